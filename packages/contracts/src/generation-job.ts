@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { samplingSchema } from './sampling.js';
+
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
+
+export const chatMessageSchema = z.object({
+  role: z.enum(['system', 'user', 'assistant']),
+  content: z.string(),
+});
+export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/**
+ * An adapter by content. `sha256` is the adapter's identity (see `adapterSha256` in the API): equal for equal
+ * content, whoever uploaded it and whatever it is called. Files are immutable objects in the object store.
+ */
+export const adapterRefSchema = z.object({
+  sha256: sha256Schema,
+  files: z
+    .array(
+      z.object({
+        name: z.enum(['adapter_config.json', 'adapter_model.safetensors']),
+        key: z.string().min(1),
+        sha256: sha256Schema,
+        bytes: z.number().int().positive(),
+      }),
+    )
+    .length(2),
+});
+export type AdapterRef = z.infer<typeof adapterRefSchema>;
+
+/**
+ * One generation, API → runner. The BullMQ job id is the generation id, so adding it twice is one job.
+ * Tokenizing and the chat template are the runner's: they come from the model's own files.
+ */
+export const generationJobSchema = z.object({
+  version: z.literal(1),
+  generationId: z.uuid(),
+  tenantId: z.uuid(),
+  baseModelId: z.string().min(1),
+  /** null: the base model itself. */
+  adapter: adapterRefSchema.nullable(),
+  input: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('messages'), messages: z.array(chatMessageSchema).min(1) }),
+    z.object({ kind: z.literal('prompt'), prompt: z.string() }),
+    z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
+  ]),
+  sampling: samplingSchema,
+  /** Milliseconds since the epoch. */
+  enqueuedAtMs: z.number().int(),
+  /** A job taken after this is ended as TIMED_OUT without being run. */
+  deadlineMs: z.number().int(),
+});
+export type GenerationJob = z.infer<typeof generationJobSchema>;
+
+/** What a runner says of itself every few seconds; older than 15 s means gone. */
+export const runnerHeartbeatSchema = z.object({
+  runnerId: z.string(),
+  baseModelId: z.string(),
+  atMs: z.number().int(),
+  device: z.string(),
+  running: z.number().int(),
+  waiting: z.number().int(),
+  kvBlocksTotal: z.number().int(),
+  kvBlocksFree: z.number().int(),
+  adaptersResident: z.number().int(),
+  adapterBytes: z.number().int(),
+  stepMs: z.number(),
+});
+export type RunnerHeartbeat = z.infer<typeof runnerHeartbeatSchema>;

@@ -1,0 +1,10 @@
+/**
+ * What the API and the runners agree on. Nothing here talks to a service: names, shapes and meanings only.
+ */
+export * from './errors.js';
+export * from './queues.js';
+export * from './sampling.js';
+export * from './generation-job.js';
+export * from './generation-stream.js';
+export * from './settlement.js';
+export * from './adapter-report.js';

@@ -1,0 +1,34 @@
+/**
+ * Names of BullMQ queues and Redis keys. One prefix, so that several installations can share a Redis.
+ */
+
+/** Generations of every tenant, one queue per base model: the batch is what they share. */
+export const generationQueue = (baseModelId: string): string => `generations.${baseModelId}`;
+
+/** Ends of generations, runner → API. Settled at least once, applied exactly once. */
+export const SETTLEMENT_QUEUE = 'settlements';
+
+/** BullMQ job names, `namespace.verbNoun`. */
+export const JOB_RUN_GENERATION = 'generation.run';
+export const JOB_SETTLE_GENERATION = 'generation.settle';
+
+/** BullMQ's key prefix for all of Aril's queues. */
+export const QUEUE_PREFIX = 'aril:bull';
+
+/** Redis Stream of a generation's events; entry IDs are `<seq>-0`, `seq` counting from 1. */
+export const generationStreamKey = (generationId: string): string => `aril:generation:${generationId}:events`;
+
+/** The fencing token of the runner that owns the generation now: INCR on taking the job, compared on every write. */
+export const generationFenceKey = (generationId: string): string => `aril:generation:${generationId}:fence`;
+
+/** Set (to any value) when the caller has cancelled; checked on taking the job. */
+export const generationCancelKey = (generationId: string): string => `aril:generation:${generationId}:cancelled`;
+
+/** Pub/sub channel on which cancelled generation IDs are announced to all runners. */
+export const CANCEL_CHANNEL = 'aril:cancel';
+
+/** Hash of live runners: field = runner id, value = JSON of `runnerHeartbeatSchema`; each runner rewrites its own. */
+export const RUNNERS_KEY = 'aril:runners';
+
+/** How long a generation's stream and keys stay in Redis after its end, seconds. */
+export const STREAM_RETENTION_S = 15 * 60;
