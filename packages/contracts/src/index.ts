@@ -7,4 +7,3 @@ export * from './sampling.js';
 export * from './generation-job.js';
 export * from './generation-stream.js';
 export * from './settlement.js';
-export * from './adapter-report.js';

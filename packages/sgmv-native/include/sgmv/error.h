@@ -1,0 +1,21 @@
+// The one exception type of the engine. `code` is stable and crosses the binding unchanged.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace sgmv {
+
+// Codes: bad_argument, model_not_found, model_unsupported, model_corrupt, adapter_refused, adapter_not_found,
+// adapter_unknown, context_too_long, out_of_memory, numeric_error, cancelled, closed, io_error, internal.
+class Error : public std::runtime_error {
+ public:
+  Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  const std::string& code() const noexcept { return code_; }
+
+ private:
+  std::string code_;
+};
+
+}  // namespace sgmv

@@ -1,0 +1,85 @@
+// The seam between the engine (scheduler, blocks, adapters, sampling) and the computation: a batch of tokens of
+// many sequences goes in, logits come out. Public C++: no N-API, no CUDA, no preprocessor switches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sgmv/adapter.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+// Tokens [token_begin, token_end) of the batch share `adapter`; null is the base model. Segments are contiguous,
+// cover the batch and are in token order. Neighbours may share an adapter.
+struct Segment {
+  int32_t token_begin;
+  int32_t token_end;
+  const Adapter* adapter;
+};
+
+// One sequence's share of the batch: `token_count` new tokens at absolute positions
+// [position_begin, position_begin + token_count). Keys and values of earlier positions are already in the cache.
+// `block_table[i]` is the cache block of positions [i * block_size, (i + 1) * block_size) and reaches far enough
+// for the new tokens.
+struct SequenceSlice {
+  int32_t token_begin;
+  int32_t token_count;
+  int32_t position_begin;
+  std::span<const int32_t> block_table;
+};
+
+// One engine step. Prefill slices come first, then decode slices (token_count 1).
+struct Batch {
+  std::span<const int32_t> tokens;  // [tokens]
+  std::span<const SequenceSlice> sequences;
+  std::span<const Segment> segments;
+  std::span<const int32_t> logit_rows;  // token indices, ascending, whose logits are wanted
+};
+
+// Paged storage of keys and values: `block_count` blocks of `block_size` positions, all layers.
+// Who owns a block is the engine's business (BlockManager); the cache only stores.
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  virtual int32_t block_size() const = 0;   // positions
+  virtual int32_t block_count() const = 0;
+  virtual size_t bytes_per_block() const = 0;
+};
+
+struct ModelOptions {
+  int32_t threads = 0;  // 0: one per available core (affinity and cgroup quota respected)
+  std::string isa;      // "", "avx512", "avx2", "portable"; empty: the best this machine has
+};
+
+// A loaded base model on one device. Not thread-safe: one engine thread calls it; adapters may be loaded on
+// another thread meanwhile.
+class Model {
+ public:
+  // `weights`: a .gguf file, or a folder with config.json and *.safetensors (sharded or not).
+  // Throws sgmv::Error (error.h).
+  static std::unique_ptr<Model> load(const std::filesystem::path& weights, const ModelOptions& options);
+
+  virtual ~Model() = default;
+  virtual const ModelConfig& config() const = 0;
+  virtual std::string device() const = 0;  // e.g. "cpu avx512 2 threads"
+  virtual size_t weight_bytes() const = 0;
+
+  virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) = 0;
+
+  // Reads, checks and packs a PEFT adapter for this model. Thread-safe. Throws sgmv::Error.
+  virtual std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) = 0;
+
+  // Computes the batch and writes its keys and values into `cache`.
+  // logits: [logit_rows.size(), vocab_size] float32, fully overwritten.
+  // A row's value depends only on its own sequence: bit-identical whatever else is in the batch and however
+  // its prompt was cut into chunks.
+  virtual void forward(const Batch& batch, KvCache& cache, std::span<float> logits) = 0;
+};
+
+}  // namespace sgmv

@@ -1,0 +1,36 @@
+/**
+ * Why an adapter is refused. Each problem names the file, the field or tensor, what was found and what was expected.
+ */
+export interface AdapterProblem {
+  /** Stable, e.g. `rank_out_of_range`, `tensor_shape`, `unsupported_field`, `truncated_file`. */
+  code: string;
+  file: string;
+  /** JSON field (`target_modules[2]`) or tensor name; null when the file as a whole is at fault. */
+  path: string | null;
+  found: string;
+  expected: string;
+  /** One sentence that can be shown to a person. */
+  message: string;
+}
+
+export interface AdapterSummary {
+  rankMin: number;
+  rankMax: number;
+  /** e.g. `['q_proj', 'v_proj']`, in the model's order. */
+  targetModules: string[];
+  /** Layers with at least one target. */
+  layers: number;
+  parameters: number;
+  dtype: string;
+  rslora: boolean;
+  /** Bytes the adapter takes when resident in the engine. */
+  residentBytes: number;
+}
+
+/** What `inspectAdapter` says of a PEFT adapter against a base model. `ok` = no problems. */
+export interface AdapterReport {
+  ok: boolean;
+  problems: AdapterProblem[];
+  /** null when the files could not be read far enough. */
+  summary: AdapterSummary | null;
+}
