@@ -1,0 +1,41 @@
+// Choosing the next token from a row of logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace sgmv {
+
+struct SamplingOptions {
+  float temperature = 0.0f;  // 0: greedy, the other fields are ignored
+  int32_t top_k = 0;         // 0: all tokens
+  float top_p = 1.0f;
+  float min_p = 0.0f;
+  uint32_t seed = 0;
+};
+
+// Uniform in [0, 1), a pure function of its arguments: a replayed or resumed request draws the same numbers.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+double uniform_at(uint32_t seed, uint64_t position);
+
+// Holds scratch memory only; the outcome of `pick` depends on its arguments alone. Not thread-safe.
+class Sampler {
+ public:
+  // The id of the token at absolute position `position`. Filters apply in the order temperature, top-k, top-p,
+  // min-p; equal logits rank by lower id. Throws Error("numeric_error") when `logits` [vocab] has a NaN or no
+  // finite maximum.
+  int32_t pick(std::span<const float> logits, const SamplingOptions& options, uint64_t position);
+
+ private:
+  void weigh(std::span<const float> logits, float highest, float temperature);
+  void sort_first(std::span<const float> logits, size_t count);
+  int32_t draw_from_all(double uniform) const;
+  int32_t draw_filtered(std::span<const float> logits, const SamplingOptions& options, double uniform);
+
+  std::vector<float> weights_;  // [vocab], exp((logit - highest) / temperature)
+  std::vector<int32_t> order_;  // token ids; the first `sorted_` are the highest, in order
+  size_t sorted_ = 0;
+};
+
+}  // namespace sgmv
