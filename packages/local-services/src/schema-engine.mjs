@@ -80,7 +80,11 @@ async function main(args) {
   if (args.includes('cli')) return;
   await loadEngine();
   const engine = await createEngine(args);
-  for await (const line of createInterface({ input: process.stdin })) await answer(engine, JSON.parse(line));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const message = JSON.parse(line);
+    // Without a method it is the CLI's receipt for something we sent.
+    if (message.method) await answer(engine, message);
+  }
 }
 
 // 57P01, admin_shutdown: idle connections to the shadow database, cut when the adapter drops it by force.
