@@ -24,6 +24,12 @@ export const generationFenceKey = (generationId: string): string => `aril:genera
 /** Set (to any value) when the caller has cancelled; checked on taking the job. */
 export const generationCancelKey = (generationId: string): string => `aril:generation:${generationId}:cancelled`;
 
+/**
+ * Hash with what the runners of a generation tell each other: `takenAtMs` (first take), `firstTokenAtMs`, and, written
+ * together with the end event, `settlement` (JSON), so that every runner reports the same end in the same words.
+ */
+export const generationRunKey = (generationId: string): string => `aril:generation:${generationId}:run`;
+
 /** Pub/sub channel on which cancelled generation IDs are announced to all runners. */
 export const CANCEL_CHANNEL = 'aril:cancel';
 

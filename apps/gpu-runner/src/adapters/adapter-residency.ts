@@ -1,0 +1,62 @@
+import type { AdapterRef } from '@aril/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { adapterFailure } from '../engine/engine-failures.js';
+import { EngineFailure, type InferenceEngine } from '../engine/inference-engine.js';
+import type { AdapterCache } from './adapter-cache.js';
+import { AdapterFetchError } from './adapter-download.js';
+
+/** How long to wait for running generations to let go of their adapters before looking for room again. */
+const ROOM_WAIT_MS = 50;
+
+/**
+ * Brings adapters from the object store over the disk into the engine while other requests go on. Requests for the same
+ * adapter share one load; each gets the failure of its own adapter and of no other.
+ */
+export class AdapterResidency {
+  readonly #loads = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly cache: AdapterCache,
+    private readonly engine: InferenceEngine,
+  ) {}
+
+  /** Resolves when the adapter was resident a moment ago; rejects with `EngineFailure`. */
+  async ensure(adapter: AdapterRef, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.engine.hasAdapter(adapter.sha256)) return;
+      try {
+        return await this.#shared(adapter);
+      } catch (error) {
+        if (!this.#mayFindRoom(error)) throw error;
+      }
+      await delay(ROOM_WAIT_MS);
+    }
+  }
+
+  #shared(adapter: AdapterRef): Promise<void> {
+    const running = this.#loads.get(adapter.sha256);
+    if (running) return running;
+    const load = this.#load(adapter).finally(() => this.#loads.delete(adapter.sha256));
+    this.#loads.set(adapter.sha256, load);
+    return load;
+  }
+
+  async #load(adapter: AdapterRef): Promise<void> {
+    try {
+      await this.cache.use(adapter, (folder) => this.engine.loadAdapter(adapter.sha256, folder));
+    } catch (error) {
+      if (error instanceof EngineFailure) throw error;
+      // What the store or the disk said may name hosts and paths; only our own sentences go to the tenant.
+      const shown = error instanceof AdapterFetchError ? error.message : 'its files could not be fetched.';
+      throw adapterFailure('adapter_fetch_failed', shown, error);
+    }
+  }
+
+  /** Memory full of adapters that are in use frees up when their generations end; an idle engine is truly too small. */
+  #mayFindRoom(error: unknown): boolean {
+    if (!(error instanceof EngineFailure) || error.engineCode !== 'out_of_memory') return false;
+    const { running, waiting } = this.engine.load();
+    return running + waiting > 0;
+  }
+}

@@ -1,0 +1,74 @@
+import { generationJobSchema, type GenerationJob } from '@aril/contracts';
+import { UnrecoverableError, WaitingError, type Job } from 'bullmq';
+import { GenerationRun } from './generation-run.js';
+import type { GenerationServices } from './generation-services.js';
+import { RunningGenerations } from './running-generations.js';
+
+/**
+ * From a BullMQ job to a generation and back. The job completes when the generation has ended and its settlement is
+ * safely queued. It never fails for what happens to a generation: failures are ends too, and are settled. A
+ * `WaitingError` makes BullMQ leave the job alone: it is back in the queue, or another runner's.
+ */
+export class GenerationProcessor {
+  readonly running = new RunningGenerations();
+  #draining = false;
+
+  constructor(private readonly services: GenerationServices) {}
+
+  async process(job: Job<unknown>, token: string): Promise<void> {
+    const payload = this.#parse(job);
+    if (await this.#stopEarlierRun(payload.generationId)) return this.#handBack(job, token);
+    if (this.#draining) return this.#handBack(job, token);
+    const run = new GenerationRun(payload, this.services);
+    const outcome = await this.running.during(run, () => run.execute());
+    if (outcome === 'settled') return;
+    if (outcome === 'handedBack') return this.#handBack(job, token);
+    throw new WaitingError();
+  }
+
+  /** From now on nothing enters the engine; what has not entered yet is handed back. */
+  drain(): void {
+    this.#draining = true;
+    for (const run of this.running.all()) if (!run.isInEngine) run.interrupt('handedBack');
+  }
+
+  handBackAll(): void {
+    for (const run of this.running.all()) run.interrupt('handedBack');
+  }
+
+  cancel(generationId: string): void {
+    this.running.get(generationId)?.run.interrupt('cancelled');
+  }
+
+  /**
+   * After an outage of Redis longer than the lock, a generation can come back to the runner that still works on it.
+   * The old run stops first and the job goes back once more: BullMQ keeps locks by job, so the end of the old
+   * processor call would silently end the renewal of the new one's lock.
+   */
+  async #stopEarlierRun(generationId: string): Promise<boolean> {
+    const earlier = this.running.get(generationId);
+    if (!earlier) return false;
+    earlier.run.interrupt('lost');
+    await earlier.finished;
+    return true;
+  }
+
+  async #handBack(job: Job<unknown>, token: string): Promise<never> {
+    try {
+      await job.moveToWait(token);
+    } catch (error) {
+      // The lock is gone: the stalled check has given the job away, or will.
+      this.services.logger.warn({ generationId: job.id, error: String(error) }, 'the job was not ours to hand back');
+    }
+    throw new WaitingError();
+  }
+
+  /** Names fields, not values: a payload holds what a tenant wrote. */
+  #parse(job: Job<unknown>): GenerationJob {
+    const parsed = generationJobSchema.safeParse(job.data);
+    if (parsed.success) return parsed.data;
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`);
+    this.services.logger.error({ jobId: job.id, problems }, 'invalid job payload');
+    throw new UnrecoverableError(`invalid job payload: ${problems.join('; ')}`);
+  }
+}

@@ -1,0 +1,173 @@
+import { ArilError, settlementSchema, type GenerationJob } from '@aril/contracts';
+import { requestFailure } from '../engine/engine-failures.js';
+import { EngineFailure, type EngineEnd, type EngineRequest, type GenerationSink } from '../engine/inference-engine.js';
+import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
+import { Emitted } from './emitted.js';
+import type { GenerationServices } from './generation-services.js';
+import { Interruption, type InterruptionKind } from './interruption.js';
+import { settlementOf } from './settlement-of.js';
+import { StreamChannel, streamTtlMs, type EndWithoutSeq } from './stream-channel.js';
+import { untilAborted } from './until-aborted.js';
+import { whyNotRun } from './why-not-run.js';
+
+/** `handedBack`: all that was emitted is written and another runner may go on. `lost`: another one has it already. */
+export type RunOutcome = 'settled' | 'handedBack' | 'lost';
+
+/** One generation on this runner, from taking it to reporting its end. */
+export class GenerationRun {
+  readonly #interrupted = new AbortController();
+  #kind: InterruptionKind | null = null;
+  #emitted = new Emitted();
+  #taken!: TakenGeneration;
+  #channel!: StreamChannel;
+  /** While the engine works on it. */
+  #requestId: string | null = null;
+
+  constructor(
+    readonly job: GenerationJob,
+    private readonly services: GenerationServices,
+  ) {}
+
+  /** What the engine has not got yet can be handed to another runner at no loss. */
+  get isInEngine(): boolean {
+    return this.#requestId !== null;
+  }
+
+  /** Stops the run; `execute` then resolves accordingly. Lost outweighs handed back outweighs cancelled. */
+  interrupt(kind: InterruptionKind): void {
+    if (this.#kind === 'lost' || (this.#kind === 'handedBack' && kind === 'cancelled')) return;
+    this.#kind = kind;
+    if (this.#requestId !== null) this.services.engine.cancel(this.#requestId);
+    // A cancelled request ends inside the engine, which says with how many tokens; in all other cases we let go now.
+    if (this.#requestId === null || kind !== 'cancelled') this.#interrupted.abort(new Interruption(kind));
+  }
+
+  async execute(): Promise<RunOutcome> {
+    await this.#take();
+    if (this.#taken.settlementJson !== null) return this.#reportAgain(this.#taken.settlementJson);
+    try {
+      const reason = whyNotRun(this.job, this.#taken, this.#emitted);
+      return await this.#finish(reason === null ? await this.#generate() : this.#endOutside(reason));
+    } catch (error) {
+      return this.#stopped(error);
+    } finally {
+      this.#requestId = null;
+    }
+  }
+
+  async #take(): Promise<void> {
+    const { generationId, deadlineMs } = this.job;
+    this.#taken = await takeGeneration(this.services.redis, generationId, streamTtlMs(deadlineMs));
+    this.#emitted = Emitted.from(this.#taken.events);
+    const { lastSeq } = this.#emitted;
+    this.#channel = new StreamChannel(generationId, this.#taken.fence, lastSeq, deadlineMs, () => this.interrupt('lost'));
+  }
+
+  async #generate(): Promise<EndWithoutSeq> {
+    const { engine, admission, adapters } = this.services;
+    const { adapter, input, sampling, generationId } = this.job;
+    const signal = this.#interrupted.signal;
+    const promptTokens = engine.encode(input);
+    for (let attempt = 1; ; attempt++) {
+      if (adapter) await untilAborted(adapters.ensure(adapter, signal), signal);
+      await admission.enter(signal);
+      try {
+        return await this.#runInEngine({
+          // The fence is part of it: the generation may come back here before the engine has let go of it.
+          requestId: `${generationId}:${this.#taken.fence}`,
+          promptTokens,
+          resumeTokens: [...this.#emitted.tokens],
+          adapter: adapter?.sha256 ?? null,
+          sampling,
+        });
+      } catch (error) {
+        // Between becoming resident and being used, an idle adapter may be dropped for another one.
+        const dropped = error instanceof EngineFailure && error.engineCode === 'adapter_unknown';
+        if (!dropped || attempt === 10) throw error;
+      }
+    }
+  }
+
+  async #runInEngine(request: EngineRequest): Promise<EndWithoutSeq> {
+    const signal = this.#interrupted.signal;
+    const ended = new Promise<EngineEnd>((resolve) => {
+      this.services.engine.submit(request, this.#sink(resolve));
+      this.#requestId = request.requestId;
+    });
+    const end = await untilAborted(ended, signal);
+    this.#requestId = null;
+    // Engines that close end their requests as cancelled; nobody asked for that, so another runner goes on.
+    const closed = end.finishReason === 'cancelled' && this.#kind !== 'cancelled';
+    if (closed || end.error?.engineCode === 'closed') throw requestFailure('closed', 'the engine was closed');
+    if (end.error) this.#logFailure(end.error);
+    const { text, finishReason, promptTokens, completionTokens } = end;
+    return { text, finishReason, promptTokens, completionTokens, error: end.error && shownOf(end.error.error) };
+  }
+
+  #sink(onEnd: (end: EngineEnd) => void): GenerationSink {
+    const onTokens = (tokens: number[], text: string): void => {
+      if (this.#interrupted.signal.aborted) return;
+      this.#taken.firstTokenAtMs ??= Date.now();
+      this.#emitted.add(tokens, text);
+      this.#channel.push(tokens, text);
+      this.services.writer.touch(this.#channel);
+    };
+    return { onTokens, onEnd };
+  }
+
+  /** Without the engine nothing is generated any more; what an earlier runner generated still counts. */
+  #endOutside(reason: 'cancelled' | ArilError): EndWithoutSeq {
+    const completionTokens = this.#emitted.tokens.length;
+    const promptTokens = completionTokens > 0 ? this.services.engine.encode(this.job.input).length : 0;
+    const counts = { text: '', promptTokens, completionTokens };
+    if (reason === 'cancelled') return { ...counts, finishReason: 'cancelled', error: null };
+    return { ...counts, finishReason: 'error', error: shownOf(reason) };
+  }
+
+  /** The end and its settlement become visible together; only then is it reported, so it is decided exactly once. */
+  async #finish(end: EndWithoutSeq): Promise<RunOutcome> {
+    const { writer, settlements, runnerId, logger } = this.services;
+    const settlement = settlementOf(this.job, runnerId, this.#taken, this.#emitted.text, end);
+    this.#channel.pushEnd(end, JSON.stringify(settlement));
+    writer.touch(this.#channel);
+    writer.flush();
+    if ((await this.#channel.drained()) === 'lost') return 'lost';
+    await settlements.report(settlement);
+    const { generationId, tenantId, finishReason, promptTokens, completionTokens, fence, timings } = settlement;
+    const code = end.error?.code;
+    logger.info({ generationId, tenantId, finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');
+    return 'settled';
+  }
+
+  /** An earlier runner ended the generation and may have died before it could say so: say it in its words. */
+  async #reportAgain(settlementJson: string): Promise<RunOutcome> {
+    await this.services.settlements.report(settlementSchema.parse(JSON.parse(settlementJson)));
+    return 'settled';
+  }
+
+  /** What becomes of a generation that was interrupted or failed on the way. */
+  async #stopped(error: unknown): Promise<RunOutcome> {
+    const kind = error instanceof Interruption ? error.kind : null;
+    if (kind === 'cancelled') return this.#finish(this.#endOutside('cancelled'));
+    const engineGone = error instanceof EngineFailure && error.engineCode === 'closed';
+    if (kind === null && !engineGone) return this.#finish(this.#endOutside(this.#shown(error)));
+    if (engineGone) this.services.onEngineGone();
+    return kind === 'lost' || (await this.#channel.drained()) === 'lost' ? 'lost' : 'handedBack';
+  }
+
+  #shown(error: unknown): ArilError {
+    this.#logFailure(error);
+    return error instanceof EngineFailure ? error.error : new ArilError('INTERNAL', 'The generation failed inside the runner.');
+  }
+
+  #logFailure(error: unknown): void {
+    const { generationId, tenantId } = this.job;
+    if (error instanceof EngineFailure) {
+      this.services.logger.warn({ generationId, tenantId, engineCode: error.engineCode, code: error.error.code }, 'generation failed');
+    } else {
+      this.services.logger.error({ generationId, tenantId, err: error }, 'generation failed for an unforeseen reason');
+    }
+  }
+}
+
+const shownOf = ({ code, message }: ArilError): EndWithoutSeq['error'] => ({ code, message });

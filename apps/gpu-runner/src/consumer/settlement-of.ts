@@ -1,0 +1,35 @@
+import type { GenerationJob, Settlement } from '@aril/contracts';
+import type { TakenGeneration } from '../redis/take-generation.js';
+import type { EndWithoutSeq } from './stream-channel.js';
+
+/** The report of a generation's end. `emittedText` is what callers have seen, `end.text` what they see with the end. */
+export function settlementOf(
+  job: GenerationJob,
+  runnerId: string,
+  taken: TakenGeneration,
+  emittedText: string,
+  end: EndWithoutSeq,
+): Settlement {
+  const now = Date.now();
+  const { takenAtMs, firstTokenAtMs } = taken;
+  // Clocks of API and runners differ a little; a negative duration would be refused.
+  const span = (from: number, to: number): number => Math.max(to - from, 0);
+  return {
+    version: 1,
+    generationId: job.generationId,
+    tenantId: job.tenantId,
+    runnerId,
+    fence: taken.fence,
+    text: emittedText + end.text,
+    finishReason: end.finishReason,
+    promptTokens: end.promptTokens,
+    completionTokens: end.completionTokens,
+    error: end.error,
+    timings: {
+      queueMs: span(job.enqueuedAtMs, takenAtMs),
+      ttftMs: firstTokenAtMs === null ? null : span(takenAtMs, firstTokenAtMs),
+      totalMs: span(takenAtMs, now),
+    },
+    finishedAtMs: now,
+  };
+}

@@ -1,0 +1,22 @@
+import { ArilError, type GenerationJob } from '@aril/contracts';
+import type { TakenGeneration } from '../redis/take-generation.js';
+import type { Emitted } from './emitted.js';
+
+/**
+ * Takes that may pass without one new token. A request that kills its runner every time would otherwise go from
+ * runner to runner until its deadline; kills that have nothing to do with it do not come twenty in a row.
+ */
+const FRUITLESS_TAKES_MAX = 20;
+
+/** `null`: run it. Otherwise how it ends without the engine. */
+export function whyNotRun(job: GenerationJob, taken: TakenGeneration, emitted: Emitted): 'cancelled' | ArilError | null {
+  if (taken.cancelled) return 'cancelled';
+  if (Date.now() > job.deadlineMs) {
+    return new ArilError('TIMED_OUT', 'The generation was not started or finished before its deadline.');
+  }
+  // Each take that brought a token raises the limit by that token, so progress is never cut short.
+  if (taken.fence > FRUITLESS_TAKES_MAX + emitted.tokens.length) {
+    return new ArilError('RUNNER_LOST', `The generation was interrupted ${taken.fence - 1} times.`);
+  }
+  return null;
+}

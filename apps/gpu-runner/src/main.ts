@@ -1,0 +1,56 @@
+import { parseConfig } from './config.js';
+import { NativeEngine } from './engine/native-engine.js';
+import { HealthServer } from './health/health-server.js';
+import { createLogger } from './logging.js';
+import { Runner } from './runner.js';
+
+/**
+ * The runner process: configuration, health server, engine, runner, in this order, so that orchestrators see a live
+ * process while the weights load. SIGTERM and SIGINT drain; a second signal leaves at once, which loses nothing
+ * either: the locks of its jobs expire and another runner goes on.
+ */
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const logger = createLogger(config);
+  let runner: Runner | null = null;
+  let stopping: Promise<void> | null = null;
+
+  const stop = (exitCode: number): void => {
+    if (stopping) process.exit(1);
+    stopping = (runner?.stop() ?? Promise.resolve()).then(
+      () => process.exit(exitCode),
+      (error: unknown) => {
+        logger.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      logger.info({ signal }, stopping ? 'leaving at once' : 'draining');
+      stop(0);
+    });
+  }
+
+  if (config.HEALTH_PORT !== 0) {
+    const checks = async (): Promise<Record<string, boolean>> => ({
+      engine: runner !== null,
+      ...(runner ? await runner.checks() : {}),
+    });
+    await new HealthServer(checks).listen(config.HEALTH_HOST, config.HEALTH_PORT);
+  }
+  logger.info({ baseModelId: config.BASE_MODEL_ID }, 'loading the model');
+  const engine = await NativeEngine.start(config);
+  if (stopping) return;
+  runner = await Runner.start(config, engine, logger, () => {
+    logger.fatal('the engine ended by itself');
+    if (!stopping) stop(1);
+  });
+  logger.info({ baseModelId: config.BASE_MODEL_ID, device: engine.load().device }, 'ready');
+}
+
+main().catch((error: unknown) => {
+  // Before a logger exists, and for what no part foresaw.
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,55 @@
+import {
+  generationCancelKey,
+  generationEventSchema,
+  generationFenceKey,
+  generationRunKey,
+  generationStreamKey,
+  type GenerationEvent,
+} from '@aril/contracts';
+import type { Redis } from 'ioredis';
+
+/**
+ * Takes a generation over, in one step for everybody: from here on only this fence may write, and what is read is all
+ * that was ever written under earlier ones.
+ */
+const TAKE_LUA = `
+local fence = redis.call('INCR', KEYS[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('HSETNX', KEYS[4], 'takenAtMs', ARGV[1])
+redis.call('PEXPIRE', KEYS[4], ARGV[2])
+local run = redis.call('HMGET', KEYS[4], 'takenAtMs', 'firstTokenAtMs', 'settlement')
+return {fence, redis.call('EXISTS', KEYS[2]), run, redis.call('XRANGE', KEYS[3], '-', '+')}
+`;
+
+export interface TakenGeneration {
+  fence: number;
+  cancelled: boolean;
+  /** When the first runner took it. */
+  takenAtMs: number;
+  firstTokenAtMs: number | null;
+  /** What an earlier runner decided to report; it ended the stream in the same step. */
+  settlementJson: string | null;
+  /** Events of earlier runners, by sequence number. */
+  events: GenerationEvent[];
+}
+
+type Reply = [number, number, [string, string | null, string | null], [string, [string, string]][]];
+
+export async function takeGeneration(redis: Redis, generationId: string, ttlMs: number): Promise<TakenGeneration> {
+  const keys = [
+    generationFenceKey(generationId),
+    generationCancelKey(generationId),
+    generationStreamKey(generationId),
+    generationRunKey(generationId),
+  ];
+  const reply = (await redis.eval(TAKE_LUA, keys.length, ...keys, Date.now(), ttlMs)) as Reply;
+  const [fence, cancelled, [takenAtMs, firstTokenAtMs, settlementJson], entries] = reply;
+  return {
+    fence,
+    cancelled: cancelled === 1,
+    takenAtMs: Number(takenAtMs),
+    firstTokenAtMs: firstTokenAtMs === null ? null : Number(firstTokenAtMs),
+    settlementJson,
+    events: entries.map(([, [, json]]) => generationEventSchema.parse(JSON.parse(json))),
+  };
+}

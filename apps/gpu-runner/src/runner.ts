@@ -1,0 +1,118 @@
+import { objectStoreConfig, openObjectStore } from '@aril/object-store';
+import type { Worker } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AdapterCache } from './adapters/adapter-cache.js';
+import { AdapterResidency } from './adapters/adapter-residency.js';
+import { Prefetcher } from './adapters/prefetcher.js';
+import type { Config } from './config.js';
+import { Cancellations } from './consumer/cancellations.js';
+import { GenerationProcessor } from './consumer/generation-processor.js';
+import { createWorker } from './consumer/job-worker.js';
+import { SettlementReporter } from './consumer/settlement-reporter.js';
+import { StreamWriter } from './consumer/stream-writer.js';
+import { Admission } from './engine/admission.js';
+import type { InferenceEngine } from './engine/inference-engine.js';
+import { Heartbeat } from './health/heartbeat.js';
+import type { Logger } from './logging.js';
+import { answers, closeConnections, openConnections, type RunnerConnections } from './redis/runner-connections.js';
+
+/** Handing back is a few round trips; a Redis that takes longer is away, and the locks' expiry does it instead. */
+const HAND_BACK_MS_MAX = 5_000;
+
+/** All parts of one runner around a loaded engine, started and stopped in order. */
+export class Runner {
+  readonly #connections: RunnerConnections;
+  readonly #processor: GenerationProcessor;
+  readonly #writer: StreamWriter;
+  readonly #worker: Worker;
+  readonly #prefetcher: Prefetcher;
+  readonly #heartbeat: Heartbeat;
+  #draining = false;
+
+  private constructor(
+    private readonly config: Config,
+    private readonly engine: InferenceEngine,
+    private readonly cache: AdapterCache,
+    private readonly logger: Logger,
+    onEngineGone: () => void,
+  ) {
+    const runnerId = config.RUNNER_ID;
+    const admission = new Admission();
+    this.#connections = openConnections(config, logger);
+    const { commands, stream, settlements, generations } = this.#connections;
+    this.#writer = new StreamWriter(stream, admission, logger);
+    this.#processor = new GenerationProcessor({
+      runnerId,
+      redis: commands,
+      engine,
+      adapters: new AdapterResidency(cache, engine),
+      admission,
+      writer: this.#writer,
+      settlements: new SettlementReporter(settlements),
+      onEngineGone,
+      logger,
+    });
+    this.#worker = createWorker(config, this.#processor, logger);
+    this.#prefetcher = new Prefetcher(generations, cache, logger);
+    this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, logger);
+    engine.onStep = () => this.#writer.flush();
+  }
+
+  /** `onEngineGone` is called when the engine has ended by itself; the caller should then `stop` and leave. */
+  static async start(config: Config, engine: InferenceEngine, logger: Logger, onEngineGone: () => void): Promise<Runner> {
+    const store = openObjectStore(objectStoreConfig(config));
+    const cache = await AdapterCache.open(config.ADAPTER_CACHE_DIR, config.ADAPTER_CACHE_BYTES, store, logger);
+    const runner = new Runner(config, engine, cache, logger, onEngineGone);
+    await runner.#begin();
+    return runner;
+  }
+
+  async #begin(): Promise<void> {
+    const { subscriber, commands } = this.#connections;
+    const { running } = this.#processor;
+    const cancel = (generationId: string): void => this.#processor.cancel(generationId);
+    // Hearing of cancellations comes before the first job, or one could slip between.
+    await new Cancellations(subscriber, commands, () => running.ids(), cancel, this.logger).start();
+    await this.#heartbeat.start();
+    this.#prefetcher.start();
+    // Resolves when the worker is closed; its errors are events.
+    this.#worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'the job worker stopped'));
+  }
+
+  async checks(): Promise<Record<string, boolean>> {
+    return { redis: await answers(this.#connections.commands), accepting: !this.#draining };
+  }
+
+  /**
+   * Takes no more jobs, lets running generations finish for DRAIN_TIMEOUT_S, hands back the rest, closes everything.
+   * What is handed back is in the stream up to the last token that was emitted, and first in the queue.
+   */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    this.#prefetcher.stop();
+    this.cache.close();
+    // `close` waits for the jobs in progress and keeps their locks until then.
+    const idle = this.#worker.close().then(() => true);
+    this.#processor.drain();
+    if (!(await within(idle, this.config.DRAIN_TIMEOUT_S * 1000))) {
+      this.logger.info({ generations: this.#processor.running.ids().length }, 'handing running generations back');
+      this.#processor.handBackAll();
+      if (!(await within(idle, HAND_BACK_MS_MAX))) this.logger.warn('not everything was handed back; its locks will expire');
+    }
+    this.#writer.stop();
+    await within(this.#heartbeat.stop(), 1000);
+    await within(closeConnections(this.#connections).then(() => true), 2000);
+    await this.engine.close();
+  }
+}
+
+/** Whether the promise resolved in time. Its failure counts as resolved: there is nothing more to wait for. */
+async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const waiting = new AbortController();
+  const timeout = delay(timeoutMs, false, { signal: waiting.signal }).catch(() => false);
+  try {
+    return await Promise.race([promise.then(() => true, () => true), timeout]);
+  } finally {
+    waiting.abort();
+  }
+}
