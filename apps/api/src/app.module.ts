@@ -1,0 +1,35 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule } from './base/config/config.module.js';
+import type { Config } from './base/config/config.js';
+import { GraphqlApiModule } from './base/graphql/graphql.module.js';
+import { PrismaModule } from './base/prisma/prisma.module.js';
+import { RedisModule } from './base/redis/redis.module.js';
+import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
+import { BaseModelsModule } from './core/base-models/base-models.module.js';
+import { HealthModule } from './core/health/health.module.js';
+import { IdentityModule } from './core/identity/identity.module.js';
+import { TenantModule } from './core/tenant/tenant.module.js';
+import { ObjectStorageModule } from './integrations/object-storage/object-storage.module.js';
+import { ModelsModule } from './models/models.module.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        PrismaModule,
+        RedisModule,
+        GraphqlApiModule,
+        ObjectStorageModule,
+        ModelsModule,
+        IdentityModule,
+        TenantModule,
+        ApiKeysModule,
+        BaseModelsModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/** The whole application, ready to listen: what `main`, the seed and the tests share. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
+import helmet from 'helmet';
+import { CLS_ID, ClsServiceManager } from 'nestjs-cls';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Config } from './base/config/config.js';
+import { ErrorFilter } from './base/errors/error.filter.js';
+import { httpLogger } from './base/logging/http-logger.js';
+import { NestLogger } from './base/logging/logger.js';
+
+/** Long prompts are text; a document's worth of it. */
+const JSON_BODY_MAX = '8mb';
+/** Paths whose handlers read the body themselves. */
+const RAW_BODY = /^\/(api\/auth|uploads)(\/|$)/;
+
+export async function createApp(config: Config, logger: Logger): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), {
+    bodyParser: false,
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  app.set('trust proxy', config.TRUST_PROXY);
+  app.disable('x-powered-by');
+  app.use(httpLogger(logger));
+  app.use(ambientContext);
+  app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
+  app.enableCors({
+    origin: [config.API_URL, ...config.PORTAL_URL],
+    credentials: true,
+    exposedHeaders: ['x-request-id', 'Location', 'Upload-Offset', 'Upload-Length', 'Upload-Expires', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'],
+    maxAge: 600,
+  });
+  app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs });
+  app.useGlobalFilters(new ErrorFilter());
+  app.enableShutdownHooks();
+  return app;
+}
+
+/** Everything a request starts runs in a context that knows the request's id and holds its transaction. */
+function ambientContext(request: Request, _response: Response, next: NextFunction): void {
+  const cls = ClsServiceManager.getClsService();
+  cls.run(() => {
+    cls.set(CLS_ID, String(request.id ?? randomUUID()));
+    next();
+  });
+}
+
+function isJsonForUs(request: IncomingMessage): boolean {
+  return !RAW_BODY.test(request.url ?? '') && /^application\/(json|[\w.+-]+\+json)\b/i.test(request.headers['content-type'] ?? '');
+}

@@ -1,0 +1,36 @@
+/**
+ * Who is asking, once a session or an API key has been checked. Every tenant rule starts from this.
+ */
+import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { requestOf, type ApiRequest } from '../http/api-request.js';
+
+export type Role = 'OWNER' | 'ADMIN' | 'MEMBER';
+
+export interface Caller {
+  tenantId: string;
+  /** null: an API key. */
+  userId: string | null;
+  /** null: a person. */
+  apiKeyId: string | null;
+  /** API keys act as MEMBER. */
+  role: Role;
+}
+
+/** Turns a request's credentials into a caller. `core/identity` provides it; everything else asks for it by this class. */
+export abstract class CallerResolver {
+  /** null: no credentials. Throws UNAUTHENTICATED for bad ones, FORBIDDEN for a cookie sent by a foreign page. */
+  abstract resolve(request: ApiRequest): Promise<Caller | null>;
+  /** Like `resolve`, but no credentials are UNAUTHENTICATED too. */
+  abstract require(request: ApiRequest): Promise<Caller>;
+}
+
+export const PUBLIC_KEY = 'aril:public';
+/** Routes and resolvers that anyone may call. */
+export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(PUBLIC_KEY, true);
+
+/** The caller of a guarded route or resolver. */
+export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const caller = requestOf(context).caller;
+  if (!caller) throw new Error('@CurrentCaller is used where CallerGuard has not run');
+  return caller;
+});

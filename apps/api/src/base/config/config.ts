@@ -1,0 +1,104 @@
+/**
+ * Every variable the API reads, checked once in `main` and injected typed. The only file that sees `process.env`.
+ */
+import { resolve } from 'node:path';
+import { objectStoreConfig, type ObjectStoreConfig } from '@aril/object-store';
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+
+/** `true`/`1`/`yes` and their opposites; an empty variable counts as absent. */
+const flag = z.stringbool();
+const port = z.coerce.number().int().min(0).max(65_535);
+const bytes = z.coerce.number().int().positive();
+const origin = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).origin);
+const origins = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+  .pipe(z.array(origin).min(1));
+
+const schema = z.object({
+  /** Address to listen on. */
+  API_HOST: z.string().default('127.0.0.1'),
+  /** Port to listen on; 0 picks a free one. */
+  API_PORT: port.default(4000),
+  /** The API's public URL, as clients write it. */
+  API_URL: origin.optional(),
+  /** Origins, comma-separated, that may use the API with a browser's cookies: where the portal is. */
+  PORTAL_URL: origins.default(['http://127.0.0.1:3000', 'http://localhost:3000']),
+  /** Postgres, as the role `aril_app`: it owns nothing and row-level security holds for it. */
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** Connections kept to Postgres by this process for tenant data; Better Auth has a fifth as many of its own. */
+  DATABASE_CONNECTIONS: z.coerce.number().int().min(5).default(20),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }),
+  /** Signs sessions and peppers API keys. Changing it ends every session and voids every key. */
+  AUTH_SECRET: z.string().min(32),
+  /** Sign-ins and sign-ups accepted per minute and client address. */
+  AUTH_ATTEMPTS_MAX: z.coerce.number().int().positive().default(20),
+  /** Which proxies' X-Forwarded-* headers to believe, in Express's `trust proxy` syntax. */
+  TRUST_PROXY: z.string().default('loopback'),
+  OBJECTS_DIR: z.string().optional(),
+  S3_ENDPOINT: z.url().optional(),
+  S3_REGION: z.string().optional(),
+  S3_BUCKET: z.string().optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  S3_FORCE_PATH_STYLE: flag.optional(),
+  /** Unfinished uploads. Several copies of the API must share this folder. */
+  UPLOADS_DIR: z.string(),
+  /** Path of models/catalog.json. */
+  MODEL_CATALOG: z.string(),
+  /** How long a generation may take from its admission to its end. */
+  GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
+  /** Largest adapter, both files together. */
+  ADAPTER_BYTES_MAX: bytes.default(512 * MIB),
+  /** Adapters of one tenant together. */
+  TENANT_STORAGE_BYTES_MAX: bytes.default(10 * GIB),
+  /** An upload nobody has continued for this long is removed. */
+  UPLOAD_EXPIRY_S: z.coerce.number().positive().default(24 * 60 * 60),
+  /** How long a finished generation's text stays readable by its id. */
+  TEXT_RETENTION_S: z.coerce.number().positive().default(24 * 60 * 60),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Colours and one line per entry, for people; JSON otherwise. */
+  LOG_PRETTY: flag.default(false),
+});
+
+type Variables = z.infer<typeof schema>;
+
+/** What the rest of the API gets: the variables, plus what follows from them. */
+export interface Config extends Variables {
+  API_URL: string;
+  objectStore: ObjectStoreConfig;
+}
+
+/** Injection token. */
+export const CONFIG = Symbol('CONFIG');
+
+export class ConfigError extends Error {
+  constructor(issues: z.core.$ZodIssue[]) {
+    super(['The configuration is wrong:', ...issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)].join('\n'));
+    this.name = 'ConfigError';
+  }
+}
+
+/** @throws ConfigError naming every variable at fault. */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues);
+  const variables = parsed.data;
+  const objectStore = objectStoreConfig(variables);
+  if (!objectStore.s3 && !objectStore.folder) {
+    throw new ConfigError([
+      { code: 'custom', path: ['OBJECTS_DIR'], message: 'found neither OBJECTS_DIR nor S3_BUCKET, expected one of them', input: undefined },
+    ]);
+  }
+  return {
+    ...variables,
+    API_URL: variables.API_URL ?? `http://${variables.API_HOST}:${variables.API_PORT}`,
+    UPLOADS_DIR: resolve(variables.UPLOADS_DIR),
+    MODEL_CATALOG: resolve(variables.MODEL_CATALOG),
+    objectStore,
+  };
+}

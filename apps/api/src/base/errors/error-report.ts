@@ -1,0 +1,79 @@
+/**
+ * What a caller is told of an error: a code of the one table and a message, nothing else. Everything that is not an
+ * `ArilError` or one of Nest's own HTTP errors is INTERNAL, with a message that says no more than where to ask.
+ */
+import { HttpException } from '@nestjs/common';
+import { ArilError, ERROR_CODES, type ErrorCode } from '@aril/contracts';
+import { ZodError } from 'zod';
+
+export interface ErrorReport {
+  code: ErrorCode;
+  message: string;
+  /** The input at fault, as a path: `files.0.bytes`. */
+  field: string | null;
+  /** For INTERNAL: what the log should say. */
+  cause: unknown;
+}
+
+const BY_STATUS: Partial<Record<number, ErrorCode>> = {
+  400: 'BAD_INPUT',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  409: 'CONFLICT',
+  413: 'PAYLOAD_TOO_LARGE',
+  429: 'RATE_LIMITED',
+};
+
+/** V8 quotes the text around a syntax error, which may be a prompt that then ends in someone's log. */
+const JSON_SYNTAX = /in JSON at position|is not valid JSON|JSON input/;
+
+export function reportError(error: unknown, requestId: string): ErrorReport {
+  if (error instanceof ArilError) return fromArilError(error, requestId);
+  if (error instanceof ZodError) return fromZodError(error);
+  const status = statusOf(error);
+  if (status !== null && status < 500) {
+    const message = JSON_SYNTAX.test((error as Error).message) ? 'The body is not valid JSON.' : (error as Error).message;
+    return { code: BY_STATUS[status] ?? 'BAD_INPUT', message, field: null, cause: null };
+  }
+  return internal(error, requestId);
+}
+
+function fromArilError(error: ArilError, requestId: string): ErrorReport {
+  if (error.code === 'INTERNAL') return internal(error, requestId);
+  return { code: error.code, message: error.message, field: error.field ?? null, cause: error.cause ?? null };
+}
+
+/** The first problem is enough to act on; its path names the field. */
+export function fromZodError(error: ZodError): ErrorReport {
+  const issue = error.issues[0];
+  const field = issue?.path.join('.') || null;
+  const message = issue ? `${field ? `${field}: ` : ''}${issue.message}` : 'the input is not valid';
+  return { code: 'BAD_INPUT', message, field, cause: null };
+}
+
+function internal(error: unknown, requestId: string): ErrorReport {
+  const message = `Something went wrong on our side. Please quote request ${requestId} if you report it.`;
+  return { code: 'INTERNAL', message, field: null, cause: error };
+}
+
+/** Nest's HTTP errors, and those of Express's middlewares (body-parser's `status` and `expose`). */
+function statusOf(error: unknown): number | null {
+  if (error instanceof HttpException) return error.getStatus();
+  if (error instanceof Error && 'expose' in error && error.expose === true && 'status' in error) {
+    return typeof error.status === 'number' ? error.status : null;
+  }
+  return null;
+}
+
+/** The body of a failed REST call outside of `/v1`. */
+export function restError(report: ErrorReport, requestId: string): object {
+  const { code, message, field } = report;
+  return { error: { code, message, field, retryable: ERROR_CODES[code].retryable, requestId } };
+}
+
+/** The body of a failed call in OpenAI's format. `code` is null-able there; ours is always one of the table. */
+export function openAiError(report: ErrorReport): object {
+  const { code, message, field } = report;
+  return { error: { message, type: ERROR_CODES[code].openai, param: field, code: code.toLowerCase() } };
+}

@@ -1,0 +1,44 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import { Logger } from '@nestjs/common';
+import { ERROR_CODES, ArilError } from '@aril/contracts';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { ClsServiceManager } from 'nestjs-cls';
+import { ZodError } from 'zod';
+import { reportError } from '../errors/error-report.js';
+
+const logger = new Logger('GraphQL');
+
+/** Apollo's own errors about the request itself (syntax, validation, variables) are the caller's to see. */
+const APOLLO_CODES = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'BAD_USER_INPUT',
+  'BAD_REQUEST',
+  'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+]);
+
+/**
+ * `extensions.code` is the table's GraphQL code, `extensions.reason` the table's own, finer one. For errors of
+ * queries, mutations and subscriptions alike.
+ */
+export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const original = unwrapResolverError(error);
+  if (isRequestError(formatted, original)) {
+    const { message, locations, path } = formatted;
+    return { message, locations, path, extensions: { code: formatted.extensions?.code } };
+  }
+  const requestId = ClsServiceManager.getClsService().getId() ?? 'unknown';
+  const report = reportError(original, requestId);
+  if (report.code === 'INTERNAL') logger.error({ err: report.cause, requestId }, 'unexpected error');
+  const kind = ERROR_CODES[report.code];
+  const extensions = { code: kind.graphql, reason: report.code, field: report.field, retryable: kind.retryable, requestId };
+  return { message: report.message, locations: formatted.locations, path: formatted.path, extensions };
+}
+
+/** A GraphQLError without an original error that is ours is one that graphql-js or Apollo made. */
+function isRequestError(formatted: GraphQLFormattedError, original: unknown): boolean {
+  if (original instanceof ArilError || original instanceof ZodError) return false;
+  return original instanceof GraphQLError && APOLLO_CODES.has(String(formatted.extensions?.code));
+}

@@ -1,0 +1,42 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { Module } from '@nestjs/common';
+import { GraphQLModule } from '@nestjs/graphql';
+import type { Request, Response } from 'express';
+import { formatGraphqlError } from './graphql-error.js';
+import { armorPlugins, armorRules } from './limits.js';
+import { DateTimeScalar } from './scalars.js';
+import { isSocketContext, socketOptions, socketRequest } from './socket.js';
+
+export const GRAPHQL_PATH = '/graphql';
+
+/** What resolvers get as context: `req` is all they may use; see `requestOf`. */
+function graphqlContext(source: object): object {
+  if (isSocketContext(source)) return { req: socketRequest(source) };
+  const { req, res } = source as { req: Request; res: Response };
+  return { req, res };
+}
+
+const options: ApolloDriverConfig = {
+  path: GRAPHQL_PATH,
+  // In memory; `npm run schema` writes it to schema.graphql and a test checks that file is fresh.
+  autoSchemaFile: true,
+  sortSchema: false,
+  introspection: true,
+  graphiql: false,
+  // Cookies are sent by any page's forms; a header that only scripts can set keeps those out.
+  csrfPrevention: true,
+  hideSchemaDetailsFromClientErrors: true,
+  includeStacktraceInErrorResponses: false,
+  allowBatchedHttpRequests: false,
+  autoTransformHttpErrors: false,
+  formatError: formatGraphqlError,
+  context: graphqlContext,
+  // Armor's types come from Apollo's CommonJS build, ours from its ES modules; the objects are the same.
+  plugins: armorPlugins as unknown as ApolloDriverConfig['plugins'],
+  validationRules: armorRules,
+  buildSchemaOptions: { scalarsMap: [{ type: Date, scalar: DateTimeScalar }] },
+  subscriptions: { 'graphql-ws': socketOptions(GRAPHQL_PATH) as object },
+};
+
+@Module({ imports: [GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, ...options })] })
+export class GraphqlApiModule {}

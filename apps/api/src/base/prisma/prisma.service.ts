@@ -1,0 +1,50 @@
+/**
+ * The two doors to Postgres. Both log in as `aril_app`; see docs/adr/0002-row-level-security.md.
+ */
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from '../../generated/prisma/client.js';
+import { CONFIG, type Config } from '../config/config.js';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Tenant data. Only `TenantDatabase` may start work on it, because without a tenant nothing is visible. */
+@Injectable()
+export class PrismaService extends PrismaClient implements OnModuleDestroy {
+  constructor(@Inject(CONFIG) config: Config) {
+    super({
+      adapter: new PrismaPg({
+        connectionString: config.DATABASE_URL,
+        max: config.DATABASE_CONNECTIONS,
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        application_name: 'aril-api',
+      }),
+      // Waiting for a connection under load is better than an error; a statement has its own limits.
+      transactionOptions: { maxWait: 10_000, timeout: 20_000 },
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.$disconnect();
+  }
+}
+
+/** Identity tables, of all tenants: its connections switch to the role `aril_identity`. For `core/identity` only. */
+@Injectable()
+export class IdentityPrisma extends PrismaClient implements OnModuleDestroy {
+  constructor(@Inject(CONFIG) config: Config) {
+    super({
+      adapter: new PrismaPg({
+        connectionString: config.DATABASE_URL,
+        max: Math.ceil(config.DATABASE_CONNECTIONS / 5),
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        application_name: 'aril-api-identity',
+        options: '-c role=aril_identity',
+      }),
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.$disconnect();
+  }
+}

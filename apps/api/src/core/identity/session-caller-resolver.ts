@@ -1,0 +1,81 @@
+/** Credentials to caller: an API key in the Authorization header, or the session cookie of a trusted page. */
+import { Inject, Injectable } from '@nestjs/common';
+import { ArilError } from '@aril/contracts';
+import { fromNodeHeaders } from 'better-auth/node';
+import { type Caller, CallerResolver, type Role } from '../../base/auth/caller.js';
+import { CONFIG, type Config } from '../../base/config/config.js';
+import type { ApiRequest } from '../../base/http/api-request.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { TenantModel } from '../../models/tenant.model.js';
+import { ApiKeyService } from '../api-keys/api-key.service.js';
+import { AUTH, type Auth } from './auth.js';
+import { IdentityDirectory } from './identity-directory.js';
+import { highestRole } from './role.js';
+
+@Injectable()
+export class SessionCallerResolver extends CallerResolver {
+  private readonly trustedOrigins: Set<string>;
+
+  constructor(
+    @Inject(CONFIG) config: Config,
+    @Inject(AUTH) private readonly auth: Auth,
+    private readonly apiKeys: ApiKeyService,
+    private readonly directory: IdentityDirectory,
+    private readonly database: TenantDatabase,
+    private readonly tenants: TenantModel,
+  ) {
+    super();
+    this.trustedOrigins = new Set([config.API_URL, ...config.PORTAL_URL]);
+  }
+
+  async require(request: ApiRequest): Promise<Caller> {
+    const caller = await this.resolve(request);
+    if (!caller) throw new ArilError('UNAUTHENTICATED', 'Sign in, or send an API key as "Authorization: Bearer aril_…".');
+    return caller;
+  }
+
+  async resolve(request: ApiRequest): Promise<Caller | null> {
+    const { authorization, cookie } = request.headers;
+    if (authorization) return this.fromApiKey(authorization);
+    return cookie ? this.fromSession(request) : null;
+  }
+
+  private async fromApiKey(authorization: string): Promise<Caller> {
+    const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
+    const key = secret ? await this.apiKeys.authenticate(secret) : null;
+    if (!key) throw new ArilError('UNAUTHENTICATED', 'The API key is not valid: unknown, expired or revoked.');
+    return { tenantId: key.tenantId, userId: null, apiKeyId: key.id, role: 'MEMBER' };
+  }
+
+  private async fromSession(request: ApiRequest): Promise<Caller | null> {
+    this.refuseForeignPage(request);
+    const found = await this.auth.api.getSession({ headers: fromNodeHeaders(request.headers) });
+    if (!found) return null;
+    const { id: sessionId, userId, activeOrganizationId } = found.session;
+    const active = activeOrganizationId ? await this.roleIn(activeOrganizationId, userId) : null;
+    if (activeOrganizationId && active) return { tenantId: activeOrganizationId, userId, apiKeyId: null, role: active };
+    return this.inAnotherTenant(sessionId, userId);
+  }
+
+  /** The session's tenant has removed the user: go on in another one. */
+  private async inAnotherTenant(sessionId: string, userId: string): Promise<Caller> {
+    const [tenantId] = await this.directory.tenantsOfUser(userId);
+    const role = tenantId ? await this.roleIn(tenantId, userId) : null;
+    if (!tenantId || !role) throw new ArilError('FORBIDDEN', 'You are not a member of any tenant. Sign in again to get one.');
+    await this.directory.setActiveTenant(sessionId, tenantId);
+    return { tenantId, userId, apiKeyId: null, role };
+  }
+
+  /** Read every time: a removed member is out at once. */
+  private async roleIn(tenantId: string, userId: string): Promise<Role | null> {
+    const member = await this.database.inTenant(tenantId, () => this.tenants.member(userId));
+    return member ? highestRole(member.role) : null;
+  }
+
+  /** Cookies go wherever a page sends them, also over WebSockets, which CORS does not cover. */
+  private refuseForeignPage({ headers }: ApiRequest): void {
+    const { origin } = headers;
+    if (!origin || this.trustedOrigins.has(origin)) return;
+    throw new ArilError('FORBIDDEN', `origin: found ${origin}, expected the portal's; use an API key from elsewhere`, 'origin');
+  }
+}

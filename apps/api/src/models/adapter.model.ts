@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import type { Position } from '../base/graphql/connection.js';
+import { TenantDatabase } from '../base/prisma/tenant-database.js';
+import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
+
+export type AdapterRow = Adapter & { files: AdapterFile[] };
+export type { AdapterFile as AdapterFileRow, AdapterStatus };
+
+export interface AdapterFilter {
+  status?: AdapterStatus | null;
+  search?: string | null;
+}
+
+const WITH_FILES = { files: { orderBy: { name: 'asc' } } } as const;
+
+/** Adapters and their files. Deleted ones stay as rows, for the ledger's sake, and are not found here. */
+@Injectable()
+export class AdapterModel {
+  constructor(private readonly database: TenantDatabase) {}
+
+  find(id: string): Promise<AdapterRow | null> {
+    return this.database.tx.adapter.findFirst({
+      where: { tenantId: this.database.tenantId, id, deletedAt: null },
+      include: WITH_FILES,
+    });
+  }
+
+  findBySlug(slug: string): Promise<AdapterRow | null> {
+    return this.database.tx.adapter.findFirst({
+      where: { tenantId: this.database.tenantId, slug, deletedAt: null },
+      include: WITH_FILES,
+    });
+  }
+
+  /** Newest first; one row more than `first` when there is another page. */
+  page(filter: AdapterFilter, first: number, after: Position | null): Promise<AdapterRow[]> {
+    const before: Prisma.AdapterWhereInput = after
+      ? { OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }] }
+      : {};
+    return this.database.tx.adapter.findMany({
+      where: { AND: [this.matching(filter), before] },
+      include: WITH_FILES,
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      take: first + 1,
+    });
+  }
+
+  count(filter: AdapterFilter): Promise<number> {
+    return this.database.tx.adapter.count({ where: this.matching(filter) });
+  }
+
+  all(status: AdapterStatus): Promise<AdapterRow[]> {
+    return this.database.tx.adapter.findMany({ where: this.matching({ status }), include: WITH_FILES });
+  }
+
+  /** What counts against the quota: everything live, unfinished uploads with the size they announced. */
+  async bytesUsed(): Promise<bigint> {
+    const { _sum } = await this.database.tx.adapter.aggregate({
+      where: { ...this.matching({}), status: { not: 'REFUSED' } },
+      _sum: { bytes: true },
+    });
+    return _sum.bytes ?? 0n;
+  }
+
+  create(
+    adapter: { slug: string; name: string; description: string; baseModelId: string; bytes: bigint },
+    files: { name: string; bytes: bigint }[],
+  ): Promise<AdapterRow> {
+    const { tenantId } = this.database;
+    return this.database.tx.adapter.create({
+      // The composite relation fills the files' tenant from the adapter's.
+      data: { ...adapter, tenantId, files: { create: files } },
+      include: WITH_FILES,
+    });
+  }
+
+  async update(id: string, data: Prisma.AdapterUpdateManyMutationInput): Promise<boolean> {
+    const { tenantId } = this.database;
+    const { count } = await this.database.tx.adapter.updateMany({ where: { tenantId, id, deletedAt: null }, data });
+    return count === 1;
+  }
+
+  /** Moves on from UPLOADING, once: false when another call was first, or the adapter is deleted. */
+  async settle(id: string, data: Prisma.AdapterUpdateManyMutationInput): Promise<boolean> {
+    const { tenantId } = this.database;
+    const where = { tenantId, id, deletedAt: null, status: 'UPLOADING' as const };
+    const { count } = await this.database.tx.adapter.updateMany({ where, data });
+    return count === 1;
+  }
+
+  async updateFile(adapterId: string, name: string, data: Prisma.AdapterFileUpdateManyMutationInput): Promise<void> {
+    const { tenantId } = this.database;
+    await this.database.tx.adapterFile.updateMany({ where: { tenantId, adapterId, name }, data });
+  }
+
+  /** Progress of one upload; a late word of an upload that was replaced changes nothing. */
+  async setReceived(uploadId: string, received: bigint): Promise<void> {
+    const { tenantId } = this.database;
+    await this.database.tx.adapterFile.updateMany({ where: { tenantId, uploadId }, data: { received } });
+  }
+
+  /** Rows, deleted ones too, that may have objects under `sha256`. */
+  holders(sha256: string): Promise<Adapter[]> {
+    return this.database.tx.adapter.findMany({ where: { tenantId: this.database.tenantId, sha256, deletedAt: null } });
+  }
+
+  findDeleted(id: string): Promise<AdapterRow | null> {
+    return this.database.tx.adapter.findFirst({
+      where: { tenantId: this.database.tenantId, id, deletedAt: { not: null } },
+      include: WITH_FILES,
+    });
+  }
+
+  private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
+    const contains = search ? { contains: search, mode: 'insensitive' as const } : undefined;
+    return {
+      tenantId: this.database.tenantId,
+      deletedAt: null,
+      ...(status ? { status } : {}),
+      ...(contains ? { OR: [{ slug: contains }, { name: contains }, { description: contains }] } : {}),
+    };
+  }
+}

@@ -1,0 +1,12 @@
+import { Global, Module } from '@nestjs/common';
+import { AdapterModel } from './adapter.model.js';
+import { ApiKeyModel } from './api-key.model.js';
+import { BaseModelModel } from './base-model.model.js';
+import { TenantModel } from './tenant.model.js';
+
+const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel];
+
+/** Rows. The only files that import Prisma's types are here and in base/prisma. */
+@Global()
+@Module({ providers: MODELS, exports: MODELS })
+export class ModelsModule {}
