@@ -43,6 +43,7 @@ export class Runner {
     this.#writer = new StreamWriter(stream, admission, logger);
     this.#processor = new GenerationProcessor({
       runnerId,
+      baseModelId: config.BASE_MODEL_ID,
       redis: commands,
       engine,
       adapters: new AdapterResidency(cache, engine),

@@ -1,8 +1,11 @@
 import { generationJobSchema, type GenerationJob } from '@aril/contracts';
-import { UnrecoverableError, WaitingError, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { GenerationRun } from './generation-run.js';
 import type { GenerationServices } from './generation-services.js';
 import { RunningGenerations } from './running-generations.js';
+
+/** Until a job whose run failed for an unforeseen reason (a Redis that refuses writes, a bug) is tried again. */
+const TRY_AGAIN_MS = 5_000;
 
 /**
  * From a BullMQ job to a generation and back. The job completes when the generation has ended and its settlement is
@@ -20,7 +23,11 @@ export class GenerationProcessor {
     if (await this.#stopEarlierRun(payload.generationId)) return this.#handBack(job, token);
     if (this.#draining) return this.#handBack(job, token);
     const run = new GenerationRun(payload, this.services);
-    const outcome = await this.running.during(run, () => run.execute());
+    const outcome = await this.running.during(run, () => run.execute()).catch((error: unknown) => {
+      this.services.logger.error({ generationId: payload.generationId, tenantId: payload.tenantId, err: error }, 'the run failed');
+      return 'failed' as const;
+    });
+    if (outcome === 'failed') return this.#tryLater(job, token, payload);
     if (outcome === 'settled') return;
     if (outcome === 'handedBack') return this.#handBack(job, token);
     throw new WaitingError();
@@ -51,6 +58,17 @@ export class GenerationProcessor {
     earlier.run.interrupt('lost');
     await earlier.finished;
     return true;
+  }
+
+  /** Failing the job would leave its caller without an end and its reservation without a settlement. */
+  async #tryLater(job: Job<unknown>, token: string, { deadlineMs }: GenerationJob): Promise<never> {
+    if (Date.now() > deadlineMs + TRY_AGAIN_MS) throw new UnrecoverableError('the run failed until its deadline had passed');
+    try {
+      await job.moveToDelayed(Date.now() + TRY_AGAIN_MS, token);
+    } catch (error) {
+      this.services.logger.warn({ generationId: job.id, error: String(error) }, 'the job could not be put off; its lock will expire');
+    }
+    throw new DelayedError();
   }
 
   async #handBack(job: Job<unknown>, token: string): Promise<never> {

@@ -1,4 +1,5 @@
-import { ArilError, settlementSchema, type GenerationJob } from '@aril/contracts';
+import { ArilError, settlementSchema, type GenerationJob, type Settlement } from '@aril/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { requestFailure } from '../engine/engine-failures.js';
 import { EngineFailure, type EngineEnd, type EngineRequest, type GenerationSink } from '../engine/inference-engine.js';
 import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
@@ -9,6 +10,9 @@ import { settlementOf } from './settlement-of.js';
 import { StreamChannel, streamTtlMs, type EndWithoutSeq } from './stream-channel.js';
 import { untilAborted } from './until-aborted.js';
 import { whyNotRun } from './why-not-run.js';
+
+/** Between tries of queueing a settlement. A Redis that is away makes the try itself wait; this is for one that refuses. */
+const REPORT_RETRY_MS = 1000;
 
 /** `handedBack`: all that was emitted is written and another runner may go on. `lost`: another one has it already. */
 export type RunOutcome = 'settled' | 'handedBack' | 'lost';
@@ -46,7 +50,7 @@ export class GenerationRun {
     await this.#take();
     if (this.#taken.settlementJson !== null) return this.#reportAgain(this.#taken.settlementJson);
     try {
-      const reason = whyNotRun(this.job, this.#taken, this.#emitted);
+      const reason = whyNotRun(this.job, this.services.baseModelId, this.#taken, this.#emitted);
       return await this.#finish(reason === null ? await this.#generate() : this.#endOutside(reason));
     } catch (error) {
       return this.#stopped(error);
@@ -126,13 +130,13 @@ export class GenerationRun {
 
   /** The end and its settlement become visible together; only then is it reported, so it is decided exactly once. */
   async #finish(end: EndWithoutSeq): Promise<RunOutcome> {
-    const { writer, settlements, runnerId, logger } = this.services;
+    const { writer, runnerId, logger } = this.services;
     const settlement = settlementOf(this.job, runnerId, this.#taken, this.#emitted.text, end);
     this.#channel.pushEnd(end, JSON.stringify(settlement));
     writer.touch(this.#channel);
     writer.flush();
     if ((await this.#channel.drained()) === 'lost') return 'lost';
-    await settlements.report(settlement);
+    if (!(await this.#report(settlement))) return 'handedBack';
     const { generationId, tenantId, finishReason, promptTokens, completionTokens, fence, timings } = settlement;
     const code = end.error?.code;
     logger.info({ generationId, tenantId, finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');
@@ -141,8 +145,22 @@ export class GenerationRun {
 
   /** An earlier runner ended the generation and may have died before it could say so: say it in its words. */
   async #reportAgain(settlementJson: string): Promise<RunOutcome> {
-    await this.services.settlements.report(settlementSchema.parse(JSON.parse(settlementJson)));
-    return 'settled';
+    return (await this.#report(settlementSchema.parse(JSON.parse(settlementJson)))) ? 'settled' : 'handedBack';
+  }
+
+  /** The end is decided and kept; what Redis refuses now it takes later, from us or from who gets the job next. */
+  async #report(settlement: Settlement): Promise<boolean> {
+    for (;;) {
+      try {
+        await this.services.settlements.report(settlement);
+        return true;
+      } catch (error) {
+        const { generationId, tenantId } = this.job;
+        this.services.logger.warn({ generationId, tenantId, error: String(error) }, 'the settlement was not queued; trying again');
+      }
+      if (this.#kind === 'handedBack' || this.#kind === 'lost') return false;
+      await delay(REPORT_RETRY_MS);
+    }
   }
 
   /** What becomes of a generation that was interrupted or failed on the way. */

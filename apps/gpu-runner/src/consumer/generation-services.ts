@@ -9,6 +9,7 @@ import type { StreamWriter } from './stream-writer.js';
 /** What a generation works with; one set per runner. */
 export interface GenerationServices {
   runnerId: string;
+  baseModelId: string;
   redis: Redis;
   engine: InferenceEngine;
   adapters: AdapterResidency;

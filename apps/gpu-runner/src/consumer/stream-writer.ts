@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Admission } from '../engine/admission.js';
 import type { Logger } from '../logging.js';
 import { appendEvents, type AppendResult } from '../redis/append-events.js';
@@ -47,6 +47,9 @@ export class StreamWriter {
 
   async #run(): Promise<void> {
     while (this.#changed.size > 0 && !this.#stopped) {
+      // A generation's end is composed in microtasks after the step that brought it. Waiting for them puts its last
+      // tokens, its end and its settlement into one call, so no reader and no crash ever sees them apart.
+      await setImmediate();
       const batch = [...this.#changed].filter((channel) => channel.hasWork);
       this.#changed.clear();
       await this.#send(batch);

@@ -9,7 +9,15 @@ import type { Emitted } from './emitted.js';
 const FRUITLESS_TAKES_MAX = 20;
 
 /** `null`: run it. Otherwise how it ends without the engine. */
-export function whyNotRun(job: GenerationJob, taken: TakenGeneration, emitted: Emitted): 'cancelled' | ArilError | null {
+export function whyNotRun(
+  job: GenerationJob,
+  baseModelId: string,
+  taken: TakenGeneration,
+  emitted: Emitted,
+): 'cancelled' | ArilError | null {
+  if (job.baseModelId !== baseModelId) {
+    return new ArilError('MODEL_NOT_FOUND', `This runner serves ${baseModelId}, the request is for ${job.baseModelId}.`);
+  }
   if (taken.cancelled) return 'cancelled';
   if (Date.now() > job.deadlineMs) {
     return new ArilError('TIMED_OUT', 'The generation was not started or finished before its deadline.');

@@ -1,0 +1,202 @@
+import type { AdapterRef } from '@aril/contracts';
+import type { ObjectStore } from '@aril/object-store';
+import { readdir, readFile, rm, utimes, writeFile, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AdapterCache } from '../src/adapters/adapter-cache.js';
+import { createLogger } from '../src/logging.js';
+import { aJob, eventually, World } from './support/fixtures.js';
+import { startScripted, type LocalRunner } from './support/runners.js';
+
+let world: World;
+let runners: LocalRunner[] = [];
+let adapters = 0;
+beforeAll(async () => {
+  world = await World.create();
+});
+afterEach(async () => {
+  await Promise.all(runners.map(({ runner }) => runner.stop()));
+  runners = [];
+  await world.redis.flushall();
+});
+afterAll(() => world.destroy());
+
+const logger = createLogger({ LOG_LEVEL: 'silent', LOG_PRETTY: false, RUNNER_ID: 'test' });
+const newAdapter = (bytes = 100, config: unknown = {}): Promise<AdapterRef> =>
+  world.putAdapter(config, Buffer.alloc(bytes, `weights ${++adapters} `));
+
+async function start(changes: Record<string, string> = {}): Promise<LocalRunner> {
+  const started = await startScripted(world, changes);
+  runners.push(started);
+  return started;
+}
+
+/** Counts reads and fails some of them. */
+class CountingStore {
+  reads = 0;
+  failures = 0;
+  truncations = 0;
+
+  get = async (key: string) => {
+    this.reads++;
+    if (this.failures-- > 0) throw new Error('connection reset');
+    const stream = await world.store.get(key);
+    if (this.truncations-- > 0) stream.once('data', () => stream.push(null));
+    return stream;
+  };
+
+  as(): ObjectStore {
+    return Object.assign(Object.create(world.store) as ObjectStore, { get: this.get });
+  }
+}
+
+async function openCache(name: string, bytesMax = 1 << 20): Promise<{ cache: AdapterCache; store: CountingStore; dir: string }> {
+  const dir = path.join(world.dir, 'caches', name);
+  const store = new CountingStore();
+  return { cache: await AdapterCache.open(dir, bytesMax, store.as(), logger), store, dir };
+}
+
+const weightsIn = (folder: string): Promise<Buffer> => readFile(path.join(folder, 'adapter_model.safetensors'));
+const cached = async (dir: string): Promise<string[]> => (await readdir(dir)).filter((name) => name !== '.partial').sort();
+
+describe('adapter cache', () => {
+  it('fetches once for many users at once, and not again', async () => {
+    const { cache, store } = await openCache('share');
+    const adapter = await newAdapter();
+    await Promise.all(Array.from({ length: 20 }, () => cache.use(adapter, weightsIn)));
+    await cache.use(adapter, weightsIn);
+    expect(store.reads).toBe(2);
+  });
+
+  it('fetches a damaged or shortened entry again', async () => {
+    const { cache, store, dir } = await openCache('damage');
+    const adapter = await newAdapter();
+    const sound = await cache.use(adapter, weightsIn);
+    const file = path.join(dir, adapter.sha256, 'adapter_model.safetensors');
+    await writeFile(file, Buffer.alloc(100, 0));
+    expect(await cache.use(adapter, weightsIn)).toEqual(sound);
+    await writeFile(file, 'short');
+    expect(await cache.use(adapter, weightsIn)).toEqual(sound);
+    await rm(path.join(dir, adapter.sha256), { recursive: true });
+    expect(await cache.use(adapter, weightsIn)).toEqual(sound);
+    expect(store.reads).toBe(8);
+  });
+
+  it('survives restarts, in the order of last use, and drops the least recently used', async () => {
+    const size = 1000;
+    const first = await openCache('lru', 3 * (size + 2));
+    const [a, b, c, d] = [await newAdapter(size), await newAdapter(size), await newAdapter(size), await newAdapter(size)];
+    for (const adapter of [a, b, c]) await first.cache.use(adapter, weightsIn);
+    await first.cache.use(a, weightsIn);
+    await utimes(path.join(first.dir, b.sha256), new Date(1), new Date(1));
+    const second = await openCache('lru', 3 * (size + 2));
+    await second.cache.use(d, weightsIn);
+    expect(await cached(second.dir)).toEqual([a.sha256, c.sha256, d.sha256].sort());
+    await second.cache.use(a, weightsIn);
+    expect(second.store.reads).toBe(2);
+  });
+
+  it('does not drop what is being read, and says so when an adapter can never fit', async () => {
+    const { cache, dir } = await openCache('pinned', 1500);
+    const [held, other] = [await newAdapter(1000), await newAdapter(1000)];
+    await cache.use(held, async (folder) => {
+      await cache.use(other, weightsIn);
+      expect((await weightsIn(folder)).length).toBe(1000);
+    });
+    expect(await cached(dir)).toContain(held.sha256);
+    await expect(cache.use(await newAdapter(5000), weightsIn)).rejects.toThrow('holds at most 1500');
+  });
+
+  it('gets over failures that pass and transfers that were cut short', async () => {
+    const { cache, store } = await openCache('flaky');
+    store.failures = 2;
+    expect((await cache.use(await newAdapter(), weightsIn)).length).toBe(100);
+    store.truncations = 1;
+    expect((await cache.use(await newAdapter(300_000), weightsIn)).length).toBe(300_000);
+  });
+
+  it('gives up at once on an object that is gone and leaves nothing behind', async () => {
+    const { cache, store, dir } = await openCache('gone');
+    const adapter = await newAdapter();
+    await world.store.deletePrefix(`adapters/${adapter.sha256}/`);
+    await expect(cache.use(adapter, weightsIn)).rejects.toThrow('adapter_config.json is not in the object store');
+    expect(store.reads).toBe(1);
+    expect(await readdir(path.join(dir, '.partial'))).toEqual([]);
+    expect(await cached(dir)).toEqual([]);
+  });
+
+  it('sweeps what a dead runner left half downloaded', async () => {
+    const { dir } = await openCache('sweep');
+    const left = path.join(dir, '.partial', 'left');
+    await mkdir(left);
+    await utimes(left, new Date(1), new Date(1));
+    await openCache('sweep');
+    expect(await readdir(path.join(dir, '.partial'))).toEqual([]);
+  });
+});
+
+describe('adapters that cannot be had fail their own requests only', () => {
+  async function failsAlone(broken: AdapterRef): Promise<string> {
+    await start();
+    const jobs = [aJob({ adapter: broken }), aJob({ adapter: await newAdapter() }), aJob(), aJob({ adapter: broken })];
+    await Promise.all(jobs.map((job) => world.enqueue(job)));
+    const ends = await Promise.all(jobs.map((job) => world.settlement(job.generationId)));
+    expect(ends.map((end) => end.finishReason)).toEqual(['error', 'length', 'length', 'error']);
+    expect(ends[0]?.error?.code).toBe('ADAPTER_LOAD_FAILED');
+    expect(ends[0]).toMatchObject({ promptTokens: 0, completionTokens: 0, text: '' });
+    return ends[0]?.error?.message ?? '';
+  }
+
+  it('when the engine refuses it, in the engine’s words', async () => {
+    expect(await failsAlone(await newAdapter(100, { refuse: 'r: found 0, expected 1 to 256' }))).toContain('r: found 0');
+  });
+
+  it('when its object has vanished', async () => {
+    const adapter = await newAdapter();
+    await world.store.deletePrefix(`adapters/${adapter.sha256}/`);
+    expect(await failsAlone(adapter)).toContain('not in the object store');
+  });
+
+  it('when its object is not what was uploaded', async () => {
+    const adapter = await newAdapter();
+    await world.store.put(`adapters/${adapter.sha256}/adapter_model.safetensors`, Buffer.alloc(100, 'other'));
+    expect(await failsAlone(adapter)).toContain('SHA-256');
+  });
+
+  it('when the store cannot be read, without naming paths', async () => {
+    const adapter = await newAdapter();
+    await world.store.delete(`adapters/${adapter.sha256}/adapter_config.json`);
+    await mkdir(path.join(world.dir, 'objects/objects/adapters', adapter.sha256, 'adapter_config.json'));
+    const message = await failsAlone(adapter);
+    expect(message).not.toContain(world.dir);
+  });
+});
+
+it('brings the adapters of waiting jobs to disk ahead of their turn', async () => {
+  const { engine, config } = await start({ MAX_BATCH: '1' });
+  engine.stepMs = 50;
+  const running = Array.from({ length: 3 }, () => aJob({ sampling: { maxTokens: 60 } }));
+  for (const job of running) await world.enqueue(job);
+  await world.untilTokens(running[0]?.generationId ?? '', 1);
+  const adapter = await newAdapter();
+  const waiting = aJob({ adapter });
+  await world.enqueue(waiting);
+  await eventually('the prefetched adapter', 5000, async () =>
+    (await cached(config.ADAPTER_CACHE_DIR)).includes(adapter.sha256) ? true : null,
+  );
+  expect(await world.jobs.getJobState(waiting.generationId)).toBe('waiting');
+});
+
+it('loads an adapter again that was dropped between loading and use', async () => {
+  const { engine } = await start();
+  const adapter = await newAdapter();
+  const submit = engine.submit.bind(engine);
+  let drops = 2;
+  engine.submit = (request, sink) => {
+    if (drops-- > 0) engine.resident.delete(adapter.sha256);
+    submit(request, sink);
+  };
+  const job = aJob({ adapter });
+  await world.enqueue(job);
+  expect((await world.settlement(job.generationId)).finishReason).toBe('length');
+});

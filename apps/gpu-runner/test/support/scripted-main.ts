@@ -1,0 +1,13 @@
+import { parseConfig } from '../../src/config.js';
+import { createLogger } from '../../src/logging.js';
+import { Runner } from '../../src/runner.js';
+import { ScriptedEngine } from './scripted-engine.js';
+
+/** A runner process around the scripted engine, to be killed, stopped and drained. STEP_MS sets its pace. */
+const config = parseConfig(process.env);
+const logger = createLogger(config);
+const engine = new ScriptedEngine();
+engine.stepMs = Number(process.env['STEP_MS'] ?? 20);
+const runner = await Runner.start(config, engine, logger, () => process.exit(1));
+process.on('SIGTERM', () => void runner.stop().then(() => process.exit(0)));
+logger.info('ready');
