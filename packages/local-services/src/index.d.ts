@@ -24,6 +24,9 @@ export function startRedis(options: {
   durable?: boolean;
 }): Promise<Server & { readonly version: string }>;
 
+/** Throws when no Redis answers there. */
+export function pingRedis(url: string): Promise<void>;
+
 /** Creates the database if needed, then `prisma migrate deploy`; `applied` is false when nothing was missing. */
 export function migrate(options: { ownerUrl: string; root?: string }): Promise<{ applied: boolean }>;
 /** The environment any `prisma` command needs (the WebAssembly schema engine, no update checks). */

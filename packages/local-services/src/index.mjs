@@ -4,5 +4,5 @@ export { SCHEMA_ENGINE, migrate, prismaEnvironment } from './migrate.mjs';
 export { freePort, isPortFree } from './ports.mjs';
 export { startPostgres } from './postgres.mjs';
 export { logTail, startProcess, stopLeftover } from './process.mjs';
-export { startRedis } from './redis.mjs';
+export { pingRedis, startRedis } from './redis.mjs';
 export { APP_ROLE, createAppRole, ensureAppRole } from './roles.mjs';

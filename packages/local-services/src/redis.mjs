@@ -29,19 +29,23 @@ function configuration({ port, dir, password, durable }) {
   ].join('\n');
 }
 
-/** A server that is still reading its file answers LOADING, so a PONG means it is ready. */
-async function answersPing(url) {
+/** @param {string} url Throws what is wrong; a server that is still reading its file answers LOADING, which throws too. */
+export async function pingRedis(url) {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, enableReadyCheck: false });
-  client.on('error', () => {});
+  // The promise below carries only "Connection is closed."; the cause comes as an event.
+  let cause;
+  client.on('error', (error) => (cause ??= error));
   try {
     await client.connect();
-    return (await client.ping()) === 'PONG';
-  } catch {
-    return false;
+    await client.ping();
+  } catch (error) {
+    throw cause ?? error;
   } finally {
     client.disconnect();
   }
 }
+
+const answersPing = (url) => pingRedis(url).then(() => true, () => false);
 
 async function waitUntilReady(server, url) {
   const deadline = Date.now() + START_TIMEOUT_MS;
