@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 /** Folders that are outputs, or that nothing is built from. */
-const SKIPPED = new Set(['node_modules', 'dist', 'build', '.next', '.turbo', 'generated', 'coverage', 'test', 'bench', '.swc']);
+const SKIPPED = new Set(['node_modules', 'dist', 'build', '.next', 'generated', 'coverage', 'test', 'bench', '.swc']);
 const SKIPPED_FILES = /\.test\.[cm]?tsx?$|\.tsbuildinfo$|^next-env\.d\.ts$|\.log$|\.md$/;
 
 /** @param {string} path a file or a folder @returns {string[]} files, in a fixed order */
