@@ -18,6 +18,7 @@ import { answers, closeConnections, openConnections, type RunnerConnections } fr
 
 /** Handing back is a few round trips; a Redis that takes longer is away, and the locks' expiry does it instead. */
 const HAND_BACK_MS_MAX = 5_000;
+const CLOSE_MS_MAX = 2_000;
 
 /** All parts of one runner around a loaded engine, started and stopped in order. */
 export class Runner {
@@ -92,14 +93,17 @@ export class Runner {
     this.#draining = true;
     this.#prefetcher.stop();
     this.cache.close();
-    // `close` waits for the jobs in progress and keeps their locks until then.
-    const idle = this.#worker.close().then(() => true);
+    // `close` fetches no more jobs at once and keeps the locks of those in progress until they are done.
+    const closed = this.#worker.close();
     this.#processor.drain();
-    if (!(await within(idle, this.config.DRAIN_TIMEOUT_S * 1000))) {
-      this.logger.info({ generations: this.#processor.running.ids().length }, 'handing running generations back');
+    const { running } = this.#processor;
+    if (!(await within(running.whenNone(), this.config.DRAIN_TIMEOUT_S * 1000))) {
+      this.logger.info({ generations: running.ids().length }, 'handing running generations back');
       this.#processor.handBackAll();
-      if (!(await within(idle, HAND_BACK_MS_MAX))) this.logger.warn('not everything was handed back; its locks will expire');
+      await within(running.whenNone(), HAND_BACK_MS_MAX);
     }
+    // What is left is a round trip per job. BullMQ can wait for ever here when its blocking connection was just down.
+    if (!(await within(closed, CLOSE_MS_MAX))) this.logger.warn('the job worker did not close; locks may have to expire');
     this.#writer.stop();
     await within(this.#heartbeat.stop(), 1000);
     await within(closeConnections(this.#connections).then(() => true), 2000);

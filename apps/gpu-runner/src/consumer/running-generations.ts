@@ -9,6 +9,7 @@ interface Running {
 /** The generations this runner works on now, by generation id. */
 export class RunningGenerations {
   readonly #byId = new Map<string, Running>();
+  #whenNone: (() => void)[] = [];
 
   async during(run: GenerationRun, execute: () => Promise<RunOutcome>): Promise<RunOutcome> {
     const { generationId } = run.job;
@@ -18,7 +19,13 @@ export class RunningGenerations {
       return await outcome;
     } finally {
       this.#byId.delete(generationId);
+      if (this.#byId.size === 0) for (const resolve of this.#whenNone.splice(0)) resolve();
     }
+  }
+
+  /** Resolves as soon as none is running. */
+  whenNone(): Promise<void> {
+    return this.#byId.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenNone.push(resolve));
   }
 
   get(generationId: string): Running | undefined {
