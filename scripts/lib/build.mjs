@@ -87,7 +87,7 @@ export async function buildAll(settings, report) {
   const buildOne = (workspace) =>
     report.step(`Build ${workspace.name.replace('@aril/', '')}`, async (step) => {
       const log = join(settings.logs, `build-${workspace.name.replace('@aril/', '')}.log`);
-      await runCommand('npm', ['run', 'build'], { cwd: join(repository, workspace.path), log, env: buildEnvironment(repository), note: step.note });
+      await runCommand('npm', ['run', '--silent', 'build'], { cwd: join(repository, workspace.path), log, env: buildEnvironment(repository), note: step.note });
       mkdirSync(join(repository, 'node_modules', '.cache', 'aril-build'), { recursive: true });
       writeFileSync(stampFile(repository, workspace.name), prints.get(workspace.name));
       step.note('');

@@ -39,11 +39,17 @@ async function cacheOptions(settings, log) {
 export async function installDependencies(settings, note) {
   const log = join(settings.logs, 'npm-install.log');
   const cache = await cacheOptions(settings, log);
+  let fetched = 0;
+  const count = (line) => {
+    if (!line.includes('http fetch GET 200')) return;
+    note(`${++fetched} answers of the registry`);
+  };
   // Without install scripts: none of them does anything we need, and one tries to download an engine we replace.
   await runCommand('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http', ...cache], {
     cwd: settings.repository,
     log,
-    note,
+    note: count,
     fix: 'The log says why. If node_modules is in an odd state, remove it (rm -rf node_modules) and run npm start again.',
   });
+  note('');
 }
