@@ -4,6 +4,8 @@ import { HealthServer } from './health/health-server.js';
 import { createLogger } from './logging.js';
 import { Runner } from './runner.js';
 
+const SAME_SIGNAL_MS = 1000;
+
 /**
  * The runner process: configuration, health server, engine, runner, in this order, so that orchestrators see a live
  * process while the weights load. SIGTERM and SIGINT drain; a second signal leaves at once, which loses nothing
@@ -14,9 +16,11 @@ async function main(): Promise<void> {
   const logger = createLogger(config);
   let runner: Runner | null = null;
   let stopping: Promise<void> | null = null;
+  let stoppingSinceMs = 0;
 
   const stop = (exitCode: number): void => {
     if (stopping) process.exit(1);
+    stoppingSinceMs = Date.now();
     stopping = (runner?.stop() ?? Promise.resolve()).then(
       () => process.exit(exitCode),
       (error: unknown) => {
@@ -27,6 +31,8 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
+      // A terminal and a supervisor may both pass on the same Ctrl-C; that is one wish, not two.
+      if (stopping && Date.now() - stoppingSinceMs < SAME_SIGNAL_MS) return;
       logger.info({ signal }, stopping ? 'leaving at once' : 'draining');
       stop(0);
     });

@@ -50,7 +50,7 @@ export class Runner {
       adapters: new AdapterResidency(cache, engine),
       admission,
       writer: this.#writer,
-      settlements: new SettlementReporter(settlements),
+      settlements: new SettlementReporter(settlements, logger),
       onEngineGone,
       logger,
     });

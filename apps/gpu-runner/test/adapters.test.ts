@@ -200,3 +200,20 @@ it('loads an adapter again that was dropped between loading and use', async () =
   await world.enqueue(job);
   expect((await world.settlement(job.generationId)).finishReason).toBe('length');
 });
+
+it('waits for room that running generations will free, and gives up when none will', async () => {
+  const { engine } = await start();
+  engine.stepMs = 10;
+  engine.residentMax = 1;
+  const jobs = [];
+  for (let index = 0; index < 3; index++) {
+    const job = aJob({ adapter: await newAdapter() });
+    jobs.push(job);
+    await world.enqueue(job);
+  }
+  for (const job of jobs) expect((await world.settlement(job.generationId)).finishReason).toBe('length');
+  engine.residentMax = 0;
+  const hopeless = aJob({ adapter: await newAdapter() });
+  await world.enqueue(hopeless);
+  expect((await world.settlement(hopeless.generationId)).error?.code).toBe('OUT_OF_MEMORY');
+});

@@ -5,8 +5,11 @@ import { EngineFailure, type InferenceEngine } from '../engine/inference-engine.
 import type { AdapterCache } from './adapter-cache.js';
 import { AdapterFetchError } from './adapter-download.js';
 
-/** How long to wait for running generations to let go of their adapters before looking for room again. */
-const ROOM_WAIT_MS = 50;
+/** Waits for running generations to let go of their adapters, milliseconds: each look for room reads the files again. */
+const ROOM_WAIT_MS = { first: 50, max: 1000 };
+
+/** What the engine says of files that are not there any more. */
+const VANISHED = new Set(['io_error', 'adapter_not_found']);
 
 /**
  * Brings adapters from the object store over the disk into the engine while other requests go on. Requests for the same
@@ -20,17 +23,20 @@ export class AdapterResidency {
     private readonly engine: InferenceEngine,
   ) {}
 
-  /** Resolves when the adapter was resident a moment ago; rejects with `EngineFailure`. */
-  async ensure(adapter: AdapterRef, signal: AbortSignal): Promise<void> {
-    for (;;) {
+  /**
+   * Resolves when the adapter was resident a moment ago; rejects with `EngineFailure`, or the signal's reason. Where
+   * adapters in use leave no room, it waits for room until the deadline.
+   */
+  async ensure(adapter: AdapterRef, deadlineMs: number, signal: AbortSignal): Promise<void> {
+    for (let wait = ROOM_WAIT_MS.first; ; wait = Math.min(wait * 2, ROOM_WAIT_MS.max)) {
       signal.throwIfAborted();
       if (this.engine.hasAdapter(adapter.sha256)) return;
       try {
         return await this.#shared(adapter);
       } catch (error) {
-        if (!this.#mayFindRoom(error)) throw error;
+        if (!this.#mayFindRoom(error) || Date.now() > deadlineMs) throw error;
       }
-      await delay(ROOM_WAIT_MS);
+      await delay(wait);
     }
   }
 
@@ -44,7 +50,12 @@ export class AdapterResidency {
 
   async #load(adapter: AdapterRef): Promise<void> {
     try {
-      await this.cache.use(adapter, (folder) => this.engine.loadAdapter(adapter.sha256, folder));
+      const load = (folder: string): Promise<void> => this.engine.loadAdapter(adapter.sha256, folder);
+      await this.cache.use(adapter, load).catch((error: unknown) => {
+        // Another runner that shares the cache folder may have dropped the entry between our check and the engine's read.
+        if (!(error instanceof EngineFailure) || !VANISHED.has(error.engineCode)) throw error;
+        return this.cache.use(adapter, load);
+      });
     } catch (error) {
       if (error instanceof EngineFailure) throw error;
       // What the store or the disk said may name hosts and paths; only our own sentences go to the tenant.

@@ -1,5 +1,4 @@
 import { ArilError, settlementSchema, type GenerationJob, type Settlement } from '@aril/contracts';
-import { setTimeout as delay } from 'node:timers/promises';
 import { requestFailure } from '../engine/engine-failures.js';
 import { EngineFailure, type EngineEnd, type EngineRequest, type GenerationSink } from '../engine/inference-engine.js';
 import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
@@ -10,9 +9,6 @@ import { settlementOf } from './settlement-of.js';
 import { StreamChannel, streamTtlMs, type EndWithoutSeq } from './stream-channel.js';
 import { untilAborted } from './until-aborted.js';
 import { whyNotRun } from './why-not-run.js';
-
-/** Between tries of queueing a settlement. A Redis that is away makes the try itself wait; this is for one that refuses. */
-const REPORT_RETRY_MS = 1000;
 
 /** `handedBack`: all that was emitted is written and another runner may go on. `lost`: another one has it already. */
 export type RunOutcome = 'settled' | 'handedBack' | 'lost';
@@ -69,11 +65,11 @@ export class GenerationRun {
 
   async #generate(): Promise<EndWithoutSeq> {
     const { engine, admission, adapters } = this.services;
-    const { adapter, input, sampling, generationId } = this.job;
+    const { adapter, input, sampling, generationId, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = engine.encode(input);
     for (let attempt = 1; ; attempt++) {
-      if (adapter) await untilAborted(adapters.ensure(adapter, signal), signal);
+      if (adapter) await untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal);
       await admission.enter(signal);
       try {
         return await this.#runInEngine({
@@ -148,19 +144,8 @@ export class GenerationRun {
     return (await this.#report(settlementSchema.parse(JSON.parse(settlementJson)))) ? 'settled' : 'handedBack';
   }
 
-  /** The end is decided and kept; what Redis refuses now it takes later, from us or from who gets the job next. */
-  async #report(settlement: Settlement): Promise<boolean> {
-    for (;;) {
-      try {
-        await this.services.settlements.report(settlement);
-        return true;
-      } catch (error) {
-        const { generationId, tenantId } = this.job;
-        this.services.logger.warn({ generationId, tenantId, error: String(error) }, 'the settlement was not queued; trying again');
-      }
-      if (this.#kind === 'handedBack' || this.#kind === 'lost') return false;
-      await delay(REPORT_RETRY_MS);
-    }
+  #report(settlement: Settlement): Promise<boolean> {
+    return this.services.settlements.report(settlement, () => this.#kind === 'handedBack' || this.#kind === 'lost');
   }
 
   /** What becomes of a generation that was interrupted or failed on the way. */

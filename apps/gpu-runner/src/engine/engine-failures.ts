@@ -27,9 +27,13 @@ export function requestFailure(engineCode: string, message: string, cause?: unkn
   return new EngineFailure(engineCode, error, { cause });
 }
 
-/** A failure to make an adapter resident. The refusal's words are about the tenant's own files, so they are shown. */
+/** Codes whose words are about the tenant's own files and may be shown to it. */
+const SHOWN_ADAPTER_CODES = new Set(['adapter_refused', 'adapter_fetch_failed']);
+
+/** A failure to make an adapter resident. */
 export function adapterFailure(engineCode: string, message: string, cause?: unknown): EngineFailure {
   if (engineCode === 'out_of_memory' || engineCode === 'closed') return requestFailure(engineCode, message, cause);
-  const error = new ArilError('ADAPTER_LOAD_FAILED', `The adapter could not be loaded: ${message || engineCode}`);
+  const detail = SHOWN_ADAPTER_CODES.has(engineCode) && message ? `: ${message}` : '.';
+  const error = new ArilError('ADAPTER_LOAD_FAILED', `The adapter could not be loaded${detail}`);
   return new EngineFailure(engineCode, error, { cause });
 }

@@ -20,9 +20,10 @@ export class ScriptedEngine implements InferenceEngine {
   onStep: () => void = () => {};
   stepMs = 2;
   closed = false;
-  /** Adapters that loading refuses although their files are sound. */
   readonly submitted: EngineRequest[] = [];
   readonly resident = new Set<string>();
+  /** Adapters that fit at once; those in use are not dropped. */
+  residentMax = Infinity;
   readonly #running = new Map<string, Running>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -51,7 +52,14 @@ export class ScriptedEngine implements InferenceEngine {
     await access(path.join(folder, 'adapter_model.safetensors'));
     const config = JSON.parse(await readFile(path.join(folder, 'adapter_config.json'), 'utf8')) as { refuse?: string };
     if (config.refuse) throw adapterFailure('adapter_refused', config.refuse);
+    this.#makeRoom();
     this.resident.add(name);
+  }
+
+  #makeRoom(): void {
+    const used = new Set([...this.#running.values()].map(({ request }) => request.adapter));
+    for (const name of this.resident) if (this.resident.size >= this.residentMax && !used.has(name)) this.resident.delete(name);
+    if (this.resident.size >= this.residentMax) throw adapterFailure('out_of_memory', 'no room');
   }
 
   hasAdapter(name: string): boolean {

@@ -1,0 +1,155 @@
+import type { AdapterRef, GenerationJob } from '@aril/contracts';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '@aril/local-services';
+import { aJob, eventually, World } from './support/fixtures.js';
+import { RunnerProcess } from './support/runners.js';
+
+/** Whole runner processes (`dist/main.js`) with the native engine and a tiny model that tells stories. */
+const MODEL_DIR = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../packages/sgmv-native/test/fixtures/stories260k');
+const environment = { MODEL_DIR, ENGINE_THREADS: '1', KV_BYTES: String(64 << 20), MAX_BATCH: '16' };
+
+let world: World;
+let processes: RunnerProcess[] = [];
+let adapters: Record<'a' | 'b', AdapterRef>;
+beforeAll(async () => {
+  world = await World.create();
+  adapters = { a: await upload('a'), b: await upload('b') };
+});
+afterEach(async () => {
+  await Promise.all(processes.map((process) => process.kill()));
+  processes = [];
+  await world.redis.flushall();
+});
+afterAll(() => world.destroy());
+
+async function upload(name: string): Promise<AdapterRef> {
+  const folder = path.join(MODEL_DIR, 'adapters', name);
+  const config: unknown = JSON.parse(await readFile(path.join(folder, 'adapter_config.json'), 'utf8'));
+  return world.putAdapter(config, await readFile(path.join(folder, 'adapter_model.safetensors')));
+}
+
+async function start(changes: Record<string, string> = {}): Promise<RunnerProcess> {
+  const started = await RunnerProcess.start(world, 'real', { ...environment, ...changes });
+  processes.push(started);
+  return started;
+}
+
+/** The same request under a new name. */
+const again = (job: GenerationJob): GenerationJob => ({ ...job, generationId: aJob().generationId });
+
+/** Greedy and seeded, base and both adapters, prompts and messages. */
+function mixedJobs(count: number, maxTokens: number): GenerationJob[] {
+  const choices = [null, adapters.a, adapters.b];
+  return Array.from({ length: count }, (_, index) =>
+    aJob({
+      adapter: choices[index % 3] ?? null,
+      input:
+        index % 4 === 3
+          ? { kind: 'messages', messages: [{ role: 'user', content: `A story about ${index} birds` }] }
+          : { kind: 'prompt', prompt: `Once upon a time, ${index} little birds` },
+      sampling: { maxTokens, temperature: index % 2 ? 0.8 : 0, topP: 0.95, seed: index, ignoreEos: true },
+    }),
+  );
+}
+
+async function run(jobs: GenerationJob[]): Promise<{ text: string; tokens: number[] }[]> {
+  await Promise.all(jobs.map((job) => world.enqueue(job)));
+  return Promise.all(
+    jobs.map(async (job) => {
+      const settlement = await world.settlement(job.generationId);
+      expect(settlement).toMatchObject({ error: null, finishReason: 'length', completionTokens: job.sampling.maxTokens });
+      expect(await world.text(job.generationId)).toBe(settlement.text);
+      return { text: settlement.text, tokens: await world.tokens(job.generationId) };
+    }),
+  );
+}
+
+describe('the native engine behind the runner', () => {
+  it('gives each request the same alone and among others, and each adapter its own', async () => {
+    await start();
+    const jobs = mixedJobs(9, 60);
+    const together = await run(jobs);
+    for (const [index, job] of jobs.entries()) expect(await run([again(job)])).toEqual([together[index]]);
+    const same = (adapter: AdapterRef | null): GenerationJob => aJob({ adapter, sampling: { maxTokens: 40, ignoreEos: true } });
+    const outputs = await run([same(null), same(adapters.a), same(adapters.b)]);
+    expect(new Set(outputs.map((output) => output.text)).size).toBe(3);
+    expect(outputs[0]?.text).toMatch(/[a-z]+ [a-z]+ [a-z]+/);
+  });
+
+  it('stops at stop strings and reports what it counted', async () => {
+    await start();
+    const [whole] = await run([aJob({ sampling: { maxTokens: 60, ignoreEos: true } })]);
+    const stop = whole?.text.slice(30, 35) ?? '';
+    const job = aJob({ sampling: { maxTokens: 60, ignoreEos: true, stop: [stop] } });
+    await world.enqueue(job);
+    const settlement = await world.settlement(job.generationId);
+    expect(settlement.finishReason).toBe('stop');
+    expect(settlement.text).toBe(whole?.text.slice(0, whole.text.indexOf(stop)));
+    expect(settlement.completionTokens).toBe((await world.tokens(job.generationId)).length);
+  });
+
+  it('fails requests it cannot serve, each with its own code, and serves the rest', async () => {
+    await start();
+    const garbage = await world.putAdapter({ peft_type: 'LORA', r: 4, target_modules: ['q_proj'] }, Buffer.alloc(64, 1));
+    const cases: [GenerationJob, string][] = [
+      [aJob({ adapter: garbage }), 'ADAPTER_LOAD_FAILED'],
+      [aJob({ input: { kind: 'prompt', prompt: 'word '.repeat(2000) } }), 'CONTEXT_TOO_LONG'],
+      [aJob({ input: { kind: 'tokens', tokens: [99_999_999] } }), 'BAD_INPUT'],
+    ];
+    const sound = aJob({ sampling: { ignoreEos: true } });
+    for (const [job] of cases) await world.enqueue(job);
+    await world.enqueue(sound);
+    for (const [job, code] of cases) {
+      const settlement = await world.settlement(job.generationId);
+      expect(settlement).toMatchObject({ finishReason: 'error', error: { code }, completionTokens: 0 });
+      expect(settlement.error?.message).not.toContain(world.dir);
+    }
+    expect((await world.settlement(sound.generationId)).error).toBeNull();
+  });
+
+  it('killed mid-stream: another runner finishes with what an uninterrupted run gives', async () => {
+    const jobs = mixedJobs(24, 300);
+    const victim = await start();
+    await Promise.all(jobs.map((job) => world.enqueue(job)));
+    await world.untilTokens(jobs[0]?.generationId ?? '', 5);
+    await victim.kill();
+    const cut = await Promise.all(jobs.map(async (job) => (await world.tokens(job.generationId)).length));
+    await start();
+    const resumed = await Promise.all(
+      jobs.map(async (job) => {
+        const { text } = await world.settlement(job.generationId);
+        expect(await world.text(job.generationId)).toBe(text);
+        return { text, tokens: await world.tokens(job.generationId) };
+      }),
+    );
+    // The kill must have hit generations in the middle, or this proves nothing.
+    expect(cut.filter((count) => count > 0 && count < 300).length).toBeGreaterThan(3);
+    const uninterrupted = await run(jobs.map(again));
+    expect(resumed).toEqual(uninterrupted);
+  });
+
+  it('answers health checks and drains on SIGTERM', async () => {
+    const port = await freePort();
+    const leaving = await start({ HEALTH_PORT: String(port) });
+    expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+    const jobs = mixedJobs(12, 300);
+    await Promise.all(jobs.map((job) => world.enqueue(job)));
+    await world.untilTokens(jobs[0]?.generationId ?? '', 3);
+    leaving.signal('SIGTERM');
+    expect(await leaving.exited()).toBe(0);
+    await start();
+    await eventually('every end', 30_000, async () => {
+      const ends = await Promise.all(jobs.map((job) => world.settlement(job.generationId)));
+      return ends.every((end) => end.finishReason === 'length' && end.completionTokens === 300) ? true : null;
+    });
+  });
+
+  it('says what is wrong when it cannot start', async () => {
+    await expect(start({ MODEL_DIR: '/nonexistent' })).rejects.toThrow(/nonexistent/);
+    await expect(start({ MAX_BATCH: 'many' })).rejects.toThrow(/MAX_BATCH/);
+  });
+});
