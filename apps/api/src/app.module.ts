@@ -4,6 +4,7 @@ import type { Config } from './base/config/config.js';
 import { GraphqlApiModule } from './base/graphql/graphql.module.js';
 import { PrismaModule } from './base/prisma/prisma.module.js';
 import { RedisModule } from './base/redis/redis.module.js';
+import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
 import { HealthModule } from './core/health/health.module.js';
@@ -28,6 +29,7 @@ export class AppModule {
         TenantModule,
         ApiKeysModule,
         BaseModelsModule,
+        AdaptersModule,
         HealthModule,
       ],
     };

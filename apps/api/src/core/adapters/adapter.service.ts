@@ -1,0 +1,126 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ArilError } from '@aril/contracts';
+import { z } from 'zod';
+import { CONFIG, type Config } from '../../base/config/config.js';
+import { validInput } from '../../base/errors/validate.js';
+import { checkPageSize, decodeCursor } from '../../base/graphql/connection.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { type AdapterFilter, AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
+import { BaseModelService } from '../base-models/base-model.service.js';
+import { AdapterPurge } from './adapter-purge.js';
+import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
+import { UploadFolder } from './uploads/upload-folder.js';
+
+export interface AdapterPage {
+  rows: AdapterRow[];
+  totalCount: number;
+}
+
+@Injectable()
+export class AdapterService {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly database: TenantDatabase,
+    private readonly adapters: AdapterModel,
+    private readonly baseModels: BaseModelService,
+    private readonly uploads: UploadFolder,
+    private readonly purge: AdapterPurge,
+  ) {}
+
+  /** @throws NOT_FOUND, also for other tenants' adapters. */
+  async get(tenantId: string, id: string, field = 'id'): Promise<AdapterRow> {
+    const known = z.uuid().safeParse(id).success;
+    const row = known ? await this.database.inTenant(tenantId, () => this.adapters.find(id)) : null;
+    if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such adapter`, field);
+    return row;
+  }
+
+  page(tenantId: string, filter: AdapterFilter, first: number, after: string | null): Promise<AdapterPage> {
+    const size = checkPageSize(first);
+    const position = after ? decodeCursor(after) : null;
+    return this.database.inTenant(tenantId, async () => ({
+      rows: await this.adapters.page(filter, size, position),
+      totalCount: await this.adapters.count(filter),
+    }));
+  }
+
+  async storage(tenantId: string): Promise<{ bytesUsed: number; bytesMax: number }> {
+    const used = await this.database.inTenant(tenantId, () => this.adapters.bytesUsed());
+    return { bytesUsed: Number(used), bytesMax: this.config.TENANT_STORAGE_BYTES_MAX };
+  }
+
+  /**
+   * Makes room for an upload. A slug whose adapter was refused, or never finished, is taken over: that is how one
+   * tries again. A usable adapter is not replaced by accident.
+   */
+  async create(tenantId: string, input: unknown): Promise<AdapterRow> {
+    const given = validInput(createAdapterSchema, input);
+    this.baseModels.require(given.baseModelId, 'baseModelId');
+    if (this.baseModels.find(given.slug)) {
+      throw new ArilError('CONFLICT', `slug: "${given.slug}" is the id of a base model; expected another name`, 'slug');
+    }
+    const bytes = given.files.reduce((sum, file) => sum + file.bytes, 0);
+    if (bytes > this.config.ADAPTER_BYTES_MAX) {
+      throw new ArilError('PAYLOAD_TOO_LARGE', `files: found ${bytes} bytes, expected at most ${this.config.ADAPTER_BYTES_MAX}`, 'files');
+    }
+    const { created, replaced } = await this.database.inTenant(tenantId, () => this.admit(given, bytes));
+    for (const row of replaced) await this.uploads.removeOf(row);
+    return created;
+  }
+
+  async update(tenantId: string, id: string, input: unknown): Promise<AdapterRow> {
+    const { name, description } = validInput(updateAdapterSchema, input);
+    await this.get(tenantId, id, 'adapterId');
+    return this.database.inTenant(tenantId, async () => {
+      await this.adapters.update(id, { name: name ?? undefined, description: description ?? undefined });
+      const row = await this.adapters.find(id);
+      if (!row) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
+      return row;
+    });
+  }
+
+  /** The row stays for the ledger; the objects go once no generation admitted before now can need them. */
+  async delete(tenantId: string, id: string): Promise<void> {
+    const row = await this.get(tenantId, id, 'adapterId');
+    // Noted first: a purge that finds the adapter still live does nothing, one that was never noted leaks objects.
+    await this.purge.schedule(tenantId, id);
+    const deleted = await this.database.inTenant(tenantId, () => this.adapters.update(id, { deletedAt: new Date() }));
+    if (!deleted) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
+    await this.uploads.removeOf(row);
+  }
+
+  /** One at a time per tenant, so that two cannot both take the last free bytes. */
+  private async admit(given: NewAdapter, bytes: number): Promise<{ created: AdapterRow; replaced: AdapterRow[] }> {
+    await this.database.lock('adapters');
+    const replaced = await this.dropAbandoned(given.slug);
+    const used = Number(await this.adapters.bytesUsed());
+    const { TENANT_STORAGE_BYTES_MAX: max } = this.config;
+    if (used + bytes > max) {
+      throw new ArilError('QUOTA_EXCEEDED', `files: found ${bytes} bytes, expected at most the ${Math.max(0, max - used)} that are left of ${max}`, 'files');
+    }
+    const { slug, baseModelId, files } = given;
+    const created = await this.adapters.create(
+      { slug, name: given.name ?? slug, description: given.description ?? '', baseModelId, bytes: BigInt(bytes) },
+      files.map((file) => ({ name: file.name, bytes: BigInt(file.bytes) })),
+    );
+    return { created, replaced };
+  }
+
+  /** Rows that stand in the way: the slug's unusable one, and uploads that expired unfinished. */
+  private async dropAbandoned(slug: string): Promise<AdapterRow[]> {
+    const same = await this.adapters.findBySlug(slug);
+    if (same?.status === 'READY') {
+      throw new ArilError('CONFLICT', `slug: there is an adapter "${slug}" already; delete it first or choose another name`, 'slug');
+    }
+    const dropped = same ? [same] : [];
+    for (const row of await this.adapters.all('UPLOADING')) {
+      if (row.id !== same?.id && (await this.isAbandoned(row))) dropped.push(row);
+    }
+    for (const row of dropped) await this.adapters.update(row.id, { deletedAt: new Date() });
+    return dropped;
+  }
+
+  private async isAbandoned(row: AdapterRow): Promise<boolean> {
+    return Date.now() - (await this.uploads.lastTouchedMs(row)) > this.config.UPLOAD_EXPIRY_S * 1000;
+  }
+}

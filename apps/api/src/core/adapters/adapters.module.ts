@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { BaseModelsModule } from '../base-models/base-models.module.js';
+import { AdapterFinishService } from './adapter-finish.service.js';
+import { AdapterPurge } from './adapter-purge.js';
+import { AdapterResolver } from './adapter.resolver.js';
+import { AdapterService } from './adapter.service.js';
+import { TenantAdaptersResolver } from './tenant-adapters.resolver.js';
+import { UploadAccess } from './uploads/upload-access.js';
+import { UploadCleaner } from './uploads/upload-cleaner.js';
+import { UploadController } from './uploads/upload.controller.js';
+import { UploadFolder } from './uploads/upload-folder.js';
+
+@Module({
+  imports: [BaseModelsModule],
+  controllers: [UploadController],
+  providers: [
+    AdapterService,
+    AdapterFinishService,
+    AdapterPurge,
+    AdapterResolver,
+    TenantAdaptersResolver,
+    UploadAccess,
+    UploadCleaner,
+    UploadFolder,
+  ],
+  exports: [AdapterService, AdapterFinishService],
+})
+export class AdaptersModule {}

@@ -1,0 +1,32 @@
+import { Args, Int, ResolveField, Resolver } from '@nestjs/graphql';
+import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { type Connection, decodeCursor, toConnection } from '../../base/graphql/connection.js';
+import { TenantType } from '../tenant/tenant.types.js';
+import { AdapterService } from './adapter.service.js';
+import { AdapterConnection, type AdapterStatus, AdapterStatusEnum, StorageUseType } from './adapter.types.js';
+import { type AdapterView, toAdapterView } from './adapter.view.js';
+
+/** What adapters add to a tenant. */
+@Resolver(() => TenantType)
+export class TenantAdaptersResolver {
+  constructor(private readonly service: AdapterService) {}
+
+  @ResolveField(() => AdapterConnection)
+  async adapters(
+    @CurrentCaller() caller: Caller,
+    @Args('first', { type: () => Int, nullable: true, defaultValue: 20 }) first: number,
+    @Args('after', { type: () => String, nullable: true }) after: string | null,
+    @Args('status', { type: () => AdapterStatusEnum, nullable: true }) status: AdapterStatus | null,
+    @Args('search', { type: () => String, nullable: true }) search: string | null,
+  ): Promise<Connection<AdapterView>> {
+    const size = first ?? 20;
+    const { rows, totalCount } = await this.service.page(caller.tenantId, { status, search }, size, after ?? null);
+    const page = { first: size, after: after ? decodeCursor(after) : null, totalCount };
+    return toConnection(rows, page, toAdapterView);
+  }
+
+  @ResolveField(() => StorageUseType)
+  storage(@CurrentCaller() caller: Caller): Promise<StorageUseType> {
+    return this.service.storage(caller.tenantId);
+  }
+}

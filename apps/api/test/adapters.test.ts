@@ -1,0 +1,242 @@
+import type { ObjectStore } from '@aril/object-store';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { ADAPTER_FIELDS, type AdapterAnswer, bringAdapter, createAdapter, finishAdapter, fixture, upload } from './adapter-fixtures.js';
+import { OBJECT_STORE } from '../src/integrations/object-storage/object-storage.module.js';
+import { createTenant, data, graphql, startApp, type TestApp, TEST_MODEL } from './harness.js';
+
+type Tenant = Awaited<ReturnType<typeof createTenant>>;
+
+const CREATE = 'mutation ($input: CreateAdapterInput!) { createAdapter(input: $input) { uploadUrl adapter { id } } }';
+const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
+const input = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  input: {
+    slug: 'valid-slug',
+    baseModelId: TEST_MODEL,
+    files: [
+      { name: 'adapter_config.json', bytes: 100 },
+      { name: 'adapter_model.safetensors', bytes: 1000 },
+    ],
+    ...more,
+  },
+});
+
+describe('adapters', () => {
+  let test: TestApp;
+  let shop: Tenant;
+  let other: Tenant;
+
+  beforeAll(async () => {
+    test = await startApp({ ADAPTER_BYTES_MAX: '2000000', TENANT_STORAGE_BYTES_MAX: '3000000' });
+    shop = await createTenant(test);
+    other = await createTenant(test);
+  });
+  afterAll(() => test.stop());
+  const objects = (): ObjectStore => test.app.get<ObjectStore>(OBJECT_STORE);
+
+  describe('createAdapter', () => {
+    it.each([
+      ['slug', { slug: 'Not A Slug' }],
+      ['slug', { slug: 'x' }],
+      ['slug', { slug: '-leading-dash' }],
+      ['baseModelId', { baseModelId: 'no-such-model' }],
+      ['files', { files: [{ name: 'adapter_config.json', bytes: 10 }] }],
+      ['files.0.name', { files: [{ name: 'evil.exe', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 10 }] }],
+      ['files.1.bytes', { files: [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 0 }] }],
+      ['files.1.bytes', { files: [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 1.5 }] }],
+      ['files', { files: [{ name: 'adapter_config.json', bytes: 2_000_000 }, { name: 'adapter_model.safetensors', bytes: 10 }] }],
+      ['files', { files: [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 2_000_000 }] }],
+      ['name', { name: 'x'.repeat(121) }],
+    ])('names the field at fault: %s', async (field, wrong) => {
+      const { errors } = await graphql(test, shop.key, CREATE, input(wrong));
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field });
+      expect(errors?.[0]?.message).toContain('expected');
+    });
+
+    it('makes an adapter that waits for its files', async () => {
+      const adapter = await createAdapter(test, shop.key, 'waiting', fixture('a'));
+      expect(adapter).toMatchObject({ slug: 'waiting', name: 'waiting', status: 'UPLOADING', sha256: null, problems: [], summary: null });
+      expect(adapter.files.map((file) => file.received)).toEqual([0, 0]);
+    });
+
+    it('is UNAUTHENTICATED without credentials', async () => {
+      const { errors } = await graphql(test, {}, CREATE, input());
+      expect(errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    });
+
+    it('keeps slugs per tenant: the same one is free for another', async () => {
+      await createAdapter(test, other.key, 'waiting', fixture('a'));
+    });
+
+    it('replaces an unfinished adapter of the same slug, and refuses to replace a usable one', async () => {
+      const first = await createAdapter(test, shop.key, 'again', fixture('a'));
+      const ready = await bringAdapter(test, shop.key, 'again', fixture('a'));
+      expect(ready.status).toBe('READY');
+      expect(ready.id).not.toBe(first.id);
+      const { errors } = await graphql(test, shop.key, CREATE, input({ slug: 'again' }));
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT', field: 'slug' });
+    });
+
+    it('refuses what does not fit into the quota, also when many try at once', async () => {
+      const tenant = await createTenant(test);
+      const files = [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 999_990 }];
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, i) => graphql(test, tenant.key, CREATE, input({ slug: `quota-${i}`, files }))),
+      );
+      const refused = answers.filter((answer) => answer.errors);
+      expect(refused).toHaveLength(3);
+      for (const { errors } of refused) expect(errors?.[0]?.extensions.code).toBe('QUOTA_EXCEEDED');
+      const { tenant: found } = await data(graphql<{ tenant: { storage: object } }>(test, tenant.key, '{ tenant { storage { bytesUsed bytesMax } } }'));
+      expect(found.storage).toEqual({ bytesUsed: 3_000_000, bytesMax: 3_000_000 });
+    });
+  });
+
+  describe('finishAdapterUpload', () => {
+    it('makes sound files READY, with their hashes, objects and summary', async () => {
+      const files = fixture('a');
+      const adapter = await bringAdapter(test, shop.key, 'sound', files);
+      expect(adapter).toMatchObject({ status: 'READY', problems: [] });
+      expect(adapter.summary?.rankMax).toBeGreaterThan(0);
+      const [config, weights] = [sha256(files['adapter_config.json']), sha256(files['adapter_model.safetensors'])];
+      expect(adapter.files.map((file) => file.sha256)).toEqual([config, weights]);
+      expect(adapter.sha256).toBe(sha256(`adapter_config.json:${config}\nadapter_model.safetensors:${weights}\n`));
+      const object = await objects().head(`adapters/${shop.id}/${adapter.sha256}/adapter_model.safetensors`);
+      expect(object).toMatchObject({ bytes: files['adapter_model.safetensors'].length, sha256: weights });
+      expect(readdirSync(test.config.UPLOADS_DIR).filter((name) => name.startsWith(adapter.id))).toEqual([]);
+    });
+
+    it('refuses broken files with problems, removes them, and lets the slug be tried again', async () => {
+      const sound = fixture('b');
+      const config = JSON.parse(sound['adapter_config.json'].toString()) as Record<string, unknown>;
+      const broken = { ...sound, 'adapter_config.json': Buffer.from(JSON.stringify({ ...config, r: 100_000 })) };
+      const refused = await bringAdapter(test, shop.key, 'second-try', broken);
+      expect(refused).toMatchObject({ status: 'REFUSED', sha256: null });
+      expect(refused.problems[0]).toMatchObject({ file: 'adapter_config.json', found: expect.any(String), expected: expect.any(String) });
+      expect(readdirSync(test.config.UPLOADS_DIR).filter((name) => name.startsWith(refused.id))).toEqual([]);
+      expect(await bringAdapter(test, shop.key, 'second-try', sound)).toMatchObject({ status: 'READY' });
+    });
+
+    it.each([
+      ['not JSON', { 'adapter_config.json': Buffer.from('{"r": ') }],
+      ['a cut weights file', { 'adapter_model.safetensors': fixture('a')['adapter_model.safetensors'].subarray(0, 64) }],
+      ['weights that are noise', { 'adapter_model.safetensors': Buffer.alloc(4096, 0xff) }],
+    ])('refuses %s', async (_, wrong) => {
+      const tenant = await createTenant(test);
+      const refused = await bringAdapter(test, tenant.key, 'broken', { ...fixture('a'), ...wrong });
+      expect(refused.status).toBe('REFUSED');
+      expect(refused.problems.length).toBeGreaterThan(0);
+    });
+
+    it('says which file is missing bytes', async () => {
+      const files = fixture('a');
+      const { id } = await createAdapter(test, shop.key, 'half', files);
+      await upload(test, shop.key, id, 'adapter_config.json', files['adapter_config.json']);
+      const { errors } = await graphql(test, shop.key, `mutation { finishAdapterUpload(input: { adapterId: "${id}" }) { adapter { id } } }`);
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'ADAPTER_NOT_READY', field: 'adapter_model.safetensors' });
+    });
+
+    it('gives one answer to many calls at once, and to later ones', async () => {
+      const files = fixture('b');
+      const { id } = await createAdapter(test, shop.key, 'crowd', files);
+      for (const [name, bytes] of Object.entries(files)) await upload(test, shop.key, id, name, bytes);
+      const answers = await Promise.all(Array.from({ length: 8 }, () => finishAdapter(test, shop.key, id)));
+      answers.push(await finishAdapter(test, shop.key, id));
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(answers[0]?.status).toBe('READY');
+    });
+
+    it.each(['finishAdapterUpload', 'updateAdapter', 'deleteAdapter'])('%s: UNAUTHENTICATED without credentials, NOT_FOUND for another tenant', async (mutation) => {
+      const mine = await createAdapter(test, shop.key, 'private', fixture('a'));
+      const selection = mutation === 'deleteAdapter' ? 'adapterId' : 'adapter { id }';
+      const query = `mutation { ${mutation}(input: { adapterId: "${mine.id}" }) { ${selection} } }`;
+      expect((await graphql(test, {}, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+      expect((await graphql(test, other.key, query)).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+      expect((await graphql(test, other.user.cookie, query)).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+      expect((await graphql(test, shop.key, query.replace(mine.id, 'not-an-id'))).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+    });
+  });
+
+  describe('adapter and tenant.adapters', () => {
+    it('finds the tenant own ones only', async () => {
+      const mine = await createAdapter(test, shop.key, 'mine', fixture('a'));
+      const query = `{ adapter(id: "${mine.id}") { slug baseModel { id name runnersOnline } } }`;
+      const { adapter } = await data(graphql<{ adapter: object }>(test, shop.user.cookie, query));
+      expect(adapter).toEqual({ slug: 'mine', baseModel: { id: TEST_MODEL, name: 'Stories 260K', runnersOnline: 0 } });
+      expect((await graphql(test, other.key, query)).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+      expect((await graphql(test, {}, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    });
+
+    it('pages through all of them once, while others come and go', async () => {
+      const tenant = await createTenant(test);
+      const slugs = ['one', 'two', 'three', 'four', 'five'];
+      for (const slug of slugs) await createAdapter(test, tenant.key, slug, fixture('a'));
+      const seen: string[] = [];
+      let after: string | null = null;
+      do {
+        const page: Page = await adaptersPage(tenant, { first: 2, after });
+        expect(page.totalCount).toBeGreaterThanOrEqual(5);
+        expect(page.pageInfo.hasPreviousPage).toBe(after !== null);
+        seen.push(...page.nodes.map((node) => node.slug));
+        expect(page.edges.map((edge) => edge.node.slug)).toEqual(page.nodes.map((node) => node.slug));
+        after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+        // Newer rows belong before the first page: they must not shift the next one.
+        if (seen.length === 2) await createAdapter(test, tenant.key, 'newer', fixture('a'));
+      } while (after);
+      expect(seen).toEqual([...slugs].reverse());
+    });
+
+    it('filters by status and text, and checks its arguments', async () => {
+      const tenant = await createTenant(test);
+      await createAdapter(test, tenant.key, 'sql-writer', fixture('a'));
+      await bringAdapter(test, tenant.key, 'poet', fixture('a'));
+      expect((await adaptersPage(tenant, { status: 'READY' })).nodes.map((node) => node.slug)).toEqual(['poet']);
+      expect((await adaptersPage(tenant, { search: 'SQL' })).nodes.map((node) => node.slug)).toEqual(['sql-writer']);
+      for (const wrong of ['first: 0', 'first: 101', 'after: "nonsense"']) {
+        const { errors } = await graphql(test, tenant.key, `{ tenant { adapters(${wrong}) { totalCount } } }`);
+        expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: wrong.split(':')[0] });
+      }
+      expect((await adaptersPage(other, { search: 'poet' })).totalCount).toBe(0);
+    });
+  });
+
+  interface Page {
+    totalCount: number;
+    nodes: { slug: string }[];
+    edges: { cursor: string; node: { slug: string } }[];
+    pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; endCursor: string | null };
+  }
+
+  async function adaptersPage(tenant: Tenant, variables: Record<string, unknown>): Promise<Page> {
+    const query = `query ($first: Int, $after: String, $status: AdapterStatus, $search: String) {
+      tenant { adapters(first: $first, after: $after, status: $status, search: $search) {
+        totalCount nodes { slug } edges { cursor node { slug } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`;
+    const { tenant: found } = await data(graphql<{ tenant: { adapters: Page } }>(test, tenant.key, query, variables));
+    return found.adapters;
+  }
+
+  it('updateAdapter changes name and description, nothing else', async () => {
+    const adapter = await createAdapter(test, shop.key, 'renamed', fixture('a'));
+    const query = `mutation ($input: UpdateAdapterInput!) { updateAdapter(input: $input) { adapter { ${ADAPTER_FIELDS} description } } }`;
+    const answer = await data(
+      graphql<{ updateAdapter: { adapter: AdapterAnswer } }>(test, shop.key, query, {
+        input: { adapterId: adapter.id, name: ' Better name ', description: 'What it does' },
+      }),
+    );
+    expect(answer.updateAdapter.adapter).toMatchObject({ slug: 'renamed', name: 'Better name', description: 'What it does' });
+    const { errors } = await graphql(test, shop.key, query, { input: { adapterId: adapter.id, name: '' } });
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'name' });
+  });
+
+  it('deleteAdapter frees slug and quota, and takes unfinished uploads along', async () => {
+    const tenant = await createTenant(test);
+    const files = fixture('a');
+    const { id } = await createAdapter(test, tenant.key, 'gone', files);
+    await upload(test, tenant.key, id, 'adapter_config.json', files['adapter_config.json']);
+    const query = `mutation { deleteAdapter(input: { adapterId: "${id}" }) { adapterId } }`;
+    expect(await data(graphql(test, tenant.key, query))).toEqual({ deleteAdapter: { adapterId: id } });
+    expect((await graphql(test, tenant.key, query)).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+    expect(readdirSync(test.config.UPLOADS_DIR).filter((name) => name.startsWith(id))).toEqual([]);
+    await createAdapter(test, tenant.key, 'gone', files);
+  });
+});
