@@ -6,7 +6,13 @@ import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, model: { type: 'string' }, rank: { type: 'string' }, batch: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'string' },
+    model: { type: 'string' },
+    rank: { type: 'string' },
+    batch: { type: 'string' },
+  },
 });
 const [what = 'engine'] = positionals;
 if (what !== 'engine') {
@@ -21,5 +27,12 @@ const rows = await benchEngine({
   rank: values.rank ? Number(values.rank) : undefined,
   batch: values.batch ? Number(values.batch) : undefined,
 });
-console.table(rows.map(({ id, value, target, unit }) => ({ id, value: Number(value.toFixed(2)), target: target ?? '', unit })));
+console.table(
+  rows.map(({ id, value, target, unit }) => ({
+    id,
+    value: Number(value.toFixed(2)),
+    target: target ?? '',
+    unit,
+  })),
+);
 if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);

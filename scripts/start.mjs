@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stopLeftover } from '../packages/local-services/src/process.mjs';
 import { buildAll, pendingBuilds } from './lib/build.mjs';
-import { Failure, describeDiskError } from './lib/failure.mjs';
+import { describeDiskError } from './lib/failure.mjs';
 import { installDependencies, isInstalled } from './lib/install.mjs';
 import { takeLock } from './lib/lock.mjs';
 import { provideWeights, readCatalog } from './lib/model.mjs';
@@ -47,10 +47,16 @@ function nextSignal() {
 async function reset(settings) {
   await stopData(settings);
   for (const name of existsSync(settings.home) ? readdirSync(settings.home) : []) {
-    if (!['start.lock', 'cache', 'venv'].includes(name)) rmSync(join(settings.home, name), { recursive: true, force: true });
+    if (!['start.lock', 'cache', 'venv'].includes(name))
+      rmSync(join(settings.home, name), { recursive: true, force: true });
   }
-  const external = [settings.databaseUrl && 'DATABASE_URL', settings.redisUrl && 'REDIS_URL', settings.s3 && 'S3_*'].filter(Boolean);
-  if (external.length > 0) report.line(`  What ${external.join(', ')} point to is yours and was left as it is.`);
+  const external = [
+    settings.databaseUrl && 'DATABASE_URL',
+    settings.redisUrl && 'REDIS_URL',
+    settings.s3 && 'S3_*',
+  ].filter(Boolean);
+  if (external.length > 0)
+    report.line(`  What ${external.join(', ')} point to is yours and was left as it is.`);
 }
 
 /** A Postgres or Redis that outlived a killed start must not write into a folder that is being deleted. */
@@ -75,7 +81,8 @@ async function prepare(settings) {
     : Promise.resolve(null);
   // Its failure is reported below, after what runs beside it.
   weights.catch(() => {});
-  if (!installed) await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
+  if (!installed)
+    await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
   if (pendingBuilds(settings.repository).pending.length > 0) await buildAll(settings, report);
   return { ...model, weightsPath: await weights };
 }
@@ -96,7 +103,10 @@ async function start(settings) {
 
 /** A start that is under way ends by itself once its commands are interrupted; a download may take longer than we wait. */
 async function abandon(starting) {
-  const ended = starting.then((stack) => stack.stop(), () => {});
+  const ended = starting.then(
+    (stack) => stack.stop(),
+    () => {},
+  );
   await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, ABANDON_MS).unref())]);
 }
 

@@ -5,13 +5,27 @@ import { startProcess } from '../../packages/local-services/src/process.mjs';
 
 /** What the parent's environment may contain that is meant for npm start and must not reach an app. */
 const NOT_INHERITED = [
-  'PORT', 'HOSTNAME', 'API_PORT', 'API_URL', 'PORTAL_URL', 'DATABASE_URL', 'REDIS_URL', 'NODE_ENV', 'OBJECTS_DIR', 'MODEL_PATH',
-  'RUNNER_ID', 'HEALTH_PORT', 'ARIL_HOME', 'ARIL_CACHE',
+  'PORT',
+  'HOSTNAME',
+  'API_PORT',
+  'API_URL',
+  'PORTAL_URL',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'NODE_ENV',
+  'OBJECTS_DIR',
+  'MODEL_PATH',
+  'RUNNER_ID',
+  'HEALTH_PORT',
+  'ARIL_HOME',
+  'ARIL_CACHE',
 ];
 
 function inherited() {
   // npm's own variables (npm_config_…, npm_package_…) would only mislead what runs below.
-  const entries = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.includes(name) && !name.startsWith('npm_'));
+  const entries = Object.entries(process.env).filter(
+    ([name]) => !NOT_INHERITED.includes(name) && !name.startsWith('npm_'),
+  );
   return { ...Object.fromEntries(entries), NODE_ENV: 'production' };
 }
 
@@ -53,7 +67,13 @@ function runnerEnvironment({ settings, model, services, urls }) {
 }
 
 function portalEnvironment({ urls }) {
-  return { ...inherited(), HOSTNAME: '127.0.0.1', PORT: new URL(urls.portal).port, API_URL: urls.api, NEXT_TELEMETRY_DISABLED: '1' };
+  return {
+    ...inherited(),
+    HOSTNAME: '127.0.0.1',
+    PORT: new URL(urls.portal).port,
+    API_URL: urls.api,
+    NEXT_TELEMETRY_DISABLED: '1',
+  };
 }
 
 /**
@@ -76,8 +96,20 @@ export function describeApps(context) {
   const next = join(repository, 'node_modules', 'next', 'dist', 'bin', 'next');
   const portalArguments = [next, 'start', '--hostname', '127.0.0.1', '--port', new URL(urls.portal).port];
   return [
-    { name: 'API', health: `${urls.api}/ready`, start: nodeProcess('api', 'apps/api', ['dist/main.js'], apiEnvironment) },
-    { name: 'Runner', health: `${urls.runner}/ready`, start: nodeProcess('runner', 'apps/gpu-runner', ['dist/main.js'], runnerEnvironment) },
-    { name: 'Portal', health: `${urls.portal}/api/health`, start: nodeProcess('portal', 'apps/portal', portalArguments, portalEnvironment) },
+    {
+      name: 'API',
+      health: `${urls.api}/ready`,
+      start: nodeProcess('api', 'apps/api', ['dist/main.js'], apiEnvironment),
+    },
+    {
+      name: 'Runner',
+      health: `${urls.runner}/ready`,
+      start: nodeProcess('runner', 'apps/gpu-runner', ['dist/main.js'], runnerEnvironment),
+    },
+    {
+      name: 'Portal',
+      health: `${urls.portal}/api/health`,
+      start: nodeProcess('portal', 'apps/portal', portalArguments, portalEnvironment),
+    },
   ];
 }

@@ -21,14 +21,21 @@ const EXTRAS = {
 
 /** @param {string} repository @returns {Workspace[]} those with a build script */
 export function workspaces(repository) {
-  const folders = ['packages', 'apps'].flatMap((parent) => readdirSync(join(repository, parent)).map((name) => `${parent}/${name}`));
+  const folders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(repository, parent)).map((name) => `${parent}/${name}`),
+  );
   return folders
     .filter((path) => existsSync(join(repository, path, 'package.json')))
-    .map((path) => ({ path, manifest: JSON.parse(readFileSync(join(repository, path, 'package.json'), 'utf8')) }))
+    .map((path) => ({
+      path,
+      manifest: JSON.parse(readFileSync(join(repository, path, 'package.json'), 'utf8')),
+    }))
     .filter(({ manifest }) => manifest.scripts?.build)
     .map(({ path, manifest }) => {
       const dependencies = { ...manifest.dependencies, ...manifest.devDependencies };
-      const needs = Object.keys(dependencies).filter((name) => name.startsWith('@aril/') && name !== '@aril/local-services');
+      const needs = Object.keys(dependencies).filter(
+        (name) => name.startsWith('@aril/') && name !== '@aril/local-services',
+      );
       const { output = 'dist/index.js', sources = [] } = EXTRAS[manifest.name] ?? {};
       return { name: manifest.name, path, needs, output: join(path, output), sources: [path, ...sources] };
     });
@@ -36,7 +43,11 @@ export function workspaces(repository) {
 
 /** Fingerprints that include those of what a workspace needs, so that a change travels up. */
 function fingerprints(repository, all) {
-  const common = fingerprint(repository, ['package-lock.json', 'tsconfig.base.json'], [process.version, process.arch]);
+  const common = fingerprint(
+    repository,
+    ['package-lock.json', 'tsconfig.base.json'],
+    [process.version, process.arch],
+  );
   const known = new Map();
   const of = (name) => {
     const { sources, needs } = all.find((workspace) => workspace.name === name);
@@ -47,7 +58,8 @@ function fingerprints(repository, all) {
   return known;
 }
 
-const stampFile = (repository, name) => join(repository, 'node_modules', '.cache', 'aril-build', name.replace('/', '-'));
+const stampFile = (repository, name) =>
+  join(repository, 'node_modules', '.cache', 'aril-build', name.replace('/', '-'));
 
 /** @returns {{ pending: Workspace[], prints: Map<string, string> }} */
 export function pendingBuilds(repository) {
@@ -55,7 +67,11 @@ export function pendingBuilds(repository) {
   const prints = fingerprints(repository, all);
   const isCurrent = ({ name, output }) => {
     const stamp = stampFile(repository, name);
-    return existsSync(join(repository, output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === prints.get(name);
+    return (
+      existsSync(join(repository, output)) &&
+      existsSync(stamp) &&
+      readFileSync(stamp, 'utf8') === prints.get(name)
+    );
   };
   return { pending: all.filter((workspace) => !isCurrent(workspace)), prints };
 }
@@ -87,7 +103,12 @@ export async function buildAll(settings, report) {
   const buildOne = (workspace) =>
     report.step(`Build ${workspace.name.replace('@aril/', '')}`, async (step) => {
       const log = join(settings.logs, `build-${workspace.name.replace('@aril/', '')}.log`);
-      await runCommand('npm', ['run', '--silent', 'build'], { cwd: join(repository, workspace.path), log, env: buildEnvironment(repository), note: step.note });
+      await runCommand('npm', ['run', '--silent', 'build'], {
+        cwd: join(repository, workspace.path),
+        log,
+        env: buildEnvironment(repository),
+        note: step.note,
+      });
       mkdirSync(join(repository, 'node_modules', '.cache', 'aril-build'), { recursive: true });
       writeFileSync(stampFile(repository, workspace.name), prints.get(workspace.name));
       step.note('');

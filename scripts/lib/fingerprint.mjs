@@ -4,7 +4,17 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 /** Folders that are outputs, or that nothing is built from. */
-const SKIPPED = new Set(['node_modules', 'dist', 'build', '.next', 'generated', 'coverage', 'test', 'bench', '.swc']);
+const SKIPPED = new Set([
+  'node_modules',
+  'dist',
+  'build',
+  '.next',
+  'generated',
+  'coverage',
+  'test',
+  'bench',
+  '.swc',
+]);
 const SKIPPED_FILES = /\.test\.[cm]?tsx?$|\.tsbuildinfo$|^next-env\.d\.ts$|\.log$|\.md$/;
 
 /** @param {string} path a file or a folder @returns {string[]} files, in a fixed order */
@@ -22,6 +32,9 @@ export function fingerprint(root, paths, facts = []) {
   const hash = createHash('sha256');
   for (const fact of facts) hash.update(`fact\0${fact}\0`);
   for (const file of paths.flatMap((path) => filesBelow(join(root, path))))
-    hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update('\0');
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   return hash.digest('hex');
 }

@@ -28,7 +28,11 @@ export async function waitUntilHealthy({ name, url, timeoutMs = 90_000, find }) 
     if (running !== first || running?.isRunning?.() === false)
       throw new Failure(`${name} ended while it was starting.`, 'The log says why.', { log: first?.log });
     if (Date.now() > deadline)
-      throw new Failure(`${name} did not become healthy within ${timeoutMs / 1000} s (${url}: ${answer}).`, 'The log may say why.', { log: running?.log, detail: running ? logTail(running.log, 3) : undefined });
+      throw new Failure(
+        `${name} did not become healthy within ${timeoutMs / 1000} s (${url}: ${answer}).`,
+        'The log may say why.',
+        { log: running?.log, detail: running ? logTail(running.log, 3) : undefined },
+      );
     await sleep(100);
   }
 }

@@ -32,7 +32,9 @@ export function isInstalled(repository) {
 async function cacheOptions(settings, log) {
   const output = await runCommand('npm', ['config', 'get', 'cache'], { cwd: settings.repository, log });
   const cache = output.trim().split('\n').at(-1);
-  return canWrite(join(cache, '_cacache')) && canWrite(join(cache, '_logs')) ? [] : ['--cache', join(settings.cache, 'npm')];
+  return canWrite(join(cache, '_cacache')) && canWrite(join(cache, '_logs'))
+    ? []
+    : ['--cache', join(settings.cache, 'npm')];
 }
 
 /** @param {import('./settings.mjs').Settings} settings @param {(text: string) => void} note */
@@ -45,11 +47,15 @@ export async function installDependencies(settings, note) {
     note(`${++fetched} answers of the registry`);
   };
   // Without install scripts: none of them does anything we need, and one tries to download an engine we replace.
-  await runCommand('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http', ...cache], {
-    cwd: settings.repository,
-    log,
-    note: count,
-    fix: 'The log says why. If node_modules is in an odd state, remove it (rm -rf node_modules) and run npm start again.',
-  });
+  await runCommand(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http', ...cache],
+    {
+      cwd: settings.repository,
+      log,
+      note: count,
+      fix: 'The log says why. If node_modules is in an odd state, remove it (rm -rf node_modules) and run npm start again.',
+    },
+  );
   note('');
 }

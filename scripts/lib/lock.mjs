@@ -1,7 +1,12 @@
 /** One start at a time in one folder; a start that was killed leaves a lock that the next one sees through. */
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { forgetIdentity, identify, isAlive, readIdentity } from '../../packages/local-services/src/identity.mjs';
+import {
+  forgetIdentity,
+  identify,
+  isAlive,
+  readIdentity,
+} from '../../packages/local-services/src/identity.mjs';
 import { Failure, describeDiskError } from './failure.mjs';
 
 function describeRunning(home, pid) {
@@ -12,7 +17,10 @@ function describeRunning(home, pid) {
   } catch {
     // Not ready yet: there is no address to tell.
   }
-  return new Failure(`Aril is already running here (process ${pid}). ${where}`, `Stop it with Ctrl-C in its terminal, or: kill ${pid}`);
+  return new Failure(
+    `Aril is already running here (process ${pid}). ${where}`,
+    `Stop it with Ctrl-C in its terminal, or: kill ${pid}`,
+  );
 }
 
 /** @param {string} home @returns {() => void} releases the lock */

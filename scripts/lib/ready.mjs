@@ -21,7 +21,14 @@ export function writeReady({ settings, urls }, tenants) {
   const facts = {
     portalUrl: urls.portal,
     apiUrl: urls.api,
-    tenants: tenants.map(({ name, slug, login, password, apiKey, adapters }) => ({ name, slug, login, password, apiKey, adapters })),
+    tenants: tenants.map(({ name, slug, login, password, apiKey, adapters }) => ({
+      name,
+      slug,
+      login,
+      password,
+      apiKey,
+      adapters,
+    })),
   };
   const file = readyFile(settings.home);
   // It holds keys; and whoever waits for it must never see half of it.
@@ -33,9 +40,19 @@ export function writeReady({ settings, urls }, tenants) {
 /** @param {{ apiUrl: string, tenants: import('./seed.mjs').Tenant[] }} facts A command that works when pasted. */
 export function exampleCurl({ apiUrl, tenants: [tenant] }) {
   const model = tenant.adapters.find((slug) => PROMPTS[slug]) ?? tenant.adapters[0];
-  const body = { model, messages: [{ role: 'user', content: PROMPTS[model] ?? 'Hello!' }], max_tokens: 64, temperature: 0 };
+  const body = {
+    model,
+    messages: [{ role: 'user', content: PROMPTS[model] ?? 'Hello!' }],
+    max_tokens: 64,
+    temperature: 0,
+  };
   const json = JSON.stringify(body).replaceAll("'", "'\\''");
-  return [`curl ${apiUrl}/v1/chat/completions \\`, `  -H 'Authorization: Bearer ${tenant.apiKey}' \\`, "  -H 'Content-Type: application/json' \\", `  -d '${json}'`].join('\n');
+  return [
+    `curl ${apiUrl}/v1/chat/completions \\`,
+    `  -H 'Authorization: Bearer ${tenant.apiKey}' \\`,
+    "  -H 'Content-Type: application/json' \\",
+    `  -d '${json}'`,
+  ].join('\n');
 }
 
 /** @param {import('./report.mjs').Report} report @param {ReturnType<typeof writeReady>} facts */
@@ -48,5 +65,7 @@ export function showReady(report, facts, settings) {
     report.line(`    adapters  ${tenant.adapters.join(', ')}`);
   }
   report.line(`\n  Try it:\n\n${exampleCurl(facts)}\n`);
-  report.line(`  These facts are in ${readyFile(settings.home)}; logs are in ${settings.logs}. Ctrl-C stops everything.\n`);
+  report.line(
+    `  These facts are in ${readyFile(settings.home)}; logs are in ${settings.logs}. Ctrl-C stops everything.\n`,
+  );
 }

@@ -52,7 +52,8 @@ export class Report {
 
   /** @param {unknown} error */
   failure(error) {
-    if (!(error instanceof Failure)) return this.line(`\nThis is a bug in Aril's start script:\n${error?.stack ?? error}`);
+    if (!(error instanceof Failure))
+      return this.line(`\nThis is a bug in Aril's start script:\n${error?.stack ?? error}`);
     this.line(`\n✗ ${error.message}`);
     if (error.detail) this.line(indent(error.detail));
     if (error.log) this.line(`  The end of ${error.log}:\n${indent(logTail(error.log))}`);
@@ -99,4 +100,8 @@ export class Report {
   }
 }
 
-const indent = (text) => text.split('\n').map((line) => `    ${line}`).join('\n');
+const indent = (text) =>
+  text
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');

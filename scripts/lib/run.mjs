@@ -28,7 +28,10 @@ export class Interrupted extends Error {}
 /** @param {string} chunk The last line that says something, short enough for one terminal line. */
 function lastLine(chunk) {
   // Colours and cursor movements of tools that think they are on a terminal.
-  const lines = chunk.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '').split(/[\r\n]+/).map((line) => line.trim());
+  const lines = chunk
+    .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
+    .split(/[\r\n]+/)
+    .map((line) => line.trim());
   return lines.filter(Boolean).at(-1)?.slice(0, 70) ?? '';
 }
 
@@ -43,7 +46,12 @@ export async function runCommand(command, args, { cwd, log, env, note, fix }) {
   const file = createWriteStream(log);
   file.on('error', () => {});
   file.write(`$ ${command} ${args.join(' ')}\n`);
-  const child = spawn(command, args, { cwd, env: env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(command, args, {
+    cwd,
+    env: env ?? process.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   running.add(child);
   let output = '';
   const collect = (chunk) => {
@@ -69,8 +77,17 @@ export async function runCommand(command, args, { cwd, log, env, note, fix }) {
 }
 
 function describeFailure(command, code, output, cwd, log, fix) {
-  if (/ENOSPC|No space left on device/.test(output)) return describeDiskError({ code: 'ENOSPC', message: '' }, cwd);
+  if (/ENOSPC|No space left on device/.test(output))
+    return describeDiskError({ code: 'ENOSPC', message: '' }, cwd);
   if (/ENOTFOUND|ETIMEDOUT|ECONNREFUSED|EAI_AGAIN|ECONNRESET/.test(output))
-    return new Failure(`${command} could not reach the network.`, 'Check the connection (and HTTPS_PROXY, if you use a proxy), then run npm start again.', { log });
-  return new Failure(`${command} failed with exit status ${code}.`, fix ?? 'The log says why; run npm start again when it is mended.', { log });
+    return new Failure(
+      `${command} could not reach the network.`,
+      'Check the connection (and HTTPS_PROXY, if you use a proxy), then run npm start again.',
+      { log },
+    );
+  return new Failure(
+    `${command} failed with exit status ${code}.`,
+    fix ?? 'The log says why; run npm start again when it is mended.',
+    { log },
+  );
 }

@@ -14,7 +14,10 @@ export function provideSecrets(home) {
   } catch {
     // Cut short by a crash: sessions and keys made with the lost secret are void, and seeding makes new ones.
   }
-  const secrets = { authSecret: kept.authSecret ?? random(), databasePassword: kept.databasePassword ?? random() };
+  const secrets = {
+    authSecret: kept.authSecret ?? random(),
+    databasePassword: kept.databasePassword ?? random(),
+  };
   writeFileSync(`${file}.new`, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
   return secrets;

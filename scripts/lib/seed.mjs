@@ -13,7 +13,11 @@ export async function seed(context) {
   await runCommand(process.execPath, ['dist/seed.js'], {
     cwd: join(settings.repository, 'apps', 'api'),
     log: join(settings.logs, 'seed.log'),
-    env: { ...apiEnvironment(context), SEED_ADAPTERS_DIR: join(settings.repository, 'examples', 'adapters'), SEED_OUT: out },
+    env: {
+      ...apiEnvironment(context),
+      SEED_ADAPTERS_DIR: join(settings.repository, 'examples', 'adapters'),
+      SEED_OUT: out,
+    },
     fix: 'If the data under .aril is from an older state of this clone and not needed: npm start -- --reset',
   });
   if (!existsSync(out)) throw new Error(`seeding wrote no ${out}`);

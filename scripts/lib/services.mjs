@@ -15,7 +15,10 @@ async function providePostgres({ settings, supervisor }) {
     try {
       await ensureDatabase(settings.databaseUrl);
     } catch (error) {
-      throw new Failure(`DATABASE_URL: the Postgres at ${hostOf(settings.databaseUrl)} refused: ${error.message}.`, 'Check that it runs and that the user may create databases and roles, or unset DATABASE_URL to use the embedded one.');
+      throw new Failure(
+        `DATABASE_URL: the Postgres at ${hostOf(settings.databaseUrl)} refused: ${error.message}.`,
+        'Check that it runs and that the user may create databases and roles, or unset DATABASE_URL to use the embedded one.',
+      );
     }
     return settings.databaseUrl;
   }
@@ -38,7 +41,10 @@ async function provideRedis({ settings, supervisor }) {
     try {
       await pingRedis(settings.redisUrl);
     } catch (error) {
-      throw new Failure(`REDIS_URL: the Redis at ${hostOf(settings.redisUrl)} refused: ${error.message}.`, 'Check that it runs and that the password is right, or unset REDIS_URL to use the embedded one.');
+      throw new Failure(
+        `REDIS_URL: the Redis at ${hostOf(settings.redisUrl)} refused: ${error.message}.`,
+        'Check that it runs and that the password is right, or unset REDIS_URL to use the embedded one.',
+      );
     }
     return settings.redisUrl;
   }
@@ -56,7 +62,10 @@ async function provideRedis({ settings, supervisor }) {
 function serviceFailure(name, error, log, dir) {
   const described = describeDiskError(error, dir);
   if (described instanceof Failure) return described;
-  return new Failure(`${name}: ${error.message}`, `Its log is ${log}. If its data is damaged, start over with: npm start -- --reset`);
+  return new Failure(
+    `${name}: ${error.message}`,
+    `Its log is ${log}. If its data is damaged, start over with: npm start -- --reset`,
+  );
 }
 
 async function prepareDatabase(ownerUrl, password) {
@@ -65,7 +74,10 @@ async function prepareDatabase(ownerUrl, password) {
     await migrate({ ownerUrl });
     return await createAppRole({ ownerUrl, password });
   } catch (error) {
-    throw new Failure(`The database could not be migrated: ${error.message}`, 'If the data under .aril is from an older state of this clone and not needed: npm start -- --reset');
+    throw new Failure(
+      `The database could not be migrated: ${error.message}`,
+      'If the data under .aril is from an older state of this clone and not needed: npm start -- --reset',
+    );
   }
 }
 

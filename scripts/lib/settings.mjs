@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { Failure } from './failure.mjs';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const S3_VARIABLES = ['S3_ENDPOINT', 'S3_REGION', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'S3_FORCE_PATH_STYLE'];
+const S3_VARIABLES = [
+  'S3_ENDPOINT',
+  'S3_REGION',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'S3_FORCE_PATH_STYLE',
+];
 
 /** @param {NodeJS.ProcessEnv} env */
 function readPort(env, name, fallback) {
@@ -14,7 +21,10 @@ function readPort(env, name, fallback) {
   if (!text) return fallback;
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
-  throw new Failure(`${name}: found "${text}"; expected a port number, or 0 for any free port.`, `Set ${name} to a number from 0 to 65535, or unset it.`);
+  throw new Failure(
+    `${name}: found "${text}"; expected a port number, or 0 for any free port.`,
+    `Set ${name} to a number from 0 to 65535, or unset it.`,
+  );
 }
 
 /** @param {NodeJS.ProcessEnv} env @param {string[]} protocols */
@@ -24,7 +34,10 @@ function readUrl(env, name, protocols) {
   const example = `${protocols[0]}//user:password@host:port/…`;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url && protocols.includes(url.protocol)) return text;
-  throw new Failure(`${name} is not a ${protocols[0]}// address.`, `Set it to something like ${example}, or unset it to use the embedded service.`);
+  throw new Failure(
+    `${name} is not a ${protocols[0]}// address.`,
+    `Set it to something like ${example}, or unset it to use the embedded service.`,
+  );
 }
 
 export function canWrite(folder) {
@@ -48,7 +61,10 @@ function readS3(env) {
   const s3 = Object.fromEntries(S3_VARIABLES.filter((name) => env[name]).map((name) => [name, env[name]]));
   if (Object.keys(s3).length === 0) return null;
   if (s3.S3_BUCKET) return s3;
-  throw new Failure('S3_BUCKET is not set, but other S3_* variables are.', 'Set S3_BUCKET, or unset the others to keep objects in a folder.');
+  throw new Failure(
+    'S3_BUCKET is not set, but other S3_* variables are.',
+    'Set S3_BUCKET, or unset the others to keep objects in a folder.',
+  );
 }
 
 /**
@@ -57,7 +73,8 @@ function readS3(env) {
  */
 export function readSettings(env = process.env, args = process.argv.slice(2)) {
   const unknown = args.filter((arg) => !['--reset', '--help', '-h'].includes(arg));
-  if (unknown.length > 0) throw new Failure(`Unknown option ${unknown[0]}.`, 'npm start -- --help shows the options.');
+  if (unknown.length > 0)
+    throw new Failure(`Unknown option ${unknown[0]}.`, 'npm start -- --help shows the options.');
   const home = resolve(env.ARIL_HOME || join(REPOSITORY, '.aril'));
   return {
     repository: REPOSITORY,

@@ -29,14 +29,19 @@ export const STOP_ORDER = [['Portal', 'API'], ['Runner'], ['Redis', 'Postgres']]
 
 /** @param {import('./settings.mjs').Settings} settings Stops what a killed start left, so that its ports are free again. */
 export async function stopLeftovers(settings) {
-  await Promise.all(['api', 'runner', 'portal'].map((name) => stopLeftover(join(settings.home, `${name}.pid`))));
+  await Promise.all(
+    ['api', 'runner', 'portal'].map((name) => stopLeftover(join(settings.home, `${name}.pid`))),
+  );
 }
 
 /** @param {number} port 0 stands for any free one */
 async function choosePort(port, variable, what) {
   if (port === 0) return freePort();
   if (await isPortFree(port)) return port;
-  throw new Failure(`Port ${port} on 127.0.0.1, which the ${what} would use, is taken by another program.`, `Stop that program (ss -ltnp 'sport = :${port}' names it), or choose another port: ${variable}=${port + 1} npm start`);
+  throw new Failure(
+    `Port ${port} on 127.0.0.1, which the ${what} would use, is taken by another program.`,
+    `Stop that program (ss -ltnp 'sport = :${port}' names it), or choose another port: ${variable}=${port + 1} npm start`,
+  );
 }
 
 /** @param {import('./settings.mjs').Settings} settings */
@@ -78,7 +83,9 @@ export async function startStack({ settings, model, report, urls, supervisor }) 
   };
   try {
     const secrets = provideSecrets(settings.home);
-    const services = await report.step('Start Postgres and Redis', () => provideServices({ settings, supervisor, secrets }));
+    const services = await report.step('Start Postgres and Redis', () =>
+      provideServices({ settings, supervisor, secrets }),
+    );
     const context = { settings, supervisor, model, secrets, urls, services };
     const tenants = await startApps(context, report);
     return { context, facts: writeReady(context, tenants), supervisor, stop };

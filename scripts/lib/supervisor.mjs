@@ -51,7 +51,9 @@ export class Supervisor {
 
   async #restart(member, how) {
     if (Date.now() - member.startedAt > STABLE_MS) member.pause = PAUSE_MS_MIN;
-    this.tell(`${member.name} ${how}; starting it again in ${member.pause / 1000} s. The end of ${member.current.log}:\n${logTail(member.current.log, 5)}`);
+    this.tell(
+      `${member.name} ${how}; starting it again in ${member.pause / 1000} s. The end of ${member.current.log}:\n${logTail(member.current.log, 5)}`,
+    );
     for (;;) {
       await sleep(member.pause);
       member.pause = Math.min(PAUSE_MS_MAX, member.pause * 2);

@@ -9,7 +9,8 @@ const NODE_MIN = [20, 19];
 const FIRST_START_BYTES = 3.5 * 2 ** 30;
 const LATER_START_BYTES = 0.3 * 2 ** 30;
 /** Node.js, for the distributions whose own package is older than what we need. */
-const NODE_FIX = 'curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs';
+const NODE_FIX =
+  'curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs';
 
 /** @type {{ names: string[], packages: string, version?: RegExp, min?: number[] }[]} any one of the names will do */
 const TOOLS = [
@@ -20,14 +21,18 @@ const TOOLS = [
 ];
 
 export function findTool(name) {
-  return (process.env.PATH ?? '').split(delimiter).filter(Boolean).map((folder) => join(folder, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 const sudo = () => (process.getuid?.() === 0 ? '' : 'sudo ');
@@ -37,7 +42,10 @@ export const aptInstall = (packages) => `${sudo()}apt-get update && ${sudo()}apt
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
-  throw new Failure(`Node.js ${process.versions.node} is too old; expected ${NODE_MIN.join('.')} or newer.`, `Install a newer one:\n${NODE_FIX}`);
+  throw new Failure(
+    `Node.js ${process.versions.node} is too old; expected ${NODE_MIN.join('.')} or newer.`,
+    `Install a newer one:\n${NODE_FIX}`,
+  );
 }
 
 function checkSystem() {
@@ -52,14 +60,20 @@ function checkCompiler() {
   const missing = TOOLS.filter(({ names }) => !names.some(findTool));
   if (missing.length > 0) {
     const names = missing.map((tool) => tool.names[0]).join(', ');
-    throw new Failure(`Missing: ${names}.`, `Install what is missing, then run npm start again:\n${aptInstall(missing.map((tool) => tool.packages).join(' '))}`);
+    throw new Failure(
+      `Missing: ${names}.`,
+      `Install what is missing, then run npm start again:\n${aptInstall(missing.map((tool) => tool.packages).join(' '))}`,
+    );
   }
   const compiler = ['g++', 'clang++'].find(findTool);
   const { stdout } = spawnSync(compiler, ['-dumpversion'], { encoding: 'utf8' });
   const found = Number.parseInt(stdout, 10);
   // C++20 with <span>, <bit> and <source_location>.
   if (compiler === 'g++' && found < 11)
-    throw new Failure(`g++ ${stdout.trim()} is too old for C++20; expected 11 or newer.`, `Install a newer one:\n${aptInstall('g++-12')}\nthen: export CXX=g++-12 CC=gcc-12`);
+    throw new Failure(
+      `g++ ${stdout.trim()} is too old for C++20; expected 11 or newer.`,
+      `Install a newer one:\n${aptInstall('g++-12')}\nthen: export CXX=g++-12 CC=gcc-12`,
+    );
 }
 
 /** @param {string[]} folders existing ones */
@@ -69,7 +83,10 @@ function checkSpace(folders, bytes) {
     const free = bavail * bsize;
     if (free >= bytes) continue;
     const gib = (n) => `${(n / 2 ** 30).toFixed(1)} GiB`;
-    throw new Failure(`${folder} is on a disk with ${gib(free)} left; expected at least ${gib(bytes)}.`, 'Free some space there (df -h shows the disks), or move the clone to a larger disk.');
+    throw new Failure(
+      `${folder} is on a disk with ${gib(free)} left; expected at least ${gib(bytes)}.`,
+      'Free some space there (df -h shows the disks), or move the clone to a larger disk.',
+    );
   }
 }
 

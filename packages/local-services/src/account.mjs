@@ -79,7 +79,10 @@ function searchOptions(dir) {
  */
 export function serverAccount(dir, programs) {
   if (process.getuid?.() !== 0) return null;
-  if (!SETPRIV) throw new Error('As root, Postgres needs the program "setpriv". Install it: apt-get install -y util-linux');
+  if (!SETPRIV)
+    throw new Error(
+      'As root, Postgres needs the program "setpriv". Install it: apt-get install -y util-linux',
+    );
   const account = chooseAccount(dir);
   chownSync(dir, account.uid, account.gid);
   const reachable = canReach(programs, account) && canReach(dir, account);

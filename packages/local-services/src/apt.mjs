@@ -9,7 +9,11 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 const run = (command, args, cwd) =>
-  execute(command, args, { cwd, env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }, maxBuffer: 64 << 20 });
+  execute(command, args, {
+    cwd,
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 << 20,
+  });
 
 /** A package index of our own, for a plain user on a machine whose own index is empty (most container images). */
 async function privateIndex(folder) {
@@ -17,7 +21,12 @@ async function privateIndex(folder) {
   const cache = join(folder, 'apt', 'cache');
   mkdirSync(join(state, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(cache, 'archives', 'partial'), { recursive: true });
-  const options = ['-o', `Dir::State=${state}`, '-o', `Dir::Cache=${cache}`, '-o', 'Dir::State::status=/var/lib/dpkg/status'];
+  const options = Object.entries({
+    'Dir::State': state,
+    'Dir::State::lists': join(state, 'lists'),
+    'Dir::State::status': '/var/lib/dpkg/status',
+    'Dir::Cache': cache,
+  }).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   await run('apt-get', [...options, '-q', 'update']);
   return options;
 }
@@ -38,7 +47,13 @@ async function missingPackages(wanted, options) {
   for (let name = queue.shift(); name; name = queue.shift()) {
     if (found.has(name) || (!wanted.includes(name) && (await isInstalled(name)))) continue;
     found.add(name);
-    const { stdout } = await run('apt-cache', [...options, 'depends', '--no-recommends', '--no-suggests', name]);
+    const { stdout } = await run('apt-cache', [
+      ...options,
+      'depends',
+      '--no-recommends',
+      '--no-suggests',
+      name,
+    ]);
     for (const match of stdout.matchAll(/^\s+\|?(?:Pre)?Depends: ([a-z0-9.+:-]+)$/gm)) queue.push(match[1]);
   }
   return [...found];
@@ -79,6 +94,10 @@ export async function unpackPackages({ packages, folder }) {
 /** Where Debian's packages put libraries, for a program that runs from an unpacked root. */
 export function libraryPath(root) {
   const folders = ['usr/lib', 'lib'].map((path) => join(root, path)).filter((path) => existsSync(path));
-  const triplets = folders.flatMap((path) => readdirSync(path).filter((name) => name.includes('-linux-')).map((name) => join(path, name)));
+  const triplets = folders.flatMap((path) =>
+    readdirSync(path)
+      .filter((name) => name.includes('-linux-'))
+      .map((name) => join(path, name)),
+  );
   return [...triplets, ...folders].join(':');
 }

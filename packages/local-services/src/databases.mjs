@@ -51,9 +51,13 @@ export async function freshDatabase(ownerUrl) {
   const adminUrl = onDatabase(ownerUrl, 'postgres');
   await withClient(adminUrl, (client) =>
     // Copying files beats writing the copy to the log while the database is small and the server is a test's.
-    client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE ${client.escapeIdentifier(source)} STRATEGY file_copy`),
+    client.query(
+      `CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE ${client.escapeIdentifier(source)} STRATEGY file_copy`,
+    ),
   );
   const drop = () =>
-    withClient(adminUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`));
+    withClient(adminUrl, (client) =>
+      client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`),
+    );
   return { name, url: onDatabase(ownerUrl, name), drop };
 }

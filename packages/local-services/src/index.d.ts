@@ -39,7 +39,9 @@ export function ensureAppRole(ownerUrl: string): Promise<void>;
 export function createAppRole(options: { ownerUrl: string; password: string }): Promise<string>;
 
 /** A copy of the (migrated, unused) database that `ownerUrl` names; `url` is the owner's. */
-export function freshDatabase(ownerUrl: string): Promise<{ name: string; url: string; drop(): Promise<unknown> }>;
+export function freshDatabase(
+  ownerUrl: string,
+): Promise<{ name: string; url: string; drop(): Promise<unknown> }>;
 /** The same server and account, another database: `onDatabase(appUrl, fresh.name)`. */
 export function onDatabase(url: string, name: string): string;
 export function databaseName(url: string): string;

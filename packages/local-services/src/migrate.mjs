@@ -32,8 +32,13 @@ export function prismaEnvironment(ownerUrl) {
 /** @returns {Map<string, string>} migration name → the checksum Prisma stores with it */
 function migrationsOnDisk(root) {
   const folder = join(root, 'prisma', 'migrations');
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'migration.sql'))) : [];
-  const checksum = (name) => createHash('sha256').update(readFileSync(join(folder, name, 'migration.sql'))).digest('hex');
+  const names = existsSync(folder)
+    ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'migration.sql')))
+    : [];
+  const checksum = (name) =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name, 'migration.sql')))
+      .digest('hex');
   return new Map(names.map((name) => [name, checksum(name)]));
 }
 
@@ -45,7 +50,9 @@ async function isUpToDate(ownerUrl, migrations) {
     const { rows } = await client.query(
       'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
     );
-    const applied = rows.filter((row) => row.finished_at && migrations.get(row.migration_name) === row.checksum);
+    const applied = rows.filter(
+      (row) => row.finished_at && migrations.get(row.migration_name) === row.checksum,
+    );
     return applied.length === rows.length && applied.length === migrations.size;
   });
 }
@@ -59,12 +66,20 @@ export async function migrate({ ownerUrl, root = REPOSITORY }) {
   await ensureDatabase(ownerUrl);
   await ensureAppRole(ownerUrl);
   if (await isUpToDate(ownerUrl, migrationsOnDisk(root))) return { applied: false };
-  const cli = join(dirname(createRequire(import.meta.url).resolve('prisma/package.json')), 'build', 'index.js');
+  const cli = join(
+    dirname(createRequire(import.meta.url).resolve('prisma/package.json')),
+    'build',
+    'index.js',
+  );
   try {
-    await run(process.execPath, [cli, 'migrate', 'deploy'], { cwd: root, env: prismaEnvironment(ownerUrl), maxBuffer: 16 << 20 });
+    await run(process.execPath, [cli, 'migrate', 'deploy'], {
+      cwd: root,
+      env: prismaEnvironment(ownerUrl),
+      maxBuffer: 16 << 20,
+    });
   } catch (error) {
     const output = [error.stdout, error.stderr].filter(Boolean).join('\n').trim();
-    throw new Error(`prisma migrate deploy failed:\n${output || error.message}`);
+    throw new Error(`prisma migrate deploy failed:\n${output || error.message}`, { cause: error });
   }
   return { applied: true };
 }

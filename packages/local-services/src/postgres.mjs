@@ -31,16 +31,25 @@ async function initialise(programs, folder, data, password) {
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (account) chownSync(passwordFile, account.uid, account.gid);
   const args = [
-    `--pgdata=${fresh}`, `--username=${USER}`, '--auth=scram-sha-256',
-    `--pwfile=${passwordFile}`, '--encoding=UTF8',
+    `--pgdata=${fresh}`,
+    `--username=${USER}`,
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '--encoding=UTF8',
     // The C library's locales differ from machine to machine; the built-in provider's do not.
-    '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-instructions',
   ];
-  const [command, ...rest] = account ? [SETPRIV, ...account.setpriv, programs.initdb, ...args] : [programs.initdb, ...args];
+  const [command, ...rest] = account
+    ? [SETPRIV, ...account.setpriv, programs.initdb, ...args]
+    : [programs.initdb, ...args];
   try {
     await run(command, rest, { cwd: folder, env: { ...process.env, LC_ALL: 'C' } });
   } catch (error) {
-    throw new Error(`initdb could not create a Postgres cluster in ${fresh}: ${(error.stderr || error.message).trim()}`);
+    const reason = (error.stderr || error.message).trim();
+    throw new Error(`initdb could not create a Postgres cluster in ${fresh}: ${reason}`, { cause: error });
   } finally {
     rmSync(passwordFile, { force: true });
   }
@@ -142,6 +151,12 @@ export async function startPostgres({ dir, port, log, database = 'aril', durable
     }
     writeFileSync(portFile, `${chosen}\n`);
     await ensureDatabase(`${address}/postgres`, database);
-    return { url: `${address}/${database}`, port: chosen, log: server.log, exited: server.exited, stop: server.stop };
+    return {
+      url: `${address}/${database}`,
+      port: chosen,
+      log: server.log,
+      exited: server.exited,
+      stop: server.stop,
+    };
   }
 }

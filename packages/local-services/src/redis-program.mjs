@@ -17,14 +17,17 @@ const VERSION_MIN = [6, 2];
 
 function findOnPath(name) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin'];
-  return folders.filter(Boolean).map((folder) => join(folder, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return folders
+    .filter(Boolean)
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** @returns {Promise<string | null>} null if it does not run here (a missing library, another architecture) */
@@ -49,10 +52,14 @@ async function usable(command, env) {
 }
 
 async function fromPackages(cacheDir) {
-  const root = await unpackPackages({ packages: ['redis-server', 'redis-tools'], folder: join(cacheDir, 'redis') });
+  const root = await unpackPackages({
+    packages: ['redis-server', 'redis-tools'],
+    folder: join(cacheDir, 'redis'),
+  });
   const env = { ...process.env, LD_LIBRARY_PATH: libraryPath(root) };
   return (
-    (await usable(join(root, 'usr/bin/redis-server'), env)) ?? (await usable(join(root, 'usr/bin/redis-check-rdb'), env))
+    (await usable(join(root, 'usr/bin/redis-server'), env)) ??
+    (await usable(join(root, 'usr/bin/redis-check-rdb'), env))
   );
 }
 

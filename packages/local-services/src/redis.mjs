@@ -31,7 +31,12 @@ function configuration({ port, dir, password, durable }) {
 
 /** @param {string} url Throws what is wrong; a server that is still reading its file answers LOADING, which throws too. */
 export async function pingRedis(url) {
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, enableReadyCheck: false });
+  const client = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+  });
   // The promise below carries only "Connection is closed."; the cause comes as an event.
   let cause;
   client.on('error', (error) => (cause ??= error));
@@ -45,7 +50,11 @@ export async function pingRedis(url) {
   }
 }
 
-const answersPing = (url) => pingRedis(url).then(() => true, () => false);
+const answersPing = (url) =>
+  pingRedis(url).then(
+    () => true,
+    () => false,
+  );
 
 async function waitUntilReady(server, url) {
   const deadline = Date.now() + START_TIMEOUT_MS;
@@ -97,6 +106,13 @@ export async function startRedis({ dir, port, log, cacheDir, durable = true }) {
       throw error;
     }
     writeFileSync(portFile, `${chosen}\n`);
-    return { url, port: chosen, version: program.version, log: server.log, exited: server.exited, stop: server.stop };
+    return {
+      url,
+      port: chosen,
+      version: program.version,
+      log: server.log,
+      exited: server.exited,
+      stop: server.stop,
+    };
   }
 }

@@ -25,10 +25,14 @@ async function ensureRole(client) {
 
 /** A role of that name that someone made elsewhere could undo row-level security; it is refused, not repaired. */
 async function refusePowers(client) {
-  const { rows } = await client.query('SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $1', [APP_ROLE]);
+  const { rows } = await client.query('SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $1', [
+    APP_ROLE,
+  ]);
   const powers = [rows[0].rolsuper && 'SUPERUSER', rows[0].rolbypassrls && 'BYPASSRLS'].filter(Boolean);
   if (powers.length > 0)
-    throw new Error(`The role ${APP_ROLE} has ${powers.join(' and ')}, which defeats row-level security; expected neither.`);
+    throw new Error(
+      `The role ${APP_ROLE} has ${powers.join(' and ')}, which defeats row-level security; expected neither.`,
+    );
 }
 
 /** @param {string} ownerUrl The role must exist before migrations, which grant to it and write policies for it. */
@@ -46,7 +50,9 @@ export async function createAppRole({ ownerUrl, password }) {
     await ensureRole(client);
     await refusePowers(client);
     await client.query(`ALTER ROLE ${APP_ROLE} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
-    await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(databaseName(ownerUrl))} TO ${APP_ROLE}`);
+    await client.query(
+      `GRANT CONNECT ON DATABASE ${client.escapeIdentifier(databaseName(ownerUrl))} TO ${APP_ROLE}`,
+    );
   });
   const url = new URL(ownerUrl);
   url.username = APP_ROLE;

@@ -43,7 +43,9 @@ function withWholeScripts(connection) {
   connection.executeScript = async (script) => {
     try {
       // The shadow database is dropped before the adapter has closed its own connections to it.
-      await connection.client.query(script.replace(/^DROP DATABASE ("[^"]+")$/, 'DROP DATABASE $1 WITH (FORCE)'));
+      await connection.client.query(
+        script.replace(/^DROP DATABASE ("[^"]+")$/, 'DROP DATABASE $1 WITH (FORCE)'),
+      );
     } catch (error) {
       connection.onError(error);
     }

@@ -66,7 +66,8 @@ async function answer(engine, { id, method, params }) {
   try {
     const result = await engine[RENAMED[method] ?? method](params);
     // The native engine prints a diff by calling back; the module returns the text instead.
-    if (method === 'diff' && result?.stdout) send({ id: `${id}-print`, method: 'print', params: { content: result.stdout } });
+    if (method === 'diff' && result?.stdout)
+      send({ id: `${id}-print`, method: 'print', params: { content: result.stdout } });
     send({ id, result: result ?? null });
   } catch (error) {
     const data = { is_panic: false, message: error.message, meta: {} };

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAppRole, freshDatabase, migrate, onDatabase, prismaEnvironment, startPostgres, withClient } from '../src/index.mjs';
+import {
+  createAppRole,
+  freshDatabase,
+  migrate,
+  onDatabase,
+  prismaEnvironment,
+  startPostgres,
+  withClient,
+} from '../src/index.mjs';
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
@@ -21,9 +29,13 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const select = (url, sql, values) => withClient(url, async (client) => (await client.query(sql, values)).rows);
+const select = (url, sql, values) =>
+  withClient(url, async (client) => (await client.query(sql, values)).rows);
 const prisma = (url, ...args) =>
-  run(process.execPath, [join(repository, 'node_modules/prisma/build/index.js'), 'migrate', ...args], { cwd: repository, env: prismaEnvironment(url) });
+  run(process.execPath, [join(repository, 'node_modules/prisma/build/index.js'), 'migrate', ...args], {
+    cwd: repository,
+    env: prismaEnvironment(url),
+  });
 
 /** A folder with this repository's migrations that a test may add to. */
 function copyOfMigrations() {
@@ -37,7 +49,10 @@ function copyOfMigrations() {
 describe('migrate', () => {
   it('applies every migration once', async () => {
     const names = readdirSync(join(repository, 'prisma', 'migrations')).filter((name) => /^\d/.test(name));
-    const rows = await select(server.url, 'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1');
+    const rows = await select(
+      server.url,
+      'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1',
+    );
     expect(rows.map(({ name }) => name)).toEqual(names.sort());
     expect(await migrate({ ownerUrl: server.url })).toEqual({ applied: false });
   });
@@ -59,7 +74,9 @@ describe('migrate', () => {
     mkdirSync(bad);
     writeFileSync(join(bad, 'migration.sql'), 'ALTER TABLE no_such_table ADD COLUMN x int;');
     const { url } = await freshDatabase(server.url);
-    await expect(migrate({ ownerUrl: url, root })).rejects.toThrow(/No such table: no_such_table[\s\S]*99990101000000_bad/);
+    await expect(migrate({ ownerUrl: url, root })).rejects.toThrow(
+      /No such table: no_such_table[\s\S]*99990101000000_bad/,
+    );
   });
 });
 
@@ -68,11 +85,19 @@ describe('createAppRole', () => {
     const password = "p@ss:w/o'rd %41";
     const fresh = await freshDatabase(server.url);
     const appUrl = onDatabase(await createAppRole({ ownerUrl: server.url, password }), fresh.name);
-    const [role] = await select(appUrl, 'SELECT current_user AS name, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user');
+    const [role] = await select(
+      appUrl,
+      'SELECT current_user AS name, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user',
+    );
     expect(role).toEqual({ name: 'aril_app', rolsuper: false, rolbypassrls: false });
-    const owned = await select(appUrl, 'SELECT relname FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)');
+    const owned = await select(
+      appUrl,
+      'SELECT relname FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)',
+    );
     expect(owned).toEqual([]);
-    await expect(select(appUrl, 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY')).rejects.toThrow(/must be owner/);
+    await expect(select(appUrl, 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY')).rejects.toThrow(
+      /must be owner/,
+    );
     await expect(select(appUrl, 'SELECT * FROM accounts')).rejects.toThrow(/permission denied/);
     await fresh.drop();
   });
@@ -80,7 +105,9 @@ describe('createAppRole', () => {
   it('refuses a role of that name that could undo row-level security', async () => {
     await select(server.url, 'ALTER ROLE aril_app BYPASSRLS');
     try {
-      await expect(createAppRole({ ownerUrl: server.url, password: 'x' })).rejects.toThrow(/aril_app has BYPASSRLS/);
+      await expect(createAppRole({ ownerUrl: server.url, password: 'x' })).rejects.toThrow(
+        /aril_app has BYPASSRLS/,
+      );
     } finally {
       await select(server.url, 'ALTER ROLE aril_app NOBYPASSRLS');
     }

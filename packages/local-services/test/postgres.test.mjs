@@ -34,7 +34,9 @@ async function startInKilledProcess(dir) {
     const { url } = await startPostgres({ dir: ${JSON.stringify(dir)}, durable: false });
     console.log(url);
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [line] = await once(child.stdout, 'data');
   child.kill('SIGKILL');
   await once(child, 'exit');
@@ -56,7 +58,9 @@ describe('startPostgres', () => {
   it('listens on loopback only, asks for the password and keeps it private', async () => {
     const dir = folder();
     const server = await start(dir);
-    expect(await select(server.url, "SELECT current_setting('listen_addresses') AS at")).toEqual([{ at: '127.0.0.1' }]);
+    expect(await select(server.url, "SELECT current_setting('listen_addresses') AS at")).toEqual([
+      { at: '127.0.0.1' },
+    ]);
     const wrong = server.url.replace(/:[^:@/]+@/, ':wrong@');
     await expect(select(wrong, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
     expect(statSync(join(dir, 'password')).mode & 0o077).toBe(0);
