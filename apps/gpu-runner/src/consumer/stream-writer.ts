@@ -16,7 +16,7 @@ const ROUND_TRIP_MS_MAX = 10_000;
  */
 export class StreamWriter {
   readonly #changed = new Set<StreamChannel>();
-  #running: Promise<void> | null = null;
+  #sending = false;
   #stopped = false;
 
   constructor(
@@ -32,9 +32,10 @@ export class StreamWriter {
 
   /** Starts sending if nothing is being sent. Called once per engine step. */
   flush(): void {
-    if (this.#stopped) return;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
+    if (this.#stopped || this.#sending) return;
+    this.#sending = true;
+    void this.#run().finally(() => {
+      this.#sending = false;
       // A channel touched after the last look would otherwise wait for the next step.
       if (this.#changed.size > 0) this.flush();
     });
