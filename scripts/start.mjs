@@ -13,7 +13,7 @@ import { provideWeights, readCatalog } from './lib/model.mjs';
 import { forgetReady, showReady } from './lib/ready.mjs';
 import { Report } from './lib/report.mjs';
 import { Interrupted, interruptCommands } from './lib/run.mjs';
-import { canWrite, readSettings } from './lib/settings.mjs';
+import { provideHome, readSettings } from './lib/settings.mjs';
 import { STOP_ORDER, chooseUrls, startStack, stopLeftovers } from './lib/stack.mjs';
 import { Supervisor } from './lib/supervisor.mjs';
 import { checkTools } from './lib/tools.mjs';
@@ -63,13 +63,6 @@ async function reset(settings) {
 async function stopData(settings) {
   await stopLeftover(join(settings.home, 'postgres', 'postgres.pid'), 'SIGINT');
   await stopLeftover(join(settings.home, 'redis', 'redis.pid'));
-}
-
-/** A home that cannot be written (`nobody` has none) breaks tools that want to cache something there. */
-function provideHome(settings) {
-  if (process.env.HOME && canWrite(process.env.HOME)) return;
-  process.env.HOME = join(settings.home, 'cache', 'home');
-  mkdirSync(process.env.HOME, { recursive: true });
 }
 
 async function prepare(settings) {

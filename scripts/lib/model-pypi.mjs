@@ -26,7 +26,7 @@ function bytesBelow(folder) {
 }
 
 /** @returns {Promise<string[]>} the arguments that make `python3 …` run pip */
-async function pipCommand(python, { settings }) {
+export async function pipCommand(python, { settings }) {
   const options = { cwd: settings.repository, log: join(settings.logs, 'pip-version.log') };
   try {
     await runCommand(python, ['-m', 'pip', '--version'], options);

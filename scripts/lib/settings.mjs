@@ -91,3 +91,10 @@ export function readSettings(env = process.env, args = process.argv.slice(2)) {
     modelPath: env.MODEL_PATH ? resolve(env.MODEL_PATH) : null,
   };
 }
+
+/** A home that cannot be written (`nobody` has none) breaks tools that want to cache something there. @param {Settings} settings */
+export function provideHome(settings) {
+  if (process.env.HOME && canWrite(process.env.HOME)) return;
+  process.env.HOME = join(settings.home, 'cache', 'home');
+  mkdirSync(process.env.HOME, { recursive: true });
+}

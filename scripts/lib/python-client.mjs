@@ -1,0 +1,28 @@
+/** The `openai` Python client for the end-to-end tests, in a folder of its own rather than in the user's Python. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipCommand } from './model-pypi.mjs';
+import { runCommand } from './run.mjs';
+import { aptInstall, findTool } from './tools.mjs';
+
+const VERSION_MIN = 'openai>=1.60';
+
+/** @param {import('./settings.mjs').Settings} settings @returns {Promise<{ python: string, path: string } | { fix: string }>} */
+export async function providePythonClient(settings) {
+  const python = findTool('python3');
+  if (!python) return { fix: aptInstall('python3 python3-pip') };
+  const path = join(settings.cache, 'python-client');
+  const complete = join(path, '.complete');
+  if (existsSync(complete)) return { python, path };
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  try {
+    const pip = await pipCommand(python, { settings });
+    const args = [...pip, 'install', '--quiet', '--disable-pip-version-check', '--target', path, VERSION_MIN];
+    await runCommand(python, args, { cwd: settings.repository, log: join(settings.logs, 'pip-install.log') });
+    writeFileSync(complete, '');
+    return { python, path };
+  } catch {
+    return { fix: `${python} -m pip install --target ${path} '${VERSION_MIN}' && touch ${complete}` };
+  }
+}

@@ -1,0 +1,112 @@
+/** What `npm test` runs, in order. A step prints to its own log; how its tests are counted depends on the tool. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * @typedef {object} TestStep
+ * @property {string} id what a filter on the command line matches
+ * @property {string} title
+ * @property {string} command @property {string[]} args @property {string} cwd
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {'vitest' | 'counted' | 'exit'} count 'counted': prints "N passed, N failed"; 'exit': one test, the exit status
+ */
+
+const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+/** @param {string} root @returns {TestStep[]} */
+function nativeSteps(root, jobs) {
+  const cwd = join(root, 'packages', 'sgmv-native');
+  const build = ['scripts/build-native.mjs', '--target', 'tests', '--jobs', jobs, '--run'];
+  const node = process.execPath;
+  const sanitizers = {
+    ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+  };
+  return [
+    { id: 'native', title: 'Native tests', command: node, args: build, cwd, count: 'counted' },
+    {
+      id: 'native-sanitized',
+      title: 'Native tests under ASan and UBSan',
+      command: node,
+      args: [...build.slice(0, -1), '--sanitize', 'address,undefined', '--run'],
+      cwd,
+      env: sanitizers,
+      count: 'counted',
+    },
+  ];
+}
+
+/** @param {string} root @returns {TestStep[]} every workspace with tests of its own; e2e comes last, by itself */
+function workspaceSteps(root) {
+  const folders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
+  );
+  const tested = folders.filter(
+    (cwd) => existsSync(join(cwd, 'package.json')) && read(join(cwd, 'package.json')).scripts?.test,
+  );
+  return tested.map((cwd) =>
+    vitestStep(root, cwd, read(join(cwd, 'package.json')).name.replace('@aril/', '')),
+  );
+}
+
+/** @returns {TestStep} */
+function vitestStep(root, cwd, id) {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  return {
+    id,
+    title: `Tests of ${id}`,
+    command: process.execPath,
+    args: [vitest, 'run'],
+    cwd,
+    count: 'vitest',
+  };
+}
+
+/** @param {string} root @returns {TestStep[]} */
+function lintSteps(root) {
+  const bin = (path) => join(root, 'node_modules', path);
+  const step = (id, title, args, cwd = root) => ({
+    id,
+    title,
+    command: process.execPath,
+    args,
+    cwd,
+    count: 'exit',
+  });
+  const projects = [
+    'packages/contracts',
+    'packages/object-store',
+    'packages/sgmv-native',
+    'apps/api',
+    'apps/gpu-runner',
+    'apps/portal',
+    'e2e',
+  ];
+  const typed = projects.filter((path) => existsSync(join(root, path, 'tsconfig.json')));
+  return [
+    step('eslint', 'ESLint', [bin('eslint/bin/eslint.js'), '.', '--max-warnings', '0']),
+    step('layering', 'Layering (dependency-cruiser)', [
+      bin('dependency-cruiser/bin/dependency-cruise.mjs'),
+      ...['apps', 'packages', 'e2e', '--config', '.dependency-cruiser.cjs'],
+    ]),
+    ...typed.map((path) =>
+      step(`types-${path.split('/').at(-1)}`, `Types of ${path}`, [
+        bin('typescript/bin/tsc'),
+        '--noEmit',
+        '-p',
+        join(path, 'tsconfig.json'),
+      ]),
+    ),
+  ];
+}
+
+/** @param {string} root @param {string} jobs parallel compilations */
+export function testSteps(root, jobs) {
+  const e2e = vitestStep(root, join(root, 'e2e'), 'e2e');
+  return [
+    ...lintSteps(root),
+    ...nativeSteps(root, jobs),
+    ...workspaceSteps(root),
+    { ...e2e, title: 'The whole path (browser, clients, faults, clean clone)' },
+  ];
+}

@@ -1,0 +1,115 @@
+/**
+ * `npm test`: everything CI runs, from a clean clone too. Installs, fetches the model, builds, then runs every step,
+ * going on after failures, and ends with one line "N passed, N failed". Words on the command line choose steps:
+ *   npm test -- api lint        those whose name contains one of the words
+ *   npm test -- --list          their names
+ */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { buildAll } from './lib/build.mjs';
+import { findChromium } from './lib/chromium.mjs';
+import { describeDiskError } from './lib/failure.mjs';
+import { installDependencies, isInstalled } from './lib/install.mjs';
+import { provideWeights, readCatalog } from './lib/model.mjs';
+import { providePythonClient } from './lib/python-client.mjs';
+import { Report } from './lib/report.mjs';
+import { Interrupted, interruptCommands } from './lib/run.mjs';
+import { provideHome, readSettings } from './lib/settings.mjs';
+import { testSteps } from './lib/test-steps.mjs';
+import { runTestStep } from './lib/test-run.mjs';
+import { checkTools } from './lib/tools.mjs';
+import { logTail } from '../packages/local-services/src/process.mjs';
+
+const FAILURE_LINES = 60;
+const report = new Report();
+
+/** @returns {Promise<NodeJS.ProcessEnv>} what tests need to know beyond what the tree tells them */
+async function prepare(settings, needsClients) {
+  mkdirSync(settings.logs, { recursive: true });
+  provideHome(settings);
+  const installed = isInstalled(settings.repository);
+  checkTools(settings, !installed);
+  const { weights } = readCatalog(settings.repository);
+  const fetched = report.step('Base model', (step) => provideWeights(settings, weights, step.note));
+  fetched.catch(() => {});
+  if (!installed)
+    await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
+  await buildAll(settings, report);
+  const env = {
+    ...process.env,
+    ARIL_CACHE: settings.cache,
+    ARIL_MODEL_WEIGHTS: await fetched,
+    CI: process.env.CI ?? '1',
+  };
+  return needsClients
+    ? { ...env, ...(await report.step('Browser and Python client', () => clients(settings))) }
+    : env;
+}
+
+/** What is missing is said now and again by the tests that skip themselves for it. */
+async function clients(settings) {
+  const [chromium, python] = await Promise.all([findChromium(settings), providePythonClient(settings)]);
+  if ('fix' in chromium) report.line(`  ! No Chromium: the browser tests are skipped. ${chromium.fix}`);
+  if ('fix' in python) report.line(`  ! No openai package for Python: its tests are skipped. ${python.fix}`);
+  return {
+    ...('path' in chromium ? { CHROMIUM_PATH: chromium.path, CHROMIUM_LIBRARIES: chromium.libraries } : {}),
+    ...('python' in python ? { OPENAI_PYTHON: python.python, OPENAI_PYTHONPATH: python.path } : {}),
+  };
+}
+
+async function runOne(step, context) {
+  const began = Date.now();
+  const outcome = await report.step(step.title, async ({ note }) => {
+    const result = await runTestStep(step, { ...context, note });
+    const skipped = result.skipped ? `, ${result.skipped} skipped` : '';
+    note(`${result.passed} passed, ${result.failed} failed${skipped}`);
+    return result;
+  });
+  if (outcome.failed > 0) {
+    report.line(`\n  ✗ ${step.title}; the end of ${outcome.log}:\n`);
+    report.line(logTail(outcome.log, FAILURE_LINES).replace(/^/gm, '    '));
+  }
+  return { ...outcome, title: step.title, seconds: (Date.now() - began) / 1000 };
+}
+
+function summarize(outcomes) {
+  const sum = (key) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  report.line(
+    '\n  Step                                                     passed  failed  skipped     time',
+  );
+  for (const { title, passed, failed, skipped, seconds } of outcomes) {
+    const cells = [passed, failed, skipped].map((n) => String(n).padStart(8)).join('');
+    report.line(`  ${title.padEnd(55)}${cells}${`${seconds.toFixed(1)} s`.padStart(10)}`);
+  }
+  for (const { title, failures } of outcomes)
+    for (const name of failures) report.line(`  ✗ ${title}: ${name}`);
+  if (sum('skipped') > 0) report.line(`\n  ${sum('skipped')} skipped`);
+  report.line(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+  return sum('failed') === 0;
+}
+
+async function main(words) {
+  const settings = readSettings(process.env, []);
+  const all = testSteps(settings.repository, String(Math.min(availableParallelism(), 8)));
+  if (words.includes('--list'))
+    return all.forEach(({ id, title }) => report.line(`${id.padEnd(24)}${title}`));
+  const steps = words.length > 0 ? all.filter(({ id }) => words.some((word) => id.includes(word))) : all;
+  if (steps.length === 0)
+    throw new Error(`No step is named like ${words.join(' or ')}; npm test -- --list names them.`);
+  const env = await prepare(
+    settings,
+    steps.some(({ id }) => id === 'e2e'),
+  );
+  const outcomes = [];
+  for (const step of steps) outcomes.push(await runOne(step, { logs: settings.logs, env }));
+  if (!summarize(outcomes)) process.exitCode = 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interruptCommands);
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  interruptCommands();
+  if (!(error instanceof Interrupted)) report.failure(describeDiskError(error, error.path ?? process.cwd()));
+  process.exitCode = 1;
+}
