@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 /** Files that may read the environment: one configuration file per app, scripts, tests and tool configuration. */
 const READS_ENVIRONMENT = [
-  'apps/api/src/base/config/config.ts',
+  'apps/api/src/base/config/**',
   'apps/api/src/main.ts',
   'apps/api/src/seed.ts',
   'apps/gpu-runner/src/config.ts',
