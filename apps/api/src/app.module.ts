@@ -7,6 +7,7 @@ import { RedisModule } from './base/redis/redis.module.js';
 import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
+import { DemoModule } from './core/demo/demo.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
@@ -30,6 +31,7 @@ export class AppModule {
         ApiKeysModule,
         BaseModelsModule,
         AdaptersModule,
+        DemoModule,
         HealthModule,
       ],
     };

@@ -35,6 +35,10 @@ export class AdapterService {
     return row;
   }
 
+  findBySlug(tenantId: string, slug: string): Promise<AdapterRow | null> {
+    return this.database.inTenant(tenantId, () => this.adapters.findBySlug(slug));
+  }
+
   page(tenantId: string, filter: AdapterFilter, first: number, after: string | null): Promise<AdapterPage> {
     const size = checkPageSize(first);
     const position = after ? decodeCursor(after) : null;

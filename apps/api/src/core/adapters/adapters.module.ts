@@ -23,6 +23,6 @@ import { UploadFolder } from './uploads/upload-folder.js';
     UploadCleaner,
     UploadFolder,
   ],
-  exports: [AdapterService, AdapterFinishService],
+  exports: [AdapterService, AdapterFinishService, UploadAccess, UploadFolder],
 })
 export class AdaptersModule {}
