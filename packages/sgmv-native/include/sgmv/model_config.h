@@ -30,6 +30,7 @@ struct RopeConfig {
   double mscale = 0.0;
   double mscale_all_dim = 0.0;
   bool truncate = true;
+  std::vector<float> factors;  // GGUF rope_freqs: the divisor of each frequency; empty: none
 };
 
 struct ModelConfig {

@@ -1,0 +1,51 @@
+// A fixed set of threads that run short loops. A step has hundreds of such loops, each some tens of microseconds
+// long, so waiting threads spin for a moment before they sleep, and a loop ends when its items are done, not when
+// every thread has noticed it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace sgmv {
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);  // the calling thread is one of them
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(item, worker) for each item in [0, count), in parallel, and returns when all are done. `worker` is in
+  // [0, threads()) and no two running calls share it. The body must not throw. One caller at a time.
+  template <typename Body>
+  void parallel_for(int64_t count, const Body& body) {
+    run(count, [](const void* context, int64_t item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
+        &body);
+  }
+
+ private:
+  using Function = void (*)(const void* context, int64_t item, int worker);
+
+  void run(int64_t count, Function function, const void* context);
+  void work(int worker);
+  void take_items(uint32_t generation, int worker);
+  bool wait_for_loop(uint32_t seen);
+
+  // Generation of the loop in the high half, the next item in the low half: an item can only be claimed together
+  // with the loop it belongs to.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<Function> function_{nullptr};
+  std::atomic<const void*> context_{nullptr};
+  std::atomic<int64_t> count_{0};
+  alignas(64) std::atomic<int> sleepers_{0};
+  std::atomic<uint32_t> wake_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace sgmv

@@ -1,0 +1,122 @@
+// The block formats are those of ggml (ggml-common.h): little-endian, scales in half precision.
+#include "formats/dtype.h"
+
+#include <cstring>
+
+namespace sgmv {
+namespace {
+
+uint16_t load16(const std::byte* p) {
+  uint16_t value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+uint8_t byte_at(const std::byte* p, int i) { return static_cast<uint8_t>(p[i]); }
+
+void block_q8_0(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b));
+  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<int8_t>(byte_at(b, 2 + i)));
+}
+
+void block_q4_0(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b));
+  for (int i = 0; i < 16; ++i) {
+    const int q = byte_at(b, 2 + i);
+    out[i] = d * static_cast<float>((q & 15) - 8);
+    out[i + 16] = d * static_cast<float>((q >> 4) - 8);
+  }
+}
+
+void block_q4_1(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b)), m = f16_to_float(load16(b + 2));
+  for (int i = 0; i < 16; ++i) {
+    const int q = byte_at(b, 4 + i);
+    out[i] = d * static_cast<float>(q & 15) + m;
+    out[i + 16] = d * static_cast<float>(q >> 4) + m;
+  }
+}
+
+// Six-bit scale and minimum of sub-block j, packed over twelve bytes.
+void k_scale(int j, const std::byte* s, int& scale, int& minimum) {
+  if (j < 4) {
+    scale = byte_at(s, j) & 63;
+    minimum = byte_at(s, j + 4) & 63;
+  } else {
+    scale = (byte_at(s, j + 4) & 15) | ((byte_at(s, j - 4) >> 6) << 4);
+    minimum = (byte_at(s, j + 4) >> 4) | ((byte_at(s, j) >> 6) << 4);
+  }
+}
+
+// Q4_K and Q5_K differ in one high bit per value, kept in 32 bytes of their own (`high`, null for Q4_K).
+void block_q45_k(const std::byte* b, const std::byte* high, const std::byte* q, float* out) {
+  const float d = f16_to_float(load16(b)), dmin = f16_to_float(load16(b + 2));
+  for (int j = 0; j < 8; ++j) {
+    int scale, minimum;
+    k_scale(j, b + 4, scale, minimum);
+    const float d1 = d * static_cast<float>(scale), m1 = dmin * static_cast<float>(minimum);
+    for (int i = 0; i < 32; ++i) {
+      int value = byte_at(q, (j / 2) * 32 + i);
+      value = j % 2 == 0 ? value & 15 : value >> 4;
+      if (high != nullptr) value += ((byte_at(high, i) >> j) & 1) << 4;
+      out[j * 32 + i] = d1 * static_cast<float>(value) - m1;
+    }
+  }
+}
+
+void block_q6_k(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b + 208));
+  for (int half = 0; half < 2; ++half) {
+    const std::byte* low = b + half * 64;
+    const std::byte* high = b + 128 + half * 32;
+    const std::byte* scales = b + 192 + half * 8;
+    for (int i = 0; i < 128; ++i) {
+      const int group = i / 32, lane = i % 32;
+      const int low_byte = byte_at(low, lane + (group % 2) * 32);
+      const int low4 = group < 2 ? low_byte & 15 : low_byte >> 4;
+      const int q = (low4 | (((byte_at(high, lane) >> (group * 2)) & 3) << 4)) - 32;
+      const float scale = d * static_cast<float>(static_cast<int8_t>(byte_at(scales, i / 16)));
+      out[half * 128 + i] = scale * static_cast<float>(q);
+    }
+  }
+}
+
+}  // namespace
+
+const char* dtype_name(DType dtype) {
+  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K", "other"};
+  return names[static_cast<int>(dtype)];
+}
+
+int64_t dtype_block(DType dtype) {
+  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256, 256, 256, 1};
+  return sizes[static_cast<int>(dtype)];
+}
+
+int64_t dtype_block_bytes(DType dtype) {
+  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 144, 176, 210, 0};
+  return sizes[static_cast<int>(dtype)];
+}
+
+void dequantize(DType dtype, const std::byte* source, int64_t count, float* out) {
+  const int64_t block = dtype_block(dtype), bytes = dtype_block_bytes(dtype);
+  if (dtype == DType::f32) {
+    std::memcpy(out, source, static_cast<size_t>(count) * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < count; i += block, source += bytes, out += block) {
+    switch (dtype) {
+      case DType::f16: *out = f16_to_float(load16(source)); break;
+      case DType::bf16: *out = bf16_to_float(load16(source)); break;
+      case DType::q8_0: block_q8_0(source, out); break;
+      case DType::q4_0: block_q4_0(source, out); break;
+      case DType::q4_1: block_q4_1(source, out); break;
+      case DType::q4_k: block_q45_k(source, nullptr, source + 16, out); break;
+      case DType::q5_k: block_q45_k(source, source + 16, source + 48, out); break;
+      case DType::q6_k: block_q6_k(source, out); break;
+      default: return;
+    }
+  }
+}
+
+}  // namespace sgmv

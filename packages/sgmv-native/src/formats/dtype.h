@@ -1,0 +1,33 @@
+// Number formats of stored tensors and their exact values in float32.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstddef>
+
+namespace sgmv {
+
+enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k, other };
+
+const char* dtype_name(DType dtype);  // "F32" …
+int64_t dtype_block(DType dtype);     // elements that are stored together; 1 for plain numbers
+int64_t dtype_block_bytes(DType dtype);
+
+inline float bf16_to_float(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+inline float f16_to_float(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
+  const uint32_t exponent = (bits >> 10) & 0x1Fu;
+  const uint32_t fraction = bits & 0x3FFu;
+  if (exponent == 0) {  // zero and subnormals: fraction × 2^-24 is exact in float32
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
+  }
+  const uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
+  return std::bit_cast<float>(sign | (wide << 23) | (fraction << 13));
+}
+
+// Writes `count` values as float32; `count` is a multiple of dtype_block(dtype). `source` need not be aligned.
+void dequantize(DType dtype, const std::byte* source, int64_t count, float* out);
+
+}  // namespace sgmv

@@ -1,0 +1,133 @@
+#include "formats/peft_adapter.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "formats/format_error.h"
+#include "sgmv/error.h"
+#include "sgmv/ops.h"
+
+namespace sgmv {
+namespace {
+
+constexpr uint64_t kConfigBytesMax = 1 << 20;
+
+// Index of the first NaN or infinity, or -1. The exponent's bits are all ones in exactly those.
+template <typename T>
+int64_t first_not_finite(const std::vector<std::byte>& data, T exponent) {
+  const size_t count = data.size() / sizeof(T);
+  for (size_t i = 0; i < count; ++i) {
+    T bits;
+    std::memcpy(&bits, data.data() + i * sizeof(T), sizeof bits);
+    if ((bits & exponent) == exponent) return static_cast<int64_t>(i);
+  }
+  return -1;
+}
+
+int64_t first_not_finite(const std::vector<std::byte>& data, DType dtype) {
+  if (dtype == DType::f32) return first_not_finite<uint32_t>(data, 0x7F800000u);
+  return first_not_finite<uint16_t>(data, dtype == DType::f16 ? 0x7C00 : 0x7F80);
+}
+
+LoraType lora_type(DType dtype) {
+  return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
+}
+
+AdapterSummary summarize(const PeftAdapter& adapter) {
+  AdapterSummary summary;
+  std::set<Projection> projections;
+  std::set<int32_t> layers;
+  std::set<std::string> dtypes;
+  summary.rslora = adapter.config().rslora;
+  for (const PeftPair& pair : adapter.pairs()) {
+    const int32_t rank = pair.target.rank;
+    summary.rank_min = summary.rank_min == 0 ? rank : std::min(summary.rank_min, rank);
+    summary.rank_max = std::max(summary.rank_max, rank);
+    projections.insert(pair.target.projection);
+    layers.insert(pair.target.layer);
+    dtypes.insert(dtype_name(pair.a.dtype));
+    dtypes.insert(dtype_name(pair.b.dtype));
+    summary.parameters += pair.a.elements() + pair.b.elements();
+    summary.resident_bytes += packed_lora_a_bytes(lora_type(pair.a.dtype), rank, pair.a.shape[1]) +
+                              packed_lora_b_bytes(lora_type(pair.b.dtype), rank, pair.b.shape[0]);
+  }
+  for (const Projection p : projections) summary.target_modules.emplace_back(projection_name(p));
+  for (const std::string& dtype : dtypes) summary.dtype += (summary.dtype.empty() ? "" : "+") + dtype;
+  summary.layers = static_cast<int32_t>(layers.size());
+  return summary;
+}
+
+}  // namespace
+
+PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig& model, ProblemList& problems) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) throw Error("adapter_not_found", folder.string() + ": is not a folder");
+  open_config(folder, problems);
+  const bool config_good = problems.empty();
+  std::vector<LoraTarget> targets;
+  if (config_good) targets = resolve_targets(config_, model, problems);
+  open_weights(folder, problems);
+  // Without sound targets every tensor would look out of place; its own problems are enough.
+  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, model, problems);
+  readable_ = config_good && !pairs_.empty();
+}
+
+void PeftAdapter::open_config(const std::filesystem::path& folder, ProblemList& problems) {
+  const std::filesystem::path path = folder / kAdapterConfigFile;
+  if (!std::filesystem::exists(path)) {
+    problems.add("missing_file", kAdapterConfigFile, "", "no such file", "PEFT's adapter configuration");
+    return;
+  }
+  try {
+    config_ = parse_peft_config(json::parse(read_text_file(path, kConfigBytesMax)), problems);
+  } catch (const Error& error) {
+    problems.add("unreadable_file", kAdapterConfigFile, "", "a file that cannot be read", "a JSON file of at most 1 MiB");
+  } catch (const std::runtime_error& error) {
+    problems.add("bad_json", kAdapterConfigFile, "", std::string("bad JSON ") + error.what(), "a JSON object");
+  }
+}
+
+void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList& problems) {
+  const std::filesystem::path path = folder / kAdapterWeightsFile;
+  if (!std::filesystem::exists(path)) {
+    const bool pickle = std::filesystem::exists(folder / "adapter_model.bin");
+    problems.add("missing_file", kAdapterWeightsFile, "", pickle ? "only adapter_model.bin" : "no such file",
+                 pickle ? "safetensors: a pickle file can run code and is never opened" : "PEFT's adapter weights");
+    return;
+  }
+  try {
+    file_ = std::make_unique<SafetensorsFile>(path);
+  } catch (const FormatError& error) {
+    problems.add(error.code, kAdapterWeightsFile, error.path, error.found, error.expected);
+  } catch (const Error& error) {
+    problems.add("unreadable_file", kAdapterWeightsFile, "", "a file that cannot be read", "a safetensors file");
+  }
+}
+
+std::vector<std::byte> PeftAdapter::read_checked(const std::string& name, const TensorInfo& info, ProblemList& problems) const {
+  std::vector<std::byte> data = file_->read(info);
+  const int64_t bad = first_not_finite(data, info.dtype);
+  if (bad >= 0) problems.add("not_finite", kAdapterWeightsFile, name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
+  return data;
+}
+
+AdapterReport inspect_adapter(const std::filesystem::path& folder, const ModelConfig& config) {
+  ProblemList problems;
+  AdapterReport report;
+  const PeftAdapter adapter(folder, config, problems);
+  try {
+    for (const PeftPair& pair : adapter.pairs()) {
+      adapter.read_checked(pair.a_name, pair.a, problems);
+      adapter.read_checked(pair.b_name, pair.b, problems);
+    }
+  } catch (const Error&) {
+    problems.add("truncated_file", kAdapterWeightsFile, "", "a file that ends early", "all of its tensors");
+  }
+  report.has_summary = adapter.readable();
+  if (report.has_summary) report.summary = summarize(adapter);
+  report.problems = problems.take();
+  return report;
+}
+
+}  // namespace sgmv

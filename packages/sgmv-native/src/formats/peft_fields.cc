@@ -1,0 +1,93 @@
+// The fields of adapter_config.json that this engine does not use. Names from peft/tuners/lora/config.py, 0.5 to 0.21.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "formats/peft_config.h"
+
+namespace sgmv {
+namespace {
+
+// Read by peft_config.cc.
+constexpr std::array<std::string_view, 11> kUsed = {
+    "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "exclude_modules",
+    "layers_to_transform", "layers_pattern", "peft_type", "task_type"};
+
+// They describe training or origin and change no served value.
+constexpr std::array<std::string_view, 16> kDescriptive = {
+    "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "peft_version",
+    "runtime_config", "eva_config", "loftq_config", "megatron_core", "qalora_group_size", "ensure_weight_tying",
+    "base_model_class", "parent_library", "unsloth_fixed", "unsloth_version"};
+
+// Ways to start training that leave the base model's weights as they are. The others (PiSSA, OLoRA, CorDA, LoftQ …)
+// train against a changed base; PEFT can convert such an adapter, and then writes `true` here.
+constexpr std::array<std::string_view, 4> kPlainInits = {"gaussian", "eva", "orthogonal", "mica"};
+
+template <size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_neutral(const json::Value& value) {
+  return value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_array() && value.array().empty()) ||
+         (value.is_object() && value.object().empty()) || (value.is_string() && value.string().empty());
+}
+
+struct Required {
+  std::string_view field;
+  const char* expected;
+};
+
+// What a feature's field must say so that the feature is off.
+constexpr std::array<Required, 22> kOff = {{
+    {"use_dora", "false: DoRA is not supported"},
+    {"modules_to_save", "null: fully trained modules are not supported"},
+    {"lora_bias", "false: biases of the LoRA matrices are not supported"},
+    {"fan_in_fan_out", "false: transposed base weights are not supported"},
+    {"layer_replication", "null: replicated layers are not supported"},
+    {"alora_invocation_tokens", "null: activated LoRA is not supported"},
+    {"trainable_token_indices", "null: trained token embeddings are not supported"},
+    {"target_parameters", "null: LoRA on bare parameters is not supported"},
+    {"megatron_config", "null: Megatron layers are not supported"},
+    {"corda_config", "null: CorDA changes the base weights"},
+    {"use_qalora", "false: QA-LoRA is not supported"},
+    {"use_bdlora", "null: block-diagonal LoRA is not supported"},
+    {"arrow_config", "null: Arrow routing is not supported"},
+    {"lora_ga_config", "null: LoRA-GA changes the base weights"},
+    {"kasa_config", "null: KaSA is not supported"},
+    {"monteclora_config", "null: MonteCLoRA is not supported"},
+    {"velora_config", "null: VeLoRA is not supported"},
+    {"use_lora_fa", "false: it is not supported"},
+    {"enable_lora", "null: it is not supported"},
+    {"base_layer", "null: it is not supported"},
+    {"merge_weights", "false: merged adapters are not supported"},
+    {"use_xlora", "false: X-LoRA is not supported"},
+}};
+
+void check_init(const json::Value& value, ProblemList& problems) {
+  if (value.is_null() || value.is_bool() || (value.is_string() && contains(kPlainInits, value.string()))) return;
+  problems.add("unsupported_field", kAdapterConfigFile, "init_lora_weights", value.describe(),
+               "true, false, \"gaussian\", \"eva\" or \"orthogonal\": the base weights must be unchanged");
+}
+
+void check_bias(const json::Value& value, ProblemList& problems) {
+  if (is_neutral(value) || (value.is_string() && value.string() == "none")) return;
+  problems.add("unsupported_field", kAdapterConfigFile, "bias", value.describe(), "\"none\": trained biases are not supported");
+}
+
+}  // namespace
+
+void check_peft_fields(const json::Value& root, ProblemList& problems) {
+  for (const auto& [field, value] : root.object()) {
+    if (contains(kUsed, field) || contains(kDescriptive, field)) continue;
+    if (field == "init_lora_weights") check_init(value, problems);
+    else if (field == "bias") check_bias(value, problems);
+    else if (!is_neutral(value)) {
+      const auto off = std::find_if(kOff.begin(), kOff.end(), [&](const Required& r) { return r.field == field; });
+      if (off != kOff.end()) problems.add("unsupported_field", kAdapterConfigFile, field, value.describe(), off->expected);
+      else problems.add("unknown_field", kAdapterConfigFile, field, value.describe(), "a field that this version knows, or null");
+    }
+  }
+}
+
+}  // namespace sgmv

@@ -1,0 +1,176 @@
+#include "formats/peft_targets.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+#include "formats/python_regex.h"
+
+namespace sgmv {
+namespace {
+
+// Modules of the model that PEFT could adapt but this engine does not.
+constexpr const char* kOtherModules[] = {"model.embed_tokens", "lm_head"};
+
+bool ends_with_module(const std::string& name, const std::string& suffix) {
+  return name == suffix || name.ends_with("." + suffix);
+}
+
+bool is_plain(const std::string& pattern) {
+  return std::all_of(pattern.begin(), pattern.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+// A key of rank_pattern or alpha_pattern: re.match(rf"(.*\.)?({key})$", module).
+class PatternKey {
+ public:
+  PatternKey(const std::string& key, RegexBudget& budget) : key_(key), plain_(is_plain(key)), regex_(plain_ ? "" : "(.*\\.)?(" + key + ")$", budget) {}
+
+  bool matches(const std::string& module) const {
+    if (!plain_) return regex_.fullmatch(module);
+    if (module.size() < key_.size()) return false;
+    const size_t begin = module.size() - key_.size();
+    if (begin > 0 && module[begin - 1] != '.') return false;
+    for (size_t i = 0; i < key_.size(); ++i)
+      if (key_[i] != '.' && key_[i] != module[begin + i]) return false;
+    return true;
+  }
+
+ private:
+  std::string key_;
+  bool plain_;
+  PythonRegex regex_;
+};
+
+// Compiles patterns with the field they came from, so that a bad one is refused by name.
+class Patterns {
+ public:
+  explicit Patterns(ProblemList& problems) : problems_(problems) {}
+
+  template <typename Make>
+  void compile(const std::string& field, const std::string& pattern, Make make) {
+    try {
+      make(budget_);
+    } catch (const RegexError& error) {
+      problems_.add("unsupported_pattern", kAdapterConfigFile, field, '"' + pattern + "\", which has " + error.what(),
+                    "a regular expression that this version reads");
+    }
+  }
+
+  RegexBudget budget_;
+
+ private:
+  ProblemList& problems_;
+};
+
+struct Matchers {
+  std::deque<PythonRegex> targets, excludes;
+  std::deque<PatternKey> ranks, alphas;
+  std::deque<PythonRegex> layers;
+};
+
+Matchers compile(const PeftConfig& peft, Patterns& patterns) {
+  Matchers m;
+  if (peft.targets.is_pattern && !peft.all_linear)
+    patterns.compile("target_modules", peft.targets.pattern, [&](RegexBudget& b) { m.targets.emplace_back(peft.targets.pattern, b); });
+  if (peft.excludes.is_pattern)
+    patterns.compile("exclude_modules", peft.excludes.pattern, [&](RegexBudget& b) { m.excludes.emplace_back(peft.excludes.pattern, b); });
+  for (const auto& [key, rank] : peft.rank_pattern)
+    patterns.compile("rank_pattern." + key, key, [&](RegexBudget& b) { m.ranks.emplace_back(key, b); });
+  for (const auto& [key, alpha] : peft.alpha_pattern)
+    patterns.compile("alpha_pattern." + key, key, [&](RegexBudget& b) { m.alphas.emplace_back(key, b); });
+  for (const std::string& pattern : peft.layers_pattern)
+    patterns.compile("layers_pattern", pattern, [&](RegexBudget& b) { m.layers.emplace_back(".*\\." + pattern + "\\.(\\d+)\\..*", b); });
+  return m;
+}
+
+bool list_matches(const std::vector<std::string>& names, const std::string& module) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return ends_with_module(module, name); });
+}
+
+bool is_target(const PeftConfig& peft, const Matchers& m, const std::string& module, int32_t layer) {
+  if (list_matches(peft.excludes.names, module) || (!m.excludes.empty() && m.excludes[0].fullmatch(module))) return false;
+  if (!m.targets.empty()) return m.targets[0].fullmatch(module);
+  if (peft.all_linear) {
+    if (layer < 0) return false;
+  } else {
+    // A full name is taken whatever the layer list says, as PEFT does.
+    if (std::find(peft.targets.names.begin(), peft.targets.names.end(), module) != peft.targets.names.end()) return true;
+    if (!list_matches(peft.targets.names, module)) return false;
+  }
+  if (!peft.layers_to_transform) return true;
+  const auto& layers = *peft.layers_to_transform;
+  if (layer < 0 || std::find(layers.begin(), layers.end(), layer) == layers.end()) return false;
+  return peft.layers_pattern.empty() ||
+         std::any_of(m.layers.begin(), m.layers.end(), [&](const PythonRegex& r) { return r.fullmatch(module); });
+}
+
+template <typename T>
+T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std::deque<PatternKey>& keys, const std::string& module, T otherwise) {
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (keys[i].matches(module)) return values[i].second;
+  return otherwise;
+}
+
+void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
+  std::vector<std::string> modules(std::begin(kOtherModules), std::end(kOtherModules));
+  for (int32_t layer = 0; layer < model.layers; ++layer)
+    for (int p = 0; p < kProjectionCount; ++p) modules.push_back(module_name(layer, static_cast<Projection>(p)));
+  for (size_t i = 0; i < peft.targets.names.size(); ++i) {
+    const std::string& name = peft.targets.names[i];
+    const auto has_name = [&](const std::string& module) { return ends_with_module(module, name); };
+    if (std::none_of(modules.begin(), modules.end(), has_name))
+      problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + name + '"',
+                   "one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj of the base model");
+  }
+  for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
+    if (layer >= model.layers)
+      problems.add("layer_out_of_range", kAdapterConfigFile, "layers_to_transform", std::to_string(layer),
+                   "layers 0 to " + std::to_string(model.layers - 1) + " of the base model");
+}
+
+std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, ProblemList& problems) {
+  std::vector<LoraTarget> targets;
+  for (const char* other : kOtherModules)
+    if (is_target(peft, m, other, -1))
+      problems.add("unsupported_target", kAdapterConfigFile, "target_modules", std::string("a target \"") + other + '"',
+                   "targets among q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+  for (int32_t layer = 0; layer < model.layers; ++layer)
+    for (int p = 0; p < kProjectionCount; ++p) {
+      const auto projection = static_cast<Projection>(p);
+      const std::string module = module_name(layer, projection);
+      if (!is_target(peft, m, module, layer)) continue;
+      const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
+      const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
+      const double divisor = peft.rslora ? std::sqrt(double(rank)) : double(rank);
+      targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor)});
+    }
+  return targets;
+}
+
+}  // namespace
+
+std::string module_name(int32_t layer, Projection projection) {
+  const bool attention = projection <= Projection::o;
+  return "model.layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
+}
+
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
+  Patterns patterns(problems);
+  const Matchers matchers = compile(peft, patterns);
+  check_names(peft, model, problems);
+  if (!problems.empty()) return {};
+  std::vector<LoraTarget> targets;
+  try {
+    targets = match_modules(peft, model, matchers, problems);
+  } catch (const RegexError& error) {
+    problems.add("unsupported_pattern", kAdapterConfigFile, "", error.what(), "patterns that are matched quickly");
+    return {};
+  }
+  if (targets.empty() && problems.empty())
+    problems.add("no_targets", kAdapterConfigFile, "target_modules",
+                 peft.targets.is_pattern ? '"' + peft.targets.pattern + "\", which matches nothing" : "names that match nothing",
+                 "at least one projection of the base model");
+  return targets;
+}
+
+}  // namespace sgmv

@@ -1,0 +1,27 @@
+// Which of the model's projections an adapter configuration names, with PEFT's own rules
+// (peft/tuners/tuners_utils.py: check_target_module_exists; peft/utils/other.py: get_pattern_key).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "formats/peft_config.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+// One projection of one layer that the adapter changes.
+struct LoraTarget {
+  int32_t layer = 0;
+  Projection projection = Projection::q;
+  int32_t rank = 0;
+  float scale = 0;
+};
+
+std::string module_name(int32_t layer, Projection projection);  // "model.layers.3.self_attn.q_proj"
+
+// In order of layer, then projection. Names that the model does not have, and modules that the engine cannot adapt,
+// are added to `problems`.
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems);
+
+}  // namespace sgmv

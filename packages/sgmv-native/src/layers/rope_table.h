@@ -1,0 +1,34 @@
+// Cosines and sines of the rotary embedding by position, grown on demand: a model may allow 131072 positions and see
+// two hundred. Frequencies are computed in float32, as Hugging Face Transformers does, because at large positions
+// the rounding of the angle is visible.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+class RopeTable {
+ public:
+  RopeTable(const RopeConfig& config, int32_t head_dim);
+
+  void reserve(int64_t positions);
+  const float* cosines(int64_t position) const { return table_.data() + position * 2 * half_; }
+  const float* sines(int64_t position) const { return cosines(position) + half_; }
+  int64_t half() const { return half_; }
+
+ private:
+  int64_t half_;
+  int64_t positions_ = 0;
+  float factor_ = 1.0f;  // yarn multiplies the embedding itself
+  std::vector<float> frequencies_;
+  std::vector<float> table_;
+};
+
+// Exposed for tests.
+std::vector<float> rope_frequencies(const RopeConfig& config, int32_t head_dim);
+float rope_attention_factor(const RopeConfig& config);
+
+}  // namespace sgmv

@@ -1,0 +1,96 @@
+#include "models/checkpoint.h"
+
+#include "formats/gguf.h"
+#include "formats/safetensors.h"
+#include "models/config_gguf.h"
+#include "sgmv/error.h"
+
+namespace sgmv {
+
+Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config) : config_(config) {
+  if (weights.extension() == ".gguf") {
+    source_ = std::make_unique<GgufFile>(weights);
+    gguf_ = true;
+    // llama.cpp's converter reorders the rows of q and k of this architecture, so that rotated pairs are neighbours.
+    interleaved_heads_ = config.model_type == "llama";
+  } else {
+    source_ = open_safetensors_folder(weights);
+  }
+}
+
+const TensorInfo* Checkpoint::find(const std::string& name) const {
+  return source_->find(gguf_ ? gguf_tensor_name(name) : name);
+}
+
+const TensorInfo& Checkpoint::require(const std::string& name, const std::vector<int64_t>& shape) const {
+  const TensorInfo* info = find(name);
+  const std::string shown = gguf_ ? gguf_tensor_name(name) : name;
+  if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
+  if (info->shape != shape)
+    throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
+  if (info->dtype == DType::other)
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K or Q6_K");
+  return *info;
+}
+
+// Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
+// (0, half), (1, half + 1) …; Hugging Face has the first halves, then the second ones, which is also the order of
+// the rows of LoRA matrices.
+std::vector<int32_t> Checkpoint::row_order(const std::string& name, int64_t rows) const {
+  const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
+  if (!interleaved_heads_ || !rotated) return {};
+  std::vector<int32_t> order(static_cast<size_t>(rows));
+  const int32_t dim = config_.head_dim, half = dim / 2;
+  for (int32_t row = 0; row < rows; ++row) {
+    const int32_t in_head = row % dim;
+    order[static_cast<size_t>(row)] = row - in_head + in_head % half * 2 + in_head / half;
+  }
+  return order;
+}
+
+std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) const {
+  const TensorInfo& info = require(name, {size});
+  if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
+  std::vector<float> stored(static_cast<size_t>(size));
+  dequantize(info.dtype, source_->read(info).data(), size, stored.data());
+  const std::vector<int32_t> order = row_order(name, size);
+  if (order.empty()) return stored;
+  std::vector<float> values(stored.size());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = stored[static_cast<size_t>(order[i])];
+  return values;
+}
+
+PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
+  const TensorInfo& info = require(name, {out, in});
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{info.dtype}, in), out, in);
+  matrix.set_rows(0, out, info.dtype, source_->read(info).data(), row_order(name, out));
+  return matrix;
+}
+
+Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
+  std::vector<DType> dtypes;
+  int64_t out = 0;
+  bool any_bias = false;
+  for (const Part& part : parts) {
+    dtypes.push_back(require(part.module + ".weight", {part.out, in}).dtype);
+    out += part.out;
+    any_bias = any_bias || part.bias;
+  }
+  Linear linear;
+  linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in), out, in);
+  if (any_bias) linear.bias.resize(static_cast<size_t>(out));
+  int64_t begin = 0;
+  for (const Part& part : parts) {
+    const std::string name = part.module + ".weight";
+    const TensorInfo& info = *find(name);
+    linear.weights.set_rows(begin, part.out, info.dtype, source_->read(info).data(), row_order(name, part.out));
+    if (part.bias) {
+      const std::vector<float> bias = vector(part.module + ".bias", part.out);
+      std::copy(bias.begin(), bias.end(), linear.bias.begin() + begin);
+    }
+    begin += part.out;
+  }
+  return linear;
+}
+
+}  // namespace sgmv

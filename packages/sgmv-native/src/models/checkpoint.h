@@ -1,0 +1,38 @@
+// Reads a model's weights out of safetensors or GGUF into the layout of the kernels.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/tensor_source.h"
+#include "layers/fused_linear.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+class Checkpoint {
+ public:
+  // A folder with safetensors or a .gguf file. Throws Error or FormatError.
+  Checkpoint(const std::filesystem::path& weights, const ModelConfig& config);
+
+  bool has(const std::string& name) const { return find(name) != nullptr; }
+  std::vector<float> vector(const std::string& name, int64_t size) const;
+  PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
+  // The matrices below each other, with their biases when the names of biases are wanted and there.
+  struct Part { std::string module; int64_t out; bool bias; };
+  Linear linear(const std::vector<Part>& parts, int64_t in) const;
+
+ private:
+  const TensorInfo* find(const std::string& name) const;
+  const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
+  std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
+
+  std::unique_ptr<TensorSource> source_;
+  const ModelConfig& config_;
+  bool gguf_ = false;
+  bool interleaved_heads_ = false;
+};
+
+}  // namespace sgmv

@@ -1,0 +1,16 @@
+// ModelConfig from GGUF metadata, and the names GGUF gives to a checkpoint's tensors.
+#pragma once
+
+#include <memory>
+
+#include "formats/gguf.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+ModelConfig config_from_gguf(const GgufFile& gguf);  // throws Error model_unsupported or model_corrupt
+
+// "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight"; empty when GGUF has no such tensor.
+std::string gguf_tensor_name(const std::string& hf_name);
+
+}  // namespace sgmv

@@ -1,0 +1,129 @@
+#include "models/config_hf.h"
+
+#include "models/config_fields.h"
+
+namespace sgmv {
+namespace {
+
+// What a family's own configuration class assumes when config.json leaves a field out.
+struct Family {
+  const char* model_type;
+  int32_t max_positions;
+  int32_t head_dim;        // 0: hidden_size / heads
+  int32_t sliding_window;  // 0: none
+  bool qkv_bias;
+  bool qk_norm;
+};
+
+constexpr Family kFamilies[] = {
+    {"llama", 2048, 0, 0, false, false},
+    {"mistral", 131072, 0, 4096, false, false},
+    {"qwen2", 32768, 0, 0, true, false},
+    {"qwen3", 32768, 128, 0, false, true},
+};
+
+const Family& find_family(const ConfigFields& fields) {
+  const std::string type = fields.text("model_type", "");
+  for (const Family& family : kFamilies)
+    if (type == family.model_type) return family;
+  fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"',
+                "one of llama, mistral, qwen2, qwen3");
+}
+
+// Fields that would change the computation in a way this engine does not do.
+void refuse_unsupported(const ConfigFields& fields) {
+  const std::string act = fields.text("hidden_act", "silu");
+  if (act != "silu" && act != "swish") fields.refuse("model_unsupported", "hidden_act", '"' + act + '"', "\"silu\"");
+  if (const json::Value* quantization = fields.get("quantization_config"))
+    fields.refuse("model_unsupported", "quantization_config", quantization->describe(), "weights in F32, F16 or BF16");
+  if (fields.flag("rope_interleaved", false)) fields.refuse("model_unsupported", "rope_interleaved", "true", "false");
+  if (const auto partial = fields.number("partial_rotary_factor"); partial && *partial != 1.0)
+    fields.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*partial), "1");
+  const json::Value* architectures = fields.get("architectures");
+  if (architectures == nullptr || !architectures->is_array()) return;
+  for (const json::Value& name : architectures->array())
+    if (name.is_string() && name.string().ends_with("ForCausalLM")) return;
+  if (!architectures->array().empty())
+    fields.refuse("model_unsupported", "architectures", architectures->describe(), "a …ForCausalLM model");
+}
+
+void read_sliding_window(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
+  const bool qwen = config.model_type.starts_with("qwen");
+  const bool present = root.find("sliding_window") != nullptr;
+  const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
+  if (window == 0 || (qwen && !fields.flag("use_sliding_window", false)) || config.model_type == "llama") return;
+  config.sliding_window = window;
+  const int32_t first = qwen ? fields.integer("max_window_layers").value_or(28) : 0;
+  for (int32_t layer = 0; layer < config.layers; ++layer) config.layer_is_sliding.push_back(layer >= first);
+}
+
+void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
+  const json::Value* types = fields.get("layer_types");
+  if (types == nullptr) return;
+  if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers))
+    fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
+  std::vector<bool> sliding;
+  for (const json::Value& type : types->array()) {
+    const std::string text = type.is_string() ? type.string() : type.describe();
+    if (text != "full_attention" && text != "sliding_attention")
+      fields.refuse("model_unsupported", "layer_types", text, "full_attention or sliding_attention");
+    sliding.push_back(text == "sliding_attention");
+    if (sliding.back() && config.sliding_window == 0)
+      fields.refuse("model_unsupported", "layer_types", text, "a sliding_window with it");
+  }
+  if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
+}
+
+}  // namespace
+
+ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
+  const ConfigFields fields(root, file);
+  const Family& family = find_family(fields);
+  refuse_unsupported(fields);
+  ModelConfig config;
+  config.model_type = family.model_type;
+  config.vocab_size = fields.required("vocab_size");
+  config.hidden_size = fields.required("hidden_size");
+  config.intermediate_size = fields.required("intermediate_size");
+  config.layers = fields.required("num_hidden_layers");
+  config.heads = fields.required("num_attention_heads");
+  config.kv_heads = fields.integer("num_key_value_heads").value_or(config.heads);
+  const int32_t even_share = config.heads > 0 ? config.hidden_size / config.heads : 0;
+  config.head_dim = fields.integer("head_dim").value_or(family.head_dim > 0 ? family.head_dim : even_share);
+  config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
+  config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(1e-6));
+  config.tied_embeddings = fields.flag("tie_word_embeddings", false);
+  config.attention_bias = family.qkv_bias || fields.flag("attention_bias", false);
+  config.mlp_bias = fields.flag("mlp_bias", false);
+  config.qk_norm = family.qk_norm;
+  config.rope = rope_from_hf(root, file);
+  config.bos_token = fields.get("bos_token_id") != nullptr ? fields.integer("bos_token_id").value_or(-1) : -1;
+  check_model_config(config, file);
+  read_sliding_window(fields, family, root, config);
+  read_layer_types(fields, config);
+  return config;
+}
+
+void check_model_config(const ModelConfig& config, const std::string& file) {
+  const auto range = [&](const char* field, int32_t value, int32_t most) {
+    if (value < 1 || value > most)
+      throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
+  };
+  range("vocab_size", config.vocab_size, 1 << 24);
+  range("hidden_size", config.hidden_size, 1 << 17);
+  range("intermediate_size", config.intermediate_size, 1 << 20);
+  range("num_hidden_layers", config.layers, 1024);
+  range("num_attention_heads", config.heads, 1024);
+  range("num_key_value_heads", config.kv_heads, config.heads);
+  range("head_dim", config.head_dim, 1024);
+  range("max_position_embeddings", config.max_positions, 1 << 28);
+  if (config.heads % config.kv_heads != 0)
+    throw Error("model_corrupt", file + ": num_key_value_heads: found " + std::to_string(config.kv_heads) +
+                                     ", expected a divisor of num_attention_heads, " + std::to_string(config.heads));
+  if (config.head_dim % 2 != 0)
+    throw Error("model_corrupt", file + ": head_dim: found " + std::to_string(config.head_dim) + ", expected an even number");
+  if (!(config.rms_norm_eps >= 0.0f && config.rms_norm_eps < 1.0f))
+    throw Error("model_corrupt", file + ": rms_norm_eps: found " + std::to_string(config.rms_norm_eps) + ", expected 0 to 1");
+}
+
+}  // namespace sgmv

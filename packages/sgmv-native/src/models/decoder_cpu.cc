@@ -1,0 +1,142 @@
+#include "models/decoder_cpu.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/batch_check.h"
+#include "sgmv/error.h"
+
+namespace sgmv {
+
+DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device)
+    : config_(std::move(config)), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
+      rope_(config_.rope, config_.head_dim) {}
+
+std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size) {
+  return std::make_unique<CpuKvCache>(config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
+}
+
+std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {
+  return load_lora_adapter(folder, config_);
+}
+
+void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
+  auto* cache = dynamic_cast<CpuKvCache*>(&kv_cache);
+  if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
+  check_batch(batch, config_, *cache, logits.size());
+  const auto tokens = static_cast<int64_t>(batch.tokens.size());
+  if (tokens == 0) return;
+  reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()));
+  plan(batch, *cache);
+  embed(batch);
+  for (int32_t layer = 0; layer < config_.layers; ++layer) {
+    attend(layer, tokens, *cache);
+    add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer)].mlp_norm);
+    gated_mlp(layer, tokens);
+    const bool last = layer + 1 == config_.layers;
+    add_and_norm(tokens, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm);
+  }
+  write_logits(batch, logits);
+}
+
+void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows) {
+  hidden_.reserve(tokens, config_.hidden_size);
+  normed_.reserve(tokens, config_.hidden_size);
+  delta_.reserve(tokens, config_.hidden_size);
+  last_.reserve(logit_rows, config_.hidden_size);
+  const int64_t heads = config_.heads + 2 * config_.kv_heads;
+  qkv_.reserve(tokens, heads * config_.head_dim);
+  attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim);
+  gate_up_.reserve(tokens, int64_t{2} * config_.intermediate_size);
+  gated_.reserve(tokens, config_.intermediate_size);
+}
+
+void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
+  fused_.plan(batch.segments);
+  attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
+  places_.clear();
+  int64_t positions = 0;
+  for (const SequenceSlice& s : batch.sequences) {
+    for (int32_t i = 0; i < s.token_count; ++i) {
+      const int32_t position = s.position_begin + i;
+      places_.push_back({position, s.block_table[static_cast<size_t>(position / cache.block_size())], position % cache.block_size()});
+    }
+    positions = std::max<int64_t>(positions, int64_t{s.position_begin} + s.token_count);
+  }
+  rope_.reserve(positions);
+}
+
+void DecoderCpu::embed(const Batch& batch) {
+  const std::vector<float>& norm = weights_.layers[0].attention_norm;
+  cpu_.pool().parallel_for(static_cast<int64_t>(batch.tokens.size()), [&](int64_t token, int) {
+    weights_.embedding.copy_row(batch.tokens[static_cast<size_t>(token)], hidden_.row(token));
+    cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+  });
+}
+
+void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  fused_.run(cpu_, layer.qkv, index, ProjectionGroup::qkv, normed_, tokens, qkv_);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
+  const bool sliding = !config_.layer_is_sliding.empty() && config_.layer_is_sliding[static_cast<size_t>(index)];
+  attention_.run(cpu_, {qkv_.data.data(), qkv_.stride, attended_.data.data(), attended_.stride, &cache, index,
+                        sliding ? config_.sliding_window : 0});
+  fused_.run(cpu_, layer.o, index, ProjectionGroup::o, attended_, tokens, delta_);
+}
+
+void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cache) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  const Kernels& kernels = cpu_.kernels();
+  const Place& place = places_[static_cast<size_t>(token)];
+  const int64_t dim = config_.head_dim;
+  const float* cosines = rope_.cosines(place.position);
+  const float* sines = rope_.sines(place.position);
+  float* head = qkv_.row(token);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
+    if (!layer.q_norm.empty()) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
+    kernels.rope(head, cosines, sines, rope_.half());
+    kernels.scale(head, scale, dim);
+  }
+  for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
+    if (!layer.k_norm.empty()) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
+    kernels.rope(head, cosines, sines, rope_.half());
+    cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
+  }
+}
+
+void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  const int64_t width = config_.intermediate_size;
+  fused_.run(cpu_, layer.gate_up, index, ProjectionGroup::gate_up, normed_, tokens, gate_up_);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+    const float* gate = gate_up_.row(token);
+    cpu_.kernels().swiglu(gate, gate + width, width, gated_.row(token));
+  });
+  fused_.run(cpu_, layer.down, index, ProjectionGroup::down, gated_, tokens, delta_);
+}
+
+void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm) {
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+    cpu_.kernels().add(hidden_.row(token), delta_.row(token), config_.hidden_size);
+    cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+  });
+}
+
+void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
+  if (batch.logit_rows.empty()) return;
+  for (size_t i = 0; i < batch.logit_rows.size(); ++i)
+    std::copy_n(normed_.row(batch.logit_rows[i]), config_.hidden_size, last_.row(static_cast<int64_t>(i)));
+  gemm(cpu_, {last_.data.data(), last_.stride, static_cast<int64_t>(batch.logit_rows.size()), &weights_.head(), nullptr,
+              logits.data(), config_.vocab_size});
+}
+
+std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {
+  if (!std::filesystem::exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
+  ModelConfig config = read_model_config(weights);
+  std::shared_ptr<Device> device = make_cpu_device({options.threads, options.isa});
+  DecoderWeights packed = load_decoder_weights(weights, config);
+  return std::make_unique<DecoderCpu>(std::move(config), std::move(packed), std::move(device));
+}
+
+}  // namespace sgmv

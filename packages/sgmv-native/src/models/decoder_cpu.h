@@ -1,0 +1,52 @@
+// A Llama-family decoder on the CPU: embedding, layers of attention and gated MLP, final norm, logits.
+#pragma once
+
+#include <memory>
+
+#include "cpu/cpu_device.h"
+#include "layers/fused_linear.h"
+#include "layers/rope_table.h"
+#include "models/decoder_weights.h"
+#include "ops/attention_cpu.h"
+#include "sgmv/model.h"
+
+namespace sgmv {
+
+class DecoderCpu : public Model {
+ public:
+  DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device);
+
+  const ModelConfig& config() const override { return config_; }
+  std::string device() const override { return device_->name(); }
+  size_t weight_bytes() const override { return weights_.bytes(); }
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
+  std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
+  void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
+
+ private:
+  // Where a token's key and value go.
+  struct Place { int64_t position; int32_t block; int32_t in_block; };
+
+  void plan(const Batch& batch, const CpuKvCache& cache);
+  void reserve(int64_t tokens, int64_t logit_rows);
+  void embed(const Batch& batch);
+  void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
+  void gated_mlp(int32_t layer, int64_t tokens);
+  void add_and_norm(int64_t tokens, const std::vector<float>& norm);
+  void write_logits(const Batch& batch, std::span<float> logits);
+
+  ModelConfig config_;
+  DecoderWeights weights_;
+  std::shared_ptr<Device> device_;
+  CpuDevice& cpu_;
+  RopeTable rope_;
+
+  // Working memory, kept from step to step.
+  FusedLinear fused_;
+  AttentionWork attention_;
+  std::vector<Place> places_;
+  Activations hidden_, normed_, qkv_, attended_, gate_up_, gated_, delta_, last_;
+};
+
+}  // namespace sgmv

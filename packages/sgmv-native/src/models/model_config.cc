@@ -1,0 +1,85 @@
+#include "sgmv/model_config.h"
+
+#include "formats/file_reader.h"
+#include "formats/format_error.h"
+#include "formats/gguf.h"
+#include "models/config_gguf.h"
+#include "models/config_hf.h"
+#include "sgmv/error.h"
+
+namespace sgmv {
+namespace {
+
+constexpr uint64_t kConfigBytesMax = 16 << 20;
+
+json::Value read_json(const std::filesystem::path& path) {
+  const std::string text = read_text_file(path, kConfigBytesMax);
+  try {
+    return json::parse(text);
+  } catch (const std::runtime_error& error) {
+    throw Error("model_corrupt", path.string() + ": bad JSON " + error.what());
+  }
+}
+
+// eos_token_id is a number or a list of numbers.
+std::vector<int32_t> end_tokens(const json::Value& root, const std::string& file) {
+  const json::Value* field = root.find("eos_token_id");
+  if (field == nullptr || field->is_null()) return {};
+  std::vector<int32_t> tokens;
+  const json::Array single = field->is_array() ? json::Array() : json::Array{*field};
+  for (const json::Value& token : field->is_array() ? field->array() : single) {
+    if (!token.is_integer() || token.integer() < 0 || token.integer() > INT32_MAX)
+      throw Error("model_corrupt", file + ": eos_token_id: found " + token.describe() + ", expected a token id");
+    tokens.push_back(static_cast<int32_t>(token.integer()));
+  }
+  return tokens;
+}
+
+ModelConfig read_hf(const std::filesystem::path& path) {
+  const json::Value root = read_json(path);
+  ModelConfig config = config_from_hf(root, path.string());
+  const std::filesystem::path generation = path.parent_path() / "generation_config.json";
+  if (std::filesystem::exists(generation)) config.end_tokens = end_tokens(read_json(generation), generation.string());
+  if (config.end_tokens.empty()) config.end_tokens = end_tokens(root, path.string());
+  return config;
+}
+
+}  // namespace
+
+const char* projection_name(Projection p) {
+  constexpr const char* names[kProjectionCount] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  return names[static_cast<int>(p)];
+}
+
+int32_t ModelConfig::in_features(Projection p) const {
+  if (p == Projection::o) return heads * head_dim;
+  return p == Projection::down ? intermediate_size : hidden_size;
+}
+
+int32_t ModelConfig::out_features(Projection p) const {
+  switch (p) {
+    case Projection::q: return heads * head_dim;
+    case Projection::k:
+    case Projection::v: return kv_heads * head_dim;
+    case Projection::gate:
+    case Projection::up: return intermediate_size;
+    default: return hidden_size;
+  }
+}
+
+ModelConfig read_model_config(const std::filesystem::path& source) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(source)) throw Error("model_not_found", source.string() + ": no such file or folder");
+  if (fs::is_directory(source)) {
+    if (!fs::exists(source / "config.json")) throw Error("model_not_found", source.string() + ": has no config.json");
+    return read_hf(source / "config.json");
+  }
+  if (source.extension() != ".gguf") return read_hf(source);
+  try {
+    return config_from_gguf(GgufFile(source));
+  } catch (const FormatError& error) {
+    throw Error("model_corrupt", error.what());
+  }
+}
+
+}  // namespace sgmv

@@ -1,0 +1,98 @@
+#include "ops/attention_cpu.h"
+
+#include <algorithm>
+
+namespace sgmv {
+namespace {
+
+constexpr int32_t kTokensMax = 8;             // of one item
+constexpr int64_t kScoresMax = 64 * 1024;     // of one item where it can be helped: they should stay in cache
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// Positions [first, last) a query at `position` sees.
+int64_t first_visible(int64_t position, int64_t window) { return window > 0 ? std::max<int64_t>(0, position + 1 - window) : 0; }
+
+}  // namespace
+
+void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv) {
+  tiles_.clear();
+  heads_per_kv_ = heads_per_kv;
+  block_size_ = block_size;
+  scratch_floats_ = 0;
+  const int64_t lanes = round_up(block_size, 16);
+  for (const SequenceSlice& sequence : batch.sequences) {
+    const int64_t end = sequence.position_begin + sequence.token_count;
+    const int64_t row = (end + block_size - 1) / block_size * lanes;
+    const auto most = static_cast<int32_t>(std::clamp<int64_t>(kScoresMax / (row * heads_per_kv), 1, kTokensMax));
+    for (int32_t token = 0; token < sequence.token_count; token += most) {
+      const int32_t count = std::min(most, sequence.token_count - token);
+      tiles_.push_back({&sequence, token, count});
+      scratch_floats_ = std::max(scratch_floats_, static_cast<size_t>(count * heads_per_kv * (row + 1)));
+    }
+  }
+}
+
+void AttentionWork::run(CpuDevice& device, const Layer& layer) const {
+  const int64_t kv_heads = layer.cache->kv_heads();
+  device.reserve_scratch(scratch_floats_);
+  device.pool().parallel_for(static_cast<int64_t>(tiles_.size()) * kv_heads, [&](int64_t item, int worker) {
+    // The longest sequences were planned first come, first served; heads of a tile stay neighbours for the cache.
+    run_tile(device, layer, tiles_[static_cast<size_t>(item / kv_heads)], static_cast<int32_t>(item % kv_heads), device.scratch(worker));
+  });
+}
+
+// Scores of all the tile's queries, block by block, so that a block of keys is read once per tile. A query's scores
+// lie in a row by position: block b begins at b · block_size when the block has no spare lanes to drop.
+void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch) const {
+  const CpuKvCache& cache = *layer.cache;
+  const Kernels& kernels = device.kernels();
+  const int64_t dim = cache.head_dim(), lanes = cache.lanes();
+  const int64_t position = tile.sequence->position_begin + tile.token;
+  const int64_t end = position + tile.count;
+  const int64_t stride = (end + block_size_ - 1) / block_size_ * lanes;
+  const int64_t first_block = first_visible(position, layer.window) / block_size_;
+  for (int64_t block = first_block; block * block_size_ < end; ++block) {
+    const float* keys = cache.keys(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
+    for (int32_t t = 0; t < tile.count; ++t) {
+      if (block * block_size_ > position + t) continue;
+      const float* q = layer.q + (tile.sequence->token_begin + tile.token + t) * layer.q_stride + kv_head * heads_per_kv_ * dim;
+      // Blocks are written in order: the spare lanes of one are overwritten by the next.
+      kernels.attention_scores(q, dim, heads_per_kv_, keys, dim, lanes, scratch + t * heads_per_kv_ * stride + block * block_size_, stride);
+    }
+  }
+  weigh(device, layer, tile, kv_head, scratch, stride);
+}
+
+void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch, int64_t stride) const {
+  const CpuKvCache& cache = *layer.cache;
+  const Kernels& kernels = device.kernels();
+  const int64_t dim = cache.head_dim();
+  const int64_t position = tile.sequence->position_begin + tile.token;
+  float* sums = scratch + tile.count * heads_per_kv_ * stride;
+  for (int32_t t = 0; t < tile.count; ++t) {
+    const int64_t first = first_visible(position + t, layer.window), n = position + t + 1 - first;
+    float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
+    std::fill_n(out, heads_per_kv_ * dim, 0.0f);
+    for (int32_t h = 0; h < heads_per_kv_; ++h)
+      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scratch + (t * heads_per_kv_ + h) * stride + first, n);
+  }
+  for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
+    const float* values = cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
+    for (int32_t t = 0; t < tile.count; ++t) {
+      const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window));
+      const int64_t end = std::min<int64_t>((block + 1) * block_size_, position + t + 1);
+      if (begin >= end) continue;
+      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
+      kernels.attention_values(scratch + t * heads_per_kv_ * stride + begin, stride, heads_per_kv_,
+                               values + (begin - block * block_size_) * dim, end - begin, dim, out, dim);
+    }
+  }
+  for (int32_t t = 0; t < tile.count; ++t)
+    for (int32_t h = 0; h < heads_per_kv_; ++h) {
+      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + (kv_head * heads_per_kv_ + h) * dim;
+      kernels.scale(out, 1.0f / sums[t * heads_per_kv_ + h], dim);
+    }
+}
+
+}  // namespace sgmv

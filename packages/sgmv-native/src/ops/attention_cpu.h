@@ -1,0 +1,46 @@
+// Causal attention over a paged cache. Each query walks the positions it may see from the first to its own, in the
+// cache's blocks; which other queries share its item changes nothing in that walk.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cpu/cpu_device.h"
+#include "cpu/cpu_kv_cache.h"
+#include "sgmv/model.h"
+
+namespace sgmv {
+
+class AttentionWork {
+ public:
+  // Cuts the batch into items; the same for all layers of a forward pass.
+  void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv);
+
+  struct Layer {
+    const float* q = nullptr;  // [tokens, heads · head_dim]: rotated and scaled by 1/√head_dim
+    int64_t q_stride = 0;
+    float* out = nullptr;      // [tokens, heads · head_dim]
+    int64_t out_stride = 0;
+    const CpuKvCache* cache = nullptr;
+    int32_t layer = 0;
+    int32_t window = 0;        // positions a query sees, its own included; 0: all
+  };
+  void run(CpuDevice& device, const Layer& layer) const;
+
+ private:
+  struct Tile {
+    const SequenceSlice* sequence;
+    int32_t token;  // first, within the slice
+    int32_t count;
+  };
+  void run_tile(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch) const;
+  void weigh(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch, int64_t stride) const;
+
+  std::vector<Tile> tiles_;
+  int32_t heads_per_kv_ = 1;
+  int32_t block_size_ = 1;
+  size_t scratch_floats_ = 0;
+};
+
+}  // namespace sgmv
