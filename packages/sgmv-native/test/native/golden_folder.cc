@@ -1,0 +1,94 @@
+#include "golden_folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "check.h"
+#include "formats/file_reader.h"
+
+namespace sgmv::test {
+namespace {
+
+std::vector<int32_t> integers(const json::Value* list) {
+  std::vector<int32_t> result;
+  if (list != nullptr)
+    for (const json::Value& item : list->array()) result.push_back(static_cast<int32_t>(item.integer()));
+  return result;
+}
+
+}  // namespace
+
+GoldenFolder::GoldenFolder(const std::filesystem::path& folder) {
+  const json::Value root = json::parse(read_text_file(folder / "golden.json", 64 << 20));
+  for (const json::Value& item : root.find("cases")->array()) {
+    GoldenCase golden;
+    golden.name = item.find("name")->string();
+    if (!item.find("adapter")->is_null()) golden.adapter = item.find("adapter")->string();
+    golden.prompt = integers(item.find("promptTokens"));
+    golden.greedy = integers(item.find("greedy"));
+    if (const json::Value* gaps = item.find("gaps"))
+      for (const json::Value& gap : gaps->array()) golden.gaps.push_back(gap.number());
+    cases_.push_back(std::move(golden));
+  }
+  file_ = std::make_unique<SafetensorsFile>(folder / "golden.safetensors");
+}
+
+std::vector<float> GoldenFolder::tensor(const std::string& name) const {
+  const TensorInfo* info = file_->find(name);
+  if (info == nullptr) throw Failure("golden.safetensors has no " + name);
+  const std::vector<std::byte> data = file_->read(*info);
+  std::vector<float> values(data.size() / sizeof(float));
+  std::memcpy(values.data(), data.data(), data.size());
+  return values;
+}
+
+std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor(golden.name + "/logits"); }
+
+std::filesystem::path golden_root() {
+  const char* given = std::getenv("SGMV_GOLDEN");
+  return given != nullptr ? given : SGMV_TEST_GOLDEN_DIR;
+}
+
+std::filesystem::path smollm2_weights() {
+  const char* cache = std::getenv("ARIL_CACHE");
+  const char* home = std::getenv("HOME");
+  const std::filesystem::path root = cache != nullptr ? std::filesystem::path(cache) : std::filesystem::path(home != nullptr ? home : "/root") / ".cache" / "aril";
+  const std::filesystem::path file = root / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!std::filesystem::exists(file)) throw Skip(file.string() + " is not there");
+  return file;
+}
+
+Session::Session(Model& model, const Adapter* adapter, int32_t positions, int32_t block_size) : model_(model), adapter_(adapter) {
+  const int32_t count = (positions + block_size - 1) / block_size;
+  cache_ = model.make_kv_cache(count, block_size);
+  for (int32_t i = 0; i < count; ++i) blocks_.push_back(count - 1 - i);  // backwards: order must not matter
+}
+
+std::vector<float> Session::feed(const std::vector<int32_t>& tokens, bool all) {
+  const auto count = static_cast<int32_t>(tokens.size());
+  const SequenceSlice slice{0, count, position_, blocks_};
+  const Segment segment{0, count, adapter_};
+  std::vector<int32_t> rows;
+  for (int32_t i = all ? 0 : count - 1; i < count; ++i) rows.push_back(i);
+  std::vector<float> logits(rows.size() * static_cast<size_t>(model_.config().vocab_size), NAN);
+  model_.forward({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache_, logits);
+  position_ += count;
+  return logits;
+}
+
+Difference compare(const std::vector<float>& found, const std::vector<float>& expected) {
+  if (found.size() != expected.size()) throw Failure("sizes differ: " + std::to_string(found.size()) + " and " + std::to_string(expected.size()));
+  Difference result;
+  double largest = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const double difference = std::abs(double(found[i]) - expected[i]);
+    if (!(difference <= result.absolute)) result.absolute = difference;  // NaN counts
+    largest = std::max(largest, std::abs(double(expected[i])));
+  }
+  result.relative = result.absolute / largest;
+  return result;
+}
+
+}  // namespace sgmv::test

@@ -1,0 +1,59 @@
+// Golden outputs of Transformers + PEFT, and the plain driver that runs a model over a whole prompt.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/json.h"
+#include "formats/safetensors.h"
+#include "sgmv/model.h"
+
+namespace sgmv::test {
+
+struct GoldenCase {
+  std::string name;
+  std::string adapter;  // empty: the base model
+  std::vector<int32_t> prompt;
+  std::vector<int32_t> greedy;  // may be empty
+  std::vector<double> gaps;
+};
+
+class GoldenFolder {
+ public:
+  explicit GoldenFolder(const std::filesystem::path& folder);
+  const std::vector<GoldenCase>& cases() const { return cases_; }
+  std::vector<float> logits(const GoldenCase& golden) const;
+  std::vector<float> tensor(const std::string& name) const;
+
+ private:
+  std::vector<GoldenCase> cases_;
+  std::unique_ptr<SafetensorsFile> file_;
+};
+
+std::filesystem::path golden_root();      // SGMV_GOLDEN, or the copies in test/golden
+std::filesystem::path smollm2_weights();  // throws Skip when they are not in the cache
+
+// A sequence in a cache of its own.
+class Session {
+ public:
+  Session(Model& model, const Adapter* adapter, int32_t positions, int32_t block_size = 16);
+  // Feeds tokens in one step; returns the logits of all of them, or of the last one only.
+  std::vector<float> feed(const std::vector<int32_t>& tokens, bool all);
+
+ private:
+  Model& model_;
+  const Adapter* adapter_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<int32_t> blocks_;
+  int32_t position_ = 0;
+};
+
+struct Difference {
+  double absolute = 0, relative = 0;  // relative to the largest expected magnitude
+};
+Difference compare(const std::vector<float>& found, const std::vector<float>& expected);
+
+}  // namespace sgmv::test
