@@ -1,6 +1,7 @@
 /** The whole application, ready to listen: what `main`, the seed and the tests share. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { CorsOptionsDelegate } from '@nestjs/common/interfaces/external/cors-options.interface.js';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
@@ -16,7 +17,9 @@ import { NestLogger } from './base/logging/logger.js';
 /** Long prompts are text; a document's worth of it. */
 const JSON_BODY_MAX = '8mb';
 /** Paths whose handlers read the body themselves. */
-const RAW_BODY = /^\/(api\/auth|uploads)(\/|$)/;
+const RAW_BODY = /^\/(api\/auth|uploads)(\/|\?|$)/;
+const UPLOADS = /^\/uploads(\/|\?|$)/;
+const EXPOSED_HEADERS = ['x-request-id', 'Location', 'Upload-Offset', 'Upload-Length', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'];
 
 export async function createApp(config: Config, logger: Logger): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), {
@@ -29,12 +32,7 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(httpLogger(logger));
   app.use(ambientContext);
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
-  app.enableCors({
-    origin: [config.API_URL, ...config.PORTAL_URL],
-    credentials: true,
-    exposedHeaders: ['x-request-id', 'Location', 'Upload-Offset', 'Upload-Length', 'Upload-Expires', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'],
-    maxAge: 600,
-  });
+  app.enableCors(corsDelegate(config));
   app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs });
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();
@@ -48,6 +46,12 @@ function ambientContext(request: Request, _response: Response, next: NextFunctio
     cls.set(CLS_ID, String(request.id ?? randomUUID()));
     next();
   });
+}
+
+/** The portal's pages may use cookies from another origin. tus answers preflights itself: it has more to say. */
+function corsDelegate(config: Config): CorsOptionsDelegate<Request> {
+  const options = { origin: [config.API_URL, ...config.PORTAL_URL], credentials: true, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 };
+  return (request, answer) => answer(null as unknown as Error, { ...options, preflightContinue: UPLOADS.test(request.url) });
 }
 
 function isJsonForUs(request: IncomingMessage): boolean {
