@@ -36,7 +36,7 @@ describe('the seed', () => {
   const signIn = (email: string, password: string): Promise<Response> =>
     fetch(`${test.url}/api/auth/sign-in/email`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', origin: 'http://127.0.0.1:3000' },
       body: JSON.stringify({ email, password }),
     });
 

@@ -2,6 +2,7 @@
  * Better Auth's configuration: e-mail and password, tenants as its organizations, rows through the identity role.
  * Mounted at /api/auth by `AuthController`.
  */
+import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
 import { organization } from 'better-auth/plugins/organization';
@@ -52,6 +53,14 @@ const user = {
   },
 } as const satisfies BetterAuthOptions['user'];
 
+const logger = new Logger('BetterAuth');
+
+function logLine(level: 'debug' | 'info' | 'warn' | 'error', message: string, ...details: unknown[]): void {
+  const err = details.find((detail) => detail instanceof Error);
+  if (level === 'error') logger.error({ err }, message);
+  else logger.warn({ err }, message);
+}
+
 // The return type is Better Auth's inference from the options; writing it down would repeat them.
 // eslint-disable-next-line @typescript-eslint/explicit-function-return-type
 export function createAuth(config: Config, prisma: IdentityPrisma, storage: RateLimitStorage) {
@@ -69,9 +78,13 @@ export function createAuth(config: Config, prisma: IdentityPrisma, storage: Rate
     plugins: [tenants],
     rateLimit: rateLimit(config, storage),
     telemetry: { enabled: false },
+    // Its informational lines name people's e-mail addresses.
+    logger: { level: 'warn', disableColors: true, log: logLine },
     advanced: {
       cookiePrefix: 'aril',
       useSecureCookies: usesHttps(config),
+      // Its default is to check origins except where it finds itself tested.
+      disableOriginCheck: false,
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
       database: { generateId: 'uuid' },
     },

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cookieOf, createTenant, data, graphql, signUp, startApp, type TestApp } from './harness.js';
+
+const ORIGIN = 'http://127.0.0.1:3000';
+
+interface TenantAnswer {
+  id: string;
+  name: string;
+  slug: string;
+  members: { role: string; user: { id: string; email: string } }[];
+}
+
+describe('identity', () => {
+  let test: TestApp;
+  beforeAll(async () => {
+    test = await startApp();
+  });
+  afterAll(() => test.stop());
+
+  const auth = (path: string, body: object, headers: Record<string, string> = { origin: ORIGIN }): Promise<Response> =>
+    fetch(`${test.url}/api/auth/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+
+  const TENANT = '{ tenant { id name slug members { role user { id email } } } }';
+  const tenantOf = async (credentials: Record<string, string>): Promise<TenantAnswer> =>
+    (await data(graphql<{ tenant: TenantAnswer }>(test, credentials, TENANT))).tenant;
+
+  it('sign-up makes the user and its tenant, with the user as owner, and signs in', async () => {
+    const user = await signUp(test, 'Fern & Thistle');
+    expect(await tenantOf(user.cookie)).toMatchObject({
+      name: 'Fern & Thistle',
+      slug: 'fern-thistle',
+      members: [{ role: 'OWNER', user: { email: user.email } }],
+    });
+    const { viewer } = await data(graphql<{ viewer: { email: string } }>(test, user.cookie, '{ viewer { id name email } }'));
+    expect(viewer.email).toBe(user.email);
+  });
+
+  it('gives the second tenant of a name another slug', async () => {
+    const [one, two] = [await signUp(test, 'Same Name'), await signUp(test, 'Same Name')];
+    const slugs = [(await tenantOf(one.cookie)).slug, (await tenantOf(two.cookie)).slug];
+    expect(slugs[0]).toBe('same-name');
+    expect(slugs[1]).toMatch(/^same-name-[0-9a-f]{8}$/);
+  });
+
+  it.each([
+    ['a short password', { name: 'A', email: 'a@example.test', password: 'short', tenantName: 'T' }],
+    ['an e-mail address that is none', { name: 'A', email: 'nonsense', password: 'long enough', tenantName: 'T' }],
+    ['an overlong tenant name', { name: 'A', email: 'b@example.test', password: 'long enough', tenantName: 'x'.repeat(81) }],
+  ])('refuses %s and leaves nothing behind', async (_, body) => {
+    expect((await auth('sign-up/email', body)).status).toBe(400);
+    expect((await auth('sign-in/email', { email: body.email, password: body.password })).status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('refuses an e-mail address that is taken', async () => {
+    const { email } = await signUp(test);
+    const again = await auth('sign-up/email', { name: 'A', email, password: 'another password', tenantName: 'T' });
+    expect(again.status).toBe(422);
+  });
+
+  it('signs in with the right password only, and out', async () => {
+    const user = await signUp(test);
+    expect((await auth('sign-in/email', { email: user.email, password: 'wrong password' })).status).toBe(401);
+    const response = await auth('sign-in/email', { email: user.email, password: user.password });
+    const cookie = { cookie: cookieOf(response) };
+    expect(response.headers.getSetCookie().join()).toMatch(/HttpOnly/i);
+    expect((await tenantOf(cookie)).name).toBe(user.tenantName);
+    expect((await auth('sign-out', {}, { origin: ORIGIN, ...cookie })).status).toBe(200);
+    expect((await graphql(test, cookie, TENANT)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  });
+
+  it('believes cookies from the portal only, also for signing in', async () => {
+    const user = await signUp(test);
+    const { errors } = await graphql(test, { ...user.cookie, origin: 'https://evil.example' }, TENANT);
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', field: 'origin' });
+    expect((await graphql(test, { ...user.cookie, origin: ORIGIN }, TENANT)).errors).toBeUndefined();
+    const foreign = await auth('sign-in/email', { email: user.email, password: user.password }, { origin: 'https://evil.example', ...user.cookie });
+    expect(foreign.status).toBe(403);
+  });
+
+  it('answers queries by forms, and mutations by GET, with a refusal', async () => {
+    const user = await signUp(test);
+    const form = await fetch(`${test.url}/graphql`, {
+      method: 'POST',
+      headers: { ...user.cookie, 'content-type': 'text/plain' },
+      body: JSON.stringify({ query: TENANT }),
+    });
+    expect(form.status).toBeGreaterThanOrEqual(400);
+    const mutation = encodeURIComponent('mutation { createApiKey(input: { name: "x" }) { secret } }');
+    const get = await fetch(`${test.url}/graphql?query=${mutation}`, { headers: { ...user.cookie, 'apollo-require-preflight': '1' } });
+    expect(get.status).toBe(405);
+  });
+
+  it('viewer is null for API keys, and UNAUTHENTICATED without credentials', async () => {
+    const { key } = await createTenant(test);
+    expect(await data(graphql(test, key, '{ viewer { id } }'))).toEqual({ viewer: null });
+    for (const query of ['{ viewer { id } }', TENANT]) {
+      expect((await graphql(test, {}, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    }
+  });
+
+  it('shows a tenant its own members only', async () => {
+    const [one, two] = [await createTenant(test), await createTenant(test)];
+    const emails = (await tenantOf(one.key)).members.map((member) => member.user.email);
+    expect(emails).toEqual([one.user.email]);
+    expect(emails).not.toContain(two.user.email);
+  });
+
+  it('invites a member, who then works in that tenant, until removed', async () => {
+    const owner = await signUp(test);
+    const { id: organizationId } = await tenantOf(owner.cookie);
+    const guest = await signUp(test);
+    const asOwner = { origin: ORIGIN, ...owner.cookie };
+    const asGuest = { origin: ORIGIN, ...guest.cookie };
+    const invited = await auth('organization/invite-member', { email: guest.email, role: 'member', organizationId }, asOwner);
+    const { id: invitationId } = (await invited.json()) as { id: string };
+    expect((await auth('organization/accept-invitation', { invitationId }, asGuest)).status).toBe(200);
+    expect((await auth('organization/set-active', { organizationId }, asGuest)).status).toBe(200);
+    const tenant = await tenantOf(guest.cookie);
+    expect(tenant.id).toBe(organizationId);
+    expect(tenant.members.map((member) => member.role)).toEqual(['OWNER', 'MEMBER']);
+    const { errors } = await graphql(test, guest.cookie, 'mutation { createApiKey(input: { name: "x" }) { secret } }');
+    expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+    const removed = await auth('organization/remove-member', { memberIdOrEmail: guest.email, organizationId }, asOwner);
+    expect(removed.status).toBe(200);
+    expect((await tenantOf(guest.cookie)).name).toBe(guest.tenantName);
+  });
+
+  it('cannot enter a tenant by naming it', async () => {
+    const [victim, attacker] = [await createTenant(test), await signUp(test)];
+    const response = await auth('organization/set-active', { organizationId: victim.id }, { origin: ORIGIN, ...attacker.cookie });
+    expect(response.status).toBe(403);
+    expect((await tenantOf(attacker.cookie)).name).toBe(attacker.tenantName);
+  });
+
+  it('limits attempts to sign in', async () => {
+    const strict = await startApp({ AUTH_ATTEMPTS_MAX: '3' });
+    try {
+      const attempt = (): Promise<Response> =>
+        fetch(`${strict.url}/api/auth/sign-in/email`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', origin: ORIGIN, 'x-aril-client-address': `10.0.0.${Math.floor(Math.random() * 250)}` },
+          body: JSON.stringify({ email: 'nobody@example.test', password: 'wrong password' }),
+        });
+      const statuses = [];
+      for (let i = 0; i < 5; i++) statuses.push((await attempt()).status);
+      expect(statuses).toEqual([401, 401, 401, 429, 429]);
+    } finally {
+      await strict.stop();
+    }
+  });
+});
