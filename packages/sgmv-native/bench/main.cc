@@ -1,0 +1,97 @@
+// sgmv_bench MODEL [--adapters DIR] [--requests 32] [--prompt 64] [--new 128] [--rank 16] [--threads N] [--isa NAME]
+//            [--only base|identical|distinct|micro] [--json]
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "micro_bench.h"
+#include "random_adapter.h"
+#include "serve_bench.h"
+#include "sgmv/error.h"
+
+namespace {
+
+using namespace sgmv;
+using namespace sgmv::bench;
+
+struct Arguments {
+  std::string model;
+  bool json = false;
+  std::map<std::string, std::string> values;
+
+  Arguments(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+      const std::string argument = argv[i];
+      if (argument == "--json") json = true;
+      else if (argument.starts_with("--") && i + 1 < argc) values[argument.substr(2)] = argv[++i];
+      else model = argument;
+    }
+  }
+  std::string text(const char* name, const char* otherwise) const { return values.contains(name) ? values.at(name) : otherwise; }
+  int32_t number(const char* name, int32_t otherwise) const { return values.contains(name) ? std::atoi(values.at(name).c_str()) : otherwise; }
+};
+
+std::vector<std::shared_ptr<const Adapter>> load_adapters(Model& model, const Arguments& arguments, int32_t count, int32_t rank) {
+  const std::filesystem::path root = arguments.text("adapters", "/tmp/sgmv-bench-adapters");
+  std::vector<std::shared_ptr<const Adapter>> adapters;
+  for (int32_t i = 0; i < count; ++i) {
+    const std::filesystem::path folder = root / ("r" + std::to_string(rank) + "-" + std::to_string(model.config().hidden_size) + "-" + std::to_string(i));
+    if (!std::filesystem::exists(folder / "adapter_config.json")) write_random_adapter(folder, model.config(), rank, static_cast<uint32_t>(i));
+    adapters.push_back(model.load_adapter(folder));
+  }
+  return adapters;
+}
+
+void print(const ServeResult& r, bool json) {
+  if (json)
+    std::printf("{\"popularity\":\"%s\",\"newTokensPerSecond\":%.1f,\"decodeStepMs\":%.2f,\"prefillSeconds\":%.3f,\"prefillTokensPerSecond\":%.0f}\n",
+                r.popularity.c_str(), r.new_tokens_per_second, r.decode_step_ms, r.prefill_seconds, r.prefill_tokens_per_second);
+  else
+    std::printf("%-10s %7.1f new tokens/s   decode step %6.2f ms   prefill %5.2f s (%.0f tokens/s)\n", r.popularity.c_str(),
+                r.new_tokens_per_second, r.decode_step_ms, r.prefill_seconds, r.prefill_tokens_per_second);
+  std::fflush(stdout);
+}
+
+void print(const MicroResult& r, bool json) {
+  if (json)
+    std::printf("{\"op\":\"%s\",\"microseconds\":%.2f,\"gflops\":%.1f,\"gigabytesPerSecond\":%.2f}\n", r.name.c_str(), r.microseconds, r.gflops, r.gigabytes_per_second);
+  else std::printf("%-60s %9.1f us %7.1f GFLOP/s %6.2f GB/s\n", r.name.c_str(), r.microseconds, r.gflops, r.gigabytes_per_second);
+  std::fflush(stdout);
+}
+
+void run(const Arguments& arguments) {
+  const std::string only = arguments.text("only", "");
+  const ModelOptions options{arguments.number("threads", 0), arguments.text("isa", "")};
+  if (only.empty() || only == "micro")
+    for (const MicroResult& result : run_micro(*make_cpu_device({options.threads, options.isa}))) print(result, arguments.json);
+  if (only == "micro") return;
+  const auto model = Model::load(arguments.model, options);
+  if (!arguments.json) std::printf("%s, weights %.1f MB\n", model->device().c_str(), double(model->weight_bytes()) * 1e-6);
+  ServeOptions serve;
+  serve.requests = arguments.number("requests", serve.requests);
+  serve.prompt_tokens = arguments.number("prompt", serve.prompt_tokens);
+  serve.new_tokens = arguments.number("new", serve.new_tokens);
+  const auto adapters = only == "base" ? std::vector<std::shared_ptr<const Adapter>>()
+                                       : load_adapters(*model, arguments, only == "identical" ? 1 : serve.requests, arguments.number("rank", 16));
+  if (only.empty() || only == "base") print(run_serve(*model, {}, serve), arguments.json);
+  if (only.empty() || only == "identical") print(run_serve(*model, {adapters[0]}, serve), arguments.json);
+  if (only.empty() || only == "distinct") print(run_serve(*model, adapters, serve), arguments.json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments(argc, argv);
+  if (arguments.model.empty() && arguments.text("only", "") != "micro") {
+    std::fprintf(stderr, "usage: sgmv_bench MODEL [--only base|identical|distinct|micro] [--requests N] [--rank R] [--json]\n");
+    return 2;
+  }
+  try {
+    run(arguments);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
