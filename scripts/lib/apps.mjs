@@ -9,6 +9,7 @@ const NOT_INHERITED = [
   'HOSTNAME',
   'API_PORT',
   'API_URL',
+  'PUBLIC_API_URL',
   'PORTAL_URL',
   'DATABASE_URL',
   'REDIS_URL',
@@ -72,6 +73,7 @@ function portalEnvironment({ urls }) {
     HOSTNAME: '127.0.0.1',
     PORT: new URL(urls.portal).port,
     API_URL: urls.api,
+    PUBLIC_API_URL: urls.api,
     NEXT_TELEMETRY_DISABLED: '1',
   };
 }

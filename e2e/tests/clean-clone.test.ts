@@ -1,0 +1,218 @@
+/**
+ * What a new user does: clone, `npm start`, paste the curl, Ctrl-C, start again. As a plain user whenever the test
+ * itself runs as root. The clone is of the last commit: what is not committed is not shipped.
+ */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../packages/local-services/src/ports.mjs';
+import { eventually } from '../support/processes.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const MINUTES = 60_000;
+const isRoot = process.getuid?.() === 0;
+/** `nobody` has no home and owns nothing: the plainest user there is. */
+const NOBODY = 65_534;
+/** How long a second start may take. */
+const SECOND_START_MS = 10_000;
+
+const root = mkdtempSync(join(tmpdir(), 'aril-clone-'));
+const clone = join(root, 'a clone');
+const home = join(root, 'home');
+let ports: { api: number; portal: number };
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  execFileSync('git', ['clone', '--quiet', repository, clone]);
+  mkdirSync(home);
+  // Downloads that an earlier test run made: what is tested is the start, not the network. The first ever run has none.
+  const cached = join(process.env.ARIL_CACHE ?? '', 'models');
+  if (process.env.ARIL_CACHE && existsSync(cached))
+    cpSync(cached, join(home, '.cache', 'aril', 'models'), { recursive: true });
+  if (isRoot) execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, root]);
+  ports = { api: await freePort(), portal: await freePort() };
+});
+
+afterAll(async () => {
+  for (const child of children.filter(
+    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+  )) {
+    process.kill(-child.pid!, 'SIGTERM');
+    await once(child, 'exit');
+  }
+  rmSync(root, { recursive: true, force: true });
+});
+
+interface Start {
+  child: ChildProcess;
+  output: () => string;
+  began: number;
+}
+
+/** In a process group of its own, as in a terminal of its own. */
+function npmStart(args: string[] = [], extra: NodeJS.ProcessEnv = {}): Start {
+  const { PATH, LANG } = process.env;
+  const env = {
+    PATH,
+    LANG,
+    HOME: home,
+    API_PORT: String(ports.api),
+    PORTAL_PORT: String(ports.portal),
+    ...extra,
+  };
+  const child = spawn('npm', ['start', ...(args.length > 0 ? ['--', ...args] : [])], {
+    cwd: clone,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
+  });
+  children.push(child);
+  let text = '';
+  child.stdout!.on('data', (chunk) => (text += chunk));
+  child.stderr!.on('data', (chunk) => (text += chunk));
+  return { child, output: () => text, began: Date.now() };
+}
+
+async function untilReady(start: Start, timeoutMs: number): Promise<number> {
+  await eventually(
+    'npm start to be ready',
+    async () => {
+      if (start.child.exitCode !== null) return true;
+      return start.output().includes('Aril is ready') && existsSync(join(clone, '.aril', 'ready.json'));
+    },
+    timeoutMs,
+  );
+  expect(start.output()).toContain('Aril is ready');
+  return Date.now() - start.began;
+}
+
+/** As Ctrl-C in a terminal: the signal goes to the whole foreground group. */
+async function stop(start: Start, signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+  const exited = once(start.child, 'exit');
+  process.kill(-start.child.pid!, signal);
+  await exited;
+}
+
+/** Processes whose command line or folder lies in the clone. */
+function leftProcesses(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .filter((command) => command.includes(clone));
+}
+
+const ready = () =>
+  JSON.parse(readFileSync(join(clone, '.aril', 'ready.json'), 'utf8')) as {
+    portalUrl: string;
+    apiUrl: string;
+    tenants: { login: string; password: string; apiKey: string; adapters: string[] }[];
+  };
+
+const pasted = (output: string) =>
+  output.slice(output.indexOf('curl '), output.indexOf('\n\n', output.indexOf('curl ')));
+
+describe('a clean clone', () => {
+  let first: Start;
+
+  it(
+    'reaches ready with one command, and the curl it prints works when pasted',
+    { timeout: 12 * MINUTES },
+    async () => {
+      first = npmStart();
+      await untilReady(first, 12 * MINUTES);
+      const { portalUrl, apiUrl, tenants } = ready();
+      expect(tenants.map(({ adapters }) => adapters.length)).toEqual([3, 3]);
+      expect((await fetch(`${portalUrl}/sign-in`)).status).toBe(200);
+      expect((await fetch(`${apiUrl}/ready`)).status).toBe(200);
+      const answer = execFileSync('bash', ['-c', pasted(first.output())], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      expect(JSON.parse(answer).choices[0].message.content).toContain('"Nora"');
+    },
+  );
+
+  it('says that it is running when it is started a second time', async () => {
+    const second = npmStart();
+    await once(second.child, 'exit');
+    expect(second.output()).toMatch(/already running here \(process \d+\)/);
+    expect(second.output()).toContain(ready().portalUrl);
+  });
+
+  it('stops everything on Ctrl-C', async () => {
+    await stop(first);
+    expect(first.output()).toContain('Stopped.');
+    expect(leftProcesses()).toEqual([]);
+    expect(existsSync(join(clone, '.aril', 'ready.json'))).toBe(false);
+  });
+
+  it('starts again within ten seconds, with the same keys', async () => {
+    const { apiKey } = JSON.parse(readFileSync(join(clone, '.aril', 'seed.json'), 'utf8')).tenants[0];
+    const again = npmStart();
+    expect(await untilReady(again, 60_000)).toBeLessThan(SECOND_START_MS);
+    expect(ready().tenants[0]!.apiKey).toBe(apiKey);
+    const models = await fetch(`${ready().apiUrl}/v1/models`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    expect(models.status).toBe(200);
+    await stop(again, 'SIGTERM');
+    expect(leftProcesses()).toEqual([]);
+  });
+
+  it('leaves nothing behind when it is killed, and starts again', async () => {
+    const killed = npmStart();
+    await untilReady(killed, 60_000);
+    await stop(killed, 'SIGKILL');
+    await eventually('the services to stop by themselves', async () => leftProcesses().length === 0);
+    const again = npmStart();
+    await untilReady(again, 60_000);
+    await stop(again);
+  });
+
+  it('names a taken port and the way out', async () => {
+    const squatter = createServer().listen(ports.portal, '127.0.0.1');
+    await once(squatter, 'listening');
+    const refused = npmStart();
+    await once(refused.child, 'exit');
+    squatter.close();
+    expect(refused.child.exitCode).toBe(1);
+    expect(refused.output()).toContain(`Port ${ports.portal} on 127.0.0.1`);
+    expect(refused.output()).toContain('PORTAL_PORT=');
+  });
+
+  it('names a missing tool and the command that installs it', async () => {
+    const bin = join(root, 'bin');
+    mkdirSync(bin);
+    for (const tool of ['node', 'npm', 'make', 'g++', 'sh', 'env', 'uname'])
+      execFileSync('bash', ['-c', `ln -s "$(command -v ${tool})" "${join(bin, tool)}"`]);
+    const refused = npmStart([], { PATH: bin });
+    await once(refused.child, 'exit');
+    expect(refused.output()).toContain('Missing: cmake.');
+    expect(refused.output()).toMatch(/apt-get install -y cmake/);
+  });
+
+  it(
+    'starts over when asked to',
+    async () => {
+      const before = readFileSync(join(clone, '.aril', 'secrets.json'), 'utf8');
+      const over = npmStart(['--reset']);
+      await untilReady(over, 2 * MINUTES);
+      expect(readFileSync(join(clone, '.aril', 'secrets.json'), 'utf8')).not.toBe(before);
+      await stop(over);
+      expect(leftProcesses()).toEqual([]);
+    },
+    3 * MINUTES,
+  );
+});

@@ -1,0 +1,155 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { brokenFiles, exampleFiles } from '../support/adapters.js';
+import { hasBrowser, launch, openPage, screenshot, signIn } from '../support/browser.js';
+import { tenantWith } from '../support/stack.js';
+
+// Without a browser there is nothing to test with; `npm test` says how to get one.
+describe.skipIf(!hasBrowser)('the portal', () => {
+  let browser: Browser;
+  let page: Page;
+  let problems: string[];
+  const tenant = hasBrowser ? tenantWith('order-json') : undefined!;
+
+  beforeAll(async () => {
+    browser = await launch();
+    ({ page, problems } = await openPage(browser));
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  async function upload(slug: string, files: string[]): Promise<void> {
+    await page.goto('/adapters');
+    await page.getByRole('button', { name: 'Upload adapter' }).first().click();
+    const form = page.getByRole('form', { name: 'New adapter' });
+    await form.getByLabel('Adapter files').setInputFiles(files);
+    await form.getByLabel('Slug').fill(slug);
+    await form.getByRole('button', { name: 'Upload' }).click();
+  }
+
+  it('sends a stranger to the sign-in page', async () => {
+    await page.goto('/adapters');
+    await page.waitForURL(/\/sign-in\?next=%2Fadapters/);
+    await screenshot(page, '01-sign-in');
+  });
+
+  it('refuses a wrong password and accepts the right one', async () => {
+    await page.goto('/sign-in');
+    const form = page.getByRole('form', { name: 'Sign in' });
+    await form.getByLabel('E-mail').fill(tenant.login);
+    await form.getByLabel('Password').first().fill('not the password');
+    await form.getByRole('button', { name: 'Sign in' }).click();
+    await form.getByRole('alert').waitFor();
+    // The browser logs the refused request; it is expected.
+    problems.length = 0;
+    await signIn(page, tenant);
+    await page.getByText(tenant.name).first().waitFor();
+    await screenshot(page, '02-overview');
+  });
+
+  it('lists the tenant’s adapters and nobody else’s', async () => {
+    await page.goto('/adapters');
+    for (const slug of tenant.adapters) await page.getByRole('link', { name: slug, exact: true }).waitFor();
+    expect(await page.getByRole('link', { name: 'pirate', exact: true }).count()).toBe(0);
+    await screenshot(page, '03-adapters');
+  });
+
+  it('shows why a broken adapter is refused: file, tensor, found, expected', async () => {
+    await upload('my-broken', brokenFiles('pirate', { config: { r: 5 } }));
+    await page.getByText('my-broken was refused').waitFor();
+    const first = page.getByRole('list', { name: 'Problems' }).getByRole('listitem').first();
+    const text = await first.innerText();
+    for (const word of ['adapter_model.safetensors', 'lora_', 'Found', 'Expected', '5', '4'])
+      expect(text).toContain(word);
+    await screenshot(page, '04-refused');
+  });
+
+  it('refuses a file that was cut short', async () => {
+    await upload(
+      'my-cut',
+      brokenFiles('pirate', { tensors: (bytes) => bytes.subarray(0, bytes.length - 1000) }),
+    );
+    await page.getByText('my-cut was refused').waitFor();
+    expect(await page.getByRole('list', { name: 'Problems' }).innerText()).toContain(
+      'adapter_model.safetensors',
+    );
+  });
+
+  it('accepts a sound adapter and streams from it at once', async () => {
+    await upload('my-pirate', exampleFiles('pirate'));
+    await page.getByText('my-pirate is ready').waitFor();
+    await screenshot(page, '05-accepted');
+    await page.getByRole('link', { name: 'Try in playground' }).click();
+    await page.waitForURL(/\/playground\?target=my-pirate/);
+    await page.getByLabel('Message').fill('Tell me about the stars.');
+    await page.getByLabel('Message').press('Enter');
+    const answer = page.getByRole('article', { name: 'Answer of my-pirate' });
+    await answer.and(page.locator('[data-state=streaming]')).waitFor();
+    await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
+    expect(await answer.innerText()).toMatch(/arr|ye |matey|aye|ship|sea/i);
+    await screenshot(page, '06-playground');
+  });
+
+  it('streams from two targets side by side', async () => {
+    await page.goto('/playground?target=reply-friendly');
+    await page.getByText('Compare two').click();
+    const right = page.getByRole('combobox', { name: 'Side B: target' });
+    await right.fill('reply-brief');
+    await page.getByRole('option', { name: 'reply-brief' }).click();
+    await page.getByLabel('Message').fill('I forgot my password.');
+    await page.getByRole('button', { name: 'Send' }).click();
+    for (const target of ['reply-friendly', 'reply-brief']) {
+      const answer = page.getByRole('article', { name: `Answer of ${target}` });
+      await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
+    }
+    await screenshot(page, '07-side-by-side');
+  });
+
+  it('shows the usage', async () => {
+    await page.goto('/usage');
+    const row = page.getByRole('row').filter({ hasText: 'my-pirate' }).first();
+    await row.waitFor();
+    expect(await row.innerText()).toMatch(/\b1\b/);
+    await screenshot(page, '08-usage');
+  });
+
+  it('makes an API key, shows it once, and revokes it', async () => {
+    await page.goto('/api-keys');
+    await page
+      .getByRole('button', { name: /create|new/i })
+      .first()
+      .click();
+    const form = page.getByRole('form', { name: 'New API key' });
+    await form.getByLabel('Name').fill('from the browser');
+    await form.getByRole('button', { name: /create/i }).click();
+    const secret = (await page.getByTestId('api-key-secret').innerText()).trim();
+    const { apiUrl } = (await import('../support/stack.js')).stack;
+    const models = () => fetch(`${apiUrl}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
+    expect((await models()).status).toBe(200);
+    await page.goto('/api-keys');
+    expect(await page.content()).not.toContain(secret);
+    await page.getByRole('button', { name: 'Revoke from the browser' }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /revoke/i })
+      .click();
+    await page.getByRole('button', { name: 'Revoke from the browser' }).waitFor({ state: 'detached' });
+    expect((await models()).status).toBe(401);
+    await screenshot(page, '09-api-keys');
+  });
+
+  it('deletes an adapter', async () => {
+    await page.goto('/adapters');
+    await page.getByRole('button', { name: 'Delete my-pirate' }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /delete/i })
+      .click();
+    await page.getByRole('link', { name: 'my-pirate', exact: true }).waitFor({ state: 'detached' });
+  });
+
+  it('has logged no error in the browser on all of this', () => {
+    expect(problems).toEqual([]);
+  });
+});
