@@ -1,0 +1,98 @@
+/** What happens to an adapter's content when processes die, deletes cross uploads, and tenants share content. */
+import type { ObjectStore } from '@aril/object-store';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AdapterPurge } from '../src/core/adapters/adapter-purge.js';
+import { OBJECT_STORE } from '../src/integrations/object-storage/object-storage.module.js';
+import { bringAdapter, createAdapter, finishAdapter, fixture, upload, type AdapterAnswer } from './adapter-fixtures.js';
+import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
+
+type Tenant = Awaited<ReturnType<typeof createTenant>>;
+
+describe('the life of an adapter', () => {
+  const files = fixture('a');
+  let test: TestApp;
+  let shop: Tenant;
+  beforeAll(async () => {
+    test = await startApp({ GENERATION_TIMEOUT_S: '0.5' });
+  });
+  afterAll(() => test.stop());
+  afterEach(() => vi.restoreAllMocks());
+
+  const objects = (): ObjectStore => test.app.get<ObjectStore>(OBJECT_STORE);
+  const isStored = async (tenant: Tenant, { sha256 }: AdapterAnswer): Promise<boolean> =>
+    (await objects().head(`adapters/${tenant.id}/${sha256}/adapter_model.safetensors`)) !== null;
+  const remove = (tenant: Tenant, id: string): Promise<unknown> =>
+    data(graphql(test, tenant.key, `mutation { deleteAdapter(input: { adapterId: "${id}" }) { adapterId } }`));
+
+  async function uploaded(slug: string): Promise<string> {
+    const { id } = await createAdapter(test, shop.key, slug, files);
+    for (const [name, bytes] of Object.entries(files)) await upload(test, shop.key, id, name, bytes);
+    return id;
+  }
+
+  beforeAll(async () => {
+    shop = await createTenant(test);
+  });
+
+  it('finishes when it is asked again after a failure between the two objects', async () => {
+    const id = await uploaded('interrupted');
+    const put = vi.spyOn(objects(), 'put').mockRejectedValueOnce(new Error('the store went away'));
+    const first = await graphql(test, shop.key, `mutation { finishAdapterUpload(input: { adapterId: "${id}" }) { adapter { status } } }`);
+    expect(first.errors?.[0]?.extensions.code).toBe('INTERNAL_SERVER_ERROR');
+    expect(put).toHaveBeenCalledTimes(1);
+    const { adapter } = await data(graphql<{ adapter: AdapterAnswer }>(test, shop.key, `{ adapter(id: "${id}") { status sha256 files { received bytes } } }`));
+    expect(adapter).toMatchObject({ status: 'UPLOADING', sha256: null });
+    const done = await finishAdapter(test, shop.key, id);
+    expect(done.status).toBe('READY');
+    expect(await isStored(shop, done)).toBe(true);
+  });
+
+  it('finishes after a restart in the middle', async () => {
+    const id = await uploaded('restarted');
+    await test.restart();
+    expect((await finishAdapter(test, shop.key, id)).status).toBe('READY');
+  });
+
+  it('removes the objects of a deleted adapter, after the generations that may need them', async () => {
+    const tenant = await createTenant(test);
+    const adapter = await bringAdapter(test, tenant.key, 'doomed', fixture('b'));
+    await remove(tenant, adapter.id);
+    expect(await isStored(tenant, adapter)).toBe(true);
+    await vi.waitFor(async () => expect(await isStored(tenant, adapter)).toBe(false), { timeout: 15_000, interval: 200 });
+  });
+
+  it('keeps objects that another live adapter of the tenant shares, and never touches another tenant', async () => {
+    const [one, two] = [await createTenant(test), await createTenant(test)];
+    const first = await bringAdapter(test, one.key, 'first', files);
+    const twin = await bringAdapter(test, one.key, 'twin', files);
+    const elsewhere = await bringAdapter(test, two.key, 'first', files);
+    expect(new Set([first.sha256, twin.sha256, elsewhere.sha256]).size).toBe(1);
+    const purge = test.app.get(AdapterPurge);
+    await remove(one, first.id);
+    await purge.run({ tenantId: one.id, adapterId: first.id });
+    expect(await isStored(one, twin)).toBe(true);
+    await remove(one, twin.id);
+    await purge.run({ tenantId: one.id, adapterId: twin.id });
+    expect(await isStored(one, twin)).toBe(false);
+    expect(await isStored(two, elsewhere)).toBe(true);
+  });
+
+  it('a purge that comes while the adapter is live does nothing', async () => {
+    const adapter = await bringAdapter(test, shop.key, 'alive', files);
+    await test.app.get(AdapterPurge).run({ tenantId: shop.id, adapterId: adapter.id });
+    expect(await isStored(shop, adapter)).toBe(true);
+  });
+
+  it('an adapter deleted while it is being finished stays deleted', async () => {
+    const id = await uploaded('crossed');
+    const real = objects().put.bind(objects());
+    vi.spyOn(objects(), 'put').mockImplementationOnce(async (...args) => {
+      await remove(shop, id);
+      return real(...args);
+    });
+    const { errors } = await graphql(test, shop.key, `mutation { finishAdapterUpload(input: { adapterId: "${id}" }) { adapter { status } } }`);
+    expect(errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+    const { errors: gone } = await graphql(test, shop.key, `{ adapter(id: "${id}") { status } }`);
+    expect(gone?.[0]?.extensions.code).toBe('NOT_FOUND');
+  });
+});
