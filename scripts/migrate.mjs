@@ -6,7 +6,9 @@ import { createAppRole, migrate } from '../packages/local-services/src/index.mjs
 
 const { DATABASE_URL, APP_DATABASE_PASSWORD } = process.env;
 if (!DATABASE_URL || !APP_DATABASE_PASSWORD) {
-  console.error('Set DATABASE_URL (the owner of the database) and APP_DATABASE_PASSWORD (for the role aril_app).');
+  console.error(
+    'Set DATABASE_URL (the owner of the database) and APP_DATABASE_PASSWORD (for the role aril_app).',
+  );
   process.exit(1);
 }
 const { applied } = await migrate({ ownerUrl: DATABASE_URL });

@@ -106,6 +106,7 @@ export function testSteps(root, jobs) {
   return [
     ...lintSteps(root),
     ...nativeSteps(root, jobs),
+    { ...vitestStep(root, join(root, 'scripts'), 'scripts'), title: 'Tests of the start and test scripts' },
     ...workspaceSteps(root),
     { ...e2e, title: 'The whole path (browser, clients, faults, clean clone)' },
   ];
