@@ -1,0 +1,149 @@
+#include "to_js.h"
+
+#include <cstring>
+
+namespace sgmv::binding {
+namespace {
+
+template <typename Number>
+Napi::Array numbers(Napi::Env env, const std::vector<Number>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, Napi::Number::New(env, values[i]));
+  return array;
+}
+
+Napi::Float32Array floats(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(float));
+  return array;
+}
+
+const char* event_type(Event::Kind kind) {
+  switch (kind) {
+    case Event::Kind::tokens: return "tokens";
+    case Event::Kind::prompt_logits: return "promptLogits";
+    case Event::Kind::end: return "end";
+  }
+  return "end";
+}
+
+void add_end(Napi::Env env, Napi::Object& object, const Event& event) {
+  object.Set("text", event.text);
+  object.Set("finishReason", finish_reason_name(event.finish_reason));
+  object.Set("promptTokens", event.prompt_tokens);
+  object.Set("completionTokens", event.completion_tokens);
+  if (event.finish_reason != FinishReason::error) return;
+  Napi::Object error = Napi::Object::New(env);
+  error.Set("code", event.error_code);
+  error.Set("message", event.error_message);
+  object.Set("error", error);
+}
+
+Napi::Object event_to_js(Napi::Env env, const Event& event) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("type", event_type(event.kind));
+  object.Set("id", event.id);
+  if (event.kind == Event::Kind::end) {
+    add_end(env, object, event);
+    return object;
+  }
+  if (event.kind == Event::Kind::tokens) {
+    object.Set("tokens", numbers(env, event.tokens));
+    object.Set("text", event.text);
+  }
+  if (!event.logits.empty()) object.Set("logits", floats(env, event.logits));
+  return object;
+}
+
+Napi::Object problem_to_js(Napi::Env env, const AdapterProblem& problem) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("code", problem.code);
+  object.Set("file", problem.file);
+  object.Set("path", problem.path.empty() ? env.Null() : Napi::Value(Napi::String::New(env, problem.path)));
+  object.Set("found", problem.found);
+  object.Set("expected", problem.expected);
+  object.Set("message", problem.message);
+  return object;
+}
+
+Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array targets = Napi::Array::New(env, summary.target_modules.size());
+  for (uint32_t i = 0; i < summary.target_modules.size(); ++i) targets.Set(i, summary.target_modules[i]);
+  object.Set("rankMin", summary.rank_min);
+  object.Set("rankMax", summary.rank_max);
+  object.Set("targetModules", targets);
+  object.Set("layers", summary.layers);
+  object.Set("parameters", static_cast<double>(summary.parameters));
+  object.Set("dtype", summary.dtype);
+  object.Set("rslora", Napi::Boolean::New(env, summary.rslora));
+  object.Set("residentBytes", static_cast<double>(summary.resident_bytes));
+  return object;
+}
+
+}  // namespace
+
+Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events) {
+  Napi::Array array = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); ++i) array.Set(i, event_to_js(env, events[i]));
+  return array;
+}
+
+Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::string& device) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("device", device);
+  object.Set("running", stats.running);
+  object.Set("waiting", stats.waiting);
+  object.Set("kvBlockSize", stats.kv_block_size);
+  object.Set("kvBlocksTotal", stats.kv_blocks_total);
+  object.Set("kvBlocksFree", stats.kv_blocks_free);
+  object.Set("adaptersResident", stats.adapters_resident);
+  object.Set("adapterBytes", static_cast<double>(stats.adapter_bytes));
+  object.Set("adapterBytesMax", static_cast<double>(stats.adapter_bytes_max));
+  object.Set("stepMs", stats.step_ms);
+  object.Set("steps", static_cast<double>(stats.steps));
+  object.Set("tokensGenerated", static_cast<double>(stats.tokens_generated));
+  object.Set("preemptions", static_cast<double>(stats.preemptions));
+  return object;
+}
+
+Napi::Array adapters_to_js(Napi::Env env, const std::vector<AdapterInfo>& adapters) {
+  Napi::Array array = Napi::Array::New(env, adapters.size());
+  for (uint32_t i = 0; i < adapters.size(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", adapters[i].name);
+    object.Set("bytes", static_cast<double>(adapters[i].bytes));
+    object.Set("pinned", Napi::Boolean::New(env, adapters[i].pinned));
+    array.Set(i, object);
+  }
+  return array;
+}
+
+Napi::Object model_to_js(Napi::Env env, const ModelConfig& config, size_t weight_bytes) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("modelType", config.model_type);
+  object.Set("vocabSize", config.vocab_size);
+  object.Set("hiddenSize", config.hidden_size);
+  object.Set("intermediateSize", config.intermediate_size);
+  object.Set("layers", config.layers);
+  object.Set("heads", config.heads);
+  object.Set("kvHeads", config.kv_heads);
+  object.Set("headDim", config.head_dim);
+  object.Set("maxPositions", config.max_positions);
+  object.Set("endTokens", numbers(env, config.end_tokens));
+  object.Set("bosToken", config.bos_token < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, config.bos_token)));
+  object.Set("weightBytes", static_cast<double>(weight_bytes));
+  return object;
+}
+
+Napi::Object report_to_js(Napi::Env env, const AdapterReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array problems = Napi::Array::New(env, report.problems.size());
+  for (uint32_t i = 0; i < report.problems.size(); ++i) problems.Set(i, problem_to_js(env, report.problems[i]));
+  object.Set("ok", Napi::Boolean::New(env, report.problems.empty()));
+  object.Set("problems", problems);
+  object.Set("summary", report.has_summary ? Napi::Value(summary_to_js(env, report.summary)) : env.Null());
+  return object;
+}
+
+}  // namespace sgmv::binding
