@@ -55,8 +55,8 @@ template <typename... Parts>
 
 #define CHECK_EQUAL(found, expected)                                                                   \
   do {                                                                                                 \
-    const auto& found_ = (found);                                                                      \
-    const auto& expected_ = (expected);                                                                \
+    const auto found_ = (found);                                                                       \
+    const auto expected_ = (expected);                                                                 \
     if (!(found_ == expected_)) ::sgmv::test::fail_at(__FILE__, __LINE__, #found " is ", found_, ", expected ", expected_); \
   } while (0)
 

@@ -1,0 +1,118 @@
+// Spellings of config.json that circulate.
+#include <cmath>
+
+#include "check.h"
+#include "layers/rope_table.h"
+#include "sgmv/error.h"
+#include "sgmv/model_config.h"
+#include "temp_folder.h"
+
+namespace sgmv::test {
+namespace {
+
+constexpr const char* kBase = R"("model_type":"llama","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":3,"num_attention_heads":4)";
+
+ModelConfig read(const std::string& more, const std::string& base = kBase) {
+  const TempFolder folder;
+  folder.write("config.json", "{" + base + (more.empty() ? "" : "," + more) + "}");
+  return read_model_config(folder.path());
+}
+
+void refuse(const std::string& more, const char* code, const char* part, const std::string& base = kBase) {
+  try {
+    read(more, base);
+  } catch (const Error& error) {
+    CHECK(error.code() == code, more, ": ", error.code(), ": ", error.what());
+    CHECK(std::string(error.what()).find(part) != std::string::npos, error.what(), " lacks ", part);
+    return;
+  }
+  CHECK(false, "accepted ", more);
+}
+
+TEST("config: defaults of Llama") {
+  const ModelConfig c = read("");
+  CHECK_EQUAL(c.kv_heads, 4);
+  CHECK_EQUAL(c.head_dim, 16);
+  CHECK_EQUAL(c.max_positions, 2048);
+  CHECK_EQUAL(c.rms_norm_eps, 1e-6f);
+  CHECK(!c.tied_embeddings && !c.attention_bias && !c.mlp_bias && c.rope.kind == RopeConfig::Kind::none && c.end_tokens.empty());
+}
+
+TEST("config: null fields are as if missing") {
+  const ModelConfig c = read(R"("num_key_value_heads":null,"head_dim":null,"rope_scaling":null,"rope_parameters":null,"eos_token_id":null,"bos_token_id":null,"quantization_config":null,"sliding_window":null)");
+  CHECK_EQUAL(c.kv_heads, 4);
+  CHECK_EQUAL(c.bos_token, -1);
+}
+
+TEST("config: both spellings of RoPE scaling") {
+  const ModelConfig old = read(R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4})");
+  CHECK(old.rope.kind == RopeConfig::Kind::linear && old.rope.factor == 4 && old.rope.theta == 500000);
+  const ModelConfig middle = read(R"("rope_theta":500000,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})");
+  CHECK(middle.rope.kind == RopeConfig::Kind::llama3 && middle.rope.original_max_positions == 8192);
+  const ModelConfig recent = read(R"("rope_parameters":{"rope_type":"llama3","rope_theta":500000.0,"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})");
+  CHECK(recent.rope.kind == RopeConfig::Kind::llama3 && recent.rope.theta == 500000);
+  CHECK(rope_frequencies(middle.rope, 64) == rope_frequencies(recent.rope, 64));
+  CHECK(read(R"("rope_parameters":{"rope_type":"default","rope_theta":1234})").rope.theta == 1234);
+}
+
+TEST("config: what would compute something else is refused by name") {
+  refuse(R"("rope_scaling":{"type":"dynamic","factor":2})", "model_unsupported", "dynamic");
+  refuse(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "model_unsupported", "longrope");
+  refuse(R"("rope_parameters":{"full_attention":{"rope_theta":1}})", "model_unsupported", "full_attention");
+  refuse(R"("rope_scaling":{"type":"llama3","factor":8})", "model_corrupt", "original_max_position_embeddings");
+  refuse(R"("rope_scaling":{"type":"linear"})", "model_corrupt", "factor");
+  refuse(R"("hidden_act":"gelu")", "model_unsupported", "hidden_act");
+  refuse(R"("quantization_config":{"quant_method":"gptq"})", "model_unsupported", "quantization_config");
+  refuse(R"("partial_rotary_factor":0.5)", "model_unsupported", "partial_rotary_factor");
+  refuse(R"("rope_interleaved":true)", "model_unsupported", "rope_interleaved");
+  refuse(R"("architectures":["LlamaForSequenceClassification"])", "model_unsupported", "architectures");
+  refuse("", "model_unsupported", "\"gpt2\"", R"("model_type":"gpt2")");
+  refuse("", "model_unsupported", "model_type", R"("vocab_size":5)");
+}
+
+TEST("config: wrong numbers are named") {
+  refuse(R"("num_key_value_heads":3)", "model_corrupt", "num_key_value_heads");
+  refuse(R"("head_dim":15)", "model_corrupt", "head_dim");
+  refuse(R"("rms_norm_eps":"x")", "model_corrupt", "rms_norm_eps");
+  refuse(R"("tie_word_embeddings":1)", "model_corrupt", "tie_word_embeddings");
+  refuse("", "model_corrupt", "hidden_size", R"("model_type":"llama","vocab_size":128)");
+  refuse("", "model_corrupt", "vocab_size", R"("model_type":"llama","vocab_size":-1)");
+  refuse("", "model_corrupt", "num_attention_heads", R"("model_type":"llama","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":3,"num_attention_heads":0)");
+  const TempFolder folder;
+  folder.write("config.json", "{");
+  CHECK_THROWS(read_model_config(folder.path()), Error, "bad JSON");
+  CHECK_THROWS(read_model_config(folder.path() / "none"), Error, "no such file");
+}
+
+TEST("config: end tokens come from generation_config.json first") {
+  const TempFolder folder;
+  folder.write("config.json", std::string("{") + kBase + R"(,"eos_token_id":2})");
+  CHECK((read_model_config(folder.path()).end_tokens == std::vector<int32_t>{2}));
+  folder.write("generation_config.json", R"({"eos_token_id":[5,6]})");
+  CHECK((read_model_config(folder.path()).end_tokens == std::vector<int32_t>{5, 6}));
+  folder.write("generation_config.json", R"({"eos_token_id":["x"]})");
+  CHECK_THROWS(read_model_config(folder.path()), Error, "eos_token_id");
+}
+
+TEST("config: sliding windows by family") {
+  const std::string shape = R"("vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":3,"num_attention_heads":4)";
+  const ModelConfig mistral = read(R"("sliding_window":12)", R"("model_type":"mistral",)" + shape);
+  CHECK(mistral.sliding_window == 12 && mistral.layer_is_sliding == std::vector<bool>({true, true, true}));
+  CHECK_EQUAL(read(R"("sliding_window":null)", R"("model_type":"mistral",)" + shape).sliding_window, 0);
+  CHECK_EQUAL(read(R"("sliding_window":12,"use_sliding_window":false)", R"("model_type":"qwen2",)" + shape).sliding_window, 0);
+  const ModelConfig qwen = read(R"("sliding_window":12,"use_sliding_window":true,"max_window_layers":2)", R"("model_type":"qwen2",)" + shape);
+  CHECK(qwen.layer_is_sliding == std::vector<bool>({false, false, true}));
+  CHECK(qwen.attention_bias);
+}
+
+TEST("rope: yarn's attention factor") {
+  RopeConfig rope;
+  rope.kind = RopeConfig::Kind::yarn;
+  rope.factor = 4;
+  CHECK(std::abs(rope_attention_factor(rope) - (0.1 * std::log(4.0) + 1)) < 1e-6);
+  rope.attention_factor = 1.5;
+  CHECK_EQUAL(rope_attention_factor(rope), 1.5f);
+}
+
+}  // namespace
+}  // namespace sgmv::test

@@ -1,0 +1,306 @@
+// What is accepted and what is refused of an adapter, and with which code.
+#include <algorithm>
+#include <functional>
+
+#include "check.h"
+#include "formats/peft_targets.h"
+#include "golden_folder.h"
+#include "layers/lora_adapter.h"
+#include "sgmv/error.h"
+#include "temp_folder.h"
+
+namespace sgmv::test {
+namespace {
+
+ModelConfig small_model() {
+  ModelConfig config;
+  config.model_type = "llama";
+  config.vocab_size = 32;
+  config.hidden_size = 16;
+  config.intermediate_size = 24;
+  config.layers = 2;
+  config.heads = 2;
+  config.kv_heads = 1;
+  config.head_dim = 8;
+  config.max_positions = 64;
+  return config;
+}
+
+// One adapter folder, built from parts a test may change.
+struct AdapterFiles {
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"peft_type", "\"LORA\""}, {"task_type", "\"CAUSAL_LM\""}, {"r", "4"}, {"lora_alpha", "8"}, {"bias", "\"none\""}, {"target_modules", "[\"q_proj\",\"v_proj\"]"}};
+  std::vector<NamedTensor> tensors;
+
+  AdapterFiles() { add({Projection::q, Projection::v}, {0, 1}, 4); }
+
+  void add(const std::vector<Projection>& projections, const std::vector<int32_t>& layers, int32_t rank) {
+    for (const int32_t layer : layers)
+      for (const Projection p : projections) add_pair(module_name(layer, p), p, rank);
+  }
+  void add_pair(const std::string& module, Projection p, int32_t rank, const std::string& end = ".weight") {
+    const ModelConfig config = small_model();
+    const int64_t in = config.in_features(p), out = config.out_features(p);
+    const std::string name = "base_model.model." + module;
+    tensors.push_back({name + ".lora_A" + end, "F32", {rank, in}, f32_bytes(std::vector<float>(static_cast<size_t>(rank * in), 0.5f))});
+    tensors.push_back({name + ".lora_B" + end, "F32", {out, rank}, f32_bytes(std::vector<float>(static_cast<size_t>(rank * out), 0.25f))});
+  }
+  AdapterFiles& set(const std::string& field, const std::string& value) {
+    for (auto& [name, old] : fields)
+      if (name == field) { old = value; return *this; }
+    fields.emplace_back(field, value);
+    return *this;
+  }
+  AdapterFiles& drop(const std::string& field) {
+    std::erase_if(fields, [&](const auto& f) { return f.first == field; });
+    return *this;
+  }
+  std::string config() const {
+    std::string text = "{";
+    for (const auto& [name, value] : fields) text += (text.size() > 1 ? ",\"" : "\"") + name + "\":" + value;
+    return text + "}";
+  }
+  void write(const TempFolder& folder) const {
+    folder.write("adapter_config.json", config());
+    folder.write("adapter_model.safetensors", safetensors_file(tensors));
+  }
+  AdapterReport inspect() const {
+    const TempFolder folder;
+    write(folder);
+    return inspect_adapter(folder.path(), small_model());
+  }
+};
+
+std::string codes(const AdapterReport& report) {
+  std::string text;
+  for (const AdapterProblem& p : report.problems) text += p.code + " (" + p.message + ") ";
+  return text;
+}
+
+// The report has a problem with this code whose message names `part`; loading refuses too.
+void refuse(const AdapterFiles& files, const std::string& code, const std::string& part) {
+  const AdapterReport report = files.inspect();
+  const bool named = std::any_of(report.problems.begin(), report.problems.end(), [&](const AdapterProblem& p) {
+    return p.code == code && p.message.find(part) != std::string::npos && !p.found.empty() && !p.expected.empty();
+  });
+  CHECK(named, "wanted ", code, " with ", part, ", got ", codes(report));
+  const TempFolder folder;
+  files.write(folder);
+  try {
+    load_lora_adapter(folder.path(), small_model());
+  } catch (const Error& error) {
+    CHECK_EQUAL(error.code(), "adapter_refused");
+    return;
+  }
+  CHECK(false, "loaded an adapter with ", code);
+}
+
+AdapterSummary accept(const AdapterFiles& files) {
+  const AdapterReport report = files.inspect();
+  CHECK(report.problems.empty() && report.has_summary, codes(report));
+  const TempFolder folder;
+  files.write(folder);
+  CHECK(load_lora_adapter(folder.path(), small_model())->bytes() > 0);
+  return report.summary;
+}
+
+TEST("peft: a plain adapter is summarized") {
+  const AdapterSummary s = accept(AdapterFiles());
+  CHECK(s.rank_min == 4 && s.rank_max == 4 && s.layers == 2 && !s.rslora);
+  CHECK((s.target_modules == std::vector<std::string>{"q_proj", "v_proj"}));
+  CHECK_EQUAL(s.parameters, int64_t{2 * (4 * 16 + 16 * 4 + 4 * 16 + 8 * 4)});
+  CHECK_EQUAL(s.dtype, "F32");
+}
+
+TEST("peft: fields that many tools write are accepted") {
+  AdapterFiles files;
+  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
+           {"alora_invocation_tokens", "null"}, {"alpha_pattern", "{}"}, {"arrow_config", "null"}, {"auto_mapping", R"({"base_model_class":"LlamaForCausalLM","unsloth_fixed":true})"},
+           {"base_model_name_or_path", "\"unsloth/x\""}, {"corda_config", "null"}, {"ensure_weight_tying", "false"}, {"eva_config", "null"}, {"exclude_modules", "null"},
+           {"fan_in_fan_out", "false"}, {"inference_mode", "true"}, {"init_lora_weights", "true"}, {"layer_replication", "null"}, {"layers_pattern", "null"},
+           {"layers_to_transform", "null"}, {"loftq_config", "{}"}, {"lora_bias", "false"}, {"lora_dropout", "0.05"}, {"megatron_config", "null"}, {"megatron_core", "\"megatron.core\""},
+           {"modules_to_save", "null"}, {"peft_version", "\"0.21.2\""}, {"qalora_group_size", "16"}, {"rank_pattern", "{}"}, {"revision", "\"main\""}, {"target_parameters", "null"},
+           {"trainable_token_indices", "null"}, {"use_bdlora", "null"}, {"use_dora", "false"}, {"use_qalora", "false"}, {"use_rslora", "false"}, {"runtime_config", R"({"ephemeral_gpu_offload":false})"},
+           {"lora_alpha", "16.0"}, {"some_future_field", "null"}, {"another_future_field", "false"}})
+    files.set(field, value);
+  accept(files);
+  accept(AdapterFiles().set("modules_to_save", "[]").set("layers_to_transform", "[]").set("bias", "null").drop("task_type").set("init_lora_weights", "\"gaussian\""));
+}
+
+TEST("peft: features that are not supported are refused by name") {
+  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
+           {"use_dora", "true"}, {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"all\""}, {"bias", "\"lora_only\""}, {"lora_bias", "true"}, {"fan_in_fan_out", "true"},
+           {"layer_replication", "[[0,2]]"}, {"alora_invocation_tokens", "[1]"}, {"trainable_token_indices", "[1]"}, {"trainable_token_indices", "{\"embed_tokens\":[1]}"},
+           {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"corda_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
+           {"init_lora_weights", "\"pissa\""}, {"init_lora_weights", "\"pissa_niter_16\""}, {"init_lora_weights", "\"olora\""}, {"init_lora_weights", "\"loftq\""},
+           {"init_lora_weights", "\"corda\""}, {"task_type", "\"SEQ_CLS\""}})
+    refuse(AdapterFiles().set(field, value), "unsupported_field", field);
+  refuse(AdapterFiles().set("peft_type", "\"LOHA\""), "unsupported_peft_type", "LOHA");
+  refuse(AdapterFiles().set("peft_type", "\"IA3\""), "unsupported_peft_type", "IA3");
+  refuse(AdapterFiles().drop("peft_type"), "unsupported_peft_type", "peft_type");
+  refuse(AdapterFiles().set("some_future_field", "true"), "unknown_field", "some_future_field");
+  refuse(AdapterFiles().set("some_future_field", "5"), "unknown_field", "some_future_field");
+}
+
+TEST("peft: ranks, alphas and types are checked") {
+  for (const char* rank : {"0", "257", "-1", "100000000000"}) refuse(AdapterFiles().set("r", rank), "rank_out_of_range", "r: ");
+  for (const char* rank : {"8.5", "\"8\"", "true", "[8]"}) refuse(AdapterFiles().set("r", rank), "bad_type", "r: ");
+  refuse(AdapterFiles().drop("r"), "missing_field", "r: ");
+  refuse(AdapterFiles().drop("lora_alpha"), "missing_field", "lora_alpha");
+  refuse(AdapterFiles().set("lora_alpha", "1e30"), "alpha_out_of_range", "lora_alpha");
+  refuse(AdapterFiles().set("lora_alpha", "\"8\""), "bad_type", "lora_alpha");
+  refuse(AdapterFiles().set("use_rslora", "1"), "bad_type", "use_rslora");
+  refuse(AdapterFiles().set("rank_pattern", "[]"), "bad_type", "rank_pattern");
+  refuse(AdapterFiles().set("rank_pattern", "{\"q_proj\":0}"), "rank_out_of_range", "rank_pattern.q_proj");
+  refuse(AdapterFiles().set("alpha_pattern", "{\"q_proj\":\"x\"}"), "bad_type", "alpha_pattern.q_proj");
+  refuse(AdapterFiles().set("target_modules", "5"), "bad_type", "target_modules");
+  refuse(AdapterFiles().set("target_modules", "[5]"), "bad_type", "target_modules[0]");
+  refuse(AdapterFiles().set("target_modules", "null"), "missing_field", "target_modules");
+  refuse(AdapterFiles().set("target_modules", "[]"), "missing_field", "target_modules");
+  refuse(AdapterFiles().set("layers_to_transform", "[\"a\"]"), "bad_type", "layers_to_transform[0]");
+}
+
+TEST("peft: every problem is reported, not only the first") {
+  const AdapterReport report = AdapterFiles().set("use_dora", "true").set("bias", "\"all\"").set("r", "0").inspect();
+  CHECK(report.problems.size() >= 3, codes(report));
+  CHECK(!report.has_summary);
+}
+
+TEST("peft: targets by list, pattern, all-linear and exclusion") {
+  accept(AdapterFiles().set("target_modules", "\".*self_attn\\\\.(q|v)_proj\""));
+  accept(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"up_proj\"]").set("exclude_modules", "[\"up_proj\"]"));
+  accept(AdapterFiles().set("target_modules", "\"all-linear\"").set("exclude_modules", "\".*(k|o|gate|up|down)_proj\""));
+  accept(AdapterFiles().set("target_modules", R"(["model.layers.0.self_attn.q_proj","model.layers.1.self_attn.q_proj","v_proj"])"));
+  refuse(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"c_attn\"]"), "unknown_target", "target_modules[2]");
+  refuse(AdapterFiles().set("target_modules", "[\"proj\"]"), "unknown_target", "proj");
+  refuse(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"lm_head\"]"), "unsupported_target", "lm_head");
+  refuse(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"embed_tokens\"]"), "unsupported_target", "embed_tokens");
+  refuse(AdapterFiles().set("target_modules", "\".*(q_proj|v_proj|lm_head)\""), "unsupported_target", "lm_head");
+  refuse(AdapterFiles().set("target_modules", "\"nothing\""), "no_targets", "nothing");
+  refuse(AdapterFiles().set("target_modules", "\"(q_proj\""), "unsupported_pattern", "target_modules");
+}
+
+TEST("peft: layers_to_transform") {
+  AdapterFiles one;
+  one.tensors.clear();
+  one.add({Projection::q, Projection::v}, {1}, 4);
+  accept(AdapterFiles(one).set("layers_to_transform", "[1]"));
+  accept(AdapterFiles(one).set("layers_to_transform", "1"));
+  accept(AdapterFiles(one).set("layers_to_transform", "[1]").set("layers_pattern", "\"layers\""));
+  refuse(AdapterFiles(one), "tensor_missing", "layers.0");
+  refuse(AdapterFiles().set("layers_to_transform", "[1]"), "tensor_unexpected", "layers.0");
+  refuse(AdapterFiles().set("layers_to_transform", "[0,7]"), "layer_out_of_range", "7");
+  refuse(AdapterFiles(one).set("layers_to_transform", "[1]").set("target_modules", "\".*(q|v)_proj\""), "conflicting_fields", "layers_to_transform");
+}
+
+TEST("peft: rank and alpha patterns match as in PEFT") {
+  PeftConfig peft;
+  peft.rank = 4;
+  peft.alpha = 8;
+  peft.targets.names = {"q_proj", "v_proj", "down_proj"};
+  peft.rank_pattern = {{"layers.1.self_attn.q_proj", 6}, {"down_proj", 12}, {"proj", 99}, {"^model.layers.0.self_attn.v_proj", 3}};
+  peft.alpha_pattern = {{"(q|v)_proj", 5}};
+  ProblemList problems;
+  const std::vector<LoraTarget> targets = resolve_targets(peft, small_model(), problems);
+  CHECK(problems.empty());
+  const auto find = [&](int32_t layer, Projection p) {
+    return *std::find_if(targets.begin(), targets.end(), [&](const LoraTarget& t) { return t.layer == layer && t.projection == p; });
+  };
+  CHECK_EQUAL(find(0, Projection::q).rank, 4);
+  CHECK_EQUAL(find(1, Projection::q).rank, 6);
+  CHECK_EQUAL(find(1, Projection::q).scale, 5.0f / 6);
+  CHECK_EQUAL(find(0, Projection::v).rank, 3);
+  CHECK_EQUAL(find(1, Projection::v).rank, 4);
+  CHECK_EQUAL(find(0, Projection::down).rank, 12);
+  CHECK_EQUAL(find(0, Projection::down).scale, 8.0f / 12);
+}
+
+TEST("peft: tensors are matched with what the configuration announces") {
+  const auto with = [](const std::function<void(AdapterFiles&)>& change) {
+    AdapterFiles files;
+    change(files);
+    return files;
+  };
+  refuse(with([](AdapterFiles& f) { f.tensors.erase(f.tensors.begin()); }), "tensor_missing", "layers.0.self_attn.q_proj.lora_A");
+  refuse(with([](AdapterFiles& f) { f.tensors.erase(f.tensors.begin() + 1); }), "tensor_missing", "layers.0.self_attn.q_proj.lora_B");
+  refuse(with([](AdapterFiles& f) { f.add({Projection::k}, {0}, 4); }), "tensor_unexpected", "k_proj");
+  refuse(with([](AdapterFiles& f) { f.add_pair("model.layers.9.self_attn.q_proj", Projection::q, 4); }), "tensor_unexpected", "layers.9");
+  refuse(with([](AdapterFiles& f) { f.set("r", "8"); }), "tensor_shape", "rank 8");
+  refuse(with([](AdapterFiles& f) { f.tensors[0].shape = {16, 4}; }), "tensor_shape", "[16, 4]");
+  refuse(with([](AdapterFiles& f) { f.tensors[0].shape = {64}; }), "tensor_shape", "[64]");
+  refuse(with([](AdapterFiles& f) { f.tensors[0].dtype = "I32"; }), "tensor_dtype", "I32");
+  const auto extra = [&](const std::string& name) { return with([&](AdapterFiles& f) { f.tensors.push_back({name, "F32", {1}, f32_bytes({1})}); }); };
+  refuse(extra("base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"), "unsupported_tensor", "DoRA");
+  refuse(extra("base_model.model.lm_head.weight"), "unsupported_tensor", "lm_head");
+  refuse(extra("base_model.model.model.embed_tokens.lora_embedding_A"), "unsupported_tensor", "embedding");
+  refuse(extra("base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias"), "unsupported_tensor", "bias");
+  refuse(extra("base_model.model.model.layers.0.self_attn.q_proj.lora_C.weight"), "tensor_unexpected", "lora_C");
+  refuse(extra("model.layers.0.self_attn.q_proj.lora_A.weight"), "tensor_unexpected", "unknown name");
+  refuse(with([](AdapterFiles& f) { f.add_pair("model.layers.0.self_attn.q_proj", Projection::q, 4, ".default.weight"); }), "duplicate_tensor", "default");
+}
+
+TEST("peft: names with the adapter's name in them are accepted") {
+  AdapterFiles files;
+  files.tensors.clear();
+  for (int32_t layer = 0; layer < 2; ++layer)
+    for (const Projection p : {Projection::q, Projection::v}) files.add_pair(module_name(layer, p), p, 4, ".default.weight");
+  accept(files);
+}
+
+TEST("peft: NaN and infinity are found in every type") {
+  for (const char* dtype : {"F32", "F16", "BF16"})
+    for (const bool infinite : {false, true}) {
+      AdapterFiles files;
+      for (NamedTensor& t : files.tensors) {
+        t.dtype = dtype;
+        t.data.assign(t.data.size() / (std::string(dtype) == "F32" ? 1 : 2), '\0');
+      }
+      accept(files);
+      std::string& data = files.tensors.back().data;
+      const std::string bits = std::string(dtype) == "F16" ? std::string(infinite ? "\x00\x7C" : "\x01\xFC", 2) : std::string(infinite ? "\x80\x7F" : "\xC0\xFF", 2);
+      data.replace(data.size() - 2, 2, bits);
+      refuse(files, "not_finite", "layers.1.self_attn.v_proj.lora_B");
+    }
+}
+
+TEST("peft: missing and broken files") {
+  const TempFolder folder;
+  CHECK_THROWS(inspect_adapter(folder.path() / "none", small_model()), Error, "not a folder");
+  const auto first = [&] { return inspect_adapter(folder.path(), small_model()).problems.at(0).code; };
+  CHECK_EQUAL(inspect_adapter(folder.path(), small_model()).problems.size(), 2u);
+  CHECK_EQUAL(first(), "missing_file");
+  AdapterFiles().write(folder);
+  folder.write("adapter_config.json", "{\"r\":");
+  CHECK_EQUAL(first(), "bad_json");
+  folder.write("adapter_config.json", "[]");
+  CHECK_EQUAL(first(), "bad_json");
+  folder.write("adapter_config.json", std::string(2 << 20, ' '));
+  CHECK_EQUAL(first(), "unreadable_file");
+  AdapterFiles files;
+  files.write(folder);
+  const std::string whole = safetensors_file(files.tensors);
+  folder.write("adapter_model.safetensors", whole.substr(0, whole.size() - 1));
+  CHECK_EQUAL(first(), "truncated_file");
+  folder.write("adapter_model.safetensors", "not a tensor file at all");
+  CHECK_EQUAL(first(), "bad_header");
+  std::filesystem::remove(folder.path() / "adapter_model.safetensors");
+  folder.write("adapter_model.bin", "pickle");
+  const AdapterReport pickle = inspect_adapter(folder.path(), small_model());
+  CHECK(pickle.problems.at(0).expected.find("pickle") != std::string::npos, codes(pickle));
+}
+
+TEST("peft: golden adapters of every kind against their own and another model") {
+  const std::filesystem::path root = golden_root() / "llama2";
+  if (!std::filesystem::exists(root)) throw Skip("no llama2 golden folder");
+  const ModelConfig own = read_model_config(root / "model");
+  for (const auto& entry : std::filesystem::directory_iterator(root / "adapters")) {
+    const AdapterReport report = inspect_adapter(entry.path(), own);
+    const bool dora = entry.path().filename() == "dora";
+    CHECK(report.problems.empty() != dora, entry.path().string(), ": ", codes(report));
+    if (dora) CHECK_EQUAL(report.problems[0].path, "use_dora");
+    CHECK(!inspect_adapter(entry.path(), small_model()).problems.empty());
+  }
+}
+
+}  // namespace
+}  // namespace sgmv::test
