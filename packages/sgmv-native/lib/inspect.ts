@@ -1,10 +1,16 @@
+/**
+ * Checking adapters without an engine. The API imports only this entry point of the package.
+ */
 import type { AdapterReport } from './adapter-report.js';
+import { native, translatedAsync } from './native.js';
 
 export type { AdapterProblem, AdapterReport, AdapterSummary } from './adapter-report.js';
 
 /**
  * Checks `adapter_config.json` and `adapter_model.safetensors` in `folder` against the base model described by
  * `modelConfig` (a `config.json`, a model folder or a `.gguf` file) without loading the model. Runs off the main
- * thread. Rejects only when `folder` or `modelConfig` cannot be read; bad content is in the report.
+ * thread. Rejects with EngineError only when `folder` or `modelConfig` cannot be read; bad content is in the report.
  */
-export declare function inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport>;
+export function inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport> {
+  return translatedAsync(() => native().inspectAdapter(folder, modelConfig));
+}

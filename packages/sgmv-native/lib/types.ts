@@ -140,12 +140,14 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-export class EngineError extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'EngineError';
-  }
+/** A LoRA factor over tokens [tokenBegin, tokenEnd): A is [rank, in], B is [out, rank], row-major. */
+export interface FactorSegment {
+  tokenBegin: number;
+  tokenEnd: number;
+  rank: number;
+  /** 16-bit numbers are bit patterns in a Uint16Array. Default `f32`. */
+  type?: 'f32' | 'f16' | 'bf16';
+  data: Float32Array | Uint16Array;
+  /** Expand only. */
+  scale?: number;
 }

@@ -1,0 +1,87 @@
+import { checked, engineOptionsSchema, requestSchema } from './check.js';
+import { native, translated, translatedAsync, type NativeEngine } from './native.js';
+import type { Engine, EngineEvent, EngineOptions, EngineStats, GenerationRequest, ModelInfo } from './types.js';
+
+/** Bytes of all tokens in one buffer, so that a vocabulary of 50 000 entries crosses into C++ at once. */
+function packVocabulary(vocabulary: (Uint8Array | null)[]) {
+  const ends = new Uint32Array(vocabulary.length);
+  const special = new Uint8Array(vocabulary.length);
+  let total = 0;
+  vocabulary.forEach((bytes, id) => {
+    total += bytes?.length ?? 0;
+    ends[id] = total;
+    special[id] = bytes === null ? 1 : 0;
+  });
+  const packed = new Uint8Array(total);
+  vocabulary.forEach((bytes, id) => {
+    if (bytes) packed.set(bytes, (ends[id] ?? 0) - bytes.length);
+  });
+  return { bytes: packed, ends, special };
+}
+
+const asTokens = (tokens: Int32Array | number[] | undefined): Int32Array =>
+  tokens instanceof Int32Array ? tokens : Int32Array.from(tokens ?? []);
+
+class NodeEngine implements Engine {
+  onEvents: (events: EngineEvent[]) => void = () => {};
+  readonly model: ModelInfo;
+  #closed: Promise<void> | undefined;
+
+  constructor(private readonly engine: NativeEngine) {
+    this.model = engine.model();
+  }
+
+  submit(request: GenerationRequest): void {
+    const { promptTokens, resumeTokens, stopTokens, ...rest } = checked(requestSchema, request);
+    translated(() =>
+      this.engine.submit({
+        ...rest,
+        promptTokens: asTokens(promptTokens),
+        resumeTokens: asTokens(resumeTokens),
+        stopTokens: asTokens(stopTokens),
+      }),
+    );
+  }
+
+  cancel(id: string): void {
+    if (!this.#closed) translated(() => this.engine.cancel(id));
+  }
+
+  loadAdapter(name: string, folder: string): Promise<void> {
+    return translatedAsync(() => this.engine.loadAdapter(name, folder));
+  }
+
+  unloadAdapter(name: string): boolean {
+    return translated(() => this.engine.unloadAdapter(name));
+  }
+
+  adapters(): { name: string; bytes: number; pinned: boolean }[] {
+    return translated(() => this.engine.adapters());
+  }
+
+  stats(): EngineStats {
+    return translated(() => this.engine.stats());
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= translatedAsync(() => this.engine.close());
+    return this.#closed;
+  }
+}
+
+/**
+ * Loads the model on a worker thread and starts the engine. Rejects with EngineError: `bad_argument`,
+ * `model_not_found`, `model_unsupported`, `model_corrupt`, `out_of_memory`, `not_built`.
+ */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { vocabulary, ...rest } = checked(engineOptionsSchema, options);
+  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  let engine: NodeEngine | undefined;
+  const created = await translatedAsync(() =>
+    native().createEngine(vocabulary ? { ...defined, vocabulary: packVocabulary(vocabulary) } : defined, (events) =>
+      engine?.onEvents(events),
+    ),
+  );
+  engine = new NodeEngine(created);
+  return engine;
+}

@@ -1,0 +1,73 @@
+/**
+ * The native module and its TypeScript types. Found next to this package's sources, where scripts/build-native.mjs
+ * puts it.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { AdapterReport } from './adapter-report.js';
+import { EngineError } from './engine-error.js';
+import type { EngineEvent, EngineStats, FactorSegment, ModelInfo } from './types.js';
+
+export interface NativeEngine {
+  submit(request: object): void;
+  cancel(id: string): void;
+  loadAdapter(name: string, folder: string): Promise<void>;
+  unloadAdapter(name: string): boolean;
+  adapters(): { name: string; bytes: number; pinned: boolean }[];
+  stats(): EngineStats;
+  model(): ModelInfo;
+  close(): Promise<void>;
+}
+
+interface OpsDevice {
+  isa?: string;
+  threads?: number;
+}
+
+export interface NativeModule {
+  createEngine(options: object, onEvents: (events: EngineEvent[]) => void): Promise<NativeEngine>;
+  inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport>;
+  modelInfo(modelConfig: string): Promise<ModelInfo>;
+  sgmvShrink(device: OpsDevice, x: Float32Array, inFeatures: number, segments: FactorSegment[], v: Float32Array): void;
+  sgmvExpand(device: OpsDevice, v: Float32Array, outFeatures: number, segments: FactorSegment[], y: Float32Array): void;
+  cpuInfo(): { cores: number; isas: string[] };
+}
+
+const MODULE_PATH = fileURLToPath(new URL('../build/Release/sgmv.node', import.meta.url));
+let loaded: NativeModule | undefined;
+
+/** Throws EngineError `not_built` with what to do. */
+export function native(): NativeModule {
+  if (!loaded) {
+    if (!existsSync(MODULE_PATH)) {
+      throw new EngineError('not_built', `The engine is not built: ${MODULE_PATH} is missing. Run \`npm run build -w @aril/sgmv-native\` in the root of the repository (\`npm start\` does it too).`);
+    }
+    loaded = createRequire(import.meta.url)(MODULE_PATH) as NativeModule;
+  }
+  return loaded;
+}
+
+/** Runs `body`; an error of the native module leaves it as EngineError with the same code. */
+export function translated<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw asEngineError(error);
+  }
+}
+
+/** The same for promises. */
+export async function translatedAsync<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw asEngineError(error);
+  }
+}
+
+function asEngineError(error: unknown): unknown {
+  if (error instanceof EngineError || !(error instanceof Error)) return error;
+  const { code } = error as Error & { code?: unknown };
+  return typeof code === 'string' ? new EngineError(code, error.message, { cause: error }) : error;
+}

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Template } from '@huggingface/jinja';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { EngineError } from './engine-error.js';
+import { readVocabulary, type TokenizerJson } from './vocabulary.js';
+
+export interface ChatMessage {
+  role: string;
+  content: string;
+}
+
+interface TokenizerConfig {
+  chat_template?: string | { name: string; template: string }[];
+  [key: string]: unknown;
+}
+
+interface ModelFiles {
+  tokenizer: TokenizerJson;
+  config: TokenizerConfig;
+  model: Record<string, unknown>;
+  chatTemplate: string | null;
+}
+
+async function readOptional(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function parse<T>(text: string, file: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new EngineError('model_corrupt', `${file} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** `chat_template.jinja` beats tokenizer_config.json's `chat_template`; of several templates, the one named default. */
+function chooseTemplate(file: string | null, config: TokenizerConfig): string | null {
+  if (file !== null) return file;
+  const { chat_template: template } = config;
+  if (Array.isArray(template)) return (template.find(({ name }) => name === 'default') ?? template[0])?.template ?? null;
+  return template ?? null;
+}
+
+async function readFiles(folder: string): Promise<ModelFiles> {
+  const [tokenizer, config, model, template] = await Promise.all(
+    ['tokenizer.json', 'tokenizer_config.json', 'config.json', 'chat_template.jinja'].map((file) =>
+      readOptional(join(folder, file)),
+    ),
+  );
+  if (tokenizer == null) throw new EngineError('model_not_found', `tokenizer.json: not found in ${folder}.`);
+  const tokenizerConfig = parse<TokenizerConfig>(config ?? '{}', 'tokenizer_config.json');
+  return {
+    tokenizer: parse(tokenizer, 'tokenizer.json'),
+    config: tokenizerConfig,
+    model: parse(model ?? '{}', 'config.json'),
+    chatTemplate: chooseTemplate(template ?? null, tokenizerConfig),
+  };
+}
+
+/** The model's own tokenizer and chat template. Same tokens as Hugging Face's Python libraries give. */
+export class ModelTokenizer {
+  readonly #tokenizer: Tokenizer;
+  readonly #template: Template | null;
+  readonly #specialTokens: Record<string, string>;
+
+  private constructor(private readonly files: ModelFiles) {
+    this.#tokenizer = new Tokenizer(files.tokenizer, files.config);
+    this.#template = files.chatTemplate === null ? null : new Template(files.chatTemplate);
+    this.#specialTokens = this.#findSpecialTokens();
+  }
+
+  /** Reads tokenizer.json and, where there, tokenizer_config.json, chat_template.jinja and config.json. */
+  static async load(folder: string): Promise<ModelTokenizer> {
+    return new ModelTokenizer(await readFiles(folder));
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.#template !== null;
+  }
+
+  /** `addSpecialTokens`: with what the model's post-processor adds, usually the begin token. Default true. */
+  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+    return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+  }
+
+  /**
+   * The conversation as the model was trained to see it, up to where its answer begins. Throws EngineError
+   * `bad_argument` when there is no template or the template refuses the conversation. Templates see no clock, so
+   * that the same conversation always gives the same tokens.
+   */
+  chat(messages: ChatMessage[]): number[] {
+    if (!this.#template) throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
+    let text: string;
+    try {
+      text = this.#template.render({ ...this.#specialTokens, messages, add_generation_prompt: true, tools: null, strftime_now: undefined });
+    } catch (error) {
+      throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, { cause: error });
+    }
+    return this.encode(text, { addSpecialTokens: false });
+  }
+
+  decode(tokens: number[]): string {
+    return this.#tokenizer.decode(tokens, { skip_special_tokens: true });
+  }
+
+  /** Index = token id; null for special tokens. For `EngineOptions.vocabulary`. */
+  vocabulary(): (Uint8Array | null)[] {
+    return readVocabulary(this.files.tokenizer);
+  }
+
+  /** `bos_token` and the like, which templates write out. */
+  #findSpecialTokens(): Record<string, string> {
+    const tokens: Record<string, string> = {};
+    for (const name of ['bos_token', 'eos_token', 'unk_token', 'pad_token']) {
+      const value = this.files.config[name] as string | { content?: string } | null | undefined;
+      const id = this.files.model[`${name}_id`];
+      const found = typeof value === 'string' ? value : value?.content;
+      const text = found ?? (typeof id === 'number' ? this.#tokenizer.id_to_token(id) : undefined);
+      if (text !== undefined) tokens[name] = text;
+    }
+    return tokens;
+  }
+}

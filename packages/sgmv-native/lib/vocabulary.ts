@@ -1,0 +1,74 @@
+/**
+ * The bytes each token id stands for, from a tokenizer.json. With them text is the plain concatenation of bytes, so
+ * the engine can stream and match stop strings without a tokenizer.
+ */
+import { EngineError } from './engine-error.js';
+
+interface Component {
+  type?: string;
+  decoders?: Component[];
+  pretokenizers?: Component[];
+}
+
+export interface TokenizerJson {
+  model: { type?: string; vocab: Record<string, number> | [string, number][] };
+  decoder?: Component | null;
+  pre_tokenizer?: Component | null;
+  added_tokens?: { id: number; content: string; special?: boolean }[];
+}
+
+const encoder = new TextEncoder();
+
+const typesIn = (component: Component | null | undefined): string[] =>
+  component ? [component.type ?? '', ...(component.decoders ?? component.pretokenizers ?? []).flatMap(typesIn)] : [];
+
+/**
+ * GPT-2's alphabet: printable bytes stand for themselves, the others for code points from U+0100 on, in order.
+ */
+function byteLevelAlphabet(): Map<string, number> {
+  const printable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
+  const alphabet = new Map<string, number>();
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) alphabet.set(String.fromCodePoint(printable(byte) ? byte : next++), byte);
+  return alphabet;
+}
+
+/** A piece with a letter outside the alphabet is plain text, as decoders take it. */
+function byteLevelDecoder(): (piece: string) => Uint8Array {
+  const alphabet = byteLevelAlphabet();
+  return (piece) => {
+    const bytes = [...piece].map((letter) => alphabet.get(letter));
+    return bytes.every((byte) => byte !== undefined) ? Uint8Array.from(bytes) : encoder.encode(piece);
+  };
+}
+
+/** Sentencepiece: `▁` is a space, `<0xNN>` a byte. */
+function sentencePieceBytes(piece: string): Uint8Array {
+  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(piece)?.[1];
+  return byte ? Uint8Array.of(Number.parseInt(byte, 16)) : encoder.encode(piece.replaceAll('▁', ' '));
+}
+
+function pieceDecoder(json: TokenizerJson): (piece: string) => Uint8Array {
+  const types = [...typesIn(json.decoder), ...typesIn(json.pre_tokenizer)];
+  if (types.includes('ByteLevel')) return byteLevelDecoder();
+  if (types.some((type) => ['ByteFallback', 'Metaspace', 'Replace'].includes(type))) return sentencePieceBytes;
+  throw new EngineError(
+    'model_unsupported',
+    `tokenizer.json: decoder: found ${json.decoder?.type ?? 'none'}; expected a byte-level or a sentencepiece-style one.`,
+  );
+}
+
+/** Index = token id; null for special tokens and unused ids, which give no text. */
+export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
+  const decode = pieceDecoder(json);
+  const { vocab } = json.model;
+  const pieces: [string, number][] = Array.isArray(vocab)
+    ? vocab.map(([piece], id) => [piece, id])
+    : Object.entries(vocab);
+  const added = json.added_tokens ?? [];
+  const size = [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
+  const table = new Array<Uint8Array | null>(size).fill(null);
+  for (const [piece, id] of pieces) table[id] = decode(piece);
+  for (const { id, content, special } of added) table[id] = special ? null : encoder.encode(content);
+  return table;
+}
