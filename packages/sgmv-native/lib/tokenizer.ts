@@ -91,14 +91,13 @@ export class ModelTokenizer {
 
   /**
    * The conversation as the model was trained to see it, up to where its answer begins. Throws EngineError
-   * `bad_argument` when there is no template or the template refuses the conversation. Templates see no clock, so
-   * that the same conversation always gives the same tokens.
+   * `bad_argument` when there is no template or the template refuses the conversation.
    */
   chat(messages: ChatMessage[]): number[] {
     if (!this.#template) throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
     let text: string;
     try {
-      text = this.#template.render({ ...this.#specialTokens, messages, add_generation_prompt: true, tools: null, strftime_now: undefined });
+      text = this.#template.render({ ...this.#specialTokens, messages, add_generation_prompt: true, tools: null });
     } catch (error) {
       throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, { cause: error });
     }
