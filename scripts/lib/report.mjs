@@ -63,6 +63,7 @@ export class Report {
   #note(step, text) {
     step.text = text;
     if (this.#terminal || this.quiet) return this.#draw();
+    if (text === '') return;
     // Not a terminal: one line every few seconds is progress, more is noise.
     if (Date.now() - (step.noted ?? step.began) < 5_000) return;
     step.noted = Date.now();

@@ -6,10 +6,44 @@ import { runCommand } from './run.mjs';
 
 /** @typedef {{ name: string, slug: string, login: string, password: string, apiKey: string, adapters: string[] }} Tenant */
 
+const seedFile = (home) => join(home, 'seed.json');
+
+/** @returns {Tenant[] | null} what an earlier start wrote */
+function keptTenants(home) {
+  try {
+    return JSON.parse(readFileSync(seedFile(home), 'utf8')).tenants;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the tenant's key opens the API and its adapters are all there. */
+async function isServed({ apiKey, adapters }, apiUrl) {
+  const response = await fetch(`${apiUrl}/v1/models`, { headers: { authorization: `Bearer ${apiKey}` } });
+  if (!response.ok) return false;
+  const ids = (await response.json()).data.map(({ id }) => id);
+  return adapters.every((slug) => ids.includes(slug));
+}
+
+/**
+ * Seeding loads the whole API once more, which takes seconds. When an earlier start has seeded, the running API is
+ * asked instead, and only if it does not know the tenants any more (another database, a revoked key) they are made.
+ * @param {import('./stack.mjs').Context} context @param {() => Promise<void>} apiReady @returns {Promise<Tenant[]>}
+ */
+export async function provideTenants(context, apiReady) {
+  const kept = keptTenants(context.settings.home);
+  if (kept) {
+    await apiReady();
+    const served = await Promise.all(kept.map((tenant) => isServed(tenant, context.urls.api)));
+    if (served.every(Boolean)) return kept;
+  }
+  return seed(context);
+}
+
 /** @param {import('./stack.mjs').Context} context @returns {Promise<Tenant[]>} */
-export async function seed(context) {
+async function seed(context) {
   const { settings } = context;
-  const out = join(settings.home, 'seed.json');
+  const out = seedFile(settings.home);
   await runCommand(process.execPath, ['dist/seed.js'], {
     cwd: join(settings.repository, 'apps', 'api'),
     log: join(settings.logs, 'seed.log'),

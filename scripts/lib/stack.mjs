@@ -10,7 +10,7 @@ import { Failure } from './failure.mjs';
 import { waitUntilHealthy } from './health.mjs';
 import { forgetReady, writeReady } from './ready.mjs';
 import { provideSecrets } from './secrets.mjs';
-import { seed } from './seed.mjs';
+import { provideTenants } from './seed.mjs';
 import { provideServices } from './services.mjs';
 import { Supervisor } from './supervisor.mjs';
 
@@ -62,13 +62,15 @@ async function startApps(context, report) {
       await supervisor.run(name, start);
       await waitUntilHealthy({ name, url: health, find: () => supervisor.find(name) });
     });
-  const results = await Promise.allSettled([
-    ...describeApps(context).map(startOne),
-    report.step('Prepare the demo tenants', () => seed(context)),
-  ]);
+  const started = new Map(describeApps(context).map((app) => [app.name, startOne(app)]));
+  const tenants = report.step('Prepare the demo tenants', () =>
+    provideTenants(context, () => started.get('API')),
+  );
+  // All are waited for before a failure is reported, so that nothing is still starting when everything is stopped.
+  const results = await Promise.allSettled([...started.values(), tenants]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
-  return results.at(-1).value;
+  return tenants;
 }
 
 /**
