@@ -8,9 +8,13 @@ import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
+import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
+import { OpenAiModule } from './core/openai/openai.module.js';
+import { SettlementModule } from './core/settlement/settlement.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
+import { UsageModule } from './core/usage/usage.module.js';
 import { ObjectStorageModule } from './integrations/object-storage/object-storage.module.js';
 import { ModelsModule } from './models/models.module.js';
 
@@ -33,6 +37,10 @@ export class AppModule {
         AdaptersModule,
         DemoModule,
         HealthModule,
+        SettlementModule,
+        GenerationsModule,
+        UsageModule,
+        OpenAiModule,
       ],
     };
   }

@@ -5,6 +5,7 @@ import type { Request, Response } from 'express';
 import { formatGraphqlError } from './graphql-error.js';
 import { armorPlugins, armorRules } from './limits.js';
 import { DateTimeScalar } from './scalars.js';
+import { SseController } from './sse.controller.js';
 import { isSocketContext, socketOptions, socketRequest } from './socket.js';
 
 export const GRAPHQL_PATH = '/graphql';
@@ -38,5 +39,8 @@ const options: ApolloDriverConfig = {
   subscriptions: { 'graphql-ws': socketOptions(GRAPHQL_PATH) as object },
 };
 
-@Module({ imports: [GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, ...options })] })
+@Module({
+  imports: [GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, ...options })],
+  controllers: [SseController],
+})
 export class GraphqlApiModule {}

@@ -1,0 +1,159 @@
+/**
+ * The one blocking reader of this process. However many subscribers follow generations here, a single Redis
+ * connection waits for all their streams with one XREAD; a connection per subscriber would exhaust Redis first.
+ *
+ * XREAD takes its keys when it is sent, so a new subscription must interrupt the one in flight. It does so by
+ * writing to a wake stream of this process, which is among the keys of every XREAD: unlike CLIENT UNBLOCK, an entry
+ * written a moment before the XREAD is sent is not missed.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { generationStreamKey, type GenerationEvent } from '@aril/contracts';
+import type { Redis } from 'ioredis';
+import { EventFeed } from './event-feed.js';
+import { lastEvent, parseEntry, readEvents, type StreamEntry } from './event-stream.js';
+
+/** Bounds how long a wake entry lost with a Redis restart can delay a new subscription. */
+const BLOCK_MS = 2_000;
+/** Entries of one stream per read: a long backlog of one generation does not hold up the others. */
+const ENTRIES_PER_READ = 256;
+const RETRY_MS = 500;
+const WAKE_KEY_TTL_S = 3_600;
+
+interface Channel {
+  generationId: string;
+  /** Number of the last event read from Redis for this channel. */
+  cursor: number;
+  feeds: Set<EventFeed>;
+}
+
+type ReadReply = [key: string, entries: StreamEntry[]][] | null;
+
+export class StreamHub {
+  private readonly channels = new Map<string, Channel>();
+  private readonly wakeKey = `aril:api:wake:${randomUUID()}`;
+  private wakeId = '0-0';
+  private loop: Promise<void> | null = null;
+  private closed = false;
+
+  /** `blocking` is used by nobody else: while it waits, other commands on it would wait too. */
+  constructor(
+    private readonly commands: Redis,
+    private readonly blocking: Redis,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Events after number `after`. The feed must be returned (or read to its end) to be released. */
+  async follow(generationId: string, after: number): Promise<EventFeed> {
+    const last = await lastEvent(this.commands, generationId);
+    const feed = new EventFeed(after);
+    feed.onClosed(() => this.leave(generationId, feed));
+    // A subscriber that claims more than there is waits for later events from here, not from its claim: otherwise
+    // the end would pass below its position unseen.
+    const channel = this.join(generationId, Math.min(after, last?.seq ?? 0), feed);
+    if (channel.cursor > after) await this.catchUp(channel, feed);
+    return feed;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const channel of this.channels.values()) for (const feed of channel.feeds) void feed.return();
+    this.blocking.disconnect();
+    await this.loop;
+    await this.commands.del(this.wakeKey).catch(() => undefined);
+  }
+
+  private join(generationId: string, cursor: number, feed: EventFeed): Channel {
+    const key = generationStreamKey(generationId);
+    let channel = this.channels.get(key);
+    if (!channel) {
+      channel = { generationId, cursor, feeds: new Set() };
+      this.channels.set(key, channel);
+      this.wake();
+    }
+    channel.feeds.add(feed);
+    if (channel.cursor > feed.position) feed.hold();
+    this.loop ??= this.run();
+    return channel;
+  }
+
+  private leave(generationId: string, feed: EventFeed): void {
+    const key = generationStreamKey(generationId);
+    const channel = this.channels.get(key);
+    if (channel?.feeds.delete(feed) && channel.feeds.size === 0) this.channels.delete(key);
+  }
+
+  /** Fetches what the channel has already read for others. The feed holds live events until then. */
+  private async catchUp(channel: Channel, feed: EventFeed): Promise<void> {
+    try {
+      feed.release(await readEvents(this.commands, channel.generationId, feed.position, channel.cursor));
+    } catch (error) {
+      feed.fail(error);
+    }
+  }
+
+  /** Not merged with a wake entry under way: the XREAD it causes may have been sent without the new key. */
+  private wake(): void {
+    this.commands
+      .multi()
+      .xadd(this.wakeKey, 'MAXLEN', '1', '*', 'w', '1')
+      .expire(this.wakeKey, WAKE_KEY_TTL_S)
+      .exec()
+      .catch(this.onError);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closed && this.channels.size > 0) {
+      try {
+        const asked = new Map(this.channels);
+        this.deliver(asked, await this.read(asked));
+      } catch (error) {
+        if (this.closed) return;
+        this.onError(error);
+        await sleep(RETRY_MS);
+      }
+    }
+    this.loop = null;
+  }
+
+  private async read(asked: ReadonlyMap<string, Channel>): Promise<ReadReply> {
+    const keys = [this.wakeKey];
+    const ids = [this.wakeId];
+    for (const [key, channel] of asked) {
+      keys.push(key);
+      ids.push(`${channel.cursor}-0`);
+    }
+    return (await this.blocking.xread(
+      'COUNT',
+      ENTRIES_PER_READ,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      ...keys,
+      ...ids,
+    )) as ReadReply;
+  }
+
+  private deliver(asked: ReadonlyMap<string, Channel>, reply: ReadReply): void {
+    for (const [key, entries] of reply ?? []) {
+      const channel = asked.get(key);
+      if (key === this.wakeKey) this.wakeId = entries.at(-1)?.[0] ?? this.wakeId;
+      // Left, or left and joined again at another position, while the read was in flight: not this channel's answer.
+      else if (channel && this.channels.get(key) === channel) this.deliverTo(channel, entries);
+    }
+  }
+
+  private deliverTo(channel: Channel, entries: StreamEntry[]): void {
+    for (const entry of entries) {
+      let event: GenerationEvent;
+      try {
+        event = parseEntry(entry);
+      } catch (error) {
+        for (const feed of [...channel.feeds]) feed.fail(error);
+        return;
+      }
+      channel.cursor = event.seq;
+      for (const feed of [...channel.feeds]) feed.push(event);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { Args, ID, Int, Resolver, Subscription } from '@nestjs/graphql';
+import { ArilError, type GenerationEvent } from '@aril/contracts';
+import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import type { EventFeed } from './events/event-feed.js';
+import { GenerationFollower } from './generation-follower.js';
+import { GenerationEventUnion } from './generation.types.js';
+import { eventView } from './generation.view.js';
+
+interface Payload {
+  generationEvents: ReturnType<typeof eventView>;
+}
+
+@Resolver()
+export class GenerationEventsResolver {
+  constructor(private readonly follower: GenerationFollower) {}
+
+  @Subscription(() => GenerationEventUnion, {
+    description: 'Events after number `after` (default 0 = from the start), without gap or repeat; completes after the end.',
+  })
+  async generationEvents(
+    @CurrentCaller() caller: Caller,
+    @Args('generationId', { type: () => ID }) generationId: string,
+    @Args('after', { type: () => Int, nullable: true, defaultValue: 0 }) after: number | null,
+  ): Promise<AsyncIterableIterator<Payload>> {
+    const from = after ?? 0;
+    if (from < 0) throw new ArilError('BAD_INPUT', `after: expected 0 or more, found ${from}`, 'after');
+    return mapped(await this.follower.follow(caller, generationId, from));
+  }
+}
+
+/** Not a generator, for the same reason as `EventFeed`: `return` must take effect while `next` waits. */
+function mapped(feed: EventFeed): AsyncIterableIterator<Payload> {
+  const payload = (event: GenerationEvent): Payload => ({ generationEvents: eventView(event) });
+  return {
+    async next() {
+      const step = await feed.next();
+      return step.done ? { done: true, value: undefined } : { done: false, value: payload(step.value) };
+    },
+    async return() {
+      await feed.return();
+      return { done: true, value: undefined };
+    },
+    throw: (error: unknown) => feed.throw(error) as Promise<never>,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

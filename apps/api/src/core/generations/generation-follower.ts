@@ -1,0 +1,134 @@
+/**
+ * Follows generations: the relay of the runners' events to those who wait. Events come from the Redis Stream while it
+ * is there; when its retention is over, an ended generation is answered from its row.
+ */
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { ArilError, isErrorCode, type EndEvent, type FinishReason } from '@aril/contracts';
+import type { Caller } from '../../base/auth/caller.js';
+import { RedisService } from '../../base/redis/redis.service.js';
+import { isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { EventFeed } from './events/event-feed.js';
+import { lastEvent } from './events/event-stream.js';
+import { StreamHub } from './events/stream-hub.js';
+import { GenerationService } from './generation.service.js';
+import { OverdueService } from './overdue.service.js';
+
+/** How often a follower looks at the row. It learns there of an end that its stream, lost with a Redis, cannot tell. */
+const ROW_CHECK_MS = 10_000;
+/** Time for a generation that is ended at its deadline to say so itself. */
+const DEADLINE_GRACE_MS = 2_000;
+
+/** How a generation ended, and all its text. */
+export type Outcome = Pick<EndEvent, 'text' | 'finishReason' | 'promptTokens' | 'completionTokens' | 'error'>;
+
+@Injectable()
+export class GenerationFollower implements OnModuleDestroy {
+  private readonly logger = new Logger(GenerationFollower.name);
+  private readonly hub: StreamHub;
+
+  constructor(
+    private readonly redis: RedisService,
+    private readonly generations: GenerationService,
+    private readonly overdue: OverdueService,
+  ) {
+    this.hub = new StreamHub(redis.client, redis.connect('generation streams'), (error) =>
+      this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
+    );
+  }
+
+  /** Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. */
+  async follow(caller: Caller, id: string, after = 0): Promise<EventFeed> {
+    const row = await this.generations.find(caller, id);
+    // The row was read first: if it was open then, the stream that is missing now is still to come.
+    if (!isOpen(row) && (await lastEvent(this.redis.client, id)) === null) return fromRow(row, after);
+    const feed = await this.hub.follow(row.id, after);
+    this.watchRow(caller, row, feed);
+    return feed;
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.hub.close();
+  }
+
+  /**
+   * The whole of a generation, once it has ended. A generation that outlives its time is waited for no longer.
+   * @throws ArilError TIMED_OUT
+   */
+  async outcome(caller: Caller, row: GenerationRow): Promise<Outcome> {
+    const feed = await this.follow(caller, row.id);
+    const waitMs = this.overdue.deadlineOf(row) - Date.now() + DEADLINE_GRACE_MS;
+    const timer = setTimeout(() => feed.fail(stillRunning(row)), Math.max(waitMs, DEADLINE_GRACE_MS));
+    try {
+      return await collect(feed);
+    } finally {
+      clearTimeout(timer);
+      await feed.return();
+    }
+  }
+
+  /** Checks the row now and then, and at the deadline, until the feed closes. */
+  private watchRow(caller: Caller, row: GenerationRow, feed: EventFeed): void {
+    if (!isOpen(row)) return;
+    const check = (): void => void this.checkRow(caller, row, feed);
+    const atDeadline = setTimeout(check, Math.max(this.overdue.deadlineOf(row) - Date.now(), 0) + 50);
+    const regular = setInterval(check, ROW_CHECK_MS);
+    feed.onClosed(() => {
+      clearTimeout(atDeadline);
+      clearInterval(regular);
+    });
+  }
+
+  private async checkRow(caller: Caller, { id }: GenerationRow, feed: EventFeed): Promise<void> {
+    try {
+      await this.overdue.check({ tenantId: caller.tenantId, id });
+      const row = await this.generations.find(caller, id);
+      if (isOpen(row) || feed.closed || (await lastEvent(this.redis.client, id))) return;
+      // Ended, and no stream to say it: the row can, if nothing was said before.
+      if (feed.position > 0 || row.text === null) feed.fail(eventsGone(row));
+      else feed.push(wholeAsOneEvent(row, row.text));
+    } catch (error) {
+      this.logger.warn({ generationId: id, err: error }, 'checking a followed generation failed');
+    }
+  }
+}
+
+function fromRow(row: GenerationRow, after: number): EventFeed {
+  const feed = new EventFeed(0);
+  // Where the earlier events were cut is no longer known, so a reader in the middle cannot be served.
+  if (after > 0 || row.text === null) feed.fail(eventsGone(row));
+  else feed.push(wholeAsOneEvent(row, row.text));
+  return feed;
+}
+
+function wholeAsOneEvent(row: GenerationRow, text: string): EndEvent {
+  return {
+    type: 'end',
+    seq: 1,
+    text,
+    finishReason: (row.finishReason ?? 'ERROR').toLowerCase() as FinishReason,
+    promptTokens: row.promptTokens ?? 0,
+    completionTokens: row.completionTokens ?? 0,
+    error: isErrorCode(row.errorCode) ? { code: row.errorCode, message: row.errorMessage ?? '' } : null,
+  };
+}
+
+async function collect(feed: EventFeed): Promise<Outcome> {
+  let text = '';
+  for await (const event of feed) {
+    text += event.text;
+    if (event.type === 'end') return { ...event, text };
+  }
+  throw new ArilError('ENGINE_CLOSED', 'The service is shutting down. Ask again: the generation goes on.');
+}
+
+function stillRunning(row: GenerationRow): ArilError {
+  return new ArilError('TIMED_OUT', `generation ${row.id} has not ended in time; it is still running and can be followed or cancelled`);
+}
+
+function eventsGone(row: GenerationRow): ArilError {
+  return new ArilError(
+    'CONFLICT',
+    `the events of generation ${row.id} are no longer kept; ask for the generation itself, or for its events from the start`,
+    'after',
+  );
+}

@@ -1,0 +1,79 @@
+/** The queues of the base models, from the side that fills them. */
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import {
+  generationQueue,
+  JOB_RUN_GENERATION,
+  QUEUE_PREFIX,
+  SETTLEMENT_QUEUE,
+  settlementJobId,
+  type GenerationJob,
+} from '@aril/contracts';
+import { Queue, type JobsOptions } from 'bullmq';
+import { RedisService } from '../../base/redis/redis.service.js';
+
+/**
+ * A runner that throws has had an accident; the job is offered again. A job holds the prompt, so it leaves Redis
+ * with its end; one that failed for good is removed by housekeeping, which ends its generation.
+ */
+const JOB_OPTIONS: JobsOptions = {
+  attempts: 10,
+  backoff: { type: 'exponential', delay: 250 },
+  removeOnComplete: true,
+  removeOnFail: false,
+};
+
+
+@Injectable()
+export class GenerationQueue implements OnModuleDestroy {
+  private readonly logger = new Logger(GenerationQueue.name);
+  private readonly queues = new Map<string, Queue>();
+
+  constructor(private readonly redis: RedisService) {}
+
+  /** Adding the same generation again while its job is there changes nothing. */
+  async add(job: GenerationJob): Promise<void> {
+    const queue = this.queue(generationQueue(job.baseModelId));
+    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId });
+  }
+
+  async isQueued(baseModelId: string, generationId: string): Promise<boolean> {
+    return (await this.queue(generationQueue(baseModelId)).getJob(generationId)) !== undefined;
+  }
+
+  async hasFailed(baseModelId: string, generationId: string): Promise<boolean> {
+    return (await this.queue(generationQueue(baseModelId)).getJobState(generationId)) === 'failed';
+  }
+
+  /** Takes the job back, unless a living runner holds it. True: no runner works on it now or will. */
+  async withdraw(baseModelId: string, generationId: string): Promise<boolean> {
+    const job = await this.queue(generationQueue(baseModelId)).getJob(generationId);
+    if (!job) return true;
+    try {
+      await job.remove();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('locked')) return false;
+      throw error;
+    }
+  }
+
+  /** Whether an end is on its way to `SettlementWorker`. */
+  async isSettlementPending(generationId: string): Promise<boolean> {
+    const state = await this.queue(SETTLEMENT_QUEUE).getJobState(settlementJobId(generationId));
+    return state !== 'unknown' && state !== 'failed' && state !== 'completed';
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all([...this.queues.values()].map((queue) => queue.close()));
+  }
+
+  private queue(name: string): Queue {
+    let queue = this.queues.get(name);
+    if (!queue) {
+      queue = new Queue(name, { connection: this.redis.client, prefix: QUEUE_PREFIX });
+      queue.on('error', (error) => this.logger.warn(`queue ${name}: ${error.message}`));
+      this.queues.set(name, queue);
+    }
+    return queue;
+  }
+}

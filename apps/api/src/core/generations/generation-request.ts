@@ -1,0 +1,95 @@
+/**
+ * What a caller asks for, whichever door it came through (GraphQL or the OpenAI-compatible endpoints): both map
+ * their own shapes to `GenerationRequest`, so that limits and their messages are written once.
+ */
+import { createHash } from 'node:crypto';
+import { ArilError, samplingSchema, type GenerationJob, type Sampling } from '@aril/contracts';
+import { z } from 'zod';
+
+export const MAX_TOKENS_DEFAULT = 256;
+/** A prompt beyond this cannot fit any supported context; refusing it here keeps it out of Redis. */
+export const INPUT_CHARS_MAX = 4_000_000;
+export const MESSAGES_MAX = 2_048;
+export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+
+export type GenerationInput = GenerationJob['input'];
+
+export const requestedSamplingSchema = samplingSchema.extend({
+  seed: samplingSchema.shape.seed.optional(),
+  maxTokens: samplingSchema.shape.maxTokens.optional(),
+});
+export type RequestedSampling = z.infer<typeof requestedSamplingSchema>;
+
+export const idempotencyKeySchema = z.string().min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
+
+export interface GenerationRequest {
+  /** An adapter's slug or a base model's id. */
+  target: string;
+  input: GenerationInput;
+  sampling: RequestedSampling;
+  idempotencyKey: string | null;
+}
+
+/**
+ * Identity of a request for idempotency: equal requests, equal hash. Defaults are filled in before hashing, so
+ * leaving a value out and giving its default are the same request. A seed left out stays out: it is derived from
+ * the generation.
+ */
+export function requestHash(request: GenerationRequest): string {
+  const { target, input, sampling } = request;
+  return createHash('sha256').update(canonicalJson({ target, input, sampling })).digest('hex');
+}
+
+/** JSON with object keys in one order, undefined members left out. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    member !== null && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+/**
+ * The seed of a generation whose caller gave none: unpredictable because the id holds random bits, and yet the same
+ * whenever the job is built again, so a job added twice cannot sample twice.
+ */
+export function seedOf(generationId: string): number {
+  return createHash('sha256').update(generationId).digest().readUInt32LE(0);
+}
+
+/** The sampling of the job, complete; `contextTokens` is the base model's. */
+export function completeSampling(requested: RequestedSampling, generationId: string, contextTokens: number): Sampling {
+  return {
+    ...requested,
+    seed: requested.seed ?? seedOf(generationId),
+    maxTokens: requested.maxTokens ?? Math.min(MAX_TOKENS_DEFAULT, contextTokens),
+  };
+}
+
+/** Checks that hold for every door and need the base model: sizes against its context. */
+export function checkAgainstContext(request: GenerationRequest, contextTokens: number, names: FieldNames): void {
+  const { maxTokens } = request.sampling;
+  if (maxTokens !== undefined && maxTokens > contextTokens) {
+    throw new ArilError(
+      'BAD_INPUT',
+      `${names.maxTokens}: expected at most ${contextTokens}, the model's context, found ${maxTokens}`,
+      names.maxTokens,
+    );
+  }
+  if (request.input.kind === 'tokens' && request.input.tokens.length >= contextTokens) {
+    const found = request.input.tokens.length;
+    throw new ArilError(
+      'CONTEXT_TOO_LONG',
+      `${names.input}: ${found} tokens leave no room in the model's context of ${contextTokens} tokens`,
+      names.input,
+    );
+  }
+}
+
+/** How the caller's door calls the fields that an error can name. */
+export interface FieldNames {
+  target: string;
+  input: string;
+  maxTokens: string;
+  idempotencyKey: string;
+}

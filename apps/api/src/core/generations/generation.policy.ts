@@ -1,0 +1,12 @@
+/**
+ * Who may do what with generations. Every member of a tenant and every one of its API keys may generate, and may see
+ * and cancel whatever the tenant generates: a tenant is one customer. Other tenants' generations do not exist here.
+ */
+import { ArilError } from '@aril/contracts';
+import type { Caller } from '../../base/auth/caller.js';
+import type { GenerationRow } from '../../models/generation.model.js';
+
+export function visibleTo(caller: Caller, row: GenerationRow | null, id: string): GenerationRow {
+  if (row?.tenantId === caller.tenantId) return row;
+  throw new ArilError('NOT_FOUND', `there is no generation ${JSON.stringify(id.slice(0, 80))}`, 'id');
+}

@@ -1,0 +1,137 @@
+/** Starts, finds and cancels generations. Following one is `GenerationFollower`'s. */
+import { Injectable } from '@nestjs/common';
+import {
+  ArilError,
+  CANCEL_CHANNEL,
+  generationCancelKey,
+  generationFenceKey,
+  STREAM_RETENTION_S,
+  type GenerationJob,
+} from '@aril/contracts';
+import type { Caller } from '../../base/auth/caller.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { RedisService } from '../../base/redis/redis.service.js';
+import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationEnder } from './generation-ender.js';
+import { GenerationQueue } from './generation-queue.js';
+import {
+  checkAgainstContext,
+  completeSampling,
+  requestHash,
+  type FieldNames,
+  type GenerationRequest,
+} from './generation-request.js';
+import { GenerationTargets, type GenerationTarget } from './generation-targets.js';
+import { visibleTo } from './generation.policy.js';
+import { OverdueService } from './overdue.service.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+@Injectable()
+export class GenerationService {
+  constructor(
+    private readonly db: TenantDatabase,
+    private readonly redis: RedisService,
+    private readonly generations: GenerationModel,
+    private readonly targets: GenerationTargets,
+    private readonly queue: GenerationQueue,
+    private readonly ender: GenerationEnder,
+    private readonly overdue: OverdueService,
+  ) {}
+
+  /**
+   * Admits a request: its row first, its job second. An API that dies in between leaves a row without a job; a retry
+   * with the same idempotency key adds the job then, and housekeeping fails the row if none comes. The retry is
+   * looked for before the target, whose adapter may have been deleted since.
+   */
+  async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
+    const earlier = await this.findEarlier(caller, request, names);
+    if (earlier && !isOpen(earlier)) return earlier;
+    const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
+    checkAgainstContext(request, target.contextTokens, names);
+    const row = earlier ?? (await this.insert(caller, request, target, names));
+    if (!earlier || !(await this.wasTaken(row))) await this.queue.add(this.jobOf(row, request, target));
+    return row;
+  }
+
+  async find(caller: Caller, id: string): Promise<GenerationRow> {
+    const row = UUID.test(id) ? await this.db.inTenant(caller.tenantId, () => this.generations.find(id)) : null;
+    return visibleTo(caller, row, id);
+  }
+
+  /** Whether a runner has taken an open generation is known to Redis only. */
+  async withRunning(row: GenerationRow): Promise<GenerationRow> {
+    return isOpen(row) && (await this.wasTaken(row)) ? { ...row, status: 'RUNNING' } : row;
+  }
+
+  /** A waiting generation is ended at once, a running one by its runner soon after; an ended one stays as it is. */
+  async cancel(caller: Caller, id: string): Promise<GenerationRow> {
+    const row = await this.find(caller, id);
+    if (!isOpen(row)) return row;
+    // The key first: a runner that takes the job from now on looks at it, one that has it hears the announcement.
+    const ttlS = Math.ceil((this.overdue.deadlineOf(row) - Date.now()) / 1_000);
+    await this.redis.client.set(generationCancelKey(row.id), '1', 'EX', Math.max(ttlS, 0) + STREAM_RETENTION_S);
+    await this.redis.client.publish(CANCEL_CHANNEL, row.id);
+    if (await this.queue.withdraw(row.baseModelId, row.id)) {
+      await this.ender.end(row, { finishReason: 'cancelled', error: null });
+    }
+    return this.find(caller, id);
+  }
+
+  private async findEarlier(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow | null> {
+    const { idempotencyKey } = request;
+    if (idempotencyKey === null) return null;
+    const row = await this.db.inTenant(caller.tenantId, () => this.generations.findByIdempotencyKey(idempotencyKey));
+    return row && sameRequest(row, request, names.idempotencyKey);
+  }
+
+  private async insert(
+    caller: Caller,
+    request: GenerationRequest,
+    target: GenerationTarget,
+    names: FieldNames,
+  ): Promise<GenerationRow> {
+    const inserted = await this.db.inTenant(caller.tenantId, () =>
+      this.generations.insert({
+        userId: caller.userId,
+        apiKeyId: caller.apiKeyId,
+        baseModelId: target.baseModelId,
+        adapterId: target.adapterId,
+        target: request.target,
+        priceId: target.priceId,
+        idempotencyKey: request.idempotencyKey,
+        requestHash: requestHash(request),
+      }),
+    );
+    const row = inserted ?? (await this.findEarlier(caller, request, names));
+    if (!row) throw new Error('a generation was neither inserted nor there before');
+    return row;
+  }
+
+  private async wasTaken(row: GenerationRow): Promise<boolean> {
+    return (await this.redis.client.exists(generationFenceKey(row.id))) === 1;
+  }
+
+  private jobOf(row: GenerationRow, request: GenerationRequest, target: GenerationTarget): GenerationJob {
+    return {
+      version: 1,
+      generationId: row.id,
+      tenantId: row.tenantId,
+      baseModelId: target.baseModelId,
+      adapter: target.adapter,
+      input: request.input,
+      sampling: completeSampling(request.sampling, row.id, target.contextTokens),
+      enqueuedAtMs: Date.now(),
+      deadlineMs: this.overdue.deadlineOf(row),
+    };
+  }
+}
+
+function sameRequest(row: GenerationRow, request: GenerationRequest, field: string): GenerationRow {
+  if (row.requestHash === requestHash(request)) return row;
+  throw new ArilError(
+    'IDEMPOTENCY_MISMATCH',
+    `${field}: it was used for generation ${row.id} with a different input`,
+    field,
+  );
+}

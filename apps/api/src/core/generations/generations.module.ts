@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { BaseModelsModule } from '../base-models/base-models.module.js';
+import { SettlementModule } from '../settlement/settlement.module.js';
+import { GenerationEnder } from './generation-ender.js';
+import { GenerationEventsResolver } from './generation-events.resolver.js';
+import { GenerationFollower } from './generation-follower.js';
+import { GenerationQueue } from './generation-queue.js';
+import { GenerationTargets } from './generation-targets.js';
+import { GenerationResolver } from './generation.resolver.js';
+import { GenerationService } from './generation.service.js';
+import { HousekeepingWorker } from './housekeeping.worker.js';
+import { OverdueService } from './overdue.service.js';
+import { TextRetentionService } from './text-retention.service.js';
+
+@Module({
+  imports: [BaseModelsModule, SettlementModule],
+  providers: [
+    GenerationQueue,
+    GenerationTargets,
+    GenerationEnder,
+    OverdueService,
+    TextRetentionService,
+    GenerationService,
+    GenerationFollower,
+    HousekeepingWorker,
+    GenerationResolver,
+    GenerationEventsResolver,
+  ],
+  exports: [GenerationService, GenerationFollower],
+})
+export class GenerationsModule {}

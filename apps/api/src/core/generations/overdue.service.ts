@@ -1,0 +1,76 @@
+/**
+ * Finds generations that should have ended and have not, and ends them, so that nobody waits for ever and no row stays
+ * open. Every way in which an end can get lost between processes comes to rest here.
+ */
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { generationFenceKey, type ErrorCode } from '@aril/contracts';
+import { CONFIG, type Config } from '../../base/config/config.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { RedisService } from '../../base/redis/redis.service.js';
+import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationEnder } from './generation-ender.js';
+import { GenerationQueue } from './generation-queue.js';
+
+/**
+ * A row this old without a job has lost it: the API died between writing the row and adding the job, or Redis lost
+ * its memory. The prompt was only in the job, so the generation cannot be run any more; only a retry of the caller
+ * with the same idempotency key, before this, could bring it back.
+ */
+export const LOST_AFTER_MS = 60_000;
+const ROWS_PER_SWEEP = 500;
+
+@Injectable()
+export class OverdueService {
+  private readonly logger = new Logger(OverdueService.name);
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly db: TenantDatabase,
+    private readonly redis: RedisService,
+    private readonly generations: GenerationModel,
+    private readonly queue: GenerationQueue,
+    private readonly ender: GenerationEnder,
+  ) {}
+
+  deadlineOf(row: Pick<GenerationRow, 'createdAt'>): number {
+    return row.createdAt.getTime() + this.config.GENERATION_TIMEOUT_S * 1_000;
+  }
+
+  /** `now` in milliseconds since the epoch. */
+  async sweep(now = Date.now()): Promise<void> {
+    const oldestMs = Math.min(LOST_AFTER_MS, this.config.GENERATION_TIMEOUT_S * 1_000);
+    for (const key of await this.generations.openBefore(new Date(now - oldestMs), ROWS_PER_SWEEP)) {
+      try {
+        await this.check(key, now);
+      } catch (error) {
+        this.logger.error({ generationId: key.id, err: error }, 'an overdue generation could not be checked');
+      }
+    }
+  }
+
+  /** Ends one generation if it is overdue or lost; does nothing to one that may still end by itself. */
+  async check({ tenantId, id }: GenerationKey, now = Date.now()): Promise<void> {
+    const row = await this.db.inTenant(tenantId, () => this.generations.find(id));
+    if (!row || !isOpen(row) || (await this.queue.isSettlementPending(id))) return;
+    if (await this.ender.settleReported(row)) return;
+    const reason = await this.whyEnd(row, now);
+    if (reason && (await this.queue.withdraw(row.baseModelId, id))) await this.fail(row, ...reason);
+  }
+
+  private async whyEnd(row: GenerationRow, now: number): Promise<[ErrorCode, string] | null> {
+    if (now >= this.deadlineOf(row)) {
+      return ['TIMED_OUT', `The generation did not end within ${this.config.GENERATION_TIMEOUT_S} seconds.`];
+    }
+    if (await this.queue.hasFailed(row.baseModelId, row.id)) return ['INTERNAL', 'The generation could not be run.'];
+    if (now < row.createdAt.getTime() + LOST_AFTER_MS || (await this.queue.isQueued(row.baseModelId, row.id))) return null;
+    const taken = await this.redis.client.exists(generationFenceKey(row.id));
+    return taken
+      ? ['RUNNER_LOST', 'The generation was lost while it was run.']
+      : ['OVERLOADED', 'The generation could not be queued.'];
+  }
+
+  private async fail(row: GenerationRow, code: ErrorCode, message: string): Promise<void> {
+    const ended = await this.ender.end(row, { finishReason: 'error', error: { code, message } });
+    if (ended) this.logger.warn({ generationId: row.id, tenantId: row.tenantId, code }, 'ended an overdue generation');
+  }
+}

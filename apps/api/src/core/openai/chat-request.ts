@@ -1,0 +1,83 @@
+/** The body of `POST /v1/chat/completions`. */
+import type { ChatMessage } from '@aril/contracts';
+import { z } from 'zod';
+import { INPUT_CHARS_MAX, MESSAGES_MAX, type GenerationRequest } from '../generations/generation-request.js';
+import { refuse, refuseIssue } from './openai-error.js';
+import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
+import { commonFields, optional, streamOptionsNeedStream, toSampling } from './openai-request.js';
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() });
+
+const messageSchema = z.object({
+  role: z.enum(['system', 'developer', 'user', 'assistant']),
+  content: z.union([z.string(), z.array(textPart).min(1)], 'expected a string or a list of text parts'),
+  /** Accepted as a label; chat templates of the supported models do not use it. */
+  name: optional(z.string()),
+  refusal: optional(z.string().max(0)),
+  tool_calls: optional(z.array(z.unknown()).max(0)),
+});
+
+const fields = {
+  ...commonFields,
+  messages: z.array(messageSchema).min(1).max(MESSAGES_MAX),
+  max_completion_tokens: optional(z.number().int().min(1)),
+};
+
+const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
+
+export interface OpenAiRequest {
+  generation: Omit<GenerationRequest, 'idempotencyKey'>;
+  stream: boolean;
+  includeUsage: boolean;
+}
+
+export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenAiRequest {
+  checkParts(body.messages);
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) return refuseIssue(parsed.error, body);
+  checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
+  const { data } = parsed;
+  const messages = data.messages.map(toMessage);
+  checkLength(messages);
+  return {
+    generation: {
+      target: data.model,
+      input: { kind: 'messages', messages },
+      sampling: toSampling(data, data.max_completion_tokens ?? data.max_tokens),
+    },
+    stream: data.stream ?? false,
+    includeUsage: data.stream_options?.include_usage ?? false,
+  };
+}
+
+function toMessage(message: z.infer<typeof messageSchema>): ChatMessage {
+  const { role, content } = message;
+  return {
+    // "developer" is OpenAI's newer name of the same role; the models' templates know "system".
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map((part) => part.text).join(''),
+  };
+}
+
+/** An image or audio part is told as what it is: the union's own message would only say that nothing matched. */
+function checkParts(messages: unknown): void {
+  if (!Array.isArray(messages)) return;
+  messages.forEach((message: unknown, index) => {
+    const content = message !== null && typeof message === 'object' ? Reflect.get(message, 'content') : undefined;
+    if (!Array.isArray(content)) return;
+    content.forEach((part: unknown, at) => {
+      const type = part !== null && typeof part === 'object' ? Reflect.get(part, 'type') : undefined;
+      if (typeof type === 'string' && type !== 'text') {
+        const name = `messages[${index}].content[${at}].type`;
+        refuse(name, `${name}: only text parts are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
+      }
+    });
+  });
+}
+
+function checkLength(messages: readonly ChatMessage[]): void {
+  const chars = messages.reduce((sum, message) => sum + message.content.length, 0);
+  if (chars > INPUT_CHARS_MAX) {
+    refuse('messages', `messages: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
+  }
+}

@@ -1,0 +1,41 @@
+import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { parseChatRequest, type OpenAiRequest } from './chat-request.js';
+import { parseCompletionRequest } from './completion-request.js';
+import { CompletionService } from './completion.service.js';
+import { requireApiKey } from './openai-caller.js';
+import { refuse } from './openai-error.js';
+import type { Flavour } from './openai-response.js';
+
+type Parse = (body: Readonly<Record<string, unknown>>) => OpenAiRequest;
+
+@Controller('v1')
+export class CompletionsController {
+  constructor(private readonly completions: CompletionService) {}
+
+  @Post('chat/completions')
+  chat(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    return this.answer('chat', parseChatRequest, body, { caller, request, response });
+  }
+
+  @Post('completions')
+  complete(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    return this.answer('completion', parseCompletionRequest, body, { caller, request, response });
+  }
+
+  private async answer(
+    flavour: Flavour,
+    parse: Parse,
+    body: unknown,
+    exchange: { caller: Caller; request: Request; response: Response },
+  ): Promise<void> {
+    requireApiKey(exchange.caller);
+    await this.completions.answer(flavour, parse(objectOf(body)), exchange);
+  }
+}
+
+function objectOf(body: unknown): Readonly<Record<string, unknown>> {
+  if (body !== null && typeof body === 'object' && !Array.isArray(body)) return { ...body };
+  return refuse('', 'The request body: expected a JSON object, sent as application/json.');
+}

@@ -1,0 +1,133 @@
+/**
+ * Rows of generations. A row's life: QUEUED, then once and for ever SUCCEEDED, FAILED or CANCELLED. RUNNING is never
+ * stored: whether a runner has taken the job is Redis's knowledge and is added when a row is shown.
+ */
+import { Injectable } from '@nestjs/common';
+import { TenantDatabase } from '../base/prisma/tenant-database.js';
+import type { FinishReason, Generation, GenerationStatus } from '../generated/prisma/client.js';
+
+export type GenerationRow = Generation & { amountNanoUsd: bigint | null };
+
+export interface NewGeneration {
+  userId: string | null;
+  apiKeyId: string | null;
+  baseModelId: string;
+  adapterId: string | null;
+  target: string;
+  priceId: string;
+  idempotencyKey: string | null;
+  requestHash: string;
+}
+
+export interface GenerationEnd {
+  status: Extract<GenerationStatus, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'>;
+  finishReason: FinishReason;
+  text: string;
+  promptTokens: number;
+  completionTokens: number;
+  errorCode: string | null;
+  errorMessage: string | null;
+  queueMs: number;
+  ttftMs: number | null;
+  totalMs: number;
+  runnerId: string;
+  finishedAt: Date;
+}
+
+export interface GenerationKey {
+  tenantId: string;
+  id: string;
+}
+
+const OPEN: GenerationStatus[] = ['QUEUED', 'RUNNING'];
+
+export const isOpen = (row: Pick<Generation, 'status'>): boolean => OPEN.includes(row.status);
+
+@Injectable()
+export class GenerationModel {
+  constructor(private readonly db: TenantDatabase) {}
+
+  /** null: the tenant has used the idempotency key before; a concurrent use is waited for. */
+  async insert(row: NewGeneration): Promise<GenerationRow | null> {
+    const inserted = await this.db.tx.generation.createManyAndReturn({
+      data: [{ ...row, tenantId: this.db.tenantId }],
+      skipDuplicates: true,
+    });
+    return inserted[0] ? { ...inserted[0], amountNanoUsd: null } : null;
+  }
+
+  find(id: string): Promise<GenerationRow | null> {
+    return this.findWhere({ tenantId: this.db.tenantId, id });
+  }
+
+  findByIdempotencyKey(idempotencyKey: string): Promise<GenerationRow | null> {
+    return this.findWhere({ tenantId: this.db.tenantId, idempotencyKey });
+  }
+
+  /** The row, which nobody else can change or lock until the transaction ends. */
+  async lock(id: string): Promise<GenerationRow | null> {
+    const { tenantId } = this.db;
+    await this.db.tx.$queryRaw`
+      SELECT 1 FROM generations WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+    return this.find(id);
+  }
+
+  async end(id: string, end: GenerationEnd): Promise<void> {
+    await this.db.tx.generation.update({ where: { tenantId_id: { tenantId: this.db.tenantId, id } }, data: end });
+  }
+
+  /** Removes the texts of generations that ended before `time`, at most `limit`; how many there were. */
+  async purgeTexts(time: Date, limit: number): Promise<number> {
+    return this.db.tx.$executeRaw`
+      UPDATE generations SET text = NULL
+      WHERE tenant_id = ${this.db.tenantId}::uuid AND id IN (
+        SELECT id FROM generations
+        WHERE tenant_id = ${this.db.tenantId}::uuid AND text IS NOT NULL AND finished_at < ${time}
+        LIMIT ${limit})`;
+  }
+
+  /** Of every tenant: open generations created before `time`, oldest first. */
+  openBefore(time: Date, limit: number): Promise<GenerationKey[]> {
+    return this.acrossTenants(() =>
+      this.db.tx.generation.findMany({
+        where: { status: { in: OPEN }, createdAt: { lt: time } },
+        orderBy: { createdAt: 'asc' },
+        take: limit,
+        select: { tenantId: true, id: true },
+      }),
+    );
+  }
+
+  /** Tenants that have texts of generations that ended before `time`. */
+  async tenantsWithTextsBefore(time: Date): Promise<string[]> {
+    const rows = await this.acrossTenants(() =>
+      this.db.tx.generation.findMany({
+        where: { text: { not: null }, finishedAt: { lt: time } },
+        distinct: ['tenantId'],
+        select: { tenantId: true },
+      }),
+    );
+    return rows.map((row) => row.tenantId);
+  }
+
+  /**
+   * Housekeeping has to find rows before it knows their tenants. The setting opens a policy for reading, of this
+   * table only; whatever is then done to a row happens in a transaction of its tenant.
+   */
+  private acrossTenants<T>(query: () => Promise<T>): Promise<T> {
+    return this.db.withoutTenant(async () => {
+      await this.db.tx.$executeRaw`SELECT set_config('app.housekeeping', 'on', true)`;
+      return query();
+    });
+  }
+
+  private async findWhere(where: { tenantId: string; id?: string; idempotencyKey?: string }): Promise<GenerationRow | null> {
+    const row = await this.db.tx.generation.findFirst({
+      where,
+      include: { ledgerEntry: { select: { amountNanoUsd: true } } },
+    });
+    if (!row) return null;
+    const { ledgerEntry, ...generation } = row;
+    return { ...generation, amountNanoUsd: ledgerEntry?.amountNanoUsd ?? null };
+  }
+}

@@ -1,0 +1,185 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { bringAdapter, fixture } from './adapter-fixtures.js';
+import { find, generate, ledgerOf, reasonOf, sql, startGeneration, tryFind, tryGenerate } from './generation-fixtures.js';
+import { createTenant, graphql, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
+
+describe('generations', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  let one: Awaited<ReturnType<typeof createTenant>>;
+  let other: Awaited<ReturnType<typeof createTenant>>;
+  beforeAll(async () => {
+    test = await startApp();
+    [one, other] = await Promise.all([createTenant(test), createTenant(test)]);
+    runner = new ScriptedRunner(test);
+    await bringAdapter(test, one.key, 'tales', fixture('a'));
+  });
+  afterEach(() => {
+    runner.script = tell;
+    runner.resume();
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  it('waits for the whole text, and bills it', async () => {
+    const generation = await generate(test, one.key);
+    expect(generation).toMatchObject({
+      status: 'SUCCEEDED',
+      target: TEST_MODEL,
+      adapterId: null,
+      text: 'Once upon a time',
+      finishReason: 'STOP',
+      promptTokens: PROMPT_TOKENS,
+      completionTokens: 3,
+      error: null,
+    });
+    const [price] = await sql<{ p: string; c: string }>(test, 'SELECT prompt_nano_usd_per_token p, completion_nano_usd_per_token c FROM prices');
+    const amount = BigInt(PROMPT_TOKENS) * BigInt(price?.p ?? 0) + 3n * BigInt(price?.c ?? 0);
+    expect(amount).toBeGreaterThan(0n);
+    expect(generation.amount).toBe(amount.toString());
+    const ledger = await ledgerOf(test, generation.id);
+    expect(ledger).toMatchObject([{ tenant_id: one.id, failed: false, amount_nano_usd: amount.toString() }]);
+  });
+
+  it("hands an adapter to the runner by its content, and remembers its use", async () => {
+    const { adapterId } = await generate(test, one.key, { target: 'tales' });
+    const job = runner.jobs.at(-1);
+    expect(job?.adapter?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(job?.adapter?.files.map(({ name }) => name).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    expect(job?.baseModelId).toBe(TEST_MODEL);
+    const [row] = await sql<{ last_used_at: Date | null }>(test, 'SELECT last_used_at FROM adapters WHERE id = $1', [adapterId]);
+    expect(row?.last_used_at).toBeInstanceOf(Date);
+  });
+
+  it('passes messages and sampling on, defaults filled in', async () => {
+    const messages = [
+      { role: 'SYSTEM', content: 'Be brief.' },
+      { role: 'USER', content: 'Hi' },
+    ];
+    await generate(test, one.key, { prompt: null, messages, sampling: { temperature: 0, topK: 5, seed: 4294967295, stop: ['\n'], minP: null } });
+    expect(runner.jobs.at(-1)).toMatchObject({
+      tenantId: one.id,
+      input: { kind: 'messages', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Hi' }] },
+      sampling: { temperature: 0, topP: 1, topK: 5, minP: 0, seed: 4294967295, maxTokens: 256, stop: ['\n'], stopTokens: [], ignoreEos: false },
+    });
+  });
+
+  it('chooses different seeds when none is given', async () => {
+    await Promise.all([generate(test, one.key), generate(test, one.key)]);
+    const [a, b] = runner.jobs.slice(-2).map((job) => job.sampling.seed);
+    expect(a).not.toBe(b);
+  });
+
+  it.each([
+    [{ prompt: null }, 'BAD_INPUT', 'prompt'],
+    [{ messages: [{ role: 'USER', content: 'x' }] }, 'BAD_INPUT', 'prompt'],
+    [{ prompt: null, messages: [] }, 'BAD_INPUT', 'messages'],
+    [{ sampling: { temperature: 2.5 } }, 'BAD_INPUT', 'sampling.temperature'],
+    [{ sampling: { topP: 0 } }, 'BAD_INPUT', 'sampling.topP'],
+    [{ sampling: { topK: -1 } }, 'BAD_INPUT', 'sampling.topK'],
+    [{ sampling: { seed: 4294967296 } }, 'BAD_INPUT', 'sampling.seed'],
+    [{ sampling: { seed: 1.5 } }, 'BAD_INPUT', 'sampling.seed'],
+    [{ sampling: { maxTokens: 0 } }, 'BAD_INPUT', 'sampling.maxTokens'],
+    [{ sampling: { maxTokens: 1_000_000 } }, 'BAD_INPUT', 'sampling.maxTokens'],
+    [{ sampling: { stop: Array.from({ length: 9 }, String) } }, 'BAD_INPUT', 'sampling.stop'],
+    [{ sampling: { stop: [''] } }, 'BAD_INPUT', 'sampling.stop.0'],
+    [{ idempotencyKey: 'x'.repeat(256) }, 'BAD_INPUT', 'idempotencyKey'],
+    [{ target: 'no-such-adapter' }, 'MODEL_NOT_FOUND', 'target'],
+  ])('refuses %j', async (input, reason, field) => {
+    const { errors } = await tryGenerate(test, one.key, input);
+    expect(errors?.[0]?.extensions).toMatchObject({ reason, field });
+    expect(errors?.[0]?.message).toContain(field.replace('.0', ''));
+  });
+
+  it('refuses an adapter that is not ready', async () => {
+    const input = {
+      slug: 'half',
+      baseModelId: TEST_MODEL,
+      files: ['adapter_config.json', 'adapter_model.safetensors'].map((name) => ({ name, bytes: 100 })),
+    };
+    await graphql(test, one.key, 'mutation ($input: CreateAdapterInput!) { createAdapter(input: $input) { adapter { id } } }', { input });
+    expect(reasonOf(await tryGenerate(test, one.key, { target: 'half' }))).toBe('ADAPTER_NOT_READY');
+  });
+
+  it('needs credentials', async () => {
+    expect(reasonOf(await tryGenerate(test, {}))).toBe('UNAUTHENTICATED');
+    expect(reasonOf(await tryFind(test, {}, one.id))).toBe('UNAUTHENTICATED');
+    expect(reasonOf(await tryGenerate(test, { authorization: 'Bearer aril_wrong' }))).toBe('UNAUTHENTICATED');
+  });
+
+  it("does not find another tenant's adapter or generation", async () => {
+    expect(reasonOf(await tryGenerate(test, other.key, { target: 'tales' }))).toBe('MODEL_NOT_FOUND');
+    const { id } = await generate(test, one.key);
+    expect(reasonOf(await tryFind(test, other.key, id))).toBe('NOT_FOUND');
+    expect(reasonOf(await tryFind(test, one.key, 'nonsense'))).toBe('NOT_FOUND');
+    expect((await find(test, one.user.cookie, id)).text).toBe('Once upon a time');
+  });
+
+  it('starts without waiting: QUEUED, then RUNNING, then SUCCEEDED', async () => {
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await opened;
+      await tell(run);
+    };
+    await runner.pause();
+    const { id, status, text } = await startGeneration(test, one.key);
+    expect({ status, text }).toEqual({ status: 'QUEUED', text: null });
+    runner.resume();
+    await until(async () => (await find(test, one.key, id)).status === 'RUNNING');
+    open();
+    const ended = await until(async () => {
+      const found = await find(test, one.key, id);
+      return found.finishedAt && found;
+    });
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', text: 'Once upon a time' });
+  });
+
+  it("gives a failed generation with the runner's reason, and charges nothing", async () => {
+    runner.script = async (run) => {
+      await run.tokens('Onc');
+      await run.finish('error', { code: 'NUMERIC_ERROR', message: 'a logit is not finite' });
+    };
+    const generation = await generate(test, one.key);
+    expect(generation).toMatchObject({
+      status: 'FAILED',
+      finishReason: 'ERROR',
+      completionTokens: 1,
+      amount: '0',
+      error: { code: 'NUMERIC_ERROR', message: 'a logit is not finite', retryable: false },
+    });
+    expect(await ledgerOf(test, generation.id)).toMatchObject([{ failed: true, prompt_tokens: 0, completion_tokens: 0, amount_nano_usd: '0' }]);
+  });
+
+  it('stores a text that Postgres cannot hold as it is', async () => {
+    runner.script = async (run) => {
+      await run.tokens('a\0b');
+      await run.finish('stop');
+    };
+    expect((await generate(test, one.key)).text).toBe('a\u{FFFD}b');
+  });
+
+  it('serves two tenants at once, each with its own', async () => {
+    runner.script = async (run) => {
+      await run.tokens(run.job.input.kind === 'prompt' ? run.job.input.prompt : '');
+      await run.finish('stop');
+    };
+    const asked = Array.from({ length: 30 }, (_, index) => ({ tenant: index % 2 ? one : other, prompt: `story ${index}` }));
+    const answers = await Promise.all(asked.map(({ tenant, prompt }) => generate(test, tenant.key, { prompt })));
+    expect(answers.map(({ text }) => text)).toEqual(asked.map(({ prompt }) => prompt));
+    const rows = await sql<{ tenant_id: string; count: string }>(
+      test,
+      'SELECT tenant_id, count(*) FROM ledger_entries WHERE generation_id = ANY($1) GROUP BY 1',
+      [answers.map(({ id }) => id)],
+    );
+    expect(new Map(rows.map((row) => [row.tenant_id, row.count]))).toEqual(new Map([[one.id, '15'], [other.id, '15']]));
+  });
+
+  it('keeps no prompt in the database', async () => {
+    const { id } = await generate(test, one.key, { prompt: 'the secret recipe' });
+    const rows = await sql(test, 'SELECT * FROM generations WHERE id = $1', [id]);
+    expect(JSON.stringify(rows)).not.toContain('recipe');
+  });
+});

@@ -1,0 +1,180 @@
+/**
+ * A runner without an engine: it speaks the contracts over the real Redis and does what the test's script says, so
+ * that duplicates, crashes, stalls and late words can be staged. What it writes is what a runner would write.
+ */
+import {
+  CANCEL_CHANNEL,
+  generationFenceKey,
+  generationQueue,
+  generationRunKey,
+  generationStreamKey,
+  generationJobSchema,
+  JOB_SETTLE_GENERATION,
+  QUEUE_PREFIX,
+  SETTLEMENT_QUEUE,
+  settlementJobId,
+  settlementSchema,
+  type ErrorCode,
+  type FinishReason,
+  type GenerationEvent,
+  type GenerationJob,
+  type Settlement,
+} from '@aril/contracts';
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { TEST_MODEL, type TestApp } from './harness.js';
+
+export const PROMPT_TOKENS = 7;
+/** A test that waits for a runner longer than this is stuck. */
+const WAIT_MS = 10_000;
+
+export type Script = (run: ScriptedRun) => Promise<void>;
+
+/** Three events of one token each and an end: "Once upon a time". */
+export const tell: Script = async (run) => {
+  for (const text of ['Once', ' upon', ' a time']) await run.tokens(text);
+  await run.finish('stop');
+};
+
+export const say =
+  (...texts: string[]): Script =>
+  async (run) => {
+    for (const text of texts) await run.tokens(text);
+    await run.finish('stop');
+  };
+
+export class ScriptedRun {
+  private seq = 0;
+  private text = '';
+  private count = 0;
+  private readonly takenAtMs = Date.now();
+
+  constructor(
+    readonly job: GenerationJob,
+    readonly fence: number,
+    private readonly runner: ScriptedRunner,
+  ) {}
+
+  async tokens(text: string, count = 1): Promise<void> {
+    this.text += text;
+    this.count += count;
+    const tokens = Array.from({ length: count }, (_, index) => index);
+    await this.write({ type: 'tokens', seq: ++this.seq, tokens, text });
+  }
+
+  /** The end event; the settlement is returned and not sent. */
+  async end(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
+    this.text += lastText;
+    const { generationId, tenantId, enqueuedAtMs } = this.job;
+    const counts = { promptTokens: PROMPT_TOKENS, completionTokens: this.count };
+    const settlement: Settlement = settlementSchema.parse({
+      version: 1,
+      generationId,
+      tenantId,
+      runnerId: 'scripted',
+      fence: this.fence,
+      text: this.text,
+      finishReason,
+      ...counts,
+      error,
+      timings: { queueMs: Math.max(0, this.takenAtMs - enqueuedAtMs), ttftMs: 1, totalMs: Date.now() - this.takenAtMs },
+      finishedAtMs: Date.now(),
+    });
+    await this.runner.redis.hset(generationRunKey(generationId), 'settlement', JSON.stringify(settlement));
+    await this.write({ type: 'end', seq: ++this.seq, text: lastText, finishReason, ...counts, error });
+    return settlement;
+  }
+
+  async finish(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
+    const settlement = await this.end(finishReason, error, lastText);
+    await this.runner.settle(settlement);
+    return settlement;
+  }
+
+  /** Resolves when somebody cancels this generation. */
+  cancelled(): Promise<void> {
+    return this.runner.cancellation(this.job.generationId);
+  }
+
+  private async write(event: GenerationEvent): Promise<void> {
+    await this.runner.redis.xadd(generationStreamKey(this.job.generationId), `${event.seq}-0`, 'd', JSON.stringify(event));
+  }
+}
+
+export class ScriptedRunner {
+  /** What was taken, in order. */
+  readonly jobs: GenerationJob[] = [];
+  script: Script = tell;
+  readonly redis: Redis;
+  readonly settlements: Queue;
+  readonly generations: Queue;
+  private readonly subscriber: Redis;
+  private readonly worker: Worker;
+  private readonly waiting = new Map<string, () => void>();
+
+  constructor(test: TestApp, baseModelId = TEST_MODEL) {
+    const connect = (): Redis => new Redis(test.config.REDIS_URL, { maxRetriesPerRequest: null });
+    this.redis = connect();
+    this.subscriber = connect();
+    this.settlements = new Queue(SETTLEMENT_QUEUE, { connection: this.redis, prefix: QUEUE_PREFIX });
+    this.generations = new Queue(generationQueue(baseModelId), { connection: this.redis, prefix: QUEUE_PREFIX });
+    this.worker = new Worker(generationQueue(baseModelId), (job) => this.take(job.data), {
+      connection: this.redis,
+      prefix: QUEUE_PREFIX,
+      concurrency: 50,
+    });
+    this.worker.on('error', () => undefined);
+    this.subscriber.on('message', (_channel, id) => this.waiting.get(id)?.());
+    void this.subscriber.subscribe(CANCEL_CHANNEL);
+  }
+
+  /** Adds it under the contract's id unless another id is given. */
+  async settle(settlement: Settlement, jobId = settlementJobId(settlement.generationId)): Promise<void> {
+    await this.settlements.add(JOB_SETTLE_GENERATION, settlement, { jobId, removeOnComplete: true });
+  }
+
+  cancellation(generationId: string): Promise<void> {
+    return new Promise((resolve) => this.waiting.set(generationId, resolve));
+  }
+
+  /** Takes no more jobs until `resume`. */
+  pause(): Promise<void> {
+    return this.worker.pause(true);
+  }
+
+  resume(): void {
+    this.worker.resume();
+  }
+
+  async close(): Promise<void> {
+    await this.worker.close(true);
+    await this.settlements.close();
+    await this.generations.close();
+    this.subscriber.disconnect();
+    this.redis.disconnect();
+  }
+
+  private async take(data: unknown): Promise<void> {
+    const job = generationJobSchema.parse(data);
+    this.jobs.push(job);
+    const fence = await this.redis.incr(generationFenceKey(job.generationId));
+    await this.script(new ScriptedRun(job, fence, this));
+  }
+}
+
+/** Waits until `check` gives something, and gives it. */
+export async function until<T>(check: () => Promise<T | null | undefined | false> | T | null | undefined | false): Promise<T> {
+  for (const startedAt = Date.now(); Date.now() - startedAt < WAIT_MS; ) {
+    const found = await check();
+    if (found !== null && found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`waited ${WAIT_MS} ms in vain for: ${check.toString()}`);
+}
+
+/** A gate that a script waits at until the test opens it. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
