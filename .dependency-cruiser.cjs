@@ -83,7 +83,7 @@ module.exports = {
     },
     {
       name: 'portal-has-one-door-to-graphql',
-      comment: 'Pages, features and ui ask lib/api; nothing else speaks GraphQL; urql's React hooks are plumbing.',
+      comment: 'Pages, features and ui ask lib/api; nothing else speaks GraphQL; the React hooks of urql are plumbing.',
       severity: 'error',
       from: { path: `${PORTAL}/(app|features|ui)/`, pathNot: '^apps/portal/app/providers' },
       to: { path: '^node_modules/(graphql/|graphql-sse/|graphql-ws/|@urql/)' },
