@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Logger } from 'pino';
 import { createApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './base/config/config.js';
 import { createLogger } from './base/logging/logger.js';
@@ -13,9 +14,25 @@ function readConfig(): Config {
   }
 }
 
+/** Requests get time to end, and then the process ends whatever still hangs on a service that is gone. */
+const SHUTDOWN_MS_MAX = 10_000;
+
+function endInTime(logger: Logger): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'the API is shutting down');
+      setTimeout(() => {
+        logger.error('the API did not shut down in time');
+        process.exit(1);
+      }, SHUTDOWN_MS_MAX).unref();
+    });
+  }
+}
+
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger(config);
+  endInTime(logger);
   try {
     const app = await createApp(config, logger);
     await app.listen(config.API_PORT, config.API_HOST);

@@ -18,6 +18,12 @@ const origins = z
   .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
   .pipe(z.array(origin).min(1));
 
+/** "true", a number of hops, or addresses and names of ranges separated by commas. */
+const trustProxy = z.string().transform((text) => {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^\d+$/.test(text) ? Number(text) : text;
+});
+
 const schema = z.object({
   /** Address to listen on. */
   API_HOST: z.string().default('127.0.0.1'),
@@ -37,7 +43,7 @@ const schema = z.object({
   /** Sign-ins and sign-ups accepted per minute and client address. */
   AUTH_ATTEMPTS_MAX: z.coerce.number().int().positive().default(20),
   /** Which proxies' X-Forwarded-* headers to believe, in Express's `trust proxy` syntax. */
-  TRUST_PROXY: z.string().default('loopback'),
+  TRUST_PROXY: trustProxy.default('loopback'),
   OBJECTS_DIR: z.string().optional(),
   S3_ENDPOINT: z.url().optional(),
   S3_REGION: z.string().optional(),

@@ -62,7 +62,6 @@ function logLine(level: 'debug' | 'info' | 'warn' | 'error', message: string, ..
 }
 
 // The return type is Better Auth's inference from the options; writing it down would repeat them.
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type
 export function createAuth(config: Config, prisma: IdentityPrisma, storage: RateLimitStorage) {
   return betterAuth({
     appName: 'Aril',
