@@ -65,19 +65,24 @@ async function stopData(settings) {
   await stopLeftover(join(settings.home, 'redis', 'redis.pid'));
 }
 
-async function prepare(settings) {
-  const installed = isInstalled(settings.repository);
-  checkTools(settings, !installed);
-  const model = readCatalog(settings.repository);
-  const weights = model.weights
-    ? report.step(`Base model ${model.id}`, (step) => provideWeights(settings, model.weights, step.note))
-    : Promise.resolve(null);
-  // Its failure is reported below, after what runs beside it.
-  weights.catch(() => {});
+async function installAndBuild(settings, installed) {
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
   if (pendingBuilds(settings.repository).pending.length > 0) await buildAll(settings, report);
-  return { ...model, weightsPath: await weights };
+}
+
+async function prepare(settings) {
+  const installed = isInstalled(settings.repository);
+  checkTools(settings, !installed);
+  const { weights, ...model } = readCatalog(settings.repository);
+  const fetchWeights = () =>
+    report.step(`Base model ${model.id}`, (step) => provideWeights(settings, weights, step.note));
+  // The first failure of either ends the start: nobody should wait minutes for a build that will not be used.
+  const [weightsPath] = await Promise.all([
+    weights ? fetchWeights() : null,
+    installAndBuild(settings, installed),
+  ]);
+  return { ...model, weightsPath };
 }
 
 async function start(settings) {
