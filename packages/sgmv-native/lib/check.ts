@@ -6,7 +6,16 @@ import { z } from 'zod';
 import { EngineError } from './engine-error.js';
 
 const count = z.number().int().min(0);
-const tokens = z.union([z.instanceof(Int32Array), z.array(z.number().int().min(-(2 ** 31)).max(2 ** 31 - 1))]);
+const tokens = z.union([
+  z.instanceof(Int32Array),
+  z.array(
+    z
+      .number()
+      .int()
+      .min(-(2 ** 31))
+      .max(2 ** 31 - 1),
+  ),
+]);
 
 export const engineOptionsSchema = z.strictObject({
   model: z.string().min(1),
@@ -14,7 +23,12 @@ export const engineOptionsSchema = z.strictObject({
   kvBytes: count.optional(),
   adapterBytes: count.optional(),
   maxBatch: z.number().int().min(1).max(4096).optional(),
-  maxStepTokens: z.number().int().min(1).max(1 << 20).optional(),
+  maxStepTokens: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20)
+    .optional(),
   threads: z.number().int().min(0).max(1024).optional(),
   isa: z.string().optional(),
   vocabulary: z.array(z.union([z.instanceof(Uint8Array), z.null()])).optional(),
@@ -28,15 +42,32 @@ export const requestSchema = z.strictObject({
   sampling: z
     .strictObject({
       temperature: z.number().min(0).optional(),
-      topK: z.number().int().min(0).max(2 ** 31 - 1).optional(),
+      topK: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .optional(),
       topP: z.number().gt(0).max(1).optional(),
       minP: z.number().min(0).max(1).optional(),
       seed: z.number().int().min(0).max(0xffff_ffff).optional(),
     })
     .optional(),
-  maxTokens: z.number().int().min(1).max(2 ** 31 - 1),
+  maxTokens: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
   stop: z.array(z.string().min(1)).optional(),
-  stopTokens: z.array(z.number().int().min(0).max(2 ** 31 - 1)).optional(),
+  stopTokens: z
+    .array(
+      z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1),
+    )
+    .optional(),
   ignoreEos: z.boolean().optional(),
   logits: z.enum(['none', 'last', 'prompt']).optional(),
 });

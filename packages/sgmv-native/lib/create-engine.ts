@@ -1,6 +1,13 @@
 import { checked, engineOptionsSchema, requestSchema } from './check.js';
 import { native, translated, translatedAsync, type NativeEngine } from './native.js';
-import type { Engine, EngineEvent, EngineOptions, EngineStats, GenerationRequest, ModelInfo } from './types.js';
+import type {
+  Engine,
+  EngineEvent,
+  EngineOptions,
+  EngineStats,
+  GenerationRequest,
+  ModelInfo,
+} from './types.js';
 
 /** Bytes of all tokens in one buffer, so that a vocabulary of 50 000 entries crosses into C++ at once. */
 function packVocabulary(vocabulary: (Uint8Array | null)[]) {
@@ -76,12 +83,14 @@ class NodeEngine implements Engine {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { vocabulary, ...rest } = checked(engineOptionsSchema, options);
   const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  let engine: NodeEngine | undefined;
+  // Events come only after a submit, and so after the engine has its JavaScript side.
+  const side: { engine?: NodeEngine } = {};
   const created = await translatedAsync(() =>
-    native().createEngine(vocabulary ? { ...defined, vocabulary: packVocabulary(vocabulary) } : defined, (events) =>
-      engine?.onEvents(events),
+    native().createEngine(
+      vocabulary ? { ...defined, vocabulary: packVocabulary(vocabulary) } : defined,
+      (events) => side.engine?.onEvents(events),
     ),
   );
-  engine = new NodeEngine(created);
-  return engine;
+  side.engine = new NodeEngine(created);
+  return side.engine;
 }

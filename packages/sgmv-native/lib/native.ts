@@ -29,8 +29,20 @@ export interface NativeModule {
   createEngine(options: object, onEvents: (events: EngineEvent[]) => void): Promise<NativeEngine>;
   inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport>;
   modelInfo(modelConfig: string): Promise<ModelInfo>;
-  sgmvShrink(device: OpsDevice, x: Float32Array, inFeatures: number, segments: FactorSegment[], v: Float32Array): void;
-  sgmvExpand(device: OpsDevice, v: Float32Array, outFeatures: number, segments: FactorSegment[], y: Float32Array): void;
+  sgmvShrink(
+    device: OpsDevice,
+    x: Float32Array,
+    inFeatures: number,
+    segments: FactorSegment[],
+    v: Float32Array,
+  ): void;
+  sgmvExpand(
+    device: OpsDevice,
+    v: Float32Array,
+    outFeatures: number,
+    segments: FactorSegment[],
+    y: Float32Array,
+  ): void;
   cpuInfo(): { cores: number; isas: string[] };
 }
 
@@ -41,7 +53,10 @@ let loaded: NativeModule | undefined;
 export function native(): NativeModule {
   if (!loaded) {
     if (!existsSync(MODULE_PATH)) {
-      throw new EngineError('not_built', `The engine is not built: ${MODULE_PATH} is missing. Run \`npm run build -w @aril/sgmv-native\` in the root of the repository (\`npm start\` does it too).`);
+      throw new EngineError(
+        'not_built',
+        `The engine is not built: ${MODULE_PATH} is missing. Run \`npm run build -w @aril/sgmv-native\` in the root of the repository (\`npm start\` does it too).`,
+      );
     }
     loaded = createRequire(import.meta.url)(MODULE_PATH) as NativeModule;
   }

@@ -13,12 +13,24 @@ export interface OpsOptions {
 }
 
 /** x: [tokens, inFeatures]; `v` takes each segment's [tokens, rank] block, one after the other, fully overwritten. */
-export function sgmvShrink(x: Float32Array, inFeatures: number, segments: FactorSegment[], v: Float32Array, options: OpsOptions = {}): void {
+export function sgmvShrink(
+  x: Float32Array,
+  inFeatures: number,
+  segments: FactorSegment[],
+  v: Float32Array,
+  options: OpsOptions = {},
+): void {
   translated(() => native().sgmvShrink(options, x, inFeatures, segments, v));
 }
 
 /** v as `sgmvShrink` leaves it; y: [tokens, outFeatures] is added to. Tokens in no segment are not touched. */
-export function sgmvExpand(v: Float32Array, outFeatures: number, segments: FactorSegment[], y: Float32Array, options: OpsOptions = {}): void {
+export function sgmvExpand(
+  v: Float32Array,
+  outFeatures: number,
+  segments: FactorSegment[],
+  y: Float32Array,
+  options: OpsOptions = {},
+): void {
   const scaled = segments.map((segment) => ({ scale: 1, ...segment }));
   translated(() => native().sgmvExpand(options, v, outFeatures, scaled, y));
 }

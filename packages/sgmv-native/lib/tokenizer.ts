@@ -43,7 +43,8 @@ function parse<T>(text: string, file: string): T {
 function chooseTemplate(file: string | null, config: TokenizerConfig): string | null {
   if (file !== null) return file;
   const { chat_template: template } = config;
-  if (Array.isArray(template)) return (template.find(({ name }) => name === 'default') ?? template[0])?.template ?? null;
+  if (Array.isArray(template))
+    return (template.find(({ name }) => name === 'default') ?? template[0])?.template ?? null;
   return template ?? null;
 }
 
@@ -94,12 +95,22 @@ export class ModelTokenizer {
    * `bad_argument` when there is no template or the template refuses the conversation.
    */
   chat(messages: ChatMessage[]): number[] {
-    if (!this.#template) throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
+    if (!this.#template)
+      throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
     let text: string;
     try {
-      text = this.#template.render({ ...this.#specialTokens, messages, add_generation_prompt: true, tools: null });
+      text = this.#template.render({
+        ...this.#specialTokens,
+        messages,
+        add_generation_prompt: true,
+        tools: null,
+      });
     } catch (error) {
-      throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, { cause: error });
+      throw new EngineError(
+        'bad_argument',
+        `messages: the model's chat template refused them: ${(error as Error).message}`,
+        { cause: error },
+      );
     }
     return this.encode(text, { addSpecialTokens: false });
   }

@@ -20,7 +20,9 @@ export interface TokenizerJson {
 const encoder = new TextEncoder();
 
 const typesIn = (component: Component | null | undefined): string[] =>
-  component ? [component.type ?? '', ...(component.decoders ?? component.pretokenizers ?? []).flatMap(typesIn)] : [];
+  component
+    ? [component.type ?? '', ...(component.decoders ?? component.pretokenizers ?? []).flatMap(typesIn)]
+    : [];
 
 /**
  * GPT-2's alphabet: printable bytes stand for themselves, the others for code points from U+0100 on, in order.
@@ -29,7 +31,8 @@ function byteLevelAlphabet(): Map<string, number> {
   const printable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
   const alphabet = new Map<string, number>();
   let next = 256;
-  for (let byte = 0; byte < 256; byte++) alphabet.set(String.fromCodePoint(printable(byte) ? byte : next++), byte);
+  for (let byte = 0; byte < 256; byte++)
+    alphabet.set(String.fromCodePoint(printable(byte) ? byte : next++), byte);
   return alphabet;
 }
 
@@ -51,7 +54,8 @@ function sentencePieceBytes(piece: string): Uint8Array {
 function pieceDecoder(json: TokenizerJson): (piece: string) => Uint8Array {
   const types = [...typesIn(json.decoder), ...typesIn(json.pre_tokenizer)];
   if (types.includes('ByteLevel')) return byteLevelDecoder();
-  if (types.some((type) => ['ByteFallback', 'Metaspace', 'Replace'].includes(type))) return sentencePieceBytes;
+  if (types.some((type) => ['ByteFallback', 'Metaspace', 'Replace'].includes(type)))
+    return sentencePieceBytes;
   throw new EngineError(
     'model_unsupported',
     `tokenizer.json: decoder: found ${json.decoder?.type ?? 'none'}; expected a byte-level or a sentencepiece-style one.`,
@@ -66,7 +70,8 @@ export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
     ? vocab.map(([piece], id) => [piece, id])
     : Object.entries(vocab);
   const added = json.added_tokens ?? [];
-  const size = [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
+  const size =
+    [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
   const table = new Array<Uint8Array | null>(size).fill(null);
   for (const [piece, id] of pieces) table[id] = decode(piece);
   for (const { id, content, special } of added) table[id] = special ? null : encoder.encode(content);

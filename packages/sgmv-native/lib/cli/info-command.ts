@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import type { Command } from 'commander';
+import { readModelInfo } from '../model-info.js';
+import { cpuInfo } from '../ops.js';
+import { cacheFolder, resolveConfig } from './model-source.js';
+import { table } from './text-layout.js';
+import { integer } from './quantities.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+export { version };
+
+export function addInfoCommand(program: Command): void {
+  program
+    .command('info')
+    .summary('show the engine, the processor and, if given, a model')
+    .option('-m, --model <model>', 'model folder, config.json, .gguf file, or a name in models/catalog.json')
+    .option('--json', 'print JSON')
+    .action(async (options: { model?: string; json?: boolean }) => {
+      const facts = await collectFacts(options.model);
+      process.stdout.write(options.json ? `${JSON.stringify(facts, null, 2)}\n` : describe(facts));
+    });
+}
+
+async function collectFacts(model: string | undefined) {
+  const { cores, isas } = cpuInfo();
+  const cache = cacheFolder();
+  return {
+    version,
+    node: process.version,
+    cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: cores, isa: isas[0] ?? 'portable', isas },
+    cache: existsSync(cache) ? cache : null,
+    ...(model === undefined ? {} : { model: await modelFacts(model) }),
+  };
+}
+
+async function modelFacts(model: string) {
+  const { name, config } = resolveConfig(model);
+  const { weightBytes: _unread, ...info } = await readModelInfo(config);
+  return { name, source: config, ...info };
+}
+
+type Facts = Awaited<ReturnType<typeof collectFacts>>;
+
+function describe({ version, node, cpu, cache, model }: Facts): string {
+  const rows = [
+    ['sgmv', version],
+    ['node', node],
+    ['processor', cpu.name],
+    ['threads', `${cpu.threads}`],
+    ['instruction set', `${cpu.isa} (this machine has: ${cpu.isas.join(', ')})`],
+    ['model cache', cache ?? 'empty'],
+  ];
+  if (model) rows.push(...modelRows(model));
+  return `${table(rows)}\n`;
+}
+
+function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
+  return [
+    ['model', `${model.name} (${model.modelType})`],
+    ['read from', model.source],
+    ['layers', `${model.layers}`],
+    ['hidden size', `${model.hiddenSize}, intermediate ${model.intermediateSize}`],
+    ['heads', `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide`],
+    ['vocabulary', integer(model.vocabSize)],
+    ['context', `${integer(model.maxPositions)} tokens`],
+    ['end tokens', model.endTokens.join(', ') || 'none'],
+  ];
+}

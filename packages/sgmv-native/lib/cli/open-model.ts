@@ -1,0 +1,25 @@
+/** From `--model` and its companions to a running engine. */
+import { createEngine } from '../create-engine.js';
+import { ModelTokenizer } from '../tokenizer.js';
+import type { Engine, EngineOptions } from '../types.js';
+import { EngineSession } from './engine-session.js';
+import type { ModelSource } from './model-source.js';
+import type { MachineOptions } from './option-parsers.js';
+
+export interface OpenModel {
+  engine: Engine;
+  session: EngineSession;
+  tokenizer: ModelTokenizer | null;
+}
+
+export async function openModel(
+  source: ModelSource,
+  options: MachineOptions & Pick<EngineOptions, 'adapterBytes'> = {},
+): Promise<OpenModel> {
+  const tokenizer =
+    source.tokenizerFolder === null ? null : await ModelTokenizer.load(source.tokenizerFolder);
+  const { threads, isa, adapterBytes } = options;
+  const vocabulary = tokenizer?.vocabulary();
+  const engine = await createEngine({ model: source.weights, threads, isa, adapterBytes, vocabulary });
+  return { engine, session: new EngineSession(engine), tokenizer };
+}

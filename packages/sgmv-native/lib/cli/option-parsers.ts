@@ -1,0 +1,51 @@
+/** Values of command line options, refused with what was found and what was expected. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+interface Range {
+  min: number;
+  max?: number;
+  /** The smallest value itself is not allowed. */
+  above?: boolean;
+  whole?: boolean;
+}
+
+function describe({ min, max, above, whole }: Range): string {
+  const kind = whole ? 'a whole number' : 'a number';
+  const from = above ? `above ${min}` : max === undefined ? `of at least ${min}` : `from ${min}`;
+  return `${kind} ${from}${max === undefined ? '' : above ? ` and at most ${max}` : ` to ${max}`}`;
+}
+
+export function numberIn(range: Range): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    const sound =
+      Number.isFinite(value) &&
+      (range.above ? value > range.min : value >= range.min) &&
+      value <= (range.max ?? Number.MAX_SAFE_INTEGER) &&
+      (!range.whole || Number.isInteger(value));
+    if (!sound) throw new InvalidArgumentError(`Found "${text}"; expected ${describe(range)}.`);
+    return value;
+  };
+}
+
+/** For options that may be given several times. */
+export const collect = (text: string, earlier: string[] = []): string[] => [...earlier, text];
+
+export interface MachineOptions {
+  threads?: number;
+  isa?: string;
+}
+
+export function addMachineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--threads <n>', 'worker threads').argParser(numberIn({ min: 1, max: 1024, whole: true })),
+    )
+    .addOption(
+      new Option('--isa <name>', 'instruction set; default the best there is').choices([
+        'avx512',
+        'avx2',
+        'portable',
+      ]),
+    );
+}
