@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { endOf } from '../support/redis.js';
-import { follow, generate, readGeneration, startGeneration, usage } from '../support/graphql.js';
+import { follow, generate, startGeneration, usage } from '../support/graphql.js';
 import { apiReady, eventually, kill, signal } from '../support/processes.js';
+import { settled } from '../support/settled.js';
 import { stack, tenantWith } from '../support/stack.js';
 
 const { apiKey } = tenantWith('triage');
@@ -66,10 +67,8 @@ describe('an API killed between the end of a generation and its answer', () => {
     await apiReady();
     for await (const event of follow(apiKey, started.id, seen.at(-1)!.seq)) seen.push(event);
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1));
-    const generation = await eventually('the generation to be settled', async () => {
-      const found = await readGeneration(apiKey, started.id);
-      return found.status === 'SUCCEEDED' ? found : null;
-    });
+    const generation = await settled(apiKey, started.id);
+    expect(generation.status).toBe('SUCCEEDED');
     expect(seen.map(({ text }) => text).join('')).toBe(generation.text);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { follow, generate, startGeneration, usage, type GenerationEvent } from '../support/graphql.js';
 import { kill } from '../support/processes.js';
+import { settled } from '../support/settled.js';
 import { tenantWith } from '../support/stack.js';
 
 /** Long enough that a runner can be killed in the middle of it. */
@@ -92,6 +93,9 @@ describe('a runner killed mid-stream', () => {
       expect(textOf(events)).toBe(undisturbed[i]!.text);
     });
 
+    // The end of a stream comes before its bill: wait until each is settled, and then that nothing is billed again.
+    await Promise.all(started.map(({ id }, i) => settled(keyOf(inputs[i]!.adapter), id)));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     const after = await Promise.all(['pirate', 'reply-friendly'].map((adapter) => usage(keyOf(adapter))));
     // Northbeam's: pirate, sql and the base model; Fern & Thistle's: reply-friendly.
     expect(after.map(({ totals }, i) => totals.requests - before[i]!.totals.requests)).toEqual([3, 1]);
