@@ -7,8 +7,12 @@ import { type Credentials, data, graphql, type TestApp, TEST_MODEL } from './har
 export type FileName = 'adapter_config.json' | 'adapter_model.safetensors';
 export type AdapterFiles = Record<FileName, Buffer>;
 
-export function fixture(name: 'a' | 'b'): AdapterFiles {
-  const folder = new URL(`../../../packages/sgmv-native/test/fixtures/stories260k/adapters/${name}/`, import.meta.url);
+export const fixture = (name: 'a' | 'b'): AdapterFiles => adapterIn(`packages/sgmv-native/test/fixtures/stories260k/adapters/${name}`);
+/** An adapter of SmolLM2. */
+export const example = (name: string): AdapterFiles => adapterIn(`examples/adapters/${name}`);
+
+function adapterIn(path: string): AdapterFiles {
+  const folder = new URL(`../../../${path}/`, import.meta.url);
   const read = (file: FileName): Buffer => readFileSync(fileURLToPath(new URL(file, folder)));
   return { 'adapter_config.json': read('adapter_config.json'), 'adapter_model.safetensors': read('adapter_model.safetensors') };
 }

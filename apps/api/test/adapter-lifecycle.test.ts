@@ -53,6 +53,19 @@ describe('the life of an adapter', () => {
     expect((await finishAdapter(test, shop.key, id)).status).toBe('READY');
   });
 
+  it('gives one answer when two copies of the API finish it at once', async () => {
+    const peer = await test.peer();
+    try {
+      const id = await uploaded('two-copies');
+      const answers = await Promise.all([test, peer, test, peer].map((copy) => finishAdapter(copy, shop.key, id)));
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(answers[0]?.status).toBe('READY');
+      expect(await isStored(shop, answers[0] as AdapterAnswer)).toBe(true);
+    } finally {
+      await peer.stop();
+    }
+  });
+
   it('removes the objects of a deleted adapter, after the generations that may need them', async () => {
     const tenant = await createTenant(test);
     const adapter = await bringAdapter(test, tenant.key, 'doomed', fixture('b'));

@@ -2,7 +2,7 @@ import type { ObjectStore } from '@aril/object-store';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { ADAPTER_FIELDS, type AdapterAnswer, bringAdapter, createAdapter, finishAdapter, fixture, upload } from './adapter-fixtures.js';
+import { ADAPTER_FIELDS, type AdapterAnswer, bringAdapter, createAdapter, example, finishAdapter, fixture, upload } from './adapter-fixtures.js';
 import { OBJECT_STORE } from '../src/integrations/object-storage/object-storage.module.js';
 import { createTenant, data, graphql, startApp, type TestApp, TEST_MODEL } from './harness.js';
 
@@ -126,6 +126,15 @@ describe('adapters', () => {
       const refused = await bringAdapter(test, tenant.key, 'broken', { ...fixture('a'), ...wrong });
       expect(refused.status).toBe('REFUSED');
       expect(refused.problems.length).toBeGreaterThan(0);
+    });
+
+    it("refuses another model's adapter, naming file, tensor, what was found and what was expected", async () => {
+      const tenant = await createTenant(test);
+      const refused = await bringAdapter(test, tenant.key, 'pirate', example('pirate'));
+      expect(refused.status).toBe('REFUSED');
+      const problem = refused.problems.find((one) => one.file === 'adapter_model.safetensors');
+      expect(problem?.path).toMatch(/lora_[AB]/);
+      for (const text of [problem?.code, problem?.found, problem?.expected, problem?.message]) expect(text).toBeTruthy();
     });
 
     it('says which file is missing bytes', async () => {

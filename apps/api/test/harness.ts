@@ -33,6 +33,8 @@ export interface TestApp {
   readonly app: NestExpressApplication;
   /** The database as its owner, who sees through row-level security. For looking behind the scenes. */
   readonly ownerUrl: string;
+  /** Another copy of the application on the same data, as behind a load balancer; stopped by its own `stop`. */
+  peer(): Promise<TestApp>;
   /** Stops the application and starts it again on the same data, as a restart does. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -72,18 +74,29 @@ export async function startApp(overrides: Record<string, string> = {}): Promise<
     LOG_PRETTY: 'true',
     ...overrides,
   });
+  return run(config, database.url, async () => {
+    await database.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+async function run(config: Config, ownerUrl: string, dispose: () => Promise<void>): Promise<TestApp> {
   const listen = async (): Promise<NestExpressApplication> => {
     const app = await createApp(config, createLogger(config));
-    await app.listen(port, '127.0.0.1');
+    await app.listen(config.API_PORT, '127.0.0.1');
     return app;
   };
   let app = await listen();
   return {
     config,
     url: config.API_URL,
-    ownerUrl: database.url,
+    ownerUrl,
     get app() {
       return app;
+    },
+    async peer() {
+      const port = await freePort();
+      return run({ ...config, API_PORT: port, API_URL: `http://127.0.0.1:${port}` }, ownerUrl, async () => {});
     },
     async restart() {
       await app.close();
@@ -91,8 +104,7 @@ export async function startApp(overrides: Record<string, string> = {}): Promise<
     },
     async stop() {
       await app.close();
-      await database.drop();
-      rmSync(folder, { recursive: true, force: true });
+      await dispose();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { readdirSync, utimesSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UploadCleaner } from '../src/core/adapters/uploads/upload-cleaner.js';
@@ -78,6 +79,54 @@ describe('uploads', () => {
     await upload(test, shop.key, id, 'adapter_config.json', files['adapter_config.json']);
     expect((await finishAdapter(test, shop.key, id)).status).toBe('READY');
   });
+
+  it('keeps what came before a connection broke, and another copy of the API goes on from there', async () => {
+    const { id } = await createAdapter(test, shop.key, 'broken-line', files);
+    const path = (await begin(id, weights.length)).headers.get('location') as string;
+    const sent = 120_000;
+    await breakOff(path, weights, sent);
+    const peer = await test.peer();
+    try {
+      const head = await fetch(peer.url + path, { method: 'HEAD', headers: { ...TUS, ...shop.key } });
+      const offset = Number(head.headers.get('upload-offset'));
+      expect(offset).toBeGreaterThan(0);
+      expect(offset).toBeLessThanOrEqual(sent);
+      const done = await upload(peer, shop.key, id, 'adapter_model.safetensors', weights, { uploadUrl: peer.url + path });
+      expect(done).toBe(peer.url + path);
+      await upload(peer, shop.key, id, 'adapter_config.json', files['adapter_config.json']);
+      expect((await finishAdapter(test, shop.key, id)).status).toBe('READY');
+    } finally {
+      await peer.stop();
+    }
+  });
+
+  it('lets one request at a time write, whichever copy of the API it reaches', async () => {
+    const { id } = await createAdapter(test, shop.key, 'contended', files);
+    const path = (await begin(id, weights.length)).headers.get('location') as string;
+    const peer = await test.peer();
+    try {
+      const headers = { ...TUS, ...shop.key, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream' };
+      const statuses = await Promise.all(
+        [test, peer, test, peer].map(async (copy) => (await fetch(copy.url + path, { method: 'PATCH', headers, body: new Uint8Array(weights) })).status),
+      );
+      expect(statuses.filter((status) => status === 204)).toHaveLength(1);
+      expect(statuses.filter((status) => status === 409)).toHaveLength(3);
+      await upload(test, shop.key, id, 'adapter_config.json', files['adapter_config.json']);
+      expect((await finishAdapter(test, shop.key, id)).status).toBe('READY');
+    } finally {
+      await peer.stop();
+    }
+  });
+
+  /** Sends the first bytes of a PATCH that announces all of them, then cuts the connection. */
+  async function breakOff(path: string, bytes: Buffer, sent: number): Promise<void> {
+    const headers = { ...TUS, ...shop.key, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream', 'content-length': String(bytes.length) };
+    const patching = httpRequest(test.url + path, { method: 'PATCH', headers });
+    patching.on('error', () => undefined);
+    await new Promise((resolve) => patching.write(bytes.subarray(0, sent), resolve));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    patching.destroy();
+  }
 
   it('tells browsers what they may do, without credentials', async () => {
     const response = await send('OPTIONS', '/uploads', {

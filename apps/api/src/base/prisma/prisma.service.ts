@@ -19,6 +19,8 @@ export class PrismaService extends PrismaClient implements OnModuleDestroy {
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         application_name: 'aril-api',
       }),
+      // Longer messages quote a query's values, which may be a generation's text, into the log.
+      errorFormat: 'minimal',
       // Waiting for a connection under load is better than an error; a statement has its own limits.
       transactionOptions: { maxWait: 10_000, timeout: 20_000 },
     });
@@ -41,6 +43,9 @@ export class IdentityPrisma extends PrismaClient implements OnModuleDestroy {
         application_name: 'aril-api-identity',
         options: '-c role=aril_identity',
       }),
+      errorFormat: 'minimal',
+      // Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
+      transactionOptions: { maxWait: 10_000, timeout: 20_000 },
     });
   }
 

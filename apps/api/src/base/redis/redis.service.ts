@@ -1,6 +1,9 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { CONFIG, type Config } from '../config/config.js';
+
+/** A request that needs Redis fails after this instead of waiting for its return. */
+const COMMAND_MS_MAX = 10_000;
 
 /**
  * Connections to Redis. `client` is shared by everything that neither blocks nor subscribes; whoever does takes a
@@ -13,15 +16,16 @@ export class RedisService implements OnApplicationShutdown {
   readonly client: Redis;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
-    this.client = this.connect('shared');
+    this.client = this.connect('shared', { commandTimeout: COMMAND_MS_MAX });
   }
 
   /** BullMQ and blocking reads wait for a lost server rather than fail, hence `maxRetriesPerRequest: null`. */
-  connect(name: string): Redis {
+  connect(name: string, options: RedisOptions = {}): Redis {
     const connection = new Redis(this.config.REDIS_URL, {
       connectionName: `aril-api:${name}`,
       maxRetriesPerRequest: null,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
+      ...options,
     });
     connection.on('error', (error: Error) => this.logger.warn(`Redis connection "${name}": ${error.message}`));
     this.connections.push(connection);

@@ -9,6 +9,7 @@ import { UploadAccess } from './uploads/upload-access.js';
 import { UploadCleaner } from './uploads/upload-cleaner.js';
 import { UploadController } from './uploads/upload.controller.js';
 import { UploadFolder } from './uploads/upload-folder.js';
+import { UploadLocker } from './uploads/upload-locker.js';
 
 @Module({
   imports: [BaseModelsModule],
@@ -22,6 +23,7 @@ import { UploadFolder } from './uploads/upload-folder.js';
     UploadAccess,
     UploadCleaner,
     UploadFolder,
+    UploadLocker,
   ],
   exports: [AdapterService, AdapterFinishService, UploadAccess, UploadFolder],
 })

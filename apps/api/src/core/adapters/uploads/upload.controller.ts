@@ -13,6 +13,7 @@ import type { ApiRequest } from '../../../base/http/api-request.js';
 import { mayManageAdapters } from '../adapter.policy.js';
 import { UploadAccess } from './upload-access.js';
 import { UploadFolder } from './upload-folder.js';
+import { UploadLocker } from './upload-locker.js';
 import { newUploadId, UPLOADS_PATH } from './upload-id.js';
 
 type TusRequest = Parameters<NonNullable<ServerOptions['onUploadCreate']>>[0];
@@ -32,8 +33,9 @@ export class UploadController {
     private readonly callers: CallerResolver,
     private readonly access: UploadAccess,
     folder: UploadFolder,
+    locker: UploadLocker,
   ) {
-    this.server = new Server(this.options(folder));
+    this.server = new Server({ ...this.options(), datastore: folder.store, locker });
   }
 
   /** What a client may do is public, because browsers ask it without credentials; everything else needs a caller. */
@@ -48,10 +50,9 @@ export class UploadController {
     await this.server.handle(request, response);
   }
 
-  private options(folder: UploadFolder): ServerOptions & { datastore: UploadFolder['store'] } {
+  private options(): Omit<ServerOptions, 'locker'> {
     return {
       path: UPLOADS_PATH,
-      datastore: folder.store,
       // Relative to wherever the client found us, a proxy's address included.
       relativeLocation: true,
       maxSize: this.config.ADAPTER_BYTES_MAX,
@@ -67,7 +68,7 @@ export class UploadController {
         return {};
       },
       onResponseError: (request, error) => this.toTusError(request, error),
-    } as ServerOptions & { datastore: UploadFolder['store'] };
+    };
   }
 
   /** tus's own errors already are what they should be; ours get their status and the usual body. */
