@@ -62,6 +62,11 @@ export class ScriptedRun {
     await this.write({ type: 'tokens', seq: ++this.seq, tokens, text });
   }
 
+  /** Leaves a number out, as no runner should. */
+  skip(): void {
+    this.seq++;
+  }
+
   /** The end event; the settlement is returned and not sent. */
   async end(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
     this.text += lastText;

@@ -7,7 +7,7 @@ import { GenerationEventUnion } from './generation.types.js';
 import { eventView } from './generation.view.js';
 
 interface Payload {
-  generationEvents: ReturnType<typeof eventView>;
+  generationEvents: ReturnType<typeof eventView> | Error;
 }
 
 @Resolver()
@@ -28,18 +28,20 @@ export class GenerationEventsResolver {
   }
 }
 
-/** Not a generator, for the same reason as `EventFeed`: `return` must take effect while `next` waits. */
+/**
+ * Not a generator, for the same reason as `EventFeed`: `return` must take effect while `next` waits. A failure is told
+ * as the last event's error: thrown, it would cut the connection, and other subscriptions on it, without a word.
+ */
 function mapped(feed: EventFeed): AsyncIterableIterator<Payload> {
-  const payload = (event: GenerationEvent): Payload => ({ generationEvents: eventView(event) });
+  const toPayload = (step: IteratorResult<GenerationEvent>): IteratorResult<Payload> =>
+    step.done ? step : { done: false, value: { generationEvents: eventView(step.value) } };
+  const toFailure = (error: unknown): IteratorResult<Payload> => ({
+    done: false,
+    value: { generationEvents: error instanceof Error ? error : new Error(String(error)) },
+  });
   return {
-    async next() {
-      const step = await feed.next();
-      return step.done ? { done: true, value: undefined } : { done: false, value: payload(step.value) };
-    },
-    async return() {
-      await feed.return();
-      return { done: true, value: undefined };
-    },
+    next: () => feed.next().then(toPayload, toFailure),
+    return: async () => ({ done: true, value: await feed.return() }),
     throw: (error: unknown) => feed.throw(error) as Promise<never>,
     [Symbol.asyncIterator]() {
       return this;

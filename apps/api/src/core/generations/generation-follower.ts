@@ -31,7 +31,7 @@ export class GenerationFollower implements OnModuleDestroy {
     private readonly generations: GenerationService,
     private readonly overdue: OverdueService,
   ) {
-    this.hub = new StreamHub(redis.client, redis.connect('generation streams'), (error) =>
+    this.hub = new StreamHub(redis.client, redis.connect('streams'), (error) =>
       this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
     );
   }
@@ -93,10 +93,10 @@ export class GenerationFollower implements OnModuleDestroy {
 }
 
 function fromRow(row: GenerationRow, after: number): EventFeed {
-  const feed = new EventFeed(0);
   // Where the earlier events were cut is no longer known, so a reader in the middle cannot be served.
-  if (after > 0 || row.text === null) feed.fail(eventsGone(row));
-  else feed.push(wholeAsOneEvent(row, row.text));
+  if (after > 0 || row.text === null) throw eventsGone(row);
+  const feed = new EventFeed(0);
+  feed.push(wholeAsOneEvent(row, row.text));
   return feed;
 }
 

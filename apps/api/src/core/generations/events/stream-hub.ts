@@ -47,9 +47,13 @@ export class StreamHub {
   async follow(generationId: string, after: number): Promise<EventFeed> {
     const last = await lastEvent(this.commands, generationId);
     const feed = new EventFeed(after);
+    if (last?.type === 'end' && last.seq <= after) {
+      await feed.return();
+      return feed;
+    }
     feed.onClosed(() => this.leave(generationId, feed));
-    // A subscriber that claims more than there is waits for later events from here, not from its claim: otherwise
-    // the end would pass below its position unseen.
+    // A subscriber that claims more than there is waits from here, not from its claim: otherwise the end would pass
+    // below its position unseen.
     const channel = this.join(generationId, Math.min(after, last?.seq ?? 0), feed);
     if (channel.cursor > after) await this.catchUp(channel, feed);
     return feed;

@@ -1,0 +1,231 @@
+import { generationFenceKey, generationRunKey, generationStreamKey } from '@aril/contracts';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createSocketClient } from 'graphql-ws';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { generate, startGeneration } from './generation-fixtures.js';
+import { createTenant, type Credentials, startApp, type TestApp } from './harness.js';
+import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
+
+interface Event {
+  __typename: 'GenerationTokens' | 'GenerationEnd';
+  seq: number;
+  text: string;
+  tokenCount?: number;
+  finishReason?: string;
+  promptTokens?: number;
+  completionTokens?: number;
+  error?: { code: string } | null;
+}
+interface Result {
+  data?: { generationEvents: Event } | null;
+  errors?: readonly { message: string; extensions?: Record<string, unknown> }[];
+}
+type Follow = (test: TestApp, credentials: Credentials, generationId: string, after?: number) => AsyncIterableIterator<Result>;
+
+const QUERY = `subscription ($generationId: ID!, $after: Int) {
+  generationEvents(generationId: $generationId, after: $after) {
+    __typename
+    ... on GenerationTokens { seq text tokenCount }
+    ... on GenerationEnd { seq text finishReason promptTokens completionTokens error { code } }
+  }
+}`;
+
+const overSocket: Follow = (test, credentials, generationId, after = 0) => {
+  const { cookie, ...connectionParams } = credentials;
+  class Socket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols, { headers: cookie ? { cookie } : {} });
+    }
+  }
+  const client = createSocketClient({ url: `${test.url.replace('http', 'ws')}/graphql`, webSocketImpl: Socket, connectionParams, retryAttempts: 0 });
+  return client.iterate({ query: QUERY, variables: { generationId, after } }) as AsyncIterableIterator<Result>;
+};
+
+const overSse: Follow = (test, credentials, generationId, after = 0) => {
+  const client = createSseClient({ url: `${test.url}/graphql/stream`, headers: credentials, retryAttempts: 0 });
+  return client.iterate({ query: QUERY, variables: { generationId, after } }) as AsyncIterableIterator<Result>;
+};
+
+async function all(results: AsyncIterableIterator<Result>): Promise<Event[]> {
+  const events: Event[] = [];
+  for await (const { data, errors } of results) {
+    if (errors || !data) throw new Error(String(errors?.[0]?.extensions?.['reason'] ?? errors?.[0]?.message));
+    events.push(data.generationEvents);
+  }
+  return events;
+}
+
+const textOf = (events: Event[]): string => events.map(({ text }) => text).join('');
+const seqsOf = (events: Event[]): number[] => events.map(({ seq }) => seq);
+
+describe('generation events', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  let one: Awaited<ReturnType<typeof createTenant>>;
+  let other: Awaited<ReturnType<typeof createTenant>>;
+  beforeAll(async () => {
+    test = await startApp();
+    [one, other] = await Promise.all([createTenant(test), createTenant(test)]);
+    runner = new ScriptedRunner(test);
+  });
+  afterEach(() => {
+    runner.script = tell;
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  describe.each([
+    ['a WebSocket', overSocket],
+    ['server-sent events', overSse],
+  ])('over %s', (_, follow) => {
+    it('come numbered, from the start to the end', async () => {
+      const { id } = await startGeneration(test, one.key);
+      const events = await all(follow(test, one.key, id));
+      expect(seqsOf(events)).toEqual([1, 2, 3, 4]);
+      expect(textOf(events)).toBe('Once upon a time');
+      expect(events[0]).toMatchObject({ __typename: 'GenerationTokens', tokenCount: 1 });
+      expect(events[3]).toMatchObject({ __typename: 'GenerationEnd', finishReason: 'STOP', promptTokens: PROMPT_TOKENS, completionTokens: 3, error: null });
+    });
+
+    it('come as they are written', async () => {
+      const { opened, open } = gate();
+      runner.script = async (run) => {
+        await run.tokens('first');
+        await opened;
+        await run.finish('stop');
+      };
+      const { id } = await startGeneration(test, one.key);
+      const results = follow(test, one.key, id);
+      expect((await results.next()).value).toMatchObject({ data: { generationEvents: { seq: 1, text: 'first' } } });
+      open();
+      expect(seqsOf(await all(results))).toEqual([2]);
+    });
+
+    it('go on after any number', async () => {
+      const { id } = await generate(test, one.key);
+      for (const after of [0, 1, 2, 3]) {
+        expect(seqsOf(await all(follow(test, one.key, id, after)))).toEqual([1, 2, 3, 4].slice(after));
+      }
+      expect(await all(follow(test, one.key, id, 4))).toEqual([]);
+      expect(await all(follow(test, one.key, id, 99))).toEqual([]);
+    });
+
+    it('are for the signed-in user too', async () => {
+      const { id } = await generate(test, one.key);
+      expect(textOf(await all(follow(test, one.user.cookie, id)))).toBe('Once upon a time');
+    });
+
+    it("need credentials, and are not for another tenant's eyes", async () => {
+      const { id } = await generate(test, one.key);
+      await expect(all(follow(test, {}, id))).rejects.toThrow('UNAUTHENTICATED');
+      await expect(all(follow(test, { authorization: 'Bearer aril_wrong' }, id))).rejects.toThrow('UNAUTHENTICATED');
+      await expect(all(follow(test, other.key, id))).rejects.toThrow('NOT_FOUND');
+    });
+
+    it('refuse a negative number', async () => {
+      const { id } = await generate(test, one.key);
+      await expect(all(follow(test, one.key, id, -1))).rejects.toThrow('BAD_INPUT');
+    });
+
+    it('stop with the client, while the generation goes on', async () => {
+      const { opened, open } = gate();
+      runner.script = async (run) => {
+        await run.tokens('first');
+        await opened;
+        await run.tokens(' last');
+        await run.finish('stop');
+      };
+      const { id } = await startGeneration(test, one.key);
+      const results = follow(test, one.key, id);
+      await results.next();
+      // It must not wait for the next event.
+      await results.return?.();
+      open();
+      const events = await all(follow(test, one.key, id));
+      expect(textOf(events)).toBe('first last');
+    });
+  });
+
+  it('reach many followers at different places of many generations', async () => {
+    runner.script = async (run) => {
+      for (let index = 0; index < 40; index++) {
+        await run.tokens(`${index} `);
+        if (index % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await run.finish('length');
+    };
+    const started = await Promise.all(Array.from({ length: 12 }, () => startGeneration(test, one.key)));
+    const whole = Array.from({ length: 40 }, (_, index) => `${index} `).join('');
+    const checks = started.flatMap(({ id }, index) =>
+      [0, index, 0].map(async (after, turn) => {
+        await new Promise((resolve) => setTimeout(resolve, turn * 30));
+        const events = await all(overSse(test, one.key, id, after));
+        expect(seqsOf(events)).toEqual(Array.from({ length: 41 - after }, (_, at) => after + at + 1));
+        if (after === 0) expect(textOf(events)).toBe(whole);
+      }),
+    );
+    await Promise.all(checks);
+  });
+
+  it('survive the loss of the connection to Redis', async () => {
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await run.tokens('before');
+      await opened;
+      await run.tokens(' after');
+      await run.finish('stop');
+    };
+    const { id } = await startGeneration(test, one.key);
+    const results = overSse(test, one.key, id);
+    await results.next();
+    const clients = String(await runner.redis.client('LIST'));
+    const reader = /id=(\d+) .*name=aril-api:streams/.exec(clients)?.[1];
+    expect(await runner.redis.client('KILL', 'ID', Number(reader))).toBe(1);
+    open();
+    expect(textOf(await all(results))).toBe(' after');
+  });
+
+  it('are told from the row when their retention is over', async () => {
+    const { id } = await generate(test, one.key);
+    await runner.redis.del(generationStreamKey(id), generationFenceKey(id), generationRunKey(id));
+    const events = await all(overSse(test, one.key, id));
+    expect(events).toMatchObject([{ __typename: 'GenerationEnd', seq: 1, text: 'Once upon a time', finishReason: 'STOP', completionTokens: 3 }]);
+    await expect(all(overSse(test, one.key, id, 2))).rejects.toThrow('CONFLICT');
+  });
+
+  it('tell of a hole in the stream as an error, and end', async () => {
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await run.tokens('first');
+      await opened;
+      run.skip();
+      await run.tokens('third');
+      await run.finish('stop');
+    };
+    const { id } = await startGeneration(test, one.key);
+    const following = [overSocket, overSse].map((follow) => follow(test, one.key, id));
+    for (const results of following) await results.next();
+    open();
+    for (const results of following) await expect(all(results)).rejects.toThrow('INTERNAL');
+  });
+
+  it('leave no reader behind', async () => {
+    const { id } = await generate(test, one.key);
+    await Promise.all(Array.from({ length: 20 }, () => all(overSse(test, one.key, id))));
+    await until(async () => {
+      const clients = String(await runner.redis.client('LIST'));
+      return clients.split('\n').filter((line) => line.includes('aril-api:streams')).length === 1;
+    });
+  });
+
+  it('cannot be asked for with a mutation by GET', async () => {
+    const query = 'mutation { cancelGeneration(input: { generationId: "x" }) { generation { id } } }';
+    const response = await fetch(`${test.url}/graphql/stream?query=${encodeURIComponent(query)}`, {
+      headers: { ...one.key, accept: 'text/event-stream' },
+    });
+    expect(response.status).toBe(405);
+  });
+});
