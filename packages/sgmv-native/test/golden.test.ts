@@ -1,0 +1,101 @@
+/** The engine against Transformers + PEFT, through the code of `sgmv golden`. */
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runGolden, type CaseResult } from '../lib/cli/golden-run.js';
+import { cpuInfo } from '../lib/index.js';
+import { goldenFolder, hasSmollm2 } from './places.js';
+
+const failures = (results: CaseResult[]): string[] =>
+  results.filter(({ passed }) => !passed).map(({ case: name, error }) => `${name}: ${error?.message}`);
+
+describe.each(['llama2', 'llama3', 'llama-linear', 'llama-bias'])('%s', (family) => {
+  test.each(cpuInfo().isas)('every prompt position of every case, %s', async (isa) => {
+    const results = await runGolden(goldenFolder(family), { tolerance: 2e-3, isa });
+    const served = results.filter(({ case: name }) => !name.startsWith('dora/'));
+    expect(failures(served)).toEqual([]);
+    expect(served).toHaveLength(21);
+    // Float32 throughout: a real margin below what the format allows, so that a subtle fault shows.
+    for (const { difference } of served) expect(difference?.relative).toBeLessThan(2e-5);
+  });
+
+  test('DoRA is refused by name', async () => {
+    const results = await runGolden(goldenFolder(family), { tolerance: 2e-3 });
+    const dora = results.filter(({ case: name }) => name.startsWith('dora/'));
+    expect(dora).toHaveLength(3);
+    for (const { passed, error } of dora) {
+      expect(passed).toBe(false);
+      expect(error?.code).toBe('adapter_refused');
+      expect(error?.message).toContain('use_dora');
+    }
+  });
+});
+
+// The weights are fetched by `npm start` and `npm test`; the repository does not carry them.
+describe.skipIf(!hasSmollm2)('SmolLM2', () => {
+  test('base and six adapters: logits, greedy tokens, chat template, text', async () => {
+    const results = await runGolden(goldenFolder('smollm2'), { tolerance: 2e-3 });
+    expect(failures(results)).toEqual([]);
+    expect(results).toHaveLength(23);
+    expect(results.every(({ greedyTokens }) => greedyTokens > 0)).toBe(true);
+    expect(Math.max(...results.map(({ difference }) => difference?.relative ?? 1))).toBeLessThan(1e-4);
+  });
+});
+
+describe('a golden folder that is wrong', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sgmv-golden-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const copy = (name: string, change: (file: Buffer) => Buffer, file: string): string => {
+    const target = join(folder, name);
+    cpSync(goldenFolder('llama2'), target, { recursive: true });
+    const path = join(target, file);
+    const changed = change(readFileSync(path));
+    rmSync(path);
+    writeFileSync(path, changed);
+    return target;
+  };
+
+  test('other logits fail the case, and its neighbours pass', async () => {
+    const target = copy(
+      'logits',
+      (file) => {
+        const header = Number(file.readBigUInt64LE());
+        const entry = JSON.parse(file.subarray(8, 8 + header).toString())['base/1/logits'];
+        const at = 8 + header + entry.data_offsets[0];
+        file.writeFloatLE(file.readFloatLE(at) + 1, at);
+        return file;
+      },
+      'golden.safetensors',
+    );
+    const results = await runGolden(target, { tolerance: 2e-3 });
+    const wrong = results.filter(({ passed, error }) => !passed && error?.code === 'logits');
+    expect(wrong.map((result) => result.case)).toEqual(['base/1']);
+  });
+
+  test('another greedy token with a wide gap fails, at a tie it is followed', async () => {
+    const edit = (gap: number) => (file: Buffer) => {
+      const json = JSON.parse(file.toString());
+      json.cases = json.cases.slice(0, 1);
+      json.cases[0].greedy = [5, 6, 7];
+      json.cases[0].gaps = [gap, gap, gap];
+      return Buffer.from(JSON.stringify(json));
+    };
+    const wide = await runGolden(copy('wide', edit(1), 'golden.json'), { tolerance: 2e-3 });
+    expect(wide[0]?.error?.code).toBe('greedy_token');
+    const tie = await runGolden(copy('tie', edit(1e-6), 'golden.json'), { tolerance: 2e-3 });
+    expect(tie[0]?.passed).toBe(true);
+  });
+
+  test('an unsupported model fails every case by its code', async () => {
+    const target = copy(
+      'model',
+      (file) => Buffer.from(file.toString().replace('"llama"', '"mamba"')),
+      'model/config.json',
+    );
+    const results = await runGolden(target, { tolerance: 2e-3 });
+    expect(results).toHaveLength(24);
+    expect(new Set(results.map(({ error }) => error?.code))).toEqual(new Set(['model_unsupported']));
+    expect(existsSync(target)).toBe(true);
+  });
+});
