@@ -93,7 +93,7 @@ describe.skipIf(!hasBrowser)('the portal', () => {
 
   it('streams from two targets side by side', async () => {
     await page.goto('/playground?target=reply-friendly');
-    await page.getByText('Compare two').click();
+    await page.getByRole('switch', { name: 'Compare two' }).check();
     const right = page.getByRole('combobox', { name: 'Side B: target' });
     await right.fill('reply-brief');
     await page.getByRole('option', { name: 'reply-brief' }).click();
