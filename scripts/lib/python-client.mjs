@@ -1,4 +1,5 @@
 /** The `openai` Python client for the end-to-end tests, in a folder of its own rather than in the user's Python. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipCommand } from './model-pypi.mjs';
@@ -11,7 +12,11 @@ const VERSION_MIN = 'openai>=1.60';
 export async function providePythonClient(settings) {
   const python = findTool('python3');
   if (!python) return { fix: aptInstall('python3 python3-pip') };
-  const path = join(settings.cache, 'python-client');
+  // Its compiled parts belong to one version of Python.
+  const { stdout: version } = spawnSync(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+    encoding: 'utf8',
+  });
+  const path = join(settings.cache, `python-client-${version.trim()}`);
   const complete = join(path, '.complete');
   if (existsSync(complete)) return { python, path };
   rmSync(path, { recursive: true, force: true });
