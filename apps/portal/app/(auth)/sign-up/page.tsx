@@ -1,0 +1,13 @@
+import type { Metadata } from 'next';
+import { AuthFrame } from '@/features/session/auth-frame';
+import { SignUpForm } from '@/features/session/sign-up-form';
+
+export const metadata: Metadata = { title: 'Create account' };
+
+export default function SignUpPage() {
+  return (
+    <AuthFrame title="Create your workspace" subtitle="For you and your team, in a minute.">
+      <SignUpForm />
+    </AuthFrame>
+  );
+}

@@ -1,0 +1,111 @@
+'use client';
+import { Alert, Button, Grid, Skeleton, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconArrowLeft, IconCircleX, IconMessages, IconTrash, IconUpload } from '@tabler/icons-react';
+import { useRouter } from 'next/navigation';
+import { useCallback } from 'react';
+import { UploadDrawer } from '@/features/upload/upload-drawer';
+import { AdapterDocument } from '@/lib/api/documents/adapters';
+import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
+import { useApiQuery } from '@/lib/api/use-api-query';
+import { ButtonLink } from '@/ui/button-link';
+import { ErrorState } from '@/ui/error-state';
+import { PageHeader } from '@/ui/page-header';
+import { Section } from '@/ui/section';
+import { TextLink } from '@/ui/text-link';
+import { AdapterFiles } from './adapter-files';
+import { AdapterSummaryList } from './adapter-summary-list';
+import { AdapterTitle } from './adapter-title';
+import { CodeSnippets } from './code-snippets';
+import { ProblemList } from './problem-list';
+import { useDeleteAdapter } from './use-delete-adapter';
+
+export const AdapterPage = ({ id }: { id: string }) => {
+  const { data, error, reload } = useApiQuery(AdapterDocument, { id }, { types: ['Adapter'] });
+  return (
+    <>
+      <TextLink href="/adapters" size="sm" c="dimmed" mb="sm" display="inline-flex" style={{ alignItems: 'center', gap: 4 }}>
+        <IconArrowLeft size={15} aria-hidden /> All adapters
+      </TextLink>
+      {data ? <AdapterDetails adapter={data.adapter} /> : error ? <Missing code={error.code} message={error.message} onRetry={reload} /> : <Loading />}
+    </>
+  );
+};
+
+const Missing = ({ code, message, onRetry }: { code: string; message: string; onRetry: () => void }) =>
+  code === 'NOT_FOUND' || code === 'BAD_USER_INPUT' ? (
+    <ErrorState title="There is no such adapter" message="It may have been deleted, or belong to another workspace." />
+  ) : (
+    <ErrorState message={message} onRetry={onRetry} />
+  );
+
+const Loading = () => (
+  <Stack role="status" aria-label="Loading adapter">
+    <Skeleton height={34} width="40%" />
+    <Skeleton height={220} radius="lg" />
+    <Skeleton height={180} radius="lg" />
+  </Stack>
+);
+
+const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) => {
+  const router = useRouter();
+  const [uploading, upload] = useDisclosure(false);
+  const deleteAdapter = useDeleteAdapter(useCallback(() => router.replace('/adapters'), [router]));
+  const unfinished = adapter.status === 'UPLOADING';
+  const subject = { ...adapter, baseModelId: adapter.baseModel.id, mode: unfinished ? ('continue' as const) : ('replace' as const) };
+
+  const actions = (
+    <>
+      {adapter.status === 'READY' && (
+        <ButtonLink href={`/playground?target=${encodeURIComponent(adapter.slug)}`} leftSection={<IconMessages size={16} />}>
+          Try in playground
+        </ButtonLink>
+      )}
+      {adapter.status !== 'READY' && (
+        <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>
+          {unfinished ? 'Continue upload' : 'Upload again'}
+        </Button>
+      )}
+      <Button variant="default" leftSection={<IconTrash size={16} />} onClick={() => deleteAdapter(adapter)}>
+        Delete
+      </Button>
+    </>
+  );
+
+  return (
+    <>
+      <PageHeader title={<AdapterTitle adapter={adapter} />} description={adapter.description || adapter.name} actions={actions} />
+      <Stack gap="lg">
+        {adapter.status === 'REFUSED' && (
+          <>
+            <Alert color="red" icon={<IconCircleX />} title="This adapter was refused">
+              <Text size="sm">It does not fit {adapter.baseModel.name} and cannot be called. Nothing else of yours is affected.</Text>
+            </Alert>
+            <ProblemList problems={adapter.problems} />
+          </>
+        )}
+        {unfinished && (
+          <Alert color="amber" title="The upload is not finished">
+            The API waits for the rest of the files. Continue the upload, or delete the adapter.
+          </Alert>
+        )}
+        <Grid gap="lg">
+          <Grid.Col span={{ base: 12, md: adapter.status === 'READY' ? 5 : 6 }}>
+            <AdapterSummaryList adapter={adapter} />
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: adapter.status === 'READY' ? 7 : 6 }}>
+            <Stack gap="lg">
+              {adapter.status === 'READY' && (
+                <Section title="Call it">
+                  <CodeSnippets target={adapter.slug} />
+                </Section>
+              )}
+              <AdapterFiles adapter={adapter} />
+            </Stack>
+          </Grid.Col>
+        </Grid>
+      </Stack>
+      <UploadDrawer opened={uploading} onClose={upload.close} subject={subject} />
+    </>
+  );
+};

@@ -1,0 +1,14 @@
+import { Group, Text } from '@mantine/core';
+import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
+import { CopyButton } from '@/ui/copy-button';
+import { AdapterStatusBadge } from './adapter-status';
+
+export const AdapterTitle = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) => (
+  <Group gap="sm" component="span">
+    <Text component="span" inherit>
+      {adapter.slug}
+    </Text>
+    <AdapterStatusBadge status={adapter.status} />
+    <CopyButton value={adapter.slug} what="slug" />
+  </Group>
+);

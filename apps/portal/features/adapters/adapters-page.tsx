@@ -1,0 +1,82 @@
+'use client';
+import { Button, Group, Paper, SegmentedControl, TextInput } from '@mantine/core';
+import { useDebouncedValue, useDisclosure } from '@mantine/hooks';
+import { IconSearch, IconStack2, IconUpload } from '@tabler/icons-react';
+import { useState } from 'react';
+import { UploadDrawer } from '@/features/upload/upload-drawer';
+import type { AdapterStatus } from '@/lib/api/generated/graphql';
+import { EmptyState } from '@/ui/empty-state';
+import { ErrorState } from '@/ui/error-state';
+import { PageHeader } from '@/ui/page-header';
+import { AdapterTable } from './adapter-table';
+import { PAGE_SIZE, useAdapters } from './use-adapters';
+import { useDeleteAdapter } from './use-delete-adapter';
+
+const FILTERS = [
+  { value: 'ALL', label: 'All' },
+  { value: 'READY', label: 'Ready' },
+  { value: 'UPLOADING', label: 'Uploading' },
+  { value: 'REFUSED', label: 'Refused' },
+];
+
+export const AdaptersPage = () => {
+  const [search, setSearch] = useState('');
+  const [filter, setFilter] = useState('ALL');
+  const [settledSearch] = useDebouncedValue(search.trim(), 250);
+  const status = filter === 'ALL' ? null : (filter as AdapterStatus);
+  const { connection, error, loading, reload, page, showPage } = useAdapters(settledSearch, status);
+  const [uploading, upload] = useDisclosure(false);
+  const deleteAdapter = useDeleteAdapter();
+  const filtered = settledSearch !== '' || status !== null;
+
+  const uploadButton = (
+    <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>
+      Upload adapter
+    </Button>
+  );
+  const empty = filtered ? (
+    <EmptyState icon={<IconSearch />} title="No adapter matches">
+      Try another word, or show all adapters.
+    </EmptyState>
+  ) : (
+    <EmptyState icon={<IconStack2 />} title="No adapters yet" action={uploadButton}>
+      Upload the two files PEFT writes when it saves a LoRA adapter. It can be called as soon as it is checked.
+    </EmptyState>
+  );
+
+  return (
+    <>
+      <PageHeader title="Adapters" description="Your fine-tunes. Each is called by its slug." actions={uploadButton} />
+      <Group mb="md" gap="sm">
+        <TextInput
+          aria-label="Search adapters"
+          placeholder="Search adapters"
+          leftSection={<IconSearch size={16} />}
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+          flex={1}
+          miw="12rem"
+          maw="24rem"
+        />
+        <SegmentedControl data={FILTERS} value={filter} onChange={setFilter} aria-label="Filter by status" />
+      </Group>
+      {error && !connection ? (
+        <ErrorState message={error.message} onRetry={reload} />
+      ) : (
+        <Paper style={{ overflow: 'hidden' }}>
+          <AdapterTable
+            rows={connection?.nodes ?? []}
+            fetching={loading}
+            total={connection?.totalCount ?? 0}
+            page={page}
+            pageSize={PAGE_SIZE}
+            onPage={(wanted) => void showPage(wanted)}
+            onDelete={deleteAdapter}
+            empty={loading ? <span /> : empty}
+          />
+        </Paper>
+      )}
+      <UploadDrawer opened={uploading} onClose={upload.close} />
+    </>
+  );
+};

@@ -1,0 +1,52 @@
+'use client';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { useClient } from 'urql';
+import { AdaptersDocument } from '@/lib/api/documents/adapters';
+import type { AdapterStatus } from '@/lib/api/generated/graphql';
+import { useApiQuery } from '@/lib/api/use-api-query';
+
+export const PAGE_SIZE = 15;
+
+/**
+ * One page of adapters. Relay cursors lead forward from page to page, so the cursor each page begins after is
+ * kept; for a page further ahead the ones between are read first.
+ */
+export const useAdapters = (search: string, status: AdapterStatus | null) => {
+  const client = useClient();
+  const cursors = useRef<(string | null)[]>([null]);
+  const [position, setPosition] = useState<{ page: number; after: string | null }>({ page: 1, after: null });
+
+  useEffect(() => {
+    cursors.current = [null];
+    setPosition({ page: 1, after: null });
+  }, [search, status]);
+
+  const variables = { first: PAGE_SIZE, search: search || null, status, after: position.after };
+  const query = useApiQuery(AdaptersDocument, variables, { types: ['Adapter'] });
+
+  const showPage = useCallback(
+    async (wanted: number): Promise<void> => {
+      const known = cursors.current;
+      while (known.length < wanted) {
+        const variables = { first: PAGE_SIZE, search: search || null, status, after: known.at(-1) ?? null };
+        const { data } = await client.query(AdaptersDocument, variables, { requestPolicy: 'cache-first' }).toPromise();
+        const pageInfo = data?.tenant.adapters.pageInfo;
+        if (!pageInfo?.hasNextPage || cursors.current !== known) break;
+        known.push(pageInfo.endCursor);
+      }
+      if (cursors.current === known) {
+        const page = Math.min(wanted, known.length);
+        setPosition({ page, after: known[page - 1] ?? null });
+      }
+    },
+    [client, search, status],
+  );
+
+  const connection = query.data?.tenant.adapters;
+  // Deleting the last row of the last page leaves it empty: go back to the one before.
+  useEffect(() => {
+    if (connection && connection.nodes.length === 0 && position.page > 1) void showPage(position.page - 1);
+  }, [connection, position.page, showPage]);
+
+  return { ...query, connection, page: position.page, showPage };
+};

@@ -1,0 +1,90 @@
+'use client';
+import { Badge, Button, Code, Paper, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconKey, IconPlus } from '@tabler/icons-react';
+import { DataTable, type DataTableColumn } from 'mantine-datatable';
+import { ApiKeysDocument } from '@/lib/api/documents/api-keys';
+import type { ApiKeysQuery } from '@/lib/api/generated/graphql';
+import { useApiQuery } from '@/lib/api/use-api-query';
+import { formatDate, formatDateTime, formatRelative } from '@/lib/format/time';
+import { EmptyState } from '@/ui/empty-state';
+import { ErrorState } from '@/ui/error-state';
+import { PageHeader } from '@/ui/page-header';
+import { CreateKeyModal } from './create-key-modal';
+import { useRevokeKey } from './use-revoke-key';
+
+type Row = ApiKeysQuery['tenant']['apiKeys'][number];
+
+const Expiry = ({ expiresAt }: Pick<Row, 'expiresAt'>) => {
+  if (!expiresAt) return <Text size="sm" c="dimmed">never</Text>;
+  if (new Date(expiresAt) <= new Date()) return <Badge color="red" variant="light" radius="sm" tt="none">Expired</Badge>;
+  return <span title={formatDateTime(expiresAt)}>{formatRelative(expiresAt)}</span>;
+};
+
+const columns: DataTableColumn<Row>[] = [
+  { accessor: 'name', title: 'Name', render: ({ name }) => <Text size="sm" fw={600}>{name}</Text> },
+  { accessor: 'prefix', title: 'Key', render: ({ prefix }) => <Code>{prefix}…</Code> },
+  { accessor: 'createdAt', title: 'Created', visibleMediaQuery: '(min-width: 48em)', render: ({ createdAt }) => formatDate(createdAt) },
+  {
+    accessor: 'lastUsedAt',
+    title: 'Last used',
+    visibleMediaQuery: '(min-width: 48em)',
+    render: ({ lastUsedAt }) => (lastUsedAt ? formatRelative(lastUsedAt) : <Text size="sm" c="dimmed">never</Text>),
+  },
+  { accessor: 'expiresAt', title: 'Expires', render: (row) => <Expiry {...row} /> },
+];
+
+export const ApiKeysPage = () => {
+  const { data, error, loading, reload } = useApiQuery(ApiKeysDocument, {}, { types: ['ApiKey'] });
+  const [creating, create] = useDisclosure(false);
+  const revoke = useRevokeKey();
+  const keys = data?.tenant.apiKeys ?? [];
+  const createButton = (
+    <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
+      Create API key
+    </Button>
+  );
+  const actions: DataTableColumn<Row> = {
+    accessor: 'actions',
+    title: <span className="mantine-visually-hidden">Actions</span>,
+    textAlign: 'right',
+    render: (row) => (
+      <Button size="compact-sm" variant="subtle" color="red" onClick={() => revoke(row)} aria-label={`Revoke ${row.name}`}>
+        Revoke
+      </Button>
+    ),
+  };
+  return (
+    <>
+      <PageHeader
+        title="API keys"
+        description="Programs sign in with a key. Each key acts for the whole workspace; give every program its own."
+        actions={createButton}
+      />
+      {error && !data ? (
+        <ErrorState message={error.message} onRetry={reload} />
+      ) : (
+        <Paper style={{ overflow: 'hidden' }}>
+          <DataTable<Row>
+            records={keys}
+            columns={[...columns, actions]}
+            fetching={loading}
+            minHeight={keys.length === 0 ? 280 : 0}
+            verticalSpacing="sm"
+            backgroundColor="transparent"
+            emptyState={
+              loading ? (
+                <span />
+              ) : (
+                <EmptyState icon={<IconKey />} title="No API keys yet" action={createButton}>
+                  With a key, any OpenAI client can call your adapters.
+                </EmptyState>
+              )
+            }
+          />
+        </Paper>
+      )}
+      <CreateKeyModal opened={creating} onClose={create.close} />
+    </>
+  );
+};

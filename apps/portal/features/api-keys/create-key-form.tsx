@@ -1,0 +1,62 @@
+'use client';
+import { Alert, Button, Group, Select, Stack, TextInput } from '@mantine/core';
+import { schemaResolver, useForm } from '@mantine/form';
+import { useState } from 'react';
+import { z } from 'zod';
+import { CreateApiKeyDocument } from '@/lib/api/documents/api-keys';
+import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { EXPIRIES, expiresAt, type Expiry } from './expiry';
+
+const schema = z.object({
+  name: z.string().trim().min(1, 'Enter a name that says where the key is used').max(100, 'At most 100 characters'),
+  expiry: z.enum(['30', '90', '365', 'never']),
+});
+
+interface Props {
+  onCreated: (name: string, secret: string) => void;
+  onCancel: () => void;
+}
+
+export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
+  const [createKey] = useApiMutation(CreateApiKeyDocument);
+  const [problem, setProblem] = useState<string | null>(null);
+  const form = useForm<{ name: string; expiry: Expiry }>({
+    initialValues: { name: '', expiry: '90' },
+    validate: schemaResolver(schema, { sync: true }),
+  });
+  const create = async (values: { name: string; expiry: Expiry }): Promise<void> => {
+    setProblem(null);
+    const name = values.name.trim();
+    const { data, error } = await createKey({ input: { name, expiresAt: expiresAt(values.expiry, new Date()) } });
+    if (!error) onCreated(name, data.createApiKey.secret);
+    else if (error.field?.endsWith('name')) form.setFieldError('name', error.message);
+    else setProblem(error.message);
+  };
+  return (
+    <form onSubmit={form.onSubmit(create)} noValidate aria-label="New API key">
+      <Stack>
+        {problem && (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        )}
+        <TextInput
+          label="Name"
+          description="Where the key is used"
+          placeholder="Checkout service"
+          data-autofocus
+          {...form.getInputProps('name')}
+        />
+        <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onCancel}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={form.submitting}>
+            Create key
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+};

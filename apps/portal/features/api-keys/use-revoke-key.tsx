@@ -1,0 +1,36 @@
+'use client';
+import { Text } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { notifications } from '@mantine/notifications';
+import { useCallback } from 'react';
+import { RevokeApiKeyDocument } from '@/lib/api/documents/api-keys';
+import { useApiMutation } from '@/lib/api/use-api-mutation';
+
+/** Asks first: whatever signs in with the key is cut off at once. */
+export const useRevokeKey = (): ((key: { id: string; name: string }) => void) => {
+  const [revokeKey] = useApiMutation(RevokeApiKeyDocument, { types: ['ApiKey'] });
+  return useCallback(
+    ({ id, name }) => {
+      const run = async (): Promise<void> => {
+        const { error } = await revokeKey({ input: { apiKeyId: id } });
+        notifications.show(
+          error
+            ? { color: 'red', title: `${name} was not revoked`, message: error.message }
+            : { color: 'leaf', title: 'API key revoked', message: `${name} no longer works.` },
+        );
+      };
+      modals.openConfirmModal({
+        title: 'Revoke API key',
+        children: (
+          <Text size="sm">
+            Revoke <b>{name}</b>? Programs that use it are refused from the next request on. This cannot be undone.
+          </Text>
+        ),
+        labels: { confirm: 'Revoke key', cancel: 'Keep it' },
+        confirmProps: { color: 'red' },
+        onConfirm: () => void run(),
+      });
+    },
+    [revokeKey],
+  );
+};

@@ -1,0 +1,57 @@
+'use client';
+import { Button, Group, Paper, Text, Textarea } from '@mantine/core';
+import { IconPlayerStop, IconSend } from '@tabler/icons-react';
+import { useState, type KeyboardEvent } from 'react';
+
+interface Props {
+  busy: boolean;
+  disabled: boolean;
+  compare: boolean;
+  /** Says whether the message was taken; if not, it stays to be sent again. */
+  onSend: (prompt: string) => boolean;
+  onStop: () => void;
+}
+
+export const Composer = ({ busy, disabled, compare, onSend, onStop }: Props) => {
+  const [draft, setDraft] = useState('');
+  const ready = !busy && !disabled && draft.trim() !== '';
+  const send = (): void => {
+    if (ready && onSend(draft.trim())) setDraft('');
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // While an input method composes a word, Enter belongs to it.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+  return (
+    <Paper p="sm">
+      <Textarea
+        aria-label="Message"
+        placeholder={compare ? 'Ask both …' : 'Ask something …'}
+        variant="unstyled"
+        autosize
+        minRows={2}
+        maxRows={10}
+        value={draft}
+        onChange={(event) => setDraft(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+        styles={{ input: { paddingInline: 'var(--mantine-spacing-xs)' } }}
+      />
+      <Group justify="space-between" mt={4}>
+        <Text size="xs" c="dimmed" visibleFrom="sm" pl="xs">
+          Enter sends, Shift + Enter breaks the line
+        </Text>
+        {busy ? (
+          <Button color="gray" variant="light" leftSection={<IconPlayerStop size={16} />} onClick={onStop} ml="auto">
+            Stop
+          </Button>
+        ) : (
+          <Button leftSection={<IconSend size={16} />} onClick={send} disabled={!ready} ml="auto">
+            Send
+          </Button>
+        )}
+      </Group>
+    </Paper>
+  );
+};

@@ -1,0 +1,65 @@
+import type { Client } from 'urql';
+import { followGeneration } from '@/lib/api/follow-generation';
+import { cancelGeneration, readAmount, startGeneration, streamFailure } from '@/lib/api/generation-client';
+import type { GenerateInput } from '@/lib/api/generated/graphql';
+import { SpeedMeter } from './speed-meter';
+import type { Reply } from './turn';
+
+/** One answer in the making; `stop` asks the service to end it, `abandon` also stops listening. */
+export class ReplyRun {
+  private readonly listening = new AbortController();
+  private generationId: string | null = null;
+  private stopWanted = false;
+
+  constructor(
+    private readonly client: Client,
+    private readonly onChange: (change: Partial<Reply>) => void,
+  ) {}
+
+  async run(input: GenerateInput): Promise<void> {
+    const meter = new SpeedMeter(performance.now(), () => performance.now());
+    const started = await startGeneration(this.client, { ...input, idempotencyKey: crypto.randomUUID() });
+    if ('error' in started) return this.report({ state: 'failed', error: started.error });
+    this.generationId = started.id;
+    if (this.stopWanted) void cancelGeneration(this.client, started.id);
+    try {
+      await this.listen(started.id, meter);
+    } catch (error) {
+      this.report({ state: 'failed', reconnecting: false, error: streamFailure(error) });
+    }
+  }
+
+  stop(): void {
+    this.stopWanted = true;
+    if (this.generationId) void cancelGeneration(this.client, this.generationId);
+  }
+
+  abandon(): void {
+    this.stop();
+    this.listening.abort();
+  }
+
+  private async listen(id: string, meter: SpeedMeter): Promise<void> {
+    let text = '';
+    const options = { signal: this.listening.signal, onReconnect: () => this.report({ reconnecting: true }) };
+    for await (const event of followGeneration(id, options)) {
+      text += event.text;
+      if (event.__typename === 'GenerationTokens') {
+        meter.saw(event.tokenCount);
+        const { ttftMs, tokensPerSecond, tokenCount: completionTokens } = meter;
+        this.report({ state: 'streaming', reconnecting: false, text, ttftMs, tokensPerSecond, completionTokens });
+        continue;
+      }
+      const { finishReason, promptTokens, completionTokens, error } = event;
+      const { ttftMs, tokensPerSecond } = meter;
+      const state = error ? 'failed' : 'finished';
+      this.report({ state, reconnecting: false, text, finishReason, promptTokens, completionTokens, error, ttftMs, tokensPerSecond });
+      // Not waited for: the next question may be asked before the bill is known.
+      void readAmount(this.client, id).then((amount) => this.report({ amount }));
+    }
+  }
+
+  private report(change: Partial<Reply>): void {
+    if (!this.listening.signal.aborted) this.onChange(change);
+  }
+}

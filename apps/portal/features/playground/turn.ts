@@ -1,0 +1,54 @@
+import type { ApiError } from '@/lib/api/api-error';
+import type { FinishReason, MessageInput } from '@/lib/api/generated/graphql';
+
+export type ReplyState = 'waiting' | 'streaming' | 'finished' | 'failed';
+
+export interface Reply {
+  state: ReplyState;
+  target: string;
+  text: string;
+  /** The connection broke and is being taken up again. */
+  reconnecting: boolean;
+  finishReason: FinishReason | null;
+  error: ApiError | null;
+  promptTokens: number | null;
+  completionTokens: number;
+  /** From pressing "Send" to the first token, as seen here. */
+  ttftMs: number | null;
+  tokensPerSecond: number | null;
+  /** Known once the generation is settled. */
+  amount: string | null;
+}
+
+/** What someone said and what came back. */
+export interface Turn {
+  id: string;
+  prompt: string;
+  reply: Reply;
+}
+
+export const newReply = (target: string): Reply => ({
+  state: 'waiting',
+  target,
+  text: '',
+  reconnecting: false,
+  finishReason: null,
+  error: null,
+  promptTokens: null,
+  completionTokens: 0,
+  ttftMs: null,
+  tokensPerSecond: null,
+  amount: null,
+});
+
+/** The conversation so far as the model is given it. Turns that brought no answer are left out with their question. */
+export const toMessages = (system: string, turns: readonly Turn[], prompt: string): MessageInput[] => [
+  ...(system.trim() ? [{ role: 'SYSTEM' as const, content: system.trim() }] : []),
+  ...turns
+    .filter(({ reply }) => reply.text !== '')
+    .flatMap(({ prompt: said, reply }) => [
+      { role: 'USER' as const, content: said },
+      { role: 'ASSISTANT' as const, content: reply.text },
+    ]),
+  { role: 'USER', content: prompt },
+];

@@ -1,0 +1,39 @@
+'use client';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { useClient } from 'urql';
+import { ReplyRun } from './run-reply';
+import { toSampling, type Settings } from './settings';
+import { newReply, toMessages, type Reply, type Turn } from './turn';
+
+/** One side of the playground: a conversation with whatever target is chosen when something is said. */
+export const useConversation = () => {
+  const client = useClient();
+  const [turns, setTurns] = useState<Turn[]>([]);
+  const running = useRef<ReplyRun | null>(null);
+
+  const send = useCallback(
+    (target: string, prompt: string, settings: Settings) => {
+      const id = crypto.randomUUID();
+      const change = (part: Partial<Reply>): void =>
+        setTurns((before) => before.map((turn) => (turn.id === id ? { ...turn, reply: { ...turn.reply, ...part } } : turn)));
+      const run = new ReplyRun(client, change);
+      running.current = run;
+      const messages = toMessages(settings.system, turns, prompt);
+      setTurns([...turns, { id, prompt, reply: newReply(target) }]);
+      void run.run({ target, messages, sampling: toSampling(settings) });
+    },
+    [client, turns],
+  );
+
+  const stop = useCallback(() => running.current?.stop(), []);
+  const clear = useCallback(() => {
+    running.current?.abandon();
+    setTurns([]);
+  }, []);
+
+  // Nobody is left to read an answer when the page is left: what is not generated is not billed.
+  useEffect(() => () => running.current?.abandon(), []);
+
+  const last = turns.at(-1)?.reply.state;
+  return { turns, busy: last === 'waiting' || last === 'streaming', send, stop, clear };
+};

@@ -1,0 +1,77 @@
+'use client';
+import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { schemaResolver, useForm } from '@mantine/form';
+import { useRouter, useSearchParams } from 'next/navigation';
+import { useEffect, useState } from 'react';
+import { z } from 'zod';
+import { useResetApi } from '@/lib/api/api-provider';
+import { authClient } from '@/lib/api/auth-client';
+import { TextLink } from '@/ui/text-link';
+import { authErrorMessage } from './auth-error';
+import { safeNextPath } from './next-path';
+
+const schema = z.object({
+  email: z.email('Enter your e-mail address'),
+  password: z.string().min(1, 'Enter your password'),
+});
+
+export const SignInForm = () => {
+  const router = useRouter();
+  const params = useSearchParams();
+  const resetApi = useResetApi();
+  const [problem, setProblem] = useState<string | null>(null);
+  const { data: session } = authClient.useSession();
+  const expired = params.has('expired');
+  const next = safeNextPath(params.get('next'));
+  const form = useForm({
+    mode: 'uncontrolled',
+    initialValues: { email: '', password: '' },
+    validate: schemaResolver(schema, { sync: true }),
+  });
+
+  useEffect(() => {
+    if (session && !expired) router.replace(next);
+  }, [session, expired, next, router]);
+
+  const signIn = async (values: z.infer<typeof schema>): Promise<void> => {
+    setProblem(null);
+    const { error } = await authClient.signIn.email(values);
+    if (error) return setProblem(authErrorMessage(error));
+    resetApi();
+    router.replace(next);
+  };
+
+  return (
+    <form onSubmit={form.onSubmit(signIn)} noValidate aria-label="Sign in">
+      <Stack>
+        {expired && !problem && <Alert color="amber">Please sign in again to go on.</Alert>}
+        {problem && (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        )}
+        <TextInput
+          label="E-mail"
+          type="email"
+          autoComplete="username"
+          size="md"
+          key={form.key('email')}
+          {...form.getInputProps('email')}
+        />
+        <PasswordInput
+          label="Password"
+          autoComplete="current-password"
+          size="md"
+          key={form.key('password')}
+          {...form.getInputProps('password')}
+        />
+        <Button type="submit" size="md" loading={form.submitting} mt="xs">
+          Sign in
+        </Button>
+        <Text size="sm" c="dimmed" ta="center">
+          New here? <TextLink href="/sign-up">Create an account</TextLink>
+        </Text>
+      </Stack>
+    </form>
+  );
+};

@@ -1,0 +1,72 @@
+'use client';
+import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { schemaResolver, useForm } from '@mantine/form';
+import { useRouter } from 'next/navigation';
+import { useState } from 'react';
+import { z } from 'zod';
+import { useResetApi } from '@/lib/api/api-provider';
+import { authClient } from '@/lib/api/auth-client';
+import { TextLink } from '@/ui/text-link';
+import { authErrorMessage } from './auth-error';
+
+const schema = z.object({
+  name: z.string().trim().min(1, 'Enter your name').max(100, 'At most 100 characters'),
+  tenantName: z.string().trim().min(2, 'Enter the name of your company or team').max(100, 'At most 100 characters'),
+  email: z.email('Enter a valid e-mail address'),
+  password: z.string().min(8, 'At least 8 characters').max(128, 'At most 128 characters'),
+});
+
+export const SignUpForm = () => {
+  const router = useRouter();
+  const resetApi = useResetApi();
+  const [problem, setProblem] = useState<string | null>(null);
+  const form = useForm({
+    mode: 'uncontrolled',
+    initialValues: { name: '', tenantName: '', email: '', password: '' },
+    validate: schemaResolver(schema, { sync: true }),
+  });
+
+  const signUp = async (values: z.infer<typeof schema>): Promise<void> => {
+    setProblem(null);
+    const { error } = await authClient.signUp.email(schema.parse(values));
+    if (error) return setProblem(authErrorMessage(error));
+    resetApi();
+    router.replace('/');
+  };
+
+  return (
+    <form onSubmit={form.onSubmit(signUp)} noValidate aria-label="Create account">
+      <Stack>
+        {problem && (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        )}
+        <TextInput label="Your name" autoComplete="name" size="md" key={form.key('name')} {...form.getInputProps('name')} />
+        <TextInput
+          label="Company or team"
+          description="Adapters, keys and usage belong to it"
+          autoComplete="organization"
+          size="md"
+          key={form.key('tenantName')}
+          {...form.getInputProps('tenantName')}
+        />
+        <TextInput label="E-mail" type="email" autoComplete="username" size="md" key={form.key('email')} {...form.getInputProps('email')} />
+        <PasswordInput
+          label="Password"
+          description="At least 8 characters"
+          autoComplete="new-password"
+          size="md"
+          key={form.key('password')}
+          {...form.getInputProps('password')}
+        />
+        <Button type="submit" size="md" loading={form.submitting} mt="xs">
+          Create account
+        </Button>
+        <Text size="sm" c="dimmed" ta="center">
+          Already registered? <TextLink href="/sign-in">Sign in</TextLink>
+        </Text>
+      </Stack>
+    </form>
+  );
+};

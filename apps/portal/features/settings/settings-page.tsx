@@ -1,0 +1,58 @@
+'use client';
+import { Grid, Stack } from '@mantine/core';
+import { useSession } from '@/features/session/session-context';
+import { formatDate } from '@/lib/format/time';
+import { CopyButton } from '@/ui/copy-button';
+import { DefinitionList } from '@/ui/definition-list';
+import { PageHeader } from '@/ui/page-header';
+import { Section } from '@/ui/section';
+import { Appearance } from './appearance';
+import { Members } from './members';
+import { Storage } from './storage';
+
+export const SettingsPage = () => {
+  const { tenant, viewer } = useSession();
+  return (
+    <>
+      <PageHeader title="Settings" description="Your workspace, who is in it, and how the portal looks to you." />
+      <Grid gap="lg">
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <Stack gap="lg">
+            <Section title="Workspace">
+              <DefinitionList
+                items={[
+                  { term: 'Name', value: tenant.name },
+                  { term: 'Slug', value: tenant.slug },
+                  { term: 'Created', value: formatDate(tenant.createdAt) },
+                  {
+                    term: 'Id',
+                    value: (
+                      <>
+                        {tenant.id} <CopyButton value={tenant.id} what="workspace id" />
+                      </>
+                    ),
+                  },
+                ]}
+              />
+            </Section>
+            <Members members={tenant.members} viewerId={viewer.id} />
+          </Stack>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 5 }}>
+          <Stack gap="lg">
+            <Appearance />
+            <Storage storage={tenant.storage} />
+            <Section title="You">
+              <DefinitionList
+                items={[
+                  { term: 'Name', value: viewer.name },
+                  { term: 'E-mail', value: viewer.email },
+                ]}
+              />
+            </Section>
+          </Stack>
+        </Grid.Col>
+      </Grid>
+    </>
+  );
+};

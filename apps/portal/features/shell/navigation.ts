@@ -1,0 +1,19 @@
+import { IconChartBar, IconHome, IconKey, IconMessages, IconSettings, IconStack2, type Icon } from '@tabler/icons-react';
+
+export interface Destination {
+  href: string;
+  label: string;
+  icon: Icon;
+}
+
+export const DESTINATIONS: Destination[] = [
+  { href: '/', label: 'Overview', icon: IconHome },
+  { href: '/adapters', label: 'Adapters', icon: IconStack2 },
+  { href: '/playground', label: 'Playground', icon: IconMessages },
+  { href: '/api-keys', label: 'API keys', icon: IconKey },
+  { href: '/usage', label: 'Usage', icon: IconChartBar },
+  { href: '/settings', label: 'Settings', icon: IconSettings },
+];
+
+export const isCurrent = (href: string, pathname: string): boolean =>
+  href === '/' ? pathname === '/' : pathname === href || pathname.startsWith(`${href}/`);

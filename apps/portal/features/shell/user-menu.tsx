@@ -1,0 +1,37 @@
+'use client';
+import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
+import { IconLogout, IconSettings } from '@tabler/icons-react';
+import Link from 'next/link';
+import { useSession } from '@/features/session/session-context';
+import { useSignOut } from '@/features/session/use-sign-out';
+
+export const UserMenu = () => {
+  const { viewer } = useSession();
+  const signOut = useSignOut();
+  return (
+    <Menu position="bottom-end" withinPortal width={230}>
+      <Menu.Target>
+        <UnstyledButton aria-label="Account menu" style={{ borderRadius: '50%' }}>
+          <Avatar name={viewer.name} color="garnet" radius="xl" size={34} />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <Text size="sm" fw={600} c="var(--mantine-color-text)" truncate>
+            {viewer.name}
+          </Text>
+          <Text size="xs" truncate>
+            {viewer.email}
+          </Text>
+        </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item component={Link} href="/settings" leftSection={<IconSettings size={16} />}>
+          Settings
+        </Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+};

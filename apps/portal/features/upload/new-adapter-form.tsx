@@ -1,0 +1,129 @@
+'use client';
+import { Alert, Button, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { schemaResolver, useForm } from '@mantine/form';
+import { useEffect, useState } from 'react';
+import { z } from 'zod';
+import type { ApiError } from '@/lib/api/api-error';
+import { BaseModelsDocument } from '@/lib/api/documents/adapters';
+import { useApiQuery } from '@/lib/api/use-api-query';
+import { ADAPTER_FILES, CONFIG_FILE, type ChosenFiles } from './chosen-files';
+import { guessBaseModel, readConfigPreview, type ConfigPreview } from './config-preview';
+import { FilePicker } from './file-picker';
+import { SLUG_PATTERN, SLUG_RULE, slugFromPath } from './slug';
+import type { UploadSubject } from './upload-flow';
+import type { NewAdapter } from './use-adapter-upload';
+
+const schema = z.object({
+  slug: z.string().regex(SLUG_PATTERN, `Expected ${SLUG_RULE}`),
+  name: z.string().trim().max(100, 'At most 100 characters'),
+  description: z.string().trim().max(1000, 'At most 1000 characters'),
+  baseModelId: z.string({ error: 'Choose the base model it was trained on' }).min(1, 'Choose the base model it was trained on'),
+});
+
+interface Props {
+  subject?: UploadSubject | undefined;
+  files: ChosenFiles;
+  onFiles: (files: ChosenFiles) => void;
+  onBegin: (adapter: NewAdapter, files: ChosenFiles) => Promise<ApiError | null>;
+}
+
+export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
+  const { data, error: modelsError, reload } = useApiQuery(BaseModelsDocument, {});
+  const [preview, setPreview] = useState<ConfigPreview | null>(null);
+  const [filesProblem, setFilesProblem] = useState<string | undefined>();
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const form = useForm<NewAdapter>({
+    initialValues: {
+      slug: subject?.slug ?? '',
+      name: subject?.name ?? '',
+      description: subject?.description ?? '',
+      baseModelId: subject?.baseModelId ?? '',
+    },
+    validate: schemaResolver(schema, { sync: true }),
+  });
+  const { setFieldValue } = form;
+  const baseModelId = form.values.baseModelId;
+
+  const config = files[CONFIG_FILE];
+  useEffect(() => {
+    let current = true;
+    void (config ? readConfigPreview(config) : Promise.resolve(null)).then((read) => current && setPreview(read));
+    return () => void (current = false);
+  }, [config]);
+
+  // The only model there is, or the one the config names, is chosen unless someone chose already.
+  useEffect(() => {
+    const ids = data?.baseModels.map(({ id }) => id) ?? [];
+    const guess = guessBaseModel(preview, ids) ?? (ids.length === 1 ? ids[0] : null);
+    if (!baseModelId && guess) setFieldValue('baseModelId', guess);
+  }, [data, preview, baseModelId, setFieldValue]);
+
+  const take = (chosen: ChosenFiles, path: string): void => {
+    setFilesProblem(undefined);
+    onFiles(chosen);
+    if (!form.values.slug) setFieldValue('slug', slugFromPath(path));
+  };
+
+  const begin = async (values: NewAdapter): Promise<void> => {
+    setRefusal(null);
+    const missing = ADAPTER_FILES.filter((name) => !files[name]);
+    const empty = ADAPTER_FILES.filter((name) => files[name]?.size === 0);
+    if (missing.length > 0) return setFilesProblem(`Still missing: ${missing.join(' and ')}`);
+    if (empty.length > 0) return setFilesProblem(`Empty: ${empty.join(' and ')}`);
+    const error = await onBegin({ ...values, name: values.name || values.slug }, files);
+    if (!error) return;
+    const field = error.field?.split('.').at(-1);
+    if (field && field in values) form.setFieldError(field, error.message);
+    else if (error.code === 'CONFLICT') form.setFieldError('slug', error.message);
+    else setRefusal(error.message);
+  };
+
+  return (
+    <form onSubmit={form.onSubmit(begin)} noValidate aria-label="New adapter">
+      <Stack>
+        {refusal && (
+          <Alert color="red" title="The upload was not started" role="alert">
+            {refusal}
+          </Alert>
+        )}
+        {modelsError && !data && <Alert color="red" title="The base models could not be loaded" onClick={reload}>{modelsError.message}</Alert>}
+        <FilePicker files={files} onFiles={take} error={filesProblem} />
+        {preview && <PreviewLine preview={preview} />}
+        <TextInput
+          label="Slug"
+          description="The name it is called by, as the model of a request"
+          placeholder="order-json"
+          disabled={subject !== undefined}
+          {...form.getInputProps('slug')}
+        />
+        <Select
+          label="Base model"
+          description="The model the adapter was trained on"
+          placeholder="Choose a model"
+          allowDeselect={false}
+          data={data?.baseModels.map(({ id, name }) => ({ value: id, label: name })) ?? []}
+          {...form.getInputProps('baseModelId')}
+        />
+        <TextInput label="Name" description="Optional, for people" {...form.getInputProps('name')} />
+        <Textarea label="Description" description="Optional" autosize minRows={2} maxRows={6} {...form.getInputProps('description')} />
+        <Button type="submit" size="md" loading={form.submitting}>
+          Upload
+        </Button>
+      </Stack>
+    </form>
+  );
+};
+
+const PreviewLine = ({ preview }: { preview: ConfigPreview }) => {
+  const facts = [
+    preview.peft_type,
+    typeof preview.r === 'number' && `rank ${preview.r}`,
+    typeof preview.lora_alpha === 'number' && `alpha ${preview.lora_alpha}`,
+    preview.base_model_name_or_path && `for ${preview.base_model_name_or_path}`,
+  ].filter(Boolean);
+  return facts.length === 0 ? null : (
+    <Text size="sm" c="dimmed">
+      The config says: {facts.join(' · ')}
+    </Text>
+  );
+};

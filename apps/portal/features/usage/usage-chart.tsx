@@ -1,0 +1,57 @@
+'use client';
+import { BarChart } from '@mantine/charts';
+import { SegmentedControl } from '@mantine/core';
+import { useMemo, useState } from 'react';
+import { formatCompact } from '@/lib/format/quantity';
+import { formatDay } from '@/lib/format/time';
+import { Section } from '@/ui/section';
+import { daysOf, type DayRange } from './range';
+import { toChart, type Measure, type UsageRow } from './usage-series';
+
+const MEASURES = [
+  { value: 'tokens', label: 'Tokens' },
+  { value: 'requests', label: 'Requests' },
+  { value: 'amount', label: 'Cost' },
+];
+
+const formatUsd = (usd: number): string =>
+  usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
+
+export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
+  const [measure, setMeasure] = useState<Measure>('tokens');
+  const { data, series } = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
+  return (
+    <Section
+      title="By day"
+      description="UTC days, stacked by target"
+      actions={
+        <SegmentedControl
+          size="xs"
+          data={MEASURES}
+          value={measure}
+          onChange={(value) => setMeasure(value as Measure)}
+          aria-label="Measure"
+        />
+      }
+    >
+      <BarChart
+        h={300}
+        data={data}
+        dataKey="day"
+        type="stacked"
+        series={series}
+        withLegend
+        legendProps={{ verticalAlign: 'bottom' }}
+        tickLine="none"
+        gridAxis="y"
+        maxBarWidth={34}
+        valueFormatter={measure === 'amount' ? formatUsd : formatCompact}
+        xAxisProps={{ tickFormatter: formatDay, minTickGap: 24 }}
+        yAxisProps={{ width: 64 }}
+        tooltipAnimationDuration={0}
+        role="img"
+        aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
+      />
+    </Section>
+  );
+};

@@ -1,0 +1,63 @@
+'use client';
+import { Paper, Text } from '@mantine/core';
+import { DataTable, type DataTableColumn } from 'mantine-datatable';
+import { useEffect, useMemo, useState } from 'react';
+import { formatNanoUsd } from '@/lib/format/money';
+import { formatCount } from '@/lib/format/quantity';
+import { formatDate } from '@/lib/format/time';
+import { paging } from '@/ui/paging';
+import { TextLink } from '@/ui/text-link';
+import type { UsageRow } from './usage-series';
+
+const PAGE_SIZE = 20;
+
+const number = (accessor: keyof UsageRow & string, title: string, minWidth?: string): DataTableColumn<UsageRow> => ({
+  accessor,
+  title,
+  textAlign: 'right',
+  render: (row) => formatCount(Number(row[accessor])),
+  ...(minWidth ? { visibleMediaQuery: `(min-width: ${minWidth})` } : {}),
+});
+
+const columns: DataTableColumn<UsageRow>[] = [
+  { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDate(`${day}T12:00:00Z`) },
+  {
+    accessor: 'target',
+    title: 'Target',
+    render: ({ target, adapterId }) =>
+      adapterId ? (
+        <TextLink href={`/adapters/${adapterId}`} size="sm">
+          {target}
+        </TextLink>
+      ) : (
+        <Text size="sm">{target}</Text>
+      ),
+  },
+  number('requests', 'Requests'),
+  number('failedRequests', 'Failed', '62em'),
+  number('promptTokens', 'Tokens in', '48em'),
+  number('completionTokens', 'Tokens out', '48em'),
+  { accessor: 'amount', title: 'Amount', textAlign: 'right', render: ({ amount }) => formatNanoUsd(amount) },
+];
+
+/** Newest day first. The API's rows are all here, so pages are cut from them. */
+export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
+  const [page, setPage] = useState(1);
+  useEffect(() => setPage(1), [rows]);
+  const sorted = useMemo(
+    () => [...rows].sort((a, b) => b.day.localeCompare(a.day) || a.target.localeCompare(b.target)),
+    [rows],
+  );
+  return (
+    <Paper style={{ overflow: 'hidden' }}>
+      <DataTable<UsageRow>
+        idAccessor={({ day, target, adapterId }) => `${day} ${target} ${adapterId ?? ''}`}
+        records={sorted.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)}
+        columns={columns}
+        backgroundColor="transparent"
+        verticalSpacing="xs"
+        {...paging(rows.length, PAGE_SIZE, page, setPage)}
+      />
+    </Paper>
+  );
+};

@@ -1,0 +1,27 @@
+import type { CombinedError } from 'urql';
+
+/** What the portal shows of a failed call: a stable code, a sentence, and the input at fault if the API named one. */
+export interface ApiError {
+  code: string;
+  message: string;
+  field?: string;
+}
+
+export const API_UNREACHABLE = 'API_UNREACHABLE';
+
+const UNREACHABLE_MESSAGE = 'The Aril API cannot be reached. It may be starting; try again in a moment.';
+
+/** `networkError` covers everything that gave no GraphQL answer: no connection, or the proxy's 502. */
+export const toApiError = (error: CombinedError): ApiError => {
+  const first = error.graphQLErrors[0];
+  if (!first) return { code: API_UNREACHABLE, message: UNREACHABLE_MESSAGE };
+  const { code, field } = first.extensions as { code?: unknown; field?: unknown };
+  return {
+    code: typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR',
+    message: first.message,
+    ...(typeof field === 'string' ? { field } : {}),
+  };
+};
+
+export const isUnauthenticated = (error: CombinedError | undefined): boolean =>
+  error?.graphQLErrors.some((each) => each.extensions['code'] === 'UNAUTHENTICATED') ?? false;

@@ -1,0 +1,41 @@
+import { graphql } from '../generated';
+
+export const ApiKeysDocument = graphql(/* GraphQL */ `
+  query ApiKeys {
+    tenant {
+      id
+      apiKeys {
+        id
+        name
+        prefix
+        createdAt
+        lastUsedAt
+        expiresAt
+      }
+    }
+  }
+`);
+
+export const CreateApiKeyDocument = graphql(/* GraphQL */ `
+  mutation CreateApiKey($input: CreateApiKeyInput!) {
+    createApiKey(input: $input) {
+      secret
+      apiKey {
+        id
+        name
+        prefix
+        createdAt
+        lastUsedAt
+        expiresAt
+      }
+    }
+  }
+`);
+
+export const RevokeApiKeyDocument = graphql(/* GraphQL */ `
+  mutation RevokeApiKey($input: RevokeApiKeyInput!) {
+    revokeApiKey(input: $input) {
+      apiKeyId
+    }
+  }
+`);

@@ -1,0 +1,71 @@
+import { graphql } from '../generated';
+
+export const StartGenerationDocument = graphql(/* GraphQL */ `
+  mutation StartGeneration($input: GenerateInput!) {
+    startGeneration(input: $input) {
+      generation {
+        id
+        status
+        target
+      }
+    }
+  }
+`);
+
+export const CancelGenerationDocument = graphql(/* GraphQL */ `
+  mutation CancelGeneration($input: CancelGenerationInput!) {
+    cancelGeneration(input: $input) {
+      generation {
+        id
+        status
+      }
+    }
+  }
+`);
+
+export const GenerationDocument = graphql(/* GraphQL */ `
+  query Generation($id: ID!) {
+    generation(id: $id) {
+      id
+      status
+      text
+      finishReason
+      promptTokens
+      completionTokens
+      amount
+      queueMs
+      ttftMs
+      totalMs
+      error {
+        code
+        message
+        retryable
+      }
+    }
+  }
+`);
+
+export const GenerationEventsDocument = graphql(/* GraphQL */ `
+  subscription GenerationEvents($generationId: ID!, $after: Int!) {
+    generationEvents(generationId: $generationId, after: $after) {
+      __typename
+      ... on GenerationTokens {
+        seq
+        text
+        tokenCount
+      }
+      ... on GenerationEnd {
+        seq
+        text
+        finishReason
+        promptTokens
+        completionTokens
+        error {
+          code
+          message
+          retryable
+        }
+      }
+    }
+  }
+`);

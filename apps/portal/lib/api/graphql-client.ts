@@ -1,0 +1,14 @@
+import { cacheExchange, createClient, fetchExchange, type Client } from 'urql';
+
+/**
+ * The one client of the browser. Queries on tenant data name the types they may change with, because the document
+ * cache finds those only in answers, and an empty list mentions none (see `use-api-query`).
+ */
+export const createGraphqlClient = (): Client =>
+  createClient({
+    url: '/api/graphql',
+    exchanges: [cacheExchange, fetchExchange],
+    preferGetMethod: false,
+    requestPolicy: 'cache-and-network',
+    fetchOptions: { credentials: 'same-origin' },
+  });

@@ -1,0 +1,15 @@
+import { fileURLToPath } from 'node:url';
+import type { NextConfig } from 'next';
+import { securityHeaders } from './lib/security-headers';
+
+const config: NextConfig = {
+  poweredByHeader: false,
+  reactStrictMode: true,
+  // The proxy under /api relays server-sent events; a compressor in front of them would hold tokens back.
+  compress: false,
+  // The monorepo's root, so that the tracer neither guesses nor warns.
+  turbopack: { root: fileURLToPath(new URL('../..', import.meta.url)) },
+  headers: async () => [{ source: '/(.*)', headers: securityHeaders }],
+};
+
+export default config;
