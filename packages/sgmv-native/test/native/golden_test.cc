@@ -51,6 +51,7 @@ void run_smollm2(const std::filesystem::path& golden_folder, const std::filesyst
   double worst = 0;
   size_t tokens = 0;
   for (const GoldenCase& one : golden.cases()) {
+    if (kSanitized && !one.name.ends_with("/0")) continue;
     if (!one.adapter.empty() && !loaded.contains(one.adapter)) loaded[one.adapter] = model->load_adapter(adapters / one.adapter);
     const Adapter* adapter = one.adapter.empty() ? nullptr : loaded[one.adapter].get();
     Session session(*model, adapter, static_cast<int32_t>(one.prompt.size() + one.greedy.size()));
@@ -58,7 +59,7 @@ void run_smollm2(const std::filesystem::path& golden_folder, const std::filesyst
     const Difference difference = compare(logits, golden.logits(one));
     CHECK(difference.relative <= kTolerance, one.name, ": ", difference.relative);
     worst = std::max(worst, difference.relative);
-    for (size_t i = 0; greedy && i < one.greedy.size(); ++i) {
+    for (size_t i = 0; greedy && i < one.greedy.size() && i < (kSanitized ? 4 : SIZE_MAX); ++i) {
       const int32_t token = largest(logits);
       if (token != one.greedy[i] && one.gaps[i] < 1e-3) break;  // a tie up to rounding: the rest may differ
       CHECK(token == one.greedy[i], one.name, " step ", i, ": token ", token, ", expected ", one.greedy[i]);
@@ -79,6 +80,7 @@ TEST("golden: SmolLM2 and its six adapters, first logits and greedy tokens") {
   for (const std::string& isa : available_isas()) {
     run_smollm2(root, adapters, isa, first);
     first = false;
+    if (kSanitized) break;
   }
 }
 

@@ -106,7 +106,8 @@ void run(const char* family, const std::string& isa, int32_t block_size, uint32_
 TEST("invariance: alone and among 63 others, any chunking, any blocks, any threads") {
   uint32_t seed = 1;
   for (const std::string& isa : available_isas())
-    for (const int32_t block_size : {16, 4, 32}) run("llama2", isa, block_size, seed++);
+    for (const int32_t block_size : {16, 4, 32})
+      if (!kSanitized || block_size == 4) run("llama2", isa, block_size, seed++);
   run("llama-bias", "", 16, seed++);
   run("llama3", "", 7, seed++);
 }

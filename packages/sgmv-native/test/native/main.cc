@@ -1,4 +1,5 @@
 // sgmv_tests [PART]: runs the tests whose names contain PART, or all.
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -10,9 +11,11 @@ int main(int argc, char** argv) {
   int passed = 0, failed = 0, skipped = 0;
   for (const auto& test : sgmv::test::tests()) {
     if (std::strstr(test.name.c_str(), part) == nullptr) continue;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       test.body();
-      std::printf("ok    %s\n", test.name.c_str());
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      std::printf("ok    %s (%.1f s)\n", test.name.c_str(), seconds);
       ++passed;
     } catch (const sgmv::test::Skip& skip) {
       std::printf("skip  %s: %s\n", test.name.c_str(), skip.what());

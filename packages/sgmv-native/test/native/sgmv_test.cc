@@ -102,6 +102,7 @@ TEST("sgmv: ranks, popularity, widths, types, instruction sets") {
     uint32_t seed = 1;
     for (const LoraType type : {LoraType::f32, LoraType::f16, LoraType::bf16})
       for (const auto& [in, out] : std::vector<std::pair<int32_t, int32_t>>{{64, 64}, {112, 208}, {17, 31}, {1, 1}, {15, 33}, {160, 48}, {576, 100}}) {
+        if (kSanitized && in > 100) continue;
         run_case(*device, {{1, 2, 3, 4, 5, 8, 16, 0, 7}, {1, 1, 1, 1, 1, 1, 1, 1, 1}, in, out, type}, seed++);      // distinct
         run_case(*device, {{8}, {37}, in, out, type}, seed++);                                                     // identical
         run_case(*device, {{0, 0, 0}, {3, 1, 5}, in, out, type}, seed++);                                          // base only
