@@ -1,82 +1,136 @@
-/**
- * Shapes of what callers pass in. The engine checks meanings (does this token exist, does this prompt fit); here only
- * what C++ could not convert is refused, with the field's name.
- */
 import { z } from 'zod';
 import { EngineError } from './engine-error.js';
+import type { NativeRequest } from './native.js';
+import type { EngineOptions, GenerationRequest } from './types.js';
 
-const count = z.number().int().min(0);
-const tokens = z.union([
-  z.instanceof(Int32Array),
-  z.array(
-    z
-      .number()
-      .int()
-      .min(-(2 ** 31))
-      .max(2 ** 31 - 1),
-  ),
-]);
+/**
+ * Shapes of what callers pass. Every message in a schema is the "expected" half of a sentence; limits that depend
+ * on the model (context length, vocabulary) are checked by the engine, which knows them.
+ */
+const INT32_MAX = 2 ** 31 - 1;
+const count = (least: number) => {
+  const text = least === 0 ? 'a whole number of at least 0' : `a whole number of at least ${least}`;
+  return z.int(text).min(least, text).max(INT32_MAX, `at most ${INT32_MAX}`);
+};
+const byteCount = z.number('a number of bytes').int('a whole number of bytes').min(1, 'at least 1 byte');
 
-export const engineOptionsSchema = z.strictObject({
-  model: z.string().min(1),
-  kvBlockSize: z.number().int().min(1).max(4096).optional(),
-  kvBytes: count.optional(),
-  adapterBytes: count.optional(),
-  maxBatch: z.number().int().min(1).max(4096).optional(),
-  maxStepTokens: z
-    .number()
-    .int()
-    .min(1)
-    .max(1 << 20)
-    .optional(),
-  threads: z.number().int().min(0).max(1024).optional(),
-  isa: z.string().optional(),
-  vocabulary: z.array(z.union([z.instanceof(Uint8Array), z.null()])).optional(),
-});
+const optionsSchema = z.strictObject(
+  {
+    model: z.string('a path').min(1, 'a path'),
+    kvBlockSize: count(1).max(4096, 'at most 4096').optional(),
+    kvBytes: byteCount.optional(),
+    adapterBytes: byteCount.optional(),
+    maxBatch: count(1).max(4096, 'at most 4096').optional(),
+    maxStepTokens: count(1).optional(),
+    threads: count(0).max(1024, 'at most 1024').optional(),
+    isa: z.enum(['avx512', 'avx2', 'portable'], 'avx512, avx2 or portable').optional(),
+    vocabulary: z
+      .array(
+        z.instanceof(Uint8Array, { error: 'bytes (Uint8Array) or null' }).nullable(),
+        'an array of bytes or null',
+      )
+      .optional(),
+  },
+  'an object with engine options',
+);
 
-export const requestSchema = z.strictObject({
-  id: z.string().min(1),
-  promptTokens: tokens,
-  resumeTokens: tokens.optional(),
-  adapter: z.string().min(1).optional(),
-  sampling: z
-    .strictObject({
-      temperature: z.number().min(0).optional(),
-      topK: z
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 31 - 1)
-        .optional(),
-      topP: z.number().gt(0).max(1).optional(),
-      minP: z.number().min(0).max(1).optional(),
-      seed: z.number().int().min(0).max(0xffff_ffff).optional(),
-    })
-    .optional(),
-  maxTokens: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
-  stop: z.array(z.string().min(1)).optional(),
-  stopTokens: z
-    .array(
-      z
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 31 - 1),
-    )
-    .optional(),
-  ignoreEos: z.boolean().optional(),
-  logits: z.enum(['none', 'last', 'prompt']).optional(),
-});
+const samplingSchema = z.strictObject(
+  {
+    temperature: z.number('a number').min(0, 'at least 0').default(0),
+    topK: count(0).default(0),
+    topP: z.number('a number').gt(0, 'more than 0').max(1, 'at most 1').default(1),
+    minP: z.number('a number').min(0, 'at least 0').max(1, 'at most 1').default(0),
+    seed: z
+      .int('a whole number')
+      .min(0, 'at least 0')
+      .max(0xffff_ffff, 'an unsigned 32-bit number')
+      .default(0),
+  },
+  'an object with sampling options',
+);
 
-/** Throws EngineError `bad_argument` that names the first field at fault and what was expected. */
-export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+/** Not an array schema: a prompt has thousands of tokens, and one pass that also converts them is enough. */
+const tokens = z.custom<Int32Array | number[]>(
+  (value) =>
+    value instanceof Int32Array ||
+    (Array.isArray(value) && value.every((token) => Number.isInteger(token) && Math.abs(token) <= INT32_MAX)),
+  'an Int32Array or an array of token ids',
+);
+
+const requestSchema = z.strictObject(
+  {
+    id: z.string('a string').min(1, 'a non-empty string'),
+    promptTokens: tokens,
+    resumeTokens: tokens.optional(),
+    adapter: z.string('the name of a loaded adapter').min(1, 'the name of a loaded adapter').optional(),
+    sampling: samplingSchema.optional(),
+    maxTokens: count(1),
+    stop: z.array(z.string('a string').min(1, 'a non-empty string'), 'an array of strings').optional(),
+    stopTokens: tokens.optional(),
+    ignoreEos: z.boolean('true or false').optional(),
+    logits: z.enum(['none', 'last', 'prompt'], 'none, last or prompt').optional(),
+  },
+  'an object with a generation request',
+);
+
+const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+
+const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key),
+    '',
+  );
+
+function foundText(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** The first problem, as `field: found X; expected Y.` */
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown, name: string): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue?.path.join('.') || 'argument';
-  throw new EngineError('bad_argument', `${field}: ${issue?.message ?? 'has the wrong shape'}.`);
+  const issue = result.error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const key = pathText([...issue.path, issue.keys[0]!]);
+    throw new EngineError('bad_argument', `${key}: found an unknown field; expected only known ones.`);
+  }
+  const field = pathText(issue.path) || name;
+  throw new EngineError(
+    'bad_argument',
+    `${field}: found ${foundText(at(value, issue.path))}; expected ${issue.message}.`,
+  );
+}
+
+export function checkOptions(options: EngineOptions): EngineOptions {
+  const checked = check(optionsSchema, options, 'options');
+  const { maxBatch, maxStepTokens } = checked;
+  if (maxStepTokens !== undefined) return checked;
+  // The default step grows with the batch: every running request gets a token in every step.
+  return maxBatch === undefined ? checked : { ...checked, maxStepTokens: Math.max(256, maxBatch) };
+}
+
+export function checkRequest(request: GenerationRequest): NativeRequest {
+  const { promptTokens, resumeTokens, stopTokens, sampling, ...rest } = check(
+    requestSchema,
+    request,
+    'request',
+  );
+  return {
+    ...rest,
+    promptTokens: Int32Array.from(promptTokens),
+    resumeTokens: Int32Array.from(resumeTokens ?? []),
+    stopTokens: Int32Array.from(stopTokens ?? []),
+    sampling: sampling ?? samplingSchema.parse({}),
+    ignoreEos: rest.ignoreEos ?? false,
+    logits: rest.logits ?? 'none',
+  };
+}
+
+export function checkText(value: unknown, field: string): string {
+  return check(z.string('a non-empty string').min(1, 'a non-empty string'), value, field);
 }

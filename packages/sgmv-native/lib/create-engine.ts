@@ -1,4 +1,4 @@
-import { checked, engineOptionsSchema, requestSchema } from './check.js';
+import { checkOptions, checkRequest, checkText } from './check.js';
 import { native, translated, translatedAsync, type NativeEngine } from './native.js';
 import type {
   Engine,
@@ -26,9 +26,6 @@ function packVocabulary(vocabulary: (Uint8Array | null)[]) {
   return { bytes: packed, ends, special };
 }
 
-const asTokens = (tokens: Int32Array | number[] | undefined): Int32Array =>
-  tokens instanceof Int32Array ? tokens : Int32Array.from(tokens ?? []);
-
 class NodeEngine implements Engine {
   onEvents: (events: EngineEvent[]) => void = () => {};
   readonly model: ModelInfo;
@@ -39,27 +36,22 @@ class NodeEngine implements Engine {
   }
 
   submit(request: GenerationRequest): void {
-    const { promptTokens, resumeTokens, stopTokens, ...rest } = checked(requestSchema, request);
-    translated(() =>
-      this.engine.submit({
-        ...rest,
-        promptTokens: asTokens(promptTokens),
-        resumeTokens: asTokens(resumeTokens),
-        stopTokens: asTokens(stopTokens),
-      }),
-    );
+    const checked = checkRequest(request);
+    translated(() => this.engine.submit(checked));
   }
 
   cancel(id: string): void {
-    if (!this.#closed) translated(() => this.engine.cancel(id));
+    if (!this.#closed) translated(() => this.engine.cancel(checkText(id, 'id')));
   }
 
-  loadAdapter(name: string, folder: string): Promise<void> {
-    return translatedAsync(() => this.engine.loadAdapter(name, folder));
+  async loadAdapter(name: string, folder: string): Promise<void> {
+    checkText(name, 'name');
+    checkText(folder, 'folder');
+    await translatedAsync(() => this.engine.loadAdapter(name, folder));
   }
 
   unloadAdapter(name: string): boolean {
-    return translated(() => this.engine.unloadAdapter(name));
+    return translated(() => this.engine.unloadAdapter(checkText(name, 'name')));
   }
 
   adapters(): { name: string; bytes: number; pinned: boolean }[] {
@@ -81,15 +73,22 @@ class NodeEngine implements Engine {
  * `model_not_found`, `model_unsupported`, `model_corrupt`, `out_of_memory`, `not_built`.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { vocabulary, ...rest } = checked(engineOptionsSchema, options);
-  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const { vocabulary, ...rest } = checkOptions(options);
+  const packed = vocabulary && packVocabulary(vocabulary);
   // Events come only after a submit, and so after the engine has its JavaScript side.
   const side: { engine?: NodeEngine } = {};
+  const dispatch = (events: EngineEvent[]): void => {
+    try {
+      side.engine?.onEvents(events);
+    } catch (error) {
+      // A handler's fault must not reach native code; it surfaces as the uncaught exception it is.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
   const created = await translatedAsync(() =>
-    native().createEngine(
-      vocabulary ? { ...defined, vocabulary: packVocabulary(vocabulary) } : defined,
-      (events) => side.engine?.onEvents(events),
-    ),
+    native().createEngine({ ...rest, vocabulary: packed }, dispatch),
   );
   side.engine = new NodeEngine(created);
   return side.engine;

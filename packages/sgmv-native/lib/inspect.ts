@@ -2,6 +2,7 @@
  * Checking adapters without an engine. The API imports only this entry point of the package.
  */
 import type { AdapterReport } from './adapter-report.js';
+import { checkText } from './check.js';
 import { native, translatedAsync } from './native.js';
 
 export type { AdapterProblem, AdapterReport, AdapterSummary } from './adapter-report.js';
@@ -11,6 +12,8 @@ export type { AdapterProblem, AdapterReport, AdapterSummary } from './adapter-re
  * `modelConfig` (a `config.json`, a model folder or a `.gguf` file) without loading the model. Runs off the main
  * thread. Rejects with EngineError only when `folder` or `modelConfig` cannot be read; bad content is in the report.
  */
-export function inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport> {
+export async function inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport> {
+  checkText(folder, 'folder');
+  checkText(modelConfig, 'modelConfig');
   return translatedAsync(() => native().inspectAdapter(folder, modelConfig));
 }

@@ -7,10 +7,20 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AdapterReport } from './adapter-report.js';
 import { EngineError } from './engine-error.js';
-import type { EngineEvent, EngineStats, FactorSegment, ModelInfo } from './types.js';
+import type { EngineEvent, EngineStats, FactorSegment, GenerationRequest, ModelInfo } from './types.js';
+
+/** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
+export interface NativeRequest extends Omit<
+  GenerationRequest,
+  'promptTokens' | 'resumeTokens' | 'stopTokens'
+> {
+  promptTokens: Int32Array;
+  resumeTokens: Int32Array;
+  stopTokens: Int32Array;
+}
 
 export interface NativeEngine {
-  submit(request: object): void;
+  submit(request: NativeRequest): void;
   cancel(id: string): void;
   loadAdapter(name: string, folder: string): Promise<void>;
   unloadAdapter(name: string): boolean;

@@ -116,7 +116,7 @@ export class ModelTokenizer {
   }
 
   decode(tokens: number[]): string {
-    return this.#tokenizer.decode(tokens, { skip_special_tokens: true });
+    return this.#tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
   }
 
   /** Index = token id; null for special tokens. For `EngineOptions.vocabulary`. */
@@ -129,7 +129,8 @@ export class ModelTokenizer {
     const tokens: Record<string, string> = {};
     for (const name of ['bos_token', 'eos_token', 'unk_token', 'pad_token']) {
       const value = this.files.config[name] as string | { content?: string } | null | undefined;
-      const id = this.files.model[`${name}_id`];
+      // Some models have several end tokens; templates write out the first.
+      const id = [this.files.model[`${name}_id`]].flat()[0];
       const found = typeof value === 'string' ? value : value?.content;
       const text = found ?? (typeof id === 'number' ? this.#tokenizer.id_to_token(id) : undefined);
       if (text !== undefined) tokens[name] = text;
