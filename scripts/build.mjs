@@ -5,8 +5,8 @@ import { readSettings } from './lib/settings.mjs';
 
 const report = new Report();
 try {
-  const count = await buildAll(readSettings(process.env, []), report);
-  report.line(count === 0 ? '  Everything is built.' : `  Built ${count}.`);
+  const { built } = await buildAll(readSettings(process.env, []), report);
+  report.line(built.length === 0 ? '  Everything is built.' : `  Built ${built.length}.`);
 } catch (error) {
   report.failure(error);
   process.exitCode = 1;

@@ -23,7 +23,17 @@ import { logTail } from '../packages/local-services/src/process.mjs';
 const FAILURE_LINES = 60;
 const report = new Report();
 
-/** @returns {Promise<NodeJS.ProcessEnv>} what tests need to know beyond what the tree tells them */
+/** A build that failed counts as a failed test; the tests that can run without it still do. */
+const buildOutcome = (message) => ({
+  title: 'Build',
+  passed: 0,
+  failed: 1,
+  skipped: 0,
+  seconds: 0,
+  failures: [message],
+});
+
+/** @returns {Promise<{ env: NodeJS.ProcessEnv, outcomes: object[] }>} env: what tests need to know beyond what the tree tells them */
 async function prepare(settings, needsClients) {
   mkdirSync(settings.logs, { recursive: true });
   provideHome(settings);
@@ -34,15 +44,14 @@ async function prepare(settings, needsClients) {
   fetched.catch(() => {});
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
-  await buildAll(settings, report);
-  const env = {
-    ...process.env,
-    ARIL_CACHE: settings.cache,
-    ARIL_MODEL_WEIGHTS: await fetched,
-    CI: process.env.CI ?? '1',
-  };
-  return needsClients
-    ? { ...env, ...(await report.step('Browser and Python client', () => clients(settings))) }
+  const { failures } = await buildAll(settings, report, { keepGoing: true });
+  for (const failure of failures) report.failure(failure);
+  const env = { ...process.env, ARIL_CACHE: settings.cache, ARIL_MODEL_WEIGHTS: await fetched, CI: process.env.CI ?? '1' };
+  const outcomes = failures.map(({ message }) => buildOutcome(message));
+  if (!needsClients) return { env, outcomes };
+  const found = await report.step('Browser and Python client', () => clients(settings));
+  return { env: { ...env, ...found }, outcomes };
+}
     : env;
 }
 
@@ -96,11 +105,10 @@ async function main(words) {
   const steps = words.length > 0 ? all.filter(({ id }) => words.some((word) => id.includes(word))) : all;
   if (steps.length === 0)
     throw new Error(`No step is named like ${words.join(' or ')}; npm test -- --list names them.`);
-  const env = await prepare(
+  const { env, outcomes } = await prepare(
     settings,
     steps.some(({ id }) => id === 'e2e'),
   );
-  const outcomes = [];
   for (const step of steps) outcomes.push(await runOne(step, { logs: settings.logs, env }));
   if (!summarize(outcomes)) process.exitCode = 1;
 }

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fingerprint } from './fingerprint.mjs';
 import { runCommand } from './run.mjs';
 
@@ -87,48 +87,56 @@ function buildEnvironment(repository) {
   };
 }
 
+/** Builds one workspace and records what it was built from. */
+function buildOne(workspace, print, settings, report) {
+  const name = workspace.name.replace('@aril/', '');
+  return report.step(`Build ${name}`, async (step) => {
+    await runCommand('npm', ['run', '--silent', 'build'], {
+      cwd: join(settings.repository, workspace.path),
+      log: join(settings.logs, `build-${name}.log`),
+      env: buildEnvironment(settings.repository),
+      note: step.note,
+    });
+    const stamp = stampFile(settings.repository, workspace.name);
+    mkdirSync(dirname(stamp), { recursive: true });
+    writeFileSync(stamp, print);
+    step.note('');
+  });
+}
+
 /**
+ * Builds what is pending, two workspaces at a time at most: the native build fills further cores by itself. What
+ * needs a workspace that failed is not tried.
  * @param {import('./settings.mjs').Settings} settings @param {import('./report.mjs').Report} report
- * Runs as many builds side by side as there are cores, two at most: the native build fills the rest by itself.
+ * @param {{ keepGoing?: boolean }} [options] keepGoing: builds all that can be built before it reports a failure
+ * @returns {Promise<{ built: string[], failures: Error[] }>}
  */
-export async function buildAll(settings, report) {
-  const { repository } = settings;
-  const { pending, prints } = pendingBuilds(repository);
-  const waiting = new Set(pending.map(({ name }) => name));
+export async function buildAll(settings, report, { keepGoing = false } = {}) {
+  const { pending, prints } = pendingBuilds(settings.repository);
+  const unbuilt = new Set(pending.map(({ name }) => name));
   const queue = [...pending];
-  const take = () => {
-    const index = queue.findIndex(({ needs }) => !needs.some((name) => waiting.has(name)));
+  const built = [];
+  const failures = [];
+  const takeNext = () => {
+    const index = queue.findIndex(({ needs }) => !needs.some((name) => unbuilt.has(name)));
     return index < 0 ? null : queue.splice(index, 1)[0];
   };
-  const buildOne = (workspace) =>
-    report.step(`Build ${workspace.name.replace('@aril/', '')}`, async (step) => {
-      const log = join(settings.logs, `build-${workspace.name.replace('@aril/', '')}.log`);
-      await runCommand('npm', ['run', '--silent', 'build'], {
-        cwd: join(repository, workspace.path),
-        log,
-        env: buildEnvironment(repository),
-        note: step.note,
-      });
-      mkdirSync(join(repository, 'node_modules', '.cache', 'aril-build'), { recursive: true });
-      writeFileSync(stampFile(repository, workspace.name), prints.get(workspace.name));
-      step.note('');
-    });
-  await new Promise((resolve, reject) => {
-    let active = 0;
-    const advance = () => {
-      if (queue.length === 0 && active === 0) return resolve();
-      while (active < Math.min(2, availableParallelism())) {
-        const workspace = take();
-        if (!workspace) return;
-        active++;
-        buildOne(workspace).then(() => {
-          waiting.delete(workspace.name);
-          active--;
-          advance();
-        }, reject);
-      }
-    };
-    advance();
-  });
-  return pending.length;
+  const running = new Set();
+  while (queue.length > 0 || running.size > 0) {
+    const workspace = running.size < Math.min(2, availableParallelism()) && takeNext();
+    if (workspace) {
+      const work = buildOne(workspace, prints.get(workspace.name), settings, report).then(
+        () => {
+          unbuilt.delete(workspace.name);
+          built.push(workspace.name);
+        },
+        (error) => failures.push(error),
+      );
+      running.add(work);
+      work.then(() => running.delete(work));
+    } else if (running.size > 0) await Promise.race(running);
+    else break;
+    if (failures.length > 0 && !keepGoing) throw failures[0];
+  }
+  return { built, failures };
 }
