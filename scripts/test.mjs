@@ -52,7 +52,6 @@ async function prepare(settings, needsClients) {
   const found = await report.step('Browser and Python client', () => clients(settings));
   return { env: { ...env, ...found }, outcomes };
 }
-    : env;
 }
 
 /** What is missing is said now and again by the tests that skip themselves for it. */
