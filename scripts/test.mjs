@@ -46,12 +46,16 @@ async function prepare(settings, needsClients) {
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
   const { failures } = await buildAll(settings, report, { keepGoing: true });
   for (const failure of failures) report.failure(failure);
-  const env = { ...process.env, ARIL_CACHE: settings.cache, ARIL_MODEL_WEIGHTS: await fetched, CI: process.env.CI ?? '1' };
+  const env = {
+    ...process.env,
+    ARIL_CACHE: settings.cache,
+    ARIL_MODEL_WEIGHTS: await fetched,
+    CI: process.env.CI ?? '1',
+  };
   const outcomes = failures.map(({ message }) => buildOutcome(message));
   if (!needsClients) return { env, outcomes };
   const found = await report.step('Browser and Python client', () => clients(settings));
   return { env: { ...env, ...found }, outcomes };
-}
 }
 
 /** What is missing is said now and again by the tests that skip themselves for it. */
