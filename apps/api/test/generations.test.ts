@@ -15,9 +15,9 @@ describe('generations', () => {
     runner = new ScriptedRunner(test);
     await bringAdapter(test, one.key, 'tales', fixture('a'));
   });
-  afterEach(() => {
+  afterEach(async () => {
     runner.script = tell;
-    runner.resume();
+    await runner.resume();
   });
   afterAll(async () => {
     await runner.close();
@@ -84,7 +84,7 @@ describe('generations', () => {
     [{ sampling: { seed: 1.5 } }, 'BAD_INPUT', 'sampling.seed'],
     [{ sampling: { maxTokens: 0 } }, 'BAD_INPUT', 'sampling.maxTokens'],
     [{ sampling: { maxTokens: 1_000_000 } }, 'BAD_INPUT', 'sampling.maxTokens'],
-    [{ sampling: { stop: Array.from({ length: 9 }, String) } }, 'BAD_INPUT', 'sampling.stop'],
+    [{ sampling: { stop: Array.from({ length: 9 }, (_, index) => `${index}`) } }, 'BAD_INPUT', 'sampling.stop'],
     [{ sampling: { stop: [''] } }, 'BAD_INPUT', 'sampling.stop.0'],
     [{ idempotencyKey: 'x'.repeat(256) }, 'BAD_INPUT', 'idempotencyKey'],
     [{ target: 'no-such-adapter' }, 'MODEL_NOT_FOUND', 'target'],
@@ -127,7 +127,7 @@ describe('generations', () => {
     await runner.pause();
     const { id, status, text } = await startGeneration(test, one.key);
     expect({ status, text }).toEqual({ status: 'QUEUED', text: null });
-    runner.resume();
+    await runner.resume();
     await until(async () => (await find(test, one.key, id)).status === 'RUNNING');
     open();
     const ended = await until(async () => {

@@ -96,6 +96,15 @@ export class ScriptedRun {
     return settlement;
   }
 
+  /** As a Redis that lost its memory. */
+  async forgetStream(): Promise<void> {
+    await this.runner.redis.del(generationStreamKey(this.job.generationId));
+  }
+
+  report(settlement: Settlement): Promise<void> {
+    return this.runner.settle(settlement);
+  }
+
   /** Resolves when somebody cancels this generation. */
   cancelled(): Promise<void> {
     return this.runner.cancellation(this.job.generationId);
@@ -142,13 +151,13 @@ export class ScriptedRunner {
     return new Promise((resolve) => this.waiting.set(generationId, resolve));
   }
 
-  /** Takes no more jobs until `resume`. */
+  /** Takes no more jobs until `resume`. The queue pauses: a worker that pauses may still take the job it waits for. */
   pause(): Promise<void> {
-    return this.worker.pause(true);
+    return this.generations.pause();
   }
 
-  resume(): void {
-    this.worker.resume();
+  resume(): Promise<void> {
+    return this.generations.resume();
   }
 
   async close(): Promise<void> {
@@ -161,6 +170,9 @@ export class ScriptedRunner {
 
   private async take(data: unknown): Promise<void> {
     const job = generationJobSchema.parse(data);
+    // A retry of a caller can bring a job back that has just ended: its end is reported again, as runners do.
+    const reported = await this.redis.hget(generationRunKey(job.generationId), 'settlement');
+    if (reported !== null) return this.settle(settlementSchema.parse(JSON.parse(reported)));
     this.jobs.push(job);
     const fence = await this.redis.incr(generationFenceKey(job.generationId));
     await this.script(new ScriptedRun(job, fence, this));

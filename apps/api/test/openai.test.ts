@@ -1,0 +1,417 @@
+import OpenAI from 'openai';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { bringAdapter, fixture } from './adapter-fixtures.js';
+import { find, ledgerOf, tryCancel } from './generation-fixtures.js';
+import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { gate, PROMPT_TOKENS, say, ScriptedRunner, tell, until } from './scripted-runner.js';
+
+const idOf = (completion: { id: string }): string => completion.id.replace(/^(chatcmpl|cmpl)-/, '');
+const MESSAGES = [{ role: 'user' as const, content: 'Tell me a story' }];
+
+describe('the OpenAI endpoints', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  let one: Awaited<ReturnType<typeof createTenant>>;
+  let other: Awaited<ReturnType<typeof createTenant>>;
+  let client: OpenAI;
+  const clientOf = (tenant: { key: { authorization: string } }): OpenAI =>
+    new OpenAI({ baseURL: `${test.url}/v1`, apiKey: tenant.key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+
+  beforeAll(async () => {
+    test = await startApp();
+    [one, other] = await Promise.all([createTenant(test), createTenant(test)]);
+    runner = new ScriptedRunner(test);
+    client = clientOf(one);
+    await Promise.all([bringAdapter(test, one.key, 'tales', fixture('a')), bringAdapter(test, other.key, 'fables', fixture('b'))]);
+  });
+  afterEach(() => {
+    runner.script = tell;
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  const post = (body: unknown, headers: Record<string, string> = {}, path = 'chat/completions'): Promise<Response> =>
+    fetch(`${test.url}/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...one.key, ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  interface OpenAiError {
+    error: { message: string; type: string; param: string | null; code: string };
+  }
+
+  describe('chat completions', () => {
+    it('answer whole', async () => {
+      const completion = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES });
+      expect(completion).toMatchObject({
+        object: 'chat.completion',
+        model: TEST_MODEL,
+        choices: [{ index: 0, finish_reason: 'stop', logprobs: null, message: { role: 'assistant', content: 'Once upon a time' } }],
+        usage: { prompt_tokens: PROMPT_TOKENS, completion_tokens: 3, total_tokens: PROMPT_TOKENS + 3 },
+      });
+      expect(Math.abs(completion.created - Date.now() / 1000)).toBeLessThan(60);
+      await until(async () => (await ledgerOf(test, idOf(completion))).length === 1);
+    });
+
+    it('stream', async () => {
+      const stream = await client.chat.completions.create({
+        model: 'tales',
+        messages: MESSAGES,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      const chunks = [];
+      for await (const chunk of stream) chunks.push(chunk);
+      expect(new Set(chunks.map(({ id, object, model }) => `${id} ${object} ${model}`)).size).toBe(1);
+      expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+      expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('Once upon a time');
+      expect(chunks.at(-2)?.choices[0]).toMatchObject({ delta: {}, finish_reason: 'stop' });
+      expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: PROMPT_TOKENS, completion_tokens: 3 } });
+      expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
+    });
+
+    it('stream without usage unless asked, in events that end with [DONE]', async () => {
+      const response = await post({ model: TEST_MODEL, messages: MESSAGES, stream: true });
+      expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+      const text = await response.text();
+      expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+      expect(text).not.toContain('usage');
+    });
+
+    it('work with the helper of the client that collects a stream', async () => {
+      const final = await client.chat.completions.stream({ model: TEST_MODEL, messages: MESSAGES }).finalChatCompletion();
+      expect(final.choices[0]?.message.content).toBe('Once upon a time');
+    });
+
+    it('stream text as it is generated, the last held-back bit included', async () => {
+      const { opened, open } = gate();
+      runner.script = async (run) => {
+        await run.tokens('first');
+        await opened;
+        await run.finish('length', null, ' last');
+      };
+      const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream: true });
+      const texts: string[] = [];
+      let reason: string | null = null;
+      for await (const { choices } of stream) {
+        texts.push(choices[0]?.delta.content ?? '');
+        reason = choices[0]?.finish_reason ?? reason;
+        if (texts.at(-1) === 'first') open();
+      }
+      expect(texts.join('')).toBe('first last');
+      expect(reason).toBe('length');
+    });
+
+    it('map every parameter', async () => {
+      await client.chat.completions.create({
+        model: TEST_MODEL,
+        messages: [
+          { role: 'developer', content: 'Be brief.' },
+          { role: 'user', content: [{ type: 'text', text: 'Hi ' }, { type: 'text', text: 'there' }] },
+          { role: 'assistant', content: 'Yes?' },
+          { role: 'user', content: 'Go on', name: 'maya' },
+        ],
+        max_completion_tokens: 12,
+        temperature: 0.5,
+        top_p: 0.9,
+        seed: -1,
+        stop: 'END',
+        n: 1,
+        user: 'u',
+        metadata: { a: 'b' },
+        store: false,
+        service_tier: 'auto',
+        frequency_penalty: 0,
+        presence_penalty: null,
+        logit_bias: {},
+        response_format: { type: 'text' },
+        tools: [],
+        ...{ top_k: 40, min_p: 0.05, ignore_eos: true },
+      });
+      expect(runner.jobs.at(-1)).toMatchObject({
+        input: {
+          kind: 'messages',
+          messages: [
+            { role: 'system', content: 'Be brief.' },
+            { role: 'user', content: 'Hi there' },
+            { role: 'assistant', content: 'Yes?' },
+            { role: 'user', content: 'Go on' },
+          ],
+        },
+        sampling: { maxTokens: 12, temperature: 0.5, topP: 0.9, seed: 4294967295, stop: ['END'], topK: 40, minP: 0.05, ignoreEos: true },
+      });
+    });
+
+    it.each<[Record<string, unknown>, string]>([
+      [{ messages: undefined }, 'messages'],
+      [{ messages: [] }, 'messages'],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].role'],
+      [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
+      [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0].type'],
+      [{ model: undefined }, 'model'],
+      [{ temperature: 3 }, 'temperature'],
+      [{ temperature: 'hot' }, 'temperature'],
+      [{ top_p: 0 }, 'top_p'],
+      [{ max_tokens: 0 }, 'max_tokens'],
+      [{ max_tokens: 100_000 }, 'max_tokens'],
+      [{ stop: Array.from({ length: 9 }, (_, index) => `${index}`) }, 'stop'],
+      [{ seed: 1.5 }, 'seed'],
+      [{ stream_options: { include_usage: true } }, 'stream_options'],
+      [{ n: 2 }, 'n'],
+      [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
+      [{ response_format: { type: 'json_object' } }, 'response_format'],
+      [{ logprobs: true }, 'logprobs'],
+      [{ frequency_penalty: 0.5 }, 'frequency_penalty'],
+      [{ logit_bias: { 5: 1 } }, 'logit_bias'],
+      [{ store: true }, 'store'],
+      [{ no_such_parameter: 1 }, 'no_such_parameter'],
+      [{ toString: 1 }, 'toString'],
+    ])('refuse %j, naming %s', async (change, param) => {
+      const response = await post({ model: TEST_MODEL, messages: MESSAGES, ...change });
+      const { error } = (await response.json()) as OpenAiError;
+      expect({ status: response.status, type: error.type, param: error.param }).toEqual({ status: 400, type: 'invalid_request_error', param });
+      expect(error.message).toContain(param);
+    });
+
+    it('refuse an unknown model with 404', async () => {
+      const failed = client.chat.completions.create({ model: 'no-such', messages: MESSAGES });
+      await expect(failed).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+      await expect(failed).rejects.toMatchObject({ code: 'model_not_found', param: 'model', type: 'invalid_request_error' });
+    });
+
+    it("refuse another tenant's adapter in the same words", async () => {
+      await expect(clientOf(other).chat.completions.create({ model: 'tales', messages: MESSAGES })).rejects.toMatchObject({
+        status: 404,
+        code: 'model_not_found',
+      });
+    });
+
+    it.each([
+      ['no credentials', { authorization: '' }],
+      ['a wrong key', { authorization: 'Bearer aril_wrong' }],
+    ])('refuse %s', async (_, headers) => {
+      const response = await post({ model: TEST_MODEL, messages: MESSAGES }, headers);
+      expect(response.status).toBe(401);
+      expect((await response.json()) as OpenAiError).toMatchObject({ error: { type: 'authentication_error' } });
+    });
+
+    it("refuse a browser's session", async () => {
+      const { authorization: _, ...rest } = { authorization: '', ...one.user.cookie };
+      const response = await fetch(`${test.url}/v1/models`, { headers: rest });
+      expect(response.status).toBe(401);
+    });
+
+    it('refuse bodies that are no JSON object or too large', async () => {
+      for (const [body, status] of [['[1]', 400], ['{', 400], ['"x"', 400], [JSON.stringify({ x: 'x'.repeat(9_000_000) }), 413]] as const) {
+        const response = await post(body);
+        expect(response.status).toBe(status);
+        expect(((await response.json()) as OpenAiError).error.message).toBeTruthy();
+      }
+    });
+
+    it.each([false, true])('fail with the status of the reason (stream: %s)', async (stream) => {
+      runner.script = async (run) => void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'the prompt has 600 tokens' }));
+      await expect(client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream })).rejects.toMatchObject({
+        status: 400,
+        code: 'context_too_long',
+        message: expect.stringContaining('600 tokens') as string,
+      });
+    });
+
+    it('tell a failure under way as an error event', async () => {
+      runner.script = async (run) => {
+        await run.tokens('so far');
+        await run.finish('error', { code: 'RUNNER_LOST', message: 'the runner is gone' });
+      };
+      const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream: true });
+      const texts: string[] = [];
+      const reading = (async () => {
+        for await (const { choices } of stream) texts.push(choices[0]?.delta.content ?? '');
+      })();
+      await expect(reading).rejects.toMatchObject({ code: 'runner_lost', message: expect.stringContaining('the runner is gone') as string });
+      expect(texts.join('')).toBe('so far');
+    });
+
+    it('carry the request id', async () => {
+      const response = await post({ model: TEST_MODEL, messages: MESSAGES }, { 'x-request-id': 'my-request-1' });
+      expect(response.headers.get('x-request-id')).toBe('my-request-1');
+    });
+
+    it('say that somebody else has cancelled', async () => {
+      runner.script = async (run) => {
+        const cancelled = run.cancelled();
+        await run.tokens('so far');
+        await cancelled;
+        await run.finish('cancelled');
+      };
+      const before = runner.jobs.length;
+      const answer = client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES });
+      const { generationId } = await until(() => runner.jobs.at(before));
+      await until(async () => (await find(test, one.key, generationId)).status === 'RUNNING');
+      await tryCancel(test, one.key, generationId);
+      expect((await answer).choices[0]).toMatchObject({ finish_reason: 'cancelled', message: { content: 'so far' } });
+    });
+  });
+
+  describe('a client that leaves', () => {
+    const endless = async (run: Parameters<ScriptedRunner['script']>[0]): Promise<void> => {
+      const cancelled = run.cancelled();
+      await run.tokens('so far', 2);
+      await cancelled;
+      await run.finish('cancelled');
+    };
+
+    it.each([true, false])('cancels its generation, which is billed so far (stream: %s)', async (stream) => {
+      runner.script = endless;
+      const before = runner.jobs.length;
+      const abort = new AbortController();
+      const answer = client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream }, { signal: abort.signal });
+      const job = await until(() => runner.jobs.at(before));
+      await until(async () => (await find(test, one.key, job.generationId)).status === 'RUNNING');
+      if (stream) await (await answer as AsyncIterable<unknown>)[Symbol.asyncIterator]().next();
+      abort.abort();
+      if (!stream) await expect(answer).rejects.toThrow();
+      const ended = await until(async () => {
+        const found = await find(test, one.key, job.generationId);
+        return found.finishedAt !== null && found;
+      });
+      expect(ended).toMatchObject({ status: 'CANCELLED', completionTokens: 2, amount: String(PROMPT_TOKENS * 20 + 2 * 60) });
+    });
+
+    it('and will ask again by its idempotency key keeps its generation', async () => {
+      const { opened, open } = gate();
+      runner.script = async (run) => {
+        await run.tokens('first');
+        await opened;
+        await run.finish('stop', null, ' last');
+      };
+      const before = runner.jobs.length;
+      const headers = { 'Idempotency-Key': 'retry-1' };
+      const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream: true }, { headers });
+      for await (const { choices } of stream) if (choices[0]?.delta.content === 'first') break;
+      open();
+      const again = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES }, { headers });
+      expect(again.choices[0]?.message.content).toBe('first last');
+      expect(runner.jobs.length).toBe(before + 1);
+    });
+  });
+
+  it('take an idempotency key: same request, same answer; another request, 409', async () => {
+    const options = { headers: { 'Idempotency-Key': 'order-66' } };
+    const before = runner.jobs.length;
+    const ask = (content: string) => client.chat.completions.create({ model: TEST_MODEL, messages: [{ role: 'user', content }] }, options);
+    const answers = await Promise.all([ask('a'), ask('a'), ask('a')]);
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    expect(runner.jobs.length).toBe(before + 1);
+    await expect(ask('b')).rejects.toMatchObject({ status: 409, code: 'idempotency_mismatch', param: 'Idempotency-Key' });
+    // The same key of another tenant is another key.
+    const theirs = await clientOf(other).chat.completions.create({ model: TEST_MODEL, messages: [{ role: 'user', content: 'b' }] }, options);
+    expect(theirs.id).not.toBe(answers[0]?.id);
+  });
+
+  describe('completions', () => {
+    it.each<[string, string | string[] | number[] | number[][], object]>([
+      ['a text', 'Once', { kind: 'prompt', prompt: 'Once' }],
+      ['a list of one text', ['Once'], { kind: 'prompt', prompt: 'Once' }],
+      ['token ids', [1, 2, 3], { kind: 'tokens', tokens: [1, 2, 3] }],
+      ['a list of one list of token ids', [[1, 2]], { kind: 'tokens', tokens: [1, 2] }],
+    ])('take %s', async (_, prompt, input) => {
+      runner.script = say(' upon');
+      const completion = await client.completions.create({ model: TEST_MODEL, prompt });
+      expect(runner.jobs.at(-1)).toMatchObject({ input, sampling: { maxTokens: 16 } });
+      expect(completion).toMatchObject({
+        object: 'text_completion',
+        choices: [{ index: 0, text: ' upon', finish_reason: 'stop', logprobs: null }],
+        usage: { prompt_tokens: PROMPT_TOKENS, completion_tokens: 1 },
+      });
+    });
+
+    it('stream', async () => {
+      const stream = await client.completions.create({ model: TEST_MODEL, prompt: 'x', stream: true, stream_options: { include_usage: true } });
+      let text = '';
+      let last: OpenAI.Completion | null = null;
+      for await (const chunk of stream) {
+        text += chunk.choices[0]?.text ?? '';
+        last = chunk;
+      }
+      expect(text).toBe('Once upon a time');
+      expect(last).toMatchObject({ choices: [], usage: { completion_tokens: 3 } });
+    });
+
+    it.each<[Record<string, unknown>, string]>([
+      [{ prompt: ['a', 'b'] }, 'prompt'],
+      [{ prompt: [] }, 'prompt'],
+      [{ prompt: [1, 'a'] }, 'prompt'],
+      [{ prompt: [-1] }, 'prompt[0]'],
+      [{ prompt: undefined }, 'prompt'],
+      [{ echo: true }, 'echo'],
+      [{ logprobs: 0 }, 'logprobs'],
+      [{ best_of: 2 }, 'best_of'],
+      [{ suffix: 'x' }, 'suffix'],
+    ])('refuse %j', async (change, param) => {
+      const response = await post({ model: TEST_MODEL, prompt: 'x', ...change }, {}, 'completions');
+      const { error } = (await response.json()) as OpenAiError;
+      expect({ status: response.status, param: error.param }).toEqual({ status: 400, param });
+    });
+
+    it('refuse token ids that fill the context', async () => {
+      const response = await post({ model: TEST_MODEL, prompt: Array.from({ length: 512 }, () => 1) }, {}, 'completions');
+      expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', param: 'prompt' });
+    });
+
+    it('need credentials', async () => {
+      expect((await post({ model: TEST_MODEL, prompt: 'x' }, { authorization: '' }, 'completions')).status).toBe(401);
+    });
+    it("do not find another tenant's adapter", async () => {
+      await expect(clientOf(other).completions.create({ model: 'tales', prompt: 'x' })).rejects.toMatchObject({ status: 404 });
+    });
+  });
+
+  describe('models', () => {
+    it("are the base models and the tenant's adapters", async () => {
+      const models = await client.models.list();
+      expect(models.data.map(({ id }) => id)).toEqual([TEST_MODEL, 'tales']);
+      expect(models.data[1]).toMatchObject({ object: 'model', owned_by: one.id, parent: TEST_MODEL, created: expect.any(Number) as number });
+      expect((await clientOf(other).models.list()).data.map(({ id }) => id)).toEqual([TEST_MODEL, 'fables']);
+    });
+    it('are found one by one, within the tenant', async () => {
+      expect(await client.models.retrieve('tales')).toMatchObject({ id: 'tales' });
+      await expect(client.models.retrieve('fables')).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
+      await expect(client.models.retrieve('no/such')).rejects.toMatchObject({ status: 404 });
+    });
+    it('need credentials', async () => {
+      expect((await fetch(`${test.url}/v1/models`)).status).toBe(401);
+      expect((await fetch(`${test.url}/v1/models/tales`)).status).toBe(401);
+    });
+  });
+
+  it('serve two tenants with an adapter each at once, streaming and not', async () => {
+    runner.script = async (run) => {
+      for (const part of [run.job.tenantId, ' ', run.job.adapter?.sha256 ?? '']) await run.tokens(part);
+      await run.finish('stop');
+    };
+    const ask = async (tenant: typeof one, model: string, stream: boolean): Promise<string> => {
+      const body = { model, messages: MESSAGES };
+      if (!stream) return (await clientOf(tenant).chat.completions.create(body)).choices[0]?.message.content ?? '';
+      let text = '';
+      for await (const { choices } of await clientOf(tenant).chat.completions.create({ ...body, stream })) text += choices[0]?.delta.content ?? '';
+      return text;
+    };
+    const texts = await Promise.all(
+      Array.from({ length: 24 }, (_, index) => (index % 2 ? ask(one, 'tales', index % 3 === 0) : ask(other, 'fables', index % 3 === 0))),
+    );
+    expect(new Set(texts.filter((_, index) => index % 2)).size).toBe(1);
+    expect(new Set(texts.filter((_, index) => index % 2 === 0)).size).toBe(1);
+    expect(texts[1]).toContain(one.id);
+    expect(texts[0]).toContain(other.id);
+    expect(texts[0]?.split(' ')[1]).not.toBe(texts[1]?.split(' ')[1]);
+  });
+
+  it('answer an unknown path in the same format', async () => {
+    const response = await fetch(`${test.url}/v1/embeddings`, { headers: one.key });
+    expect(response.status).toBe(404);
+    expect(((await response.json()) as OpenAiError).error.type).toBe('not_found_error');
+  });
+});
