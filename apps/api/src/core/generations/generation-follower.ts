@@ -2,7 +2,7 @@
  * Follows generations: the relay of the runners' events to those who wait. Events come from the Redis Stream while it
  * is there; when its retention is over, an ended generation is answered from its row.
  */
-import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { ArilError, isErrorCode, type EndEvent, type FinishReason } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { RedisService } from '../../base/redis/redis.service.js';

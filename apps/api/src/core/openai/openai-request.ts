@@ -34,8 +34,7 @@ export const commonFields = {
   stop_token_ids: optional(z.array(z.number().int().min(0)).max(64)),
 };
 
-const commonSchema = z.object(commonFields);
-export type CommonFields = z.infer<typeof commonSchema>;
+export type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
 
 export const streamOptionsNeedStream = {
   check: (body: Pick<CommonFields, 'stream' | 'stream_options'>): boolean =>
