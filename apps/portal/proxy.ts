@@ -16,5 +16,12 @@ export const proxy = (request: NextRequest): NextResponse => {
 
 /** Pages only. Requests under /api must not come through here: their bodies would be buffered. */
 export const config = {
-  matcher: ['/', '/adapters/:path*', '/playground/:path*', '/api-keys/:path*', '/usage/:path*', '/settings/:path*'],
+  matcher: [
+    '/',
+    '/adapters/:path*',
+    '/playground/:path*',
+    '/api-keys/:path*',
+    '/usage/:path*',
+    '/settings/:path*',
+  ],
 };

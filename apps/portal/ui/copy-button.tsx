@@ -16,7 +16,12 @@ export const CopyButton = ({ value, what, withLabel = false }: Props) => (
       const icon = copied ? <IconCheck size={16} /> : <IconCopy size={16} />;
       if (withLabel) {
         return (
-          <Button variant={copied ? 'filled' : 'light'} color={copied ? 'leaf' : undefined} leftSection={icon} onClick={copy}>
+          <Button
+            variant={copied ? 'filled' : 'light'}
+            color={copied ? 'leaf' : undefined}
+            leftSection={icon}
+            onClick={copy}
+          >
             {label}
           </Button>
         );

@@ -15,7 +15,13 @@ export const ErrorState = ({ title = 'This could not be loaded', message, onRetr
         {message}
       </Text>
       {onRetry && (
-        <Button size="xs" color="red" variant="light" leftSection={<IconRefresh size={14} />} onClick={onRetry}>
+        <Button
+          size="xs"
+          color="red"
+          variant="light"
+          leftSection={<IconRefresh size={14} />}
+          onClick={onRetry}
+        >
           Try again
         </Button>
       )}

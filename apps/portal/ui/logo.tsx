@@ -6,7 +6,13 @@ const SEEDS = [0, 60, 120, 180, 240, 300];
 
 export const LogoMark = ({ size = 32 }: { size?: number }) => (
   <svg width={size} height={size} viewBox="0 0 48 48" aria-hidden="true" focusable="false">
-    <path d="M24 10 17.5 2.5l3.6 1.7L24 1l2.9 3.2 3.6-1.7z" fill="#c92f4c" stroke="#c92f4c" strokeWidth="1.5" strokeLinejoin="round" />
+    <path
+      d="M24 10 17.5 2.5l3.6 1.7L24 1l2.9 3.2 3.6-1.7z"
+      fill="#c92f4c"
+      stroke="#c92f4c"
+      strokeWidth="1.5"
+      strokeLinejoin="round"
+    />
     <circle cx="24" cy="28" r="19" fill="#c92f4c" />
     <circle cx="24" cy="28" r="15" fill="#fbe4e0" />
     {SEEDS.map((angle) => (

@@ -10,7 +10,12 @@ interface Paging {
 const NO_PAGING = {} as Paging;
 
 /** A table's paging, or none while everything fits on one page. */
-export const paging = (total: number, pageSize: number, page: number, onPageChange: (page: number) => void): Paging =>
+export const paging = (
+  total: number,
+  pageSize: number,
+  page: number,
+  onPageChange: (page: number) => void,
+): Paging =>
   total <= pageSize
     ? NO_PAGING
     : {

@@ -16,7 +16,13 @@ export const StatCard = ({ label, value, hint, icon, loading = false }: Props) =
       {icon}
     </Group>
     <Skeleton visible={loading} width={loading ? '60%' : undefined}>
-      <Text fz={26} fw={650} lh={1.15} className="tabular" style={{ letterSpacing: '-0.02em' }}>
+      <Text
+        fz="clamp(1.125rem, 4.6vw, 1.625rem)"
+        fw={650}
+        lh={1.25}
+        className="tabular"
+        style={{ letterSpacing: '-0.02em', overflowWrap: 'anywhere' }}
+      >
         {value}
       </Text>
     </Skeleton>

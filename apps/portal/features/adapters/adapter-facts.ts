@@ -6,4 +6,5 @@ export const formatRank = ({ rankMin, rankMax }: Pick<Summary, 'rankMin' | 'rank
   rankMin === rankMax ? String(rankMin) : `${rankMin}–${rankMax}`;
 
 /** "q_proj" as people say it: "q". */
-export const formatTargets = (modules: readonly string[]): string => modules.map((name) => name.replace(/_proj$/, '')).join(' ');
+export const formatTargets = (modules: readonly string[]): string =>
+  modules.map((name) => name.replace(/_proj$/, '')).join(' ');

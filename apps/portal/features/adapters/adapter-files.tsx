@@ -27,11 +27,17 @@ const FileRow = ({ file }: { file: AdapterFile }) => (
         </Text>
       </Group>
       <Text size="sm" c="dimmed" className="tabular" style={{ flexShrink: 0 }}>
-        {file.received < file.bytes ? `${formatBytes(file.received)} of ${formatBytes(file.bytes)}` : formatBytes(file.bytes)}
+        {file.received < file.bytes
+          ? `${formatBytes(file.received)} of ${formatBytes(file.bytes)}`
+          : formatBytes(file.bytes)}
       </Text>
     </Group>
     {file.received < file.bytes && (
-      <Progress value={(100 * file.received) / file.bytes} color="amber" aria-label={`Received of ${file.name}`} />
+      <Progress
+        value={(100 * file.received) / file.bytes}
+        color="amber"
+        aria-label={`Received of ${file.name}`}
+      />
     )}
     {file.sha256 && <Hash label={file.name} sha256={file.sha256} />}
   </Stack>

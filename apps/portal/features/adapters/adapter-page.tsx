@@ -24,17 +24,33 @@ export const AdapterPage = ({ id }: { id: string }) => {
   const { data, error, reload } = useApiQuery(AdapterDocument, { id }, { types: ['Adapter'] });
   return (
     <>
-      <TextLink href="/adapters" size="sm" c="dimmed" mb="sm" display="inline-flex" style={{ alignItems: 'center', gap: 4 }}>
+      <TextLink
+        href="/adapters"
+        size="sm"
+        c="dimmed"
+        mb="sm"
+        display="inline-flex"
+        style={{ alignItems: 'center', gap: 4 }}
+      >
         <IconArrowLeft size={15} aria-hidden /> All adapters
       </TextLink>
-      {data ? <AdapterDetails adapter={data.adapter} /> : error ? <Missing code={error.code} message={error.message} onRetry={reload} /> : <Loading />}
+      {data ? (
+        <AdapterDetails adapter={data.adapter} />
+      ) : error ? (
+        <Missing code={error.code} message={error.message} onRetry={reload} />
+      ) : (
+        <Loading />
+      )}
     </>
   );
 };
 
 const Missing = ({ code, message, onRetry }: { code: string; message: string; onRetry: () => void }) =>
   code === 'NOT_FOUND' || code === 'BAD_USER_INPUT' ? (
-    <ErrorState title="There is no such adapter" message="It may have been deleted, or belong to another workspace." />
+    <ErrorState
+      title="There is no such adapter"
+      message="It may have been deleted, or belong to another workspace."
+    />
   ) : (
     <ErrorState message={message} onRetry={onRetry} />
   );
@@ -52,12 +68,19 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
   const [uploading, upload] = useDisclosure(false);
   const deleteAdapter = useDeleteAdapter(useCallback(() => router.replace('/adapters'), [router]));
   const unfinished = adapter.status === 'UPLOADING';
-  const subject = { ...adapter, baseModelId: adapter.baseModel.id, mode: unfinished ? ('continue' as const) : ('replace' as const) };
+  const subject = {
+    ...adapter,
+    baseModelId: adapter.baseModel.id,
+    mode: unfinished ? ('continue' as const) : ('replace' as const),
+  };
 
   const actions = (
     <>
       {adapter.status === 'READY' && (
-        <ButtonLink href={`/playground?target=${encodeURIComponent(adapter.slug)}`} leftSection={<IconMessages size={16} />}>
+        <ButtonLink
+          href={`/playground?target=${encodeURIComponent(adapter.slug)}`}
+          leftSection={<IconMessages size={16} />}
+        >
           Try in playground
         </ButtonLink>
       )}
@@ -74,12 +97,19 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
 
   return (
     <>
-      <PageHeader title={<AdapterTitle adapter={adapter} />} description={adapter.description || adapter.name} actions={actions} />
+      <PageHeader
+        title={<AdapterTitle adapter={adapter} />}
+        description={adapter.description || adapter.name}
+        actions={actions}
+      />
       <Stack gap="lg">
         {adapter.status === 'REFUSED' && (
           <>
             <Alert color="red" icon={<IconCircleX />} title="This adapter was refused">
-              <Text size="sm">It does not fit {adapter.baseModel.name} and cannot be called. Nothing else of yours is affected.</Text>
+              <Text size="sm">
+                It does not fit {adapter.baseModel.name} and cannot be called. Nothing else of yours is
+                affected.
+              </Text>
             </Alert>
             <ProblemList problems={adapter.problems} />
           </>

@@ -1,5 +1,5 @@
 'use client';
-import { ActionIcon, Group, Stack, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Group, Stack, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconMessages, IconTrash } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import Link from 'next/link';
@@ -41,9 +41,21 @@ const Name = ({ id, slug, name }: Row) => (
 
 const columns: DataTableColumn<Row>[] = [
   { accessor: 'slug', title: 'Adapter', render: (row) => <Name {...row} /> },
-  { accessor: 'status', title: 'Status', width: 110, render: ({ status }) => <AdapterStatusBadge status={status} /> },
+  {
+    accessor: 'status',
+    title: 'Status',
+    width: 110,
+    render: ({ status }) => <AdapterStatusBadge status={status} />,
+  },
   { accessor: 'baseModel.name', title: 'Base model', visibleMediaQuery: '(min-width: 62em)' },
-  { accessor: 'rank', title: 'Rank', width: 70, textAlign: 'right', render: ({ summary }) => (summary ? formatRank(summary) : '–') },
+  {
+    accessor: 'rank',
+    title: 'Rank',
+    width: 70,
+    visibleMediaQuery: '(min-width: 48em)',
+    textAlign: 'right',
+    render: ({ summary }) => (summary ? formatRank(summary) : '–'),
+  },
   {
     accessor: 'targets',
     title: 'Targets',
@@ -54,14 +66,27 @@ const columns: DataTableColumn<Row>[] = [
       </Text>
     ),
   },
-  { accessor: 'bytes', title: 'Size', width: 95, textAlign: 'right', render: ({ bytes }) => formatBytes(bytes) },
+  {
+    accessor: 'bytes',
+    title: 'Size',
+    width: 95,
+    visibleMediaQuery: '(min-width: 30em)',
+    textAlign: 'right',
+    render: ({ bytes }) => formatBytes(bytes),
+  },
   {
     accessor: 'lastUsedAt',
     title: 'Last used',
     width: 130,
     visibleMediaQuery: '(min-width: 48em)',
     render: ({ lastUsedAt }) =>
-      lastUsedAt ? <span title={formatDateTime(lastUsedAt)}>{formatRelative(lastUsedAt)}</span> : <Text size="sm" c="dimmed">never</Text>,
+      lastUsedAt ? (
+        <span title={formatDateTime(lastUsedAt)}>{formatRelative(lastUsedAt)}</span>
+      ) : (
+        <Text size="sm" c="dimmed">
+          never
+        </Text>
+      ),
   },
 ];
 
@@ -81,7 +106,12 @@ const RowActions = ({ row, onDelete }: { row: Row; onDelete: (row: Row) => void 
       </Tooltip>
     )}
     <Tooltip label="Delete" withArrow>
-      <ActionIcon variant="subtle" color="red" aria-label={`Delete ${row.slug}`} onClick={() => onDelete(row)}>
+      <ActionIcon
+        variant="subtle"
+        color="red"
+        aria-label={`Delete ${row.slug}`}
+        onClick={() => onDelete(row)}
+      >
         <IconTrash size={17} />
       </ActionIcon>
     </Tooltip>
@@ -92,7 +122,7 @@ export const AdapterTable = ({ rows, fetching, total, page, pageSize, onPage, on
   const router = useRouter();
   const actions: DataTableColumn<Row> = {
     accessor: 'actions',
-    title: <span className="mantine-visually-hidden">Actions</span>,
+    title: <VisuallyHidden>Actions</VisuallyHidden>,
     width: 90,
     textAlign: 'right',
     render: (row) => <RowActions row={row} onDelete={onDelete} />,

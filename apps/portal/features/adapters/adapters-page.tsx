@@ -40,13 +40,18 @@ export const AdaptersPage = () => {
     </EmptyState>
   ) : (
     <EmptyState icon={<IconStack2 />} title="No adapters yet" action={uploadButton}>
-      Upload the two files PEFT writes when it saves a LoRA adapter. It can be called as soon as it is checked.
+      Upload the two files PEFT writes when it saves a LoRA adapter. It can be called as soon as it is
+      checked.
     </EmptyState>
   );
 
   return (
     <>
-      <PageHeader title="Adapters" description="Your fine-tunes. Each is called by its slug." actions={uploadButton} />
+      <PageHeader
+        title="Adapters"
+        description="Your fine-tunes. Each is called by its slug."
+        actions={uploadButton}
+      />
       <Group mb="md" gap="sm">
         <TextInput
           aria-label="Search adapters"

@@ -24,7 +24,8 @@ export const CodeSnippets = ({ target }: { target: string }) => {
         ))}
       </Tabs>
       <Text size="sm" c="dimmed" mt="sm">
-        Any OpenAI client works. Put a key from <TextLink href="/api-keys">API keys</TextLink> into ARIL_API_KEY.
+        Any OpenAI client works. Put a key from <TextLink href="/api-keys">API keys</TextLink> into
+        ARIL_API_KEY.
       </Text>
     </>
   );

@@ -29,7 +29,9 @@ export const useAdapters = (search: string, status: AdapterStatus | null) => {
       const known = cursors.current;
       while (known.length < wanted) {
         const variables = { first: PAGE_SIZE, search: search || null, status, after: known.at(-1) ?? null };
-        const { data } = await client.query(AdaptersDocument, variables, { requestPolicy: 'cache-first' }).toPromise();
+        const { data } = await client
+          .query(AdaptersDocument, variables, { requestPolicy: 'cache-first' })
+          .toPromise();
         const pageInfo = data?.tenant.adapters.pageInfo;
         if (!pageInfo?.hasNextPage || cursors.current !== known) break;
         known.push(pageInfo.endCursor);

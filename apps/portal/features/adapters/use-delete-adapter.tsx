@@ -21,7 +21,11 @@ export const useDeleteAdapter = (onDeleted?: () => void): ((adapter: Deletable) 
         notifications.show({ color: 'red', title: `${slug} was not deleted`, message: error.message });
         return;
       }
-      notifications.show({ color: 'leaf', title: 'Adapter deleted', message: `${slug} can no longer be called.` });
+      notifications.show({
+        color: 'leaf',
+        title: 'Adapter deleted',
+        message: `${slug} can no longer be called.`,
+      });
       onDeleted?.();
     },
     [deleteAdapter, onDeleted],
@@ -32,8 +36,8 @@ export const useDeleteAdapter = (onDeleted?: () => void): ((adapter: Deletable) 
         title: 'Delete adapter',
         children: (
           <Text size="sm">
-            Delete <Code>{adapter.slug}</Code>? Requests that name it will fail from now on. Its usage stays in your reports. This
-            cannot be undone.
+            Delete <Code>{adapter.slug}</Code>? Requests that name it will fail from now on. Its usage stays
+            in your reports. This cannot be undone.
           </Text>
         ),
         labels: { confirm: 'Delete adapter', cancel: 'Keep it' },

@@ -1,5 +1,5 @@
 'use client';
-import { Badge, Button, Code, Paper, Text } from '@mantine/core';
+import { Badge, Button, Code, Paper, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
@@ -16,20 +16,50 @@ import { useRevokeKey } from './use-revoke-key';
 type Row = ApiKeysQuery['tenant']['apiKeys'][number];
 
 const Expiry = ({ expiresAt }: Pick<Row, 'expiresAt'>) => {
-  if (!expiresAt) return <Text size="sm" c="dimmed">never</Text>;
-  if (new Date(expiresAt) <= new Date()) return <Badge color="red" variant="light" radius="sm" tt="none">Expired</Badge>;
+  if (!expiresAt)
+    return (
+      <Text size="sm" c="dimmed">
+        never
+      </Text>
+    );
+  if (new Date(expiresAt) <= new Date())
+    return (
+      <Badge color="red" variant="light" radius="sm" tt="none">
+        Expired
+      </Badge>
+    );
   return <span title={formatDateTime(expiresAt)}>{formatRelative(expiresAt)}</span>;
 };
 
 const columns: DataTableColumn<Row>[] = [
-  { accessor: 'name', title: 'Name', render: ({ name }) => <Text size="sm" fw={600}>{name}</Text> },
+  {
+    accessor: 'name',
+    title: 'Name',
+    render: ({ name }) => (
+      <Text size="sm" fw={600}>
+        {name}
+      </Text>
+    ),
+  },
   { accessor: 'prefix', title: 'Key', render: ({ prefix }) => <Code>{prefix}…</Code> },
-  { accessor: 'createdAt', title: 'Created', visibleMediaQuery: '(min-width: 48em)', render: ({ createdAt }) => formatDate(createdAt) },
+  {
+    accessor: 'createdAt',
+    title: 'Created',
+    visibleMediaQuery: '(min-width: 48em)',
+    render: ({ createdAt }) => formatDate(createdAt),
+  },
   {
     accessor: 'lastUsedAt',
     title: 'Last used',
     visibleMediaQuery: '(min-width: 48em)',
-    render: ({ lastUsedAt }) => (lastUsedAt ? formatRelative(lastUsedAt) : <Text size="sm" c="dimmed">never</Text>),
+    render: ({ lastUsedAt }) =>
+      lastUsedAt ? (
+        formatRelative(lastUsedAt)
+      ) : (
+        <Text size="sm" c="dimmed">
+          never
+        </Text>
+      ),
   },
   { accessor: 'expiresAt', title: 'Expires', render: (row) => <Expiry {...row} /> },
 ];
@@ -46,10 +76,16 @@ export const ApiKeysPage = () => {
   );
   const actions: DataTableColumn<Row> = {
     accessor: 'actions',
-    title: <span className="mantine-visually-hidden">Actions</span>,
+    title: <VisuallyHidden>Actions</VisuallyHidden>,
     textAlign: 'right',
     render: (row) => (
-      <Button size="compact-sm" variant="subtle" color="red" onClick={() => revoke(row)} aria-label={`Revoke ${row.name}`}>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        color="red"
+        onClick={() => revoke(row)}
+        aria-label={`Revoke ${row.name}`}
+      >
         Revoke
       </Button>
     ),

@@ -8,7 +8,11 @@ import { useApiMutation } from '@/lib/api/use-api-mutation';
 import { EXPIRIES, expiresAt, type Expiry } from './expiry';
 
 const schema = z.object({
-  name: z.string().trim().min(1, 'Enter a name that says where the key is used').max(100, 'At most 100 characters'),
+  name: z
+    .string()
+    .trim()
+    .min(1, 'Enter a name that says where the key is used')
+    .max(100, 'At most 100 characters'),
   expiry: z.enum(['30', '90', '365', 'never']),
 });
 
@@ -27,7 +31,9 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   const create = async (values: { name: string; expiry: Expiry }): Promise<void> => {
     setProblem(null);
     const name = values.name.trim();
-    const { data, error } = await createKey({ input: { name, expiresAt: expiresAt(values.expiry, new Date()) } });
+    const { data, error } = await createKey({
+      input: { name, expiresAt: expiresAt(values.expiry, new Date()) },
+    });
     if (!error) onCreated(name, data.createApiKey.secret);
     else if (error.field?.endsWith('name')) form.setFieldError('name', error.message);
     else setProblem(error.message);

@@ -4,7 +4,15 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import { CopyButton } from '@/ui/copy-button';
 
 /** The one time a key's secret is seen: the API keeps only a hash of it. */
-export const SecretView = ({ name, secret, onDone }: { name: string; secret: string; onDone: () => void }) => (
+export const SecretView = ({
+  name,
+  secret,
+  onDone,
+}: {
+  name: string;
+  secret: string;
+  onDone: () => void;
+}) => (
   <Stack>
     <Alert color="amber" icon={<IconAlertTriangle />} title="Copy this key now">
       It is shown this once. If it is lost, revoke it and create another.
@@ -13,7 +21,12 @@ export const SecretView = ({ name, secret, onDone }: { name: string; secret: str
       <Text size="sm" fw={500} mb={4}>
         {name}
       </Text>
-      <Code block aria-label="API key secret" data-testid="api-key-secret" style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>
+      <Code
+        block
+        aria-label="API key secret"
+        data-testid="api-key-secret"
+        style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}
+      >
         {secret}
       </Code>
     </div>

@@ -23,7 +23,8 @@ export const useRevokeKey = (): ((key: { id: string; name: string }) => void) =>
         title: 'Revoke API key',
         children: (
           <Text size="sm">
-            Revoke <b>{name}</b>? Programs that use it are refused from the next request on. This cannot be undone.
+            Revoke <b>{name}</b>? Programs that use it are refused from the next request on. This cannot be
+            undone.
           </Text>
         ),
         labels: { confirm: 'Revoke key', cancel: 'Keep it' },

@@ -12,13 +12,18 @@ const Row = ({ model }: { model: BaseModel }) => (
       <Text size="sm" fw={600} truncate>
         {model.name}
       </Text>
-      <Badge color={model.runnersOnline > 0 ? 'leaf' : 'gray'} variant="dot" tt="none" style={{ flexShrink: 0 }}>
+      <Badge
+        color={model.runnersOnline > 0 ? 'leaf' : 'gray'}
+        variant="dot"
+        tt="none"
+        style={{ flexShrink: 0 }}
+      >
         {model.runnersOnline > 0 ? 'Online' : 'No runner'}
       </Badge>
     </Group>
     <Text size="xs" c="dimmed">
-      {formatCount(model.contextTokens)} tokens context · {formatPricePerMillion(model.promptNanoUsdPerToken)} in,{' '}
-      {formatPricePerMillion(model.completionNanoUsdPerToken)} out per million
+      {formatCount(model.contextTokens)} tokens context · {formatPricePerMillion(model.promptNanoUsdPerToken)}{' '}
+      in, {formatPricePerMillion(model.completionNanoUsdPerToken)} out per million
     </Text>
   </Stack>
 );

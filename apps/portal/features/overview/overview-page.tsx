@@ -24,7 +24,11 @@ const DAYS = 30;
 export const OverviewPage = () => {
   const { viewer } = useSession();
   const [range] = useState(() => lastDays(DAYS, new Date()));
-  const adapters = useApiQuery(AdaptersDocument, { first: RECENT, after: null, status: null, search: null }, { types: ['Adapter'] });
+  const adapters = useApiQuery(
+    AdaptersDocument,
+    { first: RECENT, after: null, status: null, search: null },
+    { types: ['Adapter'] },
+  );
   const usage = useApiQuery(UsageDocument, { input: toInterval(range) }, { types: ['Generation'] });
   const keys = useApiQuery(ApiKeysDocument, {}, { types: ['ApiKey'] });
   const models = useApiQuery(BaseModelsDocument, {});
@@ -36,7 +40,10 @@ export const OverviewPage = () => {
   const days = `last ${DAYS} days`;
   return (
     <>
-      <PageHeader title={`Hello, ${viewer.name.split(' ')[0]}`} description="Your adapters and what they did lately." />
+      <PageHeader
+        title={`Hello, ${viewer.name.split(' ')[0]}`}
+        description="Your adapters and what they did lately."
+      />
       <Stack gap="lg">
         {failed[0]?.error && (
           <ErrorState
@@ -46,8 +53,20 @@ export const OverviewPage = () => {
           />
         )}
         <SimpleGrid cols={{ base: 2, md: 4 }} spacing={{ base: 'sm', sm: 'md' }}>
-          <StatCard label="Adapters" value={formatCount(connection?.totalCount ?? 0)} hint="of your workspace" loading={!connection} icon={<IconStack2 size={16} />} />
-          <StatCard label="Requests" value={formatCount(totals?.requests ?? 0)} hint={days} loading={!totals} icon={<IconSend size={16} />} />
+          <StatCard
+            label="Adapters"
+            value={formatCount(connection?.totalCount ?? 0)}
+            hint="of your workspace"
+            loading={!connection}
+            icon={<IconStack2 size={16} />}
+          />
+          <StatCard
+            label="Requests"
+            value={formatCount(totals?.requests ?? 0)}
+            hint={days}
+            loading={!totals}
+            icon={<IconSend size={16} />}
+          />
           <StatCard
             label="Tokens"
             value={formatCompact((totals?.promptTokens ?? 0) + (totals?.completionTokens ?? 0))}
@@ -55,7 +74,13 @@ export const OverviewPage = () => {
             loading={!totals}
             icon={<IconTypography size={16} />}
           />
-          <StatCard label="Amount" value={formatNanoUsd(totals?.amount ?? '0')} hint={days} loading={!totals} icon={<IconCoin size={16} />} />
+          <StatCard
+            label="Amount"
+            value={formatNanoUsd(totals?.amount ?? '0')}
+            hint={days}
+            loading={!totals}
+            icon={<IconCoin size={16} />}
+          />
         </SimpleGrid>
         <Grid gap="lg">
           <Grid.Col span={{ base: 12, md: 7 }}>

@@ -17,7 +17,9 @@ const Row = ({ adapter }: { adapter: AdapterListFieldsFragment }) => (
       </TextLink>
       <Text size="xs" c="dimmed">
         {adapter.summary ? `rank ${formatRank(adapter.summary)} · ` : ''}
-        {adapter.lastUsedAt ? `used ${formatRelative(adapter.lastUsedAt)}` : `added ${formatRelative(adapter.createdAt)}`}
+        {adapter.lastUsedAt
+          ? `used ${formatRelative(adapter.lastUsedAt)}`
+          : `added ${formatRelative(adapter.createdAt)}`}
       </Text>
     </div>
     <AdapterStatusBadge status={adapter.status} />
@@ -38,7 +40,11 @@ export const RecentAdapters = ({ adapters }: { adapters: AdapterListFieldsFragme
   >
     {!adapters && <Skeleton height={140} />}
     {adapters?.length === 0 && (
-      <EmptyState icon={<IconStack2 />} title="No adapters yet" action={<ButtonLink href="/adapters">Upload the first</ButtonLink>} />
+      <EmptyState
+        icon={<IconStack2 />}
+        title="No adapters yet"
+        action={<ButtonLink href="/adapters">Upload the first</ButtonLink>}
+      />
     )}
     {adapters && adapters.length > 0 && (
       <Stack component="ul" gap="sm" m={0} p={0} style={{ listStyle: 'none' }}>

@@ -35,6 +35,7 @@ export const UsageTrend = ({ rows, range }: { rows: UsageRow[]; range: DayRange 
         tickLine="none"
         valueFormatter={formatCompact}
         xAxisProps={{ tickFormatter: formatDay, minTickGap: 60 }}
+        tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
         role="img"
         aria-label="Tokens by day of the last 30 days"
       />

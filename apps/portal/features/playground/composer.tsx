@@ -43,7 +43,13 @@ export const Composer = ({ busy, disabled, compare, onSend, onStop }: Props) => 
           Enter sends, Shift + Enter breaks the line
         </Text>
         {busy ? (
-          <Button color="gray" variant="light" leftSection={<IconPlayerStop size={16} />} onClick={onStop} ml="auto">
+          <Button
+            color="gray"
+            variant="light"
+            leftSection={<IconPlayerStop size={16} />}
+            onClick={onStop}
+            ml="auto"
+          >
             Stop
           </Button>
         ) : (

@@ -24,7 +24,8 @@ export const Pane = ({ label, target, onTarget, turns }: Props) => {
   const following = useRef(true);
   const onScroll = (): void => {
     const element = transcript.current;
-    if (element) following.current = element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOW_PX;
+    if (element)
+      following.current = element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOW_PX;
   };
   useEffect(() => {
     const element = transcript.current;
@@ -45,7 +46,10 @@ export const Pane = ({ label, target, onTarget, turns }: Props) => {
         tabIndex={0}
       >
         {turns.length === 0 ? (
-          <EmptyState icon={<IconMessageCircle />} title={target ? `Say something to ${target}` : 'Choose a target'}>
+          <EmptyState
+            icon={<IconMessageCircle />}
+            title={target ? `Say something to ${target}` : 'Choose a target'}
+          >
             Answers stream in as they are generated, and are billed like any other call.
           </EmptyState>
         ) : (

@@ -47,7 +47,12 @@ export const PlaygroundPage = () => {
         description="Talk to an adapter, or ask two targets the same and compare."
         actions={
           <>
-            <Switch label="Compare two" checked={compare} onChange={(event) => toggleCompare(event.currentTarget.checked)} disabled={busy} />
+            <Switch
+              label="Compare two"
+              checked={compare}
+              onChange={(event) => toggleCompare(event.currentTarget.checked)}
+              disabled={busy}
+            />
             <Button
               variant="default"
               leftSection={<IconEraser size={16} />}
@@ -62,10 +67,24 @@ export const PlaygroundPage = () => {
       <div className={classes.layout}>
         <Stack gap="md" miw={0}>
           <div className={classes.panes} data-compare={compare || undefined}>
-            <Pane label={compare ? 'Side A' : 'Chat'} target={targets[0]} onTarget={(target) => choose(0, target)} turns={left.turns} />
-            {compare && <Pane label="Side B" target={targets[1]} onTarget={(target) => choose(1, target)} turns={right.turns} />}
+            <Pane
+              label={compare ? 'Side A' : 'Chat'}
+              target={targets[0]}
+              onTarget={(target) => choose(0, target)}
+              turns={left.turns}
+            />
+            {compare && (
+              <Pane
+                label="Side B"
+                target={targets[1]}
+                onTarget={(target) => choose(1, target)}
+                turns={right.turns}
+              />
+            )}
           </div>
-          {invalid && !form.isValid() && <Alert color="red">Some settings are out of range. Correct them to send.</Alert>}
+          {invalid && !form.isValid() && (
+            <Alert color="red">Some settings are out of range. Correct them to send.</Alert>
+          )}
           <Composer
             busy={busy}
             disabled={!ready}

@@ -27,7 +27,13 @@ const Facts = ({ reply }: { reply: Reply }) => {
 export const ReplyView = ({ reply }: { reply: Reply }) => {
   const running = reply.state === 'waiting' || reply.state === 'streaming';
   return (
-    <div className={classes.reply} data-state={reply.state} role="article" aria-label={`Answer of ${reply.target}`} aria-busy={running}>
+    <div
+      className={classes.reply}
+      data-state={reply.state}
+      role="article"
+      aria-label={`Answer of ${reply.target}`}
+      aria-busy={running}
+    >
       <Text size="xs" fw={600} c="var(--aril-accent-text)" mb={2}>
         {reply.target}
       </Text>

@@ -47,13 +47,30 @@ export class ReplyRun {
       if (event.__typename === 'GenerationTokens') {
         meter.saw(event.tokenCount);
         const { ttftMs, tokensPerSecond, tokenCount: completionTokens } = meter;
-        this.report({ state: 'streaming', reconnecting: false, text, ttftMs, tokensPerSecond, completionTokens });
+        this.report({
+          state: 'streaming',
+          reconnecting: false,
+          text,
+          ttftMs,
+          tokensPerSecond,
+          completionTokens,
+        });
         continue;
       }
       const { finishReason, promptTokens, completionTokens, error } = event;
       const { ttftMs, tokensPerSecond } = meter;
       const state = error ? 'failed' : 'finished';
-      this.report({ state, reconnecting: false, text, finishReason, promptTokens, completionTokens, error, ttftMs, tokensPerSecond });
+      this.report({
+        state,
+        reconnecting: false,
+        text,
+        finishReason,
+        promptTokens,
+        completionTokens,
+        error,
+        ttftMs,
+        tokensPerSecond,
+      });
       // Not waited for: the next question may be asked before the bill is known.
       void readAmount(this.client, id).then((amount) => this.report({ amount }));
     }

@@ -1,5 +1,17 @@
 'use client';
-import { Button, Group, InputWrapper, NumberInput, Paper, Slider, Stack, TagsInput, Text, Textarea, Title } from '@mantine/core';
+import {
+  Button,
+  Group,
+  InputWrapper,
+  NumberInput,
+  Paper,
+  Slider,
+  Stack,
+  TagsInput,
+  Text,
+  Textarea,
+  Title,
+} from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import { useId } from 'react';
 import { DEFAULT_SETTINGS, type Settings } from './settings';
@@ -22,7 +34,12 @@ const Fraction = ({ form, field, label, description, max }: FractionProps) => {
     if (typeof next === 'number') form.setFieldValue(field, next);
   };
   return (
-    <InputWrapper label={label} description={description} error={form.errors[field]} labelProps={{ htmlFor: id }}>
+    <InputWrapper
+      label={label}
+      description={description}
+      error={form.errors[field]}
+      labelProps={{ htmlFor: id }}
+    >
       <Group gap="sm" wrap="nowrap" mt={4}>
         <Slider
           flex={1}
@@ -34,7 +51,18 @@ const Fraction = ({ form, field, label, description, max }: FractionProps) => {
           label={null}
           thumbProps={{ 'aria-label': `${label} slider` }}
         />
-        <NumberInput id={id} w={74} size="xs" min={0} max={max} step={0.05} decimalScale={2} value={value} onChange={change} clampBehavior="strict" />
+        <NumberInput
+          id={id}
+          w={74}
+          size="xs"
+          min={0}
+          max={max}
+          step={0.05}
+          decimalScale={2}
+          value={value}
+          onChange={change}
+          clampBehavior="strict"
+        />
       </Group>
     </InputWrapper>
   );
@@ -59,15 +87,58 @@ export const SettingsPanel = ({ form }: { form: SettingsForm }) => (
         maxRows={10}
         {...form.getInputProps('system')}
       />
-      <Fraction form={form} field="temperature" label="Temperature" description="0 always takes the likeliest token" max={2} />
-      <Fraction form={form} field="topP" label="Top P" description="Smallest set with this probability" max={1} />
-      <Fraction form={form} field="minP" label="Min P" description="Relative to the likeliest token" max={1} />
+      <Fraction
+        form={form}
+        field="temperature"
+        label="Temperature"
+        description="0 always takes the likeliest token"
+        max={2}
+      />
+      <Fraction
+        form={form}
+        field="topP"
+        label="Top P"
+        description="Smallest set with this probability"
+        max={1}
+      />
+      <Fraction
+        form={form}
+        field="minP"
+        label="Min P"
+        description="Relative to the likeliest token"
+        max={1}
+      />
       <Group grow align="flex-start">
-        <NumberInput label="Top K" placeholder="all" min={0} allowDecimal={false} {...form.getInputProps('topK')} />
-        <NumberInput label="Max tokens" placeholder="default" min={1} allowDecimal={false} {...form.getInputProps('maxTokens')} />
+        <NumberInput
+          label="Top K"
+          placeholder="all"
+          min={0}
+          allowDecimal={false}
+          {...form.getInputProps('topK')}
+        />
+        <NumberInput
+          label="Max tokens"
+          placeholder="default"
+          min={1}
+          allowDecimal={false}
+          {...form.getInputProps('maxTokens')}
+        />
       </Group>
-      <NumberInput label="Seed" placeholder="random" min={0} max={4294967295} allowDecimal={false} {...form.getInputProps('seed')} />
-      <TagsInput label="Stop strings" placeholder="Type and press Enter" maxTags={8} acceptValueOnBlur {...form.getInputProps('stop')} />
+      <NumberInput
+        label="Seed"
+        placeholder="random"
+        min={0}
+        max={4294967295}
+        allowDecimal={false}
+        {...form.getInputProps('seed')}
+      />
+      <TagsInput
+        label="Stop strings"
+        placeholder="Type and press Enter"
+        maxTags={8}
+        acceptValueOnBlur
+        {...form.getInputProps('stop')}
+      />
       <Text size="xs" c="dimmed">
         The same seed and settings give the same answer.
       </Text>

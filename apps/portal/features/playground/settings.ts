@@ -8,10 +8,14 @@ export const settingsSchema = z.object({
   system: z.string().max(20_000, 'At most 20,000 characters'),
   temperature: z.number().min(0, 'From 0 to 2').max(2, 'From 0 to 2'),
   topP: z.number().gt(0, 'Above 0, up to 1').max(1, 'Above 0, up to 1'),
-  topK: optionalNumber(z.number().int('A whole number').min(0, 'At least 0').max(1_000_000, 'At most 1,000,000')),
+  topK: optionalNumber(
+    z.number().int('A whole number').min(0, 'At least 0').max(1_000_000, 'At most 1,000,000'),
+  ),
   minP: z.number().min(0, 'From 0 to 1').max(1, 'From 0 to 1'),
   maxTokens: optionalNumber(z.number().int('A whole number').min(1, 'At least 1')),
-  seed: optionalNumber(z.number().int('A whole number').min(0, 'At least 0').max(0xffff_ffff, 'At most 4294967295')),
+  seed: optionalNumber(
+    z.number().int('A whole number').min(0, 'At least 0').max(0xffff_ffff, 'At most 4294967295'),
+  ),
   stop: z.array(z.string().min(1).max(256, 'At most 256 characters each')).max(8, 'At most 8'),
 });
 export type Settings = z.infer<typeof settingsSchema>;
@@ -27,7 +31,15 @@ export const DEFAULT_SETTINGS: Settings = {
   stop: [],
 };
 
-export const toSampling = ({ temperature, topP, topK, minP, maxTokens, seed, stop }: Settings): SamplingInput => ({
+export const toSampling = ({
+  temperature,
+  topP,
+  topK,
+  minP,
+  maxTokens,
+  seed,
+  stop,
+}: Settings): SamplingInput => ({
   temperature,
   topP,
   minP,

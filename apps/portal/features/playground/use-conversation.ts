@@ -15,7 +15,9 @@ export const useConversation = () => {
     (target: string, prompt: string, settings: Settings) => {
       const id = crypto.randomUUID();
       const change = (part: Partial<Reply>): void =>
-        setTurns((before) => before.map((turn) => (turn.id === id ? { ...turn, reply: { ...turn.reply, ...part } } : turn)));
+        setTurns((before) =>
+          before.map((turn) => (turn.id === id ? { ...turn, reply: { ...turn.reply, ...part } } : turn)),
+        );
       const run = new ReplyRun(client, change);
       running.current = run;
       const messages = toMessages(settings.system, turns, prompt);

@@ -11,7 +11,11 @@ export const useTargets = () => {
   const params = useSearchParams();
   const [targets, setTargets] = useState<Targets>([params.get('target'), params.get('compare')]);
   const [compare, setCompare] = useState(params.has('compare'));
-  const adapters = useApiQuery(AdaptersDocument, { first: 1, after: null, status: 'READY', search: null }, { types: ['Adapter'] });
+  const adapters = useApiQuery(
+    AdaptersDocument,
+    { first: 1, after: null, status: 'READY', search: null },
+    { types: ['Adapter'] },
+  );
   const models = useApiQuery(BaseModelsDocument, {});
 
   const model = models.data?.baseModels[0]?.id ?? null;

@@ -15,6 +15,7 @@ export const authErrorMessage = ({ code, message, status }: AuthFailure): string
   const known = code && MESSAGES[code];
   if (known) return known;
   if (status === 429) return 'Too many attempts. Wait a minute and try again.';
-  if (status === 0 || status >= 502) return 'The Aril API cannot be reached. It may be starting; try again in a moment.';
+  if (status === 0 || status >= 502)
+    return 'The Aril API cannot be reached. It may be starting; try again in a moment.';
   return message ?? 'That did not work. Try again.';
 };

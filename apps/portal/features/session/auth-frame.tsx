@@ -6,7 +6,15 @@ import { PomegranateArt } from './pomegranate-art';
 import classes from './auth-frame.module.css';
 
 /** The two halves of the sign-in and sign-up pages: the form, and what it is the door to. */
-export const AuthFrame = ({ title, subtitle, children }: { title: string; subtitle: string; children: ReactNode }) => (
+export const AuthFrame = ({
+  title,
+  subtitle,
+  children,
+}: {
+  title: string;
+  subtitle: string;
+  children: ReactNode;
+}) => (
   <div className={classes.frame}>
     <main className={classes.form}>
       <Stack w="100%" maw={400} gap="xl">
@@ -32,7 +40,8 @@ export const AuthFrame = ({ title, subtitle, children }: { title: string; subtit
           Many fine-tunes, one base model, one batch.
         </Text>
         <Text mt="xs" opacity={0.85}>
-          Upload a LoRA adapter and call it a second later. Nothing is provisioned for it, and nothing is paid while it is idle.
+          Upload a LoRA adapter and call it a second later. Nothing is provisioned for it, and nothing is paid
+          while it is idle.
         </Text>
       </div>
     </aside>

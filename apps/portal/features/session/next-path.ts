@@ -3,6 +3,6 @@
  * "/\host" are other sites to a browser, and the sign-in page itself would be a circle.
  */
 export const safeNextPath = (next: string | null | undefined): string => {
-  if (!next?.startsWith('/') || /^\/[/\\]/.test(next) || /[\u0000-\u001f]/.test(next)) return '/';
+  if (!next?.startsWith('/') || /^\/[/\\]/.test(next) || /\p{Cc}/u.test(next)) return '/';
   return /^\/sign-(in|up)(\/|\?|#|$)/.test(next) ? '/' : next;
 };

@@ -12,7 +12,11 @@ import { SessionProvider } from './session-context';
  * sign-in page and back; without an API it says so and offers to try again.
  */
 export const SessionGate = ({ children }: { children: ReactNode }) => {
-  const { data, error, reload } = useApiQuery(SessionDocument, {}, { types: ['Tenant', 'Member', 'Adapter'] });
+  const { data, error, reload } = useApiQuery(
+    SessionDocument,
+    {},
+    { types: ['Tenant', 'Member', 'Adapter'] },
+  );
   const router = useRouter();
   const pathname = usePathname();
   const viewer = data?.viewer;

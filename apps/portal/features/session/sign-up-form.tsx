@@ -11,7 +11,11 @@ import { authErrorMessage } from './auth-error';
 
 const schema = z.object({
   name: z.string().trim().min(1, 'Enter your name').max(100, 'At most 100 characters'),
-  tenantName: z.string().trim().min(2, 'Enter the name of your company or team').max(100, 'At most 100 characters'),
+  tenantName: z
+    .string()
+    .trim()
+    .min(2, 'Enter the name of your company or team')
+    .max(100, 'At most 100 characters'),
   email: z.email('Enter a valid e-mail address'),
   password: z.string().min(8, 'At least 8 characters').max(128, 'At most 128 characters'),
 });
@@ -42,7 +46,13 @@ export const SignUpForm = () => {
             {problem}
           </Alert>
         )}
-        <TextInput label="Your name" autoComplete="name" size="md" key={form.key('name')} {...form.getInputProps('name')} />
+        <TextInput
+          label="Your name"
+          autoComplete="name"
+          size="md"
+          key={form.key('name')}
+          {...form.getInputProps('name')}
+        />
         <TextInput
           label="Company or team"
           description="Adapters, keys and usage belong to it"
@@ -51,7 +61,14 @@ export const SignUpForm = () => {
           key={form.key('tenantName')}
           {...form.getInputProps('tenantName')}
         />
-        <TextInput label="E-mail" type="email" autoComplete="username" size="md" key={form.key('email')} {...form.getInputProps('email')} />
+        <TextInput
+          label="E-mail"
+          type="email"
+          autoComplete="username"
+          size="md"
+          key={form.key('email')}
+          {...form.getInputProps('email')}
+        />
         <PasswordInput
           label="Password"
           description="At least 8 characters"

@@ -45,8 +45,17 @@ export const Members = ({ members, viewerId }: { members: Member[]; viewerId: st
     },
   ];
   return (
-    <Section title="Members" description="Owners and admins manage keys; everyone may use and upload adapters.">
-      <DataTable<Member> records={members} columns={columns} backgroundColor="transparent" verticalSpacing="sm" horizontalSpacing={0} />
+    <Section
+      title="Members"
+      description="Owners and admins manage keys; everyone may use and upload adapters."
+    >
+      <DataTable<Member>
+        records={members}
+        columns={columns}
+        backgroundColor="transparent"
+        verticalSpacing="sm"
+        horizontalSpacing={0}
+      />
     </Section>
   );
 };

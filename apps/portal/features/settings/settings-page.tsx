@@ -14,7 +14,10 @@ export const SettingsPage = () => {
   const { tenant, viewer } = useSession();
   return (
     <>
-      <PageHeader title="Settings" description="Your workspace, who is in it, and how the portal looks to you." />
+      <PageHeader
+        title="Settings"
+        description="Your workspace, who is in it, and how the portal looks to you."
+      />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="lg">

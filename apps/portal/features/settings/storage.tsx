@@ -14,7 +14,11 @@ export const Storage = ({ storage }: { storage: SessionQuery['tenant']['storage'
         </Text>
       </Group>
       <Progress.Root size="lg" radius="xl">
-        <Progress.Section value={percent} color={percent > 90 ? 'red' : undefined} aria-label="Storage used" />
+        <Progress.Section
+          value={percent}
+          color={percent > 90 ? 'red' : undefined}
+          aria-label="Storage used"
+        />
       </Progress.Root>
     </Section>
   );

@@ -1,4 +1,12 @@
-import { IconChartBar, IconHome, IconKey, IconMessages, IconSettings, IconStack2, type Icon } from '@tabler/icons-react';
+import {
+  IconChartBar,
+  IconHome,
+  IconKey,
+  IconMessages,
+  IconSettings,
+  IconStack2,
+  type Icon,
+} from '@tabler/icons-react';
 
 export interface Destination {
   href: string;

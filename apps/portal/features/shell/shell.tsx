@@ -29,7 +29,13 @@ export const Shell = ({ children }: { children: ReactNode }) => {
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap" miw={0}>
-            <Burger opened={menuOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Navigation menu" />
+            <Burger
+              opened={menuOpen}
+              onClick={menu.toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label="Navigation menu"
+            />
             <Link href="/" className={classes.brand} aria-label="Aril, overview">
               <LogoMark size={28} />
               <Text component="span" fw={700} fz={19} style={{ letterSpacing: '-0.03em' }}>

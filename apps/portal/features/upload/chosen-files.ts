@@ -18,7 +18,10 @@ interface Selection {
 const pathOf = (file: File): string =>
   ('path' in file && typeof file.path === 'string' && file.path) || file.webkitRelativePath || file.name;
 
-const depth = (file: File): number => pathOf(file).split('/').filter((part) => part && part !== '.').length;
+const depth = (file: File): number =>
+  pathOf(file)
+    .split('/')
+    .filter((part) => part && part !== '.').length;
 
 /**
  * Finds the adapter among what was dropped. Training folders hold checkpoints below the final adapter,

@@ -26,7 +26,8 @@ export const ContinueForm = ({ subject, files, onFiles, onSend }: Props) => {
       <FilePicker files={files} onFiles={onFiles} />
       {changed.length > 0 && (
         <Alert color="amber" title="Not the same files">
-          {changed.join(' and ')} has another size than announced. To send other files, delete this adapter and upload anew.
+          {changed.join(' and ')} has another size than announced. To send other files, delete this adapter
+          and upload anew.
         </Alert>
       )}
       <Button size="md" disabled={missing.length > 0 || changed.length > 0} onClick={onSend}>

@@ -19,7 +19,11 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
   const take = (dropped: File[]): void => {
     const { chosen, path, ignored } = selectAdapterFiles(dropped, files);
     const nothing = dropped.length === ignored.length;
-    setMissed(nothing ? `${ignored.slice(0, 3).join(', ')}${ignored.length > 3 ? ' …' : ''}: none of the two files needed` : null);
+    setMissed(
+      nothing
+        ? `${ignored.slice(0, 3).join(', ')}${ignored.length > 3 ? ' …' : ''}: none of the two files needed`
+        : null,
+    );
     if (!nothing) onFiles(chosen, path);
   };
   const problem = missed ?? error;
@@ -45,7 +49,11 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
       </Dropzone>
       <Group justify="space-between" gap="xs">
         <FileList files={files} />
-        <FileButton onChange={take} multiple inputProps={{ webkitdirectory: '', 'aria-label': 'Adapter folder' } as object}>
+        <FileButton
+          onChange={take}
+          multiple
+          inputProps={{ webkitdirectory: '', 'aria-label': 'Adapter folder' } as object}
+        >
           {(props) => (
             <Button {...props} variant="subtle" size="xs" leftSection={<IconFolderOpen size={15} />}>
               Choose a folder
@@ -68,7 +76,11 @@ const FileList = ({ files }: { files: ChosenFiles }) => (
       const file = files[name];
       return (
         <Group key={name} component="li" gap={6} wrap="nowrap" c={file ? undefined : 'dimmed'}>
-          {file ? <IconCircleCheck size={16} color="var(--mantine-color-leaf-6)" aria-hidden /> : <IconCircleDashed size={16} aria-hidden />}
+          {file ? (
+            <IconCircleCheck size={16} color="var(--mantine-color-leaf-6)" aria-hidden />
+          ) : (
+            <IconCircleDashed size={16} aria-hidden />
+          )}
           <Text size="sm">
             {name} {file ? `· ${formatBytes(file.size)}` : '· missing'}
           </Text>

@@ -18,7 +18,9 @@ const messageOf = (error: Error | DetailedError): string => {
   const answer = 'originalResponse' in error ? error.originalResponse : null;
   if (!answer) return 'The connection was lost. Resume to go on where it stopped.';
   const body = answer.getBody().trim();
-  return body && body.length < 500 && !body.startsWith('<') ? body : `The API refused the file (HTTP ${answer.getStatus()}).`;
+  return body && body.length < 500 && !body.startsWith('<')
+    ? body
+    : `The API refused the file (HTTP ${answer.getStatus()}).`;
 };
 
 /**

@@ -17,7 +17,9 @@ const schema = z.object({
   slug: z.string().regex(SLUG_PATTERN, `Expected ${SLUG_RULE}`),
   name: z.string().trim().max(100, 'At most 100 characters'),
   description: z.string().trim().max(1000, 'At most 1000 characters'),
-  baseModelId: z.string({ error: 'Choose the base model it was trained on' }).min(1, 'Choose the base model it was trained on'),
+  baseModelId: z
+    .string({ error: 'Choose the base model it was trained on' })
+    .min(1, 'Choose the base model it was trained on'),
 });
 
 interface Props {
@@ -47,7 +49,9 @@ export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
   const config = files[CONFIG_FILE];
   useEffect(() => {
     let current = true;
-    void (config ? readConfigPreview(config) : Promise.resolve(null)).then((read) => current && setPreview(read));
+    void (config ? readConfigPreview(config) : Promise.resolve(null)).then(
+      (read) => current && setPreview(read),
+    );
     return () => void (current = false);
   }, [config]);
 
@@ -86,7 +90,11 @@ export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
             {refusal}
           </Alert>
         )}
-        {modelsError && !data && <Alert color="red" title="The base models could not be loaded" onClick={reload}>{modelsError.message}</Alert>}
+        {modelsError && !data && (
+          <Alert color="red" title="The base models could not be loaded" onClick={reload}>
+            {modelsError.message}
+          </Alert>
+        )}
         <FilePicker files={files} onFiles={take} error={filesProblem} />
         {preview && <PreviewLine preview={preview} />}
         <TextInput
@@ -105,7 +113,14 @@ export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
           {...form.getInputProps('baseModelId')}
         />
         <TextInput label="Name" description="Optional, for people" {...form.getInputProps('name')} />
-        <Textarea label="Description" description="Optional" autosize minRows={2} maxRows={6} {...form.getInputProps('description')} />
+        <Textarea
+          label="Description"
+          description="Optional"
+          autosize
+          minRows={2}
+          maxRows={6}
+          {...form.getInputProps('description')}
+        />
         <Button type="submit" size="md" loading={form.submitting}>
           Upload
         </Button>

@@ -20,7 +20,10 @@ export const toSlug = (name: string): string =>
 
 /** The slug proposed for a dropped folder: its innermost name that means something. */
 export const slugFromPath = (path: string): string => {
-  const folders = path.split('/').slice(0, -1).filter((part) => part !== '' && part !== '.');
+  const folders = path
+    .split('/')
+    .slice(0, -1)
+    .filter((part) => part !== '' && part !== '.');
   const slugs = folders.map(toSlug).filter((slug) => SLUG_PATTERN.test(slug));
   return slugs.findLast((slug) => !MEANINGLESS.test(slug)) ?? '';
 };

@@ -34,12 +34,23 @@ export const UploadFlow = ({ upload, subject, onClose }: Props) => {
   switch (phase.name) {
     case 'choosing':
       return subject?.mode === 'continue' ? (
-        <ContinueForm subject={subject} files={files} onFiles={setFiles} onSend={() => upload.send(subject.id, subject.slug, files)} />
+        <ContinueForm
+          subject={subject}
+          files={files}
+          onFiles={setFiles}
+          onSend={() => upload.send(subject.id, subject.slug, files)}
+        />
       ) : (
         <NewAdapterForm subject={subject} files={files} onFiles={setFiles} onBegin={upload.begin} />
       );
     case 'sending':
-      return <TransferProgress upload={upload} slug={phase.slug} onCancel={() => void upload.cancel().then(onClose)} />;
+      return (
+        <TransferProgress
+          upload={upload}
+          slug={phase.slug}
+          onCancel={() => void upload.cancel().then(onClose)}
+        />
+      );
     case 'checking':
       return (
         <Center py={64}>

@@ -36,7 +36,9 @@ const Accepted = ({ adapter, onClose }: Omit<Props, 'onAgain'>) => (
       />
     )}
     <Group>
-      <ButtonLink href={`/playground?target=${encodeURIComponent(adapter.slug)}`}>Try in playground</ButtonLink>
+      <ButtonLink href={`/playground?target=${encodeURIComponent(adapter.slug)}`}>
+        Try in playground
+      </ButtonLink>
       <ButtonLink href={`/adapters/${adapter.id}`} variant="default">
         Show details
       </ButtonLink>

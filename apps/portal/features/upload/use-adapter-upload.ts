@@ -1,6 +1,10 @@
 'use client';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { CreateAdapterDocument, DeleteAdapterDocument, FinishAdapterUploadDocument } from '@/lib/api/documents/adapters';
+import {
+  CreateAdapterDocument,
+  DeleteAdapterDocument,
+  FinishAdapterUploadDocument,
+} from '@/lib/api/documents/adapters';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
 import type { ApiError } from '@/lib/api/api-error';
@@ -36,7 +40,11 @@ export const useAdapterUpload = () => {
     async (adapterId: string, slug: string) => {
       setPhase({ name: 'checking', adapterId, slug });
       const { data, error } = await finishUpload({ input: { adapterId } });
-      setPhase(error ? { name: 'checkFailed', adapterId, slug, error } : { name: 'finished', adapter: data.finishAdapterUpload.adapter });
+      setPhase(
+        error
+          ? { name: 'checkFailed', adapterId, slug, error }
+          : { name: 'finished', adapter: data.finishAdapterUpload.adapter },
+      );
     },
     [finishUpload],
   );

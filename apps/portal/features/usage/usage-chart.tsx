@@ -43,12 +43,13 @@ export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange 
         withLegend
         legendProps={{ verticalAlign: 'bottom' }}
         tickLine="none"
-        gridAxis="y"
+        gridAxis="x"
         maxBarWidth={34}
         valueFormatter={measure === 'amount' ? formatUsd : formatCompact}
         xAxisProps={{ tickFormatter: formatDay, minTickGap: 24 }}
         yAxisProps={{ width: 64 }}
         tooltipAnimationDuration={0}
+        tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
         role="img"
         aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
       />

@@ -3,7 +3,17 @@ import { toCsv } from './csv';
 import type { DayRange } from './range';
 import type { UsageRow } from './usage-series';
 
-const HEADER = ['day', 'target', 'base_model', 'adapter_id', 'requests', 'failed_requests', 'prompt_tokens', 'completion_tokens', 'amount_usd'];
+const HEADER = [
+  'day',
+  'target',
+  'base_model',
+  'adapter_id',
+  'requests',
+  'failed_requests',
+  'prompt_tokens',
+  'completion_tokens',
+  'amount_usd',
+];
 
 export const usageCsv = (rows: readonly UsageRow[]): string =>
   toCsv(

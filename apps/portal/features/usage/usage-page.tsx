@@ -17,7 +17,11 @@ import { UsageTotals } from './usage-totals';
 
 export const UsagePage = () => {
   const [range, setRange] = useState<DayRange>(() => lastDays(30, new Date()));
-  const { data, error, reload } = useApiQuery(UsageDocument, { input: toInterval(range) }, { types: ['Generation'] });
+  const { data, error, reload } = useApiQuery(
+    UsageDocument,
+    { input: toInterval(range) },
+    { types: ['Generation'] },
+  );
   const report = data?.tenant.usage;
   const rows = report?.rows ?? [];
   return (

@@ -35,7 +35,9 @@ export const toChart = (rows: readonly UsageRow[], days: readonly string[], meas
   const names = own.length < ranked.length ? [...own, OTHERS] : own;
   const keyOf = (target: string): string => `s${own.includes(target) ? own.indexOf(target) : own.length}`;
 
-  const byDay = new Map(days.map((day) => [day, Object.fromEntries(names.map((_, index) => [`s${index}`, 0]))]));
+  const byDay = new Map(
+    days.map((day) => [day, Object.fromEntries(names.map((_, index) => [`s${index}`, 0]))]),
+  );
   for (const row of rows) {
     const stack = byDay.get(row.day);
     const key = keyOf(row.target);
@@ -43,6 +45,10 @@ export const toChart = (rows: readonly UsageRow[], days: readonly string[], meas
   }
   return {
     data: [...byDay].map(([day, stack]) => ({ day, ...stack })),
-    series: names.map((label, index) => ({ name: `s${index}`, label, color: SERIES_COLORS[index] ?? 'gray.5' })),
+    series: names.map((label, index) => ({
+      name: `s${index}`,
+      label,
+      color: SERIES_COLORS[index] ?? 'gray.5',
+    })),
   };
 };

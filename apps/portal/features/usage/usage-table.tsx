@@ -4,14 +4,18 @@ import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import { useEffect, useMemo, useState } from 'react';
 import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount } from '@/lib/format/quantity';
-import { formatDate } from '@/lib/format/time';
+import { formatDayWithYear } from '@/lib/format/time';
 import { paging } from '@/ui/paging';
 import { TextLink } from '@/ui/text-link';
 import type { UsageRow } from './usage-series';
 
 const PAGE_SIZE = 20;
 
-const number = (accessor: keyof UsageRow & string, title: string, minWidth?: string): DataTableColumn<UsageRow> => ({
+const number = (
+  accessor: keyof UsageRow & string,
+  title: string,
+  minWidth?: string,
+): DataTableColumn<UsageRow> => ({
   accessor,
   title,
   textAlign: 'right',
@@ -20,7 +24,7 @@ const number = (accessor: keyof UsageRow & string, title: string, minWidth?: str
 });
 
 const columns: DataTableColumn<UsageRow>[] = [
-  { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDate(`${day}T12:00:00Z`) },
+  { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDayWithYear(day) },
   {
     accessor: 'target',
     title: 'Target',
@@ -56,6 +60,7 @@ export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
         columns={columns}
         backgroundColor="transparent"
         verticalSpacing="xs"
+        horizontalSpacing="xs"
         {...paging(rows.length, PAGE_SIZE, page, setPage)}
       />
     </Paper>

@@ -9,9 +9,29 @@ type Totals = UsageQuery['tenant']['usage']['totals'];
 
 export const UsageTotals = ({ totals }: { totals: Totals | undefined }) => (
   <SimpleGrid cols={{ base: 2, md: 4 }} spacing={{ base: 'sm', sm: 'md' }}>
-    <StatCard label="Requests" value={formatCount(totals?.requests ?? 0)} loading={!totals} icon={<IconSend size={16} />} />
-    <StatCard label="Tokens in" value={formatCount(totals?.promptTokens ?? 0)} loading={!totals} icon={<IconArrowUpRight size={16} />} />
-    <StatCard label="Tokens out" value={formatCount(totals?.completionTokens ?? 0)} loading={!totals} icon={<IconArrowDownLeft size={16} />} />
-    <StatCard label="Amount" value={formatNanoUsd(totals?.amount ?? '0')} loading={!totals} icon={<IconCoin size={16} />} />
+    <StatCard
+      label="Requests"
+      value={formatCount(totals?.requests ?? 0)}
+      loading={!totals}
+      icon={<IconSend size={16} />}
+    />
+    <StatCard
+      label="Tokens in"
+      value={formatCount(totals?.promptTokens ?? 0)}
+      loading={!totals}
+      icon={<IconArrowUpRight size={16} />}
+    />
+    <StatCard
+      label="Tokens out"
+      value={formatCount(totals?.completionTokens ?? 0)}
+      loading={!totals}
+      icon={<IconArrowDownLeft size={16} />}
+    />
+    <StatCard
+      label="Amount"
+      value={formatNanoUsd(totals?.amount ?? '0')}
+      loading={!totals}
+      icon={<IconCoin size={16} />}
+    />
   </SimpleGrid>
 );

@@ -1,5 +1,5 @@
 'use client';
-import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from 'react';
+import { createContext, useCallback, useContext, useState, type ReactNode } from 'react';
 import { Provider } from 'urql';
 import { createGraphqlClient } from './graphql-client';
 
@@ -10,10 +10,8 @@ const ResetContext = createContext<() => void>(() => undefined);
  * that was cached for someone else may be shown.
  */
 export const ApiProvider = ({ children }: { children: ReactNode }) => {
-  const [generation, setGeneration] = useState(0);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- a new number asks for a new client
-  const client = useMemo(() => createGraphqlClient(), [generation]);
-  const reset = useCallback(() => setGeneration((number) => number + 1), []);
+  const [client, setClient] = useState(createGraphqlClient);
+  const reset = useCallback(() => setClient(createGraphqlClient), []);
   return (
     <ResetContext value={reset}>
       <Provider value={client}>{children}</Provider>

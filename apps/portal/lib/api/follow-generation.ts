@@ -25,7 +25,11 @@ export interface FollowOptions {
 // The client's own retries would repeat the request as it was, and with it events already shown.
 let browserClient: Client | undefined;
 const defaultClient = (): Client =>
-  (browserClient ??= createClient({ url: '/api/graphql/stream', credentials: 'same-origin', retryAttempts: 0 }));
+  (browserClient ??= createClient({
+    url: '/api/graphql/stream',
+    credentials: 'same-origin',
+    retryAttempts: 0,
+  }));
 
 const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
@@ -36,13 +40,21 @@ const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
 
 const eventOf = ({ errors, data }: ExecutionResult<GenerationEventsSubscription>): GenerationEvent => {
   const refusal = errors?.[0];
-  if (refusal) throw new StreamRefusedError(String(refusal.extensions?.['code'] ?? 'INTERNAL_SERVER_ERROR'), refusal.message);
+  if (refusal)
+    throw new StreamRefusedError(
+      String(refusal.extensions?.['code'] ?? 'INTERNAL_SERVER_ERROR'),
+      refusal.message,
+    );
   if (!data) throw new StreamRefusedError('INTERNAL_SERVER_ERROR', 'The stream sent an event without data.');
   return data.generationEvents;
 };
 
 /** One connection's events until it completes or the signal fires; throws when it breaks or goes quiet. */
-async function* eventsOfOneConnection(events: Events, signal: AbortSignal, quietMsMax: number): AsyncGenerator<GenerationEvent> {
+async function* eventsOfOneConnection(
+  events: Events,
+  signal: AbortSignal,
+  quietMsMax: number,
+): AsyncGenerator<GenerationEvent> {
   const over = new AbortController();
   const stopWaiting = (): void => over.abort();
   signal.addEventListener('abort', stopWaiting, { once: true });
@@ -65,15 +77,27 @@ async function* eventsOfOneConnection(events: Events, signal: AbortSignal, quiet
  * All events of a generation, each once and in order, whatever happens to the connection meanwhile: after a break
  * the stream is asked for again from the last number seen. Ends after the `GenerationEnd` event or with the signal.
  */
-export async function* followGeneration(generationId: string, options: FollowOptions): AsyncGenerator<GenerationEvent> {
-  const { signal, onReconnect, client = defaultClient(), retryDelaysMs = RETRY_DELAYS_MS, quietMsMax = QUIET_MS_MAX } = options;
+export async function* followGeneration(
+  generationId: string,
+  options: FollowOptions,
+): AsyncGenerator<GenerationEvent> {
+  const {
+    signal,
+    onReconnect,
+    client = defaultClient(),
+    retryDelaysMs = RETRY_DELAYS_MS,
+    quietMsMax = QUIET_MS_MAX,
+  } = options;
   const query = print(GenerationEventsDocument);
   let after = 0;
   let failures = 0;
   while (!signal.aborted) {
     let failure: unknown = null;
     try {
-      const events = client.iterate<GenerationEventsSubscription>({ query, variables: { generationId, after } });
+      const events = client.iterate<GenerationEventsSubscription>({
+        query,
+        variables: { generationId, after },
+      });
       for await (const event of eventsOfOneConnection(events as Events, signal, quietMsMax)) {
         if (event.seq <= after) continue;
         after = event.seq;
@@ -90,7 +114,8 @@ export async function* followGeneration(generationId: string, options: FollowOpt
     if (signal.aborted) return;
     const delayMs = retryDelaysMs[failures++];
     // A connection that ended without the end event was cut politely, for instance by an API shutting down.
-    if (delayMs === undefined) throw failure ?? new StreamRefusedError('OVERLOADED', 'The stream broke off repeatedly.');
+    if (delayMs === undefined)
+      throw failure ?? new StreamRefusedError('OVERLOADED', 'The stream broke off repeatedly.');
     onReconnect?.(failures);
     await sleep(delayMs, signal);
   }

@@ -1,14 +1,25 @@
 import type { Client } from 'urql';
 import { toApiError, type ApiError } from './api-error';
-import { CancelGenerationDocument, GenerationDocument, StartGenerationDocument } from './documents/generations';
+import {
+  CancelGenerationDocument,
+  GenerationDocument,
+  StartGenerationDocument,
+} from './documents/generations';
 import type { GenerateInput } from './generated/graphql';
 import { StreamRefusedError } from './stream-error';
 
 /** Starts a generation and gives its id. The caller's key makes a repeat after a lost answer the same generation. */
-export const startGeneration = async (client: Client, input: GenerateInput): Promise<{ id: string } | { error: ApiError }> => {
+export const startGeneration = async (
+  client: Client,
+  input: GenerateInput,
+): Promise<{ id: string } | { error: ApiError }> => {
   const { data, error } = await client.mutation(StartGenerationDocument, { input }).toPromise();
   if (data) return { id: data.startGeneration.generation.id };
-  return { error: error ? toApiError(error) : { code: 'INTERNAL_SERVER_ERROR', message: 'The API gave an empty answer.' } };
+  return {
+    error: error
+      ? toApiError(error)
+      : { code: 'INTERNAL_SERVER_ERROR', message: 'The API gave an empty answer.' },
+  };
 };
 
 export const cancelGeneration = async (client: Client, generationId: string): Promise<boolean> => {
@@ -23,7 +34,9 @@ const SETTLE_DELAYS_MS = [150, 300, 600, 1_200, 2_400];
 export const readAmount = async (client: Client, generationId: string): Promise<string | null> => {
   for (const delayMs of SETTLE_DELAYS_MS) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const { data } = await client.query(GenerationDocument, { id: generationId }, { requestPolicy: 'network-only' }).toPromise();
+    const { data } = await client
+      .query(GenerationDocument, { id: generationId }, { requestPolicy: 'network-only' })
+      .toPromise();
     if (data && data.generation.amount !== null) return data.generation.amount;
   }
   return null;

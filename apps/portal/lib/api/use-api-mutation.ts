@@ -16,14 +16,18 @@ export const useApiMutation = <Data, Variables extends AnyVariables>(
   const client = useClient();
   const [busy, setBusy] = useState(false);
   const typeNames = types.join(',');
-  const context = useMemo(() => ({ additionalTypenames: typeNames ? typeNames.split(',') : [] }), [typeNames]);
+  const context = useMemo(
+    () => ({ additionalTypenames: typeNames ? typeNames.split(',') : [] }),
+    [typeNames],
+  );
   const run = useCallback(
     async (variables: Variables): Promise<ApiResult<Data>> => {
       setBusy(true);
       try {
         const { data, error } = await client.mutation(mutation, variables, context).toPromise();
         if (error) return { error: toApiError(error) };
-        if (!data) return { error: { code: 'INTERNAL_SERVER_ERROR', message: 'The API gave an empty answer.' } };
+        if (!data)
+          return { error: { code: 'INTERNAL_SERVER_ERROR', message: 'The API gave an empty answer.' } };
         return { data };
       } finally {
         setBusy(false);

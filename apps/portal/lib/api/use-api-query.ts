@@ -26,7 +26,10 @@ export const useApiQuery = <Data, Variables extends AnyVariables>(
 ): ApiQuery<Data> => {
   const typeNames = types.join(',');
   // urql compares contexts by identity, so it must be the same object from one render to the next.
-  const context = useMemo(() => ({ additionalTypenames: typeNames ? typeNames.split(',') : [] }), [typeNames]);
+  const context = useMemo(
+    () => ({ additionalTypenames: typeNames ? typeNames.split(',') : [] }),
+    [typeNames],
+  );
   const [{ data, error, fetching, stale }, execute] = useQuery({ query, variables, context, pause });
   const reload = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute]);
   return {

@@ -1,7 +1,10 @@
 const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 export const formatBytes = (bytes: number): string => {
-  const power = Math.min(BINARY_UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
+  const power = Math.min(
+    BINARY_UNITS.length - 1,
+    Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)),
+  );
   const value = bytes / 1024 ** power;
   return `${value.toLocaleString('en-US', { maximumFractionDigits: power === 0 || value >= 100 ? 0 : 1 })} ${BINARY_UNITS[power]}`;
 };

@@ -20,8 +20,17 @@ export const formatRelative = (iso: string, now: Date = new Date()): string => {
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-export const formatDate = (iso: string): string => new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });
+export const formatDate = (iso: string): string =>
+  new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 
 /** A UTC day ("2026-03-09") as charts and tables show it. */
 export const formatDay = (day: string): string =>
-  new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+  new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    timeZone: 'UTC',
+  });
+
+/** As `formatDay`, with the year when it is not this one. */
+export const formatDayWithYear = (day: string, now: Date = new Date()): string =>
+  day.startsWith(`${now.getUTCFullYear()}-`) ? formatDay(day) : `${formatDay(day)} ${day.slice(0, 4)}`;

@@ -2,11 +2,22 @@ import { toApiHeaders, toBrowserHeaders } from './headers';
 import { toApiPath, toPortalLocation } from './routes';
 
 const failure = (status: number, code: string, message: string): Response =>
-  Response.json({ error: { code, message }, code, message }, { status, headers: { 'cache-control': 'no-store' } });
+  Response.json(
+    { error: { code, message }, code, message },
+    { status, headers: { 'cache-control': 'no-store' } },
+  );
 
 /** Statuses whose answers have no body; `Response` refuses one even if it is empty. */
 const hasBody = (status: number, method: string): boolean =>
   method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304;
+
+/** Fetch says only that it failed; why, its cause says. */
+const reasonOf = (error: unknown): string =>
+  error instanceof Error
+    ? error.cause instanceof Error
+      ? error.cause.message
+      : error.message
+    : String(error);
 
 const ownOrigins = (apiUrl: string, headers: Headers): string[] => [
   new URL(apiUrl).origin,
@@ -37,8 +48,12 @@ export const forwardToApi = async (request: Request, apiUrl: string): Promise<Re
     });
   } catch (error) {
     if (request.signal.aborted) return new Response(null, { status: 499 });
-    console.error(`The API at ${apiUrl} could not be reached:`, error instanceof Error ? (error.cause ?? error) : error);
-    return failure(502, 'API_UNREACHABLE', 'The Aril API cannot be reached. It may be starting; try again in a moment.');
+    console.error(`The API at ${apiUrl} could not be reached: ${reasonOf(error)}`);
+    return failure(
+      502,
+      'API_UNREACHABLE',
+      'The Aril API cannot be reached. It may be starting; try again in a moment.',
+    );
   }
 
   const answerHeaders = toBrowserHeaders(answer.headers);

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { formatNanoUsd, formatPricePerMillion, nanoUsdToDecimal, sumNanoUsd } from '@/lib/format/money';
+
+it('is exact beyond what a number holds', () => {
+  expect(nanoUsdToDecimal('9007199254740993000000001')).toBe('9007199254740993.000000001');
+  expect(sumNanoUsd(['9007199254740993', '1'])).toBe('9007199254740994');
+  expect(nanoUsdToDecimal('-1500000000')).toBe('-1.5');
+});
+
+it.each([
+  ['0', '$0.00'],
+  ['1', '$0.000000001'],
+  ['2380', '$0.0000024'],
+  ['1234567890', '$1.23'],
+  ['50000000', '$0.05'],
+])('shows %s nano-dollars as %s', (nano, shown) => expect(formatNanoUsd(nano)).toBe(shown));
+
+it('quotes prices per million tokens', () => expect(formatPricePerMillion('20')).toBe('$0.02'));

@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { SpeedMeter } from '@/features/playground/speed-meter';
+import { DEFAULT_SETTINGS, settingsSchema, toSampling } from '@/features/playground/settings';
+import { newReply, toMessages, type Turn } from '@/features/playground/turn';
+
+const turn = (prompt: string, text: string): Turn => ({
+  id: prompt,
+  prompt,
+  reply: { ...newReply('t'), text },
+});
+
+it('gives the model the conversation without turns that brought nothing', () => {
+  expect(toMessages('  be kind ', [turn('a', 'A'), turn('b', '')], 'c')).toEqual([
+    { role: 'SYSTEM', content: 'be kind' },
+    { role: 'USER', content: 'a' },
+    { role: 'ASSISTANT', content: 'A' },
+    { role: 'USER', content: 'c' },
+  ]);
+});
+
+it('leaves emptied settings to the service', () => {
+  expect(toSampling(DEFAULT_SETTINGS)).toEqual({ temperature: 0.7, topP: 0.95, minP: 0, maxTokens: 256 });
+  expect(toSampling({ ...DEFAULT_SETTINGS, maxTokens: '', seed: 0, stop: ['#'] })).toMatchObject({
+    seed: 0,
+    stop: ['#'],
+  });
+  expect(settingsSchema.safeParse({ ...DEFAULT_SETTINGS, topP: 0 }).success).toBe(false);
+});
+
+it('measures the rate after the first token, and the wait before it', () => {
+  let now = 1_000;
+  const meter = new SpeedMeter(now, () => now);
+  expect(meter.ttftMs).toBeNull();
+  now = 1_250;
+  meter.saw(1);
+  expect(meter.tokensPerSecond).toBeNull();
+  now = 2_250;
+  meter.saw(30);
+  meter.saw(0);
+  expect([meter.ttftMs, meter.tokensPerSecond, meter.tokenCount]).toEqual([250, 30, 31]);
+});
