@@ -93,6 +93,10 @@ class Engine::Impl {
 
   void submit(Request request) {
     check_request(request, context_, limits_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) throw Error("closed", "The engine has been closed.");  // before its adapters seem unknown
+    }
     const std::string id = request.id;
     AdapterPin pin = request.adapter ? adapters_.pin(*request.adapter) : AdapterPin();
     auto sequence = std::make_unique<Sequence>(std::move(request), std::move(pin), context_);

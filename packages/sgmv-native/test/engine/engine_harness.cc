@@ -1,0 +1,121 @@
+#include "engine_harness.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace sgmv::test {
+namespace {
+constexpr std::chrono::seconds kPatience{60};
+}
+
+Harness::Harness(EngineOptions options, FakeOptions fake) {
+  engine_ = std::make_unique<Engine>(std::make_unique<FakeModel>(std::move(fake), log_), std::move(options),
+                                     [this](std::vector<Event> events) { take(std::move(events)); });
+}
+
+Harness::~Harness() {
+  engine_->close();
+  const EngineStats stats = engine_->stats();
+  std::string fault = fault_.empty() ? log_->fault : fault_;
+  if (stats.kv_blocks_free != stats.kv_blocks_total) fault = "KV blocks leaked";
+  if (stats.running != 0 || stats.waiting != 0) fault = "requests outlived close()";
+  engine_.reset();
+  if (log_->caches != 0) fault = "the cache outlived the engine";
+  if (fault.empty()) return;
+  // A destructor cannot fail a test by throwing, and no test should pass over this.
+  std::printf("      broken rule: %s\n", fault.c_str());
+  std::fflush(stdout);
+  std::abort();
+}
+
+void Harness::take(std::vector<Event> events) {
+  const std::lock_guard lock(mutex_);
+  if (events.empty()) fault_ = "an empty step was delivered";
+  for (Event& event : events) {
+    Outcome& outcome = outcomes_[event.id];
+    if (outcome.end) fault_ = "an event came after the end";
+    outcome.tokens.insert(outcome.tokens.end(), event.tokens.begin(), event.tokens.end());
+    auto& logits = event.kind == Event::Kind::prompt_logits ? outcome.prompt_logits : outcome.logits;
+    logits.insert(logits.end(), event.logits.begin(), event.logits.end());
+    outcome.text += event.text;
+    outcome.pieces.push_back(event.text);
+    if (event.kind == Event::Kind::end) outcome.end = std::move(event);
+  }
+  changed_.notify_all();
+}
+
+Outcome Harness::wait(const std::string& id) {
+  std::unique_lock lock(mutex_);
+  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[id].end.has_value(); });
+  CHECK(in_time, "request ", id, " did not end");
+  return outcomes_[id];
+}
+
+Outcome Harness::run(Request request) {
+  const std::string id = request.id;
+  submit(std::move(request));
+  return wait(id);
+}
+
+void Harness::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  outcomes_.erase(id);
+}
+
+void Harness::wait_for_tokens(const std::string& id, size_t count) {
+  std::unique_lock lock(mutex_);
+  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[id].end || outcomes_[id].tokens.size() >= count; });
+  CHECK(in_time, "request ", id, " did not get ", count, " tokens");
+}
+
+std::unique_ptr<Error> Harness::load(const std::string& name, const std::string& folder) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool settled = false;
+    std::unique_ptr<Error> failure;
+  };
+  const auto answer = std::make_shared<Answer>();
+  engine_->load_adapter(name, folder, [answer](const Error* failure) {
+    const std::lock_guard lock(answer->mutex);
+    if (failure) answer->failure = std::make_unique<Error>(*failure);
+    answer->settled = true;
+    answer->changed.notify_all();
+  });
+  std::unique_lock lock(answer->mutex);
+  CHECK(answer->changed.wait_for(lock, kPatience, [&] { return answer->settled; }), "loading ", name, " did not settle");
+  return std::move(answer->failure);
+}
+
+void Harness::check_idle() {
+  const EngineStats stats = engine_->stats();
+  CHECK_EQUAL(stats.kv_blocks_free, stats.kv_blocks_total);
+  CHECK_EQUAL(stats.running, 0);
+  CHECK_EQUAL(stats.waiting, 0);
+  for (const AdapterInfo& adapter : engine_->adapters()) CHECK(!adapter.pinned, adapter.name, " is still pinned");
+}
+
+EngineOptions small_options(int32_t blocks, int32_t block_size, int32_t max_batch, int32_t max_step_tokens) {
+  EngineOptions options;
+  options.kv_block_size = block_size;
+  options.kv_bytes = static_cast<size_t>(blocks) * static_cast<size_t>(block_size) * 8;  // FakeCache's bytes per block
+  options.max_batch = max_batch;
+  options.max_step_tokens = max_step_tokens;
+  return options;
+}
+
+Request make_request(const std::string& id, std::vector<int32_t> prompt, int32_t max_tokens) {
+  Request request;
+  request.id = id;
+  request.prompt_tokens = std::move(prompt);
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+std::vector<int32_t> random_tokens(std::mt19937& random, size_t count) {
+  std::vector<int32_t> tokens(count);
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % kOrdinary);
+  return tokens;
+}
+
+}  // namespace sgmv::test

@@ -1,0 +1,63 @@
+// An engine on the fake model, and everything it said.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "fake_model.h"
+#include "sgmv/engine.h"
+
+namespace sgmv::test {
+
+struct Outcome {
+  std::vector<int32_t> tokens;
+  std::vector<float> logits;         // rows that chose the tokens
+  std::vector<float> prompt_logits;  // [prompt, vocabulary]
+  std::vector<std::string> pieces;   // text of each event
+  std::string text;
+  std::optional<Event> end;
+};
+
+class Harness {
+ public:
+  explicit Harness(EngineOptions options = {}, FakeOptions fake = {});
+  ~Harness();  // closes, and checks that no rule was broken and no block is missing
+
+  Engine& engine() { return *engine_; }
+  FakeLog& log() { return *log_; }
+
+  void submit(Request request) { engine_->submit(std::move(request)); }
+  Outcome wait(const std::string& id);
+  Outcome run(Request request);
+  void forget(const std::string& id);  // its id may be used again
+  void wait_for_tokens(const std::string& id, size_t count);
+  // Settles when the load has; null: it succeeded.
+  std::unique_ptr<Error> load(const std::string& name, const std::string& folder);
+  // All blocks are free and nothing runs.
+  void check_idle();
+  void close() { engine_->close(); }
+
+ private:
+  void take(std::vector<Event> events);
+
+  std::shared_ptr<FakeLog> log_ = std::make_shared<FakeLog>();
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, Outcome> outcomes_;
+  std::string fault_;
+  std::unique_ptr<Engine> engine_;
+};
+
+EngineOptions small_options(int32_t blocks, int32_t block_size, int32_t max_batch, int32_t max_step_tokens);
+Request make_request(const std::string& id, std::vector<int32_t> prompt, int32_t max_tokens);
+std::vector<int32_t> random_tokens(std::mt19937& random, size_t count);
+
+}  // namespace sgmv::test

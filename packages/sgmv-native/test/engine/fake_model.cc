@@ -1,0 +1,195 @@
+#include "fake_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <set>
+#include <stdexcept>
+
+#include "sgmv/error.h"
+
+namespace sgmv::test {
+namespace {
+
+constexpr int32_t kUnwritten = -1;
+
+class FakeCache final : public KvCache {
+ public:
+  FakeCache(int32_t block_count, int32_t block_size, std::shared_ptr<FakeLog> log)
+      : size_(block_size), count_(block_count), log_(std::move(log)) {
+    tokens.assign(static_cast<size_t>(block_count) * static_cast<size_t>(block_size), kUnwritten);
+    log_->caches += 1;
+  }
+  ~FakeCache() override { log_->caches -= 1; }
+  int32_t block_size() const override { return size_; }
+  int32_t block_count() const override { return count_; }
+  size_t bytes_per_block() const override { return static_cast<size_t>(size_) * 8; }
+  int32_t& at(const SequenceSlice& slice, int32_t position) {
+    const int32_t block = slice.block_table[static_cast<size_t>(position / size_)];
+    return tokens[static_cast<size_t>(block * size_ + position % size_)];
+  }
+  std::vector<int32_t> tokens;
+
+ private:
+  int32_t size_;
+  int32_t count_;
+  std::shared_ptr<FakeLog> log_;
+};
+
+uint64_t mix(uint64_t hash, uint64_t value) {
+  hash ^= value + 0x9E3779B97F4A7C15u + (hash << 6) + (hash >> 2);
+  hash *= 0xFF51AFD7ED558CCDu;
+  return hash ^ (hash >> 33);
+}
+
+uint64_t hash_adapter(const std::string& adapter) {
+  uint64_t hash = 1;
+  for (const char c : adapter) hash = mix(hash, static_cast<unsigned char>(c));
+  return hash;
+}
+
+void write_logits(uint64_t hash, bool poisoned, bool ends, float* logits) {
+  for (int32_t id = 0; id < kVocabulary; ++id) {
+    const bool special = id >= kOrdinary;
+    logits[id] = special ? -100.0f : static_cast<float>(mix(hash, static_cast<uint64_t>(id)) % 10007) / 1000.0f;
+  }
+  if (ends && hash % 17 == 0) logits[kEnd] = 100.0f;
+  if (poisoned) logits[hash % kVocabulary] = NAN;
+}
+
+[[noreturn]] void broken_rule(const char* rule) { throw std::logic_error(rule); }
+void require(bool held, const char* rule) {
+  if (!held) broken_rule(rule);
+}
+
+}  // namespace
+
+void Gate::pass() {
+  std::unique_lock lock(mutex_);
+  const int mine = ++reached_;
+  changed_.notify_all();
+  changed_.wait(lock, [this, mine] { return mine <= allowed_; });
+}
+
+void Gate::allow(int times) {
+  const std::lock_guard lock(mutex_);
+  allowed_ = times;
+  changed_.notify_all();
+}
+
+void Gate::open() { allow(INT32_MAX); }
+
+void Gate::wait_until_reached(int times) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return reached_ >= times; });
+}
+
+FakeModel::FakeModel(FakeOptions options, std::shared_ptr<FakeLog> log) : options_(std::move(options)), log_(std::move(log)) {
+  config_.vocab_size = kVocabulary;
+  config_.max_positions = options_.max_positions;
+  config_.end_tokens = {kEnd};
+}
+
+std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size) {
+  return std::make_unique<FakeCache>(block_count, block_size, log_);
+}
+
+std::shared_ptr<const Adapter> FakeModel::load_adapter(const std::filesystem::path& folder) {
+  const std::string name = folder.filename().string();
+  log_->loads += 1;
+  if (name.starts_with("slow") && options_.load_gate) options_.load_gate->pass();
+  if (name.starts_with("bad")) throw Error("adapter_refused", "This adapter is bad.");
+  if (name.starts_with("huge")) throw std::bad_alloc();
+  const size_t dash = name.rfind('-');
+  return std::make_shared<FakeAdapter>(name, dash == std::string::npos ? 100 : std::stoul(name.substr(dash + 1)));
+}
+
+void FakeModel::check(const Batch& batch, const KvCache& cache) const {
+  int32_t at = 0;
+  bool decoding = false;
+  std::set<int32_t> blocks;
+  for (const SequenceSlice& slice : batch.sequences) {
+    require(slice.token_begin == at && slice.token_count > 0, "slices cover the batch in order");
+    require(!decoding || slice.token_count == 1, "prefill comes before decode");
+    decoding = slice.token_count == 1;
+    at += slice.token_count;
+    require(slice.position_begin + slice.token_count <= config_.max_positions, "positions stay within the context");
+    const int32_t reach = static_cast<int32_t>(slice.block_table.size()) * cache.block_size();
+    require(slice.position_begin + slice.token_count <= reach, "the block table reaches far enough");
+    for (const int32_t block : slice.block_table) {
+      require(block >= 0 && block < cache.block_count(), "blocks exist");
+      require(blocks.insert(block).second, "no two sequences share a block");
+    }
+  }
+  require(at == static_cast<int32_t>(batch.tokens.size()), "slices cover the batch");
+  int32_t covered = 0;
+  for (const Segment& segment : batch.segments) {
+    require(segment.token_begin == covered && segment.token_end > covered, "segments cover the batch in order");
+    covered = segment.token_end;
+  }
+  require(covered == at, "segments cover the batch");
+  require(std::is_sorted(batch.logit_rows.begin(), batch.logit_rows.end()), "logit rows ascend");
+}
+
+void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float> logits) {
+  if (options_.forward_gate) options_.forward_gate->pass();
+  log_->forwards += 1;
+  auto& cache = static_cast<FakeCache&>(any_cache);
+  try {
+    check(batch, cache);
+    require(logits.size() == batch.logit_rows.size() * kVocabulary, "logits have room for the rows");
+  } catch (const std::logic_error& rule) {
+    const std::lock_guard lock(log_->mutex);
+    if (log_->fault.empty()) log_->fault = rule.what();
+    throw;
+  }
+  {
+    const std::lock_guard lock(log_->mutex);
+    auto& counts = log_->steps.emplace_back();
+    for (const SequenceSlice& slice : batch.sequences) counts.push_back(slice.token_count);
+  }
+  for (const int32_t token : batch.tokens) {
+    if (token == kNoMemory) throw std::bad_alloc();
+    if (token == kBroken) throw std::runtime_error("This token breaks the model.");
+  }
+  size_t row = 0;
+  auto segment = batch.segments.begin();
+  for (const SequenceSlice& slice : batch.sequences) {
+    while (segment->token_end <= slice.token_begin) ++segment;
+    for (int32_t i = 0; i < slice.token_count; ++i) {
+      cache.at(slice, slice.position_begin + i) = batch.tokens[static_cast<size_t>(slice.token_begin + i)];
+    }
+    const auto* adapter = static_cast<const FakeAdapter*>(segment->adapter);
+    uint64_t hash = hash_adapter(adapter ? adapter->name : "");
+    bool poisoned = false;
+    for (int32_t position = 0; position < slice.position_begin + slice.token_count; ++position) {
+      const int32_t token = cache.at(slice, position);
+      hash = mix(hash, static_cast<uint64_t>(token));
+      poisoned |= token == kNan;
+      const int32_t index = slice.token_begin + position - slice.position_begin;
+      if (position < slice.position_begin || row == batch.logit_rows.size() || batch.logit_rows[row] != index) continue;
+      write_logits(hash, poisoned, options_.ends, logits.data() + row++ * kVocabulary);
+    }
+  }
+}
+
+std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& adapter, bool ends) {
+  uint64_t hash = hash_adapter(adapter);
+  for (const int32_t token : tokens) hash = mix(hash, static_cast<uint64_t>(token));
+  std::vector<float> logits(kVocabulary);
+  write_logits(hash, false, ends, logits.data());
+  return logits;
+}
+
+std::vector<int32_t> fake_greedy(std::vector<int32_t> prompt, const std::string& adapter, size_t count, bool ends) {
+  std::vector<int32_t> generated;
+  while (generated.size() < count && (generated.empty() || generated.back() != kEnd)) {
+    const std::vector<float> logits = fake_logits(prompt, adapter, ends);
+    const auto best = std::max_element(logits.begin(), logits.end());
+    generated.push_back(static_cast<int32_t>(best - logits.begin()));
+    prompt.push_back(generated.back());
+  }
+  return generated;
+}
+
+}  // namespace sgmv::test
