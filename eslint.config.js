@@ -50,6 +50,8 @@ export default tseslint.config(
       ],
       '@typescript-eslint/consistent-type-imports': 'off',
       'no-console': 'off',
+      // Control characters in a pattern are there to be refused, or are what terminals speak.
+      'no-control-regex': 'off',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-restricted-properties': [
         'error',
@@ -62,7 +64,6 @@ export default tseslint.config(
     },
   },
   { files: READS_ENVIRONMENT, rules: { 'no-restricted-properties': 'off' } },
-  // Nest's modules are classes without members, and control characters are what terminals and Postgres's types speak.
+  // Nest's modules are classes without members.
   { files: ['apps/api/**'], rules: { '@typescript-eslint/no-extraneous-class': 'off' } },
-  { files: ['scripts/**', 'packages/local-services/**'], rules: { 'no-control-regex': 'off' } },
 );

@@ -71,10 +71,10 @@ async function clients(settings) {
 
 async function runOne(step, context) {
   const began = Date.now();
-  const outcome = await report.step(step.title, async ({ note }) => {
+  const outcome = await report.step(step.title, async ({ note, result: show }) => {
     const result = await runTestStep(step, { ...context, note });
     const skipped = result.skipped ? `, ${result.skipped} skipped` : '';
-    note(`${result.passed} passed, ${result.failed} failed${skipped}`);
+    show(`${result.passed} passed, ${result.failed} failed${skipped}`);
     return result;
   });
   if (outcome.failed > 0) {

@@ -7,7 +7,7 @@ import { Failure } from './failure.mjs';
 
 const seconds = (ms) => (ms < 9_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`);
 
-/** @typedef {{ note(text: string): void }} Step */
+/** @typedef {{ note(text: string): void, result(text: string): void }} Step note: while it runs; result: beside its end */
 
 export class Report {
   #terminal = process.stdout.isTTY === true;
@@ -36,7 +36,13 @@ export class Report {
    * @template T @param {string} name @param {(step: Step) => Promise<T>} work @returns {Promise<T>}
    */
   async step(name, work) {
-    const step = { name, began: Date.now(), text: '', note: (text) => this.#note(step, text) };
+    const step = {
+      name,
+      began: Date.now(),
+      text: '',
+      note: (text) => this.#note(step, text),
+      result: (text) => void (step.text = text),
+    };
     this.#running.add(step);
     if (!this.#terminal) this.line(`  … ${name}`);
     this.#animate();
