@@ -4,10 +4,12 @@ import {
   generationFenceKey,
   generationRunKey,
   generationStreamKey,
+  QUEUE_PREFIX,
   type Settlement,
 } from '@aril/contracts';
-import { Redis } from 'ioredis';
+import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { RedisService } from '../src/base/redis/redis.service.js';
 import { GenerationQueue } from '../src/core/generations/generation-queue.js';
 import { LOST_AFTER_MS, OverdueService } from '../src/core/generations/overdue.service.js';
 import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
@@ -284,11 +286,32 @@ describe('the life of a generation', () => {
       expect(await generate(test, one.key, { idempotencyKey: 'p1' })).toMatchObject({ id: mine.id, status: 'SUCCEEDED', text: null });
     });
 
-    it('is scheduled', async () => {
-      const redis = new Redis(test.config.REDIS_URL);
-      expect(await until(async () => (await redis.zcard('aril:bull:api-housekeeping:repeat')) === 2)).toBe(true);
-      redis.disconnect();
+    it('is scheduled, and done by a worker of its own', async () => {
+      await until(async () => (await runner.redis.zcard('aril:bull:api-housekeeping:repeat')) === 2);
+      await runner.pause();
+      const { id } = await startGeneration(test, one.key);
+      await (await runner.generations.getJob(id))?.remove();
+      await sql(test, "UPDATE generations SET created_at = created_at - interval '2 minutes' WHERE id = $1", [id]);
+      const queue = new Queue('api-housekeeping', { connection: runner.redis, prefix: QUEUE_PREFIX });
+      await queue.add('generation.endOverdue', {});
+      expect((await ended(id)).error?.code).toBe('OVERLOADED');
+      await queue.add('generation.purgeTexts', {});
+      await until(async () => (await queue.getJobCountByTypes('waiting', 'active')) === 0);
+      expect(await queue.getFailedCount()).toBe(0);
+      await queue.close();
     });
+  });
+
+  it('is refused while Redis is away, before anything is written', async () => {
+    const { client } = test.app.get(RedisService, { strict: false });
+    client.disconnect();
+    expect((await tryGenerate(test, one.key, { idempotencyKey: 'r1' })).errors?.[0]?.extensions).toMatchObject({
+      code: 'OVERLOADED',
+      retryable: true,
+    });
+    expect(await sql(test, "SELECT 1 FROM generations WHERE idempotency_key = 'r1'")).toEqual([]);
+    await client.connect();
+    expect((await generate(test, one.key, { idempotencyKey: 'r1' })).status).toBe('SUCCEEDED');
   });
 
   it('a waiting caller hears of an end whose stream Redis has lost', async () => {

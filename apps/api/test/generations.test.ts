@@ -87,6 +87,9 @@ describe('generations', () => {
     [{ sampling: { stop: Array.from({ length: 9 }, (_, index) => `${index}`) } }, 'BAD_INPUT', 'sampling.stop'],
     [{ sampling: { stop: [''] } }, 'BAD_INPUT', 'sampling.stop.0'],
     [{ idempotencyKey: 'x'.repeat(256) }, 'BAD_INPUT', 'idempotencyKey'],
+    [{ idempotencyKey: '' }, 'BAD_INPUT', 'idempotencyKey'],
+    [{ idempotencyKey: 'a\0b' }, 'BAD_INPUT', 'idempotencyKey'],
+    [{ target: 'a\0b' }, 'BAD_INPUT', 'target'],
     [{ target: 'no-such-adapter' }, 'MODEL_NOT_FOUND', 'target'],
   ])('refuses %j', async (input, reason, field) => {
     const { errors } = await tryGenerate(test, one.key, input);

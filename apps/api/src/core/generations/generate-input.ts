@@ -7,6 +7,7 @@ import {
   INPUT_CHARS_MAX,
   MESSAGES_MAX,
   requestedSamplingSchema,
+  targetSchema,
   type FieldNames,
   type GenerationInput,
   type GenerationRequest,
@@ -14,7 +15,7 @@ import {
 import type { GenerateInput } from './generation.inputs.js';
 
 const schema = z.object({
-  target: z.string().min(1).max(255),
+  target: targetSchema,
   prompt: z.string().max(INPUT_CHARS_MAX).nullish(),
   messages: z
     .array(z.object({ role: z.enum(['SYSTEM', 'USER', 'ASSISTANT']), content: z.string() }))

@@ -118,7 +118,7 @@ async function collect(feed: EventFeed): Promise<Outcome> {
     text += event.text;
     if (event.type === 'end') return { ...event, text };
   }
-  throw new ArilError('ENGINE_CLOSED', 'The service is shutting down. Ask again: the generation goes on.');
+  throw new Error('a feed ended without an end event');
 }
 
 function stillRunning(row: GenerationRow): ArilError {

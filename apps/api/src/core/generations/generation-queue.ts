@@ -1,6 +1,8 @@
 /** The queues of the base models, from the side that fills them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import {
+  ArilError,
   generationQueue,
   JOB_RUN_GENERATION,
   QUEUE_PREFIX,
@@ -23,12 +25,26 @@ const JOB_OPTIONS: JobsOptions = {
 };
 
 
+/** A reconnect after a short interruption takes less. */
+const REDIS_WAIT_MS = 5_000;
+
 @Injectable()
 export class GenerationQueue implements OnModuleDestroy {
   private readonly logger = new Logger(GenerationQueue.name);
   private readonly queues = new Map<string, Queue>();
 
   constructor(private readonly redis: RedisService) {}
+
+  /**
+   * Commands wait for a Redis that is away, for as long as it takes. A caller who wants to add something should hear
+   * of it instead, before anything is written.
+   * @throws ArilError OVERLOADED
+   */
+  async requireRedis(): Promise<void> {
+    for (const giveUpAt = Date.now() + REDIS_WAIT_MS; this.redis.client.status !== 'ready'; await sleep(50)) {
+      if (Date.now() > giveUpAt) throw new ArilError('OVERLOADED', 'The queue cannot be reached at the moment. Try again later.');
+    }
+  }
 
   /** Adding the same generation again while its job is there changes nothing. */
   async add(job: GenerationJob): Promise<void> {

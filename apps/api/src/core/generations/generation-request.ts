@@ -20,7 +20,10 @@ export const requestedSamplingSchema = samplingSchema.extend({
 });
 export type RequestedSampling = z.infer<typeof requestedSamplingSchema>;
 
-export const idempotencyKeySchema = z.string().min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
+/** Postgres text holds every character but NUL. */
+const storableText = z.string().min(1).regex(/^[^\0]*$/, 'expected no NUL character');
+export const targetSchema = storableText.max(255);
+export const idempotencyKeySchema = storableText.max(IDEMPOTENCY_KEY_CHARS_MAX);
 
 export interface GenerationRequest {
   /** An adapter's slug or a base model's id. */

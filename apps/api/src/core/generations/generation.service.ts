@@ -45,6 +45,7 @@ export class GenerationService {
    * looked for before the target, whose adapter may have been deleted since.
    */
   async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
+    await this.queue.requireRedis();
     const earlier = await this.findEarlier(caller, request, names);
     if (earlier && !isOpen(earlier)) return earlier;
     const target = await this.targets.resolve(caller.tenantId, request.target, names.target);

@@ -43,7 +43,7 @@ async function write(sse: SseWriter, events: AsyncIterable<GenerationEvent>, str
     if (event.text !== '') sse.data(chunks.text(event.text));
     if (event.type === 'end') return finish(sse, chunks, event);
   }
-  throw new ArilError('ENGINE_CLOSED', 'The service is shutting down.');
+  // The client has left: nobody reads what is written from here on.
 }
 
 function finish(sse: SseWriter, chunks: ChunkBuilder, end: EndEvent): void {

@@ -85,5 +85,5 @@ function idempotencyKeyOf(request: Request): string | null {
   const given = request.get('idempotency-key');
   if (given === undefined || given === '') return null;
   if (idempotencyKeySchema.safeParse(given).success) return given;
-  return refuse('Idempotency-Key', `Idempotency-Key: expected at most ${IDEMPOTENCY_KEY_CHARS_MAX} characters, found ${given.length}.`);
+  return refuse('Idempotency-Key', `Idempotency-Key: expected 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} characters, found ${given.length}.`);
 }

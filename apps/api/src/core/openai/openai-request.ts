@@ -1,7 +1,7 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
 import { samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import type { RequestedSampling } from '../generations/generation-request.js';
+import { targetSchema, type RequestedSampling } from '../generations/generation-request.js';
 
 /** null is how several clients say "not given". */
 export const optional = <T extends z.ZodType>(schema: T) =>
@@ -14,7 +14,7 @@ const { shape } = samplingSchema;
 const stopText = z.string().max(256);
 
 export const commonFields = {
-  model: z.string('expected the slug of an adapter or the id of a base model').min(1).max(255),
+  model: targetSchema,
   stream: optional(z.boolean()),
   stream_options: optional(
     z.object({ include_usage: optional(z.boolean()), include_obfuscation: optional(z.boolean()) }),

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { generationStreamKey, type GenerationEvent } from '@aril/contracts';
+import { ArilError, generationStreamKey, type GenerationEvent } from '@aril/contracts';
 import type { Redis } from 'ioredis';
 import { EventFeed } from './event-feed.js';
 import { lastEvent, parseEntry, readEvents, type StreamEntry } from './event-stream.js';
@@ -59,9 +59,11 @@ export class StreamHub {
     return feed;
   }
 
+  /** Followers are told to come back: an end without a word would look like the generation's. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const channel of this.channels.values()) for (const feed of channel.feeds) void feed.return();
+    const restarting = new ArilError('ENGINE_CLOSED', 'This server is restarting; the generation goes on. Ask for it again.');
+    for (const channel of this.channels.values()) for (const feed of [...channel.feeds]) feed.fail(restarting);
     this.blocking.disconnect();
     await this.loop;
     await this.commands.del(this.wakeKey).catch(() => undefined);
