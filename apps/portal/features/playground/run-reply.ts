@@ -2,6 +2,7 @@ import type { Client } from 'urql';
 import { followGeneration } from '@/lib/api/follow-generation';
 import { cancelGeneration, readAmount, startGeneration, streamFailure } from '@/lib/api/generation-client';
 import type { GenerateInput } from '@/lib/api/generated/graphql';
+import { randomId } from '@/lib/random-id';
 import { SpeedMeter } from './speed-meter';
 import type { Reply } from './turn';
 
@@ -18,7 +19,7 @@ export class ReplyRun {
 
   async run(input: GenerateInput): Promise<void> {
     const meter = new SpeedMeter(performance.now(), () => performance.now());
-    const started = await startGeneration(this.client, { ...input, idempotencyKey: crypto.randomUUID() });
+    const started = await startGeneration(this.client, { ...input, idempotencyKey: randomId() });
     if ('error' in started) return this.report({ state: 'failed', error: started.error });
     this.generationId = started.id;
     if (this.stopWanted) void cancelGeneration(this.client, started.id);

@@ -1,6 +1,7 @@
 'use client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
+import { randomId } from '@/lib/random-id';
 import { ReplyRun } from './run-reply';
 import { toSampling, type Settings } from './settings';
 import { newReply, toMessages, type Reply, type Turn } from './turn';
@@ -13,7 +14,7 @@ export const useConversation = () => {
 
   const send = useCallback(
     (target: string, prompt: string, settings: Settings) => {
-      const id = crypto.randomUUID();
+      const id = randomId();
       const change = (part: Partial<Reply>): void =>
         setTurns((before) =>
           before.map((turn) => (turn.id === id ? { ...turn, reply: { ...turn.reply, ...part } } : turn)),
