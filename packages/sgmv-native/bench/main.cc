@@ -45,11 +45,11 @@ std::vector<std::shared_ptr<const Adapter>> load_adapters(Model& model, const Ar
 
 void print(const ServeResult& r, bool json) {
   if (json)
-    std::printf("{\"popularity\":\"%s\",\"newTokensPerSecond\":%.1f,\"decodeStepMs\":%.2f,\"prefillSeconds\":%.3f,\"prefillTokensPerSecond\":%.0f}\n",
-                r.popularity.c_str(), r.new_tokens_per_second, r.decode_step_ms, r.prefill_seconds, r.prefill_tokens_per_second);
+    std::printf("{\"popularity\":\"%s\",\"newTokensPerSecond\":%.1f,\"decodeStepMs\":%.2f,\"decodeStepMsBest\":%.2f,\"prefillSeconds\":%.3f,\"prefillTokensPerSecond\":%.0f}\n",
+                r.popularity.c_str(), r.new_tokens_per_second, r.decode_step_ms, r.decode_step_ms_best, r.prefill_seconds, r.prefill_tokens_per_second);
   else
-    std::printf("%-10s %7.1f new tokens/s   decode step %6.2f ms   prefill %5.2f s (%.0f tokens/s)\n", r.popularity.c_str(),
-                r.new_tokens_per_second, r.decode_step_ms, r.prefill_seconds, r.prefill_tokens_per_second);
+    std::printf("%-10s %7.1f new tokens/s   decode step %6.2f ms (best %.2f)   prefill %5.2f s (%.0f tokens/s)\n", r.popularity.c_str(),
+                r.new_tokens_per_second, r.decode_step_ms, r.decode_step_ms_best, r.prefill_seconds, r.prefill_tokens_per_second);
   std::fflush(stdout);
 }
 

@@ -89,6 +89,7 @@ ServeResult run_serve(Model& model, const std::vector<std::shared_ptr<const Adap
   if (!steps.empty()) {
     std::nth_element(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2), steps.end());
     result.decode_step_ms = steps[steps.size() / 2] * 1e3;
+    result.decode_step_ms_best = *std::min_element(steps.begin(), steps.end()) * 1e3;
   }
   return result;
 }

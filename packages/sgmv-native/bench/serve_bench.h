@@ -21,6 +21,7 @@ struct ServeResult {
   double prefill_seconds = 0;
   double prefill_tokens_per_second = 0;
   double decode_step_ms = 0;       // median
+  double decode_step_ms_best = 0;  // what the step costs when nothing else runs on the machine
 };
 
 // adapters: empty (base), one for all requests, or one per request.

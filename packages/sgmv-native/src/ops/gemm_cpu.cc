@@ -20,10 +20,17 @@ void GemmWork::run(CpuDevice& device, int64_t item, int worker) const {
   float* sums = device.scratch(worker);
   float* widened = sums + kRowChunk * kPanelColumns;
 
+  // While this panel is multiplied, the stored bytes of the one this thread will likely take next are on their way.
+  const int64_t next = chunk + 1 == row_chunks() ? panel + device.threads() : weights->panels();
+  const int64_t parts = (in + kInputChunk - 1) / kInputChunk * ((row_count + step - 1) / step);
+  int64_t part = 0;
+
   for (int64_t k = 0; k < in; k += kInputChunk) {
     const int64_t k_count = std::min(kInputChunk, in - k);
     const float* piece = weights->panel(kernels, panel, k, k_count, widened);
     for (int64_t row = 0; row < row_count; row += step) {
+      weights->prefetch(next, part, parts);
+      ++part;
       const auto count = static_cast<int>(std::min(step, row_count - row));
       kernels.gemm(x + (row_begin + row) * x_stride + k, x_stride, piece, k_count, sums + row * kPanelColumns, count, k > 0);
     }
