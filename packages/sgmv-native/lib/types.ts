@@ -8,7 +8,7 @@ export type { AdapterProblem, AdapterReport };
 export interface EngineOptions {
   /** A `.gguf` file, or a folder with `config.json` and `*.safetensors`. */
   model: string;
-  /** Positions per KV block. Default 16. */
+  /** Positions per KV block, at most 1024. Default 16. */
   kvBlockSize?: number;
   /** Bytes for the KV cache. Default: a quarter of available memory, at most 2 GiB. */
   kvBytes?: number;

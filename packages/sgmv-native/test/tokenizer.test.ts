@@ -1,0 +1,84 @@
+/** The model's own tokenizer and chat template, and the bytes its tokens stand for. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readGolden } from '../lib/cli/golden-file.js';
+import { EngineError, ModelTokenizer } from '../lib/index.js';
+import { goldenFolder, smollm2Folder, stories } from './places.js';
+
+const textOf = (tokenizer: ModelTokenizer, tokens: number[]): string => {
+  const vocabulary = tokenizer.vocabulary();
+  return Buffer.concat(tokens.map((token) => vocabulary[token] ?? new Uint8Array())).toString('utf8');
+};
+
+const TEXTS = [
+  '',
+  'Hello',
+  ' leading and  double  spaces',
+  'naïve café €5 😀👩‍👩‍👧',
+  'tabs\tand\nlines\r\n',
+  '你好 привет',
+  '\u0000\u001b',
+  '<|im_start|>',
+];
+
+describe('SmolLM2 (byte-level)', () => {
+  let tokenizer: ModelTokenizer;
+  beforeAll(async () => {
+    tokenizer = await ModelTokenizer.load(smollm2Folder);
+  });
+
+  test('the chat template gives the reference tokens, and the tokens the reference text', () => {
+    for (const { name, messages, promptTokens, greedy, text } of readGolden(goldenFolder('smollm2')).cases) {
+      expect(tokenizer.chat(messages ?? []), name).toEqual(promptTokens);
+      expect(textOf(tokenizer, greedy ?? []), name).toBe(text);
+    }
+  });
+
+  test.each(TEXTS)('%j comes back', (text) => {
+    const tokens = tokenizer.encode(text, { addSpecialTokens: false });
+    expect(textOf(tokenizer, tokens)).toBe(text === '<|im_start|>' ? '' : text);
+  });
+
+  test('every id has an entry; special tokens have no text', () => {
+    const vocabulary = tokenizer.vocabulary();
+    expect(vocabulary).toHaveLength(49152);
+    expect([vocabulary[0], vocabulary[1], vocabulary[2]]).toEqual([null, null, null]);
+    expect(vocabulary.filter((bytes) => bytes === null).length).toBeLessThan(30);
+  });
+});
+
+describe('stories260k (sentencepiece with byte fallback)', () => {
+  test.each(TEXTS.slice(0, 7))('%j comes back', async (text) => {
+    const tokenizer = await ModelTokenizer.load(stories);
+    const tokens = tokenizer.encode(text, { addSpecialTokens: false });
+    expect(Math.max(-1, ...tokens)).toBeLessThan(512);
+    // Sentencepiece puts a space before the first word.
+    expect(textOf(tokenizer, tokens)).toBe(text === '' ? '' : ` ${text}`);
+  });
+
+  test('the begin token is added unless it is not wanted', async () => {
+    const tokenizer = await ModelTokenizer.load(stories);
+    expect(tokenizer.encode('Once')[0]).toBe(1);
+    expect(tokenizer.encode('Once', { addSpecialTokens: false })[0]).not.toBe(1);
+  });
+});
+
+describe('files that are missing or wrong', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sgmv-tokenizer-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('are named', async () => {
+    await expect(ModelTokenizer.load(folder)).rejects.toMatchObject({ code: 'model_not_found' });
+    writeFileSync(join(folder, 'tokenizer.json'), '{');
+    await expect(ModelTokenizer.load(folder)).rejects.toThrow(/tokenizer\.json is not JSON/);
+  });
+
+  test("a conversation that the template refuses is the caller's mistake", async () => {
+    const tokenizer = await ModelTokenizer.load(join(goldenFolder('..'), 'fixtures', 'stories260k'));
+    expect(tokenizer.hasChatTemplate).toBe(true);
+    const error = await ModelTokenizer.load(folder).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(EngineError);
+  });
+});
