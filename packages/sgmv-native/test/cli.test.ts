@@ -22,10 +22,9 @@ interface Result {
   err: string;
 }
 
-function sgmv(
-  args: string[],
-  { input = '', onOut = (_: string, kill: (signal: NodeJS.Signals) => void): void => {} } = {},
-): Promise<Result> {
+type OnOut = (out: string, kill: (signal: NodeJS.Signals) => void) => void;
+
+function sgmv(args: string[], { input = '', onOut = undefined as OnOut | undefined } = {}): Promise<Result> {
   const env = { ...process.env, ...(hasSmollm2 && { ARIL_MODEL_WEIGHTS: smollm2Weights }) };
   const child = spawn(process.execPath, [join(packageFolder, 'bin/sgmv.mjs'), ...args], {
     cwd: packageFolder,
@@ -34,7 +33,7 @@ function sgmv(
   const result: Result = { status: null, out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     result.out += text;
-    onOut(result.out, (signal) => child.kill(signal));
+    onOut?.(result.out, (signal) => child.kill(signal));
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (result.err += text));
   child.stdin.end(input);
