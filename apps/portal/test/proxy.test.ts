@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BODY_BYTES_MAX } from '@/lib/proxy/body-limit';
 import { forwardToApi } from '@/lib/proxy/forward';
 import { toApiPath, toPortalLocation } from '@/lib/proxy/routes';
 
@@ -126,6 +127,14 @@ describe('forwarding', () => {
     expect(new TextDecoder().decode(first?.value)).toBe('event: next\n\n');
     browser.abort();
     await closed;
+  });
+
+  it('takes no body too large to hold, or of unknown length, and asks the API nothing', async () => {
+    const api = await listen(() => expect.unreachable());
+    const send = (headers: Record<string, string>) =>
+      forwardToApi(new Request(`${PORTAL}/api/uploads/u1`, { method: 'PATCH', body: 'x', headers }), api);
+    expect((await send({ 'content-length': String(BODY_BYTES_MAX + 1) })).status).toBe(413);
+    expect((await send({ 'transfer-encoding': 'chunked' })).status).toBe(411);
   });
 
   it('says that the API is not there', async () => {

@@ -1,3 +1,4 @@
+import { refuseBody } from './body-limit';
 import { toApiHeaders, toBrowserHeaders } from './headers';
 import { toApiPath, toPortalLocation } from './routes';
 
@@ -32,6 +33,8 @@ export const forwardToApi = async (request: Request, apiUrl: string): Promise<Re
   const url = new URL(request.url);
   const path = toApiPath(url.pathname);
   if (path === null) return failure(404, 'NOT_FOUND', `${url.pathname} is not a path of the portal`);
+  const refusal = refuseBody(request.headers);
+  if (refusal) return failure(refusal.status, refusal.code, refusal.message);
   const headers = toApiHeaders(request.headers, url);
 
   let answer: Response;
