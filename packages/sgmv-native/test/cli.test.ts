@@ -195,6 +195,14 @@ describe('inspect', () => {
     });
   });
 
+  test('an adapter of another model: the first problems, and how many more', async () => {
+    const { status, out } = await sgmv(['inspect', exampleAdapter('sql'), '--model', stories]);
+    expect(status).toBe(1);
+    expect(out).toMatch(/verdict +refused: \d+ problems/);
+    expect(out.match(/^ {2}found /gm)).toHaveLength(8);
+    expect(out).toMatch(/… and \d+ more/);
+  });
+
   test('files that are missing or broken', async () => {
     const broken = join(folder, 'broken');
     cpSync(storiesAdapter('a'), broken, { recursive: true });

@@ -43,42 +43,40 @@ export class EngineSession {
       return Promise.resolve({ ...nothing, finishReason: 'cancelled' });
     }
     return new Promise((resolve, reject) => {
-      const partial: Pick<Generation, 'tokens' | 'text' | 'firstLogits' | 'promptLogits'> = {
-        tokens: [],
-        text: '',
-      };
-      const release = (text: string): void => {
-        partial.text += text;
-        if (text) onText(text);
-      };
-      this.#listeners.set(id, (event) => {
-        if (event.type === 'promptLogits') partial.promptLogits = event.logits;
-        if (event.type === 'promptLogits') return;
-        release(event.text);
-        if (event.type === 'tokens') {
-          partial.tokens.push(...event.tokens);
-          partial.firstLogits ??= event.logits;
-          return;
-        }
-        this.#listeners.delete(id);
-        const { finishReason, promptTokens, completionTokens, error } = event;
-        resolve({ ...partial, finishReason, promptTokens, completionTokens, ...(error && { error }) });
-      });
+      this.#listeners.set(id, this.#collector(id, onText, resolve));
       try {
         this.engine.submit({ ...request, id });
       } catch (error) {
         this.#listeners.delete(id);
         if (!(error instanceof EngineError) || error.code === 'closed') return reject(error);
         const { code, message } = error;
-        resolve({
-          ...partial,
-          finishReason: 'error',
-          promptTokens,
-          completionTokens: 0,
-          error: { code, message },
-        });
+        const refused = { tokens: [], text: '', promptTokens, completionTokens: 0, error: { code, message } };
+        resolve({ ...refused, finishReason: 'error' });
       }
     });
+  }
+
+  #collector(id: string, onText: (text: string) => void, done: (generation: Generation) => void): Listener {
+    const partial: Pick<Generation, 'tokens' | 'text' | 'firstLogits' | 'promptLogits'> = {
+      tokens: [],
+      text: '',
+    };
+    return (event) => {
+      if (event.type === 'promptLogits') {
+        partial.promptLogits = event.logits;
+        return;
+      }
+      partial.text += event.text;
+      if (event.text) onText(event.text);
+      if (event.type === 'tokens') {
+        partial.tokens.push(...event.tokens);
+        partial.firstLogits ??= event.logits;
+        return;
+      }
+      this.#listeners.delete(id);
+      const { finishReason, promptTokens, completionTokens, error } = event;
+      done({ ...partial, finishReason, promptTokens, completionTokens, ...(error && { error }) });
+    };
   }
 
   /** Ends what runs, and what would be run from now on. */

@@ -8,6 +8,9 @@ import { resolveConfig } from './model-source.js';
 import { table } from './text-layout.js';
 import { bytes, integer } from './quantities.js';
 
+/** An adapter of another model has hundreds, all alike. */
+const PROBLEMS_SHOWN = 8;
+
 export function addInspectCommand(program: Command): void {
   program
     .command('inspect')
@@ -54,7 +57,9 @@ function describe(folder: string, model: string, { ok, problems, summary }: Adap
     ['verdict', ok ? 'accepted' : `refused: ${count}`],
     ...(summary ? summaryRows(summary) : []),
   ];
-  return `${table(rows)}\n${problems.map(problemBlock).join('')}`;
+  const shown = problems.slice(0, PROBLEMS_SHOWN).map(problemBlock).join('');
+  const more = problems.length - PROBLEMS_SHOWN;
+  return `${table(rows)}\n${shown}${more > 0 ? `\n… and ${more} more; --json prints all of them.\n` : ''}`;
 }
 
 function summaryRows(summary: AdapterSummary): string[][] {
