@@ -17,7 +17,7 @@ const byteCount = z.number('a number of bytes').int('a whole number of bytes').m
 const optionsSchema = z.strictObject(
   {
     model: z.string('a path').min(1, 'a path'),
-    kvBlockSize: count(1).max(4096, 'at most 4096').optional(),
+    kvBlockSize: count(1).max(1024, 'at most 1024').optional(),
     kvBytes: byteCount.optional(),
     adapterBytes: byteCount.optional(),
     maxBatch: count(1).max(4096, 'at most 4096').optional(),
