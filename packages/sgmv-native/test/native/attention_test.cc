@@ -1,0 +1,122 @@
+// Paged attention against float64 over shapes that models have: heads per key/value head, head sizes with tails,
+// block sizes, windows, prompts in chunks.
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "check.h"
+#include "cpu/cpu_device.h"
+#include "ops/attention_cpu.h"
+
+namespace sgmv::test {
+namespace {
+
+struct Shape {
+  int32_t kv_heads, per_kv, dim, block_size, window;
+};
+
+struct Sequence {
+  int32_t past, count;  // positions already cached, and new ones
+  std::vector<int32_t> blocks;
+  std::vector<float> keys, values;  // [position, kv_head, dim]
+};
+
+class AttentionCase {
+ public:
+  AttentionCase(Device& device, const Shape& shape, uint32_t seed) : device_(as_cpu(device)), shape_(shape), generator_(seed) {
+    sequences_ = {{0, 1, {}, {}, {}}, {0, 37, {}, {}, {}}, {50, 1, {}, {}, {}}, {13, 9, {}, {}, {}}, {100, 20, {}, {}, {}}};
+    int32_t blocks = 0;
+    for (Sequence& s : sequences_)
+      for (int32_t at = 0; at < s.past + s.count; at += shape.block_size) s.blocks.push_back(blocks++);
+    for (Sequence& s : sequences_)
+      for (int32_t& block : s.blocks) block = blocks - 1 - block;
+    cache_ = std::make_unique<CpuKvCache>(2, shape.kv_heads, shape.dim, blocks, shape.block_size);
+    poison(blocks);
+    for (Sequence& s : sequences_) fill(s);
+  }
+
+  void run() {
+    const int32_t width = shape_.kv_heads * shape_.per_kv * shape_.dim;
+    std::vector<SequenceSlice> slices;
+    int32_t tokens = 0;
+    for (const Sequence& s : sequences_) {
+      slices.push_back({tokens, s.count, s.past, s.blocks});
+      tokens += s.count;
+    }
+    std::vector<float> q(static_cast<size_t>(tokens * width)), out(q.size(), 1e30f);
+    for (float& value : q) value = normal_(generator_);
+    AttentionWork work;
+    work.plan({{}, slices, {}, {}}, shape_.block_size, shape_.per_kv);
+    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window});
+    for (size_t s = 0; s < sequences_.size(); ++s)
+      for (int32_t t = 0; t < sequences_[s].count; ++t)
+        for (int32_t head = 0; head < shape_.kv_heads * shape_.per_kv; ++head) {
+          const size_t at = static_cast<size_t>((slices[s].token_begin + t) * width + head * shape_.dim);
+          check(sequences_[s], sequences_[s].past + t, head / shape_.per_kv, q.data() + at, out.data() + at);
+        }
+  }
+
+ private:
+  // Everything not written holds NaN, so that reading it shows.
+  void poison(int32_t blocks) {
+    for (int32_t block = 0; block < blocks; ++block)
+      for (int32_t head = 0; head < shape_.kv_heads; ++head) {
+        std::fill_n(cache_->keys(1, block, head), cache_->lanes() * shape_.dim, NAN);
+        std::fill_n(cache_->values(1, block, head), shape_.block_size * shape_.dim, NAN);
+      }
+  }
+
+  void fill(Sequence& s) {
+    const auto size = static_cast<size_t>((s.past + s.count) * shape_.kv_heads * shape_.dim);
+    s.keys.resize(size);
+    s.values.resize(size);
+    for (float& value : s.keys) value = normal_(generator_);
+    for (float& value : s.values) value = normal_(generator_);
+    for (int32_t p = 0; p < s.past + s.count; ++p)
+      for (int32_t head = 0; head < shape_.kv_heads; ++head) {
+        const size_t at = static_cast<size_t>((p * shape_.kv_heads + head) * shape_.dim);
+        cache_->store(1, s.blocks[static_cast<size_t>(p / shape_.block_size)], head, p % shape_.block_size, s.keys.data() + at, s.values.data() + at);
+      }
+  }
+
+  void check(const Sequence& s, int32_t position, int32_t head, const float* q, const float* found) const {
+    const int32_t first = shape_.window > 0 ? std::max(0, position + 1 - shape_.window) : 0;
+    const auto at = [&](int32_t p, int32_t d) { return static_cast<size_t>((p * shape_.kv_heads + head) * shape_.dim + d); };
+    std::vector<double> weights;
+    double most = -1e300, sum = 0;
+    for (int32_t p = first; p <= position; ++p) {
+      double score = 0;
+      for (int32_t d = 0; d < shape_.dim; ++d) score += double(q[d]) * s.keys[at(p, d)];
+      weights.push_back(score);
+      most = std::max(most, score);
+    }
+    for (double& weight : weights) sum += weight = std::exp(weight - most);
+    for (int32_t d = 0; d < shape_.dim; ++d) {
+      double expected = 0;
+      for (int32_t p = first; p <= position; ++p) expected += weights[static_cast<size_t>(p - first)] / sum * s.values[at(p, d)];
+      CHECK(std::abs(found[d] - expected) < 2e-5, device_.name(), ": ", shape_.kv_heads, "x", shape_.per_kv, " heads of ", shape_.dim, ", blocks of ",
+            shape_.block_size, ", window ", shape_.window, ", position ", position, ": ", found[d], " expected ", expected);
+    }
+  }
+
+  CpuDevice& device_;
+  Shape shape_;
+  std::mt19937 generator_;
+  std::normal_distribution<float> normal_;
+  std::vector<Sequence> sequences_;
+  std::unique_ptr<CpuKvCache> cache_;
+};
+
+TEST("attention: head groups, head sizes, blocks and windows against float64") {
+  for (const std::string& isa : available_isas()) {
+    const auto device = make_cpu_device({2, isa});
+    uint32_t seed = 1;
+    for (const Shape& shape : std::initializer_list<Shape>{{2, 1, 16, 16, 0}, {1, 7, 16, 16, 0}, {3, 3, 64, 16, 0}, {1, 9, 24, 8, 0}, {2, 5, 2, 4, 0},
+                                                           {1, 13, 80, 16, 0}, {1, 71, 16, 16, 0}, {2, 4, 128, 32, 0}, {2, 2, 32, 16, 12}, {1, 7, 32, 5, 13},
+                                                           {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40}})
+      AttentionCase(*device, shape, seed++).run();
+  }
+}
+
+}  // namespace
+}  // namespace sgmv::test
