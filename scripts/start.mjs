@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stopLeftover } from '../packages/local-services/src/process.mjs';
-import { buildAll, pendingBuilds } from './lib/build.mjs';
+import { buildAll } from './lib/build.mjs';
 import { describeDiskError } from './lib/failure.mjs';
 import { installDependencies, isInstalled } from './lib/install.mjs';
 import { takeLock } from './lib/lock.mjs';
@@ -68,7 +68,7 @@ async function stopData(settings) {
 async function installAndBuild(settings, installed) {
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
-  if (pendingBuilds(settings.repository).pending.length > 0) await buildAll(settings, report);
+  await buildAll(settings, report);
 }
 
 async function prepare(settings) {

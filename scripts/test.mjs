@@ -44,8 +44,14 @@ async function prepare(settings, needsClients) {
   fetched.catch(() => {});
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
-  const { failures } = await buildAll(settings, report, { keepGoing: true });
-  for (const failure of failures) report.failure(failure);
+  const failures = await buildAll(settings, report, { keepGoing: true }).then(
+    () => [],
+    (error) => {
+      if (error instanceof Interrupted) throw error;
+      report.failure(error);
+      return [error];
+    },
+  );
   const env = {
     ...process.env,
     ARIL_CACHE: settings.cache,

@@ -11,7 +11,7 @@ import { Report } from '../../scripts/lib/report.mjs';
 import { readSettings } from '../../scripts/lib/settings.mjs';
 import { chooseUrls, startStack } from '../../scripts/lib/stack.mjs';
 import { isInstalled } from '../../scripts/lib/install.mjs';
-import { pendingBuilds } from '../../scripts/lib/build.mjs';
+import { buildAll } from '../../scripts/lib/build.mjs';
 
 export interface Tenant {
   name: string;
@@ -42,15 +42,12 @@ const QUICK_TAKEOVER = { LOCK_DURATION_MS: '1500', STALL_INTERVAL_MS: '500' };
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(join(tmpdir(), 'aril-e2e-'));
   const settings = readSettings({ ...process.env, ARIL_HOME: home, API_PORT: '0', PORTAL_PORT: '0' }, []);
-  const pending = pendingBuilds(settings.repository).pending.map(({ name }: { name: string }) => name);
-  if (!isInstalled(settings.repository) || pending.length > 0)
-    throw new Error(
-      `Not built: ${pending.join(', ') || 'dependencies are missing'}. Run: npm test -- e2e (or npm run build first)`,
-    );
+  if (!isInstalled(settings.repository)) throw new Error('Dependencies are missing. Run: npm test -- e2e');
   Object.assign(process.env, QUICK_TAKEOVER);
   const model = readCatalog(settings.repository);
   const weightsPath = await provideWeights(settings, model.weights!, () => {});
   const report = new Report({ quiet: process.env.E2E_VERBOSE === undefined });
+  await buildAll(settings, report);
   const urls = await chooseUrls(settings);
   const started = await startStack({ settings, model: { ...model, weightsPath } as never, report, urls });
   const { portalUrl, apiUrl, tenants } = started.facts;

@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeDiskError } from '../lib/failure.mjs';
-import { fingerprint } from '../lib/fingerprint.mjs';
 import { isInstalled } from '../lib/install.mjs';
 import { takeLock } from '../lib/lock.mjs';
 import { exampleCurl } from '../lib/ready.mjs';
@@ -63,21 +62,6 @@ describe('takeLock', () => {
   it('sees through a lock that was cut short', () => {
     writeFileSync(join(dir, 'start.lock'), '{"pi');
     takeLock(dir)();
-  });
-});
-
-describe('fingerprint', () => {
-  it('changes with content and names, and with nothing else', () => {
-    mkdirSync(join(dir, 'src', 'dist'), { recursive: true });
-    writeFileSync(join(dir, 'src', 'a.ts'), 'one');
-    const first = fingerprint(dir, ['src']);
-    utimesSync(join(dir, 'src', 'a.ts'), 1, 1);
-    writeFileSync(join(dir, 'src', 'dist', 'a.js'), 'output');
-    writeFileSync(join(dir, 'src', 'a.test.ts'), 'test');
-    expect(fingerprint(dir, ['src'])).toBe(first);
-    expect(fingerprint(dir, ['src'], ['fact'])).not.toBe(first);
-    writeFileSync(join(dir, 'src', 'a.ts'), 'two');
-    expect(fingerprint(dir, ['src'])).not.toBe(first);
   });
 });
 
