@@ -111,19 +111,20 @@ async function abandon(starting) {
 async function main() {
   const settings = readSettings();
   if (settings.help) return report.line(HELP);
-  const releaseLock = takeLock(settings.home);
+  const lock = await takeLock(settings.home);
   const signal = nextSignal();
   const starting = start(settings);
   try {
     const early = await Promise.race([starting.then(() => null), signal]);
     if (early) interruptCommands();
     else await signal;
+    lock.markStopping();
     report.line('\n  Stopping …');
     await Promise.all([supervisor.stop(STOP_ORDER), abandon(starting)]);
     forgetReady(settings.home);
     report.line('  Stopped. Data is kept under .aril/.');
   } finally {
-    releaseLock();
+    lock.release();
   }
 }
 

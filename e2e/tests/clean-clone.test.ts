@@ -167,8 +167,9 @@ describe('a clean clone', () => {
       headers: { authorization: `Bearer ${apiKey}` },
     });
     expect(models.status).toBe(200);
+    // npm does not wait for what it started when it is told to end; the rest follows.
     await stop(again, 'SIGTERM');
-    expect(leftProcesses()).toEqual([]);
+    await eventually('everything to stop', async () => leftProcesses().length === 0);
   });
 
   it('leaves nothing behind when it is killed, and starts again', async () => {

@@ -17,7 +17,12 @@ export async function buildAll(settings, report, { keepGoing = false } = {}) {
     await runCommand(join(repository, 'node_modules/.bin/turbo'), ['run', 'build', ...options], {
       cwd: repository,
       log: join(logs, 'build.log'),
-      env: { ...process.env, NODE_ENV: 'production', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' },
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        TURBO_TELEMETRY_DISABLED: '1',
+        TURBO_NO_UPDATE_NOTIFIER: '1',
+      },
       note: (line) => step.note(line.replace(/^@aril\/([\w-]+):build: /, '$1: ')),
     });
     step.note('');

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeDiskError } from '../lib/failure.mjs';
 import { isInstalled } from '../lib/install.mjs';
@@ -41,27 +43,50 @@ describe('readSettings', () => {
 });
 
 describe('takeLock', () => {
-  it('lets one in, says where it runs, and lets the next in after it', () => {
-    const release = takeLock(dir);
+  it('lets one in, says where it runs, and lets the next in after it', async () => {
+    const lock = await takeLock(dir);
     writeFileSync(join(dir, 'ready.json'), JSON.stringify({ portalUrl: 'http://p', apiUrl: 'http://a' }));
-    expect(() => takeLock(dir)).toThrow(
-      new RegExp(`already running here \\(process ${process.pid}\\).*http://p.*http://a`),
+    const where = new RegExp(`already running here \\(process ${process.pid}\\).*http://p.*http://a`);
+    await expect(takeLock(dir)).rejects.toThrow(where);
+    lock.release();
+    (await takeLock(dir)).release();
+  });
+
+  it('waits for one that is stopping', async () => {
+    const lock = await takeLock(dir);
+    lock.markStopping();
+    const next = takeLock(dir);
+    setTimeout(() => lock.release(), 300);
+    const began = Date.now();
+    (await next).release();
+    expect(Date.now() - began).toBeGreaterThan(200);
+  });
+
+  it('lets one of many in when all find a stale lock', async () => {
+    writeFileSync(
+      join(dir, 'start.lock'),
+      JSON.stringify({ pid: process.pid, startTicks: '1', bootId: 'x' }),
     );
-    release();
-    takeLock(dir)();
+    const program = `
+      const { takeLock } = await import(${JSON.stringify(new URL('../lib/lock.mjs', import.meta.url).href)});
+      await takeLock(${JSON.stringify(dir)}).then(() => console.log('in'), () => {});
+      setTimeout(() => process.exit(0), 1500);`;
+    const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    const outputs = await Promise.all([run(), run(), run(), run()]);
+    expect(outputs.filter(({ stdout }) => stdout.includes('in'))).toHaveLength(1);
   });
 
   it.each([
     ['a process that is gone', { pid: 2 ** 22 - 3, startTicks: '1', bootId: 'x' }],
     ['a stranger with the same number', { pid: process.pid, startTicks: '1', bootId: 'x' }],
-  ])('sees through a lock of %s', (_what, identity) => {
+  ])('sees through a lock of %s', async (_what, identity) => {
     writeFileSync(join(dir, 'start.lock'), JSON.stringify(identity));
-    takeLock(dir)();
+    (await takeLock(dir)).release();
   });
 
-  it('sees through a lock that was cut short', () => {
+  it('sees through a lock that was cut short', async () => {
     writeFileSync(join(dir, 'start.lock'), '{"pi');
-    takeLock(dir)();
+    (await takeLock(dir)).release();
   });
 });
 

@@ -131,11 +131,11 @@ export class FolderStore implements ObjectStore {
   }
 }
 
-/** A delete may drop the folder, empty at that moment, between our two calls: then it is made again. */
+/** A delete may drop the folder, empty at that moment, between our two calls or within the first: then it is made again. */
 async function renameInto(from: string, to: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    await mkdir(path.dirname(to), { recursive: true });
     try {
+      await mkdir(path.dirname(to), { recursive: true });
       return await rename(from, to);
     } catch (error) {
       if (!isAbsent(error) || attempt === 5) throw error;
