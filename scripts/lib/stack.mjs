@@ -2,6 +2,7 @@
  * Everything that runs, from the services up: used by `npm start` and by the end-to-end tests alike. Expects
  * dependencies and builds to be there.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isPortFree } from '../../packages/local-services/src/ports.mjs';
 import { stopLeftover } from '../../packages/local-services/src/process.mjs';
@@ -84,6 +85,7 @@ export async function startStack({ settings, model, report, urls, supervisor }) 
     await supervisor.stop(STOP_ORDER);
   };
   try {
+    mkdirSync(settings.logs, { recursive: true });
     const secrets = provideSecrets(settings.home);
     const services = await report.step('Start Postgres and Redis', () =>
       provideServices({ settings, supervisor, secrets }),
