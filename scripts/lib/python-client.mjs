@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipCommand } from './model-pypi.mjs';
 import { runCommand } from './run.mjs';
-import { aptInstall, findTool } from './tools.mjs';
+import { findProgram } from '../../packages/local-services/src/find-program.mjs';
+import { aptInstall } from './tools.mjs';
 
 const VERSION_MIN = 'openai>=1.60';
 
 /** @param {import('./settings.mjs').Settings} settings @returns {Promise<{ python: string, path: string } | { fix: string }>} */
 export async function providePythonClient(settings) {
-  const python = findTool('python3');
+  const python = findProgram('python3');
   if (!python) return { fix: aptInstall('python3 python3-pip') };
   // Its compiled parts belong to one version of Python.
   const { stdout: version } = spawnSync(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {

@@ -1,7 +1,7 @@
 /** What the system must have before anything else can work, each with the command that provides it. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, statfsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { statfsSync } from 'node:fs';
+import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 import { Failure } from './failure.mjs';
 
 const NODE_MIN = [20, 19];
@@ -19,21 +19,6 @@ const TOOLS = [
   { names: ['make', 'ninja'], packages: 'make' },
   { names: ['cmake'], packages: 'cmake' },
 ];
-
-export function findTool(name) {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter(Boolean)
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
 
 const sudo = () => (process.getuid?.() === 0 ? '' : 'sudo ');
 
@@ -57,7 +42,7 @@ function checkSystem() {
 }
 
 function checkCompiler() {
-  const missing = TOOLS.filter(({ names }) => !names.some(findTool));
+  const missing = TOOLS.filter(({ names }) => !names.some((name) => findProgram(name)));
   if (missing.length > 0) {
     const names = missing.map((tool) => tool.names[0]).join(', ');
     throw new Failure(
@@ -65,7 +50,7 @@ function checkCompiler() {
       `Install what is missing, then run npm start again:\n${aptInstall(missing.map((tool) => tool.packages).join(' '))}`,
     );
   }
-  const compiler = ['g++', 'clang++'].find(findTool);
+  const compiler = ['g++', 'clang++'].find((name) => findProgram(name));
   const { stdout } = spawnSync(compiler, ['-dumpversion'], { encoding: 'utf8' });
   const found = Number.parseInt(stdout, 10);
   // C++20 with <span>, <bit> and <source_location>.

@@ -3,11 +3,11 @@
  * cache. Valkey is the same server under another name and speaks the same protocol.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { libraryPath, unpackPackages } from './apt.mjs';
+import { findProgram } from './find-program.mjs';
 
 const run = promisify(execFile);
 /** BullMQ's scripts need commands of Redis 6.2. */
@@ -15,20 +15,8 @@ const VERSION_MIN = [6, 2];
 
 /** @typedef {{ command: string, env: NodeJS.ProcessEnv, version: string }} RedisProgram */
 
-function findOnPath(name) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin'];
-  return folders
-    .filter(Boolean)
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
+/** Where distributions put servers, which a plain user's PATH may leave out. */
+const SYSTEM_FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/local/bin'];
 
 /** @returns {Promise<string | null>} null if it does not run here (a missing library, another architecture) */
 async function versionOf(command, env) {
@@ -66,7 +54,7 @@ async function fromPackages(cacheDir) {
 /** @param {string} [cacheDir] @returns {Promise<RedisProgram>} */
 export async function redisProgram(cacheDir = process.env.ARIL_CACHE ?? join(homedir(), '.cache', 'aril')) {
   for (const name of ['redis-server', 'valkey-server']) {
-    const found = await usable(findOnPath(name), process.env);
+    const found = await usable(findProgram(name, SYSTEM_FOLDERS), process.env);
     if (found) return found;
   }
   let cause = 'the unpacked program does not run';
