@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { brokenFiles, exampleFiles } from '../support/adapters.js';
 import { hasBrowser, launch, openPage, screenshot, signIn } from '../support/browser.js';
 import { tenantWith } from '../support/stack.js';
+import { eventually } from '../support/processes.js';
 
 // Without a browser there is nothing to test with; `npm test` says how to get one.
 describe.skipIf(!hasBrowser)('the portal', () => {
@@ -95,6 +96,8 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await page.goto('/playground?target=reply-friendly');
     await page.getByRole('switch', { name: 'Compare two' }).check();
     const right = page.getByRole('combobox', { name: 'Side B: target' });
+    // The side gets its default when the targets have arrived; that would replace what is being typed.
+    await eventually('side B to have a target', async () => (await right.inputValue()) !== '');
     await right.fill('reply-brief');
     await page.getByRole('option', { name: 'reply-brief' }).click();
     await page.getByLabel('Message').fill('I forgot my password.');
