@@ -58,3 +58,19 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(E2E_SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(E2E_SCREENSHOTS, `${name}.png`), fullPage: true });
 }
+
+/**
+ * Watches the page's answers from now on; the result gives the lengths their text had, in order. A stream may be over
+ * before a test looks, so what it looked like on the way is noted by the page itself.
+ */
+export async function recordTextLengths(page: Page): Promise<() => Promise<number[]>> {
+  const lengths = await page.evaluateHandle(() => {
+    const seen: number[] = [];
+    new MutationObserver(() => {
+      const length = document.querySelector('[role=article]')?.textContent?.length;
+      if (length !== undefined && length !== seen.at(-1)) seen.push(length);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+    return seen;
+  });
+  return () => lengths.jsonValue();
+}

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { brokenFiles, exampleFiles } from '../support/adapters.js';
-import { hasBrowser, launch, openPage, screenshot, signIn } from '../support/browser.js';
+import { hasBrowser, launch, openPage, recordTextLengths, screenshot, signIn } from '../support/browser.js';
 import { tenantWith } from '../support/stack.js';
 import { eventually } from '../support/processes.js';
 
@@ -83,12 +83,14 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await screenshot(page, '05-accepted');
     await page.getByRole('link', { name: 'Try in playground' }).click();
     await page.waitForURL(/\/playground\?target=my-pirate/);
+    const lengths = await recordTextLengths(page);
     await page.getByLabel('Message').fill('Tell me about the stars.');
     await page.getByLabel('Message').press('Enter');
     const answer = page.getByRole('article', { name: 'Answer of my-pirate' });
-    await answer.and(page.locator('[data-state=streaming]')).waitFor();
     await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
     expect(await answer.innerText()).toMatch(/arr|ye |matey|aye|ship|sea/i);
+    // It arrived in pieces, not at once.
+    expect(new Set(await lengths()).size).toBeGreaterThan(3);
     await screenshot(page, '06-playground');
   });
 

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -91,13 +91,19 @@ export async function unpackPackages({ packages, folder }) {
   return root;
 }
 
-/** Where Debian's packages put libraries, for a program that runs from an unpacked root. */
+/**
+ * Where Debian's packages put libraries, for a program that runs from an unpacked root. Some keep their own in a folder
+ * beside the others and name it by its absolute path (libpulse does), which is not where it was unpacked.
+ */
 export function libraryPath(root) {
+  const subfolders = (path) =>
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
   const folders = ['usr/lib', 'lib'].map((path) => join(root, path)).filter((path) => existsSync(path));
-  const triplets = folders.flatMap((path) =>
-    readdirSync(path)
-      .filter((name) => name.includes('-linux-'))
-      .map((name) => join(path, name)),
-  );
-  return [...triplets, ...folders].join(':');
+  const triplets = folders.flatMap(subfolders).filter((path) => basename(path).includes('-linux-'));
+  const own = triplets
+    .flatMap(subfolders)
+    .filter((path) => readdirSync(path).some((name) => /^lib.*\.so/.test(name)));
+  return [...triplets, ...folders, ...own].join(':');
 }
