@@ -62,7 +62,12 @@ void print(const MicroResult& r, bool json) {
 
 void run(const Arguments& arguments) {
   const std::string only = arguments.text("only", "");
-  const ModelOptions options{arguments.number("threads", 0), arguments.text("isa", "")};
+  ModelOptions options{arguments.number("threads", 0), arguments.text("isa", "")};
+  const std::string weights = arguments.text("weights", ""), lora = arguments.text("lora", ""), kv = arguments.text("kv", "");
+  if (!weights.empty()) options.weights = weights == "f32" ? WeightType::f32 : weights == "bf16" ? WeightType::bf16 : WeightType::i8;
+  if (lora == "stored") options.adapters_as_stored = true;
+  else if (!lora.empty()) options.adapters = lora == "f32" ? LoraType::f32 : lora == "bf16" ? LoraType::bf16 : LoraType::i8;
+  if (!kv.empty()) options.kv = kv == "f32" ? KvType::f32 : KvType::f16;
   if (only.empty() || only == "micro")
     for (const MicroResult& result : run_micro(*make_cpu_device({options.threads, options.isa}))) print(result, arguments.json);
   if (only == "micro") return;

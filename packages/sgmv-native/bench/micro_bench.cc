@@ -43,19 +43,23 @@ std::vector<std::byte> random_weights(DType dtype, int64_t count, std::mt19937& 
   return data;
 }
 
-MicroResult bench_gemm(CpuDevice& device, DType dtype, int64_t rows, int64_t out, int64_t in) {
+MicroResult bench_gemm(CpuDevice& device, WeightType compute, DType dtype, int64_t rows, int64_t out, int64_t in) {
   std::mt19937 generator(1);
-  PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in), out, in);
+  PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in, compute), compute, out, in);
   weights.set_rows(0, out, dtype, random_weights(dtype, out * in, generator).data());
   Activations x, y;
-  x.reserve(rows, in);
+  x.reserve(rows, in, forms_for(weights));
   y.reserve(rows, out);
   std::normal_distribution<float> normal;
-  for (int64_t row = 0; row < rows; ++row) std::generate_n(x.row(row), in, [&] { return normal(generator); });
+  for (int64_t row = 0; row < rows; ++row) {
+    std::generate_n(x.row(row), in, [&] { return normal(generator); });
+    x.encode(device.kernels(), row);
+  }
   const double seconds = best_seconds([&] {
-    gemm(device, {x.data.data(), x.stride, rows, &weights, nullptr, y.data.data(), y.stride});
+    gemm(device, {&x, rows, &weights, nullptr, y.row(0), y.stride()});
   });
-  return {std::string("gemm ") + dtype_name(dtype) + " " + std::to_string(rows) + "x" + std::to_string(out) + "x" + std::to_string(in),
+  constexpr const char* computes[] = {"f32", "bf16", "i8"};
+  return {std::string("gemm ") + computes[static_cast<int>(compute)] + " from " + dtype_name(dtype) + " " + std::to_string(rows) + "x" + std::to_string(out) + "x" + std::to_string(in),
           seconds * 1e6, 2e-9 * double(rows) * double(out) * double(in) / seconds, double(weights.bytes()) * 1e-9 / seconds};
 }
 
@@ -90,10 +94,11 @@ MicroResult bench_sgmv(CpuDevice& device, int64_t adapters, int64_t tokens_each,
 std::vector<MicroResult> run_micro(Device& any) {
   CpuDevice& device = as_cpu(any);
   std::vector<MicroResult> results;
-  for (const DType dtype : {DType::f32, DType::q4_1, DType::q8_0})
-    for (const int64_t rows : {1, 32, 512}) results.push_back(bench_gemm(device, dtype, rows, 3072, 576));
-  results.push_back(bench_gemm(device, DType::q4_1, 32, 576, 1536));
-  results.push_back(bench_gemm(device, DType::q8_0, 32, 49152, 576));
+  for (const WeightType compute : {WeightType::f32, WeightType::bf16, WeightType::i8})
+    for (const DType dtype : {DType::f32, DType::q4_1, DType::q8_0})
+      for (const int64_t rows : {1, 32, 512}) results.push_back(bench_gemm(device, compute, dtype, rows, 3072, 576));
+  results.push_back(bench_gemm(device, WeightType::i8, DType::q4_1, 32, 576, 1536));
+  results.push_back(bench_gemm(device, WeightType::i8, DType::q8_0, 32, 49152, 576));
   results.push_back(bench_sgmv(device, 32, 1, 16, 576, 576));
   results.push_back(bench_sgmv(device, 32, 1, 16, 1536, 576));
   results.push_back(bench_sgmv(device, 32, 1, 64, 576, 1536));

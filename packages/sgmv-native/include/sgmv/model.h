@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "sgmv/adapter.h"
 #include "sgmv/model_config.h"
+#include "sgmv/number_types.h"
 
 namespace sgmv {
 
@@ -52,9 +54,29 @@ class KvCache {
   virtual size_t bytes_per_block() const = 0;
 };
 
+// How a model computes. Without a type for adapters they keep the types of their files.
+struct NumberTypes {
+  WeightType weights = WeightType::i8;
+  std::optional<LoraType> adapters;
+  KvType kv = KvType::f16;
+};
+
 struct ModelOptions {
   int32_t threads = 0;  // 0: one per available core (affinity and cgroup quota respected)
-  std::string isa;      // "", "avx512", "avx2", "portable"; empty: the best this machine has
+  std::string isa;      // one of available_isas(); empty: the best this machine has
+  // Empty: weights and adapters in 8 bits, keys and values in half precision; with weights in f32 everything as exact
+  // as the files are.
+  std::optional<WeightType> weights;
+  std::optional<LoraType> adapters;
+  bool adapters_as_stored = false;  // instead of `adapters`
+  std::optional<KvType> kv;
+
+  NumberTypes resolved() const {
+    const WeightType type = weights.value_or(WeightType::i8);
+    const bool exact = type == WeightType::f32;
+    const std::optional<LoraType> automatic = exact ? std::nullopt : std::optional(LoraType::i8);
+    return {type, adapters_as_stored ? std::nullopt : adapters ? adapters : automatic, kv.value_or(exact ? KvType::f32 : KvType::f16)};
+  }
 };
 
 // A loaded base model on one device. Not thread-safe: one engine thread calls it; adapters may be loaded on

@@ -6,11 +6,12 @@
 // token gives the same bits alone and in any batch.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "sgmv/device.h"
-#include "sgmv/lora_type.h"
+#include "sgmv/number_types.h"
 
 namespace sgmv {
 
@@ -27,9 +28,11 @@ struct PackedLora {
 
 size_t packed_lora_a_bytes(LoraType type, int64_t rank, int64_t in);
 size_t packed_lora_b_bytes(LoraType type, int64_t rank, int64_t out);
-// a: [rank, in], b: [out, rank], row-major in `type`, as PEFT stores them. `packed` has the bytes given above.
+// a: [rank, in], b: [out, rank], row-major in `type` (i8: float32, to be rounded), as PEFT stores them. `packed` has
+// the bytes given above. B begins with `lead` columns of zeros, which count as outputs: its panels of 32 columns can
+// so lie where the panels of a wider output do.
 void pack_lora_a(LoraType type, const void* a, int64_t rank, int64_t in, void* packed);
-void pack_lora_b(LoraType type, const void* b, int64_t out, int64_t rank, void* packed);
+void pack_lora_b(LoraType type, const void* b, int64_t out, int64_t rank, int64_t lead, void* packed);
 
 struct ShrinkSegment {
   int64_t token_begin = 0;

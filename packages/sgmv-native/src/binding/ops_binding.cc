@@ -114,7 +114,7 @@ Napi::Value expand(const Napi::CallbackInfo& info) {
       const int64_t rank = checked_rank(segment);
       const RawFactor raw = raw_factor(segment, rank * out);
       PackedFactor& factor = factors.emplace_back(packed_lora_b_bytes(raw.type, rank, out));
-      pack_lora_b(raw.type, raw.data, out, rank, factor.data());
+      pack_lora_b(raw.type, raw.data, out, rank, 0, factor.data());
       const int64_t begin = integer(segment, "tokenBegin");
       const int64_t end = integer(segment, "tokenEnd");
       const auto scale = segment.Get("scale").As<Napi::Number>().FloatValue();

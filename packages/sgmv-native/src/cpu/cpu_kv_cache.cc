@@ -1,6 +1,7 @@
 #include "cpu/cpu_kv_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "sgmv/error.h"
@@ -9,11 +10,13 @@ namespace sgmv {
 namespace {
 
 constexpr int64_t kLaneGroup = 16;  // the widest register in floats
+constexpr int64_t kHeadDimMax = 1024;  // check_model_config
 
 }  // namespace
 
-CpuKvCache::CpuKvCache(int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count, int32_t block_size)
-    : layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size) {
+CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
+                       int32_t block_size)
+    : kernels_(kernels), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024)
     throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
@@ -21,13 +24,31 @@ CpuKvCache::CpuKvCache(int32_t layers, int32_t kv_heads, int32_t head_dim, int32
   unit_ = head_dim_ * (lanes_ + block_size_);
   size_t count = static_cast<size_t>(layers_ * kv_heads_ * unit_);
   if (__builtin_mul_overflow(count, static_cast<size_t>(block_count), &count) || count > SIZE_MAX / sizeof(float)) throw std::bad_alloc();
-  data_ = AlignedBuffer<float>(count);
+  data_ = AlignedBuffer<std::byte>(count * number_bytes());
 }
 
+namespace {
+
+template <typename Number>
+void place(const Number* key, const Number* value, int64_t dim, int64_t lanes, Number* keys, Number* values) {
+  for (int64_t d = 0; d < dim; ++d) keys[d * lanes] = key[d];
+  std::copy_n(value, dim, values);
+}
+
+}  // namespace
+
 void CpuKvCache::store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value) {
-  float* k = keys(layer, block, kv_head) + position_in_block;
-  for (int64_t d = 0; d < head_dim_; ++d) k[d * lanes_] = key[d];
-  std::copy_n(value, head_dim_, values(layer, block, kv_head) + position_in_block * head_dim_);
+  std::byte* k = data_.data() + (keys(layer, block, kv_head) - data_.data());
+  std::byte* v = data_.data() + (values(layer, block, kv_head) - data_.data());
+  if (type_ == KvType::f32) {
+    place(key, value, head_dim_, lanes_, reinterpret_cast<float*>(k) + position_in_block, reinterpret_cast<float*>(v) + position_in_block * head_dim_);
+    return;
+  }
+  std::array<uint16_t, 2 * kHeadDimMax> narrow;
+  kernels_.narrow_f16(key, head_dim_, narrow.data());
+  kernels_.narrow_f16(value, head_dim_, narrow.data() + kHeadDimMax);
+  place(narrow.data(), narrow.data() + kHeadDimMax, head_dim_, lanes_, reinterpret_cast<uint16_t*>(k) + position_in_block,
+        reinterpret_cast<uint16_t*>(v) + position_in_block * head_dim_);
 }
 
 }  // namespace sgmv

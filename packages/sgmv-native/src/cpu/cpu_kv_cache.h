@@ -4,37 +4,41 @@
 #pragma once
 
 #include "cpu/aligned_buffer.h"
+#include "cpu/kernels.h"
 #include "sgmv/model.h"
 
 namespace sgmv {
 
 class CpuKvCache : public KvCache {
  public:
-  CpuKvCache(int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count, int32_t block_size);
+  CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
+             int32_t block_size);
 
   int32_t block_size() const override { return block_size_; }
   int32_t block_count() const override { return block_count_; }
-  size_t bytes_per_block() const override { return static_cast<size_t>(layers_ * kv_heads_ * unit_) * sizeof(float); }
+  size_t bytes_per_block() const override { return static_cast<size_t>(layers_ * kv_heads_ * unit_) * number_bytes(); }
 
   int64_t lanes() const { return lanes_; }
   int64_t head_dim() const { return head_dim_; }
   int64_t kv_heads() const { return kv_heads_; }
   int64_t layers() const { return layers_; }
-  float* keys(int64_t layer, int64_t block, int64_t kv_head) {
-    return data_.data() + ((layer * block_count_ + block) * kv_heads_ + kv_head) * unit_;
+  KvType type() const { return type_; }
+  const std::byte* keys(int64_t layer, int64_t block, int64_t kv_head) const {
+    return data_.data() + static_cast<size_t>(((layer * block_count_ + block) * kv_heads_ + kv_head) * unit_) * number_bytes();
   }
-  const float* keys(int64_t layer, int64_t block, int64_t kv_head) const {
-    return data_.data() + ((layer * block_count_ + block) * kv_heads_ + kv_head) * unit_;
+  const std::byte* values(int64_t layer, int64_t block, int64_t kv_head) const {
+    return keys(layer, block, kv_head) + static_cast<size_t>(head_dim_ * lanes_) * number_bytes();
   }
-  float* values(int64_t layer, int64_t block, int64_t kv_head) { return keys(layer, block, kv_head) + head_dim_ * lanes_; }
-  const float* values(int64_t layer, int64_t block, int64_t kv_head) const { return keys(layer, block, kv_head) + head_dim_ * lanes_; }
+  size_t number_bytes() const { return type_ == KvType::f32 ? sizeof(float) : sizeof(uint16_t); }
 
   void store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value);
 
  private:
+  const Kernels& kernels_;
+  KvType type_;
   int64_t layers_, kv_heads_, head_dim_, lanes_, unit_;
   int32_t block_count_, block_size_;
-  AlignedBuffer<float> data_;
+  AlignedBuffer<std::byte> data_;
 };
 
 }  // namespace sgmv

@@ -10,38 +10,82 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sgmv/lora_type.h"
+#include "sgmv/number_types.h"
 
 namespace sgmv {
 
 inline constexpr int kPanelColumns = 32;   // output columns of a packed weight panel
 inline constexpr int kQuantBlock = 32;     // inputs that share a scale
-inline constexpr int kLoraPad = 16;        // A's rows are padded to this many inputs
+inline constexpr int kRowPad = 64;         // encoded rows and A's rows are padded to this many inputs
+inline constexpr int kQuad = 4;            // inputs that lie side by side in an 8-bit panel: one integer dot product
 
 // Packed quantized blocks hold kQuantBlock inputs × kPanelColumns columns: half-precision scales (and minimums) of
-// the columns, then the numbers, input by input.
-inline constexpr int64_t kQ8BlockBytes = kPanelColumns * 2 + kPanelColumns * kQuantBlock;
-inline constexpr int64_t kQ4BlockBytes = kPanelColumns * 4 + kPanelColumns * kQuantBlock / 2;
+// the columns, then the numbers in quads [inputs / 4][columns][4]. A number is unsigned: an 8-bit one is kept plus
+// kQ8Zero. Two 4-bit numbers share a byte: input i in the low half, i + 16 in the high one. The last block of a panel
+// ends with its last quad.
+inline constexpr int kQ8Zero = 128;
+inline constexpr int64_t kQuadBytes = kPanelColumns * kQuad;
+inline constexpr int64_t kScaleBytes = kPanelColumns * 2;
+inline constexpr int64_t kQ8BlockBytes = kScaleBytes + kPanelColumns * kQuantBlock;
+inline constexpr int64_t kQ4BlockBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock / 2;
+inline constexpr int64_t kQ4OpenBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock;  // unpacked to bytes
+
+// Rows of activations in 8 bits: x ≈ scale · value in groups of kQuantBlock, each with the sum of its values. Row r
+// begins at values + r · stride and scales (sums) + r · group_stride. Values are padded with zeros to kRowPad.
+struct Int8Rows {
+  const int8_t* values = nullptr;
+  const float* scales = nullptr;
+  const int32_t* sums = nullptr;
+  int64_t stride = 0;
+  int64_t group_stride = 0;
+
+  Int8Rows from(int64_t row) const {
+    return {values + row * stride, scales + row * group_stride, sums + row * group_stride, stride, group_stride};
+  }
+};
+
+// How a product ends: c := sum, or c := c + scale · sum.
+struct Epilogue {
+  bool add = false;
+  float scale = 1.0f;
+};
 
 struct Kernels {
   const char* isa;
-  int gemm_rows;  // rows the GEMM kernel takes best at once
+  int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
 
   // c [rows, 32] = (or +=, when `add`) x [rows, k] · panel [k, 32]; rows ≤ gemm_rows.
   void (*gemm)(const float* x, int64_t x_stride, const float* panel, int64_t k, float* c, int rows, bool add);
 
-  // Packed weights to float32, exactly. `out` [k, 32] for the block formats.
-  void (*widen_bf16)(const uint16_t* in, int64_t count, float* out);
+  // Packed weights to float32, exactly. `out` is [k, 32].
+  void (*widen_bf16)(const uint16_t* pairs, int64_t k, float* out);
   void (*widen_f16)(const uint16_t* in, int64_t count, float* out);
-  void (*unpack_q8)(const std::byte* blocks, int64_t block_count, float* out);
-  void (*unpack_q4)(const std::byte* blocks, int64_t block_count, float* out);
+  void (*unpack_q8)(const std::byte* blocks, int64_t k, float* out);
+  void (*unpack_q4)(const std::byte* blocks, int64_t k, float* out);
+
+  // A row of activations in another form. NaN and infinity make the scale NaN, so that they are not lost.
+  void (*encode_i8)(const float* x, int64_t n, int8_t* values, float* scales, int32_t* sums);
+  void (*encode_bf16)(const float* x, int64_t n, uint16_t* out);
+
+  // c [rows, 32] from 8-bit activations and an 8-bit panel of `in` inputs, or one that open_q4 has opened.
+  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c,
+                  const Epilogue& end);
+  void (*open_q4)(const std::byte* blocks, int64_t block_count, std::byte* out);
+  // c [rows, 32] from bfloat16 activations and a panel of pairs [in / 2][32][2], accumulated in float32.
+  void (*gemm_bf16)(const uint16_t* x, int64_t x_stride, int64_t rows, const uint16_t* panel, int64_t in, float* c,
+                    const Epilogue& end);
 
   // v [tokens, rank] = x [tokens, in] · A^T; A [rank, a_stride], padded with zeros.
   void (*shrink)(const float* x, int64_t x_stride, int64_t tokens, const void* a, int64_t a_stride, LoraType type,
                  int64_t rank, int64_t in, float* v, int64_t v_stride);
-  // y [tokens, columns] += scale · v [tokens, rank] · panel [rank, 32]; columns ≤ 32.
+  // The same with A in 8 bits plus kQ8Zero, one scale per rank, and with both in bfloat16.
+  void (*shrink_i8)(const Int8Rows& x, int64_t tokens, const uint8_t* a, int64_t a_stride, const float* a_scales,
+                    int64_t rank, int64_t in, float* v, int64_t v_stride);
+  void (*shrink_bf16)(const uint16_t* x, int64_t x_stride, int64_t tokens, const uint16_t* a, int64_t a_stride,
+                      int64_t rank, int64_t in, float* v, int64_t v_stride);
+  // y [tokens, 32] += scale · v [tokens, rank] · panel [rank, 32] (bfloat16: [rank / 2][32][2]).
   void (*expand)(const float* v, int64_t v_stride, int64_t tokens, const void* panel, LoraType type, int64_t rank,
-                 int64_t columns, float scale, float* y, int64_t y_stride);
+                 float scale, float* y, int64_t y_stride);
 
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
   void (*add)(float* y, const float* x, int64_t n);
@@ -49,17 +93,20 @@ struct Kernels {
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
-  void (*attention_scores)(const float* q, int64_t q_stride, int rows, const float* keys, int64_t dim, int64_t lanes,
-                           float* scores, int64_t scores_stride);
+  void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,
+                           int64_t lanes, float* scores, int64_t scores_stride);
   // scores := exp(scores - max); returns their sum.
   float (*softmax_numerators)(float* scores, int64_t n);
   // out [rows, dim] += weights [rows, positions] · values [positions, dim].
-  void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const float* values,
+  void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const void* values, KvType type,
                            int64_t positions, int64_t dim, float* out, int64_t out_stride);
   void (*scale)(float* x, float factor, int64_t n);
+  void (*narrow_f16)(const float* x, int64_t n, uint16_t* out);  // nearest; beyond the range: the largest number
 };
 
 // Null when this binary was not built for that instruction set.
+const Kernels* kernels_avx512_bf16();  // AVX-512 with VNNI and BF16
+const Kernels* kernels_avx512_vnni();
 const Kernels* kernels_avx512();
 const Kernels* kernels_avx2();
 const Kernels* kernels_portable();

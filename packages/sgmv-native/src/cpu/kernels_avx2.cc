@@ -4,22 +4,9 @@
 
 #if defined(__AVX2__)
 #include "cpu/vector_avx2.h"
-
-namespace sgmv {
-namespace {
-#include "cpu/kernels_gemm.inc"
-#include "cpu/kernels_layers.inc"
-#include "cpu/kernels_sgmv.inc"
-}  // namespace
-
-const Kernels* kernels_avx2() {
-  static constexpr Kernels table = {"avx2", V::gemm_rows, gemm, widen_bf16, widen_f16, unpack_q8, unpack_q4, shrink, expand,
-                                    rms_norm, add, swiglu, rope, attention_scores, softmax_numerators,
-                                    attention_values, scale};
-  return &table;
-}
-
-}  // namespace sgmv
+#define SGMV_KERNELS_FUNCTION kernels_avx2
+#define SGMV_KERNELS_ISA "avx2"
+#include "cpu/kernels_table.inc"
 #else
 namespace sgmv {
 const Kernels* kernels_avx2() { return nullptr; }

@@ -15,6 +15,22 @@ bool machine_has_avx512() {
 #endif
 }
 
+bool machine_has_vnni() {
+#if defined(__x86_64__)
+  return machine_has_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+bool machine_has_bf16() {
+#if defined(__x86_64__)
+  return machine_has_vnni() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 // Every processor with AVX2 also has F16C, which older compilers cannot ask for by name.
 bool machine_has_avx2() {
 #if defined(__x86_64__)
@@ -30,7 +46,9 @@ struct Choice {
 };
 
 std::vector<Choice> choices() {
-  return {{"avx512", machine_has_avx512() ? kernels_avx512() : nullptr},
+  return {{"avx512_bf16", machine_has_bf16() ? kernels_avx512_bf16() : nullptr},
+          {"avx512_vnni", machine_has_vnni() ? kernels_avx512_vnni() : nullptr},
+          {"avx512", machine_has_avx512() ? kernels_avx512() : nullptr},
           {"avx2", machine_has_avx2() ? kernels_avx2() : nullptr},
           {"portable", kernels_portable()}};
 }

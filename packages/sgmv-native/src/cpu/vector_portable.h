@@ -15,6 +15,8 @@ struct V {
   static constexpr int width = 4;
   static constexpr int gemm_rows = 3;
   static constexpr int gemm_vectors = 4;
+  static constexpr int i8_rows = 2;
+  static constexpr int bf16_rows = 3;
 
   static F zero() { return F{0, 0, 0, 0}; }
   static F set1(float x) { return F{x, x, x, x}; }
@@ -62,17 +64,48 @@ struct V {
     using namespace sgmv;
     return F{f16_to_float(p[0]), f16_to_float(p[1]), f16_to_float(p[2]), f16_to_float(p[3])};
   }
-  static F load_i8(const void* p) {
-    const auto* b = static_cast<const int8_t*>(p);
-    return F{float(b[0]), float(b[1]), float(b[2]), float(b[3])};
+  static void store_f16(uint16_t* p, F x) {
+    for (int i = 0; i < width; ++i) p[i] = sgmv::float_to_f16(x[i]);
   }
-  static F load_low_nibbles(const void* p) {
-    const auto* b = static_cast<const uint8_t*>(p);
-    return F{float(b[0] & 15), float(b[1] & 15), float(b[2] & 15), float(b[3] & 15)};
+  static void store_bf16(uint16_t* p, F x) {
+    for (int i = 0; i < width; ++i) p[i] = sgmv::float_to_bf16(x[i]);
   }
-  static F load_high_nibbles(const void* p) {
-    const auto* b = static_cast<const uint8_t*>(p);
-    return F{float(b[0] >> 4), float(b[1] >> 4), float(b[2] >> 4), float(b[3] >> 4)};
+  static void store_i8(int8_t* p, F whole) {
+    // A NaN has no integer value; its group's scale says that it was one.
+    for (int i = 0; i < width; ++i) p[i] = whole[i] == whole[i] ? static_cast<int8_t>(whole[i]) : int8_t{0};
+  }
+
+  static I izero() { return I{0, 0, 0, 0}; }
+  static I iset1(int32_t x) { return I{x, x, x, x}; }
+  static I iload(const void* p) {
+    I x;
+    std::memcpy(&x, p, sizeof x);
+    return x;
+  }
+  static void istore(void* p, I x) { std::memcpy(p, &x, sizeof x); }
+  static I isub(I a, I b) { return a - b; }
+  static F to_float(I x) { return __builtin_convertvector(x, F); }
+  static I low_nibbles(I x) { return x & 0x0F0F0F0F; }
+  static I high_nibbles(I x) { return (x >> 4) & 0x0F0F0F0F; }
+  template <int j>
+  static F byte(I x) {
+    return to_float((x >> (8 * j)) & 255);
+  }
+  static F pair_low(I x) { return bits(x << 16); }
+  static F pair_high(I x) { return bits(x & static_cast<int32_t>(0xFFFF0000u)); }
+  static F bits(I x) {
+    F f;
+    std::memcpy(&f, &x, sizeof f);
+    return f;
+  }
+  static F group_scales(const float* scales) { return set1(*scales); }
+
+  static I dot(I acc, I u8, I s8) {
+    for (int j = 0; j < 4; ++j) acc += ((u8 >> (8 * j)) & 255) * ((s8 << (24 - 8 * j)) >> 24);
+    return acc;
+  }
+  static F dot_bf16(F acc, I a, I b) {
+    return fma(pair_high(a), pair_high(b), fma(pair_low(a), pair_low(b), acc));
   }
 };
 

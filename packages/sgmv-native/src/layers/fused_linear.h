@@ -1,15 +1,17 @@
 // One fused projection of a layer for a mixed batch: y = x · W^T + bias, and for every segment with an adapter
-// y += scale · (x · A^T) · B^T. The base product and the shrink run in one loop: the first is bound by arithmetic,
-// the second by memory, so threads that work on different ones do not wait for the same thing.
+// y += scale · (x · A^T) · B^T. Two loops over the pool: the shrinks, then the panels of W, each of which ends with the
+// expands that fall on its columns, while its sums are still in registers' reach. Panels are bound by arithmetic and
+// factors by memory, so while a panel is multiplied the factors that come next are on their way.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "cpu/cpu_device.h"
 #include "layers/lora_adapter.h"
+#include "ops/activations.h"
 #include "ops/gemm_cpu.h"
-#include "ops/sgmv_cpu.h"
 #include "sgmv/model.h"
 
 namespace sgmv {
@@ -21,33 +23,45 @@ struct Linear {
   size_t bytes() const { return weights.bytes() + bias.size() * sizeof(float); }
 };
 
-// Rows of activations with room between them, so that rows do not fall on the same cache lines' sets.
-struct Activations {
-  AlignedBuffer<float> data;
-  int64_t width = 0, stride = 0;
-
-  void reserve(int64_t rows, int64_t columns) {
-    width = columns;
-    stride = (columns + 15) / 16 * 16 + 16;
-    data.reserve(static_cast<size_t>(rows * stride));
-  }
-  float* row(int64_t index) { return data.data() + index * stride; }
-};
-
 class FusedLinear {
  public:
+  // `narrow`: bfloat16 factors may be multiplied in bfloat16.
+  explicit FusedLinear(bool narrow) : narrow_(narrow) {}
+
   // Which segments of the batch have which adapter; the same for all layers of a forward pass.
   void plan(std::span<const Segment> segments);
-  void run(CpuDevice& device, const Linear& linear, int32_t layer, ProjectionGroup group, Activations& x, int64_t tokens, Activations& y);
+  // What inputs must be encoded to for the adapters of the plan.
+  ActivationForms forms() const { return forms_; }
+
+  // `next`: whose A matrices will be read after this projection.
+  struct Place {
+    int32_t layer;
+    ProjectionGroup group;
+  };
+  void run(CpuDevice& device, const Linear& linear, Place place, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
 
  private:
-  struct Run { int64_t begin, end; const LoraAdapter* adapter; };
-  void plan_lora(int32_t layer, ProjectionGroup group, Activations& x, Activations& y);
+  struct Run {
+    int64_t begin, end;
+    const LoraAdapter* adapter;
+  };
+  // One part of one run's adapter: rows [begin, end) of the batch, from `v_row` on in v.
+  struct Task {
+    int64_t begin, end, v_row;
+    const LoraPart* part;
+  };
 
+  void plan_tasks(Place place);
+  void shrink(CpuDevice& device, const Activations& x);
+  void expand(const Kernels& kernels, const PanelTile& tile) const;
+  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, int64_t threads, std::optional<Place> next, Prefetch& ahead) const;
+
+  const bool narrow_;
+  ActivationForms forms_;
   std::vector<Run> runs_;
-  ShrinkWork shrink_;
-  ExpandWork expand_;
-  AlignedBuffer<float> v_;
+  std::vector<Task> tasks_;
+  std::vector<std::pair<int32_t, int64_t>> shrinks_;  // a task and the first of up to kShrinkTokens tokens
+  Activations v_;
 };
 
 }  // namespace sgmv

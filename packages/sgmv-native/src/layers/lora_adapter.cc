@@ -1,9 +1,13 @@
 #include "layers/lora_adapter.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
+#include <stdexcept>
 
+#include "cpu/kernels.h"
 #include "formats/peft_adapter.h"
+#include "ops/sgmv_cpu.h"
 #include "sgmv/error.h"
 
 namespace sgmv {
@@ -34,10 +38,15 @@ int32_t output_column(Projection p, const ModelConfig& model) {
   }
 }
 
-std::vector<std::byte> widened(const std::vector<std::byte>& data, DType dtype, int64_t elements) {
-  std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
-  dequantize(dtype, data.data(), elements, reinterpret_cast<float*>(wide.data()));
-  return wide;
+// The numbers of a file's tensor in the type they are packed from.
+std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, int64_t elements, LoraType type) {
+  if (type == type_of(dtype)) return data;
+  std::vector<float> wide(static_cast<size_t>(elements));
+  dequantize(dtype, data.data(), elements, wide.data());
+  std::vector<std::byte> result(wide.size() * (type == LoraType::bf16 ? sizeof(uint16_t) : sizeof(float)));
+  if (type == LoraType::bf16) std::transform(wide.begin(), wide.end(), reinterpret_cast<uint16_t*>(result.data()), float_to_bf16);
+  else std::memcpy(result.data(), wide.data(), result.size());
+  return result;
 }
 
 }  // namespace
@@ -57,7 +66,7 @@ ProjectionGroup group_of(Projection p) {
 
 class LoraPacker {
  public:
-  LoraPacker(const PeftAdapter& source, const ModelConfig& model) : source_(source), model_(model) {}
+  LoraPacker(const PeftAdapter& source, const ModelConfig& model, std::optional<LoraType> type) : source_(source), model_(model), type_(type) {}
 
   std::shared_ptr<const LoraAdapter> pack(ProblemList& problems) {
     auto adapter = std::make_shared<LoraAdapter>();
@@ -89,21 +98,26 @@ class LoraPacker {
     return adapter_->layers_[static_cast<size_t>(target.layer)][static_cast<size_t>(group_of(target.projection))];
   }
 
-  // The shapes of a group, and the room it needs. A's of different precision are kept as float32 together.
+  LoraType type_for(DType dtype) const { return type_.value_or(type_of(dtype)); }
+
+  // The shapes of a group, and the room it needs.
   void place(std::span<const PeftPair> pairs) {
     LoraGroup& group = group_for(pairs);
-    group.a = {nullptr, type_of(pairs[0].a.dtype), 0, model_.in_features(pairs[0].target.projection)};
     for (const PeftPair& pair : pairs) {
-      if (type_of(pair.a.dtype) != group.a.type) group.a.type = LoraType::f32;
       const Projection p = pair.target.projection;
-      group.parts.push_back({p, pair.target.scale, {nullptr, type_of(pair.b.dtype), pair.target.rank, model_.out_features(p)},
-                             group.a.rank, output_column(p, model_)});
-      group.a.rank += pair.target.rank;
+      const int32_t column = output_column(p, model_), lead = column % kPanelColumns;
+      const PackedLora a{nullptr, type_for(pair.a.dtype), pair.target.rank, model_.in_features(p)};
+      const PackedLora b{nullptr, type_for(pair.b.dtype), pair.target.rank, lead + model_.out_features(p)};
+      group.parts.push_back({p, pair.target.scale, a, b, column / kPanelColumns});
+      group.a_bytes += aligned(packed_lora_a_bytes(a.type, a.rank, a.width));
+      bytes_ += aligned(packed_lora_b_bytes(b.type, b.rank, b.width));
       adapter_->rank_max_ = std::max(adapter_->rank_max_, pair.target.rank);
+      for (const LoraType type : {a.type, b.type}) {
+        adapter_->forms_ = adapter_->forms_ | lora_forms(type, false);
+        adapter_->forms_narrow_ = adapter_->forms_narrow_ | lora_forms(type, true);
+      }
     }
-    adapter_->rank_sum_max_ = std::max(adapter_->rank_sum_max_, group.a.rank);
-    bytes_ += aligned(packed_lora_a_bytes(group.a.type, group.a.rank, group.a.width));
-    for (const LoraPart& part : group.parts) bytes_ += aligned(packed_lora_b_bytes(part.b.type, part.b.rank, part.b.width));
+    bytes_ += group.a_bytes;
   }
 
   std::byte* take(size_t bytes) {
@@ -114,36 +128,48 @@ class LoraPacker {
 
   void fill(std::span<const PeftPair> pairs, ProblemList& problems) {
     LoraGroup& group = group_for(pairs);
-    const size_t a_row = packed_lora_a_bytes(group.a.type, 1, group.a.width);
-    std::byte* a = take(a_row * static_cast<size_t>(group.a.rank));
-    group.a.data = a;
+    group.a_data = adapter_->data_.data() + bytes_;
     for (size_t i = 0; i < pairs.size(); ++i) {
-      const PeftPair& pair = pairs[i];
-      std::vector<std::byte> values = source_.read_checked(pair.a_name, pair.a, problems);
-      if (type_of(pair.a.dtype) != group.a.type) values = widened(values, pair.a.dtype, pair.a.elements());
-      pack_lora_a(group.a.type, values.data(), pair.target.rank, group.a.width, a + a_row * static_cast<size_t>(group.parts[i].v_offset));
+      PackedLora& a = group.parts[i].a;
+      std::byte* place = take(packed_lora_a_bytes(a.type, a.rank, a.width));
+      const std::vector<std::byte> values = read(pairs[i].a_name, pairs[i].a, a.type, problems);
+      if (problems.empty()) pack_lora_a(a.type, values.data(), a.rank, a.width, place);
+      a.data = place;
     }
     for (size_t i = 0; i < pairs.size(); ++i) {
       PackedLora& b = group.parts[i].b;
       std::byte* place = take(packed_lora_b_bytes(b.type, b.rank, b.width));
-      pack_lora_b(b.type, source_.read_checked(pairs[i].b_name, pairs[i].b, problems).data(), b.width, b.rank, place);
+      const int32_t out = model_.out_features(pairs[i].target.projection);
+      const std::vector<std::byte> values = read(pairs[i].b_name, pairs[i].b, b.type, problems);
+      if (problems.empty()) pack_lora_b(b.type, values.data(), out, b.rank, b.width - out, place);
       b.data = place;
     }
   }
 
+  std::vector<std::byte> read(const std::string& name, const TensorInfo& info, LoraType type, ProblemList& problems) {
+    return converted(source_.read_checked(name, info, problems), info.dtype, info.elements(), type);
+  }
+
   const PeftAdapter& source_;
   const ModelConfig& model_;
+  const std::optional<LoraType> type_;
   LoraAdapter* adapter_ = nullptr;
   size_t bytes_ = 0;
 };
 
-std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model) {
+std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model,
+                                                     std::optional<LoraType> type) {
   ProblemList problems;
   const PeftAdapter source(folder, model, problems);
   refuse_if_any(problems);
-  auto adapter = LoraPacker(source, model).pack(problems);
-  refuse_if_any(problems);
-  return adapter;
+  try {
+    auto adapter = LoraPacker(source, model, type).pack(problems);
+    refuse_if_any(problems);
+    return adapter;
+  } catch (const std::range_error& error) {
+    // What was read before is finite: only a value beyond the range of the packed type is left.
+    throw Error("adapter_refused", folder.string() + ": found " + error.what());
+  }
 }
 
 }  // namespace sgmv

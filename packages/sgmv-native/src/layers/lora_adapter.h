@@ -1,13 +1,14 @@
-// An adapter in the layout of the CPU kernels. Projections that share an input share one shrink: their A matrices
-// lie in one block. All factors lie in one allocation in the order a step reads them.
+// An adapter in the layout of the CPU kernels. All factors lie in one allocation in the order a step reads them.
 #pragma once
 
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cpu/aligned_buffer.h"
+#include "ops/activations.h"
 #include "sgmv/adapter.h"
 #include "sgmv/model_config.h"
 #include "sgmv/ops.h"
@@ -21,14 +22,15 @@ ProjectionGroup group_of(Projection p);
 struct LoraPart {
   Projection projection;
   float scale;
-  PackedLora b;
-  int32_t v_offset;  // first of its ranks in the group's v row
-  int32_t y_column;  // first of its columns in the group's fused output
+  PackedLora a;
+  PackedLora b;         // begins with zero columns, so that its panels lie where those of the fused output do
+  int32_t panel_begin;  // the fused output's panel that b's first one is added to
 };
 
 struct LoraGroup {
-  PackedLora a;  // rank: the sum over the parts; 0 when the group has none
   std::vector<LoraPart> parts;
+  const std::byte* a_data = nullptr;  // the A's of all parts, in one piece
+  size_t a_bytes = 0;
 };
 
 class LoraAdapter : public Adapter {
@@ -39,17 +41,19 @@ class LoraAdapter : public Adapter {
     return layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
-  int32_t rank_sum_max() const { return rank_sum_max_; }
+  ActivationForms forms(bool narrow) const { return narrow ? forms_narrow_ : forms_; }  // of the inputs and of v
 
  private:
   friend class LoraPacker;
   std::vector<std::array<LoraGroup, kGroupCount>> layers_;
   AlignedBuffer<std::byte> data_;
   int32_t rank_max_ = 0;
-  int32_t rank_sum_max_ = 0;
+  ActivationForms forms_, forms_narrow_;
 };
 
-// Reads, checks and packs. Throws Error adapter_refused with the first problem, or adapter_not_found.
-std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model);
+// Reads, checks and packs, in `type` or, if there is none, in the file's own types. Throws Error adapter_refused with
+// the first problem, or adapter_not_found.
+std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model,
+                                                     std::optional<LoraType> type);
 
 }  // namespace sgmv

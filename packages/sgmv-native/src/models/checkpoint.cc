@@ -7,7 +7,8 @@
 
 namespace sgmv {
 
-Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config) : config_(config) {
+Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute)
+    : config_(config), compute_(compute) {
   if (weights.extension() == ".gguf") {
     source_ = std::make_unique<GgufFile>(weights);
     gguf_ = true;
@@ -62,7 +63,7 @@ std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) con
 
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
-  PackedMatrix matrix(PackedMatrix::storage_for(std::array{info.dtype}, in), out, in);
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{info.dtype}, in, compute_), compute_, out, in);
   matrix.set_rows(0, out, info.dtype, source_->read(info).data(), row_order(name, out));
   return matrix;
 }
@@ -77,7 +78,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
     any_bias = any_bias || part.bias;
   }
   Linear linear;
-  linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in), out, in);
+  linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in, compute_), compute_, out, in);
   if (any_bias) linear.bias.resize(static_cast<size_t>(out));
   int64_t begin = 0;
   for (const Part& part : parts) {

@@ -15,7 +15,7 @@ namespace sgmv {
 class Checkpoint {
  public:
   // A folder with safetensors or a .gguf file. Throws Error or FormatError.
-  Checkpoint(const std::filesystem::path& weights, const ModelConfig& config);
+  Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute);
 
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
@@ -31,6 +31,7 @@ class Checkpoint {
 
   std::unique_ptr<TensorSource> source_;
   const ModelConfig& config_;
+  const WeightType compute_;
   bool gguf_ = false;
   bool interleaved_heads_ = false;
 };

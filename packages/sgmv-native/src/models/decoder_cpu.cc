@@ -8,16 +8,17 @@
 
 namespace sgmv {
 
-DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device)
-    : config_(std::move(config)), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
-      rope_(config_.rope, config_.head_dim) {}
+DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types)
+    : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
+      rope_(config_.rope, config_.head_dim),
+      fused_(types.weights != WeightType::f32) {}
 
 std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size) {
-  return std::make_unique<CpuKvCache>(config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
+  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
 }
 
 std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {
-  return load_lora_adapter(folder, config_);
+  return load_lora_adapter(folder, config_, types_.adapters);
 }
 
 void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
@@ -26,8 +27,9 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   check_batch(batch, config_, *cache, logits.size());
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
   if (tokens == 0) return;
-  reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()));
   plan(batch, *cache);
+  const ActivationForms base{types_.weights == WeightType::i8, types_.weights == WeightType::bf16};
+  reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), base | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     attend(layer, tokens, *cache);
@@ -39,16 +41,16 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   write_logits(batch, logits);
 }
 
-void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows) {
+void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms) {
   hidden_.reserve(tokens, config_.hidden_size);
-  normed_.reserve(tokens, config_.hidden_size);
+  normed_.reserve(tokens, config_.hidden_size, forms);
   delta_.reserve(tokens, config_.hidden_size);
-  last_.reserve(logit_rows, config_.hidden_size);
+  last_.reserve(logit_rows, config_.hidden_size, forms);
   const int64_t heads = config_.heads + 2 * config_.kv_heads;
   qkv_.reserve(tokens, heads * config_.head_dim);
-  attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim);
+  attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim, forms);
   gate_up_.reserve(tokens, int64_t{2} * config_.intermediate_size);
-  gated_.reserve(tokens, config_.intermediate_size);
+  gated_.reserve(tokens, config_.intermediate_size, forms);
 }
 
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
@@ -71,17 +73,19 @@ void DecoderCpu::embed(const Batch& batch) {
   cpu_.pool().parallel_for(static_cast<int64_t>(batch.tokens.size()), [&](int64_t token, int) {
     weights_.embedding.copy_row(batch.tokens[static_cast<size_t>(token)], hidden_.row(token));
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+    normed_.encode(cpu_.kernels(), token);
   });
 }
 
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  fused_.run(cpu_, layer.qkv, index, ProjectionGroup::qkv, normed_, tokens, qkv_);
+  fused_.run(cpu_, layer.qkv, {index, ProjectionGroup::qkv}, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
   const bool sliding = !config_.layer_is_sliding.empty() && config_.layer_is_sliding[static_cast<size_t>(index)];
-  attention_.run(cpu_, {qkv_.data.data(), qkv_.stride, attended_.data.data(), attended_.stride, &cache, index,
+  attention_.run(cpu_, {qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
                         sliding ? config_.sliding_window : 0});
-  fused_.run(cpu_, layer.o, index, ProjectionGroup::o, attended_, tokens, delta_);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { attended_.encode(cpu_.kernels(), token); });
+  fused_.run(cpu_, layer.o, {index, ProjectionGroup::o}, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
 
 void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cache) {
@@ -108,35 +112,42 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
 void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const int64_t width = config_.intermediate_size;
-  fused_.run(cpu_, layer.gate_up, index, ProjectionGroup::gate_up, normed_, tokens, gate_up_);
+  fused_.run(cpu_, layer.gate_up, {index, ProjectionGroup::gate_up}, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
     cpu_.kernels().swiglu(gate, gate + width, width, gated_.row(token));
+    gated_.encode(cpu_.kernels(), token);
   });
-  fused_.run(cpu_, layer.down, index, ProjectionGroup::down, gated_, tokens, delta_);
+  const bool last = index + 1 == config_.layers;
+  const auto next = last ? std::nullopt : std::optional(FusedLinear::Place{index + 1, ProjectionGroup::qkv});
+  fused_.run(cpu_, layer.down, {index, ProjectionGroup::down}, next, gated_, tokens, delta_);
 }
 
 void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm) {
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
     cpu_.kernels().add(hidden_.row(token), delta_.row(token), config_.hidden_size);
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+    normed_.encode(cpu_.kernels(), token);
   });
 }
 
 void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
   if (batch.logit_rows.empty()) return;
-  for (size_t i = 0; i < batch.logit_rows.size(); ++i)
-    std::copy_n(normed_.row(batch.logit_rows[i]), config_.hidden_size, last_.row(static_cast<int64_t>(i)));
-  gemm(cpu_, {last_.data.data(), last_.stride, static_cast<int64_t>(batch.logit_rows.size()), &weights_.head(), nullptr,
-              logits.data(), config_.vocab_size});
+  const auto rows = static_cast<int64_t>(batch.logit_rows.size());
+  cpu_.pool().parallel_for(rows, [&](int64_t i, int) {
+    std::copy_n(normed_.row(batch.logit_rows[static_cast<size_t>(i)]), config_.hidden_size, last_.row(i));
+    last_.encode(cpu_.kernels(), i);
+  });
+  gemm(cpu_, {&last_, rows, &weights_.head(), nullptr, logits.data(), config_.vocab_size});
 }
 
 std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {
   if (!std::filesystem::exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
   ModelConfig config = read_model_config(weights);
   std::shared_ptr<Device> device = make_cpu_device({options.threads, options.isa});
-  DecoderWeights packed = load_decoder_weights(weights, config);
-  return std::make_unique<DecoderCpu>(std::move(config), std::move(packed), std::move(device));
+  const NumberTypes types = options.resolved();
+  DecoderWeights packed = load_decoder_weights(weights, config, types.weights);
+  return std::make_unique<DecoderCpu>(std::move(config), std::move(packed), std::move(device), types);
 }
 
 }  // namespace sgmv

@@ -14,7 +14,7 @@ namespace sgmv {
 
 class DecoderCpu : public Model {
  public:
-  DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device);
+  DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types);
 
   const ModelConfig& config() const override { return config_; }
   std::string device() const override { return device_->name(); }
@@ -28,7 +28,7 @@ class DecoderCpu : public Model {
   struct Place { int64_t position; int32_t block; int32_t in_block; };
 
   void plan(const Batch& batch, const CpuKvCache& cache);
-  void reserve(int64_t tokens, int64_t logit_rows);
+  void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
@@ -37,6 +37,7 @@ class DecoderCpu : public Model {
   void write_logits(const Batch& batch, std::span<float> logits);
 
   ModelConfig config_;
+  NumberTypes types_;
   DecoderWeights weights_;
   std::shared_ptr<Device> device_;
   CpuDevice& cpu_;

@@ -40,9 +40,9 @@ size_t DecoderWeights::bytes() const {
   return total;
 }
 
-DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config) {
+DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute) {
   try {
-    const Checkpoint checkpoint(weights, config);
+    const Checkpoint checkpoint(weights, config, compute);
     DecoderWeights result;
     result.embedding = checkpoint.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix("lm_head.weight", config.vocab_size, config.hidden_size);

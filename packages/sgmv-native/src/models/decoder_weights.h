@@ -25,6 +25,6 @@ struct DecoderWeights {
 };
 
 // Throws Error model_corrupt, model_unsupported or model_not_found.
-DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config);
+DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute);
 
 }  // namespace sgmv

@@ -53,12 +53,12 @@ void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& 
   const int64_t stride = (end + block_size_ - 1) / block_size_ * lanes;
   const int64_t first_block = first_visible(position, layer.window) / block_size_;
   for (int64_t block = first_block; block * block_size_ < end; ++block) {
-    const float* keys = cache.keys(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
+    const std::byte* keys = cache.keys(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
       if (block * block_size_ > position + t) continue;
       const float* q = layer.q + (tile.sequence->token_begin + tile.token + t) * layer.q_stride + kv_head * heads_per_kv_ * dim;
       // Blocks are written in order: the spare lanes of one are overwritten by the next.
-      kernels.attention_scores(q, dim, heads_per_kv_, keys, dim, lanes, scratch + t * heads_per_kv_ * stride + block * block_size_, stride);
+      kernels.attention_scores(q, dim, heads_per_kv_, keys, cache.type(), dim, lanes, scratch + t * heads_per_kv_ * stride + block * block_size_, stride);
     }
   }
   weigh(device, layer, tile, kv_head, scratch, stride);
@@ -78,14 +78,14 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
       sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scratch + (t * heads_per_kv_ + h) * stride + first, n);
   }
   for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
-    const float* values = cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
+    const std::byte* values = cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
       const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window));
       const int64_t end = std::min<int64_t>((block + 1) * block_size_, position + t + 1);
       if (begin >= end) continue;
       float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
       kernels.attention_values(scratch + t * heads_per_kv_ * stride + begin, stride, heads_per_kv_,
-                               values + (begin - block * block_size_) * dim, end - begin, dim, out, dim);
+                               values + static_cast<size_t>((begin - block * block_size_) * dim) * cache.number_bytes(), cache.type(), end - begin, dim, out, dim);
     }
   }
   for (int32_t t = 0; t < tile.count; ++t)

@@ -1,19 +1,29 @@
-// y [rows, out] = (or +=) x [rows, in] · W^T + bias, divided into items of one weight panel × up to kRowChunk rows.
+// y [rows, out] = x [rows, in] · W^T + bias, divided into items of one weight panel × up to kRowChunk rows.
 #pragma once
 
 #include <algorithm>
 
 #include "cpu/cpu_device.h"
+#include "ops/activations.h"
 #include "ops/packed_matrix.h"
+#include "ops/prefetch.h"
 
 namespace sgmv {
 
-struct GemmWork {
-  static constexpr int64_t kRowChunk = 96;   // a multiple of every kernel's rows
-  static constexpr int64_t kInputChunk = 768;  // a widened panel piece of 96 KiB stays in a second-level cache
+// The part of the output that an item computes: 32 columns of some rows, first in `sums` [rows, 32].
+struct PanelTile {
+  int64_t panel = 0;
+  int64_t row_begin = 0;
+  int64_t row_count = 0;
+  float* sums = nullptr;
+};
 
-  const float* x = nullptr;
-  int64_t x_stride = 0;
+struct GemmWork {
+  static constexpr int64_t kRowChunk = 96;     // a multiple of most kernels' rows
+  static constexpr int64_t kInputChunk = 768;  // a widened panel piece of 96 KiB stays in a second-level cache
+  static constexpr int64_t kI8Chunk = 1024;    // an 8-bit panel piece of 34 KiB stays in a first-level cache
+
+  const Activations* x = nullptr;
   int64_t rows = 0;
   const PackedMatrix* weights = nullptr;
   const float* bias = nullptr;  // [out] or null
@@ -23,8 +33,20 @@ struct GemmWork {
   int64_t row_chunks() const { return (rows + kRowChunk - 1) / kRowChunk; }
   int64_t items() const { return weights->panels() * row_chunks(); }
   static size_t scratch_floats() { return static_cast<size_t>((kInputChunk + kRowChunk) * kPanelColumns); }
-  void run(CpuDevice& device, int64_t item, int worker) const;
+
+  PanelTile tile(CpuDevice& device, int64_t item, int worker) const;
+  // Computes the tile's sums; what `ahead` lists is asked for on the way.
+  void product(CpuDevice& device, const PanelTile& tile, int worker, Prefetch& ahead) const;
+  void finish(const PanelTile& tile) const;  // adds the bias and writes y
+
+ private:
+  void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const;
+  void product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const;
+  void product_bf16(const Kernels& kernels, const PanelTile& tile, Prefetch& ahead) const;
 };
+
+// Which forms of the activations a product with these weights takes.
+ActivationForms forms_for(const PackedMatrix& weights);
 
 // Runs the work on the device's pool.
 void gemm(CpuDevice& device, const GemmWork& work);

@@ -1,31 +1,34 @@
 #include "ops/packed_matrix.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 namespace sgmv {
 namespace {
 
 using Storage = PackedMatrix::Storage;
 
-Storage storage_of(DType dtype) {
+// The form that keeps numbers of this type exactly.
+Storage exact_storage(DType dtype) {
   switch (dtype) {
     case DType::f16: return Storage::f16;
     case DType::bf16: return Storage::bf16;
     case DType::q8_0: return Storage::q8;
     case DType::q4_0:
     case DType::q4_1: return Storage::q4;
-    default: return Storage::f32;  // K-quants have more scales than a panel keeps; they are widened at load
+    default: return Storage::f32;  // K-quants have more scales than a panel keeps
   }
 }
 
 int64_t panel_bytes_of(Storage storage, int64_t in) {
   switch (storage) {
     case Storage::f32: return in * kPanelColumns * 4;
-    case Storage::f16:
-    case Storage::bf16: return in * kPanelColumns * 2;
-    case Storage::q8: return in / kQuantBlock * kQ8BlockBytes;
+    case Storage::f16: return in * kPanelColumns * 2;
+    case Storage::bf16: return (in + in % 2) * kPanelColumns * 2;
+    case Storage::q8: return q8_panel_bytes(in);
     case Storage::q4: return in / kQuantBlock * kQ4BlockBytes;
   }
   return 0;
@@ -44,34 +47,51 @@ void store(std::byte* p, T value) {
 }
 
 // -8 · d in half precision. Exact unless d is above 8188 or tiny, where no real model has it.
-uint16_t minus_eight_times(uint16_t d) {
-  const uint16_t sign = static_cast<uint16_t>((d & 0x8000u) ^ 0x8000u);
-  const uint16_t magnitude = d & 0x7FFFu;
-  if (magnitude >= 0x0400) return static_cast<uint16_t>(sign | (magnitude + (3u << 10)));
-  // Subnormal: the fraction shifts by three bits and may become normal.
-  uint32_t fraction = static_cast<uint32_t>(magnitude) << 3;
-  if (fraction < 0x0400) return static_cast<uint16_t>(sign | fraction);
-  uint32_t exponent = 1;
-  while (fraction >= 0x0800) { fraction >>= 1; ++exponent; }  // zeros leave: the low three bits are empty
-  return static_cast<uint16_t>(sign | (exponent << 10) | (fraction & 0x03FFu));
-}
+uint16_t minus_eight_times(uint16_t d) { return float_to_f16(-8.0f * f16_to_float(d)); }
+
+// Where input i of a block's column lies among the numbers.
+int64_t quad_offset(int64_t i, int64_t lane) { return i / kQuad * kQuadBytes + lane * kQuad + i % kQuad; }
 
 }  // namespace
 
-PackedMatrix::PackedMatrix(Storage storage, int64_t out, int64_t in)
-    : storage_(storage), out_(out), in_(in), panel_bytes_(panel_bytes_of(storage, in)),
-      data_(static_cast<size_t>(panels() * panel_bytes_)) {
-  // Columns beyond `out` in the last panel must be zero: their products are computed and dropped.
-  const int64_t last = (panels() - 1) * panel_bytes_;
-  std::memset(data_.data() + last, 0, static_cast<size_t>(panel_bytes_));
+int64_t q8_panel_bytes(int64_t in) {
+  const int64_t blocks = (in + kQuantBlock - 1) / kQuantBlock, quads = (in + kQuad - 1) / kQuad;
+  return (blocks * kScaleBytes + quads * kQuadBytes + 63) / 64 * 64;
 }
 
-Storage PackedMatrix::storage_for(std::span<const DType> dtypes, int64_t in) {
-  const Storage first = storage_of(dtypes[0]);
-  for (const DType dtype : dtypes)
-    if (storage_of(dtype) != first) return Storage::f32;
-  const bool blocks = first == Storage::q8 || first == Storage::q4;
-  return blocks && in % kQuantBlock != 0 ? Storage::f32 : first;
+void set_q8_column(std::byte* panel, int64_t lane, const float* values, int64_t in) {
+  for (int64_t k = 0; k < in; k += kQuantBlock, panel += kQ8BlockBytes) {
+    const int64_t count = std::min<int64_t>(kQuantBlock, in - k);
+    float largest = 0.0f;
+    for (int64_t i = 0; i < count; ++i) largest = std::isnan(values[k + i]) ? NAN : std::max(largest, std::abs(values[k + i]));
+    const uint16_t scale = float_to_f16(largest / 127.0f);
+    const float d = f16_to_float(scale);
+    if (!std::isfinite(d)) throw std::range_error("a value that 8 bits and a half-precision scale cannot hold");
+    store(panel + lane * 2, scale);
+    // A half-precision scale below its normal range is rounded coarsely; the numbers are clamped then.
+    const float inverse = d > 0.0f ? 1.0f / d : 0.0f;
+    for (int64_t i = 0; i < count; ++i) {
+      const float whole = std::clamp(std::nearbyint(values[k + i] * inverse), -127.0f, 127.0f);
+      panel[kScaleBytes + quad_offset(i, lane)] = static_cast<std::byte>(static_cast<int>(whole) + kQ8Zero);
+    }
+  }
+}
+
+PackedMatrix::PackedMatrix(Storage storage, WeightType compute, int64_t out, int64_t in)
+    : storage_(storage), compute_(compute), out_(out), in_(in), panel_bytes_(panel_bytes_of(storage, in)),
+      data_(static_cast<size_t>(panels() * panel_bytes_)) {
+  // Columns beyond `out` in the last panel and inputs beyond `in` must be zero: their products are computed and dropped.
+  if (out % kPanelColumns != 0 || in % kQuad != 0) std::memset(data_.data(), 0, data_.bytes());
+}
+
+Storage PackedMatrix::storage_for(std::span<const DType> dtypes, int64_t in, WeightType compute) {
+  if (compute == WeightType::bf16) return Storage::bf16;
+  const Storage first = exact_storage(dtypes[0]);
+  const bool same = std::all_of(dtypes.begin(), dtypes.end(), [&](DType dtype) { return exact_storage(dtype) == first; });
+  const bool blocks = (first == Storage::q8 || first == Storage::q4) && in % kQuantBlock == 0;
+  if (compute == WeightType::i8) return same && blocks ? first : Storage::q8;
+  const bool numbers = first == Storage::f16 || first == Storage::bf16;
+  return same && (blocks || numbers) ? first : Storage::f32;
 }
 
 void PackedMatrix::set_rows(int64_t out_begin, int64_t rows, DType dtype, const std::byte* source,
@@ -84,20 +104,34 @@ void PackedMatrix::set_rows(int64_t out_begin, int64_t rows, DType dtype, const 
 }
 
 void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row) {
-  if (storage_ == Storage::q8 || storage_ == Storage::q4) return set_quantized(column, dtype, row);
-  std::byte* panel = data_.data() + column / kPanelColumns * panel_bytes_;
-  const int64_t lane = column % kPanelColumns;
-  if (storage_ == Storage::f16 || storage_ == Storage::bf16) {
-    assert(storage_of(dtype) == storage_);
-    for (int64_t k = 0; k < in_; ++k) store(panel + (k * kPanelColumns + lane) * 2, load<uint16_t>(row + k * 2));
-    return;
+  const bool k_quant = dtype_block(dtype) > kQuantBlock;
+  if (!k_quant && storage_ == exact_storage(dtype)) {
+    if (storage_ == Storage::q8 || storage_ == Storage::q4) return set_blocks(column, dtype, row);
+    return set_numbers(column, dtype, row);
   }
-  std::vector<float> values(static_cast<size_t>(in_));
-  dequantize(dtype, row, in_, values.data());
-  for (int64_t k = 0; k < in_; ++k) store(panel + (k * kPanelColumns + lane) * 4, values[static_cast<size_t>(k)]);
+  row_.resize(static_cast<size_t>(in_));
+  dequantize(dtype, row, in_, row_.data());
+  if (storage_ == Storage::q8) return quantize_row(column, row_.data());
+  if (storage_ == Storage::f32) return set_numbers(column, DType::f32, reinterpret_cast<const std::byte*>(row_.data()));
+  assert(storage_ == Storage::bf16);
+  std::vector<uint16_t> narrow(row_.size());
+  std::transform(row_.begin(), row_.end(), narrow.begin(), float_to_bf16);
+  set_numbers(column, DType::bf16, reinterpret_cast<const std::byte*>(narrow.data()));
 }
 
-void PackedMatrix::set_quantized(int64_t column, DType dtype, const std::byte* row) {
+void PackedMatrix::set_numbers(int64_t column, DType dtype, const std::byte* row) {
+  std::byte* panel = data_.data() + column / kPanelColumns * panel_bytes_;
+  const int64_t lane = column % kPanelColumns;
+  if (dtype == DType::f32)
+    for (int64_t k = 0; k < in_; ++k) std::memcpy(panel + (k * kPanelColumns + lane) * 4, row + k * 4, 4);
+  else if (dtype == DType::f16)
+    for (int64_t k = 0; k < in_; ++k) std::memcpy(panel + (k * kPanelColumns + lane) * 2, row + k * 2, 2);
+  else
+    for (int64_t k = 0; k < in_; ++k)
+      std::memcpy(panel + (k / 2 * kPanelColumns * 2 + lane * 2 + k % 2) * 2, row + k * 2, 2);
+}
+
+void PackedMatrix::set_blocks(int64_t column, DType dtype, const std::byte* row) {
   std::byte* panel = data_.data() + column / kPanelColumns * panel_bytes_;
   const int64_t lane = column % kPanelColumns;
   const int64_t block_bytes = storage_ == Storage::q8 ? kQ8BlockBytes : kQ4BlockBytes;
@@ -106,58 +140,54 @@ void PackedMatrix::set_quantized(int64_t column, DType dtype, const std::byte* r
     const auto d = load<uint16_t>(row);
     store(panel + lane * 2, d);
     if (storage_ == Storage::q8) {
-      for (int64_t i = 0; i < kQuantBlock; ++i) panel[kPanelColumns * 2 + i * kPanelColumns + lane] = row[2 + i];
+      for (int64_t i = 0; i < kQuantBlock; ++i) panel[kScaleBytes + quad_offset(i, lane)] = row[2 + i] ^ std::byte{kQ8Zero};
       continue;
     }
     const bool has_minimum = dtype == DType::q4_1;
-    store(panel + (kPanelColumns + lane) * 2, has_minimum ? load<uint16_t>(row + 2) : minus_eight_times(d));
+    store(panel + kScaleBytes + lane * 2, has_minimum ? load<uint16_t>(row + 2) : minus_eight_times(d));
     const std::byte* numbers = row + (has_minimum ? 4 : 2);
-    for (int64_t i = 0; i < kQuantBlock / 2; ++i) panel[kPanelColumns * 4 + i * kPanelColumns + lane] = numbers[i];
+    for (int64_t i = 0; i < kQuantBlock / 2; ++i) panel[kScaleBytes * 2 + quad_offset(i, lane)] = numbers[i];
   }
 }
 
-const float* PackedMatrix::panel(const Kernels& kernels, int64_t index, int64_t k_begin, int64_t k_count, float* scratch) const {
-  const std::byte* base = data_.data() + index * panel_bytes_;
+void PackedMatrix::quantize_row(int64_t column, const float* row) {
+  set_q8_column(data_.data() + column / kPanelColumns * panel_bytes_, column % kPanelColumns, row, in_);
+}
+
+const float* PackedMatrix::widened(const Kernels& kernels, int64_t index, int64_t k_begin, int64_t k_count, float* scratch) const {
+  const std::byte* base = panel(index);
   switch (storage_) {
     case Storage::f32: return reinterpret_cast<const float*>(base) + k_begin * kPanelColumns;
     case Storage::f16:
       kernels.widen_f16(reinterpret_cast<const uint16_t*>(base) + k_begin * kPanelColumns, k_count * kPanelColumns, scratch);
       break;
-    case Storage::bf16:
-      kernels.widen_bf16(reinterpret_cast<const uint16_t*>(base) + k_begin * kPanelColumns, k_count * kPanelColumns, scratch);
-      break;
-    case Storage::q8: kernels.unpack_q8(base + k_begin / kQuantBlock * kQ8BlockBytes, k_count / kQuantBlock, scratch); break;
-    case Storage::q4: kernels.unpack_q4(base + k_begin / kQuantBlock * kQ4BlockBytes, k_count / kQuantBlock, scratch); break;
+    case Storage::bf16: kernels.widen_bf16(reinterpret_cast<const uint16_t*>(base) + k_begin * kPanelColumns, k_count, scratch); break;
+    case Storage::q8: kernels.unpack_q8(base + k_begin / kQuantBlock * kQ8BlockBytes, k_count, scratch); break;
+    case Storage::q4: kernels.unpack_q4(base + k_begin / kQuantBlock * kQ4BlockBytes, k_count, scratch); break;
   }
   return scratch;
 }
 
-void PackedMatrix::prefetch(int64_t index, int64_t part, int64_t parts) const {
-  if (index >= panels()) return;
-  const std::byte* base = data_.data() + index * panel_bytes_;
-  const int64_t begin = panel_bytes_ * part / parts, end = panel_bytes_ * (part + 1) / parts;
-  for (int64_t at = begin; at < end; at += 64) __builtin_prefetch(base + at, 0, 2);
-}
-
 void PackedMatrix::copy_row(int64_t out, float* row) const {
-  const std::byte* panel = data_.data() + out / kPanelColumns * panel_bytes_;
+  const std::byte* base = panel(out / kPanelColumns);
   const int64_t lane = out % kPanelColumns;
   for (int64_t k = 0; k < in_; ++k) {
     const int64_t at = k * kPanelColumns + lane, block = k / kQuantBlock, i = k % kQuantBlock;
     switch (storage_) {
-      case Storage::f32: row[k] = load<float>(panel + at * 4); break;
-      case Storage::f16: row[k] = f16_to_float(load<uint16_t>(panel + at * 2)); break;
-      case Storage::bf16: row[k] = bf16_to_float(load<uint16_t>(panel + at * 2)); break;
+      case Storage::f32: row[k] = load<float>(base + at * 4); break;
+      case Storage::f16: row[k] = f16_to_float(load<uint16_t>(base + at * 2)); break;
+      case Storage::bf16: row[k] = bf16_to_float(load<uint16_t>(base + (k / 2 * kPanelColumns * 2 + lane * 2 + k % 2) * 2)); break;
       case Storage::q8: {
-        const std::byte* b = panel + block * kQ8BlockBytes;
-        row[k] = f16_to_float(load<uint16_t>(b + lane * 2)) * load<int8_t>(b + kPanelColumns * 2 + i * kPanelColumns + lane);
+        const std::byte* b = base + block * kQ8BlockBytes;
+        const int number = load<uint8_t>(b + kScaleBytes + quad_offset(i, lane)) - kQ8Zero;
+        row[k] = f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(number);
         break;
       }
       case Storage::q4: {
-        const std::byte* b = panel + block * kQ4BlockBytes;
-        const int byte = load<uint8_t>(b + kPanelColumns * 4 + i % 16 * kPanelColumns + lane);
+        const std::byte* b = base + block * kQ4BlockBytes;
+        const int byte = load<uint8_t>(b + kScaleBytes * 2 + quad_offset(i % 16, lane));
         row[k] = f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(i < 16 ? byte & 15 : byte >> 4) +
-                 f16_to_float(load<uint16_t>(b + (kPanelColumns + lane) * 2));
+                 f16_to_float(load<uint16_t>(b + kScaleBytes + lane * 2));
         break;
       }
     }

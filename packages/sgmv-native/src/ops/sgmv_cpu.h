@@ -1,46 +1,26 @@
-// The LoRA products on the CPU, as work that can be run alone or side by side with a GEMM.
+// The LoRA products of one segment on the CPU. Which arithmetic: factors in 8 bits are multiplied in 8 bits; bfloat16
+// factors in bfloat16 if `narrow` allows it; all others in float32.
 #pragma once
 
-#include <span>
-#include <vector>
-
 #include "cpu/cpu_device.h"
+#include "ops/activations.h"
 #include "sgmv/ops.h"
 
 namespace sgmv {
 
-// Items of up to kTokens tokens × kRanks rows of A.
-class ShrinkWork {
- public:
-  void reset(const float* x, int64_t x_stride, float* v);
-  void add(const ShrinkSegment& segment);
-  int64_t items() const { return static_cast<int64_t>(items_.size()); }
-  void run(CpuDevice& device, int64_t item) const;
+// Where A's rows and its scales (8 bits only) lie.
+int64_t lora_a_stride(int64_t in);  // numbers
+const float* lora_a_scales(const PackedLora& a);
+int64_t lora_b_panel_bytes(LoraType type, int64_t rank);
 
- private:
-  static constexpr int64_t kTokens = 32, kRanks = 32;
-  struct Item { ShrinkSegment segment; int64_t token, tokens, rank, ranks; };
-  const float* x_ = nullptr;
-  int64_t x_stride_ = 0;
-  float* v_ = nullptr;
-  std::vector<Item> items_;
-};
+// What x and v must have been encoded to for these factors.
+ActivationForms lora_forms(LoraType type, bool narrow);
 
-// Items of up to kTokens tokens × kPanels panels of B.
-class ExpandWork {
- public:
-  void reset(const float* v, float* y, int64_t y_stride);
-  void add(const ExpandSegment& segment);
-  int64_t items() const { return static_cast<int64_t>(items_.size()); }
-  void run(CpuDevice& device, int64_t item) const;
-
- private:
-  static constexpr int64_t kTokens = 32, kPanels = 24;
-  struct Item { ExpandSegment segment; int64_t token, tokens, panel, panels; };
-  const float* v_ = nullptr;
-  float* y_ = nullptr;
-  int64_t y_stride_ = 0;
-  std::vector<Item> items_;
-};
+// v [tokens, rank] = x[row …] · A^T.
+void shrink_rows(const Kernels& kernels, const PackedLora& a, bool narrow, const Activations& x, int64_t row, int64_t tokens, float* v,
+                 int64_t v_stride);
+// sums [tokens, 32] += scale · v[row …] · panel `panel` of B.
+void expand_rows(const Kernels& kernels, const PackedLora& b, bool narrow, const Activations& v, int64_t row, int64_t tokens, float scale,
+                 int64_t panel, float* sums);
 
 }  // namespace sgmv

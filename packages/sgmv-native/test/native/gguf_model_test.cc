@@ -119,7 +119,7 @@ TEST("gguf: Llama models converted from safetensors give the golden logits") {
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) throw Skip("no golden folders");
     const TempFolder folder;
-    const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, ""});
+    const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
     const GoldenFolder golden(root);
     for (const GoldenCase& one : golden.cases()) {
       if (one.adapter != "" && one.adapter != "all-r8" && one.adapter != "qv-r4") continue;

@@ -14,7 +14,7 @@ constexpr double kTolerance = 2e-3;
 
 void run_tiny(const std::filesystem::path& folder, const std::string& isa) {
   const GoldenFolder golden(folder);
-  const auto model = Model::load(folder / "model", {2, isa});
+  const auto model = Model::load(folder / "model", {2, isa, WeightType::f32});
   double worst = 0;
   for (const GoldenCase& one : golden.cases()) {
     if (one.adapter == "dora") continue;  // refused by name; see peft_test.cc
@@ -46,7 +46,7 @@ int32_t largest(const std::vector<float>& logits) {
 
 void run_smollm2(const std::filesystem::path& golden_folder, const std::filesystem::path& adapters, const std::string& isa, bool greedy) {
   const GoldenFolder golden(golden_folder);
-  const auto model = Model::load(smollm2_weights(), {2, isa});
+  const auto model = Model::load(smollm2_weights(), {2, isa, WeightType::f32});
   std::map<std::string, std::shared_ptr<const Adapter>> loaded;
   double worst = 0;
   size_t tokens = 0;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <random>
+#include <tuple>
 
 #include "check.h"
 #include "golden_folder.h"
@@ -26,10 +27,10 @@ struct Setup {
   std::unique_ptr<Model> model;
   std::vector<std::shared_ptr<const Adapter>> adapters;
 
-  Setup(const char* family, const std::string& isa, int32_t threads) : folder(golden_root() / family) {
+  Setup(const char* family, const std::string& isa, int32_t threads, WeightType type = WeightType::f32, bool as_stored = false) : folder(golden_root() / family) {
     if (!std::filesystem::exists(folder)) folder = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(folder)) throw Skip(std::string("no golden folder of ") + family);
-    model = Model::load(folder / "model", {threads, isa});
+    model = Model::load(folder / "model", {threads, isa, type, std::nullopt, as_stored});
     for (const char* name : {"all-r8", "rs-r32", "o-r3", "qv-r4", "pattern", "layers"}) adapters.push_back(model->load_adapter(folder / "adapters" / name));
   }
 };
@@ -87,8 +88,8 @@ void mixed_step(Setup& setup, std::vector<Request>& requests, KvCache& cache, st
   }
 }
 
-void run(const char* family, const std::string& isa, int32_t block_size, uint32_t seed) {
-  Setup alone(family, isa, 1), together(family, isa, 3);
+void run(const char* family, const std::string& isa, WeightType type, bool as_stored, int32_t block_size, uint32_t seed) {
+  Setup alone(family, isa, 1, type, as_stored), together(family, isa, 3, type, as_stored);
   std::mt19937 generator(seed);
   int32_t blocks = 0;
   std::vector<Request> requests = make_requests(together, generator, block_size, blocks);
@@ -106,10 +107,13 @@ void run(const char* family, const std::string& isa, int32_t block_size, uint32_
 TEST("invariance: alone and among 63 others, any chunking, any blocks, any threads") {
   uint32_t seed = 1;
   for (const std::string& isa : available_isas())
-    for (const int32_t block_size : {16, 4, 32})
-      if (!kSanitized || block_size == 4) run("llama2", isa, block_size, seed++);
-  run("llama-bias", "", 16, seed++);
-  run("llama3", "", 7, seed++);
+    for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
+             {WeightType::f32, true, 16}, {WeightType::f32, true, 4}, {WeightType::bf16, true, 32}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
+      if (!kSanitized || block_size == 4) run("llama2", isa, type, as_stored, block_size, seed++);
+  for (const WeightType type : {WeightType::f32, WeightType::i8}) {
+    run("llama-bias", "", type, false, 16, seed++);
+    run("llama3", "", type, false, 7, seed++);
+  }
 }
 
 TEST("forward: wrong batches are refused before anything is computed") {

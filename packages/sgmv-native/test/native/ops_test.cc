@@ -1,13 +1,15 @@
 // Base GEMM over every stored form, the small kernels, and the thread pool.
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 
 #include "check.h"
 #include "cpu/cpu_device.h"
 #include "cpu/select_kernels.h"
-#include "layers/fused_linear.h"
 #include "ops/gemm_cpu.h"
 
 namespace sgmv::test {
@@ -36,80 +38,141 @@ std::vector<std::byte> stored_weights(DType dtype, int64_t count, std::mt19937& 
   return data;
 }
 
-void check_gemm(CpuDevice& device, DType dtype, int64_t rows, int64_t out, int64_t in, bool with_bias) {
+// The row as the product takes it, by the definition of the type.
+std::vector<double> encoded(const float* x, int64_t n, WeightType type) {
+  std::vector<double> values(x, x + n);
+  for (int64_t k = 0; k < n; ++k) {
+    if (type == WeightType::bf16) values[static_cast<size_t>(k)] = bf16_to_float(float_to_bf16(x[k]));
+    if (type != WeightType::i8) continue;
+    float largest = 0;
+    for (int64_t i = k / 32 * 32; i < std::min(n, k / 32 * 32 + 32); ++i) largest = std::max(largest, std::abs(x[i]));
+    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    values[static_cast<size_t>(k)] = double(largest / 127.0f) * std::nearbyint(x[k] * inverse);
+  }
+  return values;
+}
+
+// How far a kept weight may be from the stored one.
+double allowed_loss(const float* row, int64_t k, int64_t in, PackedMatrix::Storage storage, DType dtype, WeightType type) {
+  if (type == WeightType::bf16) return std::abs(row[k]) * 0x1p-8;
+  if (storage != PackedMatrix::Storage::q8 || dtype == DType::q8_0) return 0;
+  float largest = 0;
+  for (int64_t i = k / 32 * 32; i < std::min(in, k / 32 * 32 + 32); ++i) largest = std::max(largest, std::abs(row[i]));
+  return largest / 127.0 * 0.57;  // half a step, and what rounding the scale to half precision adds
+}
+
+Activations random_rows(const Kernels& kernels, int64_t rows, int64_t width, ActivationForms forms, std::mt19937& generator) {
+  std::normal_distribution<float> normal;
+  Activations x;
+  x.reserve(rows, width, forms);
+  for (int64_t m = 0; m < rows; ++m) {
+    std::generate_n(x.row(m), width, [&] { return normal(generator); });
+    x.encode(kernels, m);
+  }
+  return x;
+}
+
+void check_gemm(CpuDevice& device, WeightType type, DType dtype, int64_t rows, int64_t out, int64_t in, bool with_bias) {
   std::mt19937 generator(static_cast<uint32_t>(rows * 31 + out * 7 + in));
   const std::vector<std::byte> stored = stored_weights(dtype, out * in, generator);
-  std::vector<float> exact(static_cast<size_t>(out * in));
+  std::vector<float> exact(static_cast<size_t>(out * in)), kept(exact.size());
   dequantize(dtype, stored.data(), out * in, exact.data());
-  PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in), out, in);
+  PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in, type), type, out, in);
   weights.set_rows(0, out, dtype, stored.data());
-  std::vector<float> row(static_cast<size_t>(in));
   for (int64_t n = 0; n < out; ++n) {
-    weights.copy_row(n, row.data());
-    for (int64_t k = 0; k < in; ++k)
-      CHECK(row[static_cast<size_t>(k)] == exact[static_cast<size_t>(n * in + k)], dtype_name(dtype), " is not kept exactly: ", row[static_cast<size_t>(k)], " of ", exact[static_cast<size_t>(n * in + k)]);
+    weights.copy_row(n, kept.data() + n * in);
+    for (int64_t k = 0; k < in; ++k) {
+      const double loss = allowed_loss(exact.data() + n * in, k, in, weights.storage(), dtype, type);
+      const float found = kept[static_cast<size_t>(n * in + k)], expected = exact[static_cast<size_t>(n * in + k)];
+      CHECK(std::abs(double(found) - expected) <= loss, dtype_name(dtype), ": kept ", found, " of ", expected, ", may lose ", loss);
+    }
   }
   std::normal_distribution<float> normal;
-  Activations x, y;
-  x.reserve(rows, in);
-  y.reserve(rows, out);
+  const Activations x = random_rows(device.kernels(), rows, in, forms_for(weights), generator);
   std::vector<float> bias(static_cast<size_t>(out));
   for (float& value : bias) value = normal(generator);
-  for (int64_t m = 0; m < rows; ++m) std::generate_n(x.row(m), in, [&] { return normal(generator); });
-  std::fill_n(y.data.data(), y.data.size(), 1e30f);
-  gemm(device, {x.data.data(), x.stride, rows, &weights, with_bias ? bias.data() : nullptr, y.data.data(), y.stride});
-  for (int64_t m = 0; m < rows; ++m)
-    for (int64_t n = 0; n < y.stride; ++n) {
+  const int64_t stride = out + 9;
+  std::vector<float> y(static_cast<size_t>(rows * stride), 1e30f);
+  gemm(device, {&x, rows, &weights, with_bias ? bias.data() : nullptr, y.data(), stride});
+  for (int64_t m = 0; m < rows; ++m) {
+    const std::vector<double> row = encoded(x.row(m), in, type);
+    for (int64_t n = 0; n < stride; ++n) {
+      const float found = y[static_cast<size_t>(m * stride + n)];
       if (n >= out) {
-        CHECK(y.row(m)[n] == 1e30f, "wrote past the last column");
+        CHECK(found == 1e30f, "wrote past the last column");
         continue;
       }
       double sum = with_bias ? bias[static_cast<size_t>(n)] : 0, size = 1e-3;
       for (int64_t k = 0; k < in; ++k) {
-        const double product = double(x.row(m)[k]) * exact[static_cast<size_t>(n * in + k)];
+        const double product = row[static_cast<size_t>(k)] * kept[static_cast<size_t>(n * in + k)];
         sum += product;
         size += std::abs(product);
       }
-      CHECK(std::abs(y.row(m)[n] - sum) <= 3e-6 * size, device.name(), " ", dtype_name(dtype), " ", rows, "x", out, "x", in, ": ", y.row(m)[n], " expected ", sum);
+      CHECK(std::abs(found - sum) <= 3e-6 * size, device.name(), " ", static_cast<int>(type), " ", dtype_name(dtype), " ", rows, "x", out, "x", in, ": ", found, " expected ", sum);
     }
+  }
 }
 
-TEST("gemm: every stored form against float64, with tails") {
+TEST("gemm: every stored form and weight type against float64, with tails") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
-    for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q4_k, DType::q5_k, DType::q6_k}) {
-      const int64_t block = dtype_block(dtype);
-      for (const int64_t rows : {1, 2, 5, 13, 33})
-        check_gemm(as_cpu(*device), dtype, rows, rows % 2 == 0 ? 40 : 33, block == 256 ? 256 : block == 32 ? 96 : 61, rows == 5);
+    for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8}) {
+      for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q4_k, DType::q5_k, DType::q6_k}) {
+        const int64_t block = dtype_block(dtype);
+        for (const int64_t rows : {1, 2, 5, 13, 33})
+          check_gemm(as_cpu(*device), type, dtype, rows, rows % 2 == 0 ? 40 : 33, block == 256 ? 256 : block == 32 ? 96 : 61, rows == 5);
+      }
+      check_gemm(as_cpu(*device), type, DType::f32, 101, 64, 1100, true);  // more than one row chunk and input chunk
+      check_gemm(as_cpu(*device), type, DType::q4_1, 3, 70, 1600, false);
+      check_gemm(as_cpu(*device), type, DType::f32, 4, 1, 1, true);
+      check_gemm(as_cpu(*device), type, DType::bf16, 9, 35, 70, true);
     }
-    check_gemm(as_cpu(*device), DType::f32, 101, 64, 800, true);   // more than one row chunk and input chunk
-    check_gemm(as_cpu(*device), DType::q4_1, 3, 70, 1600, false);
-    check_gemm(as_cpu(*device), DType::f32, 4, 1, 1, true);
   }
 }
 
 TEST("gemm: a row has the same bits in any batch") {
-  for (const std::string& isa : available_isas()) {
-    const auto one = make_cpu_device({1, isa}), many = make_cpu_device({3, isa});
-    std::mt19937 generator(3);
-    const int64_t in = 1600, out = 77, rows = 131;
-    const DType dtype = DType::q4_1;
-    PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in), out, in);
-    weights.set_rows(0, out, dtype, stored_weights(dtype, out * in, generator).data());
-    Activations x, y, y1;
-    x.reserve(rows, in);
-    y.reserve(rows, out);
-    y1.reserve(rows, out);
-    std::normal_distribution<float> normal;
-    for (int64_t m = 0; m < rows; ++m) std::generate_n(x.row(m), in, [&] { return normal(generator); });
-    gemm(as_cpu(*many), {x.data.data(), x.stride, rows, &weights, nullptr, y.data.data(), y.stride});
-    for (const int64_t count : {1, 2, 7, 11, 12, 13, 32})
-      for (int64_t first = 0; first + count <= rows; first += 29) {
-        gemm(as_cpu(*one), {x.row(first), x.stride, count, &weights, nullptr, y1.data.data(), y1.stride});
-        for (int64_t m = 0; m < count; ++m)
-          CHECK(std::memcmp(y1.row(m), y.row(first + m), sizeof(float) * static_cast<size_t>(out)) == 0, isa, ", ", count, " rows");
+  for (const std::string& isa : available_isas())
+    for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8}) {
+      const auto one = make_cpu_device({1, isa}), many = make_cpu_device({3, isa});
+      std::mt19937 generator(3);
+      const int64_t in = 1600, out = 77, rows = 131;
+      const DType dtype = DType::q4_1;
+      PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), in, type), type, out, in);
+      weights.set_rows(0, out, dtype, stored_weights(dtype, out * in, generator).data());
+      const Kernels& kernels = as_cpu(*one).kernels();
+      const Activations x = random_rows(kernels, rows, in, forms_for(weights), generator);
+      std::vector<float> y(static_cast<size_t>(rows * out)), y1(y.size());
+      gemm(as_cpu(*many), {&x, rows, &weights, nullptr, y.data(), out});
+      for (const int64_t count : {1, 2, 7, 11, 12, 13, 32})
+        for (int64_t first = 0; first + count <= rows; first += 29) {
+          Activations some;
+          some.reserve(count, in, forms_for(weights));
+          for (int64_t m = 0; m < count; ++m) {
+            std::copy_n(x.row(first + m), in, some.row(m));
+            some.encode(kernels, m);
+          }
+          gemm(as_cpu(*one), {&some, count, &weights, nullptr, y1.data(), out});
+          CHECK(std::memcmp(y1.data(), y.data() + first * out, sizeof(float) * static_cast<size_t>(count * out)) == 0, isa, ", ", count, " rows");
+        }
+    }
+}
+
+TEST("gemm: NaN and infinity come through in every weight type") {
+  for (const std::string& isa : available_isas())
+    for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8})
+      for (const float bad : {NAN, INFINITY, -INFINITY}) {
+        const auto device = make_cpu_device({1, isa});
+        std::mt19937 generator(3);
+        const DType dtype = DType::f32;
+        PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), 70, type), type, 40, 70);
+        weights.set_rows(0, 40, dtype, stored_weights(dtype, 40 * 70, generator).data());
+        Activations x = random_rows(as_cpu(*device).kernels(), 2, 70, forms_for(weights), generator);
+        x.row(1)[66] = bad;
+        x.encode(as_cpu(*device).kernels(), 1);
+        std::vector<float> y(80);
+        gemm(as_cpu(*device), {&x, 2, &weights, nullptr, y.data(), 40});
+        for (size_t n = 0; n < 40; ++n) CHECK(std::isfinite(y[n]) && !std::isfinite(y[40 + n]), isa, " column ", n, ": ", y[n], " ", y[40 + n]);
       }
-  }
 }
 
 TEST("kernels: norm, activation, rotation, softmax against float64") {
@@ -160,6 +223,38 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
       }
     }
   }
+}
+
+TEST("numbers: rounding to half precision and bfloat16") {
+  for (const auto& [value, half, brain] : std::initializer_list<std::tuple<float, uint16_t, uint16_t>>{
+           {0.0f, 0, 0}, {-0.0f, 0x8000, 0x8000}, {1.0f, 0x3C00, 0x3F80}, {65504.0f, 0x7BFF, 0x4780}, {65519.0f, 0x7BFF, 0x4780}, {65520.0f, 0x7C00, 0x4780},
+           {1.00390625f, 0x3C04, 0x3F80}, {1.01171875f, 0x3C0C, 0x3F82}, {6.0e-8f, 1, 0x3381}, {2.9e-8f, 0, 0x32F9}, {6.1035156e-5f, 0x0400, 0x3880}, {INFINITY, 0x7C00, 0x7F80}}) {
+    CHECK_EQUAL(float_to_f16(value), half);
+    CHECK_EQUAL(float_to_bf16(value), brain);
+  }
+  CHECK(std::isnan(f16_to_float(float_to_f16(NAN))) && std::isnan(bf16_to_float(float_to_bf16(NAN))));
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float half = f16_to_float(static_cast<uint16_t>(bits)), brain = bf16_to_float(static_cast<uint16_t>(bits));
+    CHECK(std::isnan(half) || float_to_f16(half) == bits, "half ", bits);
+    CHECK(std::isnan(brain) || float_to_bf16(brain) == bits, "bfloat16 ", bits);
+  }
+  // Every instruction set rounds as the definition does.
+  std::mt19937 generator(4);
+  for (const std::string& isa : available_isas())
+    for (int round = 0; round < 200; ++round) {
+      std::array<float, 19> x;
+      for (float& value : x) value = std::bit_cast<float>(static_cast<uint32_t>(generator()));
+      std::array<uint16_t, 64> brain;
+      std::array<uint16_t, 19> half;
+      select_kernels(isa).encode_bf16(x.data(), 19, brain.data());
+      select_kernels(isa).narrow_f16(x.data(), 19, half.data());
+      for (size_t i = 0; i < x.size(); ++i) {
+        const float clamped = std::isnan(x[i]) ? x[i] : std::clamp(x[i], -65504.0f, 65504.0f);
+        CHECK(std::isnan(x[i]) ? std::isnan(bf16_to_float(brain[i])) : brain[i] == float_to_bf16(x[i]), isa, " bfloat16 of ", x[i]);
+        CHECK(std::isnan(x[i]) ? std::isnan(f16_to_float(half[i])) : half[i] == float_to_f16(clamped), isa, " half of ", x[i]);
+      }
+      for (size_t i = 19; i < 64; ++i) CHECK_EQUAL(brain[i], 0);
+    }
 }
 
 TEST("kernels: NaN comes through, so that the engine can see it") {

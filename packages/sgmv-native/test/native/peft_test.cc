@@ -87,7 +87,7 @@ void refuse(const AdapterFiles& files, const std::string& code, const std::strin
   const TempFolder folder;
   files.write(folder);
   try {
-    load_lora_adapter(folder.path(), small_model());
+    load_lora_adapter(folder.path(), small_model(), std::nullopt);
   } catch (const Error& error) {
     CHECK_EQUAL(error.code(), "adapter_refused");
     return;
@@ -100,7 +100,7 @@ AdapterSummary accept(const AdapterFiles& files) {
   CHECK(report.problems.empty() && report.has_summary, codes(report));
   const TempFolder folder;
   files.write(folder);
-  CHECK(load_lora_adapter(folder.path(), small_model())->bytes() > 0);
+  for (const auto type : {std::optional<LoraType>(), std::optional(LoraType::i8)}) CHECK(load_lora_adapter(folder.path(), small_model(), type)->bytes() > 0);
   return report.summary;
 }
 

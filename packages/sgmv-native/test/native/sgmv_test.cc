@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 
 #include "check.h"
 #include "cpu/aligned_buffer.h"
@@ -34,7 +35,7 @@ Factor random_factor(bool is_a, LoraType type, int32_t rank, int32_t width, std:
   }
   const void* source = type == LoraType::f32 ? static_cast<const void*>(f.values.data()) : half.data();
   if (is_a) pack_lora_a(type, source, rank, width, f.packed.data());
-  else pack_lora_b(type, source, width, rank, f.packed.data());
+  else pack_lora_b(type, source, width, rank, 0, f.packed.data());
   return f;
 }
 
@@ -124,6 +125,69 @@ TEST("sgmv: random mixes") {
       c.tokens.push_back(any(1, 3) == 1 ? any(1, 50) : 1);
     }
     run_case(*device, c, static_cast<uint32_t>(round));
+  }
+}
+
+// x as the 8-bit products take it: a scale for every 32 numbers.
+std::vector<double> in_8_bits(const float* x, int64_t n) {
+  std::vector<double> values(static_cast<size_t>(n));
+  for (int64_t k = 0; k < n; ++k) {
+    float largest = 0;
+    for (int64_t i = k / 32 * 32; i < std::min(n, k / 32 * 32 + 32); ++i) largest = std::max(largest, std::abs(x[i]));
+    values[static_cast<size_t>(k)] = double(largest / 127.0f) * std::nearbyint(x[k] * (largest > 0 ? 127.0f / largest : 0.0f));
+  }
+  return values;
+}
+
+// Factors in 8 bits against the definition in float64: A has a scale per rank, B per column and 32 ranks.
+TEST("sgmv: 8-bit factors, every instruction set") {
+  for (const std::string& isa : available_isas()) {
+    const auto device = make_cpu_device({2, isa});
+    std::mt19937 generator(17);
+    std::normal_distribution<float> normal;
+    for (const auto& [rank, in, out, tokens] : std::initializer_list<std::tuple<int32_t, int32_t, int32_t, int32_t>>{
+             {16, 576, 192, 1}, {1, 17, 31, 3}, {3, 64, 64, 9}, {33, 100, 40, 5}, {64, 128, 96, 37}, {256, 70, 33, 2}, {8, 1, 1, 1}}) {
+      const auto numbers = [&](int64_t count) {
+        std::vector<float> list(static_cast<size_t>(count));
+        for (float& value : list) value = normal(generator);
+        return list;
+      };
+      const std::vector<float> a = numbers(int64_t{rank} * in), b = numbers(int64_t{out} * rank), x = numbers(int64_t{tokens} * in);
+      AlignedBuffer<std::byte> packed_a(packed_lora_a_bytes(LoraType::i8, rank, in)), packed_b(packed_lora_b_bytes(LoraType::i8, rank, out));
+      pack_lora_a(LoraType::i8, a.data(), rank, in, packed_a.data());
+      pack_lora_b(LoraType::i8, b.data(), out, rank, 0, packed_b.data());
+      std::vector<float> v(static_cast<size_t>(tokens * rank), kPoison), y(static_cast<size_t>(tokens * out), 0.5f);
+      sgmv_shrink(*device, x, in, std::vector<ShrinkSegment>{{0, tokens, {packed_a.data(), LoraType::i8, rank, in}, 0}}, v);
+      sgmv_expand(*device, v, std::vector<ExpandSegment>{{0, tokens, {packed_b.data(), LoraType::i8, rank, out}, 0.7f, 0, rank, 0}}, y, out);
+      for (int32_t t = 0; t < tokens; ++t) {
+        const std::vector<double> row = in_8_bits(x.data() + t * in, in), hidden = in_8_bits(v.data() + t * rank, rank);
+        for (int32_t r = 0; r < rank; ++r) {
+          float largest = 0;
+          for (int32_t k = 0; k < in; ++k) largest = std::max(largest, std::abs(a[static_cast<size_t>(r * in + k)]));
+          double sum = 0, size = 0;
+          for (int32_t k = 0; k < in; ++k) {
+            const double product = row[static_cast<size_t>(k)] * double(largest / 127.0f) * std::nearbyint(a[static_cast<size_t>(r * in + k)] * (127.0f / largest));
+            sum += product;
+            size += std::abs(product);
+          }
+          CHECK(std::abs(v[static_cast<size_t>(t * rank + r)] - sum) <= 3e-6 * size + 1e-9, isa, " shrink ", v[static_cast<size_t>(t * rank + r)], " expected ", sum);
+        }
+        for (int32_t n = 0; n < out; ++n) {
+          double sum = 0.5, size = 0.5;
+          for (int32_t first = 0; first < rank; first += 32) {
+            float largest = 0;
+            for (int32_t r = first; r < std::min(rank, first + 32); ++r) largest = std::max(largest, std::abs(b[static_cast<size_t>(n * rank + r)]));
+            const float scale = f16_to_float(float_to_f16(largest / 127.0f));
+            for (int32_t r = first; r < std::min(rank, first + 32); ++r) {
+              const double kept = scale * std::clamp(std::nearbyint(b[static_cast<size_t>(n * rank + r)] * (1.0f / scale)), -127.0f, 127.0f);
+              sum += double(0.7f) * hidden[static_cast<size_t>(r)] * kept;
+              size += std::abs(hidden[static_cast<size_t>(r)] * kept);
+            }
+          }
+          CHECK(std::abs(y[static_cast<size_t>(t * out + n)] - sum) <= 3e-6 * size, isa, " expand ", y[static_cast<size_t>(t * out + n)], " expected ", sum);
+        }
+      }
+    }
   }
 }
 

@@ -1,0 +1,14 @@
+// AVX-512 with VNNI and BF16. Compiled with its own flags (CMakeLists.txt) and reached only through the table: nothing here
+// may be included elsewhere, and no standard header that defines inline functions belongs here.
+#include "cpu/kernels.h"
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#include "cpu/vector_avx512.h"
+#define SGMV_KERNELS_FUNCTION kernels_avx512_bf16
+#define SGMV_KERNELS_ISA "avx512_bf16"
+#include "cpu/kernels_table.inc"
+#else
+namespace sgmv {
+const Kernels* kernels_avx512_bf16() { return nullptr; }
+}  // namespace sgmv
+#endif
