@@ -14,6 +14,9 @@ const count = (least: number) => {
 };
 const byteCount = z.number('a number of bytes').int('a whole number of bytes').min(1, 'at least 1 byte');
 
+const choice = <const Name extends string>(...names: Name[]) =>
+  z.enum(names, `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`).optional();
+
 const optionsSchema = z.strictObject(
   {
     model: z.string('a path').min(1, 'a path'),
@@ -23,7 +26,10 @@ const optionsSchema = z.strictObject(
     maxBatch: count(1).max(4096, 'at most 4096').optional(),
     maxStepTokens: count(1).optional(),
     threads: count(0).max(1024, 'at most 1024').optional(),
-    isa: z.enum(['avx512', 'avx2', 'portable'], 'avx512, avx2 or portable').optional(),
+    isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'portable'),
+    weightType: choice('auto', 'f32', 'bf16', 'int8'),
+    adapterType: choice('auto', 'stored', 'f32', 'bf16', 'int8'),
+    kvType: choice('auto', 'f32', 'f16'),
     vocabulary: z
       .array(
         z.instanceof(Uint8Array, { error: 'bytes (Uint8Array) or null' }).nullable(),

@@ -7,7 +7,14 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AdapterReport } from './adapter-report.js';
 import { EngineError } from './engine-error.js';
-import type { EngineEvent, EngineStats, FactorSegment, GenerationRequest, ModelInfo } from './types.js';
+import type {
+  EngineEvent,
+  EngineStats,
+  FactorSegment,
+  GenerationRequest,
+  ModelInfo,
+  ModelShape,
+} from './types.js';
 
 /** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
 export interface NativeRequest extends Omit<
@@ -38,7 +45,7 @@ interface OpsDevice {
 export interface NativeModule {
   createEngine(options: object, onEvents: (events: EngineEvent[]) => void): Promise<NativeEngine>;
   inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport>;
-  modelInfo(modelConfig: string): Promise<ModelInfo>;
+  modelInfo(modelConfig: string): Promise<ModelShape>;
   sgmvShrink(
     device: OpsDevice,
     x: Float32Array,

@@ -6,7 +6,7 @@ import { native, translated } from './native.js';
 import type { FactorSegment } from './types.js';
 
 export interface OpsOptions {
-  /** `avx512`, `avx2`, `portable`; default the best this machine has. */
+  /** One of `cpuInfo().isas`; default the best this machine has. */
   isa?: string;
   /** 0 = one per core. */
   threads?: number;

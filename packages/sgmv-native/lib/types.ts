@@ -20,11 +20,25 @@ export interface EngineOptions {
   maxStepTokens?: number;
   /** Worker threads; 0 = one per core. */
   threads?: number;
-  /** `avx512`, `avx2`, `portable`; default the best there is. */
+  /** One of `cpuInfo().isas`; default the best there is. */
   isa?: string;
+  /**
+   * Base weights. `f32`: the stored numbers exactly, multiplied in float32. `bf16`: rounded to bfloat16, multiplied with
+   * bfloat16 activations. `int8`: a scale per 32 inputs (4- and 8-bit blocks of a GGUF stay as they are), multiplied with
+   * 8-bit activations. Default `auto`: `int8`.
+   */
+  weightType?: 'auto' | WeightType;
+  /** Adapters. `stored`: as their files are. Default `auto`: `int8`, or `stored` with `weightType: 'f32'`. */
+  adapterType?: 'auto' | AdapterType;
+  /** Keys and values. Default `auto`: `f16`, or `f32` with `weightType: 'f32'`. */
+  kvType?: 'auto' | KvType;
   /** Bytes each token id stands for; null for special tokens (they give no text). Needed for text and `stop`. */
   vocabulary?: (Uint8Array | null)[];
 }
+
+export type WeightType = 'f32' | 'bf16' | 'int8';
+export type AdapterType = 'stored' | 'f32' | 'bf16' | 'int8';
+export type KvType = 'f32' | 'f16';
 
 export interface SamplingOptions {
   /** 0 = greedy. */
@@ -104,7 +118,7 @@ export interface EngineStats {
   preemptions: number;
 }
 
-export interface ModelInfo {
+export interface ModelShape {
   modelType: string;
   vocabSize: number;
   hiddenSize: number;
@@ -116,7 +130,15 @@ export interface ModelInfo {
   maxPositions: number;
   endTokens: number[];
   bosToken: number | null;
+}
+
+/** A model as it is loaded. */
+export interface ModelInfo extends ModelShape {
   weightBytes: number;
+  weightType: WeightType;
+  adapterType: AdapterType;
+  kvType: KvType;
+  kvBytesPerToken: number;
 }
 
 /**

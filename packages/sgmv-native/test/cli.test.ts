@@ -130,7 +130,7 @@ describe('generate', () => {
     [generate('--temperature', 'hot'), 'Found "hot"; expected a number of at least 0.'],
     [generate('--top-p', '0'), 'Found "0"; expected a number above 0 and at most 1.'],
     [generate('--max-tokens', '1.5'), 'Found "1.5"; expected a whole number from 1 to'],
-    [generate('--isa', 'mmx'), 'Allowed choices are avx512, avx2, portable'],
+    [generate('--isa', 'mmx'), 'Allowed choices are avx512_bf16, avx512_vnni, avx512, avx2, portable'],
     [generate('--adapter', '/nowhere'), '--adapter: found "/nowhere", which does not exist'],
     [generate('-a', storiesAdapter('a'), '-a', storiesAdapter('a')), 'two adapters are called "a"'],
     [['generate', '--model', 'gpt-17', '--prompt', 'x'], 'found "gpt-17", which does not exist; expected'],
@@ -220,7 +220,7 @@ describe('golden', () => {
   test('prints every case and closes with the counts', async () => {
     const { status, out } = await sgmv(['golden', goldenFolder('llama3')]);
     expect(status).toBe(1); // DoRA is not supported
-    expect(out).toMatch(/^ok +base\/0 +max \|Δlogit\| \d\.\d+e-\d \(\d\.\d+e-\d of max \|logit\|\)$/m);
+    expect(out).toMatch(/^ok +base\/0 +max \|Δlogit\| \d\.\d+e-\d \(\d\.\d+e-\d of max \|logit\|\), KL \d.*, top-1 100.0 %$/m);
     expect(out).toMatch(/^FAIL +dora\/0 +adapter_refused: /m);
     expect(out.trimEnd().split('\n').at(-1)).toBe('21 passed, 3 failed');
   });
@@ -243,7 +243,7 @@ describe('golden', () => {
 test('info names the machine and the model', async () => {
   const { status, out } = await sgmv(['info', '--model', stories]);
   expect(status).toBe(0);
-  expect(out).toMatch(/instruction set +(avx512|avx2|portable)/);
+  expect(out).toMatch(/instruction set +(avx512_bf16|avx512_vnni|avx512|avx2|portable)/);
   expect(out).toMatch(/layers +5\n/);
   expect(JSON.parse((await sgmv(['info', '--json'])).out)).toMatchObject({ version: '0.1.0' });
 });

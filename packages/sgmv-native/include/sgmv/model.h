@@ -91,6 +91,7 @@ class Model {
   virtual const ModelConfig& config() const = 0;
   virtual std::string device() const = 0;  // e.g. "cpu avx512 2 threads"
   virtual size_t weight_bytes() const = 0;
+  virtual NumberTypes number_types() const { return {WeightType::f32, std::nullopt, KvType::f32}; }
 
   virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) = 0;
 

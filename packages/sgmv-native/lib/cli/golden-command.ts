@@ -10,7 +10,7 @@ export function addGoldenCommand(program: Command): void {
     .command('golden')
     .summary('compare the engine with reference outputs')
     .description(
-      'Runs every case of a folder with golden.json and golden.safetensors (or of the folders right below it), prints the largest difference of each, and closes with "N passed, N failed". Exit status 1 when a case fails.',
+      'Runs every case of a folder with golden.json and golden.safetensors (or of the folders right below it), prints the largest difference of each, and closes with "N passed, N failed". Weights are exact unless --weight-type says otherwise; rounded ones pass when greedy tokens are equal wherever the reference leads by more than 0.5. Exit status 1 when a case fails.',
     )
     .argument('<folder>', 'golden folder')
     .option('-m, --model <model>', 'another model than the one golden.json names')
@@ -19,9 +19,8 @@ export function addGoldenCommand(program: Command): void {
     .option('--adapters <dir>', 'folder of the adapters, where they are not in adapters/ beside golden.json')
     .option(
       '--tolerance <x>',
-      'largest accepted difference, relative to the largest logit',
+      'largest accepted difference, relative to the largest logit (default: 0.002; none for rounded types)',
       numberIn({ min: 0 }),
-      2e-3,
     )
     .option('--json', 'print JSON');
   addMachineOptions(command).action(async (folder: string, options: GoldenOptions & { json?: boolean }) => {
@@ -49,7 +48,7 @@ function describe(prefix: string, results: CaseResult[]): string {
   const width = Math.max(...results.map((result) => result.case.length)) + prefix.length;
   const lines = results.map(({ case: name, passed, difference, greedyTokens, error }) => {
     const logits = difference
-      ? `max |Δlogit| ${difference.absolute.toExponential(2)} (${difference.relative.toExponential(2)} of max |logit|)`
+      ? `max |Δlogit| ${difference.absolute.toExponential(2)} (${difference.relative.toExponential(2)} of max |logit|), KL ${difference.divergence.toExponential(1)}, top-1 ${(difference.top1 * 100).toFixed(1)} %`
       : '';
     const greedy = greedyTokens > 0 ? `${greedyTokens} greedy tokens equal` : '';
     const reason = error ? `${error.code}: ${error.message}` : '';

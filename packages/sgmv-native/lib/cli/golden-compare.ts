@@ -10,10 +10,37 @@ export interface Difference {
   /** To the largest magnitude among the expected logits. */
   relative: number;
   largest: number;
+  /** KL divergence of the engine's distribution from the expected one, mean over positions, in nats. */
+  divergence: number;
+  /** Share of positions whose best token is the expected one. */
+  top1: number;
+}
+
+function indexOfLargest(row: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < row.length; i++) if ((row[i] as number) > (row[best] as number)) best = i;
+  return best;
+}
+
+function logSumExp(row: Float32Array): number {
+  const largest = row[indexOfLargest(row)] as number;
+  let sum = 0;
+  for (const logit of row) sum += Math.exp(logit - largest);
+  return largest + Math.log(sum);
+}
+
+function divergenceOf(found: Float32Array, expected: Float32Array): number {
+  const [ours, theirs] = [logSumExp(found), logSumExp(expected)];
+  let sum = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const logProbability = (expected[i] as number) - theirs;
+    sum += Math.exp(logProbability) * (logProbability - ((found[i] as number) - ours));
+  }
+  return sum;
 }
 
 /** NaN anywhere makes the difference NaN, which no tolerance accepts. */
-export function compareLogits(found: Float32Array, expected: Float32Array): Difference {
+export function compareLogits(found: Float32Array, expected: Float32Array, vocabSize: number): Difference {
   if (found.length !== expected.length) {
     throw new CliError(
       'logits_shape',
@@ -28,7 +55,19 @@ export function compareLogits(found: Float32Array, expected: Float32Array): Diff
     if (Number.isNaN(absolute)) break;
     largest = Math.max(largest, Math.abs(expected[i] as number));
   }
-  return { absolute, relative: largest > 0 ? absolute / largest : absolute, largest };
+  let divergence = 0;
+  let same = 0;
+  const rows = expected.length / vocabSize;
+  for (let begin = 0; begin < expected.length; begin += vocabSize) {
+    const [ours, theirs] = [found, expected].map((all) => all.subarray(begin, begin + vocabSize)) as [
+      Float32Array,
+      Float32Array,
+    ];
+    divergence += divergenceOf(ours, theirs) / rows;
+    if (indexOfLargest(ours) === indexOfLargest(theirs)) same += 1;
+  }
+  const relative = largest > 0 ? absolute / largest : absolute;
+  return { absolute, relative, largest, divergence, top1: same / rows };
 }
 
 function succeeded(generation: Generation): Generation {
@@ -53,7 +92,8 @@ export async function checkLogits(
     logits: all ? 'prompt' : 'last',
   });
   const { promptLogits, firstLogits } = succeeded(await run);
-  return compareLogits((all ? promptLogits : firstLogits) ?? new Float32Array(), expected.data);
+  const vocabSize = expected.shape.at(-1) as number;
+  return compareLogits((all ? promptLogits : firstLogits) ?? new Float32Array(), expected.data, vocabSize);
 }
 
 /**

@@ -14,9 +14,13 @@ export interface GoldenOptions extends MachineOptions {
   weights?: string;
   tokenizer?: string;
   adapters?: string;
-  /** Largest accepted difference of logits, relative to the largest expected one. */
-  tolerance: number;
+  /** Largest accepted difference of logits, relative to the largest expected one. Default 2e-3 for exact weights. */
+  tolerance?: number;
 }
+
+const EXACT_TOLERANCE = 2e-3;
+/** Where a reference's best logit leads by more than this, rounded weights must choose it too. */
+const ROUNDED_TIE = 0.5;
 
 export interface CaseResult {
   case: string;
@@ -51,7 +55,8 @@ export async function runGolden(folder: string, options: GoldenOptions): Promise
       tokenizer: options.tokenizer,
     });
     // References may name more adapters than serving would keep; all of them stay for the batch.
-    open = await openModel(source, { ...options, adapterBytes: 64 * 2 ** 30 });
+    const types = { weightType: 'f32' as const, ...options };
+    open = await openModel(source, { ...types, adapterBytes: 64 * 2 ** 30 });
   } catch (error) {
     return golden.cases.map(({ name }) => failed(name, error));
   }
@@ -74,8 +79,11 @@ async function runCase(
   { folder }: GoldenFolder,
   one: GoldenCase,
   reference: SafetensorsFile,
-  { adapters, tolerance }: GoldenOptions,
+  { adapters, tolerance: given }: GoldenOptions,
 ): Promise<CaseResult> {
+  const { weightType, adapterType, kvType } = engine.model;
+  const exact = weightType === 'f32' && adapterType !== 'int8' && adapterType !== 'bf16' && kvType === 'f32';
+  const tolerance = given ?? (exact ? EXACT_TOLERANCE : undefined);
   const result: CaseResult = { case: one.name, passed: false, difference: null, greedyTokens: 0 };
   try {
     const adapter = one.adapter ?? undefined;
@@ -84,14 +92,17 @@ async function runCase(
     if (!expected) throw new CliError('bad_golden', `golden.safetensors has no ${one.name}/logits.`);
     const difference = await checkLogits(session, one, adapter, expected);
     result.difference = difference;
-    if (!(difference.relative <= tolerance)) {
+    if (Number.isNaN(difference.absolute))
+      throw new CliError('logits', 'The engine gave NaN; expected numbers.');
+    if (tolerance !== undefined && difference.relative > tolerance) {
       throw new CliError(
         'logits',
         `The largest difference is ${difference.relative.toExponential(1)} of the largest logit; expected at most ${tolerance}.`,
       );
     }
     // Two logits may each be off by the tolerance.
-    result.greedyTokens = await checkGreedy(session, one, adapter, 2 * tolerance * difference.largest);
+    const tie = tolerance === undefined ? ROUNDED_TIE : 2 * tolerance * difference.largest;
+    result.greedyTokens = await checkGreedy(session, one, adapter, tie);
     if (tokenizer) checkTokenizer(tokenizer, one);
     result.passed = true;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
-import { readModelInfo } from '../model-info.js';
+import { readModelShape } from '../model-shape.js';
 import { cpuInfo } from '../ops.js';
 import { cacheFolder, resolveConfig } from './model-source.js';
 import { table } from './text-layout.js';
@@ -38,8 +38,7 @@ async function collectFacts(model: string | undefined) {
 
 async function modelFacts(model: string) {
   const { name, config } = resolveConfig(model);
-  const { weightBytes: _unread, ...info } = await readModelInfo(config);
-  return { name, source: config, ...info };
+  return { name, source: config, ...(await readModelShape(config)) };
 }
 
 type Facts = Awaited<ReturnType<typeof collectFacts>>;

@@ -16,7 +16,7 @@ export interface ModelSource {
   name: string;
   /** For createEngine: a .gguf file or a folder with safetensors. */
   weights: string;
-  /** For inspectAdapter and readModelInfo; needs no weights. */
+  /** For inspectAdapter and readModelShape; needs no weights. */
   config: string;
   /** Null when there is no tokenizer.json where one was looked for. */
   tokenizerFolder: string | null;

@@ -18,8 +18,9 @@ export async function openModel(
 ): Promise<OpenModel> {
   const tokenizer =
     source.tokenizerFolder === null ? null : await ModelTokenizer.load(source.tokenizerFolder);
-  const { threads, isa, adapterBytes } = options;
+  const { threads, isa, weightType, adapterType, kvType, adapterBytes } = options;
   const vocabulary = tokenizer?.vocabulary();
-  const engine = await createEngine({ model: source.weights, threads, isa, adapterBytes, vocabulary });
+  const machine = { threads, isa, weightType, adapterType, kvType };
+  const engine = await createEngine({ model: source.weights, ...machine, adapterBytes, vocabulary });
   return { engine, session: new EngineSession(engine), tokenizer };
 }

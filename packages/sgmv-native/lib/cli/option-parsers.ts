@@ -1,5 +1,6 @@
 /** Values of command line options, refused with what was found and what was expected. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { EngineOptions } from '../types.js';
 
 interface Range {
   min: number;
@@ -31,10 +32,7 @@ export function numberIn(range: Range): (text: string) => number {
 /** For options that may be given several times. */
 export const collect = (text: string, earlier: string[] = []): string[] => [...earlier, text];
 
-export interface MachineOptions {
-  threads?: number;
-  isa?: string;
-}
+export type MachineOptions = Pick<EngineOptions, 'threads' | 'isa' | 'weightType' | 'adapterType' | 'kvType'>;
 
 export function addMachineOptions(command: Command): Command {
   return command
@@ -43,9 +41,16 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(
       new Option('--isa <name>', 'instruction set; default the best there is').choices([
+        'avx512_bf16',
+        'avx512_vnni',
         'avx512',
         'avx2',
         'portable',
       ]),
-    );
+    )
+    .addOption(new Option('--weight-type <type>', 'base weights').choices(['auto', 'f32', 'bf16', 'int8']))
+    .addOption(
+      new Option('--adapter-type <type>', 'adapters').choices(['auto', 'stored', 'f32', 'bf16', 'int8']),
+    )
+    .addOption(new Option('--kv-type <type>', 'keys and values').choices(['auto', 'f32', 'f16']));
 }

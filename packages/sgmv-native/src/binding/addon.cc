@@ -19,12 +19,12 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
       [](Napi::Env env, AdapterReport& report) -> Napi::Value { return report_to_js(env, report); });
 }
 
-// (modelConfig) → Promise<ModelInfo>, with weightBytes 0: the weights are not read.
+// (modelConfig) → Promise<ModelShape>; the weights are not read.
 Napi::Value model_info(const Napi::CallbackInfo& info) {
   const std::string source = info[0].As<Napi::String>().Utf8Value();
   return PromiseWorker<ModelConfig>::start(
       info.Env(), [=] { return read_model_config(source); },
-      [](Napi::Env env, ModelConfig& config) -> Napi::Value { return model_to_js(env, config, 0); });
+      [](Napi::Env env, ModelConfig& config) -> Napi::Value { return config_to_js(env, config); });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -206,7 +206,7 @@ Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::model(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Model& model = open_engine().model();
-    return model_to_js(info.Env(), model.config(), model.weight_bytes());
+    return model_to_js(info.Env(), model);
   });
 }
 

@@ -81,6 +81,16 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   return object;
 }
 
+const char* lora_type_name(LoraType type) {
+  switch (type) {
+    case LoraType::f32: return "f32";
+    case LoraType::f16: return "f16";
+    case LoraType::bf16: return "bf16";
+    case LoraType::i8: return "int8";
+  }
+  return "";
+}
+
 }  // namespace
 
 Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events) {
@@ -119,7 +129,7 @@ Napi::Array adapters_to_js(Napi::Env env, const std::vector<AdapterInfo>& adapte
   return array;
 }
 
-Napi::Object model_to_js(Napi::Env env, const ModelConfig& config, size_t weight_bytes) {
+Napi::Object config_to_js(Napi::Env env, const ModelConfig& config) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("modelType", config.model_type);
   object.Set("vocabSize", config.vocab_size);
@@ -132,7 +142,19 @@ Napi::Object model_to_js(Napi::Env env, const ModelConfig& config, size_t weight
   object.Set("maxPositions", config.max_positions);
   object.Set("endTokens", numbers(env, config.end_tokens));
   object.Set("bosToken", config.bos_token < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, config.bos_token)));
-  object.Set("weightBytes", static_cast<double>(weight_bytes));
+  return object;
+}
+
+Napi::Object model_to_js(Napi::Env env, const Model& model) {
+  const ModelConfig& config = model.config();
+  const NumberTypes types = model.number_types();
+  const double kv_number = types.kv == KvType::f32 ? 4 : 2;
+  Napi::Object object = config_to_js(env, config);
+  object.Set("weightBytes", static_cast<double>(model.weight_bytes()));
+  object.Set("weightType", types.weights == WeightType::f32 ? "f32" : types.weights == WeightType::bf16 ? "bf16" : "int8");
+  object.Set("adapterType", types.adapters ? lora_type_name(*types.adapters) : "stored");
+  object.Set("kvType", types.kv == KvType::f32 ? "f32" : "f16");
+  object.Set("kvBytesPerToken", 2.0 * config.layers * config.kv_heads * config.head_dim * kv_number);
   return object;
 }
 

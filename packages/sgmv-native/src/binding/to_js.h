@@ -5,13 +5,15 @@
 
 #include "sgmv/adapter.h"
 #include "sgmv/engine.h"
+#include "sgmv/model.h"
 
 namespace sgmv::binding {
 
 Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events);
 Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::string& device);
 Napi::Array adapters_to_js(Napi::Env env, const std::vector<AdapterInfo>& adapters);
-Napi::Object model_to_js(Napi::Env env, const ModelConfig& config, size_t weight_bytes);
+Napi::Object config_to_js(Napi::Env env, const ModelConfig& config);
+Napi::Object model_to_js(Napi::Env env, const Model& model);
 Napi::Object report_to_js(Napi::Env env, const AdapterReport& report);
 
 }  // namespace sgmv::binding

@@ -1,0 +1,7 @@
+import { native, translatedAsync } from './native.js';
+import type { ModelShape } from './types.js';
+
+/** Shape of the model in `source`: a `config.json`, a model folder or a `.gguf` file. The weights are not read. */
+export function readModelShape(source: string): Promise<ModelShape> {
+  return translatedAsync(() => native().modelInfo(source));
+}
