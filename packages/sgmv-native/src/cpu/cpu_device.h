@@ -5,6 +5,7 @@
 
 #include "cpu/aligned_buffer.h"
 #include "cpu/kernels.h"
+#include "cpu/prefetch.h"
 #include "cpu/thread_pool.h"
 #include "sgmv/device.h"
 
@@ -12,7 +13,7 @@ namespace sgmv {
 
 class CpuDevice : public Device {
  public:
-  CpuDevice(const Kernels& kernels, int threads) : kernels_(kernels), pool_(threads), scratch_(static_cast<size_t>(threads)) {}
+  CpuDevice(const Kernels& kernels, int threads) : kernels_(kernels), pool_(threads), scratch_(static_cast<size_t>(threads)), prefetch_(static_cast<size_t>(threads)) {}
 
   std::string name() const override;
   int32_t threads() const override { return pool_.threads(); }
@@ -25,11 +26,13 @@ class CpuDevice : public Device {
     for (auto& scratch : scratch_) scratch.reserve(floats);
   }
   float* scratch(int worker) { return scratch_[static_cast<size_t>(worker)].data(); }
+  Prefetch& prefetch(int worker) { return prefetch_[static_cast<size_t>(worker)]; }
 
  private:
   const Kernels& kernels_;
   ThreadPool pool_;
   std::vector<AlignedBuffer<float>> scratch_;
+  std::vector<Prefetch> prefetch_;
 };
 
 // The device behind the interface. Throws Error bad_argument when it is of another kind.

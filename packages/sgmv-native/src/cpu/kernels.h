@@ -30,17 +30,41 @@ inline constexpr int64_t kQ8BlockBytes = kScaleBytes + kPanelColumns * kQuantBlo
 inline constexpr int64_t kQ4BlockBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock / 2;
 inline constexpr int64_t kQ4OpenBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock;  // unpacked to bytes
 
-// Rows of activations in 8 bits: x ≈ scale · value in groups of kQuantBlock, each with the sum of its values. Row r
-// begins at values + r · stride and scales (sums) + r · group_stride. Values are padded with zeros to kRowPad.
-struct Int8Rows {
-  const int8_t* values = nullptr;
-  const float* scales = nullptr;
-  const int32_t* sums = nullptr;
-  int64_t stride = 0;
-  int64_t group_stride = 0;
+// kRowPad inputs of one row of activations in 8 bits: x ≈ scale · value in groups of kQuantBlock, each with the sum of its
+// values. Two cache lines of its own, so that rows can be encoded by different threads.
+struct alignas(64) Int8Chunk {
+  int8_t values[kRowPad];
+  float scales[kRowPad / kQuantBlock];
+  int32_t sums[kRowPad / kQuantBlock];
+};
 
-  Int8Rows from(int64_t row) const {
-    return {values + row * stride, scales + row * group_stride, sums + row * group_stride, stride, group_stride};
+// Rows of activations in 8 bits, [chunks][rows]: the same inputs of neighbouring rows lie together, so that one pointer
+// reaches a tile of rows. Chunk c of row r is chunks[c · stride + r]. Values beyond a row's width are zero.
+struct Int8Rows {
+  const Int8Chunk* chunks = nullptr;
+  int64_t stride = 0;
+
+  Int8Rows from(int64_t row) const { return {chunks + row, stride}; }
+  Int8Rows from_input(int64_t k) const { return {chunks + k / kRowPad * stride, stride}; }
+};
+
+// Memory to be asked for during a product: `lines_per_group` cache lines for every group of inputs of every tile.
+struct PrefetchRange {
+  const std::byte* begin;
+  const std::byte* end;
+};
+struct PrefetchCursor {
+  const PrefetchRange* range = nullptr;
+  const PrefetchRange* last = nullptr;
+  const std::byte* at = nullptr;
+  int64_t lines_per_group = 0;
+
+  void advance() {
+    for (int64_t i = 0; i < lines_per_group && range != last; ++i) {
+      __builtin_prefetch(at, 0, 2);
+      at += 64;
+      if (at >= range->end && ++range != last) at = range->begin;
+    }
   }
 };
 
@@ -54,8 +78,9 @@ struct Kernels {
   const char* isa;
   int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
 
-  // c [rows, 32] = (or +=, when `add`) x [rows, k] · panel [k, 32]; rows ≤ gemm_rows.
-  void (*gemm)(const float* x, int64_t x_stride, const float* panel, int64_t k, float* c, int rows, bool add);
+  // Products give 32 columns of c, whose rows are `c_stride` apart. Here c = (or +=, when `add`) x [rows, k] · panel [k, 32];
+  // rows ≤ gemm_rows.
+  void (*gemm)(const float* x, int64_t x_stride, const float* panel, int64_t k, float* c, int64_t c_stride, int rows, bool add);
 
   // Packed weights to float32, exactly. `out` is [k, 32].
   void (*widen_bf16)(const uint16_t* pairs, int64_t k, float* out);
@@ -64,16 +89,16 @@ struct Kernels {
   void (*unpack_q4)(const std::byte* blocks, int64_t k, float* out);
 
   // A row of activations in another form. NaN and infinity make the scale NaN, so that they are not lost.
-  void (*encode_i8)(const float* x, int64_t n, int8_t* values, float* scales, int32_t* sums);
+  void (*encode_i8)(const float* x, int64_t n, Int8Chunk* chunks, int64_t stride);
   void (*encode_bf16)(const float* x, int64_t n, uint16_t* out);
 
-  // c [rows, 32] from 8-bit activations and an 8-bit panel of `in` inputs, or one that open_q4 has opened.
-  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c,
-                  const Epilogue& end);
+  // c = (or +=) x · an 8-bit panel of `in` inputs, or one that open_q4 has opened (`minimums`); rows ≤ i8_rows.
+  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c, int64_t c_stride,
+                  bool add, PrefetchCursor& ahead);
   void (*open_q4)(const std::byte* blocks, int64_t block_count, std::byte* out);
-  // c [rows, 32] from bfloat16 activations and a panel of pairs [in / 2][32][2], accumulated in float32.
+  // c from bfloat16 activations and a panel of pairs [in / 2][32][2], accumulated in float32.
   void (*gemm_bf16)(const uint16_t* x, int64_t x_stride, int64_t rows, const uint16_t* panel, int64_t in, float* c,
-                    const Epilogue& end);
+                    int64_t c_stride, const Epilogue& end);
 
   // v [tokens, rank] = x [tokens, in] · A^T; A [rank, a_stride], padded with zeros.
   void (*shrink)(const float* x, int64_t x_stride, int64_t tokens, const void* a, int64_t a_stride, LoraType type,
@@ -83,6 +108,8 @@ struct Kernels {
                     int64_t rank, int64_t in, float* v, int64_t v_stride);
   void (*shrink_bf16)(const uint16_t* x, int64_t x_stride, int64_t tokens, const uint16_t* a, int64_t a_stride,
                       int64_t rank, int64_t in, float* v, int64_t v_stride);
+  // y [tokens, 32] += scale · v [tokens, rank] · panel in 8 bits.
+  void (*expand_i8)(const Int8Rows& v, int64_t tokens, const std::byte* panel, int64_t rank, float scale, float* y, int64_t y_stride);
   // y [tokens, 32] += scale · v [tokens, rank] · panel [rank, 32] (bfloat16: [rank / 2][32][2]).
   void (*expand)(const float* v, int64_t v_stride, int64_t tokens, const void* panel, LoraType type, int64_t rank,
                  float scale, float* y, int64_t y_stride);

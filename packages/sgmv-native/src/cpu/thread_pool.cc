@@ -8,6 +8,8 @@ constexpr int kSpins = 3000;               // about 50 µs: longer than the gap 
 
 uint32_t generation_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
 
+int64_t share_begin(int64_t count, int share, int shares) { return count * share / shares; }
+
 void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -18,8 +20,8 @@ void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  ticket_.store(kClosed);
+ThreadPool::ThreadPool(int threads) : threads_(threads), shares_(std::make_unique<Share[]>(static_cast<size_t>(threads))) {
+  for (int share = 0; share < threads; ++share) shares_[static_cast<size_t>(share)].ticket.store(kClosed);
   for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
 }
 
@@ -35,15 +37,18 @@ void ThreadPool::run(int64_t count, Function function, const void* context) {
     for (int64_t item = 0; item < count; ++item) function(context, item, 0);
     return;
   }
-  const uint32_t generation = generation_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  const uint32_t generation = ++generation_;
   const uint64_t base = static_cast<uint64_t>(generation) << 32;
+  const int shares = threads();
   // Closed first: a thread that still looks at the last loop must not pair its ticket with the new loop's fields.
-  ticket_.store(base | kClosed);
+  for (int share = 0; share < shares; ++share) shares_[static_cast<size_t>(share)].ticket.store(base | kClosed);
   function_.store(function, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
   count_.store(count, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  ticket_.store(base);
+  // The caller's own share last: the others can begin meanwhile.
+  for (int share = shares - 1; share >= 0; --share)
+    shares_[static_cast<size_t>(share)].ticket.store(base | static_cast<uint64_t>(share_begin(count, share, shares)));
   if (sleepers_.load() > 0) {
     wake_.fetch_add(1);
     wake_.notify_all();
@@ -55,27 +60,35 @@ void ThreadPool::run(int64_t count, Function function, const void* context) {
   }
 }
 
+// Its own share first, then what the others have left.
 void ThreadPool::take_items(uint32_t generation, int worker) {
   int64_t finished = 0;
-  uint64_t ticket = ticket_.load();
-  while (generation_of(ticket) == generation) {
-    const Function function = function_.load(std::memory_order_relaxed);
-    const void* context = context_.load(std::memory_order_relaxed);
-    const int64_t count = count_.load(std::memory_order_relaxed);
-    const auto item = static_cast<int64_t>(ticket & 0xFFFFFFFFu);
-    if (item >= count || item == static_cast<int64_t>(kClosed)) break;
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1)) continue;
-    function(context, item, worker);
-    ++finished;
-    ticket = ticket_.load();
-  }
+  for (int i = 0; i < threads(); ++i) finished += take_share(generation, (worker + i) % threads(), worker);
   if (finished > 0) done_.fetch_add(finished, std::memory_order_release);
 }
 
+int64_t ThreadPool::take_share(uint32_t generation, int share, int worker) {
+  std::atomic<uint64_t>& next = shares_[static_cast<size_t>(share)].ticket;
+  int64_t finished = 0;
+  uint64_t ticket = next.load();
+  while (generation_of(ticket) == generation) {
+    const Function function = function_.load(std::memory_order_relaxed);
+    const void* context = context_.load(std::memory_order_relaxed);
+    const int64_t end = share_begin(count_.load(std::memory_order_relaxed), share + 1, threads());
+    const auto item = static_cast<int64_t>(ticket & 0xFFFFFFFFu);
+    if (item >= end || item == static_cast<int64_t>(kClosed)) break;
+    if (!next.compare_exchange_weak(ticket, ticket + 1)) continue;
+    function(context, item, worker);
+    ++finished;
+    ticket = next.load();
+  }
+  return finished;
+}
+
 // True when a loop other than `seen` was opened, false when the pool ends.
-bool ThreadPool::wait_for_loop(uint32_t seen) {
+bool ThreadPool::wait_for_loop(uint32_t seen, int worker) {
   const auto opened = [&] {
-    const uint64_t ticket = ticket_.load();
+    const uint64_t ticket = shares_[static_cast<size_t>(worker)].ticket.load();
     return generation_of(ticket) != seen && (ticket & 0xFFFFFFFFu) != kClosed;
   };
   while (!stop_.load()) {
@@ -93,8 +106,8 @@ bool ThreadPool::wait_for_loop(uint32_t seen) {
 
 void ThreadPool::work(int worker) {
   uint32_t seen = 0;
-  while (wait_for_loop(seen)) {
-    const uint64_t ticket = ticket_.load();
+  while (wait_for_loop(seen, worker)) {
+    const uint64_t ticket = shares_[static_cast<size_t>(worker)].ticket.load();
     if ((ticket & 0xFFFFFFFFu) == kClosed) continue;  // the next loop is being set up
     seen = generation_of(ticket);
     take_items(seen, worker);

@@ -15,7 +15,7 @@ struct V {
   static constexpr int width = 16;
   static constexpr int gemm_rows = 12;
   static constexpr int gemm_vectors = 2;
-  static constexpr int i8_rows = 7;
+  static constexpr int i8_rows = 12;
   static constexpr int bf16_rows = 12;
 
   static __mmask16 mask(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }

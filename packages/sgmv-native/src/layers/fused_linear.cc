@@ -8,6 +8,18 @@ namespace sgmv {
 namespace {
 
 constexpr int64_t kShrinkTokens = 32;  // of one item
+constexpr size_t kPartsMax = 3;        // projections of a group
+
+std::span<const Projection> projections_of(ProjectionGroup group) {
+  static constexpr Projection all[] = {Projection::q, Projection::k, Projection::v, Projection::o, Projection::gate, Projection::up, Projection::down};
+  switch (group) {
+    case ProjectionGroup::qkv: return {all, 3};
+    case ProjectionGroup::o: return {all + 3, 1};
+    case ProjectionGroup::gate_up: return {all + 4, 2};
+    case ProjectionGroup::down: break;
+  }
+  return {all + 6, 1};
+}
 
 }  // namespace
 
@@ -21,57 +33,92 @@ void FusedLinear::plan(std::span<const Segment> segments) {
     if (!runs_.empty() && runs_.back().adapter == adapter && runs_.back().end == segment.token_begin) runs_.back().end = segment.token_end;
     else runs_.push_back({segment.token_begin, segment.token_end, adapter});
   }
+  lone_.assign(runs_.empty() ? 0 : static_cast<size_t>(runs_.back().end), -1);
+  lone_count_ = 0;
+  for (const Run& run : runs_)
+    if (run.end - run.begin == 1) lone_[static_cast<size_t>(run.begin)] = static_cast<int32_t>(lone_count_++);
 }
 
-void FusedLinear::plan_tasks(Place place) {
+void FusedLinear::prepare(Place place) {
   tasks_.clear();
+  columns_.clear();
   shrinks_.clear();
+  lone_tasks_.assign(lone_count_ * kPartsMax, -1);
   int64_t rows = 0, rank = 0;
-  for (const Run& run : runs_)
-    for (const LoraPart& part : run.adapter->group(place.layer, place.group).parts) {
-      tasks_.push_back({run.begin, run.end, rows, &part});
-      for (int64_t token = run.begin; token < run.end; token += kShrinkTokens)
-        shrinks_.emplace_back(static_cast<int32_t>(tasks_.size()) - 1, token);
-      rows += run.end - run.begin;
-      rank = std::max<int64_t>(rank, part.a.rank);
-    }
+  for (const Projection projection : projections_of(place.group)) {
+    const size_t begin = tasks_.size();
+    for (const Run& run : runs_)
+      for (const LoraPart& part : run.adapter->group(place.layer, place.group).parts)
+        if (part.projection == projection) {
+          add_task(run, part, rows);
+          rows += run.end - run.begin;
+          rank = std::max<int64_t>(rank, part.a.rank);
+        }
+    if (begin == tasks_.size()) continue;
+    const LoraPart& part = *tasks_[begin].part;
+    columns_.push_back({part.panel_begin, part.panel_begin + (part.b.width + kPanelColumns - 1) / kPanelColumns, begin, tasks_.size()});
+  }
   if (rows > 0) v_.reserve(rows, rank, forms_);
 }
 
-void FusedLinear::shrink(CpuDevice& device, const Activations& x) {
-  const Kernels& kernels = device.kernels();
+void FusedLinear::add_task(const Run& run, const LoraPart& part, int64_t v_row) {
+  const auto index = static_cast<int32_t>(tasks_.size());
+  tasks_.push_back({run.begin, run.end, v_row, &part});
+  if (run.end - run.begin == 1) {
+    lone_tasks_[static_cast<size_t>(lone_[static_cast<size_t>(run.begin)]) * kPartsMax + columns_.size()] = index;
+    return;
+  }
+  for (int64_t token = run.begin; token < run.end; token += kShrinkTokens) shrinks_.emplace_back(index, token);
+}
+
+void FusedLinear::shrink_tokens(const Kernels& kernels, const Task& task, const Activations& x, int64_t token, int64_t tokens) {
+  const int64_t row = task.v_row + token - task.begin;
+  shrink_rows(kernels, task.part->a, narrow_, x, token, tokens, v_.row(row), v_.stride());
+  for (int64_t t = 0; t < tokens; ++t) v_.encode(kernels, row + t, task.part->a.rank);
+}
+
+void FusedLinear::shrink_row(const Kernels& kernels, const Activations& x, int64_t token) {
+  if (token >= static_cast<int64_t>(lone_.size()) || lone_[static_cast<size_t>(token)] < 0) return;
+  const size_t lone = static_cast<size_t>(lone_[static_cast<size_t>(token)]);
+  for (size_t i = lone * kPartsMax; i < (lone + 1) * kPartsMax; ++i)
+    if (lone_tasks_[i] >= 0) shrink_tokens(kernels, tasks_[static_cast<size_t>(lone_tasks_[i])], x, token, 1);
+}
+
+void FusedLinear::shrink_runs(CpuDevice& device, const Activations& x) {
   device.pool().parallel_for(static_cast<int64_t>(shrinks_.size()), [&](int64_t item, int) {
     const auto& [index, token] = shrinks_[static_cast<size_t>(item)];
     const Task& task = tasks_[static_cast<size_t>(index)];
-    const int64_t tokens = std::min(kShrinkTokens, task.end - token), row = task.v_row + token - task.begin;
-    shrink_rows(kernels, task.part->a, narrow_, x, token, tokens, v_.row(row), v_.stride());
-    for (int64_t t = 0; t < tokens; ++t) v_.encode(kernels, row + t, task.part->a.rank);
+    shrink_tokens(device.kernels(), task, x, token, std::min(kShrinkTokens, task.end - token));
   });
 }
 
 void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
   const int64_t row_end = tile.row_begin + tile.row_count;
-  for (const Task& task : tasks_) {
-    const PackedLora& b = task.part->b;
-    const int64_t panel = tile.panel - task.part->panel_begin;
-    if (panel < 0 || panel * kPanelColumns >= b.width) continue;
-    const int64_t begin = std::max(task.begin, tile.row_begin), end = std::min(task.end, row_end);
-    if (begin >= end) continue;
-    expand_rows(kernels, b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale, panel,
-                tile.sums + (begin - tile.row_begin) * kPanelColumns);
+  for (const Column& column : columns_) {
+    if (tile.panel < column.panel_begin || tile.panel >= column.panel_end) continue;
+    for (size_t i = column.begin; i < column.end; ++i) {
+      const Task& task = tasks_[i];
+      const int64_t begin = std::max(task.begin, tile.row_begin), end = std::min(task.end, row_end);
+      if (begin >= end) continue;
+      expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale,
+                  tile.panel - column.panel_begin, tile.sums + (begin - tile.row_begin) * kPanelColumns, kPanelColumns);
+    }
   }
 }
 
-// This thread will likely take the item `threads` further on: its weights and the factors that go with it. And an equal
-// share of the A matrices that the next projection begins with.
-void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, int64_t threads, std::optional<Place> next, Prefetch& ahead) const {
-  const int64_t panel = tile.panel + (gemm.row_chunks() == 1 ? threads : 1);
+// The next panel: its weights and the factors that go with it. And an equal share of the A matrices that the next
+// projection begins with.
+void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, std::optional<Place> next, Prefetch& ahead) const {
+  const int64_t panel = tile.panel + 1;
   if (panel < gemm.weights->panels() && tile.row_begin + tile.row_count == gemm.rows) {
     ahead.add(gemm.weights->panel(panel), gemm.weights->panel_bytes());
-    for (const Task& task : tasks_) {
-      const PackedLora& b = task.part->b;
-      const int64_t of_b = panel - task.part->panel_begin, bytes = lora_b_panel_bytes(b.type, b.rank);
-      if (of_b >= 0 && of_b * kPanelColumns < b.width) ahead.add(static_cast<const std::byte*>(b.data) + of_b * bytes, bytes);
+    for (const Column& column : columns_) {
+      if (panel < column.panel_begin || panel >= column.panel_end) continue;
+      for (size_t i = column.begin; i < column.end; ++i) {
+        const PackedLora& b = tasks_[i].part->b;
+        const int64_t bytes = lora_b_panel_bytes(b.type, b.rank);
+        ahead.add(static_cast<const std::byte*>(b.data) + (panel - column.panel_begin) * bytes, bytes);
+      }
     }
   }
   if (!next) return;
@@ -83,15 +130,15 @@ void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t
   }
 }
 
-void FusedLinear::run(CpuDevice& device, const Linear& linear, Place place, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
+void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
   const GemmWork gemm{&x, tokens, &linear.weights, linear.bias_data(), y.row(0), y.stride()};
-  plan_tasks(place);
   device.reserve_scratch(GemmWork::scratch_floats());
-  shrink(device, x);
+  shrink_runs(device, x);
   device.pool().parallel_for(gemm.items(), [&](int64_t item, int worker) {
     const PanelTile tile = gemm.tile(device, item, worker);
-    Prefetch ahead;
-    ask_ahead(gemm, tile, item, device.threads(), next, ahead);
+    Prefetch& ahead = device.prefetch(worker);
+    ahead.clear();
+    ask_ahead(gemm, tile, item, next, ahead);
     gemm.product(device, tile, worker, ahead);
     expand(device.kernels(), tile);
     gemm.finish(tile);

@@ -33,12 +33,16 @@ class FusedLinear {
   // What inputs must be encoded to for the adapters of the plan.
   ActivationForms forms() const { return forms_; }
 
-  // `next`: whose A matrices will be read after this projection.
   struct Place {
     int32_t layer;
     ProjectionGroup group;
   };
-  void run(CpuDevice& device, const Linear& linear, Place place, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
+  // In this order: prepare(); x is written and encoded, row by row, each row followed by shrink_row() on whatever thread
+  // wrote it; run(). A token that is alone with its adapter is so shrunk while its row is at hand.
+  void prepare(Place place);
+  void shrink_row(const Kernels& kernels, const Activations& x, int64_t token);
+  // `next`: whose A matrices will be read after this projection.
+  void run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
 
  private:
   struct Run {
@@ -50,17 +54,27 @@ class FusedLinear {
     int64_t begin, end, v_row;
     const LoraPart* part;
   };
+  // Tasks of one projection, which fall on the same panels: tasks_[begin, end).
+  struct Column {
+    int64_t panel_begin, panel_end;
+    size_t begin, end;
+  };
 
-  void plan_tasks(Place place);
-  void shrink(CpuDevice& device, const Activations& x);
+  void add_task(const Run& run, const LoraPart& part, int64_t v_row);
+  void shrink_tokens(const Kernels& kernels, const Task& task, const Activations& x, int64_t token, int64_t tokens);
+  void shrink_runs(CpuDevice& device, const Activations& x);
   void expand(const Kernels& kernels, const PanelTile& tile) const;
-  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, int64_t threads, std::optional<Place> next, Prefetch& ahead) const;
+  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, std::optional<Place> next, Prefetch& ahead) const;
 
   const bool narrow_;
   ActivationForms forms_;
   std::vector<Run> runs_;
-  std::vector<Task> tasks_;
-  std::vector<std::pair<int32_t, int64_t>> shrinks_;  // a task and the first of up to kShrinkTokens tokens
+  size_t lone_count_ = 0;
+  std::vector<int32_t> lone_;  // number of a token that is alone in its run, else -1; tokens beyond the last run are left out
+  std::vector<Task> tasks_;                           // projection by projection, within one by run
+  std::vector<Column> columns_;                       // [projections of the group that some adapter has]
+  std::vector<int32_t> lone_tasks_;                   // [lone runs, projections]: the task, or -1
+  std::vector<std::pair<int32_t, int64_t>> shrinks_;  // of longer runs: a task and the first of up to kShrinkTokens tokens
   Activations v_;
 };
 

@@ -33,10 +33,10 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     attend(layer, tokens, *cache);
-    add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer)].mlp_norm);
+    add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer)].mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
     gated_mlp(layer, tokens);
-    const bool last = layer + 1 == config_.layers;
-    add_and_norm(tokens, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm);
+    if (layer + 1 == config_.layers) add_and_norm(tokens, weights_.final_norm, std::nullopt);
+    else add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
   }
   write_logits(batch, logits);
 }
@@ -70,22 +70,41 @@ void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
 
 void DecoderCpu::embed(const Batch& batch) {
   const std::vector<float>& norm = weights_.layers[0].attention_norm;
+  fused_.prepare({0, ProjectionGroup::qkv});
   cpu_.pool().parallel_for(static_cast<int64_t>(batch.tokens.size()), [&](int64_t token, int) {
     weights_.embedding.copy_row(batch.tokens[static_cast<size_t>(token)], hidden_.row(token));
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
     normed_.encode(cpu_.kernels(), token);
+    fused_.shrink_row(cpu_.kernels(), normed_, token);
   });
 }
 
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  fused_.run(cpu_, layer.qkv, {index, ProjectionGroup::qkv}, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
-  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
+  const Kernels& kernels = cpu_.kernels();
+  fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
+  fused_.prepare({index, ProjectionGroup::o});
   const bool sliding = !config_.layer_is_sliding.empty() && config_.layer_is_sliding[static_cast<size_t>(index)];
-  attention_.run(cpu_, {qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
-                        sliding ? config_.sliding_window : 0});
-  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { attended_.encode(cpu_.kernels(), token); });
-  fused_.run(cpu_, layer.o, {index, ProjectionGroup::o}, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
+                                  sliding ? config_.sliding_window : 0};
+  const auto finish = [&](int64_t token) {
+    attended_.encode(kernels, token);
+    fused_.shrink_row(kernels, attended_, token);
+  };
+  // With few tokens the heads are needed to keep all threads busy; with chunks of prompts, keys must be stored first.
+  if (attention_.lone_tokens() && tokens >= 2 * cpu_.threads()) {
+    attention_.reserve(cpu_);
+    cpu_.pool().parallel_for(tokens, [&](int64_t token, int worker) {
+      rotate_and_store(index, token, cache);
+      attention_.run_token(cpu_, work, token, worker);
+      finish(token);
+    });
+  } else {
+    cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
+    attention_.run(cpu_, work);
+    cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { finish(token); });
+  }
+  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
 
 void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cache) {
@@ -112,22 +131,28 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
 void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const int64_t width = config_.intermediate_size;
-  fused_.run(cpu_, layer.gate_up, {index, ProjectionGroup::gate_up}, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
+  fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
+  fused_.prepare({index, ProjectionGroup::down});
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
     cpu_.kernels().swiglu(gate, gate + width, width, gated_.row(token));
     gated_.encode(cpu_.kernels(), token);
+    fused_.shrink_row(cpu_.kernels(), gated_, token);
   });
   const bool last = index + 1 == config_.layers;
   const auto next = last ? std::nullopt : std::optional(FusedLinear::Place{index + 1, ProjectionGroup::qkv});
-  fused_.run(cpu_, layer.down, {index, ProjectionGroup::down}, next, gated_, tokens, delta_);
+  fused_.run(cpu_, layer.down, next, gated_, tokens, delta_);
 }
 
-void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm) {
+// What follows is the projection at `next`, if any.
+void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
+  if (next) fused_.prepare(*next);
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
     cpu_.kernels().add(hidden_.row(token), delta_.row(token), config_.hidden_size);
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+    if (!next) return;
     normed_.encode(cpu_.kernels(), token);
+    fused_.shrink_row(cpu_.kernels(), normed_, token);
   });
 }
 

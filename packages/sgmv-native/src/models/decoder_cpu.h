@@ -34,7 +34,7 @@ class DecoderCpu : public Model {
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void gated_mlp(int32_t layer, int64_t tokens);
-  void add_and_norm(int64_t tokens, const std::vector<float>& norm);
+  void add_and_norm(int64_t tokens, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   void write_logits(const Batch& batch, std::span<float> logits);
 
   ModelConfig config_;

@@ -10,6 +10,12 @@ constexpr int64_t kScoresMax = 64 * 1024;     // of one item where it can be hel
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
+constexpr int64_t kBlocksAhead = 2;
+
+void ask(const std::byte* data, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(data + at, 0, 3);
+}
+
 // Positions [first, last) a query at `position` sees.
 int64_t first_visible(int64_t position, int64_t window) { return window > 0 ? std::max<int64_t>(0, position + 1 - window) : 0; }
 
@@ -20,6 +26,7 @@ void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_p
   heads_per_kv_ = heads_per_kv;
   block_size_ = block_size;
   scratch_floats_ = 0;
+  lone_tokens_ = std::all_of(batch.sequences.begin(), batch.sequences.end(), [](const SequenceSlice& s) { return s.token_count == 1; });
   const int64_t lanes = round_up(block_size, 16);
   for (const SequenceSlice& sequence : batch.sequences) {
     const int64_t end = sequence.position_begin + sequence.token_count;
@@ -35,11 +42,17 @@ void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_p
 
 void AttentionWork::run(CpuDevice& device, const Layer& layer) const {
   const int64_t kv_heads = layer.cache->kv_heads();
-  device.reserve_scratch(scratch_floats_);
+  reserve(device);
   device.pool().parallel_for(static_cast<int64_t>(tiles_.size()) * kv_heads, [&](int64_t item, int worker) {
     // The longest sequences were planned first come, first served; heads of a tile stay neighbours for the cache.
     run_tile(device, layer, tiles_[static_cast<size_t>(item / kv_heads)], static_cast<int32_t>(item % kv_heads), device.scratch(worker));
   });
+}
+
+void AttentionWork::run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const {
+  // Slices cover the batch in order, so the tile of a lone token has its number.
+  for (int32_t head = 0; head < layer.cache->kv_heads(); ++head)
+    run_tile(device, layer, tiles_[static_cast<size_t>(token)], head, device.scratch(worker));
 }
 
 // Scores of all the tile's queries, block by block, so that a block of keys is read once per tile. A query's scores
@@ -52,7 +65,13 @@ void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& 
   const int64_t end = position + tile.count;
   const int64_t stride = (end + block_size_ - 1) / block_size_ * lanes;
   const int64_t first_block = first_visible(position, layer.window) / block_size_;
-  for (int64_t block = first_block; block * block_size_ < end; ++block) {
+  const int64_t last_block = (end - 1) / block_size_;
+  const size_t key_bytes = static_cast<size_t>(dim * lanes) * cache.number_bytes();
+  const auto block_at = [&](int64_t block) { return tile.sequence->block_table[static_cast<size_t>(block)]; };
+  for (int64_t block = first_block; block <= last_block; ++block) {
+    if (block + kBlocksAhead <= last_block) ask(cache.keys(layer.layer, block_at(block + kBlocksAhead), kv_head), key_bytes);
+    else if (block + kBlocksAhead - last_block + first_block - 1 <= last_block)
+      ask(cache.values(layer.layer, block_at(block + kBlocksAhead - last_block + first_block - 1), kv_head), key_bytes);
     const std::byte* keys = cache.keys(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
       if (block * block_size_ > position + t) continue;
@@ -78,6 +97,9 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
       sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scratch + (t * heads_per_kv_ + h) * stride + first, n);
   }
   for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
+    const int64_t next = block + kBlocksAhead;
+    if (next * block_size_ < position + tile.count)
+      ask(cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(next)], kv_head), static_cast<size_t>(block_size_ * dim) * cache.number_bytes());
     const std::byte* values = cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
       const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window));

@@ -28,6 +28,12 @@ class AttentionWork {
   };
   void run(CpuDevice& device, const Layer& layer) const;
 
+  // Whether every sequence has one new token. Then all heads of one can be computed as part of another loop over
+  // tokens, after reserve() and its own key and value are stored.
+  bool lone_tokens() const { return lone_tokens_; }
+  void reserve(CpuDevice& device) const { device.reserve_scratch(scratch_floats_); }
+  void run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const;
+
  private:
   struct Tile {
     const SequenceSlice* sequence;
@@ -41,6 +47,7 @@ class AttentionWork {
   int32_t heads_per_kv_ = 1;
   int32_t block_size_ = 1;
   size_t scratch_floats_ = 0;
+  bool lone_tokens_ = false;
 };
 
 }  // namespace sgmv

@@ -20,7 +20,12 @@ PanelTile GemmWork::tile(CpuDevice& device, int64_t item, int worker) const {
   return {panel, row_begin, std::min(kRowChunk, rows - row_begin), device.scratch(worker)};
 }
 
-void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, Prefetch& ahead) const {
+void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, const Prefetch& ahead) const {
+  // Others have read these lines since they were last written: owning them again takes as long as memory, but not the
+  // thread's time if it is asked for now.
+  for (int64_t row = 0; row < tile.row_count; ++row)
+    for (int64_t half = 0; half < kPanelColumns; half += kPanelColumns / 2)
+      __builtin_prefetch(y + (tile.row_begin + row) * y_stride + tile.panel * kPanelColumns + half, 1, 3);
   const Kernels& kernels = device.kernels();
   float* scratch = device.scratch(worker) + kRowChunk * kPanelColumns;
   switch (weights->compute()) {
@@ -30,25 +35,27 @@ void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, Pre
   }
 }
 
-void GemmWork::product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const {
+void GemmWork::product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const {
   const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.gemm_rows);
-  ahead.spread(calls(in, kInputChunk, tile.row_count, step));
+  PrefetchCursor cursor = ahead.over(calls(in, kInputChunk, tile.row_count, step));
   for (int64_t k = 0; k < in; k += kInputChunk) {
     const int64_t k_count = std::min(kInputChunk, in - k);
     const float* piece = weights->widened(kernels, tile.panel, k, k_count, scratch);
     for (int64_t row = 0; row < tile.row_count; row += step) {
-      ahead.advance();
+      cursor.advance();
       const auto count = static_cast<int>(std::min(step, tile.row_count - row));
-      kernels.gemm(x->row(tile.row_begin + row) + k, x->stride(), piece, k_count, tile.sums + row * kPanelColumns, count, k > 0);
+      kernels.gemm(x->row(tile.row_begin + row) + k, x->stride(), piece, k_count, tile.sums + row * kPanelColumns, kPanelColumns, count, k > 0);
     }
   }
 }
 
-void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const {
+void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const {
   const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.i8_rows);
   const bool minimums = weights->storage() == PackedMatrix::Storage::q4;
   const int64_t block_bytes = minimums ? kQ4BlockBytes : kQ8BlockBytes;
-  ahead.spread(calls(in, kI8Chunk, tile.row_count, step));
+  // The kernel itself asks for what comes next, a few lines per group: bursts would hold up its own loads.
+  const int64_t groups = (in + kQuantBlock - 1) / kQuantBlock * ((tile.row_count + step - 1) / step);
+  PrefetchCursor cursor = ahead.over(groups);
   for (int64_t k = 0; k < in; k += kI8Chunk) {
     const int64_t k_count = std::min(kI8Chunk, in - k);
     const std::byte* piece = weights->panel(tile.panel) + k / kQuantBlock * block_bytes;
@@ -57,26 +64,22 @@ void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* 
       piece = reinterpret_cast<const std::byte*>(scratch);
     }
     for (int64_t row = 0; row < tile.row_count; row += step) {
-      ahead.advance();
-      Int8Rows from = x->i8(tile.row_begin + row);
-      from.values += k;
-      from.scales += k / kQuantBlock;
-      from.sums += k / kQuantBlock;
-      kernels.gemm_i8(from, std::min(step, tile.row_count - row), piece, k_count, minimums, tile.sums + row * kPanelColumns, {k > 0, 1.0f});
+      kernels.gemm_i8(x->i8(tile.row_begin + row).from_input(k), std::min(step, tile.row_count - row), piece, k_count, minimums,
+                      tile.sums + row * kPanelColumns, kPanelColumns, k > 0, cursor);
     }
   }
 }
 
-void GemmWork::product_bf16(const Kernels& kernels, const PanelTile& tile, Prefetch& ahead) const {
+void GemmWork::product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const {
   const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.bf16_rows);
   const auto* panel = reinterpret_cast<const uint16_t*>(weights->panel(tile.panel));
-  ahead.spread(calls(in, kInputChunk, tile.row_count, step));
+  PrefetchCursor cursor = ahead.over(calls(in, kInputChunk, tile.row_count, step));
   for (int64_t k = 0; k < in; k += kInputChunk) {
     const int64_t k_count = std::min(kInputChunk, in - k);
     for (int64_t row = 0; row < tile.row_count; row += step) {
-      ahead.advance();
+      cursor.advance();
       kernels.gemm_bf16(x->bf16(tile.row_begin + row) + k, x->bf16_stride(), std::min(step, tile.row_count - row), panel + k * kPanelColumns,
-                        k_count, tile.sums + row * kPanelColumns, {k > 0, 1.0f});
+                        k_count, tile.sums + row * kPanelColumns, kPanelColumns, {k > 0, 1.0f});
     }
   }
 }
@@ -99,9 +102,9 @@ void gemm(CpuDevice& device, const GemmWork& work) {
   device.reserve_scratch(GemmWork::scratch_floats());
   device.pool().parallel_for(work.items(), [&](int64_t item, int worker) {
     const PanelTile tile = work.tile(device, item, worker);
-    Prefetch ahead;
-    if (tile.panel + device.threads() < work.weights->panels())
-      ahead.add(work.weights->panel(tile.panel + device.threads()), work.weights->panel_bytes());
+    Prefetch& ahead = device.prefetch(worker);
+    ahead.clear();
+    if (tile.panel + 1 < work.weights->panels()) ahead.add(work.weights->panel(tile.panel + 1), work.weights->panel_bytes());
     work.product(device, tile, worker, ahead);
     work.finish(tile);
   });

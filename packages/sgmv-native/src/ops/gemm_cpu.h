@@ -6,11 +6,12 @@
 #include "cpu/cpu_device.h"
 #include "ops/activations.h"
 #include "ops/packed_matrix.h"
-#include "ops/prefetch.h"
+#include "cpu/prefetch.h"
 
 namespace sgmv {
 
-// The part of the output that an item computes: 32 columns of some rows, first in `sums` [rows, 32].
+// The part of the output that an item computes: 32 columns of some rows, first in `sums` [rows, 32]: summing them where
+// they belong would touch other threads' lines once per group.
 struct PanelTile {
   int64_t panel = 0;
   int64_t row_begin = 0;
@@ -36,13 +37,13 @@ struct GemmWork {
 
   PanelTile tile(CpuDevice& device, int64_t item, int worker) const;
   // Computes the tile's sums; what `ahead` lists is asked for on the way.
-  void product(CpuDevice& device, const PanelTile& tile, int worker, Prefetch& ahead) const;
+  void product(CpuDevice& device, const PanelTile& tile, int worker, const Prefetch& ahead) const;
   void finish(const PanelTile& tile) const;  // adds the bias and writes y
 
  private:
-  void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const;
-  void product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, Prefetch& ahead) const;
-  void product_bf16(const Kernels& kernels, const PanelTile& tile, Prefetch& ahead) const;
+  void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
+  void product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
+  void product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
 };
 
 // Which forms of the activations a product with these weights takes.
