@@ -26,7 +26,7 @@ const optionsSchema = z.strictObject(
     maxBatch: count(1).max(4096, 'at most 4096').optional(),
     maxStepTokens: count(1).optional(),
     threads: count(0).max(1024, 'at most 1024').optional(),
-    isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'portable'),
+    isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'neon', 'portable'),
     weightType: choice('auto', 'f32', 'bf16', 'int8'),
     adapterType: choice('auto', 'stored', 'f32', 'bf16', 'int8'),
     kvType: choice('auto', 'f32', 'f16'),

@@ -130,7 +130,7 @@ describe('generate', () => {
     [generate('--temperature', 'hot'), 'Found "hot"; expected a number of at least 0.'],
     [generate('--top-p', '0'), 'Found "0"; expected a number above 0 and at most 1.'],
     [generate('--max-tokens', '1.5'), 'Found "1.5"; expected a whole number from 1 to'],
-    [generate('--isa', 'mmx'), 'Allowed choices are avx512_bf16, avx512_vnni, avx512, avx2, portable'],
+    [generate('--isa', 'mmx'), 'Allowed choices are avx512_bf16, avx512_vnni, avx512, avx2, neon, portable'],
     [generate('--adapter', '/nowhere'), '--adapter: found "/nowhere", which does not exist'],
     [generate('-a', storiesAdapter('a'), '-a', storiesAdapter('a')), 'two adapters are called "a"'],
     [['generate', '--model', 'gpt-17', '--prompt', 'x'], 'found "gpt-17", which does not exist; expected'],
@@ -243,7 +243,7 @@ describe('golden', () => {
 test('info names the machine and the model', async () => {
   const { status, out } = await sgmv(['info', '--model', stories]);
   expect(status).toBe(0);
-  expect(out).toMatch(/instruction set +(avx512_bf16|avx512_vnni|avx512|avx2|portable)/);
+  expect(out).toMatch(/instruction set +(avx512_bf16|avx512_vnni|avx512|avx2|neon|portable)/);
   expect(out).toMatch(/layers +5\n/);
   expect(JSON.parse((await sgmv(['info', '--json'])).out)).toMatchObject({ version: '0.1.0' });
 });

@@ -66,10 +66,10 @@ struct ModelOptions {
   std::string isa;      // one of available_isas(); empty: the best this machine has
   // Empty: weights and adapters in 8 bits, keys and values in half precision; with weights in f32 everything as exact
   // as the files are.
-  std::optional<WeightType> weights;
-  std::optional<LoraType> adapters;
+  std::optional<WeightType> weights = {};
+  std::optional<LoraType> adapters = {};
   bool adapters_as_stored = false;  // instead of `adapters`
-  std::optional<KvType> kv;
+  std::optional<KvType> kv = {};
 
   NumberTypes resolved() const {
     const WeightType type = weights.value_or(WeightType::i8);

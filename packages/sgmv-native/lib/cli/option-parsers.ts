@@ -45,6 +45,7 @@ export function addMachineOptions(command: Command): Command {
         'avx512_vnni',
         'avx512',
         'avx2',
+        'neon',
         'portable',
       ]),
     )

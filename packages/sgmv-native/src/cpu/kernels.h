@@ -136,6 +136,7 @@ const Kernels* kernels_avx512_bf16();  // AVX-512 with VNNI and BF16
 const Kernels* kernels_avx512_vnni();
 const Kernels* kernels_avx512();
 const Kernels* kernels_avx2();
+const Kernels* kernels_neon();
 const Kernels* kernels_portable();
 
 }  // namespace sgmv

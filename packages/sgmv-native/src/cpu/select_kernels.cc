@@ -50,6 +50,7 @@ std::vector<Choice> choices() {
           {"avx512_vnni", machine_has_vnni() ? kernels_avx512_vnni() : nullptr},
           {"avx512", machine_has_avx512() ? kernels_avx512() : nullptr},
           {"avx2", machine_has_avx2() ? kernels_avx2() : nullptr},
+          {"neon", kernels_neon()},
           {"portable", kernels_portable()}};
 }
 
