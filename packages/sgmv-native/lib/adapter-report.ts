@@ -16,13 +16,15 @@ export interface AdapterProblem {
 export interface AdapterSummary {
   rankMin: number;
   rankMax: number;
-  /** e.g. `['q_proj', 'v_proj']`, in the model's order. */
+  /** e.g. `['q_proj', 'v_proj']`, in the model's order, `embed_tokens` and `lm_head` last. */
   targetModules: string[];
   /** Layers with at least one target. */
   layers: number;
   parameters: number;
   dtype: string;
   rslora: boolean;
+  /** Trained magnitudes beside the LoRA matrices. */
+  dora: boolean;
   /** Bytes the adapter takes when resident in the engine. */
   residentBytes: number;
 }

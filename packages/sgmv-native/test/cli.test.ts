@@ -1,6 +1,6 @@
 /** The `sgmv` command as a person runs it. Needs the built dist/, as `npm test` provides it. */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -181,17 +181,39 @@ describe('inspect', () => {
     expect(out).toMatch(/targets +gate_proj, up_proj, down_proj/);
   });
 
+  test('DoRA, fused projections, embedding and head', async () => {
+    const inspected = async (family: string, kind: string) => {
+      const model = join(goldenFolder(family), 'model', 'config.json');
+      return sgmv(['inspect', join(goldenFolder(family), 'adapters', kind), '--model', model]);
+    };
+    const dora = await inspected('phi3', 'dora');
+    expect(dora.status).toBe(0);
+    expect(dora.out).toMatch(/scaling +rsLoRA/);
+    expect(dora.out).toMatch(/magnitudes +DoRA/);
+    expect(dora.out).toMatch(/targets +qkv_proj, o_proj, gate_up_proj, down_proj, lm_head\n/);
+    const ends = await inspected('gemma3', 'ends');
+    expect(ends.status).toBe(0);
+    expect(ends.out).toMatch(/targets +o_proj, embed_tokens, lm_head\n/);
+    expect(ends.out).not.toMatch(/magnitudes/);
+  });
+
   test('a refused one: code, place, found, expected, exit status 1', async () => {
-    const dora = join(goldenFolder('llama2'), 'adapters', 'dora');
     const model = join(goldenFolder('llama2'), 'model', 'config.json');
-    const { status, out } = await sgmv(['inspect', dora, '--model', model]);
+    const refused = join(folder, 'refused');
+    cpSync(join(goldenFolder('llama2'), 'adapters', 'all-r8'), refused, { recursive: true });
+    const config = join(refused, 'adapter_config.json');
+    writeFileSync(
+      config,
+      JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), modules_to_save: ['lm_head'] }),
+    );
+    const { status, out } = await sgmv(['inspect', refused, '--model', model]);
     expect(status).toBe(1);
-    expect(out).toMatch(/unsupported_field: .*use_dora/);
-    const json = await sgmv(['inspect', dora, '--model', model, '--json']);
+    expect(out).toMatch(/unsupported_field: .*modules_to_save/);
+    const json = await sgmv(['inspect', refused, '--model', model, '--json']);
     expect(json.status).toBe(1);
     expect(JSON.parse(json.out)).toMatchObject({
       ok: false,
-      problems: [{ code: 'unsupported_field', path: 'use_dora' }],
+      problems: [{ code: 'unsupported_field', path: 'modules_to_save' }],
     });
   });
 
@@ -219,10 +241,9 @@ describe('inspect', () => {
 describe('golden', () => {
   test('prints every case and closes with the counts', async () => {
     const { status, out } = await sgmv(['golden', goldenFolder('llama3')]);
-    expect(status).toBe(1); // DoRA is not supported
+    expect(status).toBe(0);
     expect(out).toMatch(/^ok +base\/0 +max \|Δlogit\| \d\.\d+e-\d \(\d\.\d+e-\d of max \|logit\|\), KL \d.*, top-1 100.0 %$/m);
-    expect(out).toMatch(/^FAIL +dora\/0 +adapter_refused: /m);
-    expect(out.trimEnd().split('\n').at(-1)).toBe('21 passed, 3 failed');
+    expect(out.trimEnd().split('\n').at(-1)).toBe('24 passed, 0 failed');
   });
 
   test('a tolerance of zero fails what is not equal to the bit, and JSON says why', async () => {

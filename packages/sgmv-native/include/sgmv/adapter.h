@@ -32,11 +32,12 @@ struct AdapterProblem {
 struct AdapterSummary {
   int32_t rank_min = 0;
   int32_t rank_max = 0;
-  std::vector<std::string> target_modules;  // in the model's order
+  std::vector<std::string> target_modules;  // in the model's order, embed_tokens and lm_head last
   int32_t layers = 0;                       // layers with at least one target
   int64_t parameters = 0;
   std::string dtype;
   bool rslora = false;
+  bool dora = false;
   size_t resident_bytes = 0;
 };
 

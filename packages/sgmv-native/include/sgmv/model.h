@@ -28,12 +28,15 @@ struct Segment {
 // One sequence's share of the batch: `token_count` new tokens at absolute positions
 // [position_begin, position_begin + token_count). Keys and values of earlier positions are already in the cache.
 // `block_table[i]` is the cache block of positions [i * block_size, (i + 1) * block_size) and reaches far enough
-// for the new tokens.
+// for the new tokens. `length` counts the sequence's tokens as far as they are known, those of later chunks of its prompt
+// included: LongRoPE rotates all keys of a sequence by that, so a sequence that grows past the original context is
+// computed anew from its first position. 0: nothing is known past the slice.
 struct SequenceSlice {
   int32_t token_begin;
   int32_t token_count;
   int32_t position_begin;
   std::span<const int32_t> block_table;
+  int32_t length = 0;
 };
 
 // One engine step. Prefill slices come first, then decode slices (token_count 1).

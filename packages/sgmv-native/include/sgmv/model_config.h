@@ -5,36 +5,42 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace sgmv {
 
-// The projections an adapter can target, in the order they run in a layer.
-enum class Projection : uint8_t { q, k, v, o, gate, up, down };
-inline constexpr int kProjectionCount = 7;
+// The modules an adapter can target: those of a layer in the order they run, then the two outside the layers. A model
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up.
+enum class Projection : uint8_t { q, k, v, qkv, o, gate, up, gate_up, down, embed_tokens, lm_head };
+inline bool is_in_layer(Projection p) { return p <= Projection::down; }
 const char* projection_name(Projection p);  // "q_proj" …
 
+enum class Activation : uint8_t { silu, gelu_tanh };
+
 struct RopeConfig {
-  enum class Kind : uint8_t { none, linear, llama3, yarn };
+  enum class Kind : uint8_t { none, linear, llama3, yarn, longrope };
   Kind kind = Kind::none;
   double theta = 10000.0;
   double factor = 1.0;
   double low_freq_factor = 1.0;    // llama3
   double high_freq_factor = 4.0;   // llama3
-  int32_t original_max_positions = 0;  // llama3, yarn
+  int32_t original_max_positions = 0;  // llama3, yarn, longrope
+  int32_t rotary_dim = 0;          // of a head, from its first component on; 0: all of it
+  double attention_factor = 0.0;   // yarn, longrope: what the embedding is multiplied by; 0: derived from factor
   // yarn
-  double attention_factor = 0.0;   // 0: derived from factor
   double beta_fast = 32.0;
   double beta_slow = 1.0;
   double mscale = 0.0;
   double mscale_all_dim = 0.0;
   bool truncate = true;
-  std::vector<float> factors;  // GGUF rope_freqs: the divisor of each frequency; empty: none
+  std::vector<float> factors;  // the divisor of each frequency (longrope, GGUF rope_freqs); empty: none
+  std::vector<float> long_factors;  // longrope: the divisors in sequences longer than original_max_positions
 };
 
 struct ModelConfig {
-  std::string model_type;  // "llama", "mistral", "qwen2", "qwen3" …
+  std::string model_type;  // "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3"
   int32_t vocab_size = 0;
   int32_t hidden_size = 0;
   int32_t intermediate_size = 0;
@@ -51,10 +57,27 @@ struct ModelConfig {
   int32_t sliding_window = 0;   // 0: none
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
+  std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3)
+
+  bool fused_projections = false;  // Phi-3: qkv_proj and gate_up_proj are one matrix each
+  Activation activation = Activation::silu;
+  bool post_norms = false;         // Gemma: attention and MLP are normed once more before they are added
+  bool unit_offset_norms = false;  // Gemma checkpoints store a norm's weight minus one
+  float embedding_scale = 1.0f;    // Gemma: √hidden_size
+  float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
+  float logit_softcap = 0.0f;      // the same on logits
   std::vector<int32_t> end_tokens;  // from generation_config.json, else config.json, else GGUF
   int32_t bos_token = -1;           // -1: none
 
-  // Input and output width of a projection.
+  bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
+  // LongRoPE rotates all keys of a sequence differently once it is longer than the original context: what the cache
+  // holds of it is of no use when it reaches this length.
+  bool leaves_short_context(size_t length) const {
+    return rope.kind == RopeConfig::Kind::longrope && length == static_cast<size_t>(rope.original_max_positions) + 1;
+  }
+  std::span<const Projection> layer_projections() const;  // the ones a layer of this model has
+  // Input and output width of a projection; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p) const;
   int32_t out_features(Projection p) const;
 };

@@ -67,6 +67,7 @@ function summaryRows(summary: AdapterSummary): string[][] {
   return [
     ['rank', rankMin === rankMax ? `${rankMin}` : `${rankMin} to ${rankMax}`],
     ['scaling', summary.rslora ? 'rsLoRA (alpha / √rank)' : 'alpha / rank'],
+    ...(summary.dora ? [['magnitudes', 'DoRA']] : []),
     ['targets', summary.targetModules.join(', ')],
     ['layers', `${summary.layers}`],
     ['parameters', integer(summary.parameters)],

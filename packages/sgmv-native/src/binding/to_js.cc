@@ -77,6 +77,7 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   object.Set("parameters", static_cast<double>(summary.parameters));
   object.Set("dtype", summary.dtype);
   object.Set("rslora", Napi::Boolean::New(env, summary.rslora));
+  object.Set("dora", Napi::Boolean::New(env, summary.dora));
   object.Set("residentBytes", static_cast<double>(summary.resident_bytes));
   return object;
 }

@@ -117,6 +117,7 @@ struct Kernels {
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
   void (*add)(float* y, const float* x, int64_t n);
   void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);  // silu(gate) · up
+  void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
@@ -128,6 +129,7 @@ struct Kernels {
   void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const void* values, KvType type,
                            int64_t positions, int64_t dim, float* out, int64_t out_stride);
   void (*scale)(float* x, float factor, int64_t n);
+  void (*softcap)(float* x, float cap, int64_t n);               // x := cap · tanh(x / cap)
   void (*narrow_f16)(const float* x, int64_t n, uint16_t* out);  // nearest; beyond the range: the largest number
 };
 

@@ -228,6 +228,7 @@ class Engine::Impl {
     event.text = sequence.accept(token);
     events_.push_back(std::move(event));
     tokens_generated_ += 1;
+    if (!sequence.finish && model_->config().leaves_short_context(sequence.tokens.size())) scheduler_.recompute(sequence);
   }
 
   void keep_prompt_logits(Sequence& sequence, std::span<const float> rows) {

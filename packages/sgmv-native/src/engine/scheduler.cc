@@ -73,13 +73,21 @@ void Scheduler::admit_waiting() {
 
 bool Scheduler::preempt_newest() {
   if (running_.empty()) return false;
-  std::unique_ptr<Sequence> newest = std::move(running_.back());
-  running_.pop_back();
-  blocks_.release(newest->blocks);
-  newest->computed = 0;
-  waiting_.push_front(std::move(newest));
+  suspend(running_.end() - 1);
   preemptions_ += 1;
   return true;
+}
+
+void Scheduler::recompute(const Sequence& sequence) {
+  suspend(std::find_if(running_.begin(), running_.end(), [&](const auto& one) { return one.get() == &sequence; }));
+}
+
+void Scheduler::suspend(std::vector<std::unique_ptr<Sequence>>::iterator running) {
+  std::unique_ptr<Sequence> sequence = std::move(*running);
+  running_.erase(running);
+  blocks_.release(sequence->blocks);
+  sequence->computed = 0;
+  waiting_.push_front(std::move(sequence));
 }
 
 void Scheduler::order_by_adapter(std::vector<PlannedSlice>& plan) const {

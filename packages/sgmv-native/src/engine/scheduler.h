@@ -36,6 +36,8 @@ class Scheduler {
   void add(std::unique_ptr<Sequence> sequence);
   // The step's slices: prefill first, then decode, each grouped by adapter.
   std::vector<PlannedSlice> schedule();
+  // Gives back the blocks of a running sequence, which waits, first in line, to be computed again from its first token.
+  void recompute(const Sequence& sequence);
   // Takes a sequence out, running or waiting, and frees its blocks. Null if there is none with this id.
   std::unique_ptr<Sequence> remove(const std::string& id);
   std::vector<std::unique_ptr<Sequence>> remove_all();
@@ -50,6 +52,7 @@ class Scheduler {
   void plan_prefills(std::vector<PlannedSlice>& plan, int32_t budget) const;
   void admit_waiting();
   bool preempt_newest();
+  void suspend(std::vector<std::unique_ptr<Sequence>>::iterator running);
   void order_by_adapter(std::vector<PlannedSlice>& plan) const;
 
   const SchedulerLimits limits_;

@@ -37,10 +37,10 @@ void StepRunner::add(const PlannedSlice& slice) {
   const int32_t first = sequence.computed;
   const int32_t end = first + slice.token_count;
   tokens_.insert(tokens_.end(), sequence.tokens.begin() + first, sequence.tokens.begin() + end);
-  sequences_.push_back({token_begin, slice.token_count, first, sequence.blocks});
+  const auto last = static_cast<int32_t>(sequence.tokens.size());
+  sequences_.push_back({token_begin, slice.token_count, first, sequence.blocks, last});
   add_segment(token_begin, token_begin + slice.token_count, sequence.adapter.adapter());
 
-  const auto last = static_cast<int32_t>(sequence.tokens.size());
   Rows rows{static_cast<int32_t>(logit_rows_.size()), 0, end == last};
   for (int32_t position = first; position < end; ++position) {
     const bool of_prompt = sequence.wants_prompt_logits() && position < sequence.prompt_count;

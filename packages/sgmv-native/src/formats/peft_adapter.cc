@@ -40,17 +40,24 @@ AdapterSummary summarize(const PeftAdapter& adapter) {
   std::set<int32_t> layers;
   std::set<std::string> dtypes;
   summary.rslora = adapter.config().rslora;
+  summary.dora = adapter.config().dora;
   for (const PeftPair& pair : adapter.pairs()) {
     const int32_t rank = pair.target.rank;
     summary.rank_min = summary.rank_min == 0 ? rank : std::min(summary.rank_min, rank);
     summary.rank_max = std::max(summary.rank_max, rank);
     projections.insert(pair.target.projection);
-    layers.insert(pair.target.layer);
-    dtypes.insert(dtype_name(pair.a.dtype));
-    dtypes.insert(dtype_name(pair.b.dtype));
-    summary.parameters += pair.a.elements() + pair.b.elements();
-    summary.resident_bytes += packed_lora_a_bytes(lora_type(pair.a.dtype), rank, pair.a.shape[1]) +
-                              packed_lora_b_bytes(lora_type(pair.b.dtype), rank, pair.b.shape[0]);
+    if (pair.target.layer >= 0) layers.insert(pair.target.layer);
+    for (const NamedTensor* tensor : {&pair.a, &pair.b, pair.magnitude ? &*pair.magnitude : nullptr}) {
+      if (tensor == nullptr) continue;
+      dtypes.insert(dtype_name(tensor->info.dtype));
+      summary.parameters += tensor->info.elements();
+    }
+    const TensorInfo &a = pair.a.info, &b = pair.b.info;
+    // An embedding's A is read by column, one per token: it is kept transposed, without padding.
+    const bool embedding = pair.target.projection == Projection::embed_tokens;
+    summary.resident_bytes += embedding ? a.bytes : packed_lora_a_bytes(lora_type(a.dtype), rank, a.shape[1]);
+    summary.resident_bytes += packed_lora_b_bytes(lora_type(b.dtype), rank, b.shape[0]);
+    if (pair.magnitude) summary.resident_bytes += sizeof(float) * static_cast<size_t>(b.shape[0]);
   }
   for (const Projection p : projections) summary.target_modules.emplace_back(projection_name(p));
   for (const std::string& dtype : dtypes) summary.dtype += (summary.dtype.empty() ? "" : "+") + dtype;
@@ -69,7 +76,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   if (config_good) targets = resolve_targets(config_, model, problems);
   open_weights(folder, problems);
   // Without sound targets every tensor would look out of place; its own problems are enough.
-  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, model, problems);
+  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems);
   readable_ = config_good && !pairs_.empty();
 }
 
@@ -105,10 +112,10 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
   }
 }
 
-std::vector<std::byte> PeftAdapter::read_checked(const std::string& name, const TensorInfo& info, ProblemList& problems) const {
-  std::vector<std::byte> data = file_->read(info);
-  const int64_t bad = first_not_finite(data, info.dtype);
-  if (bad >= 0) problems.add("not_finite", kAdapterWeightsFile, name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
+std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
+  std::vector<std::byte> data = file_->read(tensor.info);
+  const int64_t bad = first_not_finite(data, tensor.info.dtype);
+  if (bad >= 0) problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
   return data;
 }
 
@@ -118,8 +125,9 @@ AdapterReport inspect_adapter(const std::filesystem::path& folder, const ModelCo
   const PeftAdapter adapter(folder, config, problems);
   try {
     for (const PeftPair& pair : adapter.pairs()) {
-      adapter.read_checked(pair.a_name, pair.a, problems);
-      adapter.read_checked(pair.b_name, pair.b, problems);
+      adapter.read_checked(pair.a, problems);
+      adapter.read_checked(pair.b, problems);
+      if (pair.magnitude) adapter.read_checked(*pair.magnitude, problems);
     }
   } catch (const Error&) {
     problems.add("truncated_file", kAdapterWeightsFile, "", "a file that ends early", "all of its tensors");

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "formats/peft_config.h"
@@ -12,11 +13,18 @@
 
 namespace sgmv {
 
-// A target with its two tensors: A [rank, in], B [out, rank].
+struct NamedTensor {
+  std::string name;
+  TensorInfo info;
+};
+
+// A target with its two tensors: A [rank, in], B [out, rank]; those of an embedding are A [rank, vocabulary],
+// B [hidden, rank].
 struct PeftPair {
   LoraTarget target;
-  TensorInfo a, b;
-  std::string a_name, b_name;
+  NamedTensor a, b;
+  std::optional<NamedTensor> magnitude;   // [out], of DoRA
+  std::optional<NamedTensor> base_layer;  // PEFT saves embed_tokens and lm_head with their adapter: [vocabulary, hidden]
 };
 
 class PeftAdapter {
@@ -30,7 +38,7 @@ class PeftAdapter {
   bool readable() const { return file_ != nullptr && readable_; }
 
   // A tensor's data; NaN and Inf in it are added to `problems`.
-  std::vector<std::byte> read_checked(const std::string& name, const TensorInfo& info, ProblemList& problems) const;
+  std::vector<std::byte> read_checked(const NamedTensor& tensor, ProblemList& problems) const;
 
  private:
   void open_config(const std::filesystem::path& folder, ProblemList& problems);
@@ -44,6 +52,7 @@ class PeftAdapter {
 
 // The tensor headers against the targets (peft_tensors.cc): every target has its pair, every tensor its target, and
 // shapes and types fit.
-std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, const ModelConfig& model, ProblemList& problems);
+std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
+                                    const ModelConfig& model, ProblemList& problems);
 
 }  // namespace sgmv

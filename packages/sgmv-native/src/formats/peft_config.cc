@@ -136,6 +136,8 @@ PeftConfig parse_peft_config(const json::Value& root, ProblemList& problems) {
   if (const json::Value* alpha = reader.get("lora_alpha")) config.alpha = reader.alpha("lora_alpha", *alpha);
   else reader.refuse("missing_field", "lora_alpha", "nothing", "a number");
   config.rslora = reader.flag("use_rslora");
+  config.dora = reader.flag("use_dora");
+  config.ties_weights = reader.flag("ensure_weight_tying");
   if (const json::Value* ranks = reader.object("rank_pattern"))
     for (const auto& [key, value] : ranks->object()) config.rank_pattern.emplace_back(key, reader.rank("rank_pattern." + key, &value));
   if (const json::Value* alphas = reader.object("alpha_pattern"))

@@ -41,6 +41,8 @@ struct PeftConfig {
   int32_t rank = 0;
   double alpha = 8.0;  // PEFT's default
   bool rslora = false;
+  bool dora = false;
+  bool ties_weights = false;  // ensure_weight_tying: one adapter for tied embed_tokens and lm_head
   std::vector<std::pair<std::string, int32_t>> rank_pattern;  // in the file's order: the first match counts
   std::vector<std::pair<std::string, double>> alpha_pattern;
   bool all_linear = false;

@@ -9,14 +9,14 @@ namespace sgmv {
 namespace {
 
 // Read by peft_config.cc.
-constexpr std::array<std::string_view, 11> kUsed = {
+constexpr std::array<std::string_view, 13> kUsed = {
     "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "exclude_modules",
-    "layers_to_transform", "layers_pattern", "peft_type", "task_type"};
+    "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying"};
 
 // They describe training or origin and change no served value.
-constexpr std::array<std::string_view, 16> kDescriptive = {
+constexpr std::array<std::string_view, 15> kDescriptive = {
     "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "peft_version",
-    "runtime_config", "eva_config", "loftq_config", "megatron_core", "qalora_group_size", "ensure_weight_tying",
+    "runtime_config", "eva_config", "loftq_config", "megatron_core", "qalora_group_size",
     "base_model_class", "parent_library", "unsloth_fixed", "unsloth_version"};
 
 // Ways to start training that leave the base model's weights as they are. The others (PiSSA, OLoRA, CorDA, LoftQ …)
@@ -39,8 +39,7 @@ struct Required {
 };
 
 // What a feature's field must say so that the feature is off.
-constexpr std::array<Required, 22> kOff = {{
-    {"use_dora", "false: DoRA is not supported"},
+constexpr std::array<Required, 21> kOff = {{
     {"modules_to_save", "null: fully trained modules are not supported"},
     {"lora_bias", "false: biases of the LoRA matrices are not supported"},
     {"fan_in_fan_out", "false: transposed base weights are not supported"},

@@ -9,8 +9,20 @@
 namespace sgmv {
 namespace {
 
-// Modules of the model that PEFT could adapt but this engine does not.
-constexpr const char* kOtherModules[] = {"model.embed_tokens", "lm_head"};
+// Every module of the model that can be a target, in the order of the result.
+template <typename Visit>
+void for_each_module(const ModelConfig& model, Visit visit) {
+  visit(-1, Projection::embed_tokens);
+  for (int32_t layer = 0; layer < model.layers; ++layer)
+    for (const Projection p : model.layer_projections()) visit(layer, p);
+  visit(-1, Projection::lm_head);
+}
+
+std::string target_names(const ModelConfig& model) {
+  std::string names;
+  for (const Projection p : model.layer_projections()) names += std::string(projection_name(p)) + ", ";
+  return names + "embed_tokens, lm_head";
+}
 
 bool ends_with_module(const std::string& name, const std::string& suffix) {
   return name == suffix || name.ends_with("." + suffix);
@@ -112,15 +124,14 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 }
 
 void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
-  std::vector<std::string> modules(std::begin(kOtherModules), std::end(kOtherModules));
-  for (int32_t layer = 0; layer < model.layers; ++layer)
-    for (int p = 0; p < kProjectionCount; ++p) modules.push_back(module_name(layer, static_cast<Projection>(p)));
+  std::vector<std::string> modules;
+  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p)); });
   for (size_t i = 0; i < peft.targets.names.size(); ++i) {
     const std::string& name = peft.targets.names[i];
     const auto has_name = [&](const std::string& module) { return ends_with_module(module, name); };
     if (std::none_of(modules.begin(), modules.end(), has_name))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + name + '"',
-                   "one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj of the base model");
+                   "one of " + target_names(model) + " of the base model");
   }
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
     if (layer >= model.layers)
@@ -130,26 +141,29 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& 
 
 std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, ProblemList& problems) {
   std::vector<LoraTarget> targets;
-  for (const char* other : kOtherModules)
-    if (is_target(peft, m, other, -1))
-      problems.add("unsupported_target", kAdapterConfigFile, "target_modules", std::string("a target \"") + other + '"',
-                   "targets among q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
-  for (int32_t layer = 0; layer < model.layers; ++layer)
-    for (int p = 0; p < kProjectionCount; ++p) {
-      const auto projection = static_cast<Projection>(p);
-      const std::string module = module_name(layer, projection);
-      if (!is_target(peft, m, module, layer)) continue;
-      const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
-      const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
-      const double divisor = peft.rslora ? std::sqrt(double(rank)) : double(rank);
-      targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor)});
-    }
+  for_each_module(model, [&](int32_t layer, Projection projection) {
+    const std::string module = module_name(layer, projection);
+    if (!is_target(peft, m, module, layer)) return;
+    const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
+    const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
+    const double divisor = peft.rslora ? std::sqrt(double(rank)) : double(rank);
+    targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor)});
+    if (is_in_layer(projection)) return;
+    if (peft.ties_weights && model.tied_embeddings)
+      problems.add("unsupported_field", kAdapterConfigFile, "ensure_weight_tying", "true beside a target \"" + module + '"',
+                   "false: one LoRA for tied weights is not supported");
+    if (peft.dora && projection == Projection::embed_tokens)
+      problems.add("unsupported_field", kAdapterConfigFile, "use_dora", "true beside a target \"" + module + '"',
+                   "false: DoRA of an embedding is not supported");
+  });
   return targets;
 }
 
 }  // namespace
 
 std::string module_name(int32_t layer, Projection projection) {
+  if (projection == Projection::lm_head) return "lm_head";
+  if (projection == Projection::embed_tokens) return "model.embed_tokens";
   const bool attention = projection <= Projection::o;
   return "model.layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
 }

@@ -10,9 +10,9 @@
 
 namespace sgmv {
 
-// One projection of one layer that the adapter changes.
+// One projection of one layer, or a module outside the layers, that the adapter changes.
 struct LoraTarget {
-  int32_t layer = 0;
+  int32_t layer = 0;  // -1 outside the layers
   Projection projection = Projection::q;
   int32_t rank = 0;
   float scale = 0;
@@ -20,7 +20,7 @@ struct LoraTarget {
 
 std::string module_name(int32_t layer, Projection projection);  // "model.layers.3.self_attn.q_proj"
 
-// In order of layer, then projection. Names that the model does not have, and modules that the engine cannot adapt,
+// The embedding first, then in order of layer and projection, the head last. Names that the model does not have, and modules that the engine cannot adapt,
 // are added to `problems`.
 std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems);
 

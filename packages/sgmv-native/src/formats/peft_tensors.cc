@@ -1,7 +1,9 @@
 // Tensor names and shapes of a LoRA file.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "formats/peft_adapter.h"
 
@@ -10,14 +12,29 @@ namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
 
+// What a module's tensor is, by the end of its name. Between the two parts there may be the adapter's name.
+enum class Part : uint8_t { a, b, embedding_a, embedding_b, magnitude, base_layer };
+constexpr size_t kPartCount = 6;
+struct Ending {
+  Part part;
+  std::string_view name, tail;
+};
+constexpr std::array<Ending, 7> kEndings = {{
+    {Part::a, ".lora_A", ".weight"},
+    {Part::b, ".lora_B", ".weight"},
+    {Part::embedding_a, ".lora_embedding_A", ""},
+    {Part::embedding_b, ".lora_embedding_B", ""},
+    {Part::magnitude, ".lora_magnitude_vector", ""},
+    {Part::magnitude, ".lora_magnitude_vector", ".weight"},
+    {Part::base_layer, ".base_layer", ".weight"},
+}};
+
 struct Found {
   std::string name;
   const TensorInfo* info = nullptr;
 };
-struct FoundPair {
-  Found a, b;
-};
-using FoundPairs = std::map<std::string, FoundPair>;  // by module name
+using FoundParts = std::array<Found, kPartCount>;
+using FoundModules = std::map<std::string, FoundParts>;  // by module name
 
 struct Kind {
   std::string_view part;
@@ -25,13 +42,10 @@ struct Kind {
 };
 
 // Tensors of features that are not supported, by what their names contain.
-constexpr std::array<Kind, 7> kUnsupportedKinds = {{
-    {"lora_magnitude_vector", "a DoRA magnitude"},
-    {"lora_embedding_", "a LoRA matrix of an embedding"},
+constexpr std::array<Kind, 4> kUnsupportedKinds = {{
     {"lora_A.bias", "a bias of a LoRA matrix"},
     {"lora_B.bias", "a bias of a LoRA matrix"},
     {"modules_to_save", "a fully trained module"},
-    {"base_layer", "a base weight"},
     {"token_adapter", "a trained token embedding"},
 }};
 
@@ -39,89 +53,123 @@ void refuse(ProblemList& problems, const char* code, const std::string& name, co
   problems.add(code, kAdapterWeightsFile, name, found, expected);
 }
 
-// Splits "base_model.model.<module>.lora_A[.default].weight"; false for any other name.
-bool split_name(std::string_view name, std::string& module, bool& is_a) {
+// Splits "base_model.model.<module>.lora_A[.default].weight" and the like; false for any other name.
+bool split_name(std::string_view name, std::string& module, Part& part) {
   if (!name.starts_with(kPrefix)) return false;
   name.remove_prefix(kPrefix.size());
-  for (const std::string_view factor : {".lora_A", ".lora_B"})
-    for (const std::string_view end : {".weight", ".default.weight"}) {
-      const std::string tail = std::string(factor) + std::string(end);
-      if (!name.ends_with(tail)) continue;
-      module = name.substr(0, name.size() - tail.size());
-      is_a = factor == ".lora_A";
+  for (const Ending& ending : kEndings)
+    for (const std::string_view adapter : {"", ".default"}) {
+      const std::string end = std::string(ending.name) + std::string(adapter) + std::string(ending.tail);
+      if (!name.ends_with(end)) continue;
+      module = name.substr(0, name.size() - end.size());
+      part = ending.part;
       return true;
     }
   return false;
 }
 
 void refuse_name(ProblemList& problems, const std::string& name) {
+  constexpr const char* expected = "only the LoRA matrices and magnitudes of the targets";
   for (const Kind& kind : kUnsupportedKinds)
-    if (name.find(kind.part) != std::string::npos)
-      return refuse(problems, "unsupported_tensor", name, kind.what, "only lora_A.weight and lora_B.weight tensors");
+    if (name.find(kind.part) != std::string::npos) return refuse(problems, "unsupported_tensor", name, kind.what, expected);
   if (name.find("lora_") == std::string::npos)
-    return refuse(problems, "unsupported_tensor", name, "a tensor that is no LoRA matrix", "only lora_A.weight and lora_B.weight tensors");
+    return refuse(problems, "unsupported_tensor", name, "a tensor that is no LoRA matrix", expected);
   refuse(problems, "tensor_unexpected", name, "an unknown name", "base_model.model.<module>.lora_A.weight or …lora_B.weight");
 }
 
-FoundPairs collect(const TensorSource& file, ProblemList& problems) {
-  FoundPairs pairs;
+FoundModules collect(const TensorSource& file, ProblemList& problems) {
+  FoundModules modules;
   for (const auto& [name, info] : file.tensors()) {
     std::string module;
-    bool is_a = false;
-    if (!split_name(name, module, is_a)) {
+    Part part;
+    if (!split_name(name, module, part)) {
       refuse_name(problems, name);
       continue;
     }
-    Found& slot = is_a ? pairs[module].a : pairs[module].b;
-    if (slot.info != nullptr) refuse(problems, "duplicate_tensor", name, "the same matrix as " + slot.name, "each matrix once");
+    Found& slot = modules[module][static_cast<size_t>(part)];
+    if (slot.info != nullptr) refuse(problems, "duplicate_tensor", name, "the same tensor as " + slot.name, "each tensor once");
     else slot = {name, &info};
   }
-  return pairs;
+  return modules;
 }
 
-bool check_type(const Found& found, ProblemList& problems) {
-  const DType dtype = found.info->dtype;
-  if (dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16) return true;
-  refuse(problems, "tensor_dtype", found.name, "dtype " + found.info->dtype_text, "F32, F16 or BF16");
-  return false;
-}
-
-bool check_shape(const Found& found, const std::vector<int64_t>& expected, const std::string& why, ProblemList& problems) {
-  if (found.info->shape == expected) return true;
-  refuse(problems, "tensor_shape", found.name, "shape " + shape_text(found.info->shape), shape_text(expected) + " (" + why + ")");
-  return false;
-}
-
-void match_one(const LoraTarget& target, const ModelConfig& model, FoundPairs& found, std::vector<PeftPair>& pairs, ProblemList& problems) {
-  const std::string module = module_name(target.layer, target.projection);
-  FoundPair pair;
-  if (const auto it = found.find(module); it != found.end()) {
-    pair = it->second;
-    found.erase(it);
+// Takes the tensors of one target out of what was found.
+class TargetMatcher {
+ public:
+  TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems)
+      : target_(target), model_(model), problems_(problems), module_(module_name(target.layer, target.projection)) {
+    const auto it = found.find(module_);
+    if (it != found.end()) parts_ = &it->second;
   }
-  const auto name = [&](const char* factor) { return std::string(kPrefix) + module + "." + factor + ".weight"; };
-  if (pair.a.info == nullptr) refuse(problems, "tensor_missing", name("lora_A"), "no such tensor", "the matrix that adapter_config.json announces");
-  if (pair.b.info == nullptr) refuse(problems, "tensor_missing", name("lora_B"), "no such tensor", "the matrix that adapter_config.json announces");
-  if (pair.a.info == nullptr || pair.b.info == nullptr) return;
-  const int64_t in = model.in_features(target.projection), out = model.out_features(target.projection);
-  const std::string rank = "rank " + std::to_string(target.rank) + " in adapter_config.json";
-  bool good = check_type(pair.a, problems);
-  good = check_type(pair.b, problems) && good;
-  good = check_shape(pair.a, {target.rank, in}, rank + ", " + std::to_string(in) + " inputs in the base model", problems) && good;
-  good = check_shape(pair.b, {out, target.rank}, std::to_string(out) + " outputs in the base model, " + rank, problems) && good;
-  if (good) pairs.push_back({target, *pair.a.info, *pair.b.info, pair.a.name, pair.b.name});
+
+  void match(bool dora, std::vector<PeftPair>& pairs) {
+    const int64_t in = model_.in_features(target_.projection), out = model_.out_features(target_.projection);
+    const std::string rank = "rank " + std::to_string(target_.rank) + " in adapter_config.json";
+    const std::string outputs = std::to_string(out) + " outputs in the base model";
+    const bool embedding = target_.projection == Projection::embed_tokens;
+    const auto a = take(embedding ? Part::embedding_a : Part::a, {target_.rank, in}, rank + ", " + std::to_string(in) + " inputs in the base model");
+    const auto b = take(embedding ? Part::embedding_b : Part::b, {out, target_.rank}, outputs + ", " + rank);
+    PeftPair pair{target_, a.value_or(NamedTensor{}), b.value_or(NamedTensor{}), {}, {}};
+    if (dora) pair.magnitude = take(Part::magnitude, {out}, outputs);
+    if (!is_in_layer(target_.projection) && has(Part::base_layer))
+      pair.base_layer = take(Part::base_layer, {model_.vocab_size, model_.hidden_size}, "the base model's own");
+    if (good_) pairs.push_back(std::move(pair));
+  }
+
+ private:
+  bool has(Part part) const { return parts_ != nullptr && (*parts_)[static_cast<size_t>(part)].info != nullptr; }
+
+  std::optional<NamedTensor> take(Part part, const std::vector<int64_t>& shape, const std::string& why) {
+    if (!has(part)) {
+      const Ending& ending = *std::find_if(kEndings.begin(), kEndings.end(), [&](const Ending& e) { return e.part == part; });
+      refuse_target("tensor_missing", std::string(kPrefix) + module_ + std::string(ending.name) + std::string(ending.tail), "no such tensor",
+                    "the tensor that adapter_config.json announces");
+      return std::nullopt;
+    }
+    const Found found = std::exchange((*parts_)[static_cast<size_t>(part)], {});
+    const DType dtype = found.info->dtype;
+    if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::bf16)
+      refuse_target("tensor_dtype", found.name, "dtype " + found.info->dtype_text, "F32, F16 or BF16");
+    if (found.info->shape != shape)
+      refuse_target("tensor_shape", found.name, "shape " + shape_text(found.info->shape), shape_text(shape) + " (" + why + ")");
+    return NamedTensor{found.name, *found.info};
+  }
+
+  void refuse_target(const char* code, const std::string& name, const std::string& found, const std::string& expected) {
+    refuse(problems_, code, name, found, expected);
+    good_ = false;
+  }
+
+  const LoraTarget& target_;
+  const ModelConfig& model_;
+  ProblemList& problems_;
+  std::string module_;
+  FoundParts* parts_ = nullptr;
+  bool good_ = true;
+};
+
+void refuse_left_over(const std::string& module, const FoundParts& parts, bool dora, ProblemList& problems) {
+  for (size_t i = 0; i < kPartCount; ++i) {
+    const Found& tensor = parts[i];
+    if (tensor.info == nullptr) continue;
+    const auto part = static_cast<Part>(i);
+    if (part == Part::magnitude && !dora)
+      refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
+    else if (part == Part::base_layer)
+      refuse(problems, "unsupported_tensor", tensor.name, "a base weight", "base weights of adapted embed_tokens and lm_head only");
+    else
+      refuse(problems, "tensor_unexpected", tensor.name, "a tensor for \"" + module + '"', "only tensors that adapter_config.json announces for the base model");
+  }
 }
 
 }  // namespace
 
-std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, const ModelConfig& model, ProblemList& problems) {
-  FoundPairs found = collect(file, problems);
+std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
+                                    const ModelConfig& model, ProblemList& problems) {
+  FoundModules found = collect(file, problems);
   std::vector<PeftPair> pairs;
-  for (const LoraTarget& target : targets) match_one(target, model, found, pairs, problems);
-  for (const auto& [module, pair] : found)
-    for (const Found& tensor : {pair.a, pair.b})
-      if (tensor.info != nullptr)
-        refuse(problems, "tensor_unexpected", tensor.name, "a matrix for \"" + module + '"', "only matrices that adapter_config.json announces for the base model");
+  for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems).match(dora, pairs);
+  for (const auto& [module, parts] : found) refuse_left_over(module, parts, dora, problems);
   return pairs;
 }
 

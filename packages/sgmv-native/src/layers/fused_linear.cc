@@ -11,14 +11,17 @@ constexpr int64_t kShrinkTokens = 32;  // of one item
 constexpr size_t kPartsMax = 3;        // projections of a group
 
 std::span<const Projection> projections_of(ProjectionGroup group) {
-  static constexpr Projection all[] = {Projection::q, Projection::k, Projection::v, Projection::o, Projection::gate, Projection::up, Projection::down};
+  using enum Projection;
+  static constexpr Projection of_qkv[] = {q, k, v, qkv}, of_o[] = {o}, of_gate_up[] = {gate, up, gate_up}, of_down[] = {down}, of_head[] = {lm_head};
   switch (group) {
-    case ProjectionGroup::qkv: return {all, 3};
-    case ProjectionGroup::o: return {all + 3, 1};
-    case ProjectionGroup::gate_up: return {all + 4, 2};
-    case ProjectionGroup::down: break;
+    case ProjectionGroup::qkv: return of_qkv;
+    case ProjectionGroup::o: return of_o;
+    case ProjectionGroup::gate_up: return of_gate_up;
+    case ProjectionGroup::down: return of_down;
+    case ProjectionGroup::head: return of_head;
+    case ProjectionGroup::embedding: break;  // no product: see LoraEmbedding
   }
-  return {all + 6, 1};
+  return {};
 }
 
 }  // namespace
@@ -92,18 +95,34 @@ void FusedLinear::shrink_runs(CpuDevice& device, const Activations& x) {
   });
 }
 
-void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
+// Calls visit(task, panel of its B, begin, end) for the tasks that share columns and rows [begin, end) with the tile.
+template <typename Visit>
+void FusedLinear::for_each_task(const PanelTile& tile, Visit visit) const {
   const int64_t row_end = tile.row_begin + tile.row_count;
   for (const Column& column : columns_) {
     if (tile.panel < column.panel_begin || tile.panel >= column.panel_end) continue;
     for (size_t i = column.begin; i < column.end; ++i) {
       const Task& task = tasks_[i];
       const int64_t begin = std::max(task.begin, tile.row_begin), end = std::min(task.end, row_end);
-      if (begin >= end) continue;
-      expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale,
-                  tile.panel - column.panel_begin, tile.sums + (begin - tile.row_begin) * kPanelColumns, kPanelColumns);
+      if (begin < end) visit(task, tile.panel - column.panel_begin, begin, end);
     }
   }
+}
+
+void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
+  for_each_task(tile, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
+    expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale, panel,
+                tile.sums + (begin - tile.row_begin) * kPanelColumns, kPanelColumns);
+  });
+}
+
+void FusedLinear::apply_dora(const PanelTile& tile) const {
+  for_each_task(tile, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
+    if (task.part->column_factors == nullptr) return;
+    const float* factors = task.part->column_factors + panel * kPanelColumns;
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t i = 0; i < kPanelColumns; ++i) tile.sums[(row - tile.row_begin) * kPanelColumns + i] *= factors[i];
+  });
 }
 
 // The next panel: its weights and the factors that go with it. And an equal share of the A matrices that the next
@@ -131,9 +150,12 @@ void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t
 }
 
 void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
-  const GemmWork gemm{&x, tokens, &linear.weights, linear.bias_data(), y.row(0), y.stride()};
+  run(device, {&x, tokens, &linear.weights, linear.bias_data(), y.row(0), y.stride()}, next);
+}
+
+void FusedLinear::run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next) {
   device.reserve_scratch(GemmWork::scratch_floats());
-  shrink_runs(device, x);
+  shrink_runs(device, *gemm.x);
   device.pool().parallel_for(gemm.items(), [&](int64_t item, int worker) {
     const PanelTile tile = gemm.tile(device, item, worker);
     Prefetch& ahead = device.prefetch(worker);
@@ -141,6 +163,7 @@ void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Pla
     ask_ahead(gemm, tile, item, next, ahead);
     gemm.product(device, tile, worker, ahead);
     expand(device.kernels(), tile);
+    apply_dora(tile);
     gemm.finish(tile);
   });
 }

@@ -1,5 +1,5 @@
 // One fused projection of a layer for a mixed batch: y = x · W^T + bias, and for every segment with an adapter
-// y += scale · (x · A^T) · B^T. Two loops over the pool: the shrinks, then the panels of W, each of which ends with the
+// y += scale · (x · A^T) · B^T, before the bias times DoRA's factors where the adapter has some. Two loops over the pool: the shrinks, then the panels of W, each of which ends with the
 // expands that fall on its columns, while its sums are still in registers' reach. Panels are bound by arithmetic and
 // factors by memory, so while a panel is multiplied the factors that come next are on their way.
 #pragma once
@@ -43,6 +43,7 @@ class FusedLinear {
   void shrink_row(const Kernels& kernels, const Activations& x, int64_t token);
   // `next`: whose A matrices will be read after this projection.
   void run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
+  void run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next);
 
  private:
   struct Run {
@@ -64,6 +65,9 @@ class FusedLinear {
   void shrink_tokens(const Kernels& kernels, const Task& task, const Activations& x, int64_t token, int64_t tokens);
   void shrink_runs(CpuDevice& device, const Activations& x);
   void expand(const Kernels& kernels, const PanelTile& tile) const;
+  void apply_dora(const PanelTile& tile) const;
+  template <typename Visit>
+  void for_each_task(const PanelTile& tile, Visit visit) const;
   void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, std::optional<Place> next, Prefetch& ahead) const;
 
   const bool narrow_;

@@ -1,12 +1,14 @@
 #include "layers/lora_adapter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <span>
 #include <stdexcept>
 
 #include "cpu/kernels.h"
 #include "formats/peft_adapter.h"
+#include "layers/dora.h"
 #include "ops/sgmv_cpu.h"
 #include "sgmv/error.h"
 
@@ -28,16 +30,6 @@ void refuse_if_any(ProblemList& problems) {
   throw Error("adapter_refused", list[0].message + more);
 }
 
-// First column of a projection in its group's fused output.
-int32_t output_column(Projection p, const ModelConfig& model) {
-  switch (p) {
-    case Projection::k: return model.out_features(Projection::q);
-    case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
-    case Projection::up: return model.out_features(Projection::gate);
-    default: return 0;
-  }
-}
-
 // The numbers of a file's tensor in the type they are packed from.
 std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, int64_t elements, LoraType type) {
   if (type == type_of(dtype)) return data;
@@ -49,33 +41,76 @@ std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, int64
   return result;
 }
 
+std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
+  std::vector<float> wide(data.size() / static_cast<size_t>(dtype_block_bytes(dtype)));
+  dequantize(dtype, data.data(), static_cast<int64_t>(wide.size()), wide.data());
+  return wide;
+}
+
+size_t padded_columns(int32_t width) { return static_cast<size_t>((width + kPanelColumns - 1) / kPanelColumns * kPanelColumns); }
+
+// PEFT replaces the base model's embedding and head by those in the file; here they must be the same, up to how
+// precisely both are kept.
+void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
+  const TensorInfo& info = pair.base_layer->info;
+  const std::vector<float> stored = widened(source.read_checked(*pair.base_layer, problems), info.dtype);
+  const float rounding = info.dtype == DType::f32 ? 0.0f : info.dtype == DType::f16 ? 0x1p-11f : 0x1p-8f;
+  const auto width = static_cast<size_t>(info.shape[1]);
+  std::vector<float> own(width);
+  for (int64_t row = 0; row < info.shape[0]; ++row) {
+    base.copy_row(pair.target, row, own.data());
+    const std::span<const float> values = std::span(stored).subspan(static_cast<size_t>(row) * width, width);
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, std::abs(value));
+    const float allowed = largest * (base.tolerance(pair.target) + rounding);
+    for (size_t i = 0; i < width; ++i)
+      if (!(std::abs(values[i] - own[i]) <= allowed))
+        return problems.add("base_mismatch", kAdapterWeightsFile, pair.base_layer->name, "other values from row " + std::to_string(row) + " on",
+                            "the base model's own weights, or no such tensor");
+  }
+}
+
 }  // namespace
 
 ProjectionGroup group_of(Projection p) {
   switch (p) {
     case Projection::q:
     case Projection::k:
-    case Projection::v: return ProjectionGroup::qkv;
+    case Projection::v:
+    case Projection::qkv: return ProjectionGroup::qkv;
     case Projection::o: return ProjectionGroup::o;
     case Projection::gate:
-    case Projection::up: return ProjectionGroup::gate_up;
+    case Projection::up:
+    case Projection::gate_up: return ProjectionGroup::gate_up;
+    case Projection::embed_tokens: return ProjectionGroup::embedding;
+    case Projection::lm_head: return ProjectionGroup::head;
     case Projection::down: break;
   }
   return ProjectionGroup::down;
 }
 
+int32_t output_column(Projection p, const ModelConfig& model) {
+  switch (p) {
+    case Projection::k: return model.out_features(Projection::q);
+    case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
+    case Projection::up: return model.out_features(Projection::gate);
+    default: return 0;
+  }
+}
+
 class LoraPacker {
  public:
-  LoraPacker(const PeftAdapter& source, const ModelConfig& model, std::optional<LoraType> type) : source_(source), model_(model), type_(type) {}
+  LoraPacker(const PeftAdapter& source, const ModelConfig& model, std::optional<LoraType> type, const BaseRows& base)
+      : source_(source), model_(model), type_(type), base_(base) {}
 
   std::shared_ptr<const LoraAdapter> pack(ProblemList& problems) {
     auto adapter = std::make_shared<LoraAdapter>();
     adapter_ = adapter.get();
     adapter_->layers_.resize(static_cast<size_t>(model_.layers));
-    for_each_group([&](std::span<const PeftPair> pairs) { place(pairs); });
+    for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? place_embedding(pairs[0]) : place(pairs); });
     adapter_->data_ = AlignedBuffer<std::byte>(bytes_);
     bytes_ = 0;
-    for_each_group([&](std::span<const PeftPair> pairs) { fill(pairs, problems); });
+    for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? fill_embedding(pairs[0], problems) : fill(pairs, problems); });
     return adapter;
   }
 
@@ -93,8 +128,11 @@ class LoraPacker {
     }
   }
 
+  static bool is_embedding(std::span<const PeftPair> pairs) { return pairs[0].target.projection == Projection::embed_tokens; }
+
   LoraGroup& group_for(std::span<const PeftPair> pairs) {
     const LoraTarget& target = pairs[0].target;
+    if (target.projection == Projection::lm_head) return adapter_->head_;
     return adapter_->layers_[static_cast<size_t>(target.layer)][static_cast<size_t>(group_of(target.projection))];
   }
 
@@ -106,11 +144,12 @@ class LoraPacker {
     for (const PeftPair& pair : pairs) {
       const Projection p = pair.target.projection;
       const int32_t column = output_column(p, model_), lead = column % kPanelColumns;
-      const PackedLora a{nullptr, type_for(pair.a.dtype), pair.target.rank, model_.in_features(p)};
-      const PackedLora b{nullptr, type_for(pair.b.dtype), pair.target.rank, lead + model_.out_features(p)};
+      const PackedLora a{nullptr, type_for(pair.a.info.dtype), pair.target.rank, model_.in_features(p)};
+      const PackedLora b{nullptr, type_for(pair.b.info.dtype), pair.target.rank, lead + model_.out_features(p)};
       group.parts.push_back({p, pair.target.scale, a, b, column / kPanelColumns});
       group.a_bytes += aligned(packed_lora_a_bytes(a.type, a.rank, a.width));
       bytes_ += aligned(packed_lora_b_bytes(b.type, b.rank, b.width));
+      if (pair.magnitude) bytes_ += aligned(padded_columns(b.width) * sizeof(float));
       adapter_->rank_max_ = std::max(adapter_->rank_max_, pair.target.rank);
       for (const LoraType type : {a.type, b.type}) {
         adapter_->forms_ = adapter_->forms_ | lora_forms(type, false);
@@ -132,7 +171,7 @@ class LoraPacker {
     for (size_t i = 0; i < pairs.size(); ++i) {
       PackedLora& a = group.parts[i].a;
       std::byte* place = take(packed_lora_a_bytes(a.type, a.rank, a.width));
-      const std::vector<std::byte> values = read(pairs[i].a_name, pairs[i].a, a.type, problems);
+      const std::vector<std::byte> values = read(pairs[i].a, a.type, problems);
       if (problems.empty()) pack_lora_a(a.type, values.data(), a.rank, a.width, place);
       a.data = place;
     }
@@ -140,30 +179,70 @@ class LoraPacker {
       PackedLora& b = group.parts[i].b;
       std::byte* place = take(packed_lora_b_bytes(b.type, b.rank, b.width));
       const int32_t out = model_.out_features(pairs[i].target.projection);
-      const std::vector<std::byte> values = read(pairs[i].b_name, pairs[i].b, b.type, problems);
+      const std::vector<std::byte> values = read(pairs[i].b, b.type, problems);
       if (problems.empty()) pack_lora_b(b.type, values.data(), out, b.rank, b.width - out, place);
       b.data = place;
+      if (pairs[i].magnitude) fill_dora(pairs[i], group.parts[i], problems);
+      if (pairs[i].base_layer) check_base_layer(pairs[i], source_, base_, problems);
     }
   }
 
-  std::vector<std::byte> read(const std::string& name, const TensorInfo& info, LoraType type, ProblemList& problems) {
-    return converted(source_.read_checked(name, info, problems), info.dtype, info.elements(), type);
+  // From the file's own numbers, whatever the factors are rounded to. Columns of other parts have the factor 1.
+  void fill_dora(const PeftPair& pair, LoraPart& part, ProblemList& problems) {
+    const size_t count = padded_columns(part.b.width);
+    const auto lead = static_cast<size_t>(part.b.width - model_.out_features(part.projection));
+    auto* factors = reinterpret_cast<float*>(take(count * sizeof(float)));
+    std::fill_n(factors, count, 1.0f);
+    const auto numbers = [&](const NamedTensor& tensor) { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); };
+    const int64_t bad = dora_factors(base_, pair.target, part.a.width, numbers(pair.a), numbers(pair.b), numbers(*pair.magnitude), factors + lead);
+    if (bad >= 0)
+      problems.add("not_finite", kAdapterWeightsFile, pair.magnitude->name, "a factor that is not finite for output " + std::to_string(bad),
+                   "adapted weights with a norm above 0");
+    part.column_factors = factors;
+  }
+
+  // An embedding's factors keep the file's types: a step reads one row of A per token.
+  void place_embedding(const PeftPair& pair) {
+    LoraEmbedding& embedding = adapter_->embedding_;
+    embedding.a = {nullptr, type_of(pair.a.info.dtype), pair.target.rank, model_.vocab_size};
+    embedding.b = {nullptr, type_of(pair.b.info.dtype), pair.target.rank, model_.hidden_size};
+    embedding.scale = pair.target.scale;
+    adapter_->rank_max_ = std::max(adapter_->rank_max_, pair.target.rank);
+    bytes_ += aligned(pair.a.info.bytes) + aligned(packed_lora_b_bytes(embedding.b.type, embedding.b.rank, embedding.b.width));
+  }
+
+  void fill_embedding(const PeftPair& pair, ProblemList& problems) {
+    PackedLora &a = adapter_->embedding_.a, &b = adapter_->embedding_.b;
+    std::byte *a_place = take(pair.a.info.bytes), *b_place = take(packed_lora_b_bytes(b.type, b.rank, b.width));
+    const std::vector<std::byte> values = source_.read_checked(pair.a, problems);
+    const size_t size = lora_type_bytes(a.type), rank = static_cast<size_t>(a.rank), vocabulary = static_cast<size_t>(a.width);
+    for (size_t token = 0; token < vocabulary; ++token)
+      for (size_t r = 0; r < rank; ++r) std::memcpy(a_place + (token * rank + r) * size, values.data() + (r * vocabulary + token) * size, size);
+    pack_lora_b(b.type, source_.read_checked(pair.b, problems).data(), b.width, b.rank, 0, b_place);
+    a.data = a_place;
+    b.data = b_place;
+    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+  }
+
+  std::vector<std::byte> read(const NamedTensor& tensor, LoraType type, ProblemList& problems) {
+    return converted(source_.read_checked(tensor, problems), tensor.info.dtype, tensor.info.elements(), type);
   }
 
   const PeftAdapter& source_;
   const ModelConfig& model_;
   const std::optional<LoraType> type_;
+  const BaseRows& base_;
   LoraAdapter* adapter_ = nullptr;
   size_t bytes_ = 0;
 };
 
 std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model,
-                                                     std::optional<LoraType> type) {
+                                                     std::optional<LoraType> type, const BaseRows& base) {
   ProblemList problems;
   const PeftAdapter source(folder, model, problems);
   refuse_if_any(problems);
   try {
-    auto adapter = LoraPacker(source, model, type).pack(problems);
+    auto adapter = LoraPacker(source, model, type, base).pack(problems);
     refuse_if_any(problems);
     return adapter;
   } catch (const std::range_error& error) {

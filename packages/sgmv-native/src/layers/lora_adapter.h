@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/aligned_buffer.h"
+#include "layers/base_rows.h"
 #include "ops/activations.h"
 #include "sgmv/adapter.h"
 #include "sgmv/model_config.h"
@@ -15,9 +16,10 @@
 
 namespace sgmv {
 
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down };
-inline constexpr int kGroupCount = 4;
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, embedding, head };
+inline constexpr int kGroupCount = 4;  // of a layer
 ProjectionGroup group_of(Projection p);
+int32_t output_column(Projection p, const ModelConfig& model);  // its first column in its group's fused output
 
 struct LoraPart {
   Projection projection;
@@ -25,6 +27,7 @@ struct LoraPart {
   PackedLora a;
   PackedLora b;         // begins with zero columns, so that its panels lie where those of the fused output do
   int32_t panel_begin;  // the fused output's panel that b's first one is added to
+  const float* column_factors = nullptr;  // DoRA: of b's columns up to the end of its last panel; null: none
 };
 
 struct LoraGroup {
@@ -33,19 +36,31 @@ struct LoraGroup {
   size_t a_bytes = 0;
 };
 
+// LoRA on the embedding, whose input is a token: row [hidden] += scale · A[token] · Bᵀ. A is kept transposed.
+struct LoraEmbedding {
+  PackedLora a;  // [vocabulary, rank] without padding; rank 0: none
+  PackedLora b;
+  float scale = 0;
+
+  void add(const Kernels& kernels, int32_t token, float* row) const;
+};
+
 class LoraAdapter : public Adapter {
  public:
   size_t bytes() const override { return data_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
   const LoraGroup& group(int32_t layer, ProjectionGroup group) const {
-    return layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
+    return group == ProjectionGroup::head ? head_ : layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
+  const LoraEmbedding& embedding() const { return embedding_; }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
   ActivationForms forms(bool narrow) const { return narrow ? forms_narrow_ : forms_; }  // of the inputs and of v
 
  private:
   friend class LoraPacker;
   std::vector<std::array<LoraGroup, kGroupCount>> layers_;
+  LoraGroup head_;
+  LoraEmbedding embedding_;
   AlignedBuffer<std::byte> data_;
   int32_t rank_max_ = 0;
   ActivationForms forms_, forms_narrow_;
@@ -54,6 +69,6 @@ class LoraAdapter : public Adapter {
 // Reads, checks and packs, in `type` or, if there is none, in the file's own types. Throws Error adapter_refused with
 // the first problem, or adapter_not_found.
 std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model,
-                                                     std::optional<LoraType> type);
+                                                     std::optional<LoraType> type, const BaseRows& base);
 
 }  // namespace sgmv

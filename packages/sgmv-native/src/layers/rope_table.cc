@@ -45,29 +45,32 @@ double yarn_mscale(double factor, double scale) { return factor <= 1 ? 1.0 : 0.1
 }  // namespace
 
 std::vector<float> rope_frequencies(const RopeConfig& config, int32_t head_dim) {
-  std::vector<float> frequencies(static_cast<size_t>(head_dim / 2));
+  const int32_t dim = config.rotary_dim > 0 ? config.rotary_dim : head_dim;
+  std::vector<float> frequencies(static_cast<size_t>(dim / 2));
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim);
-    float frequency = 1.0f / static_cast<float>(std::pow(config.theta, static_cast<double>(exponent)));
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
+    float wavelength = static_cast<float>(std::pow(config.theta, static_cast<double>(exponent)));
+    if (!config.factors.empty()) wavelength *= config.factors[i];
+    float frequency = 1.0f / wavelength;
     if (config.kind == RopeConfig::Kind::linear) frequency /= static_cast<float>(config.factor);
     if (config.kind == RopeConfig::Kind::llama3) frequency = llama3_frequency(config, frequency);
-    if (!config.factors.empty()) frequency /= config.factors[i];
     frequencies[i] = frequency;
   }
-  if (config.kind == RopeConfig::Kind::yarn) apply_yarn(config, head_dim, frequencies);
+  if (config.kind == RopeConfig::Kind::yarn) apply_yarn(config, dim, frequencies);
   return frequencies;
 }
 
 float rope_attention_factor(const RopeConfig& config) {
-  if (config.kind != RopeConfig::Kind::yarn) return 1.0f;
   if (config.attention_factor > 0) return static_cast<float>(config.attention_factor);
+  if (config.kind != RopeConfig::Kind::yarn) return 1.0f;
   if (config.mscale > 0 && config.mscale_all_dim > 0)
     return static_cast<float>(yarn_mscale(config.factor, config.mscale) / yarn_mscale(config.factor, config.mscale_all_dim));
   return static_cast<float>(yarn_mscale(config.factor, 1.0));
 }
 
 RopeTable::RopeTable(const RopeConfig& config, int32_t head_dim)
-    : half_(head_dim / 2), factor_(rope_attention_factor(config)), frequencies_(rope_frequencies(config, head_dim)) {}
+    : factor_(rope_attention_factor(config)), frequencies_(rope_frequencies(config, head_dim)),
+      half_(static_cast<int64_t>(frequencies_.size())) {}
 
 void RopeTable::reserve(int64_t positions) {
   if (positions <= positions_) return;

@@ -20,10 +20,10 @@ class RopeTable {
   int64_t half() const { return half_; }
 
  private:
-  int64_t half_;
-  int64_t positions_ = 0;
-  float factor_ = 1.0f;  // yarn multiplies the embedding itself
+  float factor_;  // yarn and longrope multiply the embedding itself
   std::vector<float> frequencies_;
+  int64_t half_;  // of the components that are rotated
+  int64_t positions_ = 0;
   std::vector<float> table_;
 };
 

@@ -20,12 +20,12 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
 }
 
 const TensorInfo* Checkpoint::find(const std::string& name) const {
-  return source_->find(gguf_ ? gguf_tensor_name(name) : name);
+  return source_->find(gguf_ ? gguf_tensor_name(name, config_) : name);
 }
 
 const TensorInfo& Checkpoint::require(const std::string& name, const std::vector<int64_t>& shape) const {
   const TensorInfo* info = find(name);
-  const std::string shown = gguf_ ? gguf_tensor_name(name) : name;
+  const std::string shown = gguf_ ? gguf_tensor_name(name, config_) : name;
   if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
@@ -59,6 +59,14 @@ std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) con
   std::vector<float> values(stored.size());
   for (size_t i = 0; i < values.size(); ++i) values[i] = stored[static_cast<size_t>(order[i])];
   return values;
+}
+
+std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const {
+  std::vector<float> weights = vector(name, size);
+  // llama.cpp's converter has added the one already.
+  if (config_.unit_offset_norms && !gguf_)
+    for (float& weight : weights) weight += 1.0f;
+  return weights;
 }
 
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {

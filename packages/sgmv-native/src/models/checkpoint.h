@@ -19,6 +19,7 @@ class Checkpoint {
 
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
+  std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   struct Part { std::string module; int64_t out; bool bias; };

@@ -1,6 +1,8 @@
 #include "models/config_gguf.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "models/config_hf.h"
 #include "sgmv/error.h"
@@ -34,11 +36,38 @@ class Metadata {
   std::string prefix_;
 };
 
+// One divisor per rotated pair of components; empty when the file has no such tensor.
+std::vector<float> read_factors(const GgufFile& gguf, const Metadata& meta, const char* name, int32_t count) {
+  const TensorInfo* info = gguf.find(name);
+  if (info == nullptr) return {};
+  if (info->dtype != DType::f32 || info->elements() != count)
+    meta.refuse("model_corrupt", name, info->dtype_text + " " + shape_text(info->shape), std::to_string(count) + " numbers in F32");
+  std::vector<float> factors(static_cast<size_t>(count));
+  dequantize(DType::f32, gguf.read(*info).data(), count, factors.data());
+  for (const float factor : factors)
+    if (!(factor > 0)) meta.refuse("model_corrupt", name, std::to_string(factor), "numbers above 0");
+  return factors;
+}
+
+// Phi-3: factors for sequences within the original context, and for longer ones.
+void read_longrope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config, int32_t pairs, RopeConfig& rope) {
+  rope.factors = read_factors(gguf, meta, "rope_factors_short.weight", pairs);
+  rope.long_factors = read_factors(gguf, meta, "rope_factors_long.weight", pairs);
+  if (rope.factors.empty() && rope.long_factors.empty()) return;
+  if (rope.factors.empty() || rope.long_factors.empty())
+    meta.refuse("model_corrupt", "rope_factors_short.weight, rope_factors_long.weight", "one of the two", "both");
+  rope.kind = RopeConfig::Kind::longrope;
+  const int32_t original = rope.original_max_positions;
+  rope.attention_factor = meta.number("rope.scaling.attn_factor", longrope_attention_factor(double(config.max_positions) / original, original));
+}
+
 RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config) {
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  if (rotary != config.head_dim)
+  const bool partial = config.fused_projections && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
+  if (partial) rope.rotary_dim = rotary;
+  else if (rotary != config.head_dim)
     meta.refuse("model_unsupported", meta.key("rope.dimension_count"), std::to_string(rotary), "the head size, " + std::to_string(config.head_dim));
   const std::string type = meta.text("rope.scaling.type", "none");
   rope.factor = meta.number("rope.scaling.factor", 1.0);
@@ -47,15 +76,45 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   else if (type != "none") meta.refuse("model_unsupported", meta.key("rope.scaling.type"), type, "none, linear or yarn");
   rope.original_max_positions = meta.integer("rope.scaling.original_context_length", config.max_positions);
   if (!(rope.theta > 0) || !(rope.factor > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base"), "a number of 0 or less", "more than 0");
-
-  if (const TensorInfo* factors = gguf.find("rope_freqs.weight")) {
-    if (factors->dtype != DType::f32 || factors->elements() != config.head_dim / 2)
-      meta.refuse("model_corrupt", "rope_freqs.weight", factors->dtype_text + " " + shape_text(factors->shape), "half a head of F32");
-    rope.factors.resize(static_cast<size_t>(config.head_dim / 2));
-    dequantize(DType::f32, gguf.read(*factors).data(), config.head_dim / 2, rope.factors.data());
-  }
+  rope.factors = read_factors(gguf, meta, "rope_freqs.weight", rotary / 2);
+  if (config.fused_projections) read_longrope(gguf, meta, config, rotary / 2, rope);
   return rope;
 }
+
+// Which layers slide is in the file only lately; before, readers knew it of the architecture.
+void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+  config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
+  if (config.sliding_window == 0) return;
+  const bool gemma2 = config.model_type == "gemma2", gemma3 = config.model_type == "gemma3_text";
+  const GgufValue* pattern = gguf.metadata(meta.key("attention.sliding_window_pattern"));
+  const auto* each = pattern == nullptr ? nullptr : std::get_if<GgufArray>(pattern);
+  const auto layers = static_cast<size_t>(config.layers);
+  if (each != nullptr && each->numbers.size() != layers)
+    meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", gemma2 ? 2 : gemma3 ? 6 : 0));
+  for (size_t layer = 0; layer < layers; ++layer)
+    config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
+                                                      : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
+}
+
+// Gemma's scale of q·k is 1/√head_dim but in the largest of each generation, which the number of layers tells.
+void read_gemma(const Metadata& meta, ModelConfig& config) {
+  const bool gemma2 = config.model_type == "gemma2";
+  if (config.layers == (gemma2 ? 46 : 62))
+    config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.hidden_size / config.heads));
+  config.attention_scale = static_cast<float>(meta.number("attention.scale", config.attention_scale));
+  config.attention_softcap = static_cast<float>(meta.number("attn_logit_softcapping", gemma2 ? 50 : 0));
+  config.logit_softcap = static_cast<float>(meta.number("final_logit_softcapping", gemma2 ? 30 : 0));
+  config.activation = Activation::gelu_tanh;
+  use_gemma_layout(config);
+  if (gemma2) return;
+  config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", 10000.0);
+  if (!(config.sliding_rope->theta > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base_swa"), "a number of 0 or less", "more than 0");
+}
+
+// llama.cpp's name of an architecture and the model type in Hugging Face's words.
+constexpr std::array<std::pair<const char*, const char*>, 6> kArchitectures = {{
+    {"llama", "llama"}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"}, {"phi3", "phi3"}}};
 
 void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
@@ -73,15 +132,16 @@ void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
 ModelConfig config_from_gguf(const GgufFile& gguf) {
   const std::string architecture = gguf.text("general.architecture").value_or("");
   const Metadata meta(gguf, architecture + ".");
-  if (architecture != "llama" && architecture != "qwen2" && architecture != "qwen3")
-    meta.refuse("model_unsupported", "general.architecture", '"' + architecture + '"', "one of llama, qwen2, qwen3");
+  const auto known = std::find_if(kArchitectures.begin(), kArchitectures.end(), [&](const auto& pair) { return architecture == pair.first; });
+  if (known == kArchitectures.end())
+    meta.refuse("model_unsupported", "general.architecture", '"' + architecture + '"', "one of llama, qwen2, qwen3, gemma2, gemma3, phi3");
   if (meta.integer("expert_count", 0) > 0)
     meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(meta.integer("expert_count", 0)), "0");
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");
 
   ModelConfig config;
-  config.model_type = architecture;
+  config.model_type = known->second;
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
   config.intermediate_size = meta.required("feed_forward_length");
@@ -92,19 +152,21 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.max_positions = meta.integer("context_length", 2048);
   config.rms_norm_eps = static_cast<float>(meta.number("attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
-  config.attention_bias = gguf.find("blk.0.attn_q.bias") != nullptr;
+  config.fused_projections = architecture == "phi3";
+  config.attention_bias = gguf.find(config.fused_projections ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
   config.mlp_bias = gguf.find("blk.0.ffn_gate.bias") != nullptr;
-  config.qk_norm = architecture == "qwen3";
-  config.sliding_window = meta.integer("attention.sliding_window", 0);
+  config.qk_norm = architecture == "qwen3" || architecture == "gemma3";
   check_model_config(config, gguf.file_name());
-  if (config.sliding_window > 0) config.layer_is_sliding.assign(static_cast<size_t>(config.layers), true);
+  config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
+  read_sliding_window(gguf, meta, config);
+  if (architecture.starts_with("gemma")) read_gemma(meta, config);
   config.rope = read_rope(gguf, meta, config);
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
   return config;
 }
 
-std::string gguf_tensor_name(const std::string& hf_name) {
+std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config) {
   constexpr std::array<std::pair<const char*, const char*>, 3> top = {{
       {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"lm_head.weight", "output.weight"}}};
   for (const auto& [hf, gguf] : top)
@@ -115,13 +177,17 @@ std::string gguf_tensor_name(const std::string& hf_name) {
   if (dot == std::string::npos) return "";
   const size_t last = hf_name.rfind('.');  // ".weight" or ".bias"
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
-  constexpr std::array<std::pair<const char*, const char*>, 11> parts = {{
+  const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
+  if (config.post_norms && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
+  constexpr std::array<std::pair<const char*, const char*>, 15> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"}}};
+      {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
+      {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
+      {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}}};
   for (const auto& [hf, gguf] : parts)
-    if (middle == hf) return "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + "." + gguf + hf_name.substr(last);
+    if (middle == hf) return block + gguf + end;
   return "";
 }
 

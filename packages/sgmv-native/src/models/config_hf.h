@@ -11,8 +11,15 @@ namespace sgmv {
 // Throws Error model_unsupported or model_corrupt with the field's name.
 ModelConfig config_from_hf(const json::Value& root, const std::string& file);
 
-// rope_parameters (transformers 5) or rope_theta and rope_scaling (older), "type" or "rope_type".
-RopeConfig rope_from_hf(const json::Value& root, const std::string& file);
+// Fills config.rope and config.sliding_rope from rope_parameters (transformers 5) or from rope_theta, rope_scaling and
+// rope_local_base_freq (older). The shape in `config` is already read.
+void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config);
+
+// LongRoPE's factor of the embedding, from how far the context was stretched.
+double longrope_attention_factor(double factor, int32_t original_max_positions);
+
+// What all Gemma checkpoints have in common, whatever the file format.
+void use_gemma_layout(ModelConfig& config);
 
 // Checks that hold for every source: sizes in range, heads that divide.
 void check_model_config(const ModelConfig& config, const std::string& file);

@@ -1,8 +1,17 @@
+#include <cmath>
+
 #include "models/config_fields.h"
 #include "models/config_hf.h"
 
 namespace sgmv {
 namespace {
+
+// What RoPE parameters fall back to: fields outside their object, and defaults of the family.
+struct Surroundings {
+  const ModelConfig& model;
+  int32_t original_max_positions;  // 0: not said
+  bool phi3;                       // rotates a part of a head; spells longrope "su" or "yarn" in old files
+};
 
 void require_positive(const ConfigFields& fields, const char* field, double value) {
   if (!(value > 0)) fields.refuse("model_corrupt", field, std::to_string(value), "a number above 0");
@@ -18,8 +27,8 @@ void read_llama3(const ConfigFields& fields, RopeConfig& rope) {
     fields.refuse("model_corrupt", "high_freq_factor", std::to_string(rope.high_freq_factor), "more than low_freq_factor");
 }
 
-void read_yarn(const ConfigFields& fields, int32_t max_positions, RopeConfig& rope) {
-  if (rope.original_max_positions < 1) rope.original_max_positions = max_positions;
+void read_yarn(const ConfigFields& fields, const ModelConfig& model, RopeConfig& rope) {
+  if (rope.original_max_positions < 1) rope.original_max_positions = model.max_positions;
   rope.attention_factor = fields.number("attention_factor").value_or(0.0);
   rope.beta_fast = fields.number("beta_fast").value_or(32.0);
   rope.beta_slow = fields.number("beta_slow").value_or(1.0);
@@ -28,48 +37,108 @@ void read_yarn(const ConfigFields& fields, int32_t max_positions, RopeConfig& ro
   rope.truncate = fields.flag("truncate", true);
 }
 
-// `scaling` holds type, factor and the rest; it may be the same object that holds rope_theta.
-void read_scaling(const ConfigFields& scaling, int32_t max_positions, int32_t original_outside, RopeConfig& rope) {
-  const std::string type = scaling.text("rope_type", scaling.text("type", "default"));
-  if (const auto partial = scaling.number("partial_rotary_factor"); partial && *partial != 1.0)
-    scaling.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*partial), "1");
-  if (type == "default") return;
-  if (type == "linear") rope.kind = RopeConfig::Kind::linear;
-  else if (type == "llama3") rope.kind = RopeConfig::Kind::llama3;
-  else if (type == "yarn") rope.kind = RopeConfig::Kind::yarn;
-  else scaling.refuse("model_unsupported", "rope_type", '"' + type + '"', "one of default, linear, llama3, yarn");
+std::vector<float> read_factors(const ConfigFields& fields, const char* field, int32_t count) {
+  const json::Value* list = fields.get(field);
+  const std::string expected = std::to_string(count) + " numbers above 0";
+  if (list == nullptr || !list->is_array() || list->array().size() != static_cast<size_t>(count))
+    fields.refuse("model_corrupt", field, list == nullptr ? "nothing" : list->describe(), expected);
+  std::vector<float> factors;
+  for (const json::Value& factor : list->array()) {
+    if (!factor.is_number() || !(factor.number() > 0)) fields.refuse("model_corrupt", field, factor.describe(), expected);
+    factors.push_back(static_cast<float>(factor.number()));
+  }
+  return factors;
+}
 
-  rope.original_max_positions = scaling.integer("original_max_position_embeddings").value_or(original_outside);
+// Su et al., LongRoPE (2024): one set of divisors for sequences within the original context, one for longer ones.
+void read_longrope(const ConfigFields& fields, const ModelConfig& model, RopeConfig& rope) {
+  const int32_t pairs = (rope.rotary_dim > 0 ? rope.rotary_dim : model.head_dim) / 2;
+  if (rope.original_max_positions < 2) rope.original_max_positions = model.max_positions;
+  rope.factors = read_factors(fields, "short_factor", pairs);
+  rope.long_factors = read_factors(fields, "long_factor", pairs);
+  rope.attention_factor = fields.number("attention_factor").value_or(longrope_attention_factor(rope.factor, rope.original_max_positions));
+}
+
+void read_rotary_dim(const ConfigFields& fields, const Surroundings& around, RopeConfig& rope) {
+  const auto partial = fields.number("partial_rotary_factor");
+  if (!partial || *partial == 1.0) return;
+  const int32_t dim = around.phi3 && *partial > 0 && *partial < 1 ? static_cast<int32_t>(around.model.head_dim * *partial) : 0;
+  if (dim < 2 || dim % 2 != 0)
+    fields.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*partial),
+                  around.phi3 ? "a share of head_dim that is an even number" : "1");
+  rope.rotary_dim = dim;
+}
+
+RopeConfig::Kind read_kind(const ConfigFields& fields, const Surroundings& around) {
+  using Kind = RopeConfig::Kind;
+  const std::string type = fields.text("rope_type", fields.text("type", "default"));
+  if (type == "default") return Kind::none;
+  if (type == "longrope" || (around.phi3 && (type == "su" || type == "yarn"))) return Kind::longrope;
+  if (type == "linear") return Kind::linear;
+  if (type == "llama3") return Kind::llama3;
+  if (type == "yarn") return Kind::yarn;
+  fields.refuse("model_unsupported", "rope_type", '"' + type + '"', "one of default, linear, llama3, yarn, longrope");
+}
+
+// `scaling` holds type, factor and the rest; it may be the same object that holds rope_theta.
+void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeConfig& rope) {
+  rope.theta = scaling.number("rope_theta").value_or(rope.theta);
+  require_positive(scaling, "rope_theta", rope.theta);
+  read_rotary_dim(scaling, around, rope);
+  rope.kind = read_kind(scaling, around);
+  if (rope.kind == RopeConfig::Kind::none) return;
+  const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(around.original_max_positions);
+  rope.original_max_positions = around.phi3 ? around.original_max_positions : inside;
   const auto factor = scaling.number("factor");
   if (factor) rope.factor = *factor;
-  else if (rope.original_max_positions > 0) rope.factor = double(max_positions) / rope.original_max_positions;
+  else if (rope.original_max_positions > 0) rope.factor = double(around.model.max_positions) / rope.original_max_positions;
   else scaling.refuse("model_corrupt", "factor", "nothing", "a number");
   require_positive(scaling, "factor", rope.factor);
   if (rope.kind == RopeConfig::Kind::llama3) read_llama3(scaling, rope);
-  if (rope.kind == RopeConfig::Kind::yarn) read_yarn(scaling, max_positions, rope);
+  if (rope.kind == RopeConfig::Kind::yarn) read_yarn(scaling, around.model, rope);
+  if (rope.kind == RopeConfig::Kind::longrope) read_longrope(scaling, around.model, rope);
+}
+
+// Gemma 3: {"full_attention": {…}, "sliding_attention": {…}}.
+void read_by_layer_type(const ConfigFields& fields, const json::Value& types, const Surroundings& around, ModelConfig& config) {
+  for (const auto& [name, value] : types.object()) {
+    const bool full = name == "full_attention";
+    if (value.is_null()) continue;
+    if (!value.is_object() || (!full && name != "sliding_attention"))
+      fields.refuse("model_unsupported", "rope_parameters." + name, value.describe(), "full_attention and sliding_attention with their parameters");
+    read_scaling(ConfigFields(value, fields.file() + ": rope_parameters." + name), around, full ? config.rope : *config.sliding_rope);
+  }
 }
 
 }  // namespace
 
-RopeConfig rope_from_hf(const json::Value& root, const std::string& file) {
+double longrope_attention_factor(double factor, int32_t original_max_positions) {
+  return factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(original_max_positions));
+}
+
+void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config) {
   const ConfigFields fields(root, file);
-  const int32_t max_positions = fields.integer("max_position_embeddings").value_or(0);
-  const int32_t original = fields.integer("original_max_position_embeddings").value_or(0);
-  RopeConfig rope;
-  rope.theta = fields.number("rope_theta").value_or(10000.0);
+  const bool phi3 = config.model_type == "phi3", gemma3 = config.model_type == "gemma3_text";
+  const Surroundings around{config, fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0), phi3};
+  config.rope.theta = fields.number("rope_theta").value_or(gemma3 ? 1e6 : 1e4);
+  require_positive(fields, "rope_theta", config.rope.theta);
+  read_rotary_dim(fields, around, config.rope);
+  if (gemma3) {
+    config.sliding_rope.emplace().theta = fields.number("rope_local_base_freq").value_or(1e4);
+    require_positive(fields, "rope_local_base_freq", config.sliding_rope->theta);
+  }
   for (const char* field : {"rope_scaling", "rope_parameters"}) {
     const json::Value* scaling = fields.get(field);
     if (scaling == nullptr) continue;
     if (!scaling->is_object()) fields.refuse("model_corrupt", field, scaling->describe(), "an object");
+    if (gemma3 && field == std::string("rope_parameters")) {
+      read_by_layer_type(fields, *scaling, around, config);
+      continue;
+    }
     for (const auto& [name, value] : scaling->object())
       if (value.is_object()) fields.refuse("model_unsupported", std::string(field) + "." + name, value.describe(), "one set of parameters for all layers");
-    const ConfigFields inner(*scaling, file + ": " + field);
-    rope.theta = inner.number("rope_theta").value_or(rope.theta);
-    rope.kind = RopeConfig::Kind::none;
-    read_scaling(inner, max_positions, original, rope);
+    read_scaling(ConfigFields(*scaling, file + ": " + field), around, config.rope);
   }
-  require_positive(fields, "rope_theta", rope.theta);
-  return rope;
 }
 
 }  // namespace sgmv

@@ -11,14 +11,20 @@ namespace sgmv {
 DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types)
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
       rope_(config_.rope, config_.head_dim),
-      fused_(types.weights != WeightType::f32) {}
+      fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
+  if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
+  if (config_.rope.long_factors.empty()) return;
+  RopeConfig longer = config_.rope;
+  longer.factors = longer.long_factors;
+  long_rope_.emplace(longer, config_.head_dim);
+}
 
 std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size) {
   return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
 }
 
 std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {
-  return load_lora_adapter(folder, config_, types_.adapters);
+  return load_lora_adapter(folder, config_, types_.adapters, DecoderRows(weights_, config_));
 }
 
 void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
@@ -33,10 +39,11 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     attend(layer, tokens, *cache);
-    add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer)].mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
+    const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
+    add_and_norm(tokens, weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
     gated_mlp(layer, tokens);
-    if (layer + 1 == config_.layers) add_and_norm(tokens, weights_.final_norm, std::nullopt);
-    else add_and_norm(tokens, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
+    if (layer + 1 == config_.layers) add_and_norm(tokens, weights.post_mlp_norm, weights_.final_norm, std::nullopt);
+    else add_and_norm(tokens, weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
   }
   write_logits(batch, logits);
 }
@@ -55,24 +62,53 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
+  plan_ends(batch);
   attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
   places_.clear();
   int64_t positions = 0;
   for (const SequenceSlice& s : batch.sequences) {
+    const bool longer = long_rope_ && std::max(s.length, s.position_begin + s.token_count) > config_.rope.original_max_positions;
     for (int32_t i = 0; i < s.token_count; ++i) {
       const int32_t position = s.position_begin + i;
-      places_.push_back({position, s.block_table[static_cast<size_t>(position / cache.block_size())], position % cache.block_size()});
+      places_.push_back({position, s.block_table[static_cast<size_t>(position / cache.block_size())], position % cache.block_size(), longer});
     }
     positions = std::max<int64_t>(positions, int64_t{s.position_begin} + s.token_count);
   }
   rope_.reserve(positions);
+  if (sliding_rope_) sliding_rope_->reserve(positions);
+  if (long_rope_) long_rope_->reserve(positions);
+}
+
+// Adapters of the embedding by token, and of the head by row of logits.
+void DecoderCpu::plan_ends(const Batch& batch) {
+  embedding_lora_.assign(batch.tokens.size(), nullptr);
+  head_segments_.clear();
+  size_t row = 0;
+  for (const Segment& segment : batch.segments) {
+    const auto begin = static_cast<int32_t>(row);
+    while (row < batch.logit_rows.size() && batch.logit_rows[row] < segment.token_end) ++row;
+    head_segments_.push_back({begin, static_cast<int32_t>(row), segment.adapter});
+    if (segment.adapter == nullptr) continue;
+    const LoraEmbedding& embedding = static_cast<const LoraAdapter*>(segment.adapter)->embedding();
+    if (embedding.a.rank > 0) std::fill(embedding_lora_.begin() + segment.token_begin, embedding_lora_.begin() + segment.token_end, &embedding);
+  }
+  fused_head_.plan(head_segments_);
+}
+
+const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
+  if (place.long_context) return *long_rope_;
+  return sliding_rope_ && config_.is_sliding(layer) ? *sliding_rope_ : rope_;
 }
 
 void DecoderCpu::embed(const Batch& batch) {
   const std::vector<float>& norm = weights_.layers[0].attention_norm;
   fused_.prepare({0, ProjectionGroup::qkv});
   cpu_.pool().parallel_for(static_cast<int64_t>(batch.tokens.size()), [&](int64_t token, int) {
-    weights_.embedding.copy_row(batch.tokens[static_cast<size_t>(token)], hidden_.row(token));
+    const int32_t id = batch.tokens[static_cast<size_t>(token)];
+    const LoraEmbedding* lora = embedding_lora_[static_cast<size_t>(token)];
+    weights_.embedding.copy_row(id, hidden_.row(token));
+    if (lora != nullptr) lora->add(cpu_.kernels(), id, hidden_.row(token));
+    if (config_.embedding_scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), config_.embedding_scale, config_.hidden_size);
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
     normed_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), normed_, token);
@@ -84,9 +120,8 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const Kernels& kernels = cpu_.kernels();
   fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
-  const bool sliding = !config_.layer_is_sliding.empty() && config_.layer_is_sliding[static_cast<size_t>(index)];
   const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
-                                  sliding ? config_.sliding_window : 0};
+                                  config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap};
   const auto finish = [&](int64_t token) {
     attended_.encode(kernels, token);
     fused_.shrink_row(kernels, attended_, token);
@@ -112,18 +147,18 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const Kernels& kernels = cpu_.kernels();
   const Place& place = places_[static_cast<size_t>(token)];
   const int64_t dim = config_.head_dim;
-  const float* cosines = rope_.cosines(place.position);
-  const float* sines = rope_.sines(place.position);
+  const RopeTable& table = rope(index, place);
+  const float* cosines = table.cosines(place.position);
+  const float* sines = table.sines(place.position);
   float* head = qkv_.row(token);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
     if (!layer.q_norm.empty()) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, rope_.half());
-    kernels.scale(head, scale, dim);
+    kernels.rope(head, cosines, sines, table.half());
+    kernels.scale(head, config_.attention_scale, dim);
   }
   for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
     if (!layer.k_norm.empty()) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, rope_.half());
+    kernels.rope(head, cosines, sines, table.half());
     cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
   }
 }
@@ -133,9 +168,10 @@ void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
   const int64_t width = config_.intermediate_size;
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
+  const auto activate = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
-    cpu_.kernels().swiglu(gate, gate + width, width, gated_.row(token));
+    activate(gate, gate + width, width, gated_.row(token));
     gated_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });
@@ -145,10 +181,12 @@ void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
 }
 
 // What follows is the projection at `next`, if any.
-void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
+void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
   if (next) fused_.prepare(*next);
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
-    cpu_.kernels().add(hidden_.row(token), delta_.row(token), config_.hidden_size);
+    float* delta = delta_.row(token);
+    if (!post_norm.empty()) cpu_.kernels().rms_norm(delta, post_norm.data(), config_.rms_norm_eps, config_.hidden_size, delta);
+    cpu_.kernels().add(hidden_.row(token), delta, config_.hidden_size);
     cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
     if (!next) return;
     normed_.encode(cpu_.kernels(), token);
@@ -159,11 +197,17 @@ void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& norm, st
 void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
   if (batch.logit_rows.empty()) return;
   const auto rows = static_cast<int64_t>(batch.logit_rows.size());
+  fused_head_.prepare({0, ProjectionGroup::head});
   cpu_.pool().parallel_for(rows, [&](int64_t i, int) {
     std::copy_n(normed_.row(batch.logit_rows[static_cast<size_t>(i)]), config_.hidden_size, last_.row(i));
     last_.encode(cpu_.kernels(), i);
+    fused_head_.shrink_row(cpu_.kernels(), last_, i);
   });
-  gemm(cpu_, {&last_, rows, &weights_.head(), nullptr, logits.data(), config_.vocab_size});
+  fused_head_.run(cpu_, {&last_, rows, &weights_.head(), nullptr, logits.data(), config_.vocab_size}, std::nullopt);
+  if (config_.logit_softcap == 0) return;
+  cpu_.pool().parallel_for(rows, [&](int64_t row, int) {
+    cpu_.kernels().softcap(logits.data() + row * config_.vocab_size, config_.logit_softcap, config_.vocab_size);
+  });
 }
 
 std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {

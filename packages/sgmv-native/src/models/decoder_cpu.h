@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "cpu/cpu_device.h"
 #include "layers/fused_linear.h"
@@ -26,15 +27,17 @@ class DecoderCpu : public Model {
 
  private:
   // Where a token's key and value go.
-  struct Place { int64_t position; int32_t block; int32_t in_block; };
+  struct Place { int64_t position; int32_t block; int32_t in_block; bool long_context; };
 
   void plan(const Batch& batch, const CpuKvCache& cache);
+  void plan_ends(const Batch& batch);
   void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void gated_mlp(int32_t layer, int64_t tokens);
-  void add_and_norm(int64_t tokens, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
+  void add_and_norm(int64_t tokens, const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
+  const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);
 
   ModelConfig config_;
@@ -43,9 +46,12 @@ class DecoderCpu : public Model {
   std::shared_ptr<Device> device_;
   CpuDevice& cpu_;
   RopeTable rope_;
+  std::optional<RopeTable> sliding_rope_, long_rope_;
 
   // Working memory, kept from step to step.
-  FusedLinear fused_;
+  FusedLinear fused_, fused_head_;
+  std::vector<Segment> head_segments_;                // of the rows whose logits are wanted
+  std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
   AttentionWork attention_;
   std::vector<Place> places_;
   Activations hidden_, normed_, qkv_, attended_, gate_up_, gated_, delta_, last_;

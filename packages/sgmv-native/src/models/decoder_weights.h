@@ -9,8 +9,9 @@
 namespace sgmv {
 
 struct DecoderLayer {
-  std::vector<float> attention_norm, mlp_norm;  // [hidden]
-  std::vector<float> q_norm, k_norm;            // [head_dim]; empty: none
+  std::vector<float> attention_norm, mlp_norm;            // [hidden]
+  std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]; empty: none
+  std::vector<float> q_norm, k_norm;                      // [head_dim]; empty: none
   Linear qkv, o, gate_up, down;
 };
 
@@ -22,6 +23,19 @@ struct DecoderWeights {
 
   const PackedMatrix& head() const { return lm_head.out() > 0 ? lm_head : embedding; }
   size_t bytes() const;
+};
+
+// The rows of projections within the fused matrices.
+class DecoderRows : public BaseRows {
+ public:
+  DecoderRows(const DecoderWeights& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
+  void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
+  float tolerance(const LoraTarget& target) const override;
+
+ private:
+  const PackedMatrix& matrix(const LoraTarget& target) const;
+  const DecoderWeights& weights_;
+  const ModelConfig& config_;
 };
 
 // Throws Error model_corrupt, model_unsupported or model_not_found.

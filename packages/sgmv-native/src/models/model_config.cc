@@ -47,13 +47,24 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 }  // namespace
 
 const char* projection_name(Projection p) {
-  constexpr const char* names[kProjectionCount] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj",
+                                   "down_proj", "embed_tokens", "lm_head"};
   return names[static_cast<int>(p)];
 }
 
+std::span<const Projection> ModelConfig::layer_projections() const {
+  using enum Projection;
+  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down};
+  return fused_projections ? std::span<const Projection>(fused) : std::span<const Projection>(separate);
+}
+
 int32_t ModelConfig::in_features(Projection p) const {
-  if (p == Projection::o) return heads * head_dim;
-  return p == Projection::down ? intermediate_size : hidden_size;
+  switch (p) {
+    case Projection::o: return heads * head_dim;
+    case Projection::down: return intermediate_size;
+    case Projection::embed_tokens: return vocab_size;
+    default: return hidden_size;
+  }
 }
 
 int32_t ModelConfig::out_features(Projection p) const {
@@ -61,8 +72,11 @@ int32_t ModelConfig::out_features(Projection p) const {
     case Projection::q: return heads * head_dim;
     case Projection::k:
     case Projection::v: return kv_heads * head_dim;
+    case Projection::qkv: return (heads + 2 * kv_heads) * head_dim;
     case Projection::gate:
     case Projection::up: return intermediate_size;
+    case Projection::gate_up: return 2 * intermediate_size;
+    case Projection::lm_head: return vocab_size;
     default: return hidden_size;
   }
 }

@@ -93,8 +93,11 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
     const int64_t first = first_visible(position + t, layer.window), n = position + t + 1 - first;
     float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
     std::fill_n(out, heads_per_kv_ * dim, 0.0f);
-    for (int32_t h = 0; h < heads_per_kv_; ++h)
-      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scratch + (t * heads_per_kv_ + h) * stride + first, n);
+    for (int32_t h = 0; h < heads_per_kv_; ++h) {
+      float* scores = scratch + (t * heads_per_kv_ + h) * stride + first;
+      if (layer.softcap > 0) kernels.softcap(scores, layer.softcap, n);
+      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scores, n);
+    }
   }
   for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
     const int64_t next = block + kBlocksAhead;

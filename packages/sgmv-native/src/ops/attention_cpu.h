@@ -18,13 +18,14 @@ class AttentionWork {
   void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv);
 
   struct Layer {
-    const float* q = nullptr;  // [tokens, heads · head_dim]: rotated and scaled by 1/√head_dim
+    const float* q = nullptr;  // [tokens, heads · head_dim]: rotated and scaled
     int64_t q_stride = 0;
     float* out = nullptr;      // [tokens, heads · head_dim]
     int64_t out_stride = 0;
     const CpuKvCache* cache = nullptr;
     int32_t layer = 0;
     int32_t window = 0;        // positions a query sees, its own included; 0: all
+    float softcap = 0.0f;      // of scores; 0: none
   };
   void run(CpuDevice& device, const Layer& layer) const;
 

@@ -15,6 +15,7 @@ namespace {
 
 struct Shape {
   int32_t kv_heads, per_kv, dim, block_size, window;
+  float softcap = 0;
 };
 
 struct Sequence {
@@ -49,7 +50,7 @@ class AttentionCase {
     for (float& value : q) value = normal_(generator_);
     AttentionWork work;
     work.plan({{}, slices, {}, {}}, shape_.block_size, shape_.per_kv);
-    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window});
+    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window, shape_.softcap});
     for (size_t s = 0; s < sequences_.size(); ++s)
       for (int32_t t = 0; t < sequences_[s].count; ++t)
         for (int32_t head = 0; head < shape_.kv_heads * shape_.per_kv; ++head) {
@@ -93,6 +94,7 @@ class AttentionCase {
     for (int32_t p = first; p <= position; ++p) {
       double score = 0;
       for (int32_t d = 0; d < shape_.dim; ++d) score += double(q[d]) * s.keys[at(p, d)];
+      if (shape_.softcap > 0) score = shape_.softcap * std::tanh(score / shape_.softcap);
       weights.push_back(score);
       most = std::max(most, score);
     }
@@ -119,7 +121,8 @@ TEST("attention: head groups, head sizes, blocks and windows against float64") {
     uint32_t seed = 1;
     for (const Shape& shape : std::initializer_list<Shape>{{2, 1, 16, 16, 0}, {1, 7, 16, 16, 0}, {3, 3, 64, 16, 0}, {1, 9, 24, 8, 0}, {2, 5, 2, 4, 0},
                                                            {1, 13, 80, 16, 0}, {1, 71, 16, 16, 0}, {2, 4, 128, 32, 0}, {2, 2, 32, 16, 12}, {1, 7, 32, 5, 13},
-                                                           {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40}})
+                                                           {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40},
+                                                           {2, 2, 32, 16, 0, 5}, {1, 3, 20, 5, 13, 2}})
       for (const KvType type : {KvType::f32, KvType::f16}) AttentionCase(*device, type, shape, seed++).run();
   }
 }

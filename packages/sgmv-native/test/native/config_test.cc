@@ -57,7 +57,7 @@ TEST("config: both spellings of RoPE scaling") {
 
 TEST("config: what would compute something else is refused by name") {
   refuse(R"("rope_scaling":{"type":"dynamic","factor":2})", "model_unsupported", "dynamic");
-  refuse(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "model_unsupported", "longrope");
+  refuse(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "model_corrupt", "short_factor");
   refuse(R"("rope_parameters":{"full_attention":{"rope_theta":1}})", "model_unsupported", "full_attention");
   refuse(R"("rope_scaling":{"type":"llama3","factor":8})", "model_corrupt", "original_max_position_embeddings");
   refuse(R"("rope_scaling":{"type":"linear"})", "model_corrupt", "factor");
@@ -103,6 +103,69 @@ TEST("config: sliding windows by family") {
   const ModelConfig qwen = read(R"("sliding_window":12,"use_sliding_window":true,"max_window_layers":2)", R"("model_type":"qwen2",)" + shape);
   CHECK(qwen.layer_is_sliding == std::vector<bool>({false, false, true}));
   CHECK(qwen.attention_bias);
+}
+
+constexpr const char* kShape = R"("vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":6,"num_attention_heads":4)";
+
+ModelConfig read_as(const char* type, const std::string& more) {
+  return read(more, std::string("\"model_type\":\"") + type + "\"," + kShape);
+}
+void refuse_as(const char* type, const std::string& more, const char* code, const char* part) {
+  refuse(more, code, part, std::string("\"model_type\":\"") + type + "\"," + kShape);
+}
+
+TEST("config: Gemma 2") {
+  const ModelConfig c = read_as("gemma2", R"("query_pre_attn_scalar":64,"hidden_act":"gelu","sliding_window":8)");
+  CHECK(c.post_norms && c.unit_offset_norms && c.tied_embeddings && !c.qk_norm && c.activation == Activation::gelu_tanh);
+  CHECK_EQUAL(c.head_dim, 256);
+  CHECK_EQUAL(c.embedding_scale, 8.0f);
+  CHECK_EQUAL(c.attention_scale, 0.125f);
+  CHECK(c.attention_softcap == 50 && c.logit_softcap == 30);
+  CHECK(c.layer_is_sliding == std::vector<bool>({true, false, true, false, true, false}));
+  const ModelConfig uncapped = read_as("gemma2", R"("attn_logit_softcapping":null,"final_logit_softcapping":null)");
+  CHECK(uncapped.attention_softcap == 0 && uncapped.logit_softcap == 0 && uncapped.sliding_window == 4096);
+  refuse_as("gemma2", R"("hidden_activation":"gelu")", "model_unsupported", "hidden_activation");
+  refuse_as("gemma2", R"("use_bidirectional_attention":true)", "model_unsupported", "use_bidirectional_attention");
+  refuse_as("gemma2", R"("query_pre_attn_scalar":0)", "model_corrupt", "query_pre_attn_scalar");
+  refuse_as("gemma2", R"("attn_logit_softcapping":-1)", "model_corrupt", "attn_logit_softcapping");
+}
+
+TEST("config: Gemma 3, both spellings of its two RoPEs") {
+  const ModelConfig old = read_as("gemma3_text", R"("rope_theta":500000,"rope_local_base_freq":20000,"rope_scaling":{"rope_type":"linear","factor":8},"sliding_window_pattern":3)");
+  const ModelConfig recent = read_as("gemma3_text", R"("rope_parameters":{"full_attention":{"rope_type":"linear","factor":8,"rope_theta":500000},"sliding_attention":{"rope_type":"default","rope_theta":20000}})");
+  for (const ModelConfig& c : {old, recent}) {
+    CHECK(c.qk_norm && c.post_norms && c.attention_softcap == 0 && c.logit_softcap == 0);
+    CHECK(c.rope.kind == RopeConfig::Kind::linear && c.rope.factor == 8 && c.rope.theta == 500000);
+    CHECK(c.sliding_rope && c.sliding_rope->kind == RopeConfig::Kind::none && c.sliding_rope->theta == 20000);
+  }
+  CHECK(old.layer_is_sliding == std::vector<bool>({true, true, false, true, true, false}));
+  CHECK(recent.layer_is_sliding == std::vector<bool>({true, true, true, true, true, false}));
+  const ModelConfig defaults = read_as("gemma3_text", "");
+  CHECK(defaults.rope.theta == 1e6 && defaults.sliding_rope->theta == 1e4 && defaults.max_positions == 131072);
+  refuse_as("gemma3_text", R"("rope_parameters":{"rope_theta":1})", "model_unsupported", "rope_parameters.rope_theta");
+  refuse_as("gemma3", R"("text_config":{})", "model_unsupported", "gemma3_text");
+}
+
+TEST("config: Phi-3 and LongRoPE") {
+  const ModelConfig c = read_as("phi3", R"("sliding_window":2047)");
+  CHECK(c.fused_projections && c.sliding_window == 2047 && c.layer_is_sliding.size() == 6 && c.rope.kind == RopeConfig::Kind::none);
+  CHECK_EQUAL(c.out_features(Projection::qkv), 192);
+  CHECK_EQUAL(c.out_features(Projection::gate_up), 320);
+  CHECK_EQUAL(c.rms_norm_eps, 1e-5f);
+  const std::string factors = R"("short_factor":[1,1,1,1,1,1],"long_factor":[1,2,3,4,5,6])";
+  const std::string around = R"("max_position_embeddings":1024,"original_max_position_embeddings":32,"partial_rotary_factor":0.75,)";
+  for (const char* type : {"su", "longrope", "yarn"}) {
+    const ModelConfig longer = read_as("phi3", around + R"("rope_scaling":{"type":")" + type + "\"," + factors + "}");
+    CHECK(longer.rope.kind == RopeConfig::Kind::longrope && longer.rope.rotary_dim == 12 && longer.rope.original_max_positions == 32);
+    CHECK_EQUAL(longer.rope.long_factors[5], 6.0f);
+    CHECK(std::abs(rope_attention_factor(longer.rope) - std::sqrt(1 + std::log(32.0) / std::log(32.0))) < 1e-6);
+    CHECK_EQUAL(rope_frequencies(longer.rope, longer.head_dim).size(), 6u);
+    CHECK(longer.leaves_short_context(33) && !longer.leaves_short_context(32) && !longer.leaves_short_context(34));
+  }
+  refuse_as("phi3", R"("rope_scaling":{"type":"longrope",)" + factors + "}", "model_corrupt", "short_factor");
+  refuse_as("phi3", around + R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,0],"long_factor":[1,2,3,4,5,6]})", "model_corrupt", "short_factor");
+  refuse_as("phi3", R"("partial_rotary_factor":0.01)", "model_unsupported", "partial_rotary_factor");
+  refuse_as("phi3", R"("partial_rotary_factor":1.5)", "model_unsupported", "partial_rotary_factor");
 }
 
 TEST("rope: yarn's attention factor") {

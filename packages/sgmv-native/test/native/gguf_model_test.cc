@@ -1,62 +1,18 @@
-// The golden Llama models written as GGUF the way llama.cpp's converter writes them (rows of q and k reordered,
-// Llama 3's scaling as rope_freqs) give the same logits, adapters included.
+// The golden models written as GGUF the way llama.cpp's converter writes them (rows of Llama's q and k reordered, one
+// added to Gemma's norms, Llama 3's and Phi-3's scaling as tensors) give the same logits, adapters included.
 #include <cmath>
+#include <functional>
+#include <random>
 
 #include "check.h"
+#include "gguf_writer.h"
 #include "golden_folder.h"
 #include "layers/rope_table.h"
 #include "models/config_gguf.h"
-#include "temp_folder.h"
+#include "sgmv/error.h"
 
 namespace sgmv::test {
 namespace {
-
-struct GgufWriter {
-  std::string keys, tensors, data;
-  uint64_t key_count = 0, tensor_count = 0;
-
-  static void text(std::string& out, const std::string& value) {
-    append<uint64_t>(out, value.size());
-    out += value;
-  }
-  void number(const std::string& key, uint32_t value) {
-    text(keys, key);
-    append<uint32_t>(keys, 4);
-    append(keys, value);
-    ++key_count;
-  }
-  void real(const std::string& key, float value) {
-    text(keys, key);
-    append<uint32_t>(keys, 6);
-    append(keys, value);
-    ++key_count;
-  }
-  void string(const std::string& key, const std::string& value) {
-    text(keys, key);
-    append<uint32_t>(keys, 8);
-    text(keys, value);
-    ++key_count;
-  }
-  void tensor(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
-    text(tensors, name);
-    append<uint32_t>(tensors, static_cast<uint32_t>(shape.size()));
-    for (size_t i = shape.size(); i-- > 0;) append<uint64_t>(tensors, static_cast<uint64_t>(shape[i]));
-    append<uint32_t>(tensors, 0);  // F32
-    append<uint64_t>(tensors, data.size());
-    data += f32_bytes(values);
-    data.resize((data.size() + 31) / 32 * 32);
-    ++tensor_count;
-  }
-  std::string bytes() const {
-    std::string out = "GGUF";
-    append<uint32_t>(out, 3);
-    append(out, tensor_count);
-    append(out, key_count);
-    out += keys + tensors;
-    out.resize((out.size() + 31) / 32 * 32);
-    return out + data;
-  }
-};
 
 // reshape(heads, 2, half, columns).swapaxes(1, 2), as in convert_hf_to_gguf.py.
 std::vector<float> interleave(const std::vector<float>& values, int64_t dim, int64_t columns) {
@@ -70,22 +26,65 @@ std::vector<float> interleave(const std::vector<float>& values, int64_t dim, int
   return out;
 }
 
-void write_metadata(GgufWriter& writer, const ModelConfig& config) {
-  writer.string("general.architecture", "llama");
-  writer.number("llama.block_count", static_cast<uint32_t>(config.layers));
-  writer.number("llama.embedding_length", static_cast<uint32_t>(config.hidden_size));
-  writer.number("llama.feed_forward_length", static_cast<uint32_t>(config.intermediate_size));
-  writer.number("llama.attention.head_count", static_cast<uint32_t>(config.heads));
-  writer.number("llama.attention.head_count_kv", static_cast<uint32_t>(config.kv_heads));
-  writer.number("llama.context_length", static_cast<uint32_t>(config.max_positions));
-  writer.number("llama.rope.dimension_count", static_cast<uint32_t>(config.head_dim));
-  writer.real("llama.rope.freq_base", static_cast<float>(config.rope.theta));
-  writer.real("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
-  writer.number("tokenizer.ggml.eos_token_id", 2);
-  if (config.rope.kind == RopeConfig::Kind::linear) {
-    writer.string("llama.rope.scaling.type", "linear");
-    writer.real("llama.rope.scaling.factor", static_cast<float>(config.rope.factor));
+std::string architecture_of(const ModelConfig& config) {
+  if (config.model_type == "mistral") return "llama";
+  return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
+}
+
+void write_shape(GgufWriter& writer, const ModelConfig& config, const std::string& prefix) {
+  const auto number = [&](const char* key, int32_t value) { writer.number(prefix + key, static_cast<uint32_t>(value)); };
+  number("block_count", config.layers);
+  number("embedding_length", config.hidden_size);
+  number("feed_forward_length", config.intermediate_size);
+  number("attention.head_count", config.heads);
+  number("attention.head_count_kv", config.kv_heads);
+  number("attention.key_length", config.head_dim);
+  number("context_length", config.max_positions);
+  number("rope.dimension_count", config.rope.rotary_dim > 0 ? config.rope.rotary_dim : config.head_dim);
+  if (config.sliding_window > 0) number("attention.sliding_window", config.sliding_window);
+}
+
+void write_rope(GgufWriter& writer, const ModelConfig& config, const std::string& prefix) {
+  const RopeConfig& rope = config.rope;
+  writer.real(prefix + "rope.freq_base", static_cast<float>(rope.theta));
+  if (config.sliding_rope) writer.real(prefix + "rope.freq_base_swa", static_cast<float>(config.sliding_rope->theta));
+  const bool linear = rope.kind == RopeConfig::Kind::linear, yarn = rope.kind == RopeConfig::Kind::yarn;
+  if (linear || yarn) {
+    writer.string(prefix + "rope.scaling.type", linear ? "linear" : "yarn");
+    writer.real(prefix + "rope.scaling.factor", static_cast<float>(rope.factor));
   }
+  if (rope.original_max_positions > 0) writer.number(prefix + "rope.scaling.original_context_length", static_cast<uint32_t>(rope.original_max_positions));
+  const auto pairs = static_cast<int64_t>(rope.factors.size());
+  if (rope.kind == RopeConfig::Kind::longrope) {
+    writer.real(prefix + "rope.scaling.attn_factor", static_cast<float>(rope.attention_factor));
+    writer.tensor("rope_factors_short.weight", {pairs}, rope.factors);
+    writer.tensor("rope_factors_long.weight", {pairs}, rope.long_factors);
+  }
+  if (rope.kind == RopeConfig::Kind::llama3) {
+    RopeConfig plain;
+    plain.theta = rope.theta;
+    const std::vector<float> scaled = rope_frequencies(rope, config.head_dim);
+    std::vector<float> factors = rope_frequencies(plain, config.head_dim);
+    for (size_t i = 0; i < factors.size(); ++i) factors[i] /= scaled[i];
+    writer.tensor("rope_freqs.weight", {config.head_dim / 2}, factors);
+  }
+}
+
+void write_metadata(GgufWriter& writer, const ModelConfig& config) {
+  const std::string prefix = architecture_of(config) + ".";
+  writer.string("general.architecture", architecture_of(config));
+  write_shape(writer, config, prefix);
+  write_rope(writer, config, prefix);
+  writer.real(prefix + "attention.layer_norm_rms_epsilon", config.rms_norm_eps);
+  writer.number("tokenizer.ggml.eos_token_id", 2);
+  if (config.post_norms) {
+    writer.real(prefix + "attention.scale", config.attention_scale);
+    writer.real(prefix + "attn_logit_softcapping", config.attention_softcap);
+    writer.real(prefix + "final_logit_softcapping", config.logit_softcap);
+  }
+  // Gemma 2's pattern is known of the architecture.
+  if (!config.layer_is_sliding.empty() && config.model_type != "gemma2")
+    writer.flags(prefix + "attention.sliding_window_pattern", config.layer_is_sliding);
 }
 
 std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& config) {
@@ -96,33 +95,28 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     const std::vector<std::byte> stored = source->read(info);
     std::vector<float> values(static_cast<size_t>(info.elements()));
     dequantize(info.dtype, stored.data(), info.elements(), values.data());
-    if (name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos)
-      values = interleave(values, config.head_dim, info.shape.size() == 2 ? info.shape[1] : 1);
-    const std::string gguf_name = gguf_tensor_name(name);
+    const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
+    if (rotated && architecture_of(config) == "llama") values = interleave(values, config.head_dim, info.shape.size() == 2 ? info.shape[1] : 1);
+    if (config.unit_offset_norms && name.ends_with("norm.weight"))
+      for (float& value : values) value += 1;
+    const std::string gguf_name = gguf_tensor_name(name, config);
     CHECK(!gguf_name.empty(), name);
     writer.tensor(gguf_name, info.shape, values);
-  }
-  if (config.rope.kind == RopeConfig::Kind::llama3) {
-    RopeConfig plain;
-    plain.theta = config.rope.theta;
-    const std::vector<float> scaled = rope_frequencies(config.rope, config.head_dim);
-    std::vector<float> factors = rope_frequencies(plain, config.head_dim);
-    for (size_t i = 0; i < factors.size(); ++i) factors[i] /= scaled[i];
-    writer.tensor("rope_freqs.weight", {config.head_dim / 2}, factors);
   }
   return writer.bytes();
 }
 
-TEST("gguf: Llama models converted from safetensors give the golden logits") {
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias"}) {
+TEST("gguf: models converted from safetensors give the golden logits") {
+  int families = 0;
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
-    if (!std::filesystem::exists(root)) throw Skip("no golden folders");
+    if (!std::filesystem::exists(root)) continue;
+    ++families;
     const TempFolder folder;
     const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
     const GoldenFolder golden(root);
     for (const GoldenCase& one : golden.cases()) {
-      if (one.adapter != "" && one.adapter != "all-r8" && one.adapter != "qv-r4") continue;
       std::shared_ptr<const Adapter> adapter;
       if (!one.adapter.empty()) adapter = model->load_adapter(root / "adapters" / one.adapter);
       Session session(*model, adapter.get(), static_cast<int32_t>(one.prompt.size()));
@@ -130,6 +124,102 @@ TEST("gguf: Llama models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
+  CHECK(families >= 8, families, " families in ", golden_root().string());
+}
+
+ModelConfig wide_model() {
+  ModelConfig config;
+  config.model_type = "qwen2";
+  config.vocab_size = 40;
+  config.hidden_size = config.intermediate_size = 256;
+  config.layers = 2;
+  config.heads = 4;
+  config.kv_heads = 1;
+  config.head_dim = 64;
+  config.max_positions = 64;
+  config.tied_embeddings = true;
+  return config;
+}
+
+// Random blocks of a type: every byte but those of the half-precision scales, which are made small numbers.
+std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator) {
+  const int64_t block = dtype_block(dtype), size = dtype_block_bytes(dtype);
+  std::string bytes(static_cast<size_t>(elements / block * size), '\0');
+  for (char& byte : bytes) byte = static_cast<char>(generator());
+  const auto scale = [&](size_t at) { bytes.replace(at, 2, std::string("\x12\x0C", 2)); };  // about 2.5e-4
+  for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(size)) {
+    const bool plain = block == 1, two_scales = dtype == DType::q4_1 || dtype == DType::q4_k || dtype == DType::q5_k;
+    if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
+    else scale(at + (dtype == DType::q6_k ? 208 : 0));
+    if (two_scales) scale(at + 2);
+  }
+  return bytes;
+}
+
+// The file with its matrices in `types`, taken in turns, or with the same numbers in F32.
+std::string quantized(const std::vector<std::pair<DType, uint32_t>>& types, bool widen) {
+  const ModelConfig config = wide_model();
+  std::mt19937 generator(5);
+  GgufWriter writer;
+  write_metadata(writer, config);
+  size_t next = 0;
+  const auto matrix = [&](const std::string& name, int64_t out, int64_t in) {
+    const auto& [dtype, type] = types[next++ % types.size()];
+    const std::string bytes = random_blocks(dtype, out * in, generator);
+    std::vector<float> values(static_cast<size_t>(out * in));
+    dequantize(dtype, reinterpret_cast<const std::byte*>(bytes.data()), out * in, values.data());
+    if (widen) writer.tensor(name, {out, in}, values);
+    else writer.tensor(name, {out, in}, type, bytes);
+  };
+  const auto ones = [&](const std::string& name, int64_t size) { writer.tensor(name, {size}, std::vector<float>(static_cast<size_t>(size), 1.0f)); };
+  matrix("token_embd.weight", config.vocab_size, config.hidden_size);
+  ones("output_norm.weight", config.hidden_size);
+  for (int32_t layer = 0; layer < config.layers; ++layer) {
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    ones(block + "attn_norm.weight", config.hidden_size);
+    ones(block + "ffn_norm.weight", config.hidden_size);
+    for (const Projection p : config.layer_projections()) {
+      const std::string name = "model.layers." + std::to_string(layer) + (p <= Projection::o ? ".self_attn." : ".mlp.") + projection_name(p) + ".weight";
+      matrix(gguf_tensor_name(name, config), config.out_features(p), config.in_features(p));
+    }
+  }
+  return writer.bytes();
+}
+
+TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed") {
+  using enum DType;
+  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {f16, 1}};
+  std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
+  for (const auto& one : all) mixes.push_back({one});
+  const TempFolder folder;
+  const std::vector<int32_t> prompt{1, 7, 39, 0, 12, 5};
+  for (const auto& types : mixes) {
+    const auto narrow = Model::load(folder.write("q.gguf", quantized(types, false)), {1, "", WeightType::f32});
+    const auto wide = Model::load(folder.write("f.gguf", quantized(types, true)), {1, "", WeightType::f32});
+    const std::vector<float> expected = Session(*wide, nullptr, 16).feed(prompt, true);
+    const Difference difference = compare(Session(*narrow, nullptr, 16).feed(prompt, true), expected);
+    CHECK(difference.relative <= 1e-4 && std::isfinite(expected[0]) && expected[0] != expected[1], dtype_name(types[0].first), ": ", difference.relative);
+  }
+}
+
+TEST("gguf: what the tables of an architecture leave out is refused by name") {
+  const auto refuse = [](const std::function<void(GgufWriter&, ModelConfig&)>& change, const char* part) {
+    ModelConfig config = wide_model();
+    config.model_type = "phi3";
+    GgufWriter writer;
+    change(writer, config);
+    write_metadata(writer, config);
+    writer.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
+    const TempFolder folder;
+    CHECK_THROWS(read_model_config(folder.write("m.gguf", writer.bytes())), Error, part);
+  };
+  refuse([](GgufWriter&, ModelConfig& c) { c.model_type = "mamba"; }, "general.architecture");
+  refuse([](GgufWriter&, ModelConfig& c) { c.rope.rotary_dim = 15; }, "rope.dimension_count");
+  refuse([](GgufWriter&, ModelConfig& c) { c.rope.rotary_dim = 80; }, "rope.dimension_count");
+  refuse([](GgufWriter& w, ModelConfig&) { w.tensor("rope_factors_long.weight", {32}, std::vector<float>(32, 1.0f)); }, "one of the two");
+  refuse([](GgufWriter& w, ModelConfig&) { w.tensor("rope_factors_long.weight", {16}, std::vector<float>(16, 1.0f)); }, "32 numbers");
+  refuse([](GgufWriter& w, ModelConfig&) { w.tensor("rope_factors_short.weight", {32}, std::vector<float>(32, 0.0f)); }, "above 0");
+  refuse([](GgufWriter&, ModelConfig& c) { c.sliding_window = 4; c.layer_is_sliding = {true}; }, "sliding_window_pattern");
 }
 
 }  // namespace

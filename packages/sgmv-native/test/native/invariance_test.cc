@@ -31,7 +31,10 @@ struct Setup {
     if (!std::filesystem::exists(folder)) folder = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(folder)) throw Skip(std::string("no golden folder of ") + family);
     model = Model::load(folder / "model", {threads, isa, type, std::nullopt, as_stored});
-    for (const char* name : {"all-r8", "rs-r32", "o-r3", "qv-r4", "pattern", "layers"}) adapters.push_back(model->load_adapter(folder / "adapters" / name));
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "adapters")) found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    for (const std::filesystem::path& adapter : found) adapters.push_back(model->load_adapter(adapter));
   }
 };
 
@@ -70,7 +73,7 @@ void mixed_step(Setup& setup, std::vector<Request>& requests, KvCache& cache, st
     const int32_t count = generator() % 3 == 0 ? 1 : std::uniform_int_distribution<int32_t>(1, left)(generator);
     const auto begin = static_cast<int32_t>(tokens.size());
     tokens.insert(tokens.end(), r->tokens.begin() + r->done, r->tokens.begin() + r->done + count);
-    slices.push_back({begin, count, r->done, r->blocks});
+    slices.push_back({begin, count, r->done, r->blocks, static_cast<int32_t>(r->tokens.size())});
     segments.push_back({begin, begin + count, r->adapter});
   }
   rows.resize(tokens.size());
@@ -113,6 +116,7 @@ TEST("invariance: alone and among 63 others, any chunking, any blocks, any threa
   for (const WeightType type : {WeightType::f32, WeightType::i8}) {
     run("llama-bias", "", type, false, 16, seed++);
     run("llama3", "", type, false, 7, seed++);
+    for (const char* family : {"mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope"}) run(family, "", type, false, 16, seed++);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 #include <random>
 #include <tuple>
 
@@ -197,6 +198,20 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         const double expected = x[i] / (1 + std::exp(-double(x[i]))) * w[i];
         CHECK(std::abs(out[i] - expected) <= 2e-6 * (std::abs(expected) + 1e-3), isa, " swiglu ", out[i], " expected ", expected);
       }
+      k.geglu(x.data(), w.data(), n, out.data());
+      for (size_t i = 0; i < size; ++i) {
+        const double inner = std::sqrt(2 / std::numbers::pi) * (x[i] + 0.044715 * std::pow(double(x[i]), 3));
+        const double expected = 0.5 * x[i] * (1 + std::tanh(inner)) * w[i];
+        CHECK(std::abs(out[i] - expected) <= 2e-6 * (std::abs(expected) + 1e-2), isa, " geglu ", out[i], " expected ", expected);
+      }
+      for (const float cap : {0.5f, 30.0f}) {
+        std::copy(x.begin(), x.end(), out.begin());
+        k.softcap(out.data(), cap, n);
+        for (size_t i = 0; i < size; ++i) {
+          const double expected = cap * std::tanh(double(x[i]) / cap);
+          CHECK(std::abs(out[i] - expected) <= 4e-7 * cap, isa, " softcap ", out[i], " expected ", expected);
+        }
+      }
       CHECK(out[size] == 7.0f, isa, ": wrote past the end");
       std::vector<float> scores = x;
       scores.push_back(7.0f);
@@ -266,6 +281,10 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     std::vector<float> gate(20, NAN), up(20, 1.0f), out(20);
     k.swiglu(gate.data(), up.data(), 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.geglu(gate.data(), up.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.softcap(gate.data(), 30.0f, 20);
+    CHECK(std::isnan(gate[0]) && std::isnan(gate[19]), isa);
   }
 }
 
