@@ -25,6 +25,7 @@ const optionsSchema = z.strictObject(
     adapterBytes: byteCount.optional(),
     maxBatch: count(1).max(4096, 'at most 4096').optional(),
     maxStepTokens: count(1).optional(),
+    prefixCache: z.boolean('true or false').optional(),
     threads: count(0).max(1024, 'at most 1024').optional(),
     isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'neon', 'portable'),
     weightType: choice('auto', 'f32', 'bf16', 'int8'),
@@ -40,6 +41,8 @@ const optionsSchema = z.strictObject(
   'an object with engine options',
 );
 
+const penalty = z.number('a number from -2 to 2').min(-2, 'at least -2').max(2, 'at most 2');
+
 const samplingSchema = z.strictObject(
   {
     temperature: z.number('a number').min(0, 'at least 0').default(0),
@@ -51,29 +54,45 @@ const samplingSchema = z.strictObject(
       .min(0, 'at least 0')
       .max(0xffff_ffff, 'an unsigned 32-bit number')
       .default(0),
+    repetitionPenalty: z.number('a number').gt(0, 'more than 0').default(1),
+    frequencyPenalty: penalty.default(0),
+    presencePenalty: penalty.default(0),
+    logitBias: z
+      .record(
+        z.string().regex(/^\d{1,10}$/, 'token ids as keys'),
+        z.number('a number from -100 to 100').min(-100, 'at least -100').max(100, 'at most 100'),
+        'an object from token ids to numbers',
+      )
+      .default({}),
+    minTokens: count(0).default(0),
   },
   'an object with sampling options',
 );
 
 /** Not an array schema: a prompt has thousands of tokens, and one pass that also converts them is enough. */
-const tokens = z.custom<Int32Array | number[]>(
-  (value) =>
-    value instanceof Int32Array ||
-    (Array.isArray(value) && value.every((token) => Number.isInteger(token) && Math.abs(token) <= INT32_MAX)),
-  'an Int32Array or an array of token ids',
+const isTokens = (value: unknown): value is Int32Array | number[] =>
+  value instanceof Int32Array ||
+  (Array.isArray(value) && value.every((token) => Number.isInteger(token) && Math.abs(token) <= INT32_MAX));
+const tokens = z.custom<Int32Array | number[]>(isTokens, 'an Int32Array or an array of token ids');
+const tokensByChoice = z.custom<Int32Array | number[] | (Int32Array | number[])[]>(
+  (value) => isTokens(value) || (Array.isArray(value) && value.every(isTokens)),
+  'token ids, or a list of token ids per choice',
 );
 
 const requestSchema = z.strictObject(
   {
     id: z.string('a string').min(1, 'a non-empty string'),
     promptTokens: tokens,
-    resumeTokens: tokens.optional(),
+    resumeTokens: tokensByChoice.optional(),
     adapter: z.string('the name of a loaded adapter').min(1, 'the name of a loaded adapter').optional(),
     sampling: samplingSchema.optional(),
+    cacheSalt: z.string('a string').optional(),
+    n: count(1).max(16, 'at most 16').optional(),
     maxTokens: count(1),
     stop: z.array(z.string('a string').min(1, 'a non-empty string'), 'an array of strings').optional(),
     stopTokens: tokens.optional(),
     ignoreEos: z.boolean('true or false').optional(),
+    logprobs: count(0).max(20, 'at most 20').optional(),
     logits: z.enum(['none', 'last', 'prompt'], 'none, last or prompt').optional(),
   },
   'an object with a generation request',
@@ -120,18 +139,38 @@ export function checkOptions(options: EngineOptions): EngineOptions {
   return maxBatch === undefined ? checked : { ...checked, maxStepTokens: Math.max(256, maxBatch) };
 }
 
+/** A list per choice, from what may be one list when there is one choice. */
+function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): Int32Array[] {
+  if (!tokens || tokens.length === 0) return [];
+  const single = isTokens(tokens);
+  const lists = single ? [tokens] : tokens;
+  if (lists.length !== n)
+    throw new EngineError(
+      'bad_argument',
+      `resumeTokens: found ${single ? 'one list of tokens' : `${lists.length} lists`}; expected ${n}, one per choice.`,
+    );
+  return lists.map((list) => Int32Array.from(list));
+}
+
 export function checkRequest(request: GenerationRequest): NativeRequest {
   const { promptTokens, resumeTokens, stopTokens, sampling, ...rest } = check(
     requestSchema,
     request,
     'request',
   );
+  const n = rest.n ?? 1;
+  const { logitBias, ...numbers } = sampling ?? samplingSchema.parse({});
   return {
     ...rest,
+    n,
     promptTokens: Int32Array.from(promptTokens),
-    resumeTokens: Int32Array.from(resumeTokens ?? []),
+    resumeTokens: resumeByChoice(resumeTokens, n),
     stopTokens: Int32Array.from(stopTokens ?? []),
-    sampling: sampling ?? samplingSchema.parse({}),
+    sampling: {
+      ...numbers,
+      biasedTokens: Int32Array.from(Object.keys(logitBias), Number),
+      biases: Float32Array.from(Object.values(logitBias)),
+    },
     ignoreEos: rest.ignoreEos ?? false,
     logits: rest.logits ?? 'none',
   };

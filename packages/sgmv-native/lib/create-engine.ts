@@ -45,9 +45,17 @@ class NodeEngine implements Engine {
   }
 
   async loadAdapter(name: string, folder: string): Promise<void> {
+    await this.#load(name, folder, false);
+  }
+
+  async prefetchAdapter(name: string, folder: string): Promise<boolean> {
+    return this.#load(name, folder, true);
+  }
+
+  async #load(name: string, folder: string, prefetch: boolean): Promise<boolean> {
     checkText(name, 'name');
     checkText(folder, 'folder');
-    await translatedAsync(() => this.engine.loadAdapter(name, folder));
+    return translatedAsync(() => this.engine.loadAdapter(name, folder, prefetch));
   }
 
   unloadAdapter(name: string): boolean {

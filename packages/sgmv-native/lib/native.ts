@@ -14,22 +14,26 @@ import type {
   GenerationRequest,
   ModelInfo,
   ModelShape,
+  SamplingOptions,
 } from './types.js';
 
 /** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
 export interface NativeRequest extends Omit<
   GenerationRequest,
-  'promptTokens' | 'resumeTokens' | 'stopTokens'
+  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'sampling'
 > {
   promptTokens: Int32Array;
-  resumeTokens: Int32Array;
+  /** By choice; empty: none has any. */
+  resumeTokens: Int32Array[];
   stopTokens: Int32Array;
+  sampling: Omit<SamplingOptions, 'logitBias'> & { biasedTokens: Int32Array; biases: Float32Array };
 }
 
 export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: string): void;
-  loadAdapter(name: string, folder: string): Promise<void>;
+  /** False: a prefetch that was given up. */
+  loadAdapter(name: string, folder: string, prefetch: boolean): Promise<boolean>;
   unloadAdapter(name: string): boolean;
   adapters(): { name: string; bytes: number; pinned: boolean }[];
   stats(): EngineStats;

@@ -14,6 +14,7 @@ namespace sgmv::binding {
 struct EngineWrap::Message {
   std::vector<Event> events;
   uint64_t promise = 0;  // 0: none
+  bool resident = true;  // what a load's promise resolves to
   std::optional<Error> failure;
 };
 
@@ -133,7 +134,7 @@ void EngineWrap::settle(Napi::Env env, const Message& message) {
   if (message.failure) {
     deferred.Reject(js_error(env, message.failure->code(), message.failure->what()).Value());
   } else {
-    deferred.Resolve(env.Undefined());
+    deferred.Resolve(Napi::Boolean::New(env, message.resident));
   }
 }
 
@@ -173,14 +174,17 @@ Napi::Value EngineWrap::load_adapter(const Napi::CallbackInfo& info) {
     Engine& engine = open_engine();
     const std::string name = info[0].As<Napi::String>().Utf8Value();
     const std::string folder = info[1].As<Napi::String>().Utf8Value();
+    const LoadPriority priority = info[2].ToBoolean() ? LoadPriority::prefetch : LoadPriority::wanted;
     const uint64_t promise = defer(env);
     const Napi::Promise value = promises_.at(promise).Promise();
-    engine.load_adapter(name, folder, [channel = channel_, promise](const Error* failure) {
+    const auto done = [channel = channel_, promise](bool resident, const Error* failure) {
       auto message = std::make_unique<Message>();
       message->promise = promise;
+      message->resident = resident;
       if (failure) message->failure = *failure;
       post(channel, std::move(message));
-    });
+    };
+    engine.load_adapter(name, folder, done, priority);
     return value;
   });
 }

@@ -20,6 +20,26 @@ std::vector<int32_t> tokens(const Napi::Object& object, const char* key) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+std::vector<std::vector<int32_t>> token_lists(const Napi::Object& object, const char* key) {
+  const auto array = object.Get(key).As<Napi::Array>();
+  std::vector<std::vector<int32_t>> lists;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const auto list = array.Get(i).As<Napi::Int32Array>();
+    lists.emplace_back(list.Data(), list.Data() + list.ElementLength());
+  }
+  return lists;
+}
+
+// Two arrays of one length: the token ids and what is added to their logits.
+std::vector<LogitBias> logit_bias_from(const Napi::Object& object) {
+  const auto biased = object.Get("biasedTokens").As<Napi::Int32Array>();
+  const auto biases = object.Get("biases").As<Napi::Float32Array>();
+  if (biases.ElementLength() != biased.ElementLength()) throw Error("bad_argument", "sampling.logitBias: the packed table is broken.");
+  std::vector<LogitBias> all(biased.ElementLength());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = {biased[i], biases[i]};
+  return all;
+}
+
 std::vector<std::string> strings(const Napi::Object& object, const char* key) {
   const Napi::Value value = object.Get(key);
   std::vector<std::string> all;
@@ -52,6 +72,11 @@ SamplingOptions sampling_from(const Napi::Object& object) {
   sampling.top_p = static_cast<float>(number(object, "topP", 1));
   sampling.min_p = static_cast<float>(number(object, "minP", 0));
   sampling.seed = static_cast<uint32_t>(number(object, "seed", 0));
+  sampling.repetition_penalty = static_cast<float>(number(object, "repetitionPenalty", 1));
+  sampling.frequency_penalty = static_cast<float>(number(object, "frequencyPenalty", 0));
+  sampling.presence_penalty = static_cast<float>(number(object, "presencePenalty", 0));
+  sampling.logit_bias = logit_bias_from(object);
+  sampling.min_tokens = static_cast<int32_t>(number(object, "minTokens", 0));
   return sampling;
 }
 
@@ -69,6 +94,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.adapter_bytes = static_cast<size_t>(number(object, "adapterBytes", static_cast<double>(options.adapter_bytes)));
   options.max_batch = static_cast<int32_t>(number(object, "maxBatch", options.max_batch));
   options.max_step_tokens = static_cast<int32_t>(number(object, "maxStepTokens", options.max_step_tokens));
+  if (object.Get("prefixCache").IsBoolean()) options.prefix_cache = object.Get("prefixCache").ToBoolean();
   const Napi::Value vocabulary = object.Get("vocabulary");
   if (vocabulary.IsObject()) options.vocabulary = vocabulary_from(vocabulary.As<Napi::Object>());
   return options;
@@ -95,14 +121,17 @@ Request request_from(const Napi::Object& object) {
   Request request;
   request.id = text(object, "id");
   request.prompt_tokens = tokens(object, "promptTokens");
-  request.resume_tokens = tokens(object, "resumeTokens");
+  request.resume_tokens = token_lists(object, "resumeTokens");
   if (object.Get("adapter").IsString()) request.adapter = text(object, "adapter");
-  const Napi::Value sampling = object.Get("sampling");
-  if (sampling.IsObject()) request.sampling = sampling_from(sampling.As<Napi::Object>());
+  request.cache_salt = text(object, "cacheSalt");
+  request.choices = static_cast<int32_t>(number(object, "n", 1));
+  request.sampling = sampling_from(object.Get("sampling").As<Napi::Object>());
   request.max_tokens = static_cast<int32_t>(number(object, "maxTokens", 0));
   request.stop = strings(object, "stop");
   request.stop_tokens = tokens(object, "stopTokens");
   request.ignore_eos = object.Get("ignoreEos").ToBoolean().Value();
+  const Napi::Value logprobs = object.Get("logprobs");
+  if (logprobs.IsNumber()) request.logprobs = logprobs.As<Napi::Number>().Int32Value();
   request.logits = logits_mode_from(text(object, "logits"));
   return request;
 }

@@ -18,6 +18,25 @@ Napi::Float32Array floats(Napi::Env env, const std::vector<float>& values) {
   return array;
 }
 
+Napi::Object logprob_to_js(Napi::Env env, const TokenLogprob& value) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("token", value.token);
+  object.Set("logprob", value.logprob);
+  return object;
+}
+
+Napi::Array logprobs_to_js(Napi::Env env, const std::vector<TokenLogprobs>& all) {
+  Napi::Array array = Napi::Array::New(env, all.size());
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    Napi::Array top = Napi::Array::New(env, all[i].top.size());
+    for (uint32_t j = 0; j < all[i].top.size(); ++j) top.Set(j, logprob_to_js(env, all[i].top[j]));
+    Napi::Object object = logprob_to_js(env, all[i].chosen);
+    object.Set("top", top);
+    array.Set(i, object);
+  }
+  return array;
+}
+
 const char* event_type(Event::Kind kind) {
   switch (kind) {
     case Event::Kind::tokens: return "tokens";
@@ -32,6 +51,7 @@ void add_end(Napi::Env env, Napi::Object& object, const Event& event) {
   object.Set("finishReason", finish_reason_name(event.finish_reason));
   object.Set("promptTokens", event.prompt_tokens);
   object.Set("completionTokens", event.completion_tokens);
+  object.Set("cachedTokens", event.cached_tokens);
   if (event.finish_reason != FinishReason::error) return;
   Napi::Object error = Napi::Object::New(env);
   error.Set("code", event.error_code);
@@ -43,6 +63,7 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("type", event_type(event.kind));
   object.Set("id", event.id);
+  if (event.kind != Event::Kind::prompt_logits) object.Set("choice", event.choice);
   if (event.kind == Event::Kind::end) {
     add_end(env, object, event);
     return object;
@@ -50,6 +71,7 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
   if (event.kind == Event::Kind::tokens) {
     object.Set("tokens", numbers(env, event.tokens));
     object.Set("text", event.text);
+    if (!event.logprobs.empty()) object.Set("logprobs", logprobs_to_js(env, event.logprobs));
   }
   if (!event.logits.empty()) object.Set("logits", floats(env, event.logits));
   return object;
@@ -108,10 +130,15 @@ Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::str
   object.Set("kvBlockSize", stats.kv_block_size);
   object.Set("kvBlocksTotal", stats.kv_blocks_total);
   object.Set("kvBlocksFree", stats.kv_blocks_free);
+  object.Set("kvBlocksCached", stats.kv_blocks_cached);
+  object.Set("prefixQueriedTokens", static_cast<double>(stats.prefix_queried_tokens));
+  object.Set("prefixHitTokens", static_cast<double>(stats.prefix_hit_tokens));
   object.Set("adaptersResident", stats.adapters_resident);
   object.Set("adapterBytes", static_cast<double>(stats.adapter_bytes));
   object.Set("adapterBytesMax", static_cast<double>(stats.adapter_bytes_max));
   object.Set("stepMs", stats.step_ms);
+  object.Set("queueMs", stats.queue_ms);
+  object.Set("ttftMs", stats.ttft_ms);
   object.Set("steps", static_cast<double>(stats.steps));
   object.Set("tokensGenerated", static_cast<double>(stats.tokens_generated));
   object.Set("preemptions", static_cast<double>(stats.preemptions));

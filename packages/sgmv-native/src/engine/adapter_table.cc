@@ -52,13 +52,13 @@ void AdapterTable::load(const std::string& name, const std::filesystem::path& fo
   if (closed_) {
     lock.unlock();
     const Error error = closed_error();
-    return done(&error);
+    return done(false, &error);
   }
   if (const auto found = entries_.find(name); found != entries_.end()) {
     found->second->last_used = ++clock_;
     found->second->grace_end = Clock::now() + kGrace;
     lock.unlock();
-    return done(nullptr);
+    return done(true, nullptr);
   }
   const auto same = std::find_if(pending_.begin(), pending_.end(), [&](const auto& p) { return p->name == name; });
   if (same != pending_.end()) {
@@ -104,7 +104,7 @@ void AdapterTable::load_next(std::unique_lock<std::mutex>& lock) {
   pending_.pop_front();
   const auto waiters = std::move(job->waiters);
   lock.unlock();
-  for (const auto& done : waiters) done(failure.get());
+  for (const auto& done : waiters) done(!failure, failure.get());
   lock.lock();
 }
 
@@ -200,7 +200,7 @@ void AdapterTable::close() {
   if (thread_.joinable()) thread_.join();
   const Error error = closed_error();
   for (const auto& job : abandoned) {
-    for (const auto& done : job->waiters) done(&error);
+    for (const auto& done : job->waiters) done(false, &error);
   }
   lock.lock();
   entries_.clear();

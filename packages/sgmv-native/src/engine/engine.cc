@@ -339,7 +339,8 @@ Engine::~Engine() = default;
 const Model& Engine::model() const { return impl_->model(); }
 void Engine::submit(Request request) { impl_->submit(std::move(request)); }
 void Engine::cancel(const std::string& id) { impl_->cancel(id); }
-void Engine::load_adapter(const std::string& name, const std::filesystem::path& folder, LoadCallback done) {
+void Engine::load_adapter(const std::string& name, const std::filesystem::path& folder, LoadCallback done,
+                          LoadPriority) {
   impl_->adapters().load(name, folder, std::move(done));
 }
 bool Engine::unload_adapter(const std::string& name) { return impl_->adapters().unload(name); }

@@ -1,5 +1,6 @@
 #include "request_check.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace sgmv {
@@ -9,10 +10,10 @@ namespace {
   throw Error("bad_argument", field + ": found " + found + "; expected " + expected + ".");
 }
 
-void check_tokens(const char* field, const std::vector<int32_t>& tokens, int32_t vocab_size) {
+void check_tokens(const std::string& field, const std::vector<int32_t>& tokens, int32_t vocab_size) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] >= 0 && tokens[i] < vocab_size) continue;
-    refuse(field + ("[" + std::to_string(i) + "]"), std::to_string(tokens[i]),
+    refuse(field + "[" + std::to_string(i) + "]", std::to_string(tokens[i]),
            "a token id from 0 to " + std::to_string(vocab_size - 1));
   }
 }
@@ -31,6 +32,42 @@ void check_sampling(const SamplingOptions& sampling) {
   }
 }
 
+void check_adjustments(const SamplingOptions& sampling, int32_t vocab_size) {
+  const auto number = [](float value) { return std::to_string(value); };
+  if (!(sampling.repetition_penalty > 0.0f) || std::isinf(sampling.repetition_penalty)) {
+    refuse("sampling.repetitionPenalty", number(sampling.repetition_penalty), "a finite number above 0");
+  }
+  if (!(std::abs(sampling.frequency_penalty) <= 2.0f)) {
+    refuse("sampling.frequencyPenalty", number(sampling.frequency_penalty), "a number from -2 to 2");
+  }
+  if (!(std::abs(sampling.presence_penalty) <= 2.0f)) {
+    refuse("sampling.presencePenalty", number(sampling.presence_penalty), "a number from -2 to 2");
+  }
+  for (const auto& [token, bias] : sampling.logit_bias) {
+    const std::string field = "sampling.logitBias." + std::to_string(token);
+    if (token < 0 || token >= vocab_size) {
+      refuse(field, "this token id", "one from 0 to " + std::to_string(vocab_size - 1));
+    }
+    if (!(std::abs(bias) <= 100.0f)) refuse(field, number(bias), "a number from -100 to 100");
+  }
+  if (sampling.min_tokens < 0) refuse("sampling.minTokens", std::to_string(sampling.min_tokens), "at least 0");
+}
+
+void check_choices(const Request& request, int32_t vocab_size) {
+  if (request.choices < 1 || request.choices > 16) refuse("n", std::to_string(request.choices), "1 to 16");
+  const auto& resumed = request.resume_tokens;
+  if (!resumed.empty() && resumed.size() != static_cast<size_t>(request.choices)) {
+    refuse("resumeTokens", std::to_string(resumed.size()) + " lists", std::to_string(request.choices) + ", one per choice");
+  }
+  for (size_t i = 0; i < resumed.size(); ++i) {
+    const std::string field = resumed.size() == 1 ? "resumeTokens" : "resumeTokens[" + std::to_string(i) + "]";
+    check_tokens(field, resumed[i], vocab_size);
+  }
+  if (request.logprobs && (*request.logprobs < 0 || *request.logprobs > 20)) {
+    refuse("logprobs", std::to_string(*request.logprobs), "0 to 20");
+  }
+}
+
 void check_stops(const Request& request, const SequenceContext& context) {
   if (!request.stop.empty() && context.vocabulary.empty()) {
     refuse("stop", "stop strings", "none, because the engine was created without a vocabulary");
@@ -41,13 +78,13 @@ void check_stops(const Request& request, const SequenceContext& context) {
 }
 
 void check_length(const Request& request, const RequestLimits& limits) {
-  const size_t tokens = request.prompt_tokens.size() + request.resume_tokens.size();
+  size_t resumed = 0;
+  for (const auto& tokens : request.resume_tokens) resumed = std::max(resumed, tokens.size());
+  const size_t tokens = request.prompt_tokens.size() + resumed;
   const std::string counted = std::to_string(request.prompt_tokens.size()) + " tokens" +
-                              (request.resume_tokens.empty()
-                                   ? ""
-                                   : " and " + std::to_string(request.resume_tokens.size()) + " resumed ones");
+                              (resumed == 0 ? "" : " and " + std::to_string(resumed) + " resumed ones");
   // A request that ended exactly at the limit may be resumed: it then ends at once, as it did before.
-  const size_t room = request.resume_tokens.empty() ? 1 : 0;
+  const size_t room = resumed == 0 ? 1 : 0;
   if (tokens + room > static_cast<size_t>(limits.max_positions)) {
     throw Error("context_too_long", "promptTokens: found " + counted + "; expected at most " +
                                         std::to_string(limits.max_positions - 1) +
@@ -67,10 +104,11 @@ void check_request(const Request& request, const SequenceContext& context, const
   if (request.id.empty()) refuse("id", "an empty string", "a name that is unique among unfinished requests");
   if (request.prompt_tokens.empty()) refuse("promptTokens", "no tokens", "at least one");
   check_tokens("promptTokens", request.prompt_tokens, context.vocab_size);
-  check_tokens("resumeTokens", request.resume_tokens, context.vocab_size);
   check_tokens("stopTokens", request.stop_tokens, context.vocab_size);
   if (request.max_tokens < 1) refuse("maxTokens", std::to_string(request.max_tokens), "at least 1");
   check_sampling(request.sampling);
+  check_adjustments(request.sampling, context.vocab_size);
+  check_choices(request, context.vocab_size);
   check_stops(request, context);
   check_length(request, limits);
 }

@@ -26,7 +26,7 @@ Sequence::Sequence(Request moved, AdapterPin pin, const SequenceContext& context
       adapter(std::move(pin)),
       context_(context),
       text_(request.stop) {
-  for (const int32_t token : request.resume_tokens) {
+  for (const int32_t token : request.resume_tokens.empty() ? std::vector<int32_t>() : request.resume_tokens[0]) {
     if (finish) break;
     accept(token);
   }

@@ -76,7 +76,7 @@ std::unique_ptr<Error> Harness::load(const std::string& name, const std::string&
     std::unique_ptr<Error> failure;
   };
   const auto answer = std::make_shared<Answer>();
-  engine_->load_adapter(name, folder, [answer](const Error* failure) {
+  engine_->load_adapter(name, folder, [answer](bool, const Error* failure) {
     const std::lock_guard lock(answer->mutex);
     if (failure) answer->failure = std::make_unique<Error>(*failure);
     answer->settled = true;

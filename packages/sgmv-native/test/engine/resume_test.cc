@@ -19,7 +19,7 @@ void check_all_cuts(Harness& harness, Request request) {
   const Outcome whole = harness.run(request);
   for (size_t cut = 0; cut <= whole.tokens.size(); ++cut) {
     request.id = id + "/" + std::to_string(cut);
-    request.resume_tokens.assign(whole.tokens.begin(), whole.tokens.begin() + static_cast<std::ptrdiff_t>(cut));
+    request.resume_tokens = {{whole.tokens.begin(), whole.tokens.begin() + static_cast<std::ptrdiff_t>(cut)}};
     const Outcome resumed = harness.run(request);
     const std::vector<int32_t> rest(whole.tokens.begin() + static_cast<std::ptrdiff_t>(cut), whole.tokens.end());
     CHECK(resumed.tokens == rest, request.id);
@@ -58,7 +58,7 @@ TEST("resume: every cut of every kind of ending") {
 TEST("resume: a request that was already whole ends at once, without computing") {
   Harness harness;
   Request request = make_request("whole", {1, 2}, 4);
-  request.resume_tokens = fake_greedy({1, 2}, "", 4);
+  request.resume_tokens = {fake_greedy({1, 2}, "", 4)};
   const int before = harness.log().forwards;
   const Outcome outcome = harness.run(request);
   CHECK(outcome.tokens.empty());
