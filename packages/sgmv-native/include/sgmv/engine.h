@@ -100,10 +100,11 @@ enum class LoadPriority : uint8_t { wanted, prefetch };
 // All methods are thread-safe except that close() and the destructor are called once, after all others.
 class Engine {
  public:
-  // Receives all events of one step, in order, on the engine's thread. Must not block and not call the engine.
-  using EventSink = std::function<void(std::vector<Event>)>;
+  // Receives all events of one step, in order, on the engine's thread, and may move them out. Must not block and not
+  // call the engine. May throw bad_alloc before it has taken any: it is then called with the same events again.
+  using EventSink = std::function<void(std::vector<Event>&)>;
   // `failure` is null on success; `resident` is false after a failure and for a prefetch that was given up. Called
-  // on a loading thread, or on the caller's if the answer is known.
+  // on a loading thread, or on the caller's if the answer is known. May throw bad_alloc: it is then called again.
   using LoadCallback = std::function<void(bool resident, const Error* failure)>;
 
   Engine(std::unique_ptr<Model> model, EngineOptions options, EventSink sink);

@@ -55,6 +55,8 @@ class KvCache {
   virtual int32_t block_size() const = 0;   // positions
   virtual int32_t block_count() const = 0;
   virtual size_t bytes_per_block() const = 0;
+  // Makes block `to` hold what block `from` holds. Not while a forward pass uses the cache.
+  virtual void copy_block(int32_t from, int32_t to) = 0;
 };
 
 // How a model computes. Without a type for adapters they keep the types of their files.

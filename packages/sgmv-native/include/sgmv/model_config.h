@@ -71,11 +71,9 @@ struct ModelConfig {
   int32_t bos_token = -1;           // -1: none
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
-  // LongRoPE rotates all keys of a sequence differently once it is longer than the original context: what the cache
-  // holds of it is of no use when it reaches this length.
-  bool leaves_short_context(size_t length) const {
-    return rope.kind == RopeConfig::Kind::longrope && length == static_cast<size_t>(rope.original_max_positions) + 1;
-  }
+  // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
+  // of no use. 0: no such border.
+  int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }
   std::span<const Projection> layer_projections() const;  // the ones a layer of this model has
   // Input and output width of a projection; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p) const;

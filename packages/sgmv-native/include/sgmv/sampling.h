@@ -43,6 +43,9 @@ inline uint32_t choice_seed(uint32_t seed, int32_t choice) {
   return seed + static_cast<uint32_t>(choice) * 0x9E37'79B9u;
 }
 
+// `logits` [vocab]; `alternatives` of them are ranked. Throws Error("numeric_error") as Sampler::pick does.
+TokenLogprobs log_probabilities(std::span<const float> logits, int32_t chosen, int32_t alternatives);
+
 // Uniform in [0, 1), a pure function of its arguments: a replayed or resumed request draws the same numbers.
 // Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 double uniform_at(uint32_t seed, uint64_t position);

@@ -52,9 +52,9 @@ Napi::Value EngineWrap::create(const Napi::CallbackInfo& info) {
     return Worker::start(
         env,
         [=] {
-          auto sink = [channel](std::vector<Event> events) {
+          auto sink = [channel](std::vector<Event>& events) {
             auto message = std::make_unique<Message>();
-            message->events = std::move(events);
+            message->events.swap(events);
             post(channel, std::move(message));
           };
           return std::make_unique<Engine>(Model::load(path, model_options), std::move(*engine_options), sink);

@@ -37,6 +37,13 @@ void place(const Number* key, const Number* value, int64_t dim, int64_t lanes, N
 
 }  // namespace
 
+void CpuKvCache::copy_block(int32_t from, int32_t to) {
+  const size_t bytes = static_cast<size_t>(kv_heads_ * unit_) * number_bytes();
+  for (int64_t layer = 0; layer < layers_; ++layer) {
+    std::copy_n(keys(layer, from, 0), bytes, data_.data() + (keys(layer, to, 0) - data_.data()));
+  }
+}
+
 void CpuKvCache::store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value) {
   std::byte* k = data_.data() + (keys(layer, block, kv_head) - data_.data());
   std::byte* v = data_.data() + (values(layer, block, kv_head) - data_.data());

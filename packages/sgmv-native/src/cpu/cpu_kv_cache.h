@@ -18,6 +18,8 @@ class CpuKvCache : public KvCache {
   int32_t block_count() const override { return block_count_; }
   size_t bytes_per_block() const override { return static_cast<size_t>(layers_ * kv_heads_ * unit_) * number_bytes(); }
 
+  void copy_block(int32_t from, int32_t to) override;
+
   int64_t lanes() const { return lanes_; }
   int64_t head_dim() const { return head_dim_; }
   int64_t kv_heads() const { return kv_heads_; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "thread_priority.h"
+
 namespace sgmv {
 namespace {
 
@@ -12,19 +14,29 @@ using Clock = std::chrono::steady_clock;
 // two loads that do not fit together could drop each other forever.
 constexpr std::chrono::milliseconds kGrace{250};
 
-Error closed_error() { return Error("closed", "The engine has been closed."); }
+// Two, so that one slow load does not hold up another.
+constexpr size_t kThreads = 2;
+
+constexpr std::chrono::milliseconds kPause{5};  // before an answer that found no memory is tried again
+constexpr int kAnswerTries = 400;
 
 // Whatever a loader throws, as the one error type that crosses to the caller.
-Error as_error(const std::string& name) {
+Error as_error(const std::string& name, std::exception_ptr failure) {
   try {
-    throw;
+    std::rethrow_exception(failure);
   } catch (const Error& error) {
     return error;
   } catch (const std::bad_alloc&) {
     return Error("out_of_memory", "Not enough memory to load adapter \"" + name + "\".");
   } catch (const std::exception& error) {
     return Error("internal", "Loading adapter \"" + name + "\" failed: " + error.what());
+  } catch (...) {
+    return Error("internal", "Loading adapter \"" + name + "\" failed.");
   }
+}
+
+std::exception_ptr closed_failure() {
+  return std::make_exception_ptr(Error("closed", "The engine has been closed."));
 }
 
 }  // namespace
@@ -47,102 +59,161 @@ void AdapterPin::reset() noexcept {
   entry_.reset();
 }
 
-void AdapterTable::load(const std::string& name, const std::filesystem::path& folder, Engine::LoadCallback done) {
+AdapterPin AdapterPin::copy() const {
+  if (!entry_) return {};
+  const std::lock_guard lock(table_->mutex_);
+  entry_->pins += 1;
+  return AdapterPin(table_, entry_);
+}
+
+void AdapterTable::load(const std::string& name, const std::filesystem::path& folder, Engine::LoadCallback done,
+                        LoadPriority priority) {
+  auto load = std::make_shared<Load>(Load{name, folder, priority});
   std::unique_lock lock(mutex_);
-  if (closed_) {
+  const auto found = entries_.find(name);
+  if (closed_ || found != entries_.end()) {
+    if (!closed_) found->second->last_used = ++clock_;
+    if (!closed_ && priority == LoadPriority::wanted) found->second->grace_end = Clock::now() + kGrace;
+    load->waiters.push_back(std::move(done));
+    const std::exception_ptr failure = closed_ ? closed_failure() : nullptr;
     lock.unlock();
-    const Error error = closed_error();
-    return done(false, &error);
+    return answer(*load, true, failure);
   }
-  if (const auto found = entries_.find(name); found != entries_.end()) {
-    found->second->last_used = ++clock_;
-    found->second->grace_end = Clock::now() + kGrace;
-    lock.unlock();
-    return done(true, nullptr);
-  }
-  const auto same = std::find_if(pending_.begin(), pending_.end(), [&](const auto& p) { return p->name == name; });
-  if (same != pending_.end()) {
+  const auto same = std::find_if(loads_.begin(), loads_.end(), [&](const auto& other) { return other->name == name; });
+  if (same != loads_.end()) {
     (*same)->waiters.push_back(std::move(done));
-    return;
+    if (priority == LoadPriority::wanted) (*same)->priority = priority;
+  } else {
+    if (threads_.size() < kThreads) threads_.emplace_back([this] { run(); });
+    load->waiters.push_back(std::move(done));
+    loads_.push_back(std::move(load));
   }
-  auto pending = std::make_shared<Pending>(Pending{name, folder, {}});
-  pending->waiters.push_back(std::move(done));
-  pending_.push_back(std::move(pending));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_all();
 }
 
-void AdapterTable::run() {
+void AdapterTable::run() noexcept {
+  lower_thread_priority();
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return closed_ || !pending_.empty(); });
+    LoadPointer load;
+    changed_.wait(lock, [&] { return closed_ || (load = next_load()); });
     if (closed_) return;
-    load_next(lock);
+    perform(lock, load);
   }
 }
 
-void AdapterTable::load_next(std::unique_lock<std::mutex>& lock) {
-  const std::shared_ptr<Pending> job = pending_.front();
-  std::unique_ptr<Error> failure;
+AdapterTable::LoadPointer AdapterTable::next_load() const {
+  LoadPointer prefetch;
+  bool prefetching = false;
+  for (const LoadPointer& load : loads_) {
+    const bool wanted = load->priority == LoadPriority::wanted;
+    if (wanted && !load->under_way) return load;
+    if (wanted) continue;
+    prefetching |= load->under_way;
+    if (!prefetch) prefetch = load;
+  }
+  return prefetching ? nullptr : prefetch;
+}
+
+void AdapterTable::perform(std::unique_lock<std::mutex>& lock, const LoadPointer& load) noexcept {
+  load->under_way = true;
+  bool resident = false;
+  std::exception_ptr failure;
   lock.unlock();
   std::shared_ptr<const Adapter> adapter;
   try {
-    adapter = loader_(job->folder);
+    adapter = loader_(load->folder);
+    lock.lock();
+    resident = admit(lock, load, std::move(adapter));
   } catch (...) {
-    failure = std::make_unique<Error>(as_error(job->name));
+    failure = std::current_exception();
+    if (!lock.owns_lock()) lock.lock();
   }
-  lock.lock();
-  if (!failure) {
-    try {
-      admit(lock, job->name, std::move(adapter));
-    } catch (const Error& error) {
-      failure = std::make_unique<Error>(error);
-    }
-  }
-  // close() has taken the queue, this job included, and answers it.
+  // close() has taken the loads, this one included, and answers them.
   if (closed_) return;
-  pending_.pop_front();
-  const auto waiters = std::move(job->waiters);
+  loads_.remove(load);
+  changed_.notify_all();
   lock.unlock();
-  for (const auto& done : waiters) done(!failure, failure.get());
+  answer(*load, resident, failure);
   lock.lock();
 }
 
-void AdapterTable::admit(std::unique_lock<std::mutex>& lock, const std::string& name,
+// False: the table was closed, or the prefetch was given up.
+bool AdapterTable::admit(std::unique_lock<std::mutex>& lock, const LoadPointer& load,
                          std::shared_ptr<const Adapter> adapter) {
   const size_t bytes = adapter->bytes();
   if (bytes > bytes_max_) {
-    throw Error("out_of_memory", "Adapter \"" + name + "\" takes " + std::to_string(bytes) +
+    throw Error("out_of_memory", "Adapter \"" + load->name + "\" takes " + std::to_string(bytes) +
                                      " bytes; expected at most adapterBytes = " + std::to_string(bytes_max_) + ".");
   }
-  while (!closed_ && !make_room(bytes)) changed_.wait_for(lock, kGrace);
-  if (closed_) return;
   auto entry = std::make_shared<AdapterEntry>();
-  entry->name = name;
+  entry->name = load->name;
   entry->adapter = std::move(adapter);
+  if (!wait_for_room(lock, load, bytes)) return false;
   entry->serial = ++serial_;
   entry->last_used = ++clock_;
-  entry->grace_end = Clock::now() + kGrace;
-  entries_.emplace(name, std::move(entry));
+  if (load->priority == LoadPriority::wanted) entry->grace_end = Clock::now() + kGrace;
+  entries_.emplace(load->name, std::move(entry));
   bytes_ += bytes;
+  return true;
 }
 
-bool AdapterTable::make_room(size_t bytes) {
+bool AdapterTable::wait_for_room(std::unique_lock<std::mutex>& lock, const LoadPointer& load, size_t bytes) {
+  if (load->priority == LoadPriority::prefetch) {
+    return !closed_ && for_room_.empty() && bytes_ + bytes <= bytes_max_ + idle_bytes() && make_room(bytes);
+  }
+  for_room_.push_back(load);
+  while (!closed_ && !(for_room_.front() == load && make_room(bytes))) changed_.wait_for(lock, kGrace);
+  for_room_.remove(load);
+  changed_.notify_all();
+  return !closed_;
+}
+
+// What could be dropped now.
+size_t AdapterTable::idle_bytes() const {
+  const auto now = Clock::now();
+  size_t bytes = 0;
+  for (const auto& [name, entry] : entries_) {
+    if (entry->pins == 0 && entry->grace_end <= now) bytes += entry->adapter->bytes();
+  }
+  return bytes;
+}
+
+// Drops idle adapters even where that is not enough yet: a load that waits gets there in the end.
+bool AdapterTable::make_room(size_t bytes) noexcept {
   const auto now = Clock::now();
   while (bytes_ + bytes > bytes_max_) {
-    const AdapterEntry* oldest = nullptr;
-    for (const auto& [name, entry] : entries_) {
-      if (entry->pins > 0 || entry->grace_end > now) continue;
-      if (!oldest || entry->last_used < oldest->last_used) oldest = entry.get();
+    auto oldest = entries_.end();
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+      if (entry->second->pins > 0 || entry->second->grace_end > now) continue;
+      if (oldest == entries_.end() || entry->second->last_used < oldest->second->last_used) oldest = entry;
     }
-    if (!oldest) return false;
-    drop(std::string(oldest->name));
+    if (oldest == entries_.end()) return false;
+    drop(oldest);
   }
   return true;
 }
 
-void AdapterTable::drop(const std::string& name) {
-  const auto found = entries_.find(name);
+// The waiter is called again where there was no memory to answer it.
+void AdapterTable::answer(const Load& load, bool resident, std::exception_ptr failure) noexcept {
+  for (const auto& done : load.waiters) {
+    for (int tries = 0; tries < kAnswerTries; ++tries) {
+      try {
+        if (failure) {
+          const Error error = as_error(load.name, failure);
+          done(false, &error);
+        } else {
+          done(resident, nullptr);
+        }
+        break;
+      } catch (...) {
+        std::this_thread::sleep_for(kPause);
+      }
+    }
+  }
+}
+
+void AdapterTable::drop(Entries::iterator found) noexcept {
   found->second->listed = false;
   if (found->second->pins == 0) bytes_ -= found->second->adapter->bytes();
   entries_.erase(found);
@@ -171,8 +242,9 @@ void AdapterTable::unpin(AdapterEntry& entry) noexcept {
 
 bool AdapterTable::unload(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  if (!entries_.contains(name)) return false;
-  drop(name);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return false;
+  drop(found);
   changed_.notify_all();
   return true;
 }
@@ -193,15 +265,14 @@ size_t AdapterTable::bytes() const {
 void AdapterTable::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
-  const auto abandoned = std::move(pending_);
-  pending_.clear();
+  std::list<LoadPointer> abandoned;
+  abandoned.swap(loads_);
   changed_.notify_all();
   lock.unlock();
-  if (thread_.joinable()) thread_.join();
-  const Error error = closed_error();
-  for (const auto& job : abandoned) {
-    for (const auto& done : job->waiters) done(false, &error);
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
   }
+  for (const LoadPointer& load : abandoned) answer(*load, false, closed_failure());
   lock.lock();
   entries_.clear();
 }

@@ -1,12 +1,13 @@
-// Adapters resident by name, counted in bytes. Loading happens on a thread of the table's own.
+// Adapters resident by name, counted in bytes. Loading happens on threads of the table's own.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
+#include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,6 +43,7 @@ class AdapterPin {
   AdapterPin& operator=(AdapterPin&& other) noexcept;
   ~AdapterPin() { reset(); }
 
+  AdapterPin copy() const;  // pins the same once more
   void reset() noexcept;
   const Adapter* adapter() const { return entry_ ? entry_->adapter.get() : nullptr; }
   uint64_t serial() const { return entry_ ? entry_->serial : 0; }
@@ -59,8 +61,11 @@ class AdapterTable {
   ~AdapterTable() { close(); }
 
   // Calls `done` once: at once if `name` is resident, else after loading. Loads of one name that is on its way
-  // are joined. When pinned adapters leave no room, the load waits for a request to end.
-  void load(const std::string& name, const std::filesystem::path& folder, Engine::LoadCallback done);
+  // are joined, and wanted if one of them is. When pinned adapters leave no room, a wanted load waits for requests to
+  // end, first come, first served; a prefetch is given up. Prefetches are loaded one at a time and after wanted
+  // loads, so that a thread is left for what is wanted next.
+  void load(const std::string& name, const std::filesystem::path& folder, Engine::LoadCallback done,
+            LoadPriority priority);
   AdapterPin pin(const std::string& name);  // throws Error("adapter_unknown")
   bool unload(const std::string& name);
   std::vector<AdapterInfo> list() const;
@@ -72,30 +77,39 @@ class AdapterTable {
 
  private:
   friend class AdapterPin;
-  struct Pending {
+  struct Load {
     std::string name;
     std::filesystem::path folder;
-    std::vector<Engine::LoadCallback> waiters;
+    LoadPriority priority;
+    std::vector<Engine::LoadCallback> waiters = {};
+    bool under_way = false;
   };
+  using LoadPointer = std::shared_ptr<Load>;
+  using Entries = std::unordered_map<std::string, std::shared_ptr<AdapterEntry>>;
 
-  void run();
-  void load_next(std::unique_lock<std::mutex>& lock);
-  void admit(std::unique_lock<std::mutex>& lock, const std::string& name, std::shared_ptr<const Adapter> adapter);
-  bool make_room(size_t bytes);
-  void drop(const std::string& name);
+  void run() noexcept;
+  LoadPointer next_load() const;
+  void perform(std::unique_lock<std::mutex>& lock, const LoadPointer& load) noexcept;
+  bool admit(std::unique_lock<std::mutex>& lock, const LoadPointer& load, std::shared_ptr<const Adapter> adapter);
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, const LoadPointer& load, size_t bytes);
+  bool make_room(size_t bytes) noexcept;
+  size_t idle_bytes() const;
+  void drop(Entries::iterator entry) noexcept;
   void unpin(AdapterEntry& entry) noexcept;
+  static void answer(const Load& load, bool resident, std::exception_ptr failure) noexcept;
 
   const Loader loader_;
   const size_t bytes_max_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // a load was queued, a pin released, or the table closed
-  std::unordered_map<std::string, std::shared_ptr<AdapterEntry>> entries_;
-  std::deque<std::shared_ptr<Pending>> pending_;  // the front one is being loaded
-  size_t bytes_ = 0;                              // resident, listed or not
+  std::condition_variable changed_;  // a load came or ended, a pin was released, or the table closed
+  Entries entries_;
+  std::list<LoadPointer> loads_;     // under way or still to come, oldest first
+  std::list<LoadPointer> for_room_;  // of these, wanted ones that have been read and wait for room
+  size_t bytes_ = 0;                 // resident, listed or not
   uint64_t clock_ = 0;
   uint64_t serial_ = 0;
   bool closed_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace sgmv

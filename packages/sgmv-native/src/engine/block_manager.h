@@ -1,28 +1,76 @@
-// Owns the blocks of the KV cache: who has which. Knows nothing of requests or policy.
+// Owns the blocks of the KV cache: who uses which, and which still hold what a later request may reuse. Knows
+// nothing of policy.
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <span>
 #include <vector>
+
+#include "prefix_index.h"
+#include "sgmv/model.h"
 
 namespace sgmv {
 
+// A sequence's blocks. Changed by the block manager only.
+struct BlockTable {
+  std::vector<int32_t> blocks;  // block i holds positions [i * block_size, (i + 1) * block_size)
+  size_t published = 0;         // leading blocks that are in the prefix index
+};
+
+// A block is empty, used by one or more tables, or cached: used by none, but in the prefix index. Full blocks are
+// shared as they are; a block is written by a table only while no other uses it and it is not in the index.
+// Cached blocks are overwritten when no empty one is left, least recently used first. A table lets its last blocks
+// go first, so that a block is never overwritten before those that continue it.
 class BlockManager {
  public:
-  BlockManager(int32_t block_count, int32_t block_size);
+  BlockManager(KvCache& cache, bool reuse_prefixes, PrefixIndex::Hash hash = PrefixIndex::hash);
 
   int32_t block_size() const { return block_size_; }
-  int32_t total() const { return total_; }
-  int32_t free() const { return static_cast<int32_t>(free_.size()); }
+  int32_t total() const { return static_cast<int32_t>(blocks_.size()); }
+  int32_t free() const { return static_cast<int32_t>(empty_.size() + cached_.size()); }
+  int32_t cached() const { return static_cast<int32_t>(cached_.size()); }
   int32_t blocks_for(int64_t positions) const;
 
-  // Grows `table` until it covers `positions`. Takes all the blocks it needs or, returning false, none.
-  bool grow(std::vector<int32_t>& table, int64_t positions);
-  void release(std::vector<int32_t>& table);
+  // Gives an empty table the cached blocks of the longest known beginning of `tokens`, the last token excepted: it
+  // has to be computed for its logits. Returns the positions covered. Throws bad_alloc; the table is then empty.
+  int32_t reuse(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens);
+  // Grows the table until it covers positions [0, end), and makes [begin, end) its own to write, copying blocks that
+  // others use. Takes all the blocks it needs or, returning false, none. Throws bad_alloc; nothing has changed then.
+  bool prepare(BlockTable& table, int64_t begin, int64_t end);
+  // Gives an empty table the blocks of positions [0, positions) of another. Throws bad_alloc likewise.
+  void share(const BlockTable& from, BlockTable& to, int64_t positions);
+  // Lets later requests find the table's full blocks. `tokens` [computed] are those whose keys and values it holds.
+  // Where another table has published the same, its block takes the place of this table's.
+  void publish(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens) noexcept;
+  void release(BlockTable& table) noexcept;
 
  private:
-  int32_t block_size_;
-  int32_t total_;
-  std::vector<int32_t> free_;  // a stack: the block freed last is still in the cache and is used first
+  struct Block {
+    int32_t users = 0;
+    uint64_t identity = 0;                  // 0: not in the index
+    const PrefixIndex::Key* key = nullptr;  // where it is in the index
+    std::list<int32_t>::iterator place;     // in empty_, cached_ or used_
+  };
+
+  PrefixView view_at(const BlockTable& table, size_t index, const PrefixScope& scope,
+                     std::span<const int32_t> tokens) const;
+  int32_t take() noexcept;
+  void acquire(int32_t block) noexcept;
+  void drop(int32_t block) noexcept;
+  void forget(Block& block) noexcept;
+  void make_own(BlockTable& table, size_t index);
+
+  KvCache& cache_;
+  const int32_t block_size_;
+  const bool reuse_prefixes_;
+  PrefixIndex index_;
+  uint64_t identities_ = 0;
+  std::vector<Block> blocks_;
+  // Every block's number is in one of these; blocks change hands by splicing, which allocates nothing.
+  std::list<int32_t> empty_;   // a stack: the block freed last is used first, while it is in the processor's cache
+  std::list<int32_t> cached_;  // least recently used first
+  std::list<int32_t> used_;
 };
 
 }  // namespace sgmv

@@ -1,54 +1,14 @@
 // Sampling in float with fixed summation order and plain SSE2-or-scalar arithmetic, so that a seed gives the same
 // token on every machine for the same logits.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numeric>
 
-#include "sgmv/error.h"
+#include "exp_negative.h"
+#include "highest_logit.h"
 #include "sgmv/sampling.h"
 
 namespace sgmv {
-namespace {
-
-// exp(x) for x <= 0, relative error below 2e-7, zero below -87. Branch-free, so that the loop over the vocabulary
-// vectorizes: this runs once per sampled token and vocabulary entry, where libm's expf would dominate a step.
-inline float exp_negative(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
-  const float clamped = x < -87.0f ? -87.0f : x;
-  const float n = (clamped * 1.44269504088896341f + kRound) - kRound;
-  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;  // Cody-Waite: ln 2 in two parts
-  float p = 1.9875691500e-4f;  // Cephes expf polynomial
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const float power = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-  return x < -87.0f ? 0.0f : p * power;
-}
-
-struct Highest {
-  float logit;
-  int32_t id;
-};
-
-Highest find_highest(std::span<const float> logits) {
-  Highest best{-INFINITY, -1};
-  bool has_nan = false;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    has_nan |= std::isnan(logits[i]);
-    if (logits[i] > best.logit) best = {logits[i], static_cast<int32_t>(i)};
-  }
-  if (has_nan) throw Error("numeric_error", "The model's output has NaN values; expected finite numbers.");
-  if (!std::isfinite(best.logit)) {
-    throw Error("numeric_error", "The model's largest output is infinite; expected a finite number.");
-  }
-  return best;
-}
-
-}  // namespace
 
 double uniform_at(uint32_t seed, uint64_t position) {
   uint32_t counter[4] = {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), 0, 0};
@@ -67,7 +27,7 @@ double uniform_at(uint32_t seed, uint64_t position) {
 }
 
 int32_t Sampler::pick(std::span<const float> logits, const SamplingOptions& options, uint64_t position) {
-  const Highest best = find_highest(logits);
+  const HighestLogit best = find_highest(logits);
   if (options.temperature <= 0.0f || options.top_k == 1) return best.id;
   weigh(logits, best.logit, options.temperature);
   const double uniform = uniform_at(options.seed, position);
@@ -119,8 +79,7 @@ int32_t Sampler::draw_filtered(std::span<const float> logits, const SamplingOpti
   }
   // Every filter keeps a prefix of the tokens in descending order, so their intersection is the shortest one. The
   // order is found piece by piece: most often a few dozen tokens hold the mass.
-  const double least = static_cast<double>(options.min_p) * weights_[std::distance(
-                           logits.begin(), std::max_element(logits.begin(), logits.end()))];
+  const double least = options.min_p;  // the likeliest weighs 1
   const double enough = options.top_p < 1.0f ? options.top_p * total : INFINITY;
   size_t kept = 0;
   double mass = 0.0;

@@ -5,120 +5,233 @@
 
 namespace sgmv {
 
-void Scheduler::add(std::unique_ptr<Sequence> sequence) {
-  sequence->arrival = arrivals_++;
-  waiting_.push_back(std::move(sequence));
+Scheduler::Scheduler(SchedulerLimits limits, BlockManager& blocks) : limits_(limits), blocks_(blocks) {
+  plan_.reserve(static_cast<size_t>(limits.max_batch));
+  prompts_.reserve(static_cast<size_t>(limits.max_batch));
 }
 
-std::vector<PlannedSlice> Scheduler::schedule() {
-  std::vector<PlannedSlice> plan;
+void Scheduler::add(SequenceList one) noexcept {
+  one.front().arrival = arrivals_++;
+  for (Sequence& follower : one.front().followers) follower.arrival = arrivals_++;
+  waiting_.splice(waiting_.end(), one);
+}
+
+const std::vector<PlannedSlice>& Scheduler::schedule() noexcept {
+  for (Sequence& sequence : running_) sequence.planned = 0;
   const int64_t preempted_before = preemptions_;
-  const int32_t budget = plan_decodes(plan);
+  const int32_t budget = plan_decodes();
   // Blocks that were just taken from someone are not handed to a newcomer.
   if (preemptions_ == preempted_before) admit_waiting();
-  plan_prefills(plan, budget);
-  order_by_adapter(plan);
-  return plan;
+  plan_prefills(budget);
+  collect_plan();
+  return plan_;
 }
 
 // Returns the tokens left for prompts. Oldest first, so whoever is preempted has not been planned yet.
-int32_t Scheduler::plan_decodes(std::vector<PlannedSlice>& plan) {
+int32_t Scheduler::plan_decodes() noexcept {
   int32_t budget = limits_.max_step_tokens;
-  for (size_t i = 0; i < running_.size(); ++i) {
-    Sequence& sequence = *running_[i];
-    if (sequence.uncomputed() != 1) continue;
-    bool grown = blocks_.grow(sequence.blocks, static_cast<int64_t>(sequence.tokens.size()));
-    while (!grown && preempt_newest() && i < running_.size()) {
-      grown = blocks_.grow(sequence.blocks, static_cast<int64_t>(sequence.tokens.size()));
+  for (auto next = running_.begin(); next != running_.end();) {
+    const auto one = next;
+    if (one->uncomputed() != 1) {
+      ++next;
+      continue;
     }
-    if (!grown) break;  // it was itself the newest
-    plan.push_back({&sequence, 1});
+    try {
+      while (!blocks_.prepare(one->table, one->computed, static_cast<int64_t>(one->tokens.size()))) {
+        const bool itself = &*one == &running_.back();
+        preempt_newest();
+        if (itself) return budget;
+      }
+    } catch (...) {
+      ++next;
+      fail(running_, one);
+      continue;
+    }
+    one->planned = 1;
     budget -= 1;
+    ++next;
   }
   return budget;
 }
 
 // Blocks of a prompt were taken when it was admitted; only tokens are shared out here.
-void Scheduler::plan_prefills(std::vector<PlannedSlice>& plan, int32_t budget) const {
-  std::vector<PlannedSlice> prompts;
-  for (const auto& sequence : running_) {
-    const bool planned = sequence->uncomputed() == 1 &&
-                         std::any_of(plan.begin(), plan.end(),
-                                     [&](const PlannedSlice& slice) { return slice.sequence == sequence.get(); });
-    if (!planned) prompts.push_back({sequence.get(), 0});
+void Scheduler::plan_prefills(int32_t budget) noexcept {
+  prompts_.clear();
+  for (Sequence& sequence : running_) {
+    if (sequence.planned == 0) prompts_.push_back(&sequence);
   }
-  for (size_t i = 0; i < prompts.size() && budget > 0; ++i) {
-    const int32_t share = i + 1 < prompts.size() ? (budget + 1) / 2 : budget;
-    prompts[i].token_count = std::min(prompts[i].sequence->uncomputed(), share);
-    budget -= prompts[i].token_count;
+  for (size_t i = 0; i < prompts_.size() && budget > 0; ++i) {
+    const int32_t share = i + 1 < prompts_.size() ? (budget + 1) / 2 : budget;
+    prompts_[i]->planned = std::min(prompts_[i]->uncomputed(), share);
+    budget -= prompts_[i]->planned;
   }
-  for (PlannedSlice& slice : prompts) {
-    const int32_t more = std::min(slice.sequence->uncomputed() - slice.token_count, budget);
-    slice.token_count += more;
+  for (Sequence* prompt : prompts_) {
+    const int32_t more = std::min(prompt->uncomputed() - prompt->planned, budget);
+    prompt->planned += more;
     budget -= more;
-    if (slice.token_count > 0) plan.push_back(slice);
   }
 }
 
-void Scheduler::admit_waiting() {
+void Scheduler::admit_waiting() noexcept {
   while (!waiting_.empty() && running() < limits_.max_batch) {
-    Sequence& next = *waiting_.front();
-    const auto positions = static_cast<int64_t>(next.tokens.size());
-    const bool roomy = running_.empty() || blocks_.free() - blocks_.blocks_for(positions) >= running();
-    if (!roomy || !blocks_.grow(next.blocks, positions)) return;
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
+    const auto next = waiting_.begin();
+    try {
+      if (!find_room(*next)) return;
+    } catch (...) {
+      fail(waiting_, next);
+      continue;
+    }
+    next->planned = 0;
+    next->admitted = true;
+    place_by_arrival(running_, waiting_, next);
   }
 }
 
-bool Scheduler::preempt_newest() {
+// False: there is none, and the sequence has no blocks.
+bool Scheduler::find_room(Sequence& sequence) {
+  const auto positions = static_cast<int64_t>(sequence.tokens.size());
+  const bool reuses = !sequence.wants_prompt_logits();  // the logits of reused positions are not known
+  sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), sequence.tokens) : 0;
+  const auto needed = blocks_.blocks_for(positions) - static_cast<int32_t>(sequence.table.blocks.size());
+  try {
+    const bool roomy = running_.empty() || blocks_.free() - needed >= running();
+    if (!roomy || !blocks_.prepare(sequence.table, sequence.computed, positions)) {
+      blocks_.release(sequence.table);
+      sequence.computed = 0;
+      return false;
+    }
+  } catch (...) {
+    blocks_.release(sequence.table);
+    throw;
+  }
+  if (reuses && !sequence.admitted) {
+    sequence.cached_tokens = std::min(sequence.computed, sequence.prompt_count);
+    queried_tokens_ += positions;
+    hit_tokens_ += sequence.computed;
+  }
+  return true;
+}
+
+bool Scheduler::preempt_newest() noexcept {
   if (running_.empty()) return false;
-  suspend(running_.end() - 1);
+  suspend(std::prev(running_.end()));
   preemptions_ += 1;
   return true;
 }
 
-void Scheduler::recompute(const Sequence& sequence) {
-  suspend(std::find_if(running_.begin(), running_.end(), [&](const auto& one) { return one.get() == &sequence; }));
+void Scheduler::recompute(Sequence& sequence) noexcept {
+  suspend(std::find_if(running_.begin(), running_.end(), [&](const Sequence& one) { return &one == &sequence; }));
 }
 
-void Scheduler::suspend(std::vector<std::unique_ptr<Sequence>>::iterator running) {
-  std::unique_ptr<Sequence> sequence = std::move(*running);
-  running_.erase(running);
-  blocks_.release(sequence->blocks);
-  sequence->computed = 0;
-  waiting_.push_front(std::move(sequence));
+void Scheduler::suspend(SequenceList::iterator running) noexcept {
+  blocks_.release(running->table);
+  running->computed = 0;
+  running->planned = 0;
+  place_by_arrival(waiting_, running_, running);
 }
 
-void Scheduler::order_by_adapter(std::vector<PlannedSlice>& plan) const {
+void Scheduler::computed(Sequence& sequence, int32_t token_count) noexcept {
+  sequence.computed += token_count;
+  const std::span<const int32_t> known(sequence.tokens.data(), static_cast<size_t>(sequence.computed));
+  blocks_.publish(sequence.table, sequence.scope(), known);
+  if (sequence.prompt_computed()) start_followers(sequence);
+}
+
+void Scheduler::start_followers(Sequence& leader) noexcept {
+  while (!leader.followers.empty()) {
+    const auto follower = leader.followers.begin();
+    follower->cached_tokens = leader.cached_tokens;
+    follower->admitted = true;
+    place_by_arrival(fork(leader, *follower) ? running_ : waiting_, leader.followers, follower);
+  }
+}
+
+// The follower computes the prompt's last token again, for logits of its own, and shares all blocks before.
+bool Scheduler::fork(const Sequence& leader, Sequence& follower) noexcept {
+  if (running() >= limits_.max_batch || follower.long_context() != leader.long_context()) return false;
+  const auto positions = static_cast<int64_t>(follower.tokens.size());
+  const int64_t shared = std::min<int64_t>(follower.prompt_count, positions - 1);
+  try {
+    blocks_.share(leader.table, follower.table, shared);
+    const bool roomy = blocks_.free() - blocks_.blocks_for(positions - shared) >= running();
+    if (roomy && blocks_.prepare(follower.table, shared, positions)) {
+      follower.computed = static_cast<int32_t>(shared);
+      follower.planned = 0;
+      return true;
+    }
+  } catch (...) {  // then it waits for better times
+  }
+  blocks_.release(follower.table);
+  return false;
+}
+
+void Scheduler::collect_plan() noexcept {
+  plan_.clear();
+  for (Sequence& sequence : running_) {
+    if (sequence.planned > 0) plan_.push_back({&sequence, sequence.planned});
+  }
   const auto key = [](const PlannedSlice& slice) {
     return std::tuple(slice.token_count == 1, slice.sequence->adapter.serial(), slice.sequence->arrival);
   };
-  std::sort(plan.begin(), plan.end(),
+  std::sort(plan_.begin(), plan_.end(),
             [&](const PlannedSlice& a, const PlannedSlice& b) { return key(a) < key(b); });
 }
 
-std::unique_ptr<Sequence> Scheduler::remove(const std::string& id) {
-  const auto take = [&](auto& list) -> std::unique_ptr<Sequence> {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const auto& s) { return s->request.id == id; });
-    if (found == list.end()) return nullptr;
-    std::unique_ptr<Sequence> sequence = std::move(*found);
-    list.erase(found);
-    blocks_.release(sequence->blocks);
-    return sequence;
-  };
-  std::unique_ptr<Sequence> sequence = take(running_);
-  return sequence ? std::move(sequence) : take(waiting_);
+int32_t Scheduler::waiting() const {
+  size_t count = waiting_.size();
+  for (const SequenceList* list : {&waiting_, &running_}) {
+    for (const Sequence& sequence : *list) count += sequence.followers.size();
+  }
+  return static_cast<int32_t>(count);
 }
 
-std::vector<std::unique_ptr<Sequence>> Scheduler::remove_all() {
-  std::vector<std::unique_ptr<Sequence>> all;
-  for (auto& sequence : running_) all.push_back(std::move(sequence));
-  for (auto& sequence : waiting_) all.push_back(std::move(sequence));
-  running_.clear();
-  waiting_.clear();
-  for (const auto& sequence : all) blocks_.release(sequence->blocks);
-  return all;
+void Scheduler::place_by_arrival(SequenceList& list, SequenceList& from, SequenceList::iterator one) noexcept {
+  const auto later = [one](const Sequence& other) { return other.arrival > one->arrival; };
+  list.splice(std::find_if(list.begin(), list.end(), later), from, one);
+}
+
+void Scheduler::fail(SequenceList& list, SequenceList::iterator sequence) noexcept {
+  sequence->fail(std::current_exception());
+  take_from(list, sequence, failed_);
+}
+
+void Scheduler::take_from(SequenceList& list, SequenceList::iterator one, SequenceList& to) noexcept {
+  blocks_.release(one->table);
+  to.splice(to.end(), list, one);
+}
+
+SequenceList Scheduler::take(Sequence& sequence) noexcept {
+  SequenceList taken;
+  for (SequenceList* list : {&running_, &waiting_}) {
+    const auto found = std::find_if(list->begin(), list->end(), [&](const Sequence& s) { return &s == &sequence; });
+    if (found != list->end()) take_from(*list, found, taken);
+  }
+  return taken;
+}
+
+SequenceList Scheduler::take(const std::string& request_id) noexcept {
+  SequenceList taken;
+  for (SequenceList* list : {&running_, &waiting_}) {
+    for (auto next = list->begin(); next != list->end();) {
+      const auto one = next++;
+      if (one->request->id == request_id) take_from(*list, one, taken);
+    }
+  }
+  return taken;
+}
+
+SequenceList Scheduler::take_all() noexcept {
+  SequenceList taken;
+  for (SequenceList* list : {&running_, &waiting_}) {
+    while (!list->empty()) take_from(*list, list->begin(), taken);
+  }
+  return taken;
+}
+
+SequenceList Scheduler::take_failed() noexcept {
+  SequenceList taken;
+  taken.splice(taken.end(), failed_);
+  return taken;
 }
 
 }  // namespace sgmv

@@ -1,9 +1,8 @@
-// Policy: which requests run, how many tokens of each this step computes, who gives way when memory is short.
+// Policy: which sequences run, how many tokens of each this step computes, who gives way when memory is short.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "block_manager.h"
@@ -26,41 +25,64 @@ struct PlannedSlice {
 // - Every sequence with one token to compute (decode) gets it in every step; prompts share what is left of
 //   max_step_tokens, so a long prompt slows decoding by a bounded amount and never stops it.
 // - A prompt leaves half of what it finds to the prompts behind it, if there are any.
-// - A sequence is admitted when its tokens so far fit into free blocks with one block to spare for each running
-//   sequence. When decoding runs out of blocks, the newest running sequence gives its blocks back and waits, first
-//   in line, to be computed again.
+// - A sequence is admitted when its tokens so far, those found in the prefix cache excepted, fit into free blocks
+//   with one block to spare for each running sequence. When decoding runs out of blocks, the newest running sequence
+//   gives its blocks back and waits, first in line, to be computed again.
+// - The choices of a request follow the first of them: when it has computed the prompt, they start with its blocks,
+//   and those for whom there is no room wait in line as if they had been preempted.
+// Nothing here throws: what fails for want of memory fails the one sequence it was for.
 class Scheduler {
  public:
-  Scheduler(SchedulerLimits limits, BlockManager& blocks) : limits_(limits), blocks_(blocks) {}
+  Scheduler(SchedulerLimits limits, BlockManager& blocks);
 
-  void add(std::unique_ptr<Sequence> sequence);
-  // The step's slices: prefill first, then decode, each grouped by adapter.
-  std::vector<PlannedSlice> schedule();
-  // Gives back the blocks of a running sequence, which waits, first in line, to be computed again from its first token.
-  void recompute(const Sequence& sequence);
-  // Takes a sequence out, running or waiting, and frees its blocks. Null if there is none with this id.
-  std::unique_ptr<Sequence> remove(const std::string& id);
-  std::vector<std::unique_ptr<Sequence>> remove_all();
+  // A sequence with its followers.
+  void add(SequenceList one) noexcept;
+  // The step's slices: prefill first, then decode, each grouped by adapter. Good until the next call.
+  const std::vector<PlannedSlice>& schedule() noexcept;
+  // To be told what a step has computed: full blocks may now be reused, and followers start.
+  void computed(Sequence& sequence, int32_t token_count) noexcept;
+  // Gives back the blocks of a running sequence, which waits for its turn to be computed again from its first token.
+  void recompute(Sequence& sequence) noexcept;
+
+  // Take sequences out, running or waiting, and free their blocks: one with the followers it still has, as they are;
+  // all of a request; all; those that failed while scheduling.
+  SequenceList take(Sequence& sequence) noexcept;
+  SequenceList take(const std::string& request_id) noexcept;
+  SequenceList take_all() noexcept;
+  SequenceList take_failed() noexcept;
 
   bool idle() const { return running_.empty() && waiting_.empty(); }
   int32_t running() const { return static_cast<int32_t>(running_.size()); }
-  int32_t waiting() const { return static_cast<int32_t>(waiting_.size()); }
+  int32_t waiting() const;
   int64_t preemptions() const { return preemptions_; }
+  int64_t queried_tokens() const { return queried_tokens_; }
+  int64_t hit_tokens() const { return hit_tokens_; }
 
  private:
-  int32_t plan_decodes(std::vector<PlannedSlice>& plan);
-  void plan_prefills(std::vector<PlannedSlice>& plan, int32_t budget) const;
-  void admit_waiting();
-  bool preempt_newest();
-  void suspend(std::vector<std::unique_ptr<Sequence>>::iterator running);
-  void order_by_adapter(std::vector<PlannedSlice>& plan) const;
+  int32_t plan_decodes() noexcept;
+  void plan_prefills(int32_t budget) noexcept;
+  void admit_waiting() noexcept;
+  bool find_room(Sequence& sequence);
+  bool preempt_newest() noexcept;
+  void suspend(SequenceList::iterator running) noexcept;
+  void start_followers(Sequence& leader) noexcept;
+  bool fork(const Sequence& leader, Sequence& follower) noexcept;
+  void collect_plan() noexcept;
+  void fail(SequenceList& list, SequenceList::iterator sequence) noexcept;
+  static void place_by_arrival(SequenceList& list, SequenceList& from, SequenceList::iterator one) noexcept;
+  void take_from(SequenceList& list, SequenceList::iterator one, SequenceList& to) noexcept;
 
   const SchedulerLimits limits_;
   BlockManager& blocks_;
-  std::vector<std::unique_ptr<Sequence>> running_;  // oldest first
-  std::deque<std::unique_ptr<Sequence>> waiting_;   // oldest first, all newer than the running ones
+  SequenceList running_;  // oldest first
+  SequenceList waiting_;  // oldest first
+  SequenceList failed_;
+  std::vector<PlannedSlice> plan_;
+  std::vector<Sequence*> prompts_;  // scratch
   uint64_t arrivals_ = 0;
   int64_t preemptions_ = 0;
+  int64_t queried_tokens_ = 0;
+  int64_t hit_tokens_ = 0;
 };
 
 }  // namespace sgmv

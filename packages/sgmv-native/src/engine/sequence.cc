@@ -4,9 +4,19 @@
 
 namespace sgmv {
 namespace {
-bool contains(const std::vector<int32_t>& values, int32_t value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
+
+std::vector<int32_t> ending_tokens(const Request& request, const SequenceContext& context) {
+  std::vector<int32_t> ending = request.stop_tokens;
+  if (!request.ignore_eos) ending.insert(ending.end(), context.end_tokens.begin(), context.end_tokens.end());
+  return ending;
 }
+
+SamplingOptions sampling_of(const Request& request, int32_t choice) {
+  SamplingOptions sampling = request.sampling;
+  sampling.seed = choice_seed(sampling.seed, choice);
+  return sampling;
+}
+
 }  // namespace
 
 const char* finish_reason_name(FinishReason reason) {
@@ -19,24 +29,31 @@ const char* finish_reason_name(FinishReason reason) {
   return "error";
 }
 
-Sequence::Sequence(Request moved, AdapterPin pin, const SequenceContext& context)
-    : request(std::move(moved)),
-      prompt_count(static_cast<int32_t>(request.prompt_tokens.size())),
-      tokens(std::move(request.prompt_tokens)),
+Sequence::Sequence(std::shared_ptr<const Request> of, int32_t number, AdapterPin pin, const SequenceContext& context)
+    : request(std::move(of)),
+      choice(number),
+      sampling(sampling_of(*request, number)),
+      prompt_count(static_cast<int32_t>(request->prompt_tokens.size())),
+      tokens(request->prompt_tokens),
       adapter(std::move(pin)),
+      adjuster(sampling, ending_tokens(*request, context)),
       context_(context),
-      text_(request.stop) {
-  for (const int32_t token : request.resume_tokens.empty() ? std::vector<int32_t>() : request.resume_tokens[0]) {
+      ending_(ending_tokens(*request, context)),
+      text_(request->stop) {
+  adjuster.add_prompt(tokens);
+  if (request->resume_tokens.empty()) return;
+  for (const int32_t token : request->resume_tokens[static_cast<size_t>(choice)]) {
     if (finish) break;
     accept(token);
   }
 }
 
 bool Sequence::ends_generation(int32_t token) const {
-  return contains(request.stop_tokens, token) || (!request.ignore_eos && contains(context_.end_tokens, token));
+  return std::find(ending_.begin(), ending_.end(), token) != ending_.end();
 }
 
 std::string Sequence::accept(int32_t token) {
+  adjuster.add(token);
   tokens.push_back(token);
   if (ends_generation(token)) {
     finish = FinishReason::stop;
@@ -48,11 +65,34 @@ std::string Sequence::accept(int32_t token) {
   }
   if (text_.stopped()) {
     finish = FinishReason::stop;
-  } else if (completion_tokens() >= request.max_tokens ||
+  } else if (completion_tokens() >= request->max_tokens ||
              static_cast<int32_t>(tokens.size()) >= context_.total_tokens_max) {
     finish = FinishReason::length;
   }
   return released;
+}
+
+void Sequence::fail(std::exception_ptr why) noexcept {
+  finish = FinishReason::error;
+  failure = std::move(why);
+}
+
+SequenceList make_choices(Request request, const AdapterPin& adapter, const SequenceContext& context) {
+  const auto shared = std::make_shared<const Request>(std::move(request));
+  SequenceList finished, open;
+  for (int32_t choice = 0; choice < shared->choices; ++choice) {
+    SequenceList one;
+    one.emplace_back(shared, choice, adapter.copy(), context);
+    SequenceList& list = one.front().finish ? finished : open;
+    list.splice(list.end(), one);
+  }
+  if (!open.empty()) {
+    Sequence& leader = open.front();
+    leader.followers.splice(leader.followers.end(), open, std::next(open.begin()), open.end());
+    for (Sequence& follower : leader.followers) follower.prompt_logits_sent = true;  // the leader's are theirs
+  }
+  finished.splice(finished.end(), open);
+  return finished;
 }
 
 }  // namespace sgmv

@@ -1,59 +1,98 @@
-// One request on its way: its tokens, its place in the cache, its text. Touched by the engine's thread only, once
+// One completion on its way: its tokens, its place in the cache, its text. Touched by the engine's thread only, once
 // it has been submitted.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <exception>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "adapter_table.h"
+#include "block_manager.h"
+#include "logit_adjuster.h"
 #include "sgmv/engine.h"
 #include "text_stream.h"
 
 namespace sgmv {
+
+class Sequence;
+// Sequences change hands by splicing, so that no hand-over needs memory.
+using SequenceList = std::list<Sequence>;
 
 // What every request of an engine shares.
 struct SequenceContext {
   Vocabulary vocabulary;
   std::vector<int32_t> end_tokens;
   int32_t vocab_size = 0;
-  int32_t total_tokens_max = 0;  // prompt and completion together
+  int32_t total_tokens_max = 0;   // prompt and completion together
+  int32_t short_context_max = 0;  // ModelConfig::short_context_max
 };
 
 class Sequence {
  public:
-  // Replays `request.resume_tokens` through the same text and stop state, silently. Throws bad_alloc only.
-  Sequence(Request request, AdapterPin adapter, const SequenceContext& context);
+  // Choice number `choice` of `request`. Replays its resume tokens through the same text, penalty and stop state,
+  // silently. Throws bad_alloc only.
+  Sequence(std::shared_ptr<const Request> request, int32_t choice, AdapterPin adapter, const SequenceContext& context);
 
   // Takes the token drawn at position tokens.size() and returns the text it releases. Sets `finish`.
   std::string accept(int32_t token);
   // Text that was held back and is now wanted. Call once, at the end.
   std::string finish_text() { return text_.finish(); }
+  // It ends with the exception being handled.
+  void fail(std::exception_ptr why) noexcept;
 
   int32_t completion_tokens() const { return static_cast<int32_t>(tokens.size()) - prompt_count; }
   int32_t uncomputed() const { return static_cast<int32_t>(tokens.size()) - computed; }
-  bool wants_prompt_logits() const { return request.logits == LogitsMode::prompt && !prompt_logits_sent; }
+  bool prompt_computed() const { return computed >= prompt_count; }
+  bool wants_prompt_logits() const { return request->logits == LogitsMode::prompt && !prompt_logits_sent; }
+  // Past a model's original context LongRoPE rotates all keys differently, so they are others than a shorter
+  // sequence's with the same tokens.
+  bool long_context() const {
+    return context_.short_context_max > 0 && static_cast<int32_t>(tokens.size()) > context_.short_context_max;
+  }
+  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context()}; }
 
-  Request request;
+  const std::shared_ptr<const Request> request;  // of all its choices
+  const int32_t choice;
+  const SamplingOptions sampling;  // the request's, with this choice's seed
   const int32_t prompt_count;
   std::vector<int32_t> tokens;  // prompt, then completion
   AdapterPin adapter;
-  uint64_t arrival = 0;  // FCFS order
+  LogitAdjuster adjuster;
+  // The other choices, until this one has computed the prompt for all.
+  SequenceList followers;
 
-  int32_t computed = 0;         // positions whose keys and values are in the cache
-  std::vector<int32_t> blocks;  // block table
+  // The scheduler's.
+  uint64_t arrival = 0;  // FCFS order
+  bool admitted = false;  // has been looked up in the prefix cache
+  int32_t planned = 0;    // tokens in this step
+  int32_t computed = 0;   // positions whose keys and values are in the cache
+  int32_t cached_tokens = 0;  // of the prompt, found in the prefix cache
+  BlockTable table;
 
   std::optional<FinishReason> finish;  // set: no more tokens
+  std::exception_ptr failure;          // of those that finish with error
   std::vector<float> prompt_logits;    // [prompt, vocab], filled chunk by chunk
   bool prompt_logits_sent = false;
+
+  bool started = false;                // has been in a step
+  bool answered = false;               // has got a token
+  const std::chrono::steady_clock::time_point submitted = std::chrono::steady_clock::now();
 
  private:
   bool ends_generation(int32_t token) const;
 
   const SequenceContext& context_;
+  const std::vector<int32_t> ending_;  // tokens that end the generation
   TextStream text_;
 };
+
+// The request's choices, each a sequence: first those that their resume tokens end already (`finish` is set), then
+// one that has all others as followers. Throws bad_alloc only.
+SequenceList make_choices(Request request, const AdapterPin& adapter, const SequenceContext& context);
 
 }  // namespace sgmv

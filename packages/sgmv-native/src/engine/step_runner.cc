@@ -38,7 +38,7 @@ void StepRunner::add(const PlannedSlice& slice) {
   const int32_t end = first + slice.token_count;
   tokens_.insert(tokens_.end(), sequence.tokens.begin() + first, sequence.tokens.begin() + end);
   const auto last = static_cast<int32_t>(sequence.tokens.size());
-  sequences_.push_back({token_begin, slice.token_count, first, sequence.blocks, last});
+  sequences_.push_back({token_begin, slice.token_count, first, sequence.table.blocks, last});
   add_segment(token_begin, token_begin + slice.token_count, sequence.adapter.adapter());
 
   Rows rows{static_cast<int32_t>(logit_rows_.size()), 0, end == last};

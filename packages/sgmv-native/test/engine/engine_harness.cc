@@ -10,7 +10,7 @@ constexpr std::chrono::seconds kPatience{60};
 
 Harness::Harness(EngineOptions options, FakeOptions fake) {
   engine_ = std::make_unique<Engine>(std::make_unique<FakeModel>(std::move(fake), log_), std::move(options),
-                                     [this](std::vector<Event> events) { take(std::move(events)); });
+                                     [this](std::vector<Event>& events) { take(events); });
 }
 
 Harness::~Harness() {
@@ -28,27 +28,31 @@ Harness::~Harness() {
   std::abort();
 }
 
-void Harness::take(std::vector<Event> events) {
+void Harness::take(std::vector<Event>& events) {
   const std::lock_guard lock(mutex_);
   if (events.empty()) fault_ = "an empty step was delivered";
-  for (Event& event : events) {
-    Outcome& outcome = outcomes_[event.id];
-    if (outcome.end) fault_ = "an event came after the end";
-    outcome.tokens.insert(outcome.tokens.end(), event.tokens.begin(), event.tokens.end());
-    auto& logits = event.kind == Event::Kind::prompt_logits ? outcome.prompt_logits : outcome.logits;
-    logits.insert(logits.end(), event.logits.begin(), event.logits.end());
-    outcome.text += event.text;
-    outcome.pieces.push_back(event.text);
-    if (event.kind == Event::Kind::end) outcome.end = std::move(event);
-  }
+  for (Event& event : events) record(event);
   changed_.notify_all();
 }
 
-Outcome Harness::wait(const std::string& id) {
+void Harness::record(Event& event) {
+  Outcome& outcome = outcomes_[{event.id, event.choice}];
+  if (outcome.end) fault_ = "an event came after the end";
+  outcome.tokens.insert(outcome.tokens.end(), event.tokens.begin(), event.tokens.end());
+  outcome.logprobs.insert(outcome.logprobs.end(), event.logprobs.begin(), event.logprobs.end());
+  auto& logits = event.kind == Event::Kind::prompt_logits ? outcome.prompt_logits : outcome.logits;
+  logits.insert(logits.end(), event.logits.begin(), event.logits.end());
+  outcome.text += event.text;
+  outcome.pieces.push_back(event.text);
+  if (event.kind == Event::Kind::end) outcome.end = std::move(event);
+}
+
+Outcome Harness::wait(const std::string& id, int32_t choice) {
   std::unique_lock lock(mutex_);
-  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[id].end.has_value(); });
-  CHECK(in_time, "request ", id, " did not end");
-  return outcomes_[id];
+  const Key key(id, choice);
+  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[key].end.has_value(); });
+  CHECK(in_time, "choice ", choice, " of request ", id, " did not end");
+  return outcomes_[key];
 }
 
 Outcome Harness::run(Request request) {
@@ -59,32 +63,46 @@ Outcome Harness::run(Request request) {
 
 void Harness::forget(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  outcomes_.erase(id);
+  std::erase_if(outcomes_, [&](const auto& entry) { return entry.first.first == id; });
 }
 
 void Harness::wait_for_tokens(const std::string& id, size_t count) {
   std::unique_lock lock(mutex_);
-  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[id].end || outcomes_[id].tokens.size() >= count; });
+  const Key key(id, 0);
+  const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[key].end || outcomes_[key].tokens.size() >= count; });
   CHECK(in_time, "request ", id, " did not get ", count, " tokens");
 }
 
 std::unique_ptr<Error> Harness::load(const std::string& name, const std::string& folder) {
+  return std::move(load_as(LoadPriority::wanted, name, folder).second);
+}
+
+bool Harness::prefetch(const std::string& name, const std::string& folder) {
+  const auto [resident, failure] = load_as(LoadPriority::prefetch, name, folder);
+  CHECK(!failure, failure->what());
+  return resident;
+}
+
+std::pair<bool, std::unique_ptr<Error>> Harness::load_as(LoadPriority priority, const std::string& name, const std::string& folder) {
   struct Answer {
     std::mutex mutex;
     std::condition_variable changed;
     bool settled = false;
+    bool resident = false;
     std::unique_ptr<Error> failure;
   };
   const auto answer = std::make_shared<Answer>();
-  engine_->load_adapter(name, folder, [answer](bool, const Error* failure) {
+  const auto done = [answer](bool resident, const Error* failure) {
     const std::lock_guard lock(answer->mutex);
+    answer->resident = resident;
     if (failure) answer->failure = std::make_unique<Error>(*failure);
     answer->settled = true;
     answer->changed.notify_all();
-  });
+  };
+  engine_->load_adapter(name, folder, done, priority);
   std::unique_lock lock(answer->mutex);
   CHECK(answer->changed.wait_for(lock, kPatience, [&] { return answer->settled; }), "loading ", name, " did not settle");
-  return std::move(answer->failure);
+  return {answer->resident, std::move(answer->failure)};
 }
 
 void Harness::check_idle() {

@@ -19,6 +19,7 @@ namespace sgmv::test {
 
 struct Outcome {
   std::vector<int32_t> tokens;
+  std::vector<TokenLogprobs> logprobs;
   std::vector<float> logits;         // rows that chose the tokens
   std::vector<float> prompt_logits;  // [prompt, vocabulary]
   std::vector<std::string> pieces;   // text of each event
@@ -35,23 +36,28 @@ class Harness {
   FakeLog& log() { return *log_; }
 
   void submit(Request request) { engine_->submit(std::move(request)); }
-  Outcome wait(const std::string& id);
+  Outcome wait(const std::string& id, int32_t choice = 0);
   Outcome run(Request request);
   void forget(const std::string& id);  // its id may be used again
   void wait_for_tokens(const std::string& id, size_t count);
   // Settles when the load has; null: it succeeded.
   std::unique_ptr<Error> load(const std::string& name, const std::string& folder);
+  bool prefetch(const std::string& name, const std::string& folder);  // false: it was given up
   // All blocks are free and nothing runs.
   void check_idle();
   void close() { engine_->close(); }
 
  private:
-  void take(std::vector<Event> events);
+  using Key = std::pair<std::string, int32_t>;  // request and choice
+
+  void take(std::vector<Event>& events);
+  void record(Event& event);
+  std::pair<bool, std::unique_ptr<Error>> load_as(LoadPriority priority, const std::string& name, const std::string& folder);
 
   std::shared_ptr<FakeLog> log_ = std::make_shared<FakeLog>();
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, Outcome> outcomes_;
+  std::map<Key, Outcome> outcomes_;
   std::string fault_;
   std::unique_ptr<Engine> engine_;
 };

@@ -24,6 +24,10 @@ class FakeCache final : public KvCache {
   int32_t block_size() const override { return size_; }
   int32_t block_count() const override { return count_; }
   size_t bytes_per_block() const override { return static_cast<size_t>(size_) * 8; }
+  void copy_block(int32_t from, int32_t to) override {
+    std::copy_n(tokens.begin() + from * size_, size_, tokens.begin() + to * size_);
+    log_->copies += 1;
+  }
   int32_t& at(const SequenceSlice& slice, int32_t position) {
     const int32_t block = slice.block_table[static_cast<size_t>(position / size_)];
     return tokens[static_cast<size_t>(block * size_ + position % size_)];
@@ -107,7 +111,7 @@ std::shared_ptr<const Adapter> FakeModel::load_adapter(const std::filesystem::pa
 void FakeModel::check(const Batch& batch, const KvCache& cache) const {
   int32_t at = 0;
   bool decoding = false;
-  std::set<int32_t> blocks;
+  std::set<int32_t> written, read;
   for (const SequenceSlice& slice : batch.sequences) {
     require(slice.token_begin == at && slice.token_count > 0, "slices cover the batch in order");
     require(!decoding || slice.token_count == 1, "prefill comes before decode");
@@ -116,9 +120,15 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
     require(slice.position_begin + slice.token_count <= config_.max_positions, "positions stay within the context");
     const int32_t reach = static_cast<int32_t>(slice.block_table.size()) * cache.block_size();
     require(slice.position_begin + slice.token_count <= reach, "the block table reaches far enough");
-    for (const int32_t block : slice.block_table) {
+    std::set<int32_t> mine;
+    for (size_t i = 0; i < slice.block_table.size(); ++i) {
+      const int32_t block = slice.block_table[i];
       require(block >= 0 && block < cache.block_count(), "blocks exist");
-      require(blocks.insert(block).second, "no two sequences share a block");
+      require(mine.insert(block).second, "a sequence has a block once");
+      const auto begin = static_cast<int32_t>(i) * cache.block_size();
+      const bool writes = begin + cache.block_size() > slice.position_begin && begin < slice.position_begin + slice.token_count;
+      require(!written.contains(block) && !(writes && read.contains(block)), "a block that is written is not shared");
+      (writes ? written : read).insert(block);
     }
   }
   require(at == static_cast<int32_t>(batch.tokens.size()), "slices cover the batch");

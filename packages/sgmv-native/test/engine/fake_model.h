@@ -59,6 +59,7 @@ struct FakeLog {
   std::atomic<int> forwards{0};
   std::atomic<int> loads{0};
   std::atomic<int> caches{0};  // alive
+  std::atomic<int> copies{0};  // of blocks
   std::mutex mutex;
   std::vector<std::vector<int32_t>> steps;  // token counts of each batch's slices
   std::string fault;                        // the first rule a batch broke; empty: none

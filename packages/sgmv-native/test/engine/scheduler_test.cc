@@ -6,13 +6,18 @@
 #include <set>
 
 #include "check.h"
+#include "fake_model.h"
 
 namespace sgmv::test {
 namespace {
 
+std::unique_ptr<KvCache> make_cache(int32_t block_count, int32_t block_size) {
+  return FakeModel({}, std::make_shared<FakeLog>()).make_kv_cache(block_count, block_size);
+}
+
 struct Bench {
   explicit Bench(SchedulerLimits limits, int32_t block_count, int32_t block_size)
-      : limits(limits), blocks(block_count, block_size), scheduler(limits, blocks) {
+      : limits(limits), cache(make_cache(block_count, block_size)), blocks(*cache, false), scheduler(limits, blocks) {
     context.vocab_size = 100;
     context.total_tokens_max = block_count * block_size;
   }
@@ -22,12 +27,12 @@ struct Bench {
     request.id = id;
     request.prompt_tokens.assign(static_cast<size_t>(prompt), 1);
     request.max_tokens = max_tokens;
-    scheduler.add(std::make_unique<Sequence>(std::move(request), AdapterPin(), context));
+    scheduler.add(make_choices(std::move(request), AdapterPin(), context));
   }
 
   // Plans a step, checks what must hold of any plan, and does what computing it would do.
   std::vector<std::pair<std::string, int32_t>> step() {
-    const std::vector<PlannedSlice> plan = scheduler.schedule();
+    const std::vector<PlannedSlice>& plan = scheduler.schedule();
     std::vector<std::pair<std::string, int32_t>> said;
     std::set<int32_t> used;
     int32_t tokens = 0;
@@ -38,23 +43,24 @@ struct Bench {
       decoding = slice.token_count == 1;
       tokens += slice.token_count;
       const int32_t reach = slice.sequence->computed + slice.token_count;
-      CHECK(static_cast<int32_t>(slice.sequence->blocks.size()) * blocks.block_size() >= reach, "blocks cover the tokens");
-      for (const int32_t block : slice.sequence->blocks) CHECK(used.insert(block).second, "block ", block, " has two owners");
-      said.emplace_back(slice.sequence->request.id, slice.token_count);
+      CHECK(static_cast<int32_t>(slice.sequence->table.blocks.size()) * blocks.block_size() >= reach, "blocks cover the tokens");
+      for (const int32_t block : slice.sequence->table.blocks) CHECK(used.insert(block).second, "block ", block, " has two owners");
+      said.emplace_back(slice.sequence->request->id, slice.token_count);
     }
     CHECK(tokens <= limits.max_step_tokens);
     CHECK(scheduler.running() <= limits.max_batch);
     CHECK(!plan.empty() || scheduler.idle(), "work is left and nothing is planned");
     for (const PlannedSlice& slice : plan) {
-      slice.sequence->computed += slice.token_count;
+      scheduler.computed(*slice.sequence, slice.token_count);
       if (slice.sequence->uncomputed() > 0) continue;
       slice.sequence->accept(2);
-      if (slice.sequence->finish) scheduler.remove(slice.sequence->request.id);
+      if (slice.sequence->finish) scheduler.take(*slice.sequence);
     }
     return said;
   }
 
   SchedulerLimits limits;
+  std::unique_ptr<KvCache> cache;
   BlockManager blocks;
   SequenceContext context;
   Scheduler scheduler;
@@ -100,9 +106,11 @@ TEST("scheduler: out of blocks, the newest gives way, keeps its tokens and its p
   bench.add("later", 2, 8);
   while (bench.scheduler.preemptions() == 0) bench.step();
   CHECK_EQUAL(bench.scheduler.running(), 1);
-  const std::unique_ptr<Sequence> waiting = bench.scheduler.remove("new");
-  CHECK(waiting && waiting->computed == 0 && waiting->blocks.empty());
-  CHECK(waiting->completion_tokens() > 0, "the tokens it had generated are kept");
+  const SequenceList taken = bench.scheduler.take("new");
+  CHECK_EQUAL(taken.size(), size_t{1});
+  const Sequence& waiting = taken.front();
+  CHECK(waiting.computed == 0 && waiting.table.blocks.empty());
+  CHECK(waiting.completion_tokens() > 0, "the tokens it had generated are kept");
   while (!bench.scheduler.idle()) bench.step();
   CHECK_EQUAL(bench.blocks.free(), bench.blocks.total());
 }
@@ -118,7 +126,7 @@ TEST("scheduler: random loads end, and every block comes back") {
     int left = 40, steps = 0;
     while (left > 0 || !bench.scheduler.idle()) {
       if (left > 0 && below(3) == 0) bench.add(std::to_string(left--), 1 + below(static_cast<uint32_t>(room - 1)), 1 + below(30));
-      if (below(20) == 0) bench.scheduler.remove(std::to_string(1 + below(40)));
+      if (below(20) == 0) bench.scheduler.take(std::to_string(1 + below(40)));
       bench.step();
       CHECK(++steps < 100000, "seed ", seed, " does not end");
     }
@@ -126,19 +134,6 @@ TEST("scheduler: random loads end, and every block comes back") {
     preemptions += bench.scheduler.preemptions();
   }
   CHECK(preemptions > 100, preemptions, " preemptions");
-}
-
-TEST("blocks: all that is asked for or nothing") {
-  BlockManager blocks(4, 8);
-  std::vector<int32_t> a, b;
-  CHECK(blocks.grow(a, 17) && a.size() == 3);
-  CHECK(blocks.grow(a, 24) && a.size() == 3);
-  CHECK(!blocks.grow(b, 9));
-  CHECK(b.empty() && blocks.free() == 1);
-  CHECK(blocks.grow(b, 8));
-  blocks.release(a);
-  blocks.release(b);
-  CHECK_EQUAL(blocks.free(), 4);
 }
 
 }  // namespace

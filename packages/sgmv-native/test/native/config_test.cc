@@ -160,7 +160,7 @@ TEST("config: Phi-3 and LongRoPE") {
     CHECK_EQUAL(longer.rope.long_factors[5], 6.0f);
     CHECK(std::abs(rope_attention_factor(longer.rope) - std::sqrt(1 + std::log(32.0) / std::log(32.0))) < 1e-6);
     CHECK_EQUAL(rope_frequencies(longer.rope, longer.head_dim).size(), 6u);
-    CHECK(longer.leaves_short_context(33) && !longer.leaves_short_context(32) && !longer.leaves_short_context(34));
+    CHECK_EQUAL(longer.short_context_max(), 32);
   }
   refuse_as("phi3", R"("rope_scaling":{"type":"longrope",)" + factors + "}", "model_corrupt", "short_factor");
   refuse_as("phi3", around + R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,0],"long_factor":[1,2,3,4,5,6]})", "model_corrupt", "short_factor");

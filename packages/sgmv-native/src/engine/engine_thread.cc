@@ -1,0 +1,193 @@
+#include "engine_thread.h"
+
+#include <algorithm>
+
+#include "events.h"
+
+namespace sgmv {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{5};  // before memory is asked for again
+constexpr int kLastTries = 400;                 // while closing
+
+double ms_between(std::chrono::steady_clock::time_point begin, std::chrono::steady_clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
+}  // namespace
+
+EngineThread::EngineThread(Model& model, KvCache& cache, const EngineOptions& options, Inbox& inbox,
+                           Engine::EventSink sink)
+    : inbox_(inbox),
+      sink_(std::move(sink)),
+      vocab_size_(model.config().vocab_size),
+      blocks_(cache, options.prefix_cache),
+      scheduler_({options.max_batch, options.max_step_tokens}, blocks_),
+      runner_(model, cache) {
+  publish_stats();
+  thread_ = std::thread([this] { run(); });
+}
+
+void EngineThread::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+EngineStats EngineThread::stats() const {
+  const std::lock_guard lock(stats_mutex_);
+  return stats_;
+}
+
+void EngineThread::run() noexcept {
+  bool delivered = true;
+  while (take_mail(scheduler_.idle() && delivered)) {
+    // What the caller cannot be told yet does not become more.
+    if (delivered && !scheduler_.idle()) step();
+    delivered = deliver();
+    if (!delivered) std::this_thread::sleep_for(kPause);
+  }
+  end(scheduler_.take_all(), FinishReason::cancelled);
+  deliver_at_last();
+}
+
+// False once the engine is to close; everything submitted is then in the scheduler or has ended.
+bool EngineThread::take_mail(bool wait) noexcept {
+  Inbox::Mail mail = inbox_.take(wait);
+  while (!mail.arrived.empty()) {
+    SequenceList one;
+    one.splice(one.end(), mail.arrived, mail.arrived.begin());
+    if (one.front().finish) {
+      end(std::move(one), FinishReason::stop);  // its resumed tokens were already the whole
+    } else {
+      scheduler_.add(std::move(one));
+    }
+  }
+  for (const std::string& id : mail.cancelled) end(scheduler_.take(id), FinishReason::cancelled);
+  return !mail.closed;
+}
+
+void EngineThread::step() noexcept {
+  const auto started = Clock::now();
+  const std::vector<PlannedSlice>& plan = scheduler_.schedule();
+  end(scheduler_.take_failed(), FinishReason::error);
+  for (const PlannedSlice& slice : plan) {
+    if (slice.sequence->started) continue;
+    slice.sequence->started = true;
+    queue_ms_.add(ms_between(slice.sequence->submitted, started));
+  }
+  if (!run_slices(plan)) {
+    // Something failed and nobody knows whose fault it was: each sequence again, alone.
+    for (const PlannedSlice& slice : plan) {
+      if (run_slices({&slice, 1})) continue;
+      slice.sequence->fail(slice_failure_);
+      end(scheduler_.take(*slice.sequence), FinishReason::error);
+    }
+  }
+  step_ms_.add(ms_between(started, Clock::now()));
+  steps_ += 1;
+}
+
+bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
+  const std::vector<SliceLogits>* logits = nullptr;
+  try {
+    logits = &runner_.run(slices);
+  } catch (...) {
+    slice_failure_ = std::current_exception();
+    return false;
+  }
+  for (size_t i = 0; i < slices.size(); ++i) {
+    Sequence& sequence = *slices[i].sequence;
+    const bool was_long = sequence.long_context();
+    try {
+      postprocess(sequence, slices[i].token_count, (*logits)[i]);
+    } catch (...) {
+      sequence.fail(std::current_exception());
+    }
+    if (sequence.finish) end(scheduler_.take(sequence), *sequence.finish);
+    else if (sequence.long_context() != was_long) scheduler_.recompute(sequence);
+  }
+  return true;
+}
+
+void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceLogits& logits) {
+  if (!logits.prompt.empty()) keep_prompt_logits(sequence, logits.prompt);
+  scheduler_.computed(sequence, computed);
+  if (sequence.wants_prompt_logits() && sequence.prompt_computed()) events_.push_back(prompt_logits_event(sequence));
+  if (logits.sampled.empty()) return;
+  const std::span<const float> row = adjusted(sequence, logits.sampled);
+  const int32_t token = sampler_.pick(row, sequence.sampling, sequence.tokens.size());
+  const bool first = !sequence.answered;
+  events_.push_back(tokens_event(sequence, token, logits.sampled));
+  sequence.answered = true;
+  if (first) ttft_ms_.add(ms_between(sequence.submitted, Clock::now()));
+  tokens_generated_ += 1;
+}
+
+void EngineThread::keep_prompt_logits(Sequence& sequence, std::span<const float> rows) {
+  const auto vocab = static_cast<size_t>(vocab_size_);
+  sequence.prompt_logits.resize(sequence.prompt_count * vocab);
+  std::copy(rows.begin(), rows.end(), sequence.prompt_logits.begin() + sequence.computed * vocab);
+}
+
+// The row itself stays as the model made it, for log-probabilities.
+std::span<const float> EngineThread::adjusted(const Sequence& sequence, std::span<const float> row) {
+  if (!sequence.adjuster.active()) return row;
+  adjusted_.assign(row.begin(), row.end());
+  sequence.adjuster.apply(adjusted_);
+  return adjusted_;
+}
+
+// `reason` is for those that have none of their own. What befalls a choice befalls those that still follow it.
+void EngineThread::end(SequenceList taken, FinishReason reason) noexcept {
+  while (!taken.empty()) {
+    Sequence& sequence = taken.front();
+    for (Sequence& follower : sequence.followers) {
+      follower.finish = sequence.finish;
+      follower.failure = sequence.failure;
+    }
+    taken.splice(std::next(taken.begin()), sequence.followers);
+    if (!sequence.finish) sequence.finish = reason;
+    sequence.adapter.reset();  // before the end is seen
+    ended_.splice(ended_.end(), taken, taken.begin());
+  }
+}
+
+// An id is free again, and the stats are right, before anyone is told of its end. False: there was no memory for it
+// all; what is left is kept for the next time.
+bool EngineThread::deliver() noexcept {
+  try {
+    for (; !ended_.empty(); ended_.pop_front()) {
+      events_.push_back(end_event(ended_.front()));
+      inbox_.ended(ended_.front().request->id);
+    }
+    publish_stats();
+    if (!events_.empty()) sink_(events_);
+  } catch (...) {
+    return false;
+  }
+  events_.clear();
+  return true;
+}
+
+void EngineThread::deliver_at_last() noexcept {
+  for (int tries = 0; tries < kLastTries && !deliver(); ++tries) std::this_thread::sleep_for(kPause);
+}
+
+void EngineThread::publish_stats() noexcept {
+  const std::lock_guard lock(stats_mutex_);
+  stats_.running = scheduler_.running();
+  stats_.waiting = scheduler_.waiting();
+  stats_.kv_block_size = blocks_.block_size();
+  stats_.kv_blocks_total = blocks_.total();
+  stats_.kv_blocks_free = blocks_.free();
+  stats_.kv_blocks_cached = blocks_.cached();
+  stats_.prefix_queried_tokens = scheduler_.queried_tokens();
+  stats_.prefix_hit_tokens = scheduler_.hit_tokens();
+  stats_.steps = steps_;
+  stats_.tokens_generated = tokens_generated_;
+  stats_.preemptions = scheduler_.preemptions();
+  stats_.step_ms = step_ms_.mean();
+  stats_.queue_ms = queue_ms_.mean();
+  stats_.ttft_ms = ttft_ms_.mean();
+}
+
+}  // namespace sgmv

@@ -1,0 +1,64 @@
+// The engine's own thread: schedule → run → postprocess → deliver, until closed. It alone touches sequences, blocks
+// and the cache.
+#pragma once
+
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "inbox.h"
+#include "recent_mean.h"
+#include "scheduler.h"
+#include "sgmv/engine.h"
+#include "step_runner.h"
+
+namespace sgmv {
+
+// Nothing that happens to a request, and no lack of memory, ends the thread: the exception is kept with the sequence
+// it belongs to, which ends; what tells of its end is made when there is memory for it.
+class EngineThread {
+ public:
+  EngineThread(Model& model, KvCache& cache, const EngineOptions& options, Inbox& inbox, Engine::EventSink sink);
+  ~EngineThread() { join(); }
+
+  // Returns when the inbox has been closed and everything has ended and been delivered. Idempotent.
+  void join();
+  // As of the last delivery; adapters are not included.
+  EngineStats stats() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void run() noexcept;
+  bool take_mail(bool wait) noexcept;
+  void step() noexcept;
+  bool run_slices(std::span<const PlannedSlice> slices) noexcept;
+  void postprocess(Sequence& sequence, int32_t computed, const SliceLogits& logits);
+  void keep_prompt_logits(Sequence& sequence, std::span<const float> rows);
+  std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);
+  void end(SequenceList taken, FinishReason reason) noexcept;
+  bool deliver() noexcept;
+  void deliver_at_last() noexcept;
+  void publish_stats() noexcept;
+
+  Inbox& inbox_;
+  const Engine::EventSink sink_;
+  const int32_t vocab_size_;
+  BlockManager blocks_;
+  Scheduler scheduler_;
+  StepRunner runner_;
+  Sampler sampler_;
+  std::vector<float> adjusted_;  // scratch
+  SequenceList ended_;           // their ends have not been told
+  std::vector<Event> events_;    // not delivered yet
+  std::exception_ptr slice_failure_;
+  RecentMean step_ms_, queue_ms_, ttft_ms_;
+  int64_t steps_ = 0;
+  int64_t tokens_generated_ = 0;
+
+  mutable std::mutex stats_mutex_;
+  EngineStats stats_;
+  std::thread thread_;  // last: it starts when everything else is there
+};
+
+}  // namespace sgmv
