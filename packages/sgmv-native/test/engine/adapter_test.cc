@@ -110,6 +110,91 @@ TEST("adapters: unloaded by name while in use, it serves its requests and a new 
   CHECK_EQUAL(harness.engine().stats().adapter_bytes, size_t{10});
 }
 
+TEST("adapters: a slow load does not hold up another") {
+  const auto gate = std::make_shared<Gate>();
+  Harness harness({}, {.load_gate = gate});
+  std::thread loading([&] { harness.load("slow", "/slow-10"); });
+  gate->wait_until_reached();
+  CHECK(!harness.load("quick", "/quick-10"));
+  CHECK(!harness.load("another", "/another-10"));
+  CHECK_EQUAL(harness.run(with_adapter("meanwhile", "quick")).tokens.size(), size_t{10});
+  gate->open();
+  loading.join();
+}
+
+TEST("adapters: those that wait for room get it in their order, small ones do not slip past") {
+  const auto gate = std::make_shared<Gate>();
+  Harness harness(with_bytes(300), {.forward_gate = gate});
+  for (const char* name : {"a", "b"}) CHECK(!harness.load(name, std::string("/") + name + "-150"));
+  harness.submit(with_adapter("use a", "a", 1));
+  harness.submit(with_adapter("use b", "b", 200));
+  gate->wait_until_reached();
+  std::atomic<int> order{0};
+  std::atomic<int> large{0}, small{0};
+  std::thread first([&] { CHECK(!harness.load("large", "/large-300")); large = ++order; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  std::thread second([&] { CHECK(!harness.load("small", "/small-50")); small = ++order; });
+  gate->open();
+  first.join();
+  second.join();
+  CHECK(large == 1 && small == 2, "large came ", large.load(), ", small ", small.load());
+  CHECK_EQUAL(harness.engine().stats().adapter_bytes, size_t{50});
+}
+
+TEST("prefetch: makes room for itself among idle adapters, but does not wait for those in use") {
+  const auto gate = std::make_shared<Gate>();
+  Harness harness(with_bytes(250), {.forward_gate = gate});
+  CHECK(harness.prefetch("a", "/a-100"));
+  CHECK(harness.prefetch("a", "/a-100"));
+  CHECK_EQUAL(harness.log().loads.load(), 1);
+  CHECK(harness.prefetch("b", "/b-100"));
+  CHECK(harness.prefetch("c", "/c-100"));
+  CHECK_EQUAL(resident(harness), std::string("b c "));
+  harness.submit(with_adapter("use c", "c"));
+  gate->wait_until_reached();
+  CHECK(!harness.prefetch("d", "/d-200"));
+  CHECK_EQUAL(resident(harness), std::string("b c* "));  // and dropped nothing in vain
+  gate->open();
+  harness.wait("use c");
+  CHECK(harness.prefetch("d", "/d-200"));
+  CHECK_EQUAL(resident(harness), std::string("d "));
+}
+
+TEST("prefetch: what was loaded for somebody is not dropped before it is used") {
+  Harness harness(with_bytes(150));
+  CHECK(!harness.load("wanted", "/wanted-100"));
+  CHECK(!harness.prefetch("p", "/p-100"));
+  CHECK_EQUAL(resident(harness), std::string("wanted "));
+  harness.run(with_adapter("use", "wanted"));
+  CHECK(harness.prefetch("p", "/p-100"));
+  CHECK(!harness.load("other", "/other-100"));  // a prefetched one makes room at once
+  CHECK_EQUAL(resident(harness), std::string("other "));
+}
+
+TEST("prefetch: one at a time, so that a wanted load finds a thread; wanted meanwhile, it waits for room") {
+  const auto gate = std::make_shared<Gate>();
+  const auto forward = std::make_shared<Gate>();
+  Harness harness(with_bytes(100), {.forward_gate = forward, .load_gate = gate});
+  std::vector<std::thread> threads;
+  for (const char* name : {"slow1", "slow2"}) {
+    threads.emplace_back([&harness, name] { harness.prefetch(name, std::string("/") + name + "-100"); });
+  }
+  gate->wait_until_reached();
+  CHECK(!harness.load("quick", "/quick-100"));
+  harness.submit(with_adapter("use quick", "quick"));
+  forward->wait_until_reached();
+  std::atomic<int> loaded{0};
+  for (const char* name : {"slow1", "slow2"}) {
+    threads.emplace_back([&, name] { loaded += harness.load(name, std::string("/") + name + "-100") == nullptr; });
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  gate->open();
+  forward->open();
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQUAL(loaded.load(), 2);
+  harness.wait("use quick");
+}
+
 TEST("adapters: closing fails the loads that are under way") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.load_gate = gate});

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "allocation_faults.h"
+
 namespace sgmv::test {
 namespace {
 constexpr std::chrono::seconds kPatience{60};
@@ -29,6 +31,8 @@ Harness::~Harness() {
 }
 
 void Harness::take(std::vector<Event>& events) {
+  const auto message = std::make_unique<int>();  // what a caller's sink needs memory for
+  const FaultShelter shelter;
   const std::lock_guard lock(mutex_);
   if (events.empty()) fault_ = "an empty step was delivered";
   for (Event& event : events) record(event);
@@ -93,6 +97,7 @@ std::pair<bool, std::unique_ptr<Error>> Harness::load_as(LoadPriority priority, 
   };
   const auto answer = std::make_shared<Answer>();
   const auto done = [answer](bool resident, const Error* failure) {
+    const FaultShelter shelter;
     const std::lock_guard lock(answer->mutex);
     answer->resident = resident;
     if (failure) answer->failure = std::make_unique<Error>(*failure);

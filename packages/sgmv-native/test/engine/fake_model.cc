@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "allocation_faults.h"
 #include "sgmv/error.h"
 
 namespace sgmv::test {
@@ -101,6 +102,7 @@ std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t b
 std::shared_ptr<const Adapter> FakeModel::load_adapter(const std::filesystem::path& folder) {
   const std::string name = folder.filename().string();
   log_->loads += 1;
+  expose_to_faults();
   if (name.starts_with("slow") && options_.load_gate) options_.load_gate->pass();
   if (name.starts_with("bad")) throw Error("adapter_refused", "This adapter is bad.");
   if (name.starts_with("huge")) throw std::bad_alloc();
@@ -144,11 +146,13 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
 void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float> logits) {
   if (options_.forward_gate) options_.forward_gate->pass();
   log_->forwards += 1;
+  expose_to_faults();
   auto& cache = static_cast<FakeCache&>(any_cache);
   try {
     check(batch, cache);
     require(logits.size() == batch.logit_rows.size() * kVocabulary, "logits have room for the rows");
   } catch (const std::logic_error& rule) {
+    const FaultShelter shelter;
     const std::lock_guard lock(log_->mutex);
     if (log_->fault.empty()) log_->fault = rule.what();
     throw;
