@@ -76,6 +76,38 @@ describe('generate', () => {
     ]);
   });
 
+  test('several answers to one prompt, each under its number', async () => {
+    const args = ['--n', '2', '-a', storiesAdapter('a'), '--temperature', '1', '--max-tokens', '8'];
+    const { status, out, err } = await sgmv(generate(...args));
+    expect(status).toBe(0);
+    expect([...out.matchAll(/^== (.*) ==$/gm)].map(([, title]) => title)).toEqual(['a #1', 'a #2']);
+    expect(err).toMatch(/^a #1: 8 tokens.*\na #2: 8 tokens/);
+  });
+
+  test('penalties, bias, minimum and log-probabilities reach the engine', async () => {
+    const args = [
+      '--logit-bias',
+      '300=100',
+      '--logit-bias',
+      '301=-100',
+      '--min-tokens',
+      '4',
+      '--max-tokens',
+      '4',
+    ];
+    const { status, out } = await sgmv(
+      generate(...args, '--logprobs', '2', '--json', '--presence-penalty', '0.5'),
+    );
+    expect(status).toBe(0);
+    const { results } = JSON.parse(out) as {
+      results: { tokens: number[]; logprobs: { top: unknown[] }[] }[];
+    };
+    expect(results[0]?.tokens).toEqual([300, 300, 300, 300]);
+    expect(results[0]?.logprobs.map(({ top }) => top.length)).toEqual([2, 2, 2, 2]);
+    expect((await sgmv(generate('--logprobs', '2'))).err).toContain('--logprobs: found no --json');
+    expect((await sgmv(generate('--logit-bias', 'x=1'))).err).toContain('expected TOKEN=BIAS');
+  });
+
   test('JSON, a seed, a stop string, a prompt from standard input', async () => {
     const args = ['--json', '--temperature', '1', '--seed', '4', '--max-tokens', '20'];
     const [first, again] = await Promise.all([1, 2].map(() => sgmv(generate(...args))));

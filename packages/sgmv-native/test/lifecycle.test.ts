@@ -192,6 +192,20 @@ describe('refusals', () => {
     [{ stop: [''] }, 'stop'],
     [{ stopTokens: [512] }, 'stopTokens[0]'],
     [{ logits: 'all' }, 'logits'],
+    [{ sampling: { repetitionPenalty: 0 } }, 'sampling.repetitionPenalty'],
+    [{ sampling: { frequencyPenalty: 2.5 } }, 'sampling.frequencyPenalty'],
+    [{ sampling: { presencePenalty: -3 } }, 'sampling.presencePenalty'],
+    [{ sampling: { logitBias: { 5: 101 } } }, 'sampling.logitBias.5'],
+    [{ sampling: { logitBias: { five: 1 } } }, 'sampling.logitBias.five'],
+    [{ sampling: { logitBias: { 512: 1 } } }, 'sampling.logitBias.512'],
+    [{ sampling: { minTokens: -1 } }, 'sampling.minTokens'],
+    [{ n: 0 }, 'n: found 0'],
+    [{ n: 17 }, 'n: found 17'],
+    [{ n: 2, resumeTokens: [1] }, 'resumeTokens: found one list of tokens; expected 2'],
+    [{ n: 2, resumeTokens: [[1], [2], [3]] }, 'resumeTokens: found 3 lists; expected 2'],
+    [{ n: 2, resumeTokens: [[1], [512]] }, 'resumeTokens[1][0]'],
+    [{ logprobs: 21 }, 'logprobs'],
+    [{ cacheSalt: 5 }, 'cacheSalt'],
     [{ temperature: 1 }, 'temperature'],
   ])('%o names the field', (change, field) => {
     const error = refusal(change);
@@ -264,5 +278,23 @@ describe('adapters', () => {
     expect((await run('b')).tokens).toEqual(a.tokens);
     expect((await run()).tokens).toEqual(base.tokens);
     expect(await recorder.close()).toEqual([]);
+  });
+
+  test('a prefetch loads what is to be used next, gives up when there is no room, and rejects bad files', async () => {
+    const recorder = await Recorder.open({ model: stories });
+    const { engine } = recorder;
+    expect(await engine.prefetchAdapter('a', storiesAdapter('a'))).toBe(true);
+    expect(engine.adapters()).toMatchObject([{ name: 'a', pinned: false }]);
+    expect(await codeOf(() => engine.prefetchAdapter('none', join(folder, 'none')))).toMatch(/^adapter_/);
+    const bytes = engine.stats().adapterBytes;
+    expect(await recorder.close()).toEqual([]);
+
+    const tight = await Recorder.open({ model: stories, adapterBytes: bytes });
+    await tight.engine.loadAdapter('a', storiesAdapter('a'));
+    const using = tight.start({ promptTokens: [1, 2], maxTokens: 300, adapter: 'a', ignoreEos: true });
+    expect(await tight.engine.prefetchAdapter('second', storiesAdapter('a'))).toBe(false);
+    await using.whole;
+    expect(await tight.engine.prefetchAdapter('second', storiesAdapter('a'))).toBe(true);
+    expect(await tight.close()).toEqual([]);
   });
 });

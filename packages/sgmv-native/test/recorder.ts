@@ -5,6 +5,7 @@ import {
   type Engine,
   type EngineOptions,
   type GenerationRequest,
+  type TokenLogprobs,
 } from '../lib/index.js';
 
 export interface Recording {
@@ -14,6 +15,7 @@ export interface Recording {
   text: string;
   /** Rows that chose the tokens, one after the other. */
   logits: Float32Array[];
+  logprobs: TokenLogprobs[];
   promptLogits?: Float32Array;
   end: EndEvent;
 }
@@ -25,7 +27,7 @@ type Open = Omit<Recording, 'end'> & {
 };
 
 export class Recorder {
-  readonly #requests = new Map<string, Open>();
+  readonly #requests = new Map<string, Open[]>();
   #count = 0;
   readonly faults: string[] = [];
 
@@ -41,7 +43,7 @@ export class Recorder {
   }
 
   #take(event: Parameters<Engine['onEvents']>[0][number]): void {
-    const open = this.#requests.get(event.id);
+    const open = this.#requests.get(event.id)?.[event.type === 'promptLogits' ? 0 : event.choice];
     if (!open || open.end) {
       this.faults.push(`an event of ${event.id} outside its life`);
       return;
@@ -55,6 +57,7 @@ export class Recorder {
     if (event.type === 'tokens') {
       open.tokens.push(...event.tokens);
       if (event.logits) open.logits.push(event.logits);
+      if (event.logprobs) open.logprobs.push(...event.logprobs);
     } else {
       open.end = event;
       open.done?.(open as Recording);
@@ -62,14 +65,25 @@ export class Recorder {
     for (const waiter of open.waiters.splice(0)) waiter();
   }
 
-  /** Submits, and resolves with the whole when it has ended. Rejects when the engine refuses it. */
-  start(request: Omit<GenerationRequest, 'id'> & { id?: string }): { id: string; whole: Promise<Recording> } {
+  /** Submits, and resolves with the whole when it has ended. Throws when the engine refuses it. */
+  start(request: Omit<GenerationRequest, 'id'> & { id?: string }): {
+    id: string;
+    whole: Promise<Recording>;
+    choices: Promise<Recording[]>;
+  } {
     const id = request.id ?? `r${++this.#count}`;
-    const open: Open = { tokens: [], pieces: [], text: '', logits: [], waiters: [] };
+    const open = Array.from({ length: request.n ?? 1 }, (): Open => ({
+      tokens: [],
+      pieces: [],
+      text: '',
+      logits: [],
+      logprobs: [],
+      waiters: [],
+    }));
     this.#requests.set(id, open);
-    const whole = new Promise<Recording>((resolve) => (open.done = resolve));
+    const wholes = open.map((one) => new Promise<Recording>((resolve) => (one.done = resolve)));
     this.engine.submit({ ...request, id });
-    return { id, whole };
+    return { id, whole: wholes[0]!, choices: Promise.all(wholes) };
   }
 
   run(request: Omit<GenerationRequest, 'id'>): Promise<Recording> {
@@ -77,7 +91,7 @@ export class Recorder {
   }
 
   async tokensOf(id: string, count: number): Promise<void> {
-    const open = this.#requests.get(id);
+    const open = this.#requests.get(id)?.[0];
     while (open && !open.end && open.tokens.length < count) {
       await new Promise<void>((resolve) => open.waiters.push(resolve));
     }

@@ -1,6 +1,6 @@
 /** An engine whose requests are promises. */
 import { EngineError } from '../engine-error.js';
-import type { Engine, EngineEvent, FinishReason, GenerationRequest } from '../types.js';
+import type { Engine, EngineEvent, FinishReason, GenerationRequest, TokenLogprobs } from '../types.js';
 
 export interface Generation {
   tokens: number[];
@@ -8,6 +8,11 @@ export interface Generation {
   finishReason: FinishReason;
   promptTokens: number;
   completionTokens: number;
+  /** Of the prompt, found in the prefix cache. */
+  cachedTokens: number;
+  /** From submission to the end. */
+  seconds: number;
+  logprobs?: TokenLogprobs[];
   error?: { code: string; message: string };
   /** With `logits: 'last'`: those that chose the first token, [vocab]. */
   firstLogits?: Float32Array;
@@ -16,6 +21,7 @@ export interface Generation {
 }
 
 type Listener = (event: EngineEvent) => void;
+type Progress = Pick<Generation, 'tokens' | 'text' | 'logprobs' | 'firstLogits' | 'promptLogits'>;
 
 export class EngineSession {
   readonly #listeners = new Map<string, Listener>();
@@ -28,54 +34,69 @@ export class EngineSession {
     };
   }
 
-  /**
-   * Settles when the request has ended, however it ended; only an engine that cannot take any request rejects.
-   * `onText` gets what each step released.
-   */
-  run(
-    request: Omit<GenerationRequest, 'id'>,
+  /** As `runChoices`, for one choice. */
+  async run(
+    request: Omit<GenerationRequest, 'id' | 'n'>,
     onText: (text: string) => void = () => {},
   ): Promise<Generation> {
+    const [only] = await this.runChoices(request, (_, text) => onText(text));
+    return only!;
+  }
+
+  /**
+   * Settles when all choices of the request have ended, however they ended; only an engine that cannot take any
+   * request rejects. `onText` gets what each step released.
+   */
+  runChoices(
+    request: Omit<GenerationRequest, 'id'>,
+    onText: (choice: number, text: string) => void,
+  ): Promise<Generation[]> {
     const id = `request-${++this.#submitted}`;
-    const promptTokens = request.promptTokens.length;
-    if (this.#cancelled) {
-      const nothing = { tokens: [], text: '', promptTokens, completionTokens: 0 };
-      return Promise.resolve({ ...nothing, finishReason: 'cancelled' });
-    }
+    const n = request.n ?? 1;
+    if (this.#cancelled) return Promise.resolve(unstarted(request, 'cancelled'));
     return new Promise((resolve, reject) => {
-      this.#listeners.set(id, this.#collector(id, onText, resolve));
+      this.#listeners.set(id, this.#collector(id, n, onText, resolve));
       try {
         this.engine.submit({ ...request, id });
       } catch (error) {
         this.#listeners.delete(id);
         if (!(error instanceof EngineError) || error.code === 'closed') return reject(error);
-        const { code, message } = error;
-        const refused = { tokens: [], text: '', promptTokens, completionTokens: 0, error: { code, message } };
-        resolve({ ...refused, finishReason: 'error' });
+        resolve(unstarted(request, 'error', error));
       }
     });
   }
 
-  #collector(id: string, onText: (text: string) => void, done: (generation: Generation) => void): Listener {
-    const partial: Pick<Generation, 'tokens' | 'text' | 'firstLogits' | 'promptLogits'> = {
-      tokens: [],
-      text: '',
-    };
+  #collector(
+    id: string,
+    n: number,
+    onText: (choice: number, text: string) => void,
+    done: (generations: Generation[]) => void,
+  ): Listener {
+    const started = performance.now();
+    const partials = Array.from({ length: n }, (): Progress => ({ tokens: [], text: '' }));
+    const ended: Generation[] = [];
+    let open = n;
     return (event) => {
       if (event.type === 'promptLogits') {
-        partial.promptLogits = event.logits;
+        partials[0]!.promptLogits = event.logits;
         return;
       }
+      const partial = partials[event.choice]!;
       partial.text += event.text;
-      if (event.text) onText(event.text);
+      if (event.text) onText(event.choice, event.text);
       if (event.type === 'tokens') {
         partial.tokens.push(...event.tokens);
+        if (event.logprobs) (partial.logprobs ??= []).push(...event.logprobs);
         partial.firstLogits ??= event.logits;
         return;
       }
+      const { finishReason, promptTokens, completionTokens, cachedTokens, error } = event;
+      const counts = { finishReason, promptTokens, completionTokens, cachedTokens };
+      const seconds = secondsSince(started);
+      ended[event.choice] = { ...partial, ...counts, seconds, ...(error && { error }) };
+      if (--open > 0) return;
       this.#listeners.delete(id);
-      const { finishReason, promptTokens, completionTokens, error } = event;
-      done({ ...partial, finishReason, promptTokens, completionTokens, ...(error && { error }) });
+      done(ended);
     };
   }
 
@@ -84,4 +105,20 @@ export class EngineSession {
     this.#cancelled = true;
     for (const id of this.#listeners.keys()) this.engine.cancel(id);
   }
+}
+
+const secondsSince = (started: number): number => Number(((performance.now() - started) / 1000).toFixed(3));
+
+/** The outcome of a request that did not run, for each of its choices. */
+export function unstarted(
+  { promptTokens, n }: Omit<GenerationRequest, 'id'>,
+  finishReason: FinishReason,
+  failure?: EngineError,
+): Generation[] {
+  const error = failure && { code: failure.code, message: failure.message };
+  const counts = { promptTokens: promptTokens.length, completionTokens: 0, cachedTokens: 0, seconds: 0 };
+  return Array.from({ length: n ?? 1 }, () => ({
+    ...{ tokens: [], text: '', finishReason, ...counts },
+    ...(error && { error }),
+  }));
 }

@@ -3,23 +3,17 @@ import { EngineError } from '../engine-error.js';
 import type { GenerationRequest } from '../types.js';
 import { resolveAdapters, type AdapterSource } from './adapter-source.js';
 import { CliError } from './cli-error.js';
-import type { EngineSession, Generation } from './engine-session.js';
+import { unstarted, type EngineSession, type Generation } from './engine-session.js';
 import { describeEnd, generateOutput } from './generate-output.js';
-import { readPrompt, type PromptOptions } from './generate-prompt.js';
+import { addRequestOptions, request, type RequestOptions } from './generate-options.js';
+import { readPrompt } from './generate-prompt.js';
 import { resolveModel, type ModelOptions } from './model-source.js';
 import { openModel } from './open-model.js';
-import { addMachineOptions, collect, numberIn, type MachineOptions } from './option-parsers.js';
+import { addMachineOptions, collect, type MachineOptions } from './option-parsers.js';
 
-interface GenerateOptions extends ModelOptions, PromptOptions, MachineOptions {
+interface GenerateOptions extends ModelOptions, RequestOptions, MachineOptions {
   adapter: string[];
   base?: boolean;
-  maxTokens: number;
-  temperature: number;
-  topK: number;
-  topP: number;
-  minP: number;
-  seed: number;
-  stop: string[];
   json?: boolean;
 }
 
@@ -31,7 +25,7 @@ interface Target {
 interface Outcome extends Generation {
   target: string;
   adapter: string | null;
-  seconds: number;
+  choice: number;
 }
 
 const EXAMPLES = `
@@ -50,43 +44,8 @@ export function addGenerateCommand(program: Command): void {
     .option('--weights <file>', 'weights, where they are not in the model folder (.gguf)')
     .option('--tokenizer <dir>', 'folder of tokenizer.json, where it is not beside the model')
     .option('-a, --adapter <dir>', 'PEFT adapter, as DIR or name=DIR; may be repeated', collect, [])
-    .option('--base', 'also generate without an adapter')
-    .option('-p, --prompt <text>', 'text to continue; - reads standard input')
-    .option('-c, --chat <text>', 'message to answer, through the chat template; - reads standard input')
-    .option('--system <text>', 'system message, with --chat')
-    .option(
-      '-n, --max-tokens <n>',
-      'longest answer',
-      numberIn({ min: 1, max: 2 ** 31 - 1, whole: true }),
-      256,
-    )
-    .option('-t, --temperature <x>', '0 is greedy', numberIn({ min: 0 }), 0)
-    .option(
-      '--top-k <n>',
-      'sample among the n likeliest tokens; 0 is all',
-      numberIn({ min: 0, max: 2 ** 31 - 1, whole: true }),
-      0,
-    )
-    .option(
-      '--top-p <x>',
-      'sample among the likeliest tokens that hold this probability',
-      numberIn({ min: 0, max: 1, above: true }),
-      1,
-    )
-    .option(
-      '--min-p <x>',
-      'sample among tokens at least this likely, relative to the likeliest',
-      numberIn({ min: 0, max: 1 }),
-      0,
-    )
-    .option(
-      '--seed <n>',
-      'the same seed gives the same text',
-      numberIn({ min: 0, max: 2 ** 32 - 1, whole: true }),
-      0,
-    )
-    .option('--stop <text>', 'end before this text; may be repeated', collect, [])
-    .option('--json', 'print one JSON object at the end instead of text');
+    .option('--base', 'also generate without an adapter');
+  addRequestOptions(command).option('--json', 'print one JSON object at the end instead of text');
   addMachineOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: GenerateOptions) => {
@@ -95,6 +54,11 @@ export function addGenerateCommand(program: Command): void {
 }
 
 async function generate(options: GenerateOptions): Promise<number> {
+  if (options.logprobs !== undefined && !options.json)
+    throw new CliError(
+      'bad_argument',
+      '--logprobs: found no --json; expected both, since text has no place for it.',
+    );
   const source = resolveModel(options);
   const targets: Target[] = resolveAdapters(options.adapter).map((adapter) => ({
     title: adapter.name,
@@ -119,11 +83,6 @@ async function generate(options: GenerateOptions): Promise<number> {
   }
 }
 
-function request(promptTokens: number[], options: GenerateOptions): Omit<GenerationRequest, 'id'> {
-  const { temperature, topK, topP, minP, seed, maxTokens, stop } = options;
-  return { promptTokens, maxTokens, stop, sampling: { temperature, topK, topP, minP, seed } };
-}
-
 /** The first Ctrl-C ends the requests, so that what there is gets shown; the second ends the process. */
 function cancelOnInterrupt(session: EngineSession): () => boolean {
   let interrupted = false;
@@ -141,23 +100,31 @@ async function runAll(
   plan: Omit<GenerationRequest, 'id'>,
   silent: boolean,
 ): Promise<Outcome[]> {
-  const titles = targets.map(({ title }) => title);
+  const n = plan.n ?? 1;
+  const titles = targets.flatMap(({ title }) =>
+    Array.from({ length: n }, (_, choice) => named(title, choice, n)),
+  );
   const output = silent ? null : generateOutput(process.stdout, titles);
   const outcomes = await Promise.all(
     targets.map((target, index) =>
-      runOne(session, target, plan, (text) => output?.append(index, text)).then((outcome) => {
-        output?.ended(index, outcome.text);
-        return outcome;
-      }),
+      runOne(session, target, plan, (choice, text) => output?.append(index * n + choice, text)).then(
+        (all) => {
+          for (const { choice, text } of all) output?.ended(index * n + choice, text);
+          return all;
+        },
+      ),
     ),
   );
   output?.finish();
-  if (!silent) for (const outcome of outcomes) report(outcome);
-  return outcomes;
+  if (!silent) for (const outcome of outcomes.flat()) report(outcome, n);
+  return outcomes.flat();
 }
 
-function report(outcome: Outcome): void {
-  const line = describeEnd(outcome.target, outcome, outcome.seconds);
+const named = (title: string, choice: number, n: number): string =>
+  n > 1 ? `${title} #${choice + 1}` : title;
+
+function report(outcome: Outcome, n: number): void {
+  const line = describeEnd(named(outcome.target, outcome.choice, n), outcome);
   process.stderr.write(process.stderr.isTTY ? `\x1b[2m${line}\x1b[0m\n` : `${line}\n`);
 }
 
@@ -166,25 +133,18 @@ async function runOne(
   session: EngineSession,
   { title, adapter }: Target,
   plan: Omit<GenerationRequest, 'id'>,
-  onText: (text: string) => void,
-): Promise<Outcome> {
-  const named = { target: title, adapter: adapter?.folder ?? null };
+  onText: (choice: number, text: string) => void,
+): Promise<Outcome[]> {
+  const outcome = (generation: Generation, choice: number): Outcome => ({
+    ...{ target: title, adapter: adapter?.folder ?? null, choice },
+    ...generation,
+  });
   try {
     if (adapter) await session.engine.loadAdapter(adapter.name, adapter.folder);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    const failure = { code: error.code, message: error.message };
-    return { ...named, ...unstarted(plan), error: failure, seconds: 0 };
+    return unstarted(plan, 'error', error).map(outcome);
   }
-  const started = performance.now();
-  const generation = await session.run({ ...plan, adapter: adapter?.name }, onText);
-  return { ...named, ...generation, seconds: Number(((performance.now() - started) / 1000).toFixed(3)) };
+  const generations = await session.runChoices({ ...plan, adapter: adapter?.name }, onText);
+  return generations.map(outcome);
 }
-
-const unstarted = (plan: Omit<GenerationRequest, 'id'>): Generation => ({
-  tokens: [],
-  text: '',
-  finishReason: 'error',
-  promptTokens: plan.promptTokens.length,
-  completionTokens: 0,
-});

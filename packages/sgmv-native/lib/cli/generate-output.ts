@@ -52,8 +52,8 @@ function blocksInOrder(screen: Screen, titles: string[]): GenerateOutput {
 }
 
 /** One line per target, for standard error. */
-export function describeEnd(title: string, generation: Generation, seconds: number): string {
-  const { completionTokens: count, finishReason, error } = generation;
+export function describeEnd(title: string, generation: Generation): string {
+  const { completionTokens: count, finishReason, error, seconds } = generation;
   if (error) return `${title}: ${error.code}: ${error.message}`;
   const rate = seconds > 0 && count > 1 ? `, ${(count / seconds).toFixed(1)} tokens/s` : '';
   return `${title}: ${count} ${count === 1 ? 'token' : 'tokens'} in ${seconds.toFixed(2)} s${rate}, ${finishReason}`;

@@ -32,6 +32,14 @@ export function numberIn(range: Range): (text: string) => number {
 /** For options that may be given several times. */
 export const collect = (text: string, earlier: string[] = []): string[] => [...earlier, text];
 
+/** TOKEN=BIAS, may be given several times. */
+export function collectBias(text: string, earlier: Record<number, number> = {}): Record<number, number> {
+  const [, token, bias] = /^(\d{1,10})=(.+)$/.exec(text) ?? [];
+  if (!token || !bias)
+    throw new InvalidArgumentError(`Found "${text}"; expected TOKEN=BIAS, for example 42=-100.`);
+  return { ...earlier, [Number(token)]: numberIn({ min: -100, max: 100 })(bias) };
+}
+
 export type MachineOptions = Pick<EngineOptions, 'threads' | 'isa' | 'weightType' | 'adapterType' | 'kvType'>;
 
 export function addMachineOptions(command: Command): Command {

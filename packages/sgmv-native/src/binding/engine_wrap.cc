@@ -138,8 +138,9 @@ void EngineWrap::settle(Napi::Env env, const Message& message) {
   }
 }
 
-void EngineWrap::hold(Napi::Env env) {
-  if (outstanding_++ > 0) return;
+void EngineWrap::hold(Napi::Env env, size_t count) {
+  outstanding_ += count;
+  if (outstanding_ > count) return;
   Ref();
   channel_.Ref(env);
 }
@@ -155,8 +156,10 @@ void EngineWrap::let_go(Napi::Env env, size_t count) {
 Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    open_engine().submit(request_from(info[0].As<Napi::Object>()));
-    hold(env);
+    Request request = request_from(info[0].As<Napi::Object>());
+    const auto choices = static_cast<size_t>(request.choices);
+    open_engine().submit(std::move(request));
+    hold(env, choices);
     return env.Undefined();
   });
 }
@@ -184,7 +187,14 @@ Napi::Value EngineWrap::load_adapter(const Napi::CallbackInfo& info) {
       if (failure) message->failure = *failure;
       post(channel, std::move(message));
     };
-    engine.load_adapter(name, folder, done, priority);
+    try {
+      engine.load_adapter(name, folder, done, priority);
+    } catch (...) {
+      Message refused;
+      refused.promise = promise;
+      refused.failure = current_error();
+      settle(env, refused);
+    }
     return value;
   });
 }

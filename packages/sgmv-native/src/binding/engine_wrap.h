@@ -48,14 +48,14 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void receive(Napi::Env env, const Napi::Function& on_events, Message& message);
   uint64_t defer(Napi::Env env);
   void settle(Napi::Env env, const Message& message);
-  void hold(Napi::Env env);
+  void hold(Napi::Env env, size_t count = 1);
   void let_go(Napi::Env env, size_t count);
 
   std::unique_ptr<Engine> engine_;  // null before it is loaded and after close
   Channel channel_;
   bool channel_open_ = false;
   bool closing_ = false;    // engine_ belongs to the worker that closes it
-  size_t outstanding_ = 0;  // requests, loads and a close that have not ended
+  size_t outstanding_ = 0;  // choices of requests, loads and a close that have not ended
   uint64_t promises_made_ = 0;
   uint64_t close_promise_ = 0;  // 0: not closing
   std::unordered_map<uint64_t, Napi::Promise::Deferred> promises_;

@@ -19,7 +19,6 @@ int32_t BlockManager::blocks_for(int64_t positions) const {
 }
 
 int32_t BlockManager::reuse(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens) {
-  if (!reuse_prefixes_) return 0;
   const size_t most = (tokens.size() - 1) / static_cast<size_t>(block_size_);
   table.blocks.reserve(most);
   while (table.blocks.size() < most) {

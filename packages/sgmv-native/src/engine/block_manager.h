@@ -26,6 +26,7 @@ class BlockManager {
  public:
   BlockManager(KvCache& cache, bool reuse_prefixes, PrefixIndex::Hash hash = PrefixIndex::hash);
 
+  bool reuses_prefixes() const { return reuse_prefixes_; }
   int32_t block_size() const { return block_size_; }
   int32_t total() const { return static_cast<int32_t>(blocks_.size()); }
   int32_t free() const { return static_cast<int32_t>(empty_.size() + cached_.size()); }

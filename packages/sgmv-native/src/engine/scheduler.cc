@@ -90,7 +90,8 @@ void Scheduler::admit_waiting() noexcept {
 // False: there is none, and the sequence has no blocks.
 bool Scheduler::find_room(Sequence& sequence) {
   const auto positions = static_cast<int64_t>(sequence.tokens.size());
-  const bool reuses = !sequence.wants_prompt_logits();  // the logits of reused positions are not known
+  // The logits of reused positions are not known.
+  const bool reuses = blocks_.reuses_prefixes() && !sequence.wants_prompt_logits();
   sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), sequence.tokens) : 0;
   const auto needed = blocks_.blocks_for(positions) - static_cast<int32_t>(sequence.table.blocks.size());
   try {
