@@ -274,7 +274,9 @@ describe('golden', () => {
   test('prints every case and closes with the counts', async () => {
     const { status, out } = await sgmv(['golden', goldenFolder('llama3')]);
     expect(status).toBe(0);
-    expect(out).toMatch(/^ok +base\/0 +max \|Δlogit\| \d\.\d+e-\d \(\d\.\d+e-\d of max \|logit\|\), KL \d.*, top-1 100.0 %$/m);
+    expect(out).toMatch(
+      /^ok +base\/0 +max \|Δlogit\| \d\.\d+e-\d \(\d\.\d+e-\d of max \|logit\|\), KL \d.*, top-1 100.0 %$/m,
+    );
     expect(out.trimEnd().split('\n').at(-1)).toBe('24 passed, 0 failed');
   });
 

@@ -89,6 +89,7 @@ void EngineThread::step() noexcept {
 bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
   const std::vector<SliceLogits>* logits = nullptr;
   try {
+    events_.reserve(events_.size() + 2 * slices.size());  // so that no token is taken that cannot be told
     logits = &runner_.run(slices);
   } catch (...) {
     slice_failure_ = std::current_exception();
@@ -155,6 +156,7 @@ void EngineThread::end(SequenceList taken, FinishReason reason) noexcept {
 // all; what is left is kept for the next time.
 bool EngineThread::deliver() noexcept {
   try {
+    events_.reserve(events_.size() + ended_.size());  // an end can be made only once
     for (; !ended_.empty(); ended_.pop_front()) {
       events_.push_back(end_event(ended_.front()));
       inbox_.ended(ended_.front().request->id);

@@ -52,16 +52,17 @@ Event prompt_logits_event(Sequence& sequence) {
 
 Event end_event(Sequence& sequence) {
   Event event = event_of(sequence, Event::Kind::end);
+  if (sequence.failure) describe(sequence.failure, event);
   try {
     event.text = sequence.finish_text();
   } catch (...) {
     sequence.fail(std::current_exception());  // its text is not what it should be
+    describe(sequence.failure, event);
   }
   event.finish_reason = *sequence.finish;
   event.prompt_tokens = sequence.prompt_count;
   event.completion_tokens = sequence.completion_tokens();
   event.cached_tokens = sequence.cached_tokens;
-  if (sequence.failure) describe(sequence.failure, event);
   return event;
 }
 

@@ -60,8 +60,12 @@ std::string Sequence::accept(int32_t token) {
     return {};
   }
   std::string released;
-  if (static_cast<size_t>(token) < context_.vocabulary.size() && context_.vocabulary[token]) {
-    released = text_.push(*context_.vocabulary[token]);
+  try {
+    const bool has_text = static_cast<size_t>(token) < context_.vocabulary.size() && context_.vocabulary[token];
+    if (has_text) released = text_.push(*context_.vocabulary[token]);
+  } catch (...) {
+    tokens.pop_back();  // what nobody is told of does not count
+    throw;
   }
   if (text_.stopped()) {
     finish = FinishReason::stop;

@@ -26,6 +26,7 @@ Request plan(int i, std::mt19937& random) {
 
 struct Run {
   std::vector<std::vector<int32_t>> tokens;  // of each choice
+  std::vector<std::string> texts;
   int failed = 0;
   int64_t faults = 0;
 };
@@ -47,13 +48,16 @@ Run run_under_faults(int64_t pass, int64_t fail, const Run& expected) {
   for (const Request& request : requests) {
     for (int32_t choice = 0; choice < request.choices; ++choice) {
       const Outcome outcome = harness.wait(request.id, choice);
+      CHECK_EQUAL(static_cast<size_t>(outcome.end->completion_tokens), outcome.tokens.size());
       if (outcome.end->finish_reason == FinishReason::error) {
         CHECK_EQUAL(outcome.end->error_code, std::string("out_of_memory"));
         run.failed += 1;
       } else if (!expected.tokens.empty() && request.id != "r7") {
-        CHECK(outcome.tokens == expected.tokens[run.tokens.size()], pass, "+", fail, ": ", request.id, "/", choice);
+        const size_t at = run.tokens.size();
+        CHECK(outcome.tokens == expected.tokens[at] && outcome.text == expected.texts[at], pass, "+", fail, ": ", request.id, "/", choice);
       }
       run.tokens.push_back(outcome.tokens);
+      run.texts.push_back(outcome.text);
     }
   }
   run.faults = faults_met();
