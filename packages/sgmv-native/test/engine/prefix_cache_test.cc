@@ -132,7 +132,7 @@ TEST("prefix cache: prompts that begin alike, in a cache of any size, with whate
     hits += harness.engine().stats().prefix_hit_tokens;
     preemptions += harness.engine().stats().preemptions;
   }
-  CHECK(hits > 1000 && preemptions > 20, hits, " tokens found, ", preemptions, " preemptions");
+  CHECK(hits > 200 && preemptions > 4, hits, " tokens found, ", preemptions, " preemptions");
 }
 
 }  // namespace
