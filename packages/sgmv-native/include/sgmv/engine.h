@@ -45,6 +45,8 @@ struct Request {
   bool ignore_eos = false;
   std::optional<int32_t> logprobs;  // alternatives beside the chosen token's
   LogitsMode logits = LogitsMode::none;
+  // Every token waits for a mask of the tokens that are allowed, see Engine::provide_mask.
+  bool constrained = false;
 };
 
 enum class FinishReason : uint8_t { stop, length, cancelled, error };
@@ -118,6 +120,15 @@ class Engine {
   // then; otherwise each choice of the request ends with exactly one end event, whatever happens.
   void submit(Request request);
   void cancel(const std::string& id);
+
+  // What completion token `index` of a constrained request's choice may be: bit t % 32 of word t / 32 allows token t.
+  // The next mask depends on the token before, so there is one at a time; it may come before or after the logits it is
+  // for. A choice without its mask keeps its row of logits and lets the others go on. Throws Error("bad_argument") when
+  // the number of words is not that of the vocabulary; a wrong index ends the request with `bad_argument`, a mask
+  // that allows nothing its choice with `constraint_dead_end`. Unknown ids are ignored.
+  void provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words);
+  // Ends all choices of the request with this error, for causes outside the engine. Unknown ids are ignored.
+  void fail(const std::string& id, const Error& cause);
 
   void load_adapter(const std::string& name, const std::filesystem::path& folder, LoadCallback done,
                     LoadPriority priority = LoadPriority::wanted);

@@ -38,6 +38,17 @@ class Engine::Impl {
 
   void cancel(const std::string& id) { inbox_.cancel(id); }
 
+  void provide_mask(const std::string& id, int32_t choice, int32_t index, TokenMask mask) {
+    const size_t expected = mask_words(context_.vocab_size);
+    if (mask.size() != expected) {
+      throw Error("bad_argument", "mask: found " + std::to_string(mask.size()) + " words; expected " +
+                                      std::to_string(expected) + ", one bit per token.");
+    }
+    inbox_.provide({id, choice, index, std::move(mask)});
+  }
+
+  void fail(const std::string& id, const Error& cause) { inbox_.fail(id, std::make_exception_ptr(cause)); }
+
   EngineStats stats() const {
     EngineStats stats = thread_.stats();
     stats.waiting += inbox_.waiting();
@@ -78,6 +89,10 @@ Engine::~Engine() = default;
 const Model& Engine::model() const { return impl_->model(); }
 void Engine::submit(Request request) { impl_->submit(std::move(request)); }
 void Engine::cancel(const std::string& id) { impl_->cancel(id); }
+void Engine::provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words) {
+  impl_->provide_mask(id, choice, index, std::move(words));
+}
+void Engine::fail(const std::string& id, const Error& cause) { impl_->fail(id, cause); }
 void Engine::load_adapter(const std::string& name, const std::filesystem::path& folder, LoadCallback done,
                           LoadPriority priority) {
   impl_->adapters().load(name, folder, std::move(done), priority);

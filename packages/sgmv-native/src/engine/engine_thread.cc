@@ -1,6 +1,7 @@
 #include "engine_thread.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "events.h"
 
@@ -39,8 +40,11 @@ EngineStats EngineThread::stats() const {
 
 void EngineThread::run() noexcept {
   bool delivered = true;
-  while (take_mail(scheduler_.idle() && delivered)) {
+  while (take_mail((scheduler_.idle() || blocked_) && delivered)) {
     // What the caller cannot be told yet does not become more.
+    if (delivered) pick_unblocked();
+    // Told before the step, so that the next masks can be made while it runs.
+    if (!events_.empty()) delivered = deliver();
     if (delivered && !scheduler_.idle()) step();
     delivered = deliver();
     if (!delivered) std::this_thread::sleep_for(kPause);
@@ -62,13 +66,55 @@ bool EngineThread::take_mail(bool wait) noexcept {
     }
   }
   for (const std::string& id : mail.cancelled) end(scheduler_.take(id), FinishReason::cancelled);
+  for (const auto& [id, cause] : mail.failed) fail_request(id, cause);
+  for (ProvidedMask& provided : mail.masks) accept_mask(provided);
   return !mail.closed;
+}
+
+void EngineThread::accept_mask(ProvidedMask& provided) noexcept {
+  Sequence* sequence = scheduler_.find(provided.id, provided.choice);
+  if (!sequence || !sequence->request->constrained) return;
+  const int32_t expected = sequence->completion_tokens();
+  if (provided.index == expected) {
+    sequence->mask = std::move(provided.mask);
+    return;
+  }
+  try {
+    throw Error("bad_argument", "mask index: found " + std::to_string(provided.index) + "; expected " +
+                                    std::to_string(expected) + ", the next token's.");
+  } catch (...) {
+    fail_request(provided.id, std::current_exception());
+  }
+}
+
+void EngineThread::fail_request(const std::string& id, const std::exception_ptr& cause) noexcept {
+  SequenceList taken = scheduler_.take(id);
+  for (Sequence& sequence : taken) sequence.fail(cause);
+  end(std::move(taken), FinishReason::error);
+}
+
+// The tokens of sequences whose logits were there before their masks.
+void EngineThread::pick_unblocked() noexcept {
+  while (Sequence* sequence = scheduler_.unblocked()) {
+    const std::vector<float> row = std::exchange(sequence->held_logits, {});
+    try {
+      pick(*sequence, row);
+    } catch (...) {
+      sequence->fail(std::current_exception());
+    }
+    if (sequence->finish) end(scheduler_.take(*sequence), *sequence->finish);
+  }
 }
 
 void EngineThread::step() noexcept {
   const auto started = Clock::now();
+  const int64_t preempted_before = scheduler_.preemptions();
   const std::vector<PlannedSlice>& plan = scheduler_.schedule();
-  end(scheduler_.take_failed(), FinishReason::error);
+  SequenceList failed = scheduler_.take_failed();
+  const bool changed = !failed.empty() || scheduler_.preemptions() != preempted_before;
+  end(std::move(failed), FinishReason::error);
+  blocked_ = plan.empty() && !changed && scheduler_.running() > 0;
+  if (blocked_) return;
   for (const PlannedSlice& slice : plan) {
     if (slice.sequence->started) continue;
     slice.sequence->started = true;
@@ -97,14 +143,12 @@ bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
   }
   for (size_t i = 0; i < slices.size(); ++i) {
     Sequence& sequence = *slices[i].sequence;
-    const bool was_long = sequence.long_context();
     try {
       postprocess(sequence, slices[i].token_count, (*logits)[i]);
     } catch (...) {
       sequence.fail(std::current_exception());
     }
     if (sequence.finish) end(scheduler_.take(sequence), *sequence.finish);
-    else if (sequence.long_context() != was_long) scheduler_.recompute(sequence);
   }
   return true;
 }
@@ -114,13 +158,24 @@ void EngineThread::postprocess(Sequence& sequence, int32_t computed, const Slice
   scheduler_.computed(sequence, computed);
   if (sequence.wants_prompt_logits() && sequence.prompt_computed()) events_.push_back(prompt_logits_event(sequence));
   if (logits.sampled.empty()) return;
-  const std::span<const float> row = adjusted(sequence, logits.sampled);
-  const int32_t token = sampler_.pick(row, sequence.sampling, sequence.tokens.size());
+  if (sequence.request->constrained && !sequence.mask) sequence.mask = inbox_.take_mask(sequence);
+  if (sequence.request->constrained && !sequence.mask) {
+    sequence.held_logits.assign(logits.sampled.begin(), logits.sampled.end());
+  } else {
+    pick(sequence, logits.sampled);
+  }
+}
+
+void EngineThread::pick(Sequence& sequence, std::span<const float> row) {
+  const bool was_long = sequence.long_context();
+  const int32_t token = sampler_.pick(adjusted(sequence, row), sequence.sampling, sequence.tokens.size());
+  sequence.mask.reset();
   const bool first = !sequence.answered;
-  events_.push_back(tokens_event(sequence, token, logits.sampled));
+  events_.push_back(tokens_event(sequence, token, row));
   sequence.answered = true;
   if (first) ttft_ms_.add(ms_between(sequence.submitted, Clock::now()));
   tokens_generated_ += 1;
+  if (!sequence.finish && sequence.long_context() != was_long) scheduler_.recompute(sequence);
 }
 
 void EngineThread::keep_prompt_logits(Sequence& sequence, std::span<const float> rows) {
@@ -131,9 +186,14 @@ void EngineThread::keep_prompt_logits(Sequence& sequence, std::span<const float>
 
 // The row itself stays as the model made it, for log-probabilities.
 std::span<const float> EngineThread::adjusted(const Sequence& sequence, std::span<const float> row) {
-  if (!sequence.adjuster.active()) return row;
+  const bool active = sequence.adjuster.active();
+  if (!active && !sequence.mask) return row;
   adjusted_.assign(row.begin(), row.end());
-  sequence.adjuster.apply(adjusted_);
+  if (active) sequence.adjuster.apply(adjusted_);
+  if (!sequence.mask || forbid_tokens(*sequence.mask, adjusted_)) return adjusted_;
+  // Both together leave nothing, as where a complete text meets a minimum length: the constraint is the stronger.
+  adjusted_.assign(row.begin(), row.end());
+  forbid_tokens(*sequence.mask, adjusted_);
   return adjusted_;
 }
 

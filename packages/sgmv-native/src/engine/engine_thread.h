@@ -33,8 +33,12 @@ class EngineThread {
   bool take_mail(bool wait) noexcept;
   void step() noexcept;
   bool run_slices(std::span<const PlannedSlice> slices) noexcept;
+  void accept_mask(ProvidedMask& provided) noexcept;
+  void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
+  void pick_unblocked() noexcept;
   void postprocess(Sequence& sequence, int32_t computed, const SliceLogits& logits);
   void keep_prompt_logits(Sequence& sequence, std::span<const float> rows);
+  void pick(Sequence& sequence, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);
   void end(SequenceList taken, FinishReason reason) noexcept;
   bool deliver() noexcept;
@@ -52,6 +56,7 @@ class EngineThread {
   SequenceList ended_;           // their ends have not been told
   std::vector<Event> events_;    // not delivered yet
   std::exception_ptr slice_failure_;
+  bool blocked_ = false;  // all that runs waits for masks
   RecentMean step_ms_, queue_ms_, ttft_ms_;
   int64_t steps_ = 0;
   int64_t tokens_generated_ = 0;

@@ -1,5 +1,7 @@
 #include "inbox.h"
 
+#include <algorithm>
+
 namespace sgmv {
 
 void Inbox::check_open() const {
@@ -30,6 +32,20 @@ void Inbox::cancel(const std::string& id) {
   wake_.notify_one();
 }
 
+void Inbox::fail(const std::string& id, std::exception_ptr cause) {
+  const std::lock_guard lock(mutex_);
+  if (!live_.contains(id)) return;
+  mail_.failed.emplace(id, std::move(cause));
+  wake_.notify_one();
+}
+
+void Inbox::provide(ProvidedMask provided) {
+  const std::lock_guard lock(mutex_);
+  if (!live_.contains(provided.id)) return;
+  mail_.masks.push_back(std::move(provided));
+  wake_.notify_one();
+}
+
 void Inbox::close() {
   const std::lock_guard lock(mutex_);
   mail_.closed = true;
@@ -46,13 +62,30 @@ int32_t Inbox::waiting() const {
 Inbox::Mail Inbox::take(bool wait) noexcept {
   std::unique_lock lock(mutex_);
   if (wait) {
-    wake_.wait(lock, [this] { return mail_.closed || !mail_.arrived.empty() || !mail_.cancelled.empty(); });
+    wake_.wait(lock, [this] {
+      return mail_.closed || !mail_.arrived.empty() || !mail_.cancelled.empty() || !mail_.failed.empty() ||
+             !mail_.masks.empty();
+    });
   }
   Mail taken;
   taken.arrived.splice(taken.arrived.end(), mail_.arrived);
   taken.cancelled.swap(mail_.cancelled);
+  taken.failed.swap(mail_.failed);
+  taken.masks.swap(mail_.masks);
   taken.closed = mail_.closed;
   return taken;
+}
+
+std::optional<TokenMask> Inbox::take_mask(const Sequence& sequence) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(mail_.masks.begin(), mail_.masks.end(), [&](const ProvidedMask& provided) {
+    return provided.id == sequence.request->id && provided.choice == sequence.choice &&
+           provided.index == sequence.completion_tokens();
+  });
+  if (found == mail_.masks.end()) return std::nullopt;
+  std::optional<TokenMask> mask = std::move(found->mask);
+  mail_.masks.erase(found);
+  return mask;
 }
 
 void Inbox::ended(const std::string& id) noexcept {
@@ -61,6 +94,8 @@ void Inbox::ended(const std::string& id) noexcept {
   if (--found->second > 0) return;
   live_.erase(found);
   mail_.cancelled.erase(id);
+  mail_.failed.erase(id);
+  std::erase_if(mail_.masks, [&](const ProvidedMask& provided) { return provided.id == id; });
 }
 
 }  // namespace sgmv

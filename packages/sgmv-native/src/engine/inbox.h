@@ -16,6 +16,8 @@ class Inbox {
   struct Mail {
     SequenceList arrived;
     std::set<std::string> cancelled;  // request ids
+    std::map<std::string, std::exception_ptr> failed;
+    std::vector<ProvidedMask> masks;
     bool closed = false;
   };
 
@@ -24,11 +26,15 @@ class Inbox {
   // All choices of a request. Throws Error: closed, bad_argument (the id is taken); nothing has changed then.
   void submit(SequenceList choices);
   void cancel(const std::string& id);
+  void fail(const std::string& id, std::exception_ptr cause);
+  void provide(ProvidedMask provided);
   void close();
   int32_t waiting() const;
 
   // The engine's thread takes what there is, first waiting for something if it has nothing else to do.
   Mail take(bool wait) noexcept;
+  // The mask for the sequence's next token, if it has come since then.
+  std::optional<TokenMask> take_mask(const Sequence& sequence) noexcept;
   // A choice of this request has ended; its id is free again after the last one.
   void ended(const std::string& id) noexcept;
 

@@ -58,7 +58,7 @@ int32_t Scheduler::plan_decodes() noexcept {
 void Scheduler::plan_prefills(int32_t budget) noexcept {
   prompts_.clear();
   for (Sequence& sequence : running_) {
-    if (sequence.planned == 0) prompts_.push_back(&sequence);
+    if (sequence.planned == 0 && sequence.uncomputed() > 0) prompts_.push_back(&sequence);
   }
   for (size_t i = 0; i < prompts_.size() && budget > 0; ++i) {
     const int32_t share = i + 1 < prompts_.size() ? (budget + 1) / 2 : budget;
@@ -128,6 +128,7 @@ void Scheduler::suspend(SequenceList::iterator running) noexcept {
   blocks_.release(running->table);
   running->computed = 0;
   running->planned = 0;
+  running->held_logits = {};  // computed again with the rest
   place_by_arrival(waiting_, running_, running);
 }
 
@@ -227,6 +228,25 @@ SequenceList Scheduler::take_all() noexcept {
     while (!list->empty()) take_from(*list, list->begin(), taken);
   }
   return taken;
+}
+
+Sequence* Scheduler::find(const std::string& request_id, int32_t choice) noexcept {
+  for (SequenceList* list : {&running_, &waiting_}) {
+    for (Sequence& sequence : *list) {
+      if (sequence.request->id != request_id) continue;
+      if (sequence.choice == choice) return &sequence;
+      for (Sequence& follower : sequence.followers) {
+        if (follower.choice == choice) return &follower;
+      }
+    }
+  }
+  return nullptr;
+}
+
+Sequence* Scheduler::unblocked() noexcept {
+  const auto ready = [](const Sequence& sequence) { return sequence.mask && !sequence.held_logits.empty(); };
+  const auto found = std::find_if(running_.begin(), running_.end(), ready);
+  return found == running_.end() ? nullptr : &*found;
 }
 
 SequenceList Scheduler::take_failed() noexcept {

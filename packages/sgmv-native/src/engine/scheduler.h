@@ -28,6 +28,7 @@ struct PlannedSlice {
 // - A sequence is admitted when its tokens so far, those found in the prefix cache excepted, fit into free blocks
 //   with one block to spare for each running sequence. When decoding runs out of blocks, the newest running sequence
 //   gives its blocks back and waits, first in line, to be computed again.
+// - A sequence whose logits wait for a token mask keeps its place and its blocks and takes no part in the step.
 // - The choices of a request follow the first of them: when it has computed the prompt, they start with its blocks,
 //   and those for whom there is no room wait in line as if they had been preempted.
 // Nothing here throws: what fails for want of memory fails the one sequence it was for.
@@ -50,6 +51,11 @@ class Scheduler {
   SequenceList take(const std::string& request_id) noexcept;
   SequenceList take_all() noexcept;
   SequenceList take_failed() noexcept;
+
+  // Running, waiting or following; null if there is none.
+  Sequence* find(const std::string& request_id, int32_t choice) noexcept;
+  // One whose logits waited for the mask that it now has; null if there is none.
+  Sequence* unblocked() noexcept;
 
   bool idle() const { return running_.empty() && waiting_.empty(); }
   int32_t running() const { return static_cast<int32_t>(running_.size()); }

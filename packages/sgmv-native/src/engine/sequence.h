@@ -16,6 +16,7 @@
 #include "logit_adjuster.h"
 #include "sgmv/engine.h"
 #include "text_stream.h"
+#include "token_mask.h"
 
 namespace sgmv {
 
@@ -73,6 +74,9 @@ class Sequence {
   int32_t computed = 0;   // positions whose keys and values are in the cache
   int32_t cached_tokens = 0;  // of the prompt, found in the prefix cache
   BlockTable table;
+
+  std::optional<TokenMask> mask;   // constrained: for the next token, once it has come
+  std::vector<float> held_logits;  // [vocab] the row that waits for the mask; empty: none does
 
   std::optional<FinishReason> finish;  // set: no more tokens
   std::exception_ptr failure;          // of those that finish with error

@@ -59,6 +59,11 @@ Outcome Harness::wait(const std::string& id, int32_t choice) {
   return outcomes_[key];
 }
 
+Outcome Harness::peek(const std::string& id, int32_t choice) {
+  const std::lock_guard lock(mutex_);
+  return outcomes_[{id, choice}];
+}
+
 Outcome Harness::run(Request request) {
   const std::string id = request.id;
   submit(std::move(request));
@@ -70,11 +75,12 @@ void Harness::forget(const std::string& id) {
   std::erase_if(outcomes_, [&](const auto& entry) { return entry.first.first == id; });
 }
 
-void Harness::wait_for_tokens(const std::string& id, size_t count) {
+bool Harness::wait_for_tokens(const std::string& id, size_t count, int32_t choice) {
   std::unique_lock lock(mutex_);
-  const Key key(id, 0);
+  const Key key(id, choice);
   const bool in_time = changed_.wait_for(lock, kPatience, [&] { return outcomes_[key].end || outcomes_[key].tokens.size() >= count; });
   CHECK(in_time, "request ", id, " did not get ", count, " tokens");
+  return !outcomes_[key].end;
 }
 
 std::unique_ptr<Error> Harness::load(const std::string& name, const std::string& folder) {

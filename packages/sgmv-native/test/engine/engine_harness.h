@@ -37,9 +37,10 @@ class Harness {
 
   void submit(Request request) { engine_->submit(std::move(request)); }
   Outcome wait(const std::string& id, int32_t choice = 0);
+  Outcome peek(const std::string& id, int32_t choice = 0);  // what there is by now
   Outcome run(Request request);
   void forget(const std::string& id);  // its id may be used again
-  void wait_for_tokens(const std::string& id, size_t count);
+  bool wait_for_tokens(const std::string& id, size_t count, int32_t choice = 0);  // false: it ended before
   // Settles when the load has; null: it succeeded.
   std::unique_ptr<Error> load(const std::string& name, const std::string& folder);
   bool prefetch(const std::string& name, const std::string& folder);  // false: it was given up
