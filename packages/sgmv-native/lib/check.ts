@@ -79,6 +79,21 @@ const tokensByChoice = z.custom<Int32Array | number[] | (Int32Array | number[])[
   'token ids, or a list of token ids per choice',
 );
 
+const sourceText = z.string('a string').min(1, 'a non-empty string');
+const constraintSchema = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({ type: z.literal('json') }),
+    z.strictObject({
+      type: z.literal('jsonSchema'),
+      schema: z.union([z.record(z.string(), z.unknown()), sourceText], 'a JSON Schema or its JSON text'),
+    }),
+    z.strictObject({ type: z.literal('regex'), pattern: sourceText }),
+    z.strictObject({ type: z.literal('grammar'), grammar: sourceText }),
+  ],
+  'a constraint with the type json, jsonSchema, regex or grammar',
+);
+
 const requestSchema = z.strictObject(
   {
     id: z.string('a string').min(1, 'a non-empty string'),
@@ -92,6 +107,7 @@ const requestSchema = z.strictObject(
     stop: z.array(z.string('a string').min(1, 'a non-empty string'), 'an array of strings').optional(),
     stopTokens: tokens.optional(),
     ignoreEos: z.boolean('true or false').optional(),
+    constraint: constraintSchema.optional(),
     logprobs: count(0).max(20, 'at most 20').optional(),
     logits: z.enum(['none', 'last', 'prompt'], 'none, last or prompt').optional(),
   },
@@ -152,17 +168,26 @@ function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): I
   return lists.map((list) => Int32Array.from(list));
 }
 
-export function checkRequest(request: GenerationRequest): NativeRequest {
+/** What C++ reads, and the constraint, which it does not. */
+export type CheckedRequest = NativeRequest & Pick<GenerationRequest, 'constraint'>;
+
+export function checkRequest(request: GenerationRequest): CheckedRequest {
   const { promptTokens, resumeTokens, stopTokens, sampling, ...rest } = check(
     requestSchema,
     request,
     'request',
   );
   const n = rest.n ?? 1;
+  if (rest.constraint && rest.ignoreEos)
+    throw new EngineError(
+      'bad_argument',
+      'ignoreEos: found true; expected false with a constraint, whose texts end with an end token.',
+    );
   const { logitBias, ...numbers } = sampling ?? samplingSchema.parse({});
   return {
     ...rest,
     n,
+    constrained: rest.constraint !== undefined,
     promptTokens: Int32Array.from(promptTokens),
     resumeTokens: resumeByChoice(resumeTokens, n),
     stopTokens: Int32Array.from(stopTokens ?? []),

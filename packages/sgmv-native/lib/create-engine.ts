@@ -1,4 +1,8 @@
 import { checkOptions, checkRequest, checkText } from './check.js';
+import { Constraints } from './constraint/constraints.js';
+import type { PackedVocabulary } from './constraint/protocol.js';
+import { grammarSource } from './constraint/source.js';
+import { EngineError } from './engine-error.js';
 import { native, translated, translatedAsync, type NativeEngine } from './native.js';
 import type {
   Engine,
@@ -10,7 +14,7 @@ import type {
 } from './types.js';
 
 /** Bytes of all tokens in one buffer, so that a vocabulary of 50 000 entries crosses into C++ at once. */
-function packVocabulary(vocabulary: (Uint8Array | null)[]) {
+function packVocabulary(vocabulary: (Uint8Array | null)[]): PackedVocabulary {
   const ends = new Uint32Array(vocabulary.length);
   const special = new Uint8Array(vocabulary.length);
   let total = 0;
@@ -29,15 +33,40 @@ function packVocabulary(vocabulary: (Uint8Array | null)[]) {
 class NodeEngine implements Engine {
   onEvents: (events: EngineEvent[]) => void = () => {};
   readonly model: ModelInfo;
+  #constraints: Constraints | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(private readonly engine: NativeEngine) {
+  constructor(
+    private readonly engine: NativeEngine,
+    private readonly vocabulary: PackedVocabulary | undefined,
+  ) {
     this.model = engine.model();
   }
 
   submit(request: GenerationRequest): void {
-    const checked = checkRequest(request);
+    const { constraint, ...checked } = checkRequest(request);
+    const source = constraint && grammarSource(constraint);
+    const constraints = source && this.#openConstraints();
     translated(() => this.engine.submit(checked));
+    if (source) constraints?.start(checked.id, checked.n, source, checked.resumeTokens);
+  }
+
+  #openConstraints(): Constraints {
+    const { vocabulary, model } = this;
+    const missing = vocabulary ? 'end token' : 'vocabulary';
+    if (!vocabulary || model.endTokens.length === 0)
+      throw new EngineError(
+        'bad_argument',
+        `constraint: found one; expected none, because there is no ${missing}.`,
+      );
+    const { vocabSize, endTokens } = model;
+    return (this.#constraints ??= new Constraints(this.engine, { vocabulary, vocabSize, endTokens }));
+  }
+
+  /** Events from the engine's thread. */
+  receive(events: EngineEvent[]): void {
+    this.#constraints?.observe(events);
+    this.onEvents(events);
   }
 
   cancel(id: string): void {
@@ -71,7 +100,7 @@ class NodeEngine implements Engine {
   }
 
   close(): Promise<void> {
-    this.#closed ??= translatedAsync(() => this.engine.close());
+    this.#closed ??= translatedAsync(() => this.engine.close()).finally(() => this.#constraints?.close());
     return this.#closed;
   }
 }
@@ -87,7 +116,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const side: { engine?: NodeEngine } = {};
   const dispatch = (events: EngineEvent[]): void => {
     try {
-      side.engine?.onEvents(events);
+      side.engine?.receive(events);
     } catch (error) {
       // A handler's fault must not reach native code; it surfaces as the uncaught exception it is.
       process.nextTick(() => {
@@ -98,6 +127,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const created = await translatedAsync(() =>
     native().createEngine({ ...rest, vocabulary: packed }, dispatch),
   );
-  side.engine = new NodeEngine(created);
+  side.engine = new NodeEngine(created, packed);
   return side.engine;
 }

@@ -20,8 +20,10 @@ import type {
 /** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
 export interface NativeRequest extends Omit<
   GenerationRequest,
-  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'sampling'
+  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'sampling' | 'constraint'
 > {
+  n: number;
+  constrained: boolean;
   promptTokens: Int32Array;
   /** By choice; empty: none has any. */
   resumeTokens: Int32Array[];
@@ -32,6 +34,8 @@ export interface NativeRequest extends Omit<
 export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: string): void;
+  provideMask(id: string, choice: number, index: number, mask: Uint32Array): void;
+  fail(id: string, code: string, message: string): void;
   /** False: a prefetch that was given up. */
   loadAdapter(name: string, folder: string, prefetch: boolean): Promise<boolean>;
   unloadAdapter(name: string): boolean;

@@ -75,6 +75,16 @@ export interface SamplingOptions {
   minTokens: number;
 }
 
+/** What the completion must be. The whole of it: nothing comes before, and only an end token after. */
+export type Constraint =
+  /** A JSON object, whatever is in it. */
+  | { type: 'json' }
+  /** JSON that satisfies the schema (an object or its JSON text), on one line. */
+  | { type: 'jsonSchema'; schema: object | string }
+  | { type: 'regex'; pattern: string }
+  /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */
+  | { type: 'grammar'; grammar: string };
+
 export interface GenerationRequest {
   /** Unique among unfinished requests. */
   id: string;
@@ -99,6 +109,11 @@ export interface GenerationRequest {
   stop?: string[];
   stopTokens?: number[];
   ignoreEos?: boolean;
+  /**
+   * Tokens that would break it cannot be chosen. Refused here, or once it has been compiled by an end with the code
+   * `constraint_invalid`. With a complete text the request ends, whatever `minTokens` says. Needs a vocabulary.
+   */
+  constraint?: Constraint;
   /** Log-probabilities of the chosen tokens and this many of the likeliest, 0 to 20; absent = none. */
   logprobs?: number;
   /** For tests and tools: `last` = logits that chose each token, `prompt` = all prompt positions once. */
@@ -210,7 +225,10 @@ export interface ModelInfo extends ModelShape {
 export interface Engine {
   readonly model: ModelInfo;
   onEvents: (events: EngineEvent[]) => void;
-  /** Throws `EngineError` with `bad_argument`, `context_too_long`, `adapter_unknown` or `closed`. */
+  /**
+   * Throws `EngineError` with `bad_argument`, `constraint_invalid`, `context_too_long`, `adapter_unknown` or
+   * `closed`.
+   */
   submit(request: GenerationRequest): void;
   /** All choices of the request end with `cancelled`, those that have ended excepted. Unknown ids are ignored. */
   cancel(id: string): void;

@@ -21,6 +21,7 @@ struct EngineWrap::Message {
 Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(env, "NativeEngine",
                      {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
+                      InstanceMethod<&EngineWrap::provide_mask>("provideMask"), InstanceMethod<&EngineWrap::fail>("fail"),
                       InstanceMethod<&EngineWrap::load_adapter>("loadAdapter"),
                       InstanceMethod<&EngineWrap::unload_adapter>("unloadAdapter"),
                       InstanceMethod<&EngineWrap::adapters>("adapters"), InstanceMethod<&EngineWrap::stats>("stats"),
@@ -167,6 +168,27 @@ Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (engine_ && !closing_) engine_->cancel(info[0].As<Napi::String>().Utf8Value());
+    return info.Env().Undefined();
+  });
+}
+
+// (id, choice, index, mask)
+Napi::Value EngineWrap::provide_mask(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto words = info[3].As<Napi::Uint32Array>();
+    if (engine_ && !closing_) {
+      engine_->provide_mask(info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::Number>().Int32Value(),
+                            info[2].As<Napi::Number>().Int32Value(), {words.Data(), words.Data() + words.ElementLength()});
+    }
+    return info.Env().Undefined();
+  });
+}
+
+// (id, code, message)
+Napi::Value EngineWrap::fail(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto text = [&](size_t i) { return info[i].As<Napi::String>().Utf8Value(); };
+    if (engine_ && !closing_) engine_->fail(text(0), Error(text(1), text(2)));
     return info.Env().Undefined();
   });
 }

@@ -132,6 +132,7 @@ Request request_from(const Napi::Object& object) {
   request.ignore_eos = object.Get("ignoreEos").ToBoolean().Value();
   const Napi::Value logprobs = object.Get("logprobs");
   if (logprobs.IsNumber()) request.logprobs = logprobs.As<Napi::Number>().Int32Value();
+  request.constrained = object.Get("constrained").ToBoolean().Value();
   request.logits = logits_mode_from(text(object, "logits"));
   return request;
 }

@@ -1,0 +1,148 @@
+/** Grammars and matchers of one grammar thread. */
+import { EngineError } from '../engine-error.js';
+import {
+  sourceKey,
+  SOURCES_MAX,
+  type GrammarSource,
+  type GrammarThreadData,
+  type MaskCall,
+} from './protocol.js';
+import {
+  XGrammarInstance,
+  type CompiledGrammar,
+  type GrammarCompiler,
+  type GrammarMatcher,
+  type XGrammar,
+} from './xgrammar.js';
+
+const regexTag = (pattern: string) => ({
+  type: 'structural_tag' as const,
+  format: { type: 'regex' as const, pattern },
+});
+/** On one line, with the spaces that `json.dumps` writes: whitespace without end is what small models fall into. */
+const ONE_LINE = [false, -1] as const;
+
+/** Everything of a source that can be refused without a vocabulary. */
+function parse({ Grammar }: XGrammar, { kind, text }: GrammarSource): Promise<unknown> {
+  switch (kind) {
+    case 'jsonSchema':
+      return Grammar.fromJSONSchema(text, ...ONE_LINE);
+    case 'regex':
+      return Grammar.fromStructuralTag(regexTag(text));
+    case 'grammar':
+      return Grammar.fromEBNF(text);
+  }
+}
+
+function compile(compiler: GrammarCompiler, { kind, text }: GrammarSource): Promise<CompiledGrammar> {
+  switch (kind) {
+    case 'jsonSchema':
+      return compiler.compileJSONSchema(text, ...ONE_LINE);
+    case 'regex':
+      return compiler.compileStructuralTag(regexTag(text));
+    case 'grammar':
+      return compiler.compileGrammar(text);
+  }
+}
+
+/** Bytes of each token as the library takes them; special tokens, and ids beyond the vocabulary, have none. */
+function tokenBytes({ vocabulary, vocabSize }: GrammarThreadData): Uint8Array[] {
+  const { bytes, ends } = vocabulary;
+  return Array.from({ length: vocabSize }, (_, id) => bytes.subarray(ends[id - 1] ?? 0, ends[id] ?? 0));
+}
+
+export class GrammarHost {
+  readonly #data: GrammarThreadData;
+  readonly #grammars = new Map<string, CompiledGrammar>();
+  readonly #matchers = new Map<string, GrammarMatcher>();
+  readonly #instance = new XGrammarInstance();
+  /** Sources are parsed here first: a refusal costs an instance, and this one has no matchers. */
+  #parser = new XGrammarInstance();
+  #compiler: Promise<GrammarCompiler> | undefined;
+
+  constructor(data: GrammarThreadData) {
+    this.#data = data;
+  }
+
+  /** Throws EngineError for what its caller did; any other error means that this host is broken. */
+  async mask(call: MaskCall): Promise<Uint32Array<ArrayBuffer>> {
+    const matcher =
+      call.call === 'open' ? await this.#open(call.matcher, call.source) : this.#matchers.get(call.matcher);
+    if (!matcher) throw new Error(`there is no matcher ${call.matcher}`);
+    return this.#instance.run(async () => {
+      if (call.call === 'open') replay(matcher, call.tokens);
+      else if (!matcher.acceptToken(call.token)) throw new Error(`it refused token ${call.token}`);
+      const mask = await matcher.getNextTokenBitmask();
+      return new Uint32Array(mask.buffer as ArrayBuffer, mask.byteOffset, mask.length);
+    });
+  }
+
+  close(name: string): void {
+    this.#matchers.get(name)?.dispose();
+    this.#matchers.delete(name);
+  }
+
+  async #open(name: string, source: GrammarSource): Promise<GrammarMatcher> {
+    const grammar = await this.#grammar(source);
+    const matcher = await this.#instance.run(({ GrammarMatcher }) =>
+      GrammarMatcher.createGrammarMatcher(grammar),
+    );
+    this.#matchers.set(name, matcher);
+    return matcher;
+  }
+
+  async #grammar(source: GrammarSource): Promise<CompiledGrammar> {
+    const key = sourceKey(source);
+    const known = this.#grammars.get(key);
+    if (known) {
+      this.#grammars.delete(key);
+      this.#grammars.set(key, known); // the most recently used comes last
+      return known;
+    }
+    await this.#check(source);
+    this.#compiler ??= this.#createCompiler();
+    const compiler = await this.#compiler;
+    const compiled = await this.#instance.run(() => compile(compiler, source));
+    this.#grammars.set(key, compiled);
+    this.#forgetOldest();
+    return compiled;
+  }
+
+  async #check(source: GrammarSource): Promise<void> {
+    try {
+      await this.#parser.run((library) => parse(library, source));
+    } catch (error) {
+      this.#parser = new XGrammarInstance();
+      throw new EngineError('constraint_invalid', (error as Error).message);
+    }
+  }
+
+  #createCompiler(): Promise<GrammarCompiler> {
+    const { vocabSize, endTokens } = this.#data;
+    return this.#instance.run(async ({ GrammarCompiler, TokenizerInfo }) => {
+      // The library's types know strings only; it takes bytes as they are.
+      const tokens = tokenBytes(this.#data) as unknown as string[];
+      const info = await TokenizerInfo.createTokenizerInfo(tokens, 'raw', false, vocabSize, endTokens);
+      return GrammarCompiler.createGrammarCompiler(info, false);
+    });
+  }
+
+  /** Matchers share what they need of a grammar, so it may go before them. */
+  #forgetOldest(): void {
+    for (const [key, grammar] of this.#grammars) {
+      if (this.#grammars.size <= SOURCES_MAX) return;
+      grammar.dispose();
+      this.#grammars.delete(key);
+    }
+  }
+}
+
+function replay(matcher: GrammarMatcher, tokens: number[]): void {
+  for (const [index, token] of tokens.entries()) {
+    if (!matcher.isTerminated() && matcher.acceptToken(token)) continue;
+    throw new EngineError(
+      'bad_argument',
+      `resumeTokens[${index}]: found ${token}; expected a token that the constraint allows there.`,
+    );
+  }
+}
