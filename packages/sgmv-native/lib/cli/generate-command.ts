@@ -33,7 +33,9 @@ Examples:
   sgmv generate --model smollm2-135m-instruct --chat "What is the capital of France?"
   sgmv generate --model smollm2-135m-instruct --chat "Where is my parcel?" \\
     --adapter examples/adapters/reply-friendly --adapter brief=examples/adapters/reply-brief
-  echo "Once upon a time" | sgmv generate --model ./my-model --prompt - --temperature 0.8 --seed 7`;
+  echo "Once upon a time" | sgmv generate --model ./my-model --prompt - --temperature 0.8 --seed 7
+  sgmv generate --model smollm2-135m-instruct --chat "Describe a cat." \\
+    --json-schema '{"properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name", "age"]}'`;
 
 export function addGenerateCommand(program: Command): void {
   const command = program

@@ -1,11 +1,12 @@
 /** The command line options that make up a request. */
 import type { Command } from 'commander';
 import type { GenerationRequest } from '../types.js';
+import { addConstraintOptions, readConstraint, type ConstraintOptions } from './constraint-options.js';
 import type { PromptOptions } from './generate-prompt.js';
 import { collect, collectBias, numberIn } from './option-parsers.js';
 
 /** What is generated, from which prompt. */
-export interface RequestOptions extends PromptOptions {
+export interface RequestOptions extends PromptOptions, ConstraintOptions {
   maxTokens: number;
   temperature: number;
   topK: number;
@@ -23,7 +24,7 @@ export interface RequestOptions extends PromptOptions {
 }
 
 export function addRequestOptions(command: Command): Command {
-  return command
+  return addConstraintOptions(command)
     .option('-p, --prompt <text>', 'text to continue; - reads standard input')
     .option('-c, --chat <text>', 'message to answer, through the chat template; - reads standard input')
     .option('--system <text>', 'system message, with --chat')
@@ -97,5 +98,6 @@ export function request(promptTokens: number[], options: RequestOptions): Omit<G
   const { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, minTokens } = options;
   const draws = { temperature, topK, topP, minP, seed };
   const adjustments = { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, minTokens };
-  return { promptTokens, maxTokens, stop, n, logprobs, sampling: { ...draws, ...adjustments } };
+  const sampling = { ...draws, ...adjustments };
+  return { promptTokens, maxTokens, stop, n, logprobs, constraint: readConstraint(options), sampling };
 }
