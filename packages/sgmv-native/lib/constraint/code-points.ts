@@ -27,6 +27,18 @@ export function complement(set: CodePoints): CodePoints {
 export const without = (set: CodePoints, other: CodePoints): CodePoints =>
   complement(union(complement(set), other));
 
-/** As a class of a regular expression. */
-export const classText = (set: CodePoints): string =>
-  `[${set.map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join('')}]`;
+const ASCII: CodePoints = [[0, 0x7f]];
+const BEYOND_ASCII: CodePoints = [[0x80, LAST]];
+
+const rangeText = ([first, last]: readonly [number, number]): string =>
+  first === last ? `\\u{${first.toString(16)}}` : `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`;
+
+/**
+ * As a class of a regular expression. XGrammar gets members beyond ASCII wrong, its automata take other characters for
+ * them: either all of those are in the set, or they are left out. Undefined: nothing is left.
+ */
+export function classText(set: CodePoints): string | undefined {
+  if (without(BEYOND_ASCII, set).length === 0) return `[^${without(ASCII, set).map(rangeText).join('')}]`;
+  const sound = without(set, BEYOND_ASCII);
+  return sound.length === 0 ? undefined : `[${sound.map(rangeText).join('')}]`;
+}

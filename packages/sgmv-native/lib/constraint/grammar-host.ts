@@ -72,6 +72,8 @@ export class GrammarHost {
     return this.#instance.run(async () => {
       if (call.call === 'open') replay(matcher, call.tokens);
       else if (!matcher.acceptToken(call.token)) throw new Error(`it refused token ${call.token}`);
+      // The library aborts when it is asked what follows an end token.
+      if (matcher.isTerminated()) return new Uint32Array(Math.ceil(this.#data.vocabSize / 32));
       const mask = await matcher.getNextTokenBitmask();
       return new Uint32Array(mask.buffer as ArrayBuffer, mask.byteOffset, mask.length);
     });

@@ -32,7 +32,7 @@ const SETS: Record<string, CodePoints> = {
 const CONTROLS: Record<string, string> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v' };
 
 /** One character of a string that needs no escape. */
-export const PLAIN_CHARACTER = classText(complement(ESCAPED));
+export const PLAIN_CHARACTER = classText(complement(ESCAPED))!;
 
 /** Throws EngineError `constraint_invalid`. `path` is where the pattern is in the schema. */
 export function jsonStringPattern(pattern: string, path: string): string {
@@ -55,7 +55,7 @@ class PatternRewriter {
 
   #next(): string {
     const character = this.#take();
-    if (character === '.') return classText(complement(ESCAPED));
+    if (character === '.') return PLAIN_CHARACTER;
     if (character === '[') return this.#class();
     if (character === '\\') {
       const set = this.#escape();
@@ -103,8 +103,7 @@ class PatternRewriter {
   }
 
   #text(set: CodePoints): string {
-    const plain = without(set, ESCAPED);
-    return plain.length > 0 ? classText(plain) : this.#refuse('characters that JSON must escape alone');
+    return classText(without(set, ESCAPED)) ?? this.#refuse('a class of which nothing is left');
   }
 
   #take(): string {

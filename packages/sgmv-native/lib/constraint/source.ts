@@ -3,6 +3,7 @@ import { EngineError } from '../engine-error.js';
 import type { Constraint } from '../types.js';
 import { narrowSchema } from './json-schema.js';
 import type { GrammarSource } from './protocol.js';
+import { findWrongClass } from './wrong-class.js';
 
 /** Longer ones take more memory to compile than a request is worth. */
 const SOURCE_LENGTH_MAX = 1 << 18;
@@ -24,10 +25,19 @@ function convert(constraint: Constraint): GrammarSource {
     case 'jsonSchema':
       return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(parsed(constraint.schema))) };
     case 'regex':
-      return { kind: 'regex', text: constraint.pattern };
+      return listed('regex', constraint.pattern, 'pattern');
     case 'grammar':
-      return { kind: 'grammar', text: constraint.grammar };
+      return listed('grammar', constraint.grammar, 'grammar');
   }
+}
+
+function listed(kind: 'regex' | 'grammar', text: string, field: string): GrammarSource {
+  const wrong = findWrongClass(kind, text);
+  if (wrong === undefined) return { kind, text };
+  throw new EngineError(
+    'constraint_invalid',
+    `constraint.${field}: found ${wrong}; expected classes of ASCII characters, and a choice like (ä|ö) for others.`,
+  );
 }
 
 function parsed(schema: object | string): unknown {
