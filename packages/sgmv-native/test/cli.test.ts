@@ -125,6 +125,28 @@ describe('generate', () => {
     });
   });
 
+  test('an answer that satisfies a schema, matches a pattern, follows a grammar', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sgmv-constraint-'));
+    const grammar = join(folder, 'list.ebnf');
+    writeFileSync(grammar, 'root ::= "- " [a-z]{1,5}');
+    const schema = join(folder, 'schema.json');
+    writeFileSync(schema, '{"type": "array", "items": {"enum": ["é", 7]}, "minItems": 2, "maxItems": 2}');
+    const answers = await Promise.all([
+      sgmv(generate('--json-schema', ' {"enum": ["yes", "no"]}')),
+      sgmv(generate('--json-schema', schema)),
+      sgmv(generate('--regex', '[a-c]{4}')),
+      sgmv(generate('--grammar', grammar)),
+      sgmv(generate('--regex', '(?=a)b')),
+    ]);
+    rmSync(folder, { recursive: true });
+    const shapes = [/^"(yes|no)"\n$/, /^\[("é"|7), ("é"|7)\]\n$/, /^[a-c]{4}\n$/, /^- [a-z]{1,5}\n$/];
+    for (const [i, shape] of shapes.entries()) {
+      expect(answers[i]?.out).toMatch(shape);
+      expect(answers[i]).toMatchObject({ status: 0, err: expect.stringMatching(/, stop\n$/) });
+    }
+    expect(answers[4]).toMatchObject({ status: 1, err: expect.stringContaining('Lookahead') });
+  });
+
   test('an adapter that is refused fails its own column only', async () => {
     const wrong = join(goldenFolder('llama2'), 'adapters', 'all-r8');
     const { status, out, err } = await sgmv(generate('-a', storiesAdapter('a'), '-a', wrong, '-n', '5'));
@@ -162,6 +184,9 @@ describe('generate', () => {
     [generate('--temperature', 'hot'), 'Found "hot"; expected a number of at least 0.'],
     [generate('--top-p', '0'), 'Found "0"; expected a number above 0 and at most 1.'],
     [generate('--max-tokens', '1.5'), 'Found "1.5"; expected a whole number from 1 to'],
+    [generate('--regex', 'a', '--grammar', 'b'), 'Found several of --json-schema, --regex and --grammar'],
+    [generate('--grammar', '/nowhere'), '--grammar: /nowhere cannot be read'],
+    [generate('--json-schema', '{"not": {}}'), 'constraint.schema.not'],
     [generate('--isa', 'mmx'), 'Allowed choices are avx512_bf16, avx512_vnni, avx512, avx2, neon, portable'],
     [generate('--adapter', '/nowhere'), '--adapter: found "/nowhere", which does not exist'],
     [generate('-a', storiesAdapter('a'), '-a', storiesAdapter('a')), 'two adapters are called "a"'],

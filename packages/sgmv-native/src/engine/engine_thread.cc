@@ -56,6 +56,7 @@ void EngineThread::run() noexcept {
 // False once the engine is to close; everything submitted is then in the scheduler or has ended.
 bool EngineThread::take_mail(bool wait) noexcept {
   Inbox::Mail mail = inbox_.take(wait);
+  blocked_ = false;  // until the next step finds otherwise
   while (!mail.arrived.empty()) {
     SequenceList one;
     one.splice(one.end(), mail.arrived, mail.arrived.begin());
