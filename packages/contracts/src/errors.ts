@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   // The caller's fault.
   BAD_INPUT: kind('BAD_USER_INPUT', 400, 'invalid_request_error'),
   CONTEXT_TOO_LONG: kind('BAD_USER_INPUT', 400, 'invalid_request_error'),
+  CONSTRAINT_INVALID: kind('BAD_USER_INPUT', 400, 'invalid_request_error'),
   UNAUTHENTICATED: kind('UNAUTHENTICATED', 401, 'authentication_error'),
   FORBIDDEN: kind('FORBIDDEN', 403, 'permission_error'),
   NOT_FOUND: kind('NOT_FOUND', 404, 'not_found_error'),

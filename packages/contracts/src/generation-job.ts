@@ -1,5 +1,12 @@
 import { z } from 'zod';
+import { constraintSchema } from './constraint.js';
 import { samplingSchema } from './sampling.js';
+
+/** Answers to one prompt: each is sampled by itself, the prompt is computed once. */
+export const CHOICES_MAX = 16;
+export const choicesSchema = z.number().int().min(1).max(CHOICES_MAX);
+/** Alternatives reported with each token's log probability. */
+export const topLogprobsSchema = z.number().int().min(0).max(20);
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
@@ -45,6 +52,10 @@ export const generationJobSchema = z.object({
     z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
   ]),
   sampling: samplingSchema,
+  n: choicesSchema.default(1),
+  /** null: no log probabilities. */
+  logprobs: topLogprobsSchema.nullable().default(null),
+  constraint: constraintSchema.nullable().default(null),
   /** Milliseconds since the epoch. */
   enqueuedAtMs: z.number().int(),
   /** A job taken after this is ended as TIMED_OUT without being run. */

@@ -3,34 +3,73 @@ import { isErrorCode, type ErrorCode } from './errors.js';
 
 /**
  * A generation's events in its Redis Stream, written by the runner that holds the fence, read by any API process.
- * `seq` counts from 1 without gaps and is also the entry id (`<seq>-0`), so Redis itself refuses a repeat.
- * An entry has the single field `d`, the JSON of one event.
+ * `seq` counts from 1 without gaps over all choices and is also the entry id (`<seq>-0`), so Redis itself refuses a
+ * repeat. An entry has the single field `d`, the JSON of one event.
  */
 export const FINISH_REASONS = ['stop', 'length', 'cancelled', 'error'] as const;
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
+const seq = z.number().int().positive();
+/** Counts from 0; there is only 0 unless the job asked for several. */
+const choice = z.number().int().min(0).default(0);
+
+/**
+ * `text` is for people: bytes that are no UTF-8 of their own are replaced in it. `bytes` null: a special token.
+ * Log probabilities are those the token was drawn with; -9999 stands for "never".
+ */
+const scoredTokenSchema = z.object({
+  token: z.number().int(),
+  text: z.string(),
+  bytes: z.array(z.number().int().min(0).max(255)).nullable(),
+  logprob: z.number(),
+});
+export type ScoredToken = z.infer<typeof scoredTokenSchema>;
+
+/** The token that was chosen, and the likeliest ones at its place, itself included where it is one of them. */
+export const tokenLogprobSchema = scoredTokenSchema.extend({ top: z.array(scoredTokenSchema) });
+export type TokenLogprob = z.infer<typeof tokenLogprobSchema>;
+
 /** New tokens and the text they release. Text can lag behind tokens (unfinished UTF-8, a possible stop string). */
 export const tokensEventSchema = z.object({
   type: z.literal('tokens'),
-  seq: z.number().int().positive(),
+  seq,
+  choice,
   tokens: z.array(z.number().int()),
   text: z.string(),
+  /** One per token; null when not asked for. */
+  logprobs: z.array(tokenLogprobSchema).nullable().default(null),
 });
 
-/** The last event. `text` is what was still held back and turned out to be wanted. */
+/** A choice has ended and others go on. `text` is what was still held back and turned out to be wanted. */
+export const choiceEndEventSchema = z.object({
+  type: z.literal('choiceEnd'),
+  seq,
+  choice,
+  text: z.string(),
+  finishReason: z.enum(FINISH_REASONS),
+});
+
+/**
+ * The last event. It ends every choice that had not ended; its text is that of `choice`, the last one to end.
+ * Counts are those of the whole generation.
+ */
 export const endEventSchema = z.object({
   type: z.literal('end'),
-  seq: z.number().int().positive(),
+  seq,
+  choice,
   text: z.string(),
   finishReason: z.enum(FINISH_REASONS),
   promptTokens: z.number().int().min(0),
+  /** Of the prompt tokens, those that were found computed. */
+  cachedTokens: z.number().int().min(0).default(0),
   completionTokens: z.number().int().min(0),
   error: z
     .object({ code: z.custom<ErrorCode>(isErrorCode, 'expected a code of the error table'), message: z.string() })
     .nullable(),
 });
 
-export const generationEventSchema = z.discriminatedUnion('type', [tokensEventSchema, endEventSchema]);
+export const generationEventSchema = z.discriminatedUnion('type', [tokensEventSchema, choiceEndEventSchema, endEventSchema]);
 export type GenerationEvent = z.infer<typeof generationEventSchema>;
 export type TokensEvent = z.infer<typeof tokensEventSchema>;
+export type ChoiceEndEvent = z.infer<typeof choiceEndEventSchema>;
 export type EndEvent = z.infer<typeof endEventSchema>;

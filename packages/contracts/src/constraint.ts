@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** Of a schema's JSON, a pattern or a grammar: compiling one takes time that grows with it. */
+export const CONSTRAINT_CHARS_MAX = 65_536;
+/** Compilers recurse into a schema, and so does writing it as JSON. */
+export const SCHEMA_DEPTH_MAX = 64;
+
+const source = z.string().min(1).max(CONSTRAINT_CHARS_MAX);
+
+const jsonSchemaSchema = z
+  .record(z.string(), z.unknown())
+  .refine((schema) => isShallow(schema), `expected at most ${SCHEMA_DEPTH_MAX} levels`)
+  .refine((schema) => isShallow(schema) && JSON.stringify(schema).length <= CONSTRAINT_CHARS_MAX, {
+    message: `expected at most ${CONSTRAINT_CHARS_MAX} characters of JSON`,
+  });
+
+/** What every token of an answer must keep possible: the text as a whole matches. The engine compiles and enforces it. */
+export const constraintSchema = z.discriminatedUnion('type', [
+  /** Any JSON object or value. */
+  z.object({ type: z.literal('json') }),
+  z.object({ type: z.literal('jsonSchema'), schema: jsonSchemaSchema }),
+  z.object({ type: z.literal('regex'), pattern: source }),
+  z.object({ type: z.literal('grammar'), grammar: source }),
+]);
+export type Constraint = z.infer<typeof constraintSchema>;
+
+/** Level by level and not by recursion: what it looks at is as deep as a stranger has made it. */
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; depth <= SCHEMA_DEPTH_MAX; depth++) {
+    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
+}

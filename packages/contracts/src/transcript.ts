@@ -1,0 +1,72 @@
+import type { FinishReason, GenerationEvent } from './generation-stream.js';
+import type { SettledChoice } from './settlement.js';
+
+export interface ChoiceTranscript {
+  text: string;
+  tokens: number[];
+  /** null: it goes on. */
+  finishReason: FinishReason | null;
+}
+
+/** What a generation's events add up to, choice by choice; of a stream that a runner died on, too. */
+export class Transcript {
+  readonly choices: ChoiceTranscript[];
+  lastSeq = 0;
+  ended = false;
+
+  constructor(n: number) {
+    this.choices = Array.from({ length: n }, () => ({ text: '', tokens: [], finishReason: null }));
+  }
+
+  static from(events: readonly GenerationEvent[], n: number): Transcript {
+    const transcript = new Transcript(n);
+    for (const event of events) transcript.read(event);
+    return transcript;
+  }
+
+  read(event: GenerationEvent): void {
+    this.lastSeq = event.seq;
+    if (event.type === 'tokens') return this.add(event.choice, event.tokens, event.text);
+    this.add(event.choice, [], event.text);
+    if (event.type === 'choiceEnd') this.choice(event.choice).finishReason = event.finishReason;
+    else this.end(event.finishReason);
+  }
+
+  add(choice: number, tokens: readonly number[], text: string): void {
+    const at = this.choice(choice);
+    at.text += text;
+    for (const token of tokens) at.tokens.push(token);
+  }
+
+  /** Ends every choice that goes on. */
+  end(finishReason: FinishReason): void {
+    this.ended = true;
+    for (const choice of this.choices) choice.finishReason ??= finishReason;
+  }
+
+  choice(index: number): ChoiceTranscript {
+    const found = this.choices[index];
+    if (!found) throw new RangeError(`choice: found ${index}, expected one of ${this.choices.length}`);
+    return found;
+  }
+
+  get tokenCount(): number {
+    return this.choices.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  }
+
+  /** An error or a cancellation of one choice is that of the generation; otherwise the first choice speaks for it. */
+  get finishReason(): FinishReason {
+    const reasons = this.choices.map(({ finishReason }) => finishReason);
+    return reasons.find((reason) => reason === 'error') ?? reasons.find((reason) => reason === 'cancelled') ?? reasons[0] ?? 'error';
+  }
+
+  /** For the settlement: null where the first choice is all there is. */
+  settledChoices(): SettledChoice[] | null {
+    if (this.choices.length === 1) return null;
+    return this.choices.map(({ text, tokens, finishReason }) => ({
+      text,
+      finishReason: finishReason ?? 'error',
+      completionTokens: tokens.length,
+    }));
+  }
+}
