@@ -14,17 +14,20 @@ import {
   SETTLEMENT_QUEUE,
   settlementJobId,
   settlementSchema,
+  Transcript,
   type ErrorCode,
   type FinishReason,
   type GenerationEvent,
   type GenerationJob,
   type Settlement,
+  type TokenLogprob,
 } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { TEST_MODEL, type TestApp } from './harness.js';
 
 export const PROMPT_TOKENS = 7;
+export const CACHED_TOKENS = 4;
 /** A test that waits for a runner longer than this is stuck. */
 const WAIT_MS = 10_000;
 
@@ -45,21 +48,30 @@ export const say =
 
 export class ScriptedRun {
   private seq = 0;
-  private text = '';
-  private count = 0;
+  private readonly transcript: Transcript;
   private readonly takenAtMs = Date.now();
 
   constructor(
     readonly job: GenerationJob,
     readonly fence: number,
     private readonly runner: ScriptedRunner,
-  ) {}
+  ) {
+    this.transcript = new Transcript(job.n);
+  }
 
-  async tokens(text: string, count = 1): Promise<void> {
-    this.text += text;
-    this.count += count;
+  async tokens(text: string, count = 1, choice = 0): Promise<void> {
     const tokens = Array.from({ length: count }, (_, index) => index);
-    await this.write({ type: 'tokens', seq: ++this.seq, tokens, text });
+    await this.write({ type: 'tokens', seq: ++this.seq, choice, tokens, text, logprobs: null });
+  }
+
+  /** A token with as many alternatives as the job asks for, itself the first of them. */
+  async scored(text: string, choice = 0): Promise<void> {
+    const { logprobs } = this.job;
+    await this.write({ type: 'tokens', seq: ++this.seq, choice, tokens: [1], text, logprobs: logprobs === null ? null : [score(text, logprobs)] });
+  }
+
+  async endChoice(choice: number, finishReason: FinishReason, text = ''): Promise<void> {
+    await this.write({ type: 'choiceEnd', seq: ++this.seq, choice, text, finishReason });
   }
 
   /** Leaves a number out, as no runner should. */
@@ -67,26 +79,29 @@ export class ScriptedRun {
     this.seq++;
   }
 
-  /** The end event; the settlement is returned and not sent. */
+  /** The end event; the settlement is returned and not sent. The last choice to end is the first unless it has ended. */
   async end(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
-    this.text += lastText;
     const { generationId, tenantId, enqueuedAtMs } = this.job;
-    const counts = { promptTokens: PROMPT_TOKENS, completionTokens: this.count };
+    const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount };
+    const choice = Math.max(0, this.transcript.choices.findIndex((each) => each.finishReason === null));
+    const end = { type: 'end' as const, seq: ++this.seq, choice, text: lastText, finishReason, ...counts, error };
+    this.transcript.read(end);
     const settlement: Settlement = settlementSchema.parse({
       version: 1,
       generationId,
       tenantId,
       runnerId: 'scripted',
       fence: this.fence,
-      text: this.text,
-      finishReason,
+      text: this.transcript.choice(0).text,
+      choices: this.transcript.settledChoices(),
+      finishReason: this.transcript.finishReason,
       ...counts,
       error,
       timings: { queueMs: Math.max(0, this.takenAtMs - enqueuedAtMs), ttftMs: 1, totalMs: Date.now() - this.takenAtMs },
       finishedAtMs: Date.now(),
     });
     await this.runner.redis.hset(generationRunKey(generationId), 'settlement', JSON.stringify(settlement));
-    await this.write({ type: 'end', seq: ++this.seq, text: lastText, finishReason, ...counts, error });
+    await this.append(end);
     return settlement;
   }
 
@@ -111,6 +126,11 @@ export class ScriptedRun {
   }
 
   private async write(event: GenerationEvent): Promise<void> {
+    this.transcript.read(event);
+    await this.append(event);
+  }
+
+  private async append(event: GenerationEvent): Promise<void> {
     await this.runner.redis.xadd(generationStreamKey(this.job.generationId), `${event.seq}-0`, 'd', JSON.stringify(event));
   }
 }
@@ -177,6 +197,12 @@ export class ScriptedRunner {
     const fence = await this.redis.incr(generationFenceKey(job.generationId));
     await this.script(new ScriptedRun(job, fence, this));
   }
+}
+
+function score(text: string, top: number): TokenLogprob {
+  const scored = { token: 1, text, bytes: [...Buffer.from(text)], logprob: -0.25 };
+  const others = Array.from({ length: 20 }, (_, index) => ({ token: index + 2, text: `t${index}`, bytes: null, logprob: -1 - index }));
+  return { ...scored, top: [scored, ...others].slice(0, top) };
 }
 
 /** Waits until `check` gives something, and gives it. */

@@ -5,9 +5,10 @@ export const CONSTRAINT_CHARS_MAX = 65_536;
 /** Compilers recurse into a schema, and so does writing it as JSON. */
 export const SCHEMA_DEPTH_MAX = 64;
 
-const source = z.string().min(1).max(CONSTRAINT_CHARS_MAX);
+/** A pattern or a grammar. */
+export const constraintSourceSchema = z.string().min(1).max(CONSTRAINT_CHARS_MAX);
 
-const jsonSchemaSchema = z
+export const jsonSchemaSchema = z
   .record(z.string(), z.unknown())
   .refine((schema) => isShallow(schema), `expected at most ${SCHEMA_DEPTH_MAX} levels`)
   .refine((schema) => isShallow(schema) && JSON.stringify(schema).length <= CONSTRAINT_CHARS_MAX, {
@@ -19,8 +20,8 @@ export const constraintSchema = z.discriminatedUnion('type', [
   /** Any JSON object or value. */
   z.object({ type: z.literal('json') }),
   z.object({ type: z.literal('jsonSchema'), schema: jsonSchemaSchema }),
-  z.object({ type: z.literal('regex'), pattern: source }),
-  z.object({ type: z.literal('grammar'), grammar: source }),
+  z.object({ type: z.literal('regex'), pattern: constraintSourceSchema }),
+  z.object({ type: z.literal('grammar'), grammar: constraintSourceSchema }),
 ]);
 export type Constraint = z.infer<typeof constraintSchema>;
 

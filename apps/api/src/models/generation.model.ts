@@ -3,10 +3,14 @@
  * stored: whether a runner has taken the job is Redis's knowledge and is added when a row is shown.
  */
 import { Injectable } from '@nestjs/common';
+import type { SettledChoice } from '@aril/contracts';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { FinishReason, Generation, GenerationStatus } from '../generated/prisma/client.js';
 
-export type GenerationRow = Generation & { amountNanoUsd: bigint | null };
+export type GenerationRow = Omit<Generation, 'choices'> & {
+  amountNanoUsd: bigint | null;
+  choices: SettledChoice[] | null;
+};
 
 export interface NewGeneration {
   userId: string | null;
@@ -17,13 +21,17 @@ export interface NewGeneration {
   priceId: string;
   idempotencyKey: string | null;
   requestHash: string;
+  n: number;
 }
 
 export interface GenerationEnd {
   status: Extract<GenerationStatus, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'>;
   finishReason: FinishReason;
   text: string;
+  /** null where there is one, whose text is above. */
+  choices: SettledChoice[] | null;
   promptTokens: number;
+  cachedTokens: number;
   completionTokens: number;
   errorCode: string | null;
   errorMessage: string | null;
@@ -53,7 +61,7 @@ export class GenerationModel {
       data: [{ ...row, tenantId: this.db.tenantId }],
       skipDuplicates: true,
     });
-    return inserted[0] ? { ...inserted[0], amountNanoUsd: null } : null;
+    return inserted[0] ? { ...inserted[0], amountNanoUsd: null, choices: null } : null;
   }
 
   find(id: string): Promise<GenerationRow | null> {
@@ -73,13 +81,14 @@ export class GenerationModel {
   }
 
   async end(id: string, end: GenerationEnd): Promise<void> {
-    await this.db.tx.generation.update({ where: { tenantId_id: { tenantId: this.db.tenantId, id } }, data: end });
+    const data = { ...end, choices: end.choices ?? undefined };
+    await this.db.tx.generation.update({ where: { tenantId_id: { tenantId: this.db.tenantId, id } }, data });
   }
 
   /** Removes the texts of generations that ended before `time`, at most `limit`; how many there were. */
   async purgeTexts(time: Date, limit: number): Promise<number> {
     return this.db.tx.$executeRaw`
-      UPDATE generations SET text = NULL
+      UPDATE generations SET text = NULL, choices = NULL
       WHERE tenant_id = ${this.db.tenantId}::uuid AND id IN (
         SELECT id FROM generations
         WHERE tenant_id = ${this.db.tenantId}::uuid AND text IS NOT NULL AND finished_at < ${time}
@@ -127,7 +136,8 @@ export class GenerationModel {
       include: { ledgerEntry: { select: { amountNanoUsd: true } } },
     });
     if (!row) return null;
-    const { ledgerEntry, ...generation } = row;
-    return { ...generation, amountNanoUsd: ledgerEntry?.amountNanoUsd ?? null };
+    const { ledgerEntry, choices, ...generation } = row;
+    // Only settlements write it, checked against the contract.
+    return { ...generation, choices: choices as SettledChoice[] | null, amountNanoUsd: ledgerEntry?.amountNanoUsd ?? null };
   }
 }

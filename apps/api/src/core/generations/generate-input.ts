@@ -1,5 +1,5 @@
 /** GraphQL's `GenerateInput` → `GenerationRequest`: ranges and lengths, each error naming the field as the input has it. */
-import { ArilError } from '@aril/contracts';
+import { ArilError, choicesSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { validInput } from '../../base/errors/validate.js';
 import {
@@ -12,7 +12,8 @@ import {
   type GenerationInput,
   type GenerationRequest,
 } from './generation-request.js';
-import type { GenerateInput } from './generation.inputs.js';
+import { constraintInputSchema, toConstraint } from './constraint-input.js';
+import type { GenerateInput, SamplingInput } from './generation.inputs.js';
 
 const schema = z.object({
   target: targetSchema,
@@ -23,13 +24,24 @@ const schema = z.object({
     .max(MESSAGES_MAX)
     .nullish(),
   sampling: requestedSamplingSchema.prefault({}),
+  n: choicesSchema.nullish(),
+  logprobs: topLogprobsSchema.nullish(),
+  constraint: constraintInputSchema.nullish(),
   idempotencyKey: idempotencyKeySchema.nullish(),
 });
 
 export function toRequest(input: GenerateInput): GenerationRequest {
-  const given = validInput(schema, { ...input, sampling: withoutNulls(input.sampling) });
-  const { target, sampling, idempotencyKey } = given;
-  return { target, input: inputOf(given), sampling, idempotencyKey: idempotencyKey ?? null };
+  const given = validInput(schema, { ...input, sampling: samplingOf(input.sampling ?? {}) });
+  const { target, sampling, n, logprobs, constraint, idempotencyKey } = given;
+  return {
+    target,
+    input: inputOf(given),
+    sampling,
+    n: n ?? 1,
+    logprobs: logprobs ?? null,
+    constraint: constraint ? toConstraint(constraint) : null,
+    idempotencyKey: idempotencyKey ?? null,
+  };
 }
 
 export function fieldNames(input: GenerateInput): FieldNames {
@@ -37,6 +49,8 @@ export function fieldNames(input: GenerateInput): FieldNames {
     target: 'target',
     input: input.messages ? 'messages' : 'prompt',
     maxTokens: 'sampling.maxTokens',
+    minTokens: 'sampling.minTokens',
+    logprobs: 'logprobs',
     idempotencyKey: 'idempotencyKey',
   };
 }
@@ -60,6 +74,9 @@ function checkLength(messages: readonly { content: string }[]): void {
   throw new ArilError('BAD_INPUT', `messages: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}`, 'messages');
 }
 
-/** In GraphQL null and absent both mean "the default". */
-const withoutNulls = (sampling: object | null | undefined): object =>
-  Object.fromEntries(Object.entries(sampling ?? {}).filter(([, value]) => value !== null));
+/** In GraphQL null and absent both mean "the default", and a map is a list of pairs. */
+function samplingOf({ logitBias, ...sampling }: SamplingInput): object {
+  const given = Object.entries(sampling).filter(([, value]) => value !== null);
+  const bias = logitBias?.map((entry) => [entry.token, entry.bias] as const) ?? [];
+  return { ...Object.fromEntries(given), logitBias: Object.fromEntries(bias) };
+}

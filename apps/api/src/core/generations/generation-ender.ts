@@ -10,8 +10,8 @@ import {
   generationStreamKey,
   settlementSchema,
   STREAM_RETENTION_S,
+  Transcript,
   type EndEvent,
-  type GenerationEvent,
   type Settlement,
 } from '@aril/contracts';
 import { RedisService } from '../../base/redis/redis.service.js';
@@ -39,10 +39,11 @@ export class GenerationEnder {
   /** The job must have been withdrawn. False: a runner has taken it all the same and will end it. */
   async end(row: GenerationRow, given: GivenEnd): Promise<boolean> {
     const fence = await this.redis.client.incr(generationFenceKey(row.id));
-    const events = await readEvents(this.redis.client, row.id);
-    if (events.at(-1)?.type === 'end') return this.settleReported(row);
-    const end = endAfter(events, given);
-    const settlement = settlementOf(row, [...events, end], fence);
+    const transcript = Transcript.from(await readEvents(this.redis.client, row.id), row.n);
+    if (transcript.ended) return this.settleReported(row);
+    const end = endAfter(transcript, given);
+    transcript.read(end);
+    const settlement = settlementOf(row, transcript, end, fence);
     if (!(await this.write(end, settlement))) return false;
     await this.settlements.apply(settlement);
     return true;
@@ -65,13 +66,13 @@ export class GenerationEnder {
 }
 
 /** How long the prompt was, no dead runner has told: a prompt is charged only by a runner that ends the generation. */
-function endAfter(events: readonly GenerationEvent[], given: GivenEnd): EndEvent {
-  const completionTokens = events.reduce((sum, event) => sum + (event.type === 'tokens' ? event.tokens.length : 0), 0);
-  return { type: 'end', seq: (events.at(-1)?.seq ?? 0) + 1, text: '', promptTokens: 0, completionTokens, ...given };
+function endAfter(transcript: Transcript, given: GivenEnd): EndEvent {
+  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: transcript.tokenCount };
+  return { type: 'end', seq: transcript.lastSeq + 1, choice: 0, text: '', ...counts, ...given };
 }
 
-function settlementOf(row: GenerationRow, events: readonly GenerationEvent[], fence: number): Settlement {
-  const end = events.at(-1) as EndEvent;
+function settlementOf(row: GenerationRow, transcript: Transcript, end: EndEvent, fence: number): Settlement {
+  const { finishReason, promptTokens, cachedTokens, completionTokens, error } = end;
   const now = Date.now();
   return {
     version: 1,
@@ -79,11 +80,13 @@ function settlementOf(row: GenerationRow, events: readonly GenerationEvent[], fe
     tenantId: row.tenantId,
     runnerId: 'api',
     fence,
-    text: events.map((event) => event.text).join(''),
-    finishReason: end.finishReason,
-    promptTokens: end.promptTokens,
-    completionTokens: end.completionTokens,
-    error: end.error,
+    text: transcript.choice(0).text,
+    choices: transcript.settledChoices(),
+    finishReason,
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    error,
     timings: { queueMs: now - row.createdAt.getTime(), ttftMs: null, totalMs: 0 },
     finishedAtMs: now,
   };

@@ -3,12 +3,14 @@
  * is there; when its retention is over, an ended generation is answered from its row.
  */
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { ArilError, isErrorCode, type EndEvent, type FinishReason } from '@aril/contracts';
+import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { collect, type Outcome } from './events/collect.js';
 import { EventFeed } from './events/event-feed.js';
 import { lastEvent } from './events/event-stream.js';
+import { rowAsEvents } from './events/row-as-events.js';
 import { StreamHub } from './events/stream-hub.js';
 import { GenerationService } from './generation.service.js';
 import { OverdueService } from './overdue.service.js';
@@ -17,9 +19,6 @@ import { OverdueService } from './overdue.service.js';
 const ROW_CHECK_MS = 10_000;
 /** Time for a generation that is ended at its deadline to say so itself. */
 const DEADLINE_GRACE_MS = 2_000;
-
-/** How a generation ended, and all its text. */
-export type Outcome = Pick<EndEvent, 'text' | 'finishReason' | 'promptTokens' | 'completionTokens' | 'error'>;
 
 @Injectable()
 export class GenerationFollower implements OnModuleDestroy {
@@ -59,7 +58,7 @@ export class GenerationFollower implements OnModuleDestroy {
     const waitMs = this.overdue.deadlineOf(row) - Date.now() + DEADLINE_GRACE_MS;
     const timer = setTimeout(() => feed.fail(stillRunning(row)), Math.max(waitMs, DEADLINE_GRACE_MS));
     try {
-      return await collect(feed);
+      return await collect(feed, row.n);
     } finally {
       clearTimeout(timer);
       await feed.return();
@@ -84,8 +83,9 @@ export class GenerationFollower implements OnModuleDestroy {
       const row = await this.generations.find(caller, id);
       if (isOpen(row) || feed.closed || (await lastEvent(this.redis.client, id))) return;
       // Ended, and no stream to say it: the row can, if nothing was said before.
-      if (feed.position > 0 || row.text === null) feed.fail(eventsGone(row));
-      else feed.push(wholeAsOneEvent(row, row.text));
+      const events = feed.position > 0 ? null : rowAsEvents(row);
+      if (events === null) feed.fail(eventsGone(row));
+      else for (const event of events) feed.push(event);
     } catch (error) {
       this.logger.warn({ generationId: id, err: error }, 'checking a followed generation failed');
     }
@@ -94,31 +94,11 @@ export class GenerationFollower implements OnModuleDestroy {
 
 function fromRow(row: GenerationRow, after: number): EventFeed {
   // Where the earlier events were cut is no longer known, so a reader in the middle cannot be served.
-  if (after > 0 || row.text === null) throw eventsGone(row);
+  const events = after > 0 ? null : rowAsEvents(row);
+  if (events === null) throw eventsGone(row);
   const feed = new EventFeed(0);
-  feed.push(wholeAsOneEvent(row, row.text));
+  for (const event of events) feed.push(event);
   return feed;
-}
-
-function wholeAsOneEvent(row: GenerationRow, text: string): EndEvent {
-  return {
-    type: 'end',
-    seq: 1,
-    text,
-    finishReason: (row.finishReason ?? 'ERROR').toLowerCase() as FinishReason,
-    promptTokens: row.promptTokens ?? 0,
-    completionTokens: row.completionTokens ?? 0,
-    error: isErrorCode(row.errorCode) ? { code: row.errorCode, message: row.errorMessage ?? '' } : null,
-  };
-}
-
-async function collect(feed: EventFeed): Promise<Outcome> {
-  let text = '';
-  for await (const event of feed) {
-    text += event.text;
-    if (event.type === 'end') return { ...event, text };
-  }
-  throw new Error('a feed ended without an end event');
 }
 
 function stillRunning(row: GenerationRow): ArilError {

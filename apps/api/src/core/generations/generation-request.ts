@@ -3,7 +3,7 @@
  * their own shapes to `GenerationRequest`, so that limits and their messages are written once.
  */
 import { createHash } from 'node:crypto';
-import { ArilError, samplingSchema, type GenerationJob, type Sampling } from '@aril/contracts';
+import { ArilError, samplingSchema, type Constraint, type GenerationJob, type Sampling } from '@aril/contracts';
 import { z } from 'zod';
 
 export const MAX_TOKENS_DEFAULT = 256;
@@ -11,6 +11,8 @@ export const MAX_TOKENS_DEFAULT = 256;
 export const INPUT_CHARS_MAX = 4_000_000;
 export const MESSAGES_MAX = 2_048;
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+/** Of one answer, alternatives included. Each is some 60 bytes of JSON in the stream, the process and the response. */
+export const LOGPROBS_MAX = 500_000;
 
 export type GenerationInput = GenerationJob['input'];
 
@@ -30,6 +32,11 @@ export interface GenerationRequest {
   target: string;
   input: GenerationInput;
   sampling: RequestedSampling;
+  /** How many answers. */
+  n: number;
+  /** Alternatives with each token's log probability; null: none asked for. */
+  logprobs: number | null;
+  constraint: Constraint | null;
   idempotencyKey: string | null;
 }
 
@@ -39,8 +46,8 @@ export interface GenerationRequest {
  * the generation.
  */
 export function requestHash(request: GenerationRequest): string {
-  const { target, input, sampling } = request;
-  return createHash('sha256').update(canonicalJson({ target, input, sampling })).digest('hex');
+  const { idempotencyKey: _key, ...asked } = request;
+  return createHash('sha256').update(canonicalJson(asked)).digest('hex');
 }
 
 /** JSON with object keys in one order, undefined members left out. */
@@ -60,25 +67,22 @@ export function seedOf(generationId: string): number {
   return createHash('sha256').update(generationId).digest().readUInt32LE(0);
 }
 
+const maxTokensOf = ({ maxTokens }: RequestedSampling, contextTokens: number): number =>
+  maxTokens ?? Math.min(MAX_TOKENS_DEFAULT, contextTokens);
+
 /** The sampling of the job, complete; `contextTokens` is the base model's. */
 export function completeSampling(requested: RequestedSampling, generationId: string, contextTokens: number): Sampling {
-  return {
-    ...requested,
-    seed: requested.seed ?? seedOf(generationId),
-    maxTokens: requested.maxTokens ?? Math.min(MAX_TOKENS_DEFAULT, contextTokens),
-  };
+  const seed = requested.seed ?? seedOf(generationId);
+  return { ...requested, seed, maxTokens: maxTokensOf(requested, contextTokens) };
 }
 
 /** Checks that hold for every door and need the base model: sizes against its context. */
 export function checkAgainstContext(request: GenerationRequest, contextTokens: number, names: FieldNames): void {
-  const { maxTokens } = request.sampling;
-  if (maxTokens !== undefined && maxTokens > contextTokens) {
-    throw new ArilError(
-      'BAD_INPUT',
-      `${names.maxTokens}: expected at most ${contextTokens}, the model's context, found ${maxTokens}`,
-      names.maxTokens,
-    );
-  }
+  const maxTokens = maxTokensOf(request.sampling, contextTokens);
+  const { minTokens } = request.sampling;
+  if (maxTokens > contextTokens) refuseNumber(names.maxTokens, `${contextTokens}, the model's context`, maxTokens);
+  if (minTokens > maxTokens) refuseNumber(names.minTokens, `${maxTokens}, the largest number of tokens`, minTokens);
+  checkLogprobs(request, maxTokens, names.logprobs);
   if (request.input.kind === 'tokens' && request.input.tokens.length >= contextTokens) {
     const found = request.input.tokens.length;
     throw new ArilError(
@@ -89,10 +93,22 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   }
 }
 
+function checkLogprobs({ n, logprobs }: GenerationRequest, maxTokens: number, name: string): void {
+  if (logprobs === null) return;
+  const found = n * maxTokens * (1 + logprobs);
+  if (found > LOGPROBS_MAX) refuseNumber(name, `${LOGPROBS_MAX} in all (answers × tokens × alternatives)`, found);
+}
+
+function refuseNumber(name: string, most: string, found: number): never {
+  throw new ArilError('BAD_INPUT', `${name}: expected at most ${most}, found ${found}`, name);
+}
+
 /** How the caller's door calls the fields that an error can name. */
 export interface FieldNames {
   target: string;
   input: string;
   maxTokens: string;
+  minTokens: string;
+  logprobs: string;
   idempotencyKey: string;
 }

@@ -13,6 +13,15 @@ export class MessageInput {
 }
 
 @InputType()
+export class LogitBiasInput {
+  @Field(() => Int, { description: 'A token id of the model.' })
+  token!: number;
+
+  @Field(() => Float, { description: '-100 to 100, added to its logit: -100 bans it, 100 all but forces it.' })
+  bias!: number;
+}
+
+@InputType()
 export class SamplingInput {
   @Field(() => Float, { nullable: true })
   temperature?: number | null;
@@ -26,11 +35,26 @@ export class SamplingInput {
   @Field(() => Float, { nullable: true })
   minP?: number | null;
 
+  @Field(() => Float, { nullable: true, description: 'Above 0, up to 2; 1 is off. Counts tokens of prompt and output.' })
+  repetitionPenalty?: number | null;
+
+  @Field(() => Float, { nullable: true, description: '-2 to 2, for each time a token is in the output.' })
+  frequencyPenalty?: number | null;
+
+  @Field(() => Float, { nullable: true, description: '-2 to 2, for a token that is in the output.' })
+  presencePenalty?: number | null;
+
+  @Field(() => [LogitBiasInput], { nullable: true, description: 'At most 300.' })
+  logitBias?: LogitBiasInput[] | null;
+
   @Field(() => Float, { nullable: true, description: '0 to 4294967295.' })
   seed?: number | null;
 
   @Field(() => Int, { nullable: true })
   maxTokens?: number | null;
+
+  @Field(() => Int, { nullable: true, description: 'Nothing but the largest number of tokens ends an answer before.' })
+  minTokens?: number | null;
 
   @Field(() => [String], { nullable: true })
   stop?: string[] | null;
@@ -40,6 +64,21 @@ export class SamplingInput {
 
   @Field(() => Boolean, { nullable: true })
   ignoreEos?: boolean | null;
+}
+
+@InputType({ description: 'What the text of every answer matches as a whole. Exactly one of the fields.' })
+export class ConstraintInput {
+  @Field(() => Boolean, { nullable: true, description: 'true: any JSON.' })
+  json?: boolean | null;
+
+  @Field(() => String, { nullable: true, description: 'A JSON Schema, as JSON text.' })
+  jsonSchema?: string | null;
+
+  @Field(() => String, { nullable: true })
+  regex?: string | null;
+
+  @Field(() => String, { nullable: true })
+  grammar?: string | null;
 }
 
 @InputType({ description: 'Exactly one of `prompt` and `messages`.' })
@@ -55,6 +94,18 @@ export class GenerateInput {
 
   @Field(() => SamplingInput, { nullable: true })
   sampling?: SamplingInput | null;
+
+  @Field(() => Int, { nullable: true, description: 'Answers to the prompt, 1 to 16; default 1.' })
+  n?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "0 to 20: each token's log probability, with so many alternatives. Left out: none.",
+  })
+  logprobs?: number | null;
+
+  @Field(() => ConstraintInput, { nullable: true })
+  constraint?: ConstraintInput | null;
 
   @Field(() => String, {
     nullable: true,

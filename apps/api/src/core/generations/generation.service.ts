@@ -102,6 +102,7 @@ export class GenerationService {
         priceId: target.priceId,
         idempotencyKey: request.idempotencyKey,
         requestHash: requestHash(request),
+        n: request.n,
       }),
     );
     const row = inserted ?? (await this.findEarlier(caller, request, names));
@@ -114,14 +115,18 @@ export class GenerationService {
   }
 
   private jobOf(row: GenerationRow, request: GenerationRequest, target: GenerationTarget): GenerationJob {
+    const { input, n, logprobs, constraint } = request;
     return {
       version: 1,
       generationId: row.id,
       tenantId: row.tenantId,
       baseModelId: target.baseModelId,
       adapter: target.adapter,
-      input: request.input,
+      input,
       sampling: completeSampling(request.sampling, row.id, target.contextTokens),
+      n,
+      logprobs,
+      constraint,
       enqueuedAtMs: Date.now(),
       deadlineMs: this.overdue.deadlineOf(row),
     };

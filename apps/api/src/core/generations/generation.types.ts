@@ -27,6 +27,42 @@ export class GenerationErrorType {
   retryable!: boolean;
 }
 
+@ObjectType('ScoredToken')
+export class ScoredTokenType {
+  @Field(() => Int)
+  token!: number;
+
+  @Field(() => String, { description: 'For people: bytes that are no UTF-8 of their own are replaced in it.' })
+  text!: string;
+
+  @Field(() => [Int], { nullable: true, description: 'What it adds to the text; null: a special token, which adds nothing.' })
+  bytes!: number[] | null;
+
+  @Field(() => Float, { description: '-9999: never.' })
+  logprob!: number;
+}
+
+@ObjectType('TokenLogprob')
+export class TokenLogprobType extends ScoredTokenType {
+  @Field(() => [ScoredTokenType], { description: 'The likeliest tokens at its place, as many as asked for.' })
+  top!: ScoredTokenType[];
+}
+
+@ObjectType('GenerationChoice')
+export class GenerationChoiceType {
+  @Field(() => Int)
+  index!: number;
+
+  @Field(() => String)
+  text!: string;
+
+  @Field(() => FinishReasonEnum)
+  finishReason!: FinishReasonName;
+
+  @Field(() => Int)
+  completionTokens!: number;
+}
+
 @ObjectType('Generation')
 export class GenerationType {
   @Field(() => ID)
@@ -46,9 +82,12 @@ export class GenerationType {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Whole text once ended (kept for the retention time), null before.',
+    description: 'Whole text of the first choice once ended (kept for the retention time), null before.',
   })
   text!: string | null;
+
+  @Field(() => [GenerationChoiceType], { nullable: true, description: 'Every answer; there and gone with `text`.' })
+  choices!: GenerationChoiceType[] | null;
 
   @Field(() => FinishReasonEnum, { nullable: true })
   finishReason!: FinishReasonName | null;
@@ -56,7 +95,10 @@ export class GenerationType {
   @Field(() => Int, { nullable: true })
   promptTokens!: number | null;
 
-  @Field(() => Int, { nullable: true })
+  @Field(() => Int, { nullable: true, description: 'Of the prompt tokens, those that were found computed.' })
+  cachedTokens!: number | null;
+
+  @Field(() => Int, { nullable: true, description: 'Of all choices together.' })
   completionTokens!: number | null;
 
   @Field(() => NanoUsdScalar, { nullable: true })
@@ -102,13 +144,37 @@ export class GenerationTokens {
   text!: string;
 
   @Field(() => Int)
+  choice!: number;
+
+  @Field(() => Int)
   tokenCount!: number;
+
+  @Field(() => [TokenLogprobType], { nullable: true, description: 'One per token; null when not asked for.' })
+  logprobs!: TokenLogprobType[] | null;
 }
 
-@ObjectType()
+@ObjectType({ description: 'A choice has ended and others go on.' })
+export class GenerationChoiceEnd {
+  @Field(() => Int)
+  seq!: number;
+
+  @Field(() => Int)
+  choice!: number;
+
+  @Field(() => String)
+  text!: string;
+
+  @Field(() => FinishReasonEnum)
+  finishReason!: FinishReasonName;
+}
+
+@ObjectType({ description: 'The last event: every choice has ended. `text` is that of `choice`, the last one to end.' })
 export class GenerationEnd {
   @Field(() => Int)
   seq!: number;
+
+  @Field(() => Int)
+  choice!: number;
 
   @Field(() => String)
   text!: string;
@@ -120,14 +186,25 @@ export class GenerationEnd {
   promptTokens!: number;
 
   @Field(() => Int)
+  cachedTokens!: number;
+
+  @Field(() => Int, { description: 'Of all choices together.' })
   completionTokens!: number;
 
   @Field(() => GenerationErrorType, { nullable: true })
   error!: GenerationErrorType | null;
 }
 
+const EVENTS = { tokens: GenerationTokens, choiceEnd: GenerationChoiceEnd, end: GenerationEnd };
+
+/** `type` is the contract's; it tells the types apart and is not part of the schema. */
+export type GenerationEventView =
+  | (GenerationTokens & { type: 'tokens' })
+  | (GenerationChoiceEnd & { type: 'choiceEnd' })
+  | (GenerationEnd & { type: 'end' });
+
 export const GenerationEventUnion = createUnionType({
   name: 'GenerationEvent',
-  types: () => [GenerationTokens, GenerationEnd] as const,
-  resolveType: (event: GenerationTokens | GenerationEnd) => ('finishReason' in event ? GenerationEnd : GenerationTokens),
+  types: () => [GenerationTokens, GenerationChoiceEnd, GenerationEnd] as const,
+  resolveType: (event: GenerationEventView) => EVENTS[event.type],
 });

@@ -4,6 +4,7 @@ import { SettlementModule } from '../settlement/settlement.module.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
 import { GenerationFollower } from './generation-follower.js';
+import { GenerationLogprobsResolver } from './generation-logprobs.resolver.js';
 import { GenerationQueue } from './generation-queue.js';
 import { GenerationTargets } from './generation-targets.js';
 import { GenerationResolver } from './generation.resolver.js';
@@ -24,6 +25,7 @@ import { TextRetentionService } from './text-retention.service.js';
     GenerationFollower,
     HousekeepingWorker,
     GenerationResolver,
+    GenerationLogprobsResolver,
     GenerationEventsResolver,
   ],
   exports: [GenerationService, GenerationFollower],

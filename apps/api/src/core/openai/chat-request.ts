@@ -1,10 +1,11 @@
 /** The body of `POST /v1/chat/completions`. */
-import type { ChatMessage } from '@aril/contracts';
+import { topLogprobsSchema, type ChatMessage } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, MESSAGES_MAX, type GenerationRequest } from '../generations/generation-request.js';
+import { INPUT_CHARS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
-import { commonFields, optional, streamOptionsNeedStream, toSampling } from './openai-request.js';
+import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { optional } from './optional.js';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
 
@@ -21,15 +22,17 @@ const fields = {
   ...commonFields,
   messages: z.array(messageSchema).min(1).max(MESSAGES_MAX),
   max_completion_tokens: optional(z.number().int().min(1)),
+  logprobs: optional(z.boolean()),
+  top_logprobs: optional(topLogprobsSchema),
 };
 
-const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
-
-export interface OpenAiRequest {
-  generation: Omit<GenerationRequest, 'idempotencyKey'>;
-  stream: boolean;
-  includeUsage: boolean;
-}
+const schema = z
+  .object(fields)
+  .refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue)
+  .refine(({ logprobs, top_logprobs: top }) => logprobs === true || !top, {
+    path: ['top_logprobs'],
+    message: 'allowed only when logprobs is true',
+  });
 
 export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenAiRequest {
   checkParts(body.messages);
@@ -39,15 +42,11 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   const { data } = parsed;
   const messages = data.messages.map(toMessage);
   checkLength(messages);
-  return {
-    generation: {
-      target: data.model,
-      input: { kind: 'messages', messages },
-      sampling: toSampling(data, data.max_completion_tokens ?? data.max_tokens),
-    },
-    stream: data.stream ?? false,
-    includeUsage: data.stream_options?.include_usage ?? false,
-  };
+  return toRequest(data, {
+    input: { kind: 'messages', messages },
+    maxTokens: data.max_completion_tokens ?? data.max_tokens,
+    logprobs: data.logprobs === true ? (data.top_logprobs ?? 0) : null,
+  });
 }
 
 function toMessage(message: z.infer<typeof messageSchema>): ChatMessage {

@@ -1,10 +1,11 @@
 /** The body of `POST /v1/completions`: a prompt as text or as token ids, continued without a chat template. */
+import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
-import type { OpenAiRequest } from './chat-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
-import { commonFields, streamOptionsNeedStream, toSampling } from './openai-request.js';
+import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { optional } from './optional.js';
 
 /** OpenAI's documented default of this endpoint, which clients written for it count on. */
 const MAX_TOKENS_DEFAULT = 16;
@@ -18,6 +19,8 @@ const fields = {
     [text, tokens, z.tuple([text]), z.tuple([tokens])],
     'expected a string, a list of token ids, or a list of exactly one of these',
   ),
+  /** OpenAI's limit is 5; vLLM's is the chat endpoint's, and ours. */
+  logprobs: optional(topLogprobsSchema),
 };
 
 const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
@@ -27,15 +30,11 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   if (!parsed.success) return refuseIssue(parsed.error, body);
   checkParameters(body, Object.keys(fields), COMPLETION_PARAMETERS);
   const { data } = parsed;
-  return {
-    generation: {
-      target: data.model,
-      input: toInput(data.prompt),
-      sampling: toSampling(data, data.max_tokens ?? MAX_TOKENS_DEFAULT),
-    },
-    stream: data.stream ?? false,
-    includeUsage: data.stream_options?.include_usage ?? false,
-  };
+  return toRequest(data, {
+    input: toInput(data.prompt),
+    maxTokens: data.max_tokens ?? MAX_TOKENS_DEFAULT,
+    logprobs: data.logprobs ?? null,
+  });
 }
 
 function toInput(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput {

@@ -37,17 +37,20 @@ export async function streamCompletion(feed: EventFeed, stream: CompletionStream
 
 async function write(sse: SseWriter, events: AsyncIterable<GenerationEvent>, stream: CompletionStream): Promise<void> {
   const chunks = new ChunkBuilder(stream.head, stream.includeUsage);
-  sse.data(chunks.opening());
+  const open = new Set(Array.from({ length: stream.head.n }, (_, choice) => choice));
+  for (const choice of open) sse.data(chunks.opening(choice));
   for await (const event of events) {
     throwFailure(event);
-    if (event.text !== '') sse.data(chunks.text(event.text));
-    if (event.type === 'end') return finish(sse, chunks, event);
+    const logprobs = event.type === 'tokens' ? event.logprobs : null;
+    if (event.text !== '' || logprobs) sse.data(chunks.text(event.choice, event.text, logprobs));
+    if (event.type === 'end') return finish(sse, chunks, open, event);
+    if (event.type === 'choiceEnd' && open.delete(event.choice)) sse.data(chunks.finish(event.choice, event.finishReason));
   }
   // The client has left: nobody reads what is written from here on.
 }
 
-function finish(sse: SseWriter, chunks: ChunkBuilder, end: EndEvent): void {
-  sse.data(chunks.finish(end.finishReason));
+function finish(sse: SseWriter, chunks: ChunkBuilder, open: Iterable<number>, end: EndEvent): void {
+  for (const choice of open) sse.data(chunks.finish(choice, end.finishReason));
   sse.data(chunks.usage(end));
 }
 

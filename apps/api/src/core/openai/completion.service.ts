@@ -8,9 +8,9 @@ import { GenerationFollower } from '../generations/generation-follower.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX } from '../generations/generation-request.js';
 import { GenerationService } from '../generations/generation.service.js';
 import type { GenerationRow } from '../../models/generation.model.js';
-import type { OpenAiRequest } from './chat-request.js';
 import { streamCompletion } from './completion-stream.js';
 import { refuse } from './openai-error.js';
+import type { OpenAiRequest } from './openai-request.js';
 import { wholeAnswer, type Flavour, type Head } from './openai-response.js';
 
 /** What a request brings along besides its body. */
@@ -35,12 +35,14 @@ export class CompletionService {
       target: 'model',
       input: flavour === 'chat' ? 'messages' : 'prompt',
       maxTokens: 'max_tokens',
+      minTokens: 'min_tokens',
+      logprobs: flavour === 'chat' ? 'top_logprobs' : 'logprobs',
       idempotencyKey: 'Idempotency-Key',
     };
     const row = await this.generations.start(exchange.caller, { ...asked.generation, idempotencyKey }, names);
     this.cancelOnDisconnect(row, exchange);
     const created = Math.floor(row.createdAt.getTime() / 1_000);
-    const head: Head = { flavour, generationId: row.id, created, model: row.target };
+    const head: Head = { flavour, generationId: row.id, created, model: row.target, n: row.n };
     if (asked.stream) await this.stream(row, head, asked.includeUsage, exchange);
     else await this.whole(row, head, exchange);
   }
@@ -48,7 +50,7 @@ export class CompletionService {
   private async whole(row: GenerationRow, head: Head, { caller, response }: Exchange): Promise<void> {
     const outcome = await this.follower.outcome(caller, row);
     if (outcome.error) throw new ArilError(outcome.error.code, outcome.error.message);
-    if (!response.destroyed) response.json(wholeAnswer(head, outcome.text, outcome.finishReason, outcome));
+    if (!response.destroyed) response.json(wholeAnswer(head, outcome));
   }
 
   private async stream(row: GenerationRow, head: Head, includeUsage: boolean, exchange: Exchange): Promise<void> {

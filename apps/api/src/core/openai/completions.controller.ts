@@ -1,11 +1,12 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
-import { parseChatRequest, type OpenAiRequest } from './chat-request.js';
+import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
 import { CompletionService } from './completion.service.js';
 import { requireApiKey } from './openai-caller.js';
 import { refuse } from './openai-error.js';
+import type { OpenAiRequest } from './openai-request.js';
 import type { Flavour } from './openai-response.js';
 
 type Parse = (body: Readonly<Record<string, unknown>>) => OpenAiRequest;

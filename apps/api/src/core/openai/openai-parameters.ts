@@ -5,7 +5,8 @@
  */
 import { refuse } from './openai-error.js';
 
-type Harmless = (value: unknown) => boolean;
+type Body = Readonly<Record<string, unknown>>;
+type Harmless = (value: unknown, body: Body) => boolean;
 
 const always: Harmless = () => true;
 const only =
@@ -14,8 +15,6 @@ const only =
     values.includes(value);
 const empty: Harmless = (value) =>
   value !== null && typeof value === 'object' && Object.keys(value).length === 0;
-const plainText: Harmless = (value) =>
-  value !== null && typeof value === 'object' && Reflect.get(value, 'type') === 'text';
 const textOnly: Harmless = (value) => Array.isArray(value) && value.every((item) => item === 'text');
 
 /** null is accepted everywhere: it is how several clients say "not given". */
@@ -23,11 +22,8 @@ const COMMON: Readonly<Record<string, Harmless>> = {
   user: always,
   metadata: always,
   service_tier: always,
-  frequency_penalty: only(0),
-  presence_penalty: only(0),
-  repetition_penalty: only(1),
-  logit_bias: empty,
-  n: only(1),
+  // How vLLM is to enforce a constraint; here there is one way.
+  guided_decoding_backend: always,
 };
 
 export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
@@ -38,13 +34,10 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   prediction: always,
   parallel_tool_calls: always,
   store: only(false),
-  logprobs: only(false),
-  top_logprobs: only(0),
   tools: empty,
   tool_choice: only('none', 'auto'),
   functions: empty,
   function_call: only('none', 'auto'),
-  response_format: plainText,
   modalities: textOnly,
   audio: only(),
   reasoning_effort: only('none'),
@@ -54,21 +47,20 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
 
 export const COMPLETION_PARAMETERS: Readonly<Record<string, Harmless>> = {
   ...COMMON,
-  best_of: only(1),
+  /** As many candidates as answers leave nothing to choose from. */
+  best_of: (value, body) => value === (body.n ?? 1),
   echo: only(false),
-  logprobs: only(),
   suffix: only(''),
 };
 
 const REASONS: Readonly<Record<string, string>> = {
-  n: 'one completion is generated per request: n must be 1',
-  best_of: 'one completion is generated per request: best_of must be 1',
+  best_of: 'every completion is returned: best_of must equal n',
   store: 'completions are not stored: store must be false',
 };
 
 /** Refuses the first parameter that is neither acted on (`known`) nor harmless. */
 export function checkParameters(
-  body: Readonly<Record<string, unknown>>,
+  body: Body,
   known: readonly string[],
   parameters: Readonly<Record<string, Harmless>>,
 ): void {
@@ -76,7 +68,7 @@ export function checkParameters(
     if (known.includes(name)) continue;
     const harmless = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     if (!harmless) refuse(name, `Unrecognized request argument supplied: ${name}.`);
-    else if (value !== null && !harmless(value)) {
+    else if (value !== null && !harmless(value, body)) {
       refuse(name, `${name} is not supported: ${REASONS[name] ?? 'leave it out'}.`);
     }
   }

@@ -1,14 +1,15 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
-import { samplingSchema } from '@aril/contracts';
+import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { targetSchema, type RequestedSampling } from '../generations/generation-request.js';
+import { targetSchema, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { constraintFields, toConstraint } from './openai-constraint.js';
+import { optional } from './optional.js';
 
-/** null is how several clients say "not given". */
-export const optional = <T extends z.ZodType>(schema: T) =>
-  schema
-    .nullish()
-    .transform((value) => value ?? undefined)
-    .optional();
+export interface OpenAiRequest {
+  generation: Omit<GenerationRequest, 'idempotencyKey'>;
+  stream: boolean;
+  includeUsage: boolean;
+}
 
 const { shape } = samplingSchema;
 const stopText = z.string().max(256);
@@ -24,14 +25,21 @@ export const commonFields = {
   top_p: optional(z.number().gt(0).max(1)),
   /** Any integer: OpenAI's seeds are 64 bit and signed, ours are the low 32 bits. */
   seed: optional(z.number().int()),
+  n: optional(choicesSchema),
+  presence_penalty: optional(z.number().min(-2).max(2)),
+  frequency_penalty: optional(z.number().min(-2).max(2)),
+  logit_bias: optional(logitBiasSchema),
   stop: optional(
     z.union([stopText, z.array(stopText).max(8)], 'expected a string or at most 8 strings, of up to 256 characters'),
   ),
   // Not OpenAI's, but those of vLLM and others: clients send them through `extra_body`.
   top_k: optional(z.number().int().min(-1).max(1_000_000)),
   min_p: optional(z.number().min(0).max(1)),
+  repetition_penalty: optional(z.number().gt(0).max(2)),
+  min_tokens: optional(z.number().int().min(0)),
   ignore_eos: optional(z.boolean()),
   stop_token_ids: optional(z.array(z.number().int().min(0)).max(64)),
+  ...constraintFields,
 };
 
 export type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
@@ -42,15 +50,40 @@ export const streamOptionsNeedStream = {
   issue: { path: ['stream_options'], message: 'allowed only when stream is true' },
 };
 
-export function toSampling(body: CommonFields, maxTokens: number | undefined): RequestedSampling {
+/** What differs between the two endpoints. */
+export interface Particulars extends Pick<GenerationRequest, 'input' | 'logprobs'> {
+  maxTokens: number | undefined;
+}
+
+export function toRequest(body: CommonFields, { input, logprobs, maxTokens }: Particulars): OpenAiRequest {
+  return {
+    generation: {
+      target: body.model,
+      input,
+      sampling: toSampling(body, maxTokens),
+      n: body.n ?? 1,
+      logprobs,
+      constraint: toConstraint(body),
+    },
+    stream: body.stream ?? false,
+    includeUsage: body.stream_options?.include_usage ?? false,
+  };
+}
+
+function toSampling(body: CommonFields, maxTokens: number | undefined): RequestedSampling {
   return {
     temperature: body.temperature ?? shape.temperature.parse(undefined),
     topP: body.top_p ?? shape.topP.parse(undefined),
     // vLLM's -1 and our 0 both mean all tokens.
     topK: Math.max(0, body.top_k ?? 0),
     minP: body.min_p ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    presencePenalty: body.presence_penalty ?? 0,
+    logitBias: body.logit_bias ?? {},
     seed: body.seed === undefined ? undefined : body.seed >>> 0,
     maxTokens,
+    minTokens: body.min_tokens ?? 0,
     // Some clients send "" for "no stop string".
     stop: [body.stop ?? []].flat().filter((text) => text !== ''),
     stopTokens: body.stop_token_ids ?? [],

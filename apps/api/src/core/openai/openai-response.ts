@@ -1,5 +1,7 @@
 /** The answers' shapes, exactly as OpenAI documents them. */
-import type { FinishReason } from '@aril/contracts';
+import type { EndEvent, FinishReason, TokenLogprob } from '@aril/contracts';
+import type { Outcome, OutcomeChoice } from '../generations/events/collect.js';
+import { chatLogprobs, completionLogprobs } from './openai-logprobs.js';
 
 /** Which of the two endpoints answers; they differ in names and in where the text sits. */
 export type Flavour = 'chat' | 'completion';
@@ -11,12 +13,11 @@ export interface Head {
   created: number;
   /** As the caller wrote it. */
   model: string;
+  /** How many choices there are. */
+  n: number;
 }
 
-export interface Usage {
-  promptTokens: number;
-  completionTokens: number;
-}
+type Usage = Pick<EndEvent, 'promptTokens' | 'cachedTokens' | 'completionTokens'>;
 
 const id = (head: Head): string => `${head.flavour === 'chat' ? 'chatcmpl' : 'cmpl'}-${head.generationId}`;
 
@@ -24,6 +25,7 @@ const usageOf = (usage: Usage) => ({
   prompt_tokens: usage.promptTokens,
   completion_tokens: usage.completionTokens,
   total_tokens: usage.promptTokens + usage.completionTokens,
+  prompt_tokens_details: { cached_tokens: usage.cachedTokens },
 });
 
 const base = (head: Head, object: string) => ({
@@ -34,22 +36,36 @@ const base = (head: Head, object: string) => ({
   system_fingerprint: null,
 });
 
-export function wholeAnswer(head: Head, text: string, finishReason: FinishReason, usage: Usage): object {
-  const common = { index: 0, logprobs: null, finish_reason: finishReason };
+export function wholeAnswer(head: Head, outcome: Outcome): object {
   const chat = head.flavour === 'chat';
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
-    choices: [chat ? { ...common, message: { role: 'assistant', content: text, refusal: null } } : { ...common, text }],
-    usage: usageOf(usage),
+    choices: outcome.choices.map(chat ? chatChoice : completionChoice),
+    usage: usageOf(outcome),
   };
 }
 
+const chatChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index: number): object => ({
+  index,
+  message: { role: 'assistant', content: text, refusal: null },
+  logprobs: logprobs && chatLogprobs(logprobs),
+  finish_reason: finishReason,
+});
+
+const completionChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index: number): object => ({
+  index,
+  text,
+  logprobs: logprobs && completionLogprobs(logprobs, 0),
+  finish_reason: finishReason,
+});
+
 /**
- * One piece of a streamed answer. With `include_usage` every piece but the last carries `usage: null`, as OpenAI's do,
+ * The pieces of a streamed answer. With `include_usage` every piece but the last carries `usage: null`, as OpenAI's do,
  * so clients can tell that usage will come.
  */
 export class ChunkBuilder {
-  private first = true;
+  /** By choice: how long its text is so far, as its tokens count it. */
+  private readonly offsets = new Map<number, number>();
 
   constructor(
     private readonly head: Head,
@@ -57,16 +73,17 @@ export class ChunkBuilder {
   ) {}
 
   /** Chat only: the piece that names the role, sent before any text. */
-  opening(): object | null {
-    return this.head.flavour === 'chat' ? this.piece('', null) : null;
+  opening(choice: number): object | null {
+    return this.head.flavour === 'chat' ? this.piece(choice, { delta: { role: 'assistant', content: '' } }) : null;
   }
 
-  text(text: string): object {
-    return this.piece(text, null);
+  text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object {
+    const shown = logprobs && this.logprobs(choice, logprobs);
+    return this.piece(choice, { ...this.content(text), logprobs: shown });
   }
 
-  finish(finishReason: FinishReason): object {
-    return this.piece(null, finishReason);
+  finish(choice: number, finishReason: FinishReason): object {
+    return this.piece(choice, { ...(this.head.flavour === 'chat' ? { delta: {} } : { text: '' }), finish_reason: finishReason });
   }
 
   /** After the finish, when asked for: no choice, only the count. */
@@ -79,16 +96,19 @@ export class ChunkBuilder {
     return this.head.flavour === 'chat' ? 'chat.completion.chunk' : 'text_completion';
   }
 
-  private piece(text: string | null, finishReason: FinishReason | null): object {
-    const common = { index: 0, logprobs: null, finish_reason: finishReason };
-    const choice = this.head.flavour === 'chat' ? { ...common, delta: this.delta(text) } : { ...common, text: text ?? '' };
-    return { ...base(this.head, this.object), choices: [choice], ...(this.includeUsage ? { usage: null } : {}) };
+  private content(text: string): object {
+    return this.head.flavour === 'chat' ? { delta: { content: text } } : { text };
   }
 
-  private delta(text: string | null): object {
-    if (text === null) return {};
-    if (!this.first) return { content: text };
-    this.first = false;
-    return { role: 'assistant', content: text };
+  private logprobs(choice: number, logprobs: readonly TokenLogprob[]): object {
+    if (this.head.flavour === 'chat') return chatLogprobs(logprobs);
+    const offset = this.offsets.get(choice) ?? 0;
+    this.offsets.set(choice, logprobs.reduce((end, { text }) => end + text.length, offset));
+    return completionLogprobs(logprobs, offset);
+  }
+
+  private piece(index: number, content: object): object {
+    const choice = { index, logprobs: null, finish_reason: null, ...content };
+    return { ...base(this.head, this.object), choices: [choice], ...(this.includeUsage ? { usage: null } : {}) };
   }
 }

@@ -61,18 +61,22 @@ export class SettlementService {
 }
 
 function endOf(settlement: Settlement): GenerationEnd {
-  const { finishReason, text, promptTokens, completionTokens, error, timings, runnerId } = settlement;
+  const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, error, timings, runnerId } = settlement;
   return {
     status: STATUS[finishReason],
     finishReason: finishReason.toUpperCase() as Uppercase<FinishReason>,
-    // Postgres text cannot hold NUL, which a model can produce.
-    text: text.replaceAll('\0', '\u{FFFD}'),
+    text: storable(text),
+    choices: choices && choices.map((choice) => ({ ...choice, text: storable(choice.text) })),
     promptTokens,
+    cachedTokens,
     completionTokens,
     errorCode: error?.code ?? null,
-    errorMessage: error?.message.replaceAll('\0', '\u{FFFD}') ?? null,
+    errorMessage: error ? storable(error.message) : null,
     ...timings,
     runnerId,
     finishedAt: new Date(settlement.finishedAtMs),
   };
 }
+
+/** Neither text nor JSON of Postgres can hold NUL, which a model can produce. */
+const storable = (text: string): string => text.replaceAll('\0', '\u{FFFD}');

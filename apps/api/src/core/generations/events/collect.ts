@@ -1,0 +1,54 @@
+import { Transcript, type EndEvent, type FinishReason, type GenerationEvent, type TokenLogprob } from '@aril/contracts';
+import type { EventFeed } from './event-feed.js';
+
+export interface OutcomeChoice {
+  text: string;
+  finishReason: FinishReason;
+  completionTokens: number;
+  /** null when not asked for, and when the stream they were in is gone. */
+  logprobs: TokenLogprob[] | null;
+}
+
+/** How a generation ended, and all its text. `finishReason` is that of the generation, not of the last choice. */
+export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'error'> {
+  choices: OutcomeChoice[];
+}
+
+/** `n`: how many choices the generation has. */
+export async function collect(feed: EventFeed, n: number): Promise<Outcome> {
+  const transcript = new Transcript(n);
+  const events: GenerationEvent[] = [];
+  for await (const event of feed) {
+    transcript.read(event);
+    events.push(event);
+    if (event.type === 'end') return outcomeOf(event, transcript, logprobsOf(events, n));
+  }
+  throw new Error('a feed ended without an end event');
+}
+
+/** By choice, one per token; null for a choice that has none. */
+export function logprobsOf(events: readonly GenerationEvent[], n: number): (TokenLogprob[] | null)[] {
+  const byChoice = Array.from({ length: n }, (): TokenLogprob[] => []);
+  for (const event of events) {
+    if (event.type === 'tokens') for (const logprob of event.logprobs ?? []) byChoice[event.choice]?.push(logprob);
+  }
+  return byChoice.map((logprobs) => (logprobs.length > 0 ? logprobs : null));
+}
+
+function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogprob[] | null)[]): Outcome {
+  const { finishReason, choices } = transcript;
+  const { promptTokens, cachedTokens, completionTokens, error } = end;
+  return {
+    finishReason,
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    error,
+    choices: choices.map(({ text, tokens, finishReason: reason }, index) => ({
+      text,
+      finishReason: reason ?? finishReason,
+      completionTokens: tokens.length,
+      logprobs: logprobs[index] ?? null,
+    })),
+  };
+}

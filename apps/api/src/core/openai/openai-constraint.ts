@@ -1,0 +1,82 @@
+/** The ways in which clients ask for constrained output: OpenAI's `response_format` and vLLM's fields. */
+import { CONSTRAINT_CHARS_MAX, constraintSourceSchema, jsonSchemaSchema, type Constraint } from '@aril/contracts';
+import { z } from 'zod';
+import { refuse } from './openai-error.js';
+import { optional } from './optional.js';
+
+/** Some clients send the schema as an object, some as its JSON text. */
+const schemaOrText = z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), jsonSchemaSchema);
+const choices = z.array(z.string().min(1).max(1_024)).min(1).max(256);
+
+const responseFormat = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text') }),
+  z.object({ type: z.literal('json_object') }),
+  z.object({
+    type: z.literal('json_schema'),
+    json_schema: z.object({
+      name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"'),
+      description: optional(z.string()),
+      schema: optional(jsonSchemaSchema),
+      /** Taken and not looked at: a schema is always enforced. */
+      strict: optional(z.boolean()),
+    }),
+  }),
+]);
+
+const structuredOutputs = z.strictObject({
+  json: optional(schemaOrText),
+  json_object: optional(z.boolean()),
+  regex: optional(constraintSourceSchema),
+  choice: optional(choices),
+  grammar: optional(constraintSourceSchema),
+});
+
+export const constraintFields = {
+  response_format: optional(responseFormat),
+  guided_json: optional(schemaOrText),
+  guided_regex: optional(constraintSourceSchema),
+  guided_choice: optional(choices),
+  guided_grammar: optional(constraintSourceSchema),
+  structured_outputs: optional(structuredOutputs),
+};
+type ConstraintFields = z.output<z.ZodObject<typeof constraintFields>>;
+
+/** null: the text is free. Of two constraints neither could be left out silently, so they are refused together. */
+export function toConstraint(body: ConstraintFields): Constraint | null {
+  const outputs = body.structured_outputs;
+  const given: [string, Constraint | null][] = [
+    ['response_format', ofResponseFormat(body.response_format)],
+    ['guided_json', ofSchema(body.guided_json)],
+    ['guided_regex', ofPattern(body.guided_regex)],
+    ['guided_choice', ofChoices(body.guided_choice)],
+    ['guided_grammar', ofGrammar(body.guided_grammar)],
+    ['structured_outputs.json', ofSchema(outputs?.json)],
+    ['structured_outputs.json_object', outputs?.json_object ? { type: 'json' } : null],
+    ['structured_outputs.regex', ofPattern(outputs?.regex)],
+    ['structured_outputs.choice', ofChoices(outputs?.choice)],
+    ['structured_outputs.grammar', ofGrammar(outputs?.grammar)],
+  ];
+  const [first, second] = given.filter((entry): entry is [string, Constraint] => entry[1] !== null);
+  if (first && second) refuse(second[0], `${second[0]}: expected one constraint per request, found ${first[0]} besides it.`);
+  return first?.[1] ?? null;
+}
+
+function ofResponseFormat(format: ConstraintFields['response_format']): Constraint | null {
+  if (!format || format.type === 'text') return null;
+  return (format.type === 'json_schema' && ofSchema(format.json_schema.schema)) || { type: 'json' };
+}
+
+const ofSchema = (schema: Record<string, unknown> | undefined): Constraint | null => (schema ? { type: 'jsonSchema', schema } : null);
+const ofPattern = (pattern: string | undefined): Constraint | null => (pattern ? { type: 'regex', pattern } : null);
+const ofGrammar = (grammar: string | undefined): Constraint | null => (grammar ? { type: 'grammar', grammar } : null);
+const ofChoices = (texts: readonly string[] | undefined): Constraint | null =>
+  ofPattern(texts?.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|'));
+
+/** undefined, which no schema takes, for what is no JSON and for what is too long to be worth a look. */
+function parseJson(text: string): unknown {
+  try {
+    return text.length <= CONSTRAINT_CHARS_MAX ? (JSON.parse(text) as unknown) : undefined;
+  } catch {
+    return undefined;
+  }
+}
