@@ -39,6 +39,7 @@ export class Runner {
   ) {
     const runnerId = config.RUNNER_ID;
     const admission = new Admission();
+    const adapters = new AdapterResidency(cache, engine, logger);
     this.#connections = openConnections(config, logger);
     const { commands, stream, settlements, generations } = this.#connections;
     this.#writer = new StreamWriter(stream, admission, logger);
@@ -47,7 +48,7 @@ export class Runner {
       baseModelId: config.BASE_MODEL_ID,
       redis: commands,
       engine,
-      adapters: new AdapterResidency(cache, engine),
+      adapters,
       admission,
       writer: this.#writer,
       settlements: new SettlementReporter(settlements, logger),
@@ -55,7 +56,7 @@ export class Runner {
       logger,
     });
     this.#worker = createWorker(config, this.#processor, logger);
-    this.#prefetcher = new Prefetcher(generations, cache, logger);
+    this.#prefetcher = new Prefetcher(generations, adapters, logger);
     this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, logger);
     engine.onStep = () => this.#writer.flush();
   }

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   RATE_LIMITED: kind('RATE_LIMITED', 429, 'rate_limit_error', true),
   // How a generation can fail.
   ADAPTER_LOAD_FAILED: kind('GENERATION_FAILED', 500, 'server_error'),
+  CONSTRAINT_DEAD_END: kind('GENERATION_FAILED', 422, 'invalid_request_error'),
   NUMERIC_ERROR: kind('GENERATION_FAILED', 500, 'server_error'),
   OUT_OF_MEMORY: kind('OVERLOADED', 503, 'server_error', true),
   ENGINE_CLOSED: kind('OVERLOADED', 503, 'server_error', true),

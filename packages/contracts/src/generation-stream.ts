@@ -15,7 +15,7 @@ const choice = z.number().int().min(0).default(0);
 
 /**
  * `text` is for people: bytes that are no UTF-8 of their own are replaced in it. `bytes` null: a special token.
- * Log probabilities are those the token was drawn with; -9999 stands for "never".
+ * Log probabilities are the model's own, before penalties, bias and temperature; -9999 stands for "never".
  */
 const scoredTokenSchema = z.object({
   token: z.number().int(),

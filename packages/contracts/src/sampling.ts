@@ -30,7 +30,7 @@ export const samplingSchema = z.object({
   /** Unsigned 32 bit; chosen by the API when the caller gives none, so that a replay repeats it. */
   seed: z.number().int().min(0).max(0xffff_ffff),
   maxTokens: z.number().int().min(1),
-  /** No end token, stop token or stop string ends the generation before it has this many tokens. */
+  /** The model's end tokens and `stopTokens` cannot be chosen before the generation has this many tokens. */
   minTokens: z.number().int().min(0).default(0),
   /** Generation ends before the first occurrence of any of these; they are not part of the text. */
   stop: z.array(z.string().min(1).max(256)).max(8).default([]),

@@ -119,6 +119,11 @@ export class ModelTokenizer {
     return this.#tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
   }
 
+  /** How the model's files write the token, such as `<|im_end|>`; empty for an id that stands for nothing. */
+  nameOf(token: number): string {
+    return this.#tokenizer.id_to_token(token) ?? '';
+  }
+
   /** Index = token id; null for special tokens. For `EngineOptions.vocabulary`. */
   vocabulary(): (Uint8Array | null)[] {
     return readVocabulary(this.files.tokenizer);

@@ -2,11 +2,15 @@ import type { AdapterRef } from '@aril/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adapterFailure } from '../engine/engine-failures.js';
 import { EngineFailure, type InferenceEngine } from '../engine/inference-engine.js';
+import type { Logger } from '../logging.js';
 import type { AdapterCache } from './adapter-cache.js';
 import { AdapterFetchError } from './adapter-download.js';
 
 /** Waits for running generations to let go of their adapters, milliseconds: each look for room reads the files again. */
 const ROOM_WAIT_MS = { first: 50, max: 1000 };
+
+/** After a prefetch that found no room: it read the file for nothing, which must not become a habit. */
+const PREFETCH_PAUSE_MS = 1000;
 
 /** What the engine says of files that are not there any more. */
 const VANISHED = new Set(['io_error', 'adapter_not_found']);
@@ -17,10 +21,12 @@ const VANISHED = new Set(['io_error', 'adapter_not_found']);
  */
 export class AdapterResidency {
   readonly #loads = new Map<string, Promise<void>>();
+  #prefetchesFromMs = 0;
 
   constructor(
     private readonly cache: AdapterCache,
     private readonly engine: InferenceEngine,
+    private readonly logger: Logger,
   ) {}
 
   /**
@@ -38,6 +44,39 @@ export class AdapterResidency {
       }
       await delay(wait);
     }
+  }
+
+  /**
+   * Brings adapters into the engine ahead of their use, the first one first, and the rest to disk. Those in use stay,
+   * and none of these makes way for another of them. Does not throw: who needs an adapter will see its failure.
+   */
+  async prefetch(adapters: readonly AdapterRef[]): Promise<void> {
+    const wanted = new Set(adapters.map(({ sha256 }) => sha256));
+    // The last one first, so that the one needed soonest counts as used most recently.
+    for (const { sha256 } of adapters.toReversed()) this.engine.touchAdapter(sha256);
+    for (const adapter of adapters) {
+      if (this.engine.hasAdapter(adapter.sha256) || this.#loads.has(adapter.sha256)) continue;
+      if (this.#mayHaveRoom(wanted)) await this.#prefetch(adapter);
+      else await this.cache.prefetch(adapter);
+    }
+  }
+
+  async #prefetch(adapter: AdapterRef): Promise<void> {
+    try {
+      const resident = await this.cache.use(adapter, (folder) => this.engine.prefetchAdapter(adapter.sha256, folder));
+      if (!resident) this.#prefetchesFromMs = Date.now() + PREFETCH_PAUSE_MS;
+    } catch (error) {
+      this.logger.debug({ adapter: adapter.sha256, error: String(error) }, 'prefetch failed');
+    }
+  }
+
+  /** Whether an adapter that nobody needs could go, or there is room. What a load takes is known after it only. */
+  #mayHaveRoom(wanted: ReadonlySet<string>): boolean {
+    if (Date.now() < this.#prefetchesFromMs) return false;
+    const resident = this.engine.adapters();
+    if (resident.some(({ name, pinned }) => !pinned && !wanted.has(name))) return true;
+    const { adapterBytes, adapterBytesMax } = this.engine.load();
+    return adapterBytes + Math.max(0, ...resident.map(({ bytes }) => bytes)) <= adapterBytesMax;
   }
 
   #shared(adapter: AdapterRef): Promise<void> {

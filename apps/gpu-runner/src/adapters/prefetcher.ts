@@ -1,23 +1,26 @@
-import { generationJobSchema, type GenerationJob } from '@aril/contracts';
+import { generationJobSchema, type AdapterRef, type GenerationJob } from '@aril/contracts';
 import type { Queue } from 'bullmq';
 import type { Logger } from '../logging.js';
-import type { AdapterCache } from './adapter-cache.js';
+import type { AdapterResidency } from './adapter-residency.js';
 
-const INTERVAL_MS = 1000;
+/** Short beside a generation, whose end is what the next job waits for. */
+const INTERVAL_MS = 250;
 /** Jobs looked at per round: about what the batch takes next. More would fetch for other runners' jobs. */
 const LOOKAHEAD = 16;
 
 /**
- * Fetches the adapters of jobs that wait in the queue, so that their files are on disk when a slot frees up. Best
- * effort: another runner may take the job, and nothing here can fail a request.
+ * Brings the adapters of jobs that wait in the queue to disk and into the engine, so that none of them waits for a load
+ * when a slot frees up. Best effort: another runner may take the job, and nothing here can fail a request.
  */
 export class Prefetcher {
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
+  /** By job id: a job is read once, because it holds its prompt. null: for the base model, or no job. */
+  #ahead = new Map<string, AdapterRef | null>();
 
   constructor(
     private readonly queue: Queue<GenerationJob>,
-    private readonly cache: AdapterCache,
+    private readonly adapters: AdapterResidency,
     private readonly logger: Logger,
   ) {}
 
@@ -42,15 +45,20 @@ export class Prefetcher {
     }
   }
 
-  /** One round: the next jobs, their distinct adapters, one after the other. */
+  /** One round: the next jobs' distinct adapters, in the order of the jobs. */
   async look(): Promise<void> {
-    const jobs = await this.queue.getJobs(['waiting', 'prioritized'], 0, LOOKAHEAD - 1, true);
-    const adapterSchema = generationJobSchema.shape.adapter;
-    const adapters = jobs.flatMap((job) => {
-      const parsed = adapterSchema.safeParse(job?.data?.adapter);
-      return parsed.success && parsed.data ? [parsed.data] : [];
-    });
-    const distinct = new Map(adapters.map((adapter) => [adapter.sha256, adapter]));
-    for (const adapter of distinct.values()) await this.cache.prefetch(adapter);
+    const ids = await this.queue.getRanges(['wait', 'prioritized'], 0, LOOKAHEAD - 1, true);
+    const ahead = await Promise.all(ids.slice(0, LOOKAHEAD).map(async (id) => [id, await this.#adapterOf(id)] as const));
+    this.#ahead = new Map(ahead);
+    const distinct = new Map(ahead.flatMap(([, adapter]) => (adapter ? [[adapter.sha256, adapter] as const] : [])));
+    await this.adapters.prefetch([...distinct.values()]);
+  }
+
+  async #adapterOf(id: string): Promise<AdapterRef | null> {
+    const known = this.#ahead.get(id);
+    if (known !== undefined) return known;
+    const job = await this.queue.getJob(id);
+    const parsed = generationJobSchema.shape.adapter.safeParse(job?.data?.adapter);
+    return parsed.success ? parsed.data : null;
   }
 }

@@ -1,8 +1,8 @@
-import { ArilError, settlementSchema, type GenerationJob, type Settlement } from '@aril/contracts';
+import { ArilError, settlementSchema, Transcript, type GenerationJob, type Settlement } from '@aril/contracts';
 import { requestFailure } from '../engine/engine-failures.js';
-import { EngineFailure, type EngineEnd, type EngineRequest, type GenerationSink } from '../engine/inference-engine.js';
+import { EngineFailure, type EngineEnd, type EngineRequest } from '../engine/inference-engine.js';
 import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
-import { Emitted } from './emitted.js';
+import { ChoiceRelay } from './choice-relay.js';
 import type { GenerationServices } from './generation-services.js';
 import { Interruption, type InterruptionKind } from './interruption.js';
 import { settlementOf } from './settlement-of.js';
@@ -17,7 +17,7 @@ export type RunOutcome = 'settled' | 'handedBack' | 'lost';
 export class GenerationRun {
   readonly #interrupted = new AbortController();
   #kind: InterruptionKind | null = null;
-  #emitted = new Emitted();
+  #emitted: Transcript;
   #taken!: TakenGeneration;
   #channel!: StreamChannel;
   /** While the engine works on it. */
@@ -26,7 +26,9 @@ export class GenerationRun {
   constructor(
     readonly job: GenerationJob,
     private readonly services: GenerationServices,
-  ) {}
+  ) {
+    this.#emitted = new Transcript(job.n);
+  }
 
   /** What the engine has not got yet can be handed to another runner at no loss. */
   get isInEngine(): boolean {
@@ -58,28 +60,21 @@ export class GenerationRun {
   async #take(): Promise<void> {
     const { generationId, deadlineMs } = this.job;
     this.#taken = await takeGeneration(this.services.redis, generationId, streamTtlMs(deadlineMs));
-    this.#emitted = Emitted.from(this.#taken.events);
+    this.#emitted = Transcript.from(this.#taken.events, this.job.n);
     const { lastSeq } = this.#emitted;
     this.#channel = new StreamChannel(generationId, this.#taken.fence, lastSeq, deadlineMs, () => this.interrupt('lost'));
   }
 
   async #generate(): Promise<EndWithoutSeq> {
     const { engine, admission, adapters } = this.services;
-    const { adapter, input, sampling, generationId, deadlineMs } = this.job;
+    const { adapter, input, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = engine.encode(input);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal);
       await admission.enter(signal);
       try {
-        return await this.#runInEngine({
-          // The fence is part of it: the generation may come back here before the engine has let go of it.
-          requestId: `${generationId}:${this.#taken.fence}`,
-          promptTokens,
-          resumeTokens: [...this.#emitted.tokens],
-          adapter: adapter?.sha256 ?? null,
-          sampling,
-        });
+        return await this.#runInEngine(this.#request(promptTokens));
       } catch (error) {
         // Between becoming resident and being used, an idle adapter may be dropped for another one.
         const dropped = error instanceof EngineFailure && error.engineCode === 'adapter_unknown';
@@ -88,38 +83,61 @@ export class GenerationRun {
     }
   }
 
+  #request(promptTokens: number[]): EngineRequest {
+    const { generationId, tenantId, adapter, sampling, n, logprobs, constraint } = this.job;
+    return {
+      // The fence is part of it: the generation may come back here before the engine has let go of it.
+      requestId: `${generationId}:${this.#taken.fence}`,
+      promptTokens,
+      resumeTokens: this.#emitted.choices.map(({ tokens }) => [...tokens]),
+      adapter: adapter?.sha256 ?? null,
+      cacheSalt: tenantId,
+      sampling,
+      n,
+      logprobs,
+      constraint,
+    };
+  }
+
   async #runInEngine(request: EngineRequest): Promise<EndWithoutSeq> {
-    const signal = this.#interrupted.signal;
-    const ended = new Promise<EngineEnd>((resolve) => {
-      this.services.engine.submit(request, this.#sink(resolve));
-      this.#requestId = request.requestId;
-    });
-    const end = await untilAborted(ended, signal);
+    const { engine } = this.services;
+    const { signal } = this.#interrupted;
+    const relay = this.#relay();
+    engine.submit(request, relay);
+    this.#requestId = request.requestId;
+    const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
+    // The other choices of one that failed: their callers get the failure.
+    if (end.error) engine.cancel(request.requestId);
+    return this.#endInEngine(end);
+  }
+
+  #relay(): ChoiceRelay {
+    const onProgress = (): void => {
+      this.#taken.firstTokenAtMs ??= Date.now();
+      this.services.writer.touch(this.#channel);
+    };
+    const wasCancelled = (): boolean => this.#kind === 'cancelled';
+    return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, signal: this.#interrupted.signal, onProgress, wasCancelled });
+  }
+
+  #endInEngine(end: EngineEnd): EndWithoutSeq {
     // Engines that close end their requests as cancelled; nobody asked for that, so another runner goes on.
     const closed = end.finishReason === 'cancelled' && this.#kind !== 'cancelled';
     if (closed || end.error?.engineCode === 'closed') throw requestFailure('closed', 'the engine was closed');
     if (end.error) this.#logFailure(end.error);
-    const { text, finishReason, promptTokens, completionTokens } = end;
-    return { text, finishReason, promptTokens, completionTokens, error: end.error && shownOf(end.error.error) };
-  }
-
-  #sink(onEnd: (end: EngineEnd) => void): GenerationSink {
-    const onTokens = (tokens: number[], text: string): void => {
-      if (this.#interrupted.signal.aborted) return;
-      this.#taken.firstTokenAtMs ??= Date.now();
-      this.#emitted.add(tokens, text);
-      this.#channel.push(tokens, text);
-      this.services.writer.touch(this.#channel);
-    };
-    return { onTokens, onEnd };
+    const { choice, text, finishReason, promptTokens } = end;
+    const completionTokens = this.#emitted.tokenCount;
+    // A resumed run can find more computed than the prompt.
+    const cachedTokens = Math.min(end.cachedTokens, promptTokens);
+    return { choice, text, finishReason, promptTokens, cachedTokens, completionTokens, error: end.error && shownOf(end.error.error) };
   }
 
   /** Without the engine nothing is generated any more; what an earlier runner generated still counts. */
   #endOutside(reason: 'cancelled' | ArilError): EndWithoutSeq {
-    const completionTokens = this.#emitted.tokens.length;
+    const completionTokens = this.#emitted.tokenCount;
     const promptTokens = completionTokens > 0 ? this.services.engine.encode(this.job.input).length : 0;
-    const counts = { text: '', promptTokens, completionTokens };
+    const counts = { choice: 0, text: '', promptTokens, cachedTokens: 0, completionTokens };
     if (reason === 'cancelled') return { ...counts, finishReason: 'cancelled', error: null };
     return { ...counts, finishReason: 'error', error: shownOf(reason) };
   }
@@ -127,7 +145,9 @@ export class GenerationRun {
   /** The end and its settlement become visible together; only then is it reported, so it is decided exactly once. */
   async #finish(end: EndWithoutSeq): Promise<RunOutcome> {
     const { writer, runnerId, logger } = this.services;
-    const settlement = settlementOf(this.job, runnerId, this.#taken, this.#emitted.text, end);
+    this.#emitted.add(end.choice, [], end.text);
+    this.#emitted.end(end.finishReason);
+    const settlement = settlementOf(this.job, runnerId, this.#taken, this.#emitted, end);
     this.#channel.pushEnd(end, JSON.stringify(settlement));
     writer.touch(this.#channel);
     writer.flush();

@@ -1,13 +1,13 @@
-import type { GenerationJob, Settlement } from '@aril/contracts';
+import type { GenerationJob, Settlement, Transcript } from '@aril/contracts';
 import type { TakenGeneration } from '../redis/take-generation.js';
 import type { EndWithoutSeq } from './stream-channel.js';
 
-/** The report of a generation's end. `emittedText` is what callers have seen, `end.text` what they see with the end. */
+/** The report of a generation's end. `emitted` is all that callers have seen, the end included. */
 export function settlementOf(
   job: GenerationJob,
   runnerId: string,
   taken: TakenGeneration,
-  emittedText: string,
+  emitted: Transcript,
   end: EndWithoutSeq,
 ): Settlement {
   const now = Date.now();
@@ -20,9 +20,11 @@ export function settlementOf(
     tenantId: job.tenantId,
     runnerId,
     fence: taken.fence,
-    text: emittedText + end.text,
-    finishReason: end.finishReason,
+    text: emitted.choice(0).text,
+    choices: emitted.settledChoices(),
+    finishReason: emitted.finishReason,
     promptTokens: end.promptTokens,
+    cachedTokens: end.cachedTokens,
     completionTokens: end.completionTokens,
     error: end.error,
     timings: {

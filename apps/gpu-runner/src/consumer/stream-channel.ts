@@ -1,4 +1,4 @@
-import { STREAM_RETENTION_S, type EndEvent, type GenerationEvent } from '@aril/contracts';
+import { STREAM_RETENTION_S, type EndEvent, type FinishReason, type GenerationEvent, type TokenLogprob } from '@aril/contracts';
 import type { Append } from '../redis/append-events.js';
 
 export type EndWithoutSeq = Omit<EndEvent, 'type' | 'seq'>;
@@ -6,14 +6,21 @@ export type EndWithoutSeq = Omit<EndEvent, 'type' | 'seq'>;
 /** How writing the end of a generation turned out; `lost` = another runner owns it, or Redis lost it. */
 export type Written = 'written' | 'lost';
 
+/** What one choice still has to write. */
+interface PendingChoice {
+  tokens: number[];
+  text: string;
+  logprobs: TokenLogprob[] | null;
+  end: { text: string; finishReason: FinishReason } | null;
+}
+
 /**
- * What one generation still has to write, in order. Tokens that pile up while a round trip is in flight become one
- * event. What is being sent is frozen: it is repeated in the same words until it is known to be there.
+ * What one generation still has to write, in order. Tokens of a choice that pile up while a round trip is in flight
+ * become one event. What is being sent is frozen: it is repeated in the same words until it is known to be there.
  */
 export class StreamChannel {
-  #tokens: number[] = [];
+  readonly #pending = new Map<number, PendingChoice>();
   #tokensAtMs: number | null = null;
-  #text = '';
   #end: { event: EndWithoutSeq; settlementJson: string } | null = null;
   #sending: Append | null = null;
   #lost = false;
@@ -28,11 +35,18 @@ export class StreamChannel {
     private readonly onLost: () => void,
   ) {}
 
-  push(tokens: number[], text: string): void {
+  push(choice: number, tokens: readonly number[], text: string, logprobs: readonly TokenLogprob[] | null): void {
     if (this.#lost) return;
     this.#tokensAtMs ??= Date.now();
-    this.#tokens.push(...tokens);
-    this.#text += text;
+    const pending = this.#of(choice);
+    pending.tokens.push(...tokens);
+    pending.text += text;
+    if (logprobs) (pending.logprobs ??= []).push(...logprobs);
+  }
+
+  /** For a choice that ends before the others; nothing of it may be pushed after. */
+  pushChoiceEnd(choice: number, text: string, finishReason: FinishReason): void {
+    if (!this.#lost) this.#of(choice).end = { text, finishReason };
   }
 
   pushEnd(event: EndWithoutSeq, settlementJson: string): void {
@@ -40,7 +54,7 @@ export class StreamChannel {
   }
 
   get hasWork(): boolean {
-    return this.#sending !== null || this.#end !== null || this.#tokens.length > 0 || this.#text !== '';
+    return this.#sending !== null || this.#end !== null || this.#pending.size > 0;
   }
 
   /** Resolves when all that was pushed is in the stream, or never will be. */
@@ -64,18 +78,14 @@ export class StreamChannel {
     if (this.#lost) return;
     this.#lost = true;
     this.#sending = null;
-    this.#tokens = [];
-    this.#text = '';
+    this.#pending.clear();
     this.#end = null;
     this.#wake();
     this.onLost();
   }
 
   #compose(): Append {
-    const events: GenerationEvent[] = [];
-    if (this.#tokens.length > 0 || this.#text !== '') {
-      events.push({ type: 'tokens', seq: ++this.lastSeq, tokens: this.#tokens, text: this.#text });
-    }
+    const events = [...this.#pending].flatMap(([choice, pending]) => this.#eventsOf(choice, pending));
     if (this.#end) events.push({ type: 'end', seq: ++this.lastSeq, ...this.#end.event });
     const append: Append = {
       generationId: this.generationId,
@@ -85,11 +95,23 @@ export class StreamChannel {
       settlementJson: this.#end?.settlementJson ?? null,
       entries: events.map((event) => ({ seq: event.seq, json: JSON.stringify(event) })),
     };
-    this.#tokens = [];
+    this.#pending.clear();
     this.#tokensAtMs = null;
-    this.#text = '';
     this.#end = null;
     return append;
+  }
+
+  #eventsOf(choice: number, { tokens, text, logprobs, end }: PendingChoice): GenerationEvent[] {
+    const events: GenerationEvent[] = [];
+    if (tokens.length > 0 || text !== '') events.push({ type: 'tokens', seq: ++this.lastSeq, choice, tokens, text, logprobs });
+    if (end) events.push({ type: 'choiceEnd', seq: ++this.lastSeq, choice, ...end });
+    return events;
+  }
+
+  #of(choice: number): PendingChoice {
+    const pending = this.#pending.get(choice) ?? { tokens: [], text: '', logprobs: null, end: null };
+    this.#pending.set(choice, pending);
+    return pending;
   }
 
   #wake(): void {

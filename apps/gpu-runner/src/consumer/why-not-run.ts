@@ -1,6 +1,5 @@
-import { ArilError, type GenerationJob } from '@aril/contracts';
+import { ArilError, type GenerationJob, type Transcript } from '@aril/contracts';
 import type { TakenGeneration } from '../redis/take-generation.js';
-import type { Emitted } from './emitted.js';
 
 /**
  * Takes that may pass without one new token. A request that kills its runner every time would otherwise go from
@@ -13,7 +12,7 @@ export function whyNotRun(
   job: GenerationJob,
   baseModelId: string,
   taken: TakenGeneration,
-  emitted: Emitted,
+  emitted: Transcript,
 ): 'cancelled' | ArilError | null {
   if (job.baseModelId !== baseModelId) {
     return new ArilError('MODEL_NOT_FOUND', `This runner serves ${baseModelId}, the request is for ${job.baseModelId}.`);
@@ -23,7 +22,7 @@ export function whyNotRun(
     return new ArilError('TIMED_OUT', 'The generation was not started or finished before its deadline.');
   }
   // Each take that brought a token raises the limit by that token, so progress is never cut short.
-  if (taken.fence > FRUITLESS_TAKES_MAX + emitted.tokens.length) {
+  if (taken.fence > FRUITLESS_TAKES_MAX + emitted.tokenCount) {
     return new ArilError('RUNNER_LOST', `The generation was interrupted ${taken.fence - 1} times.`);
   }
   return null;

@@ -7,6 +7,8 @@ import { EngineFailure } from './inference-engine.js';
  */
 const REQUEST_CODES: Record<string, { code: ErrorCode; shown: boolean; message: string }> = {
   bad_argument: { code: 'BAD_INPUT', shown: true, message: 'The request is not valid for this model.' },
+  constraint_invalid: { code: 'CONSTRAINT_INVALID', shown: true, message: 'The constraint cannot be compiled.' },
+  constraint_dead_end: { code: 'CONSTRAINT_DEAD_END', shown: true, message: 'The constraint allows no further token.' },
   context_too_long: { code: 'CONTEXT_TOO_LONG', shown: true, message: 'The prompt does not fit the context.' },
   adapter_unknown: { code: 'ADAPTER_LOAD_FAILED', shown: false, message: 'The adapter was not resident.' },
   numeric_error: {

@@ -1,4 +1,4 @@
-import type { ArilError, FinishReason, GenerationJob, Sampling } from '@aril/contracts';
+import type { ArilError, Constraint, FinishReason, GenerationJob, Sampling, TokenLogprob } from '@aril/contracts';
 
 /**
  * What the consumer needs of an engine, in the contracts' words. The native engine implements it; fault tests
@@ -7,13 +7,21 @@ import type { ArilError, FinishReason, GenerationJob, Sampling } from '@aril/con
 export interface InferenceEngine {
   /** Tokens of a prompt or of messages through the model's own chat template. */
   encode(input: GenerationJob['input']): number[];
-  /** Events of the request go to `sink`, from a later turn of the event loop on, until its `onEnd`. */
+  /** Events of the request go to `sink`, from a later turn of the event loop on, until the `onEnd` of every choice. */
   submit(request: EngineRequest, sink: GenerationSink): void;
-  /** The request ends as cancelled unless it has ended. */
+  /** The choices that have not ended end as cancelled. */
   cancel(requestId: string): void;
   /** Makes the PEFT folder resident; at once if it is already. */
   loadAdapter(name: string, folder: string): Promise<void>;
+  /**
+   * The same for an adapter that nobody waits for yet: after those that somebody waits for, and given up, with false,
+   * when it would have to wait for room.
+   */
+  prefetchAdapter(name: string, folder: string): Promise<boolean>;
+  /** One that is resident counts as used now; nothing happens to others. */
+  touchAdapter(name: string): void;
   hasAdapter(name: string): boolean;
+  adapters(): ResidentAdapter[];
   load(): EngineLoad;
   /** Called once after the events of each engine step have been given to their sinks. */
   onStep: () => void;
@@ -24,24 +32,47 @@ export interface InferenceEngine {
 export interface EngineRequest {
   requestId: string;
   promptTokens: number[];
-  /** Already emitted by an earlier run of the same generation; not emitted again. */
-  resumeTokens: number[];
+  /** By choice: already emitted by an earlier run of the same generation; not emitted again. */
+  resumeTokens: number[][];
   adapter: string | null;
+  /** Requests with different salts share nothing of what is computed. */
+  cacheSalt: string;
   sampling: Sampling;
+  /** Choices, each with tokens and an end of its own. */
+  n: number;
+  logprobs: number | null;
+  constraint: Constraint | null;
 }
 
 export interface GenerationSink {
-  onTokens(tokens: number[], text: string): void;
+  onTokens(tokens: EngineTokens): void;
   onEnd(end: EngineEnd): void;
 }
 
+export interface EngineTokens {
+  choice: number;
+  tokens: number[];
+  text: string;
+  /** One per token, if asked for. */
+  logprobs: TokenLogprob[] | null;
+}
+
 export interface EngineEnd {
+  choice: number;
   /** Text that was held back and turned out to be wanted. */
   text: string;
   finishReason: FinishReason;
   promptTokens: number;
-  completionTokens: number;
+  /** Of the prompt tokens, those that were found computed. */
+  cachedTokens: number;
   error: EngineFailure | null;
+}
+
+export interface ResidentAdapter {
+  name: string;
+  bytes: number;
+  /** In use by a request. */
+  pinned: boolean;
 }
 
 export interface EngineLoad {
@@ -52,6 +83,7 @@ export interface EngineLoad {
   kvBlocksFree: number;
   adaptersResident: number;
   adapterBytes: number;
+  adapterBytesMax: number;
   stepMs: number;
 }
 

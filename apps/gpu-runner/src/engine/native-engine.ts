@@ -1,17 +1,26 @@
-import { createEngine, EngineError, ModelTokenizer, type Engine, type EngineEvent } from '@aril/sgmv-native';
+import {
+  createEngine,
+  EngineError,
+  ModelTokenizer,
+  type Engine,
+  type EngineEvent,
+  type GenerationRequest as NativeRequest,
+} from '@aril/sgmv-native';
 import type { GenerationJob } from '@aril/contracts';
 import type { Config } from '../config.js';
 import { adapterFailure, requestFailure } from './engine-failures.js';
-import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine } from './inference-engine.js';
+import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, ResidentAdapter } from './inference-engine.js';
+import { TokenTexts } from './token-texts.js';
 
 /** The native engine and the model's own tokenizer behind the consumer's interface. */
 export class NativeEngine implements InferenceEngine {
-  readonly #sinks = new Map<string, GenerationSink>();
+  readonly #sinks = new Map<string, OpenRequest>();
   onStep: () => void = () => {};
 
   private constructor(
     private readonly engine: Engine,
     private readonly tokenizer: ModelTokenizer,
+    private readonly texts: TokenTexts,
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
   }
@@ -19,16 +28,17 @@ export class NativeEngine implements InferenceEngine {
   /** Takes as long as reading the weights; the event loop stays free. */
   static async start(config: Config): Promise<NativeEngine> {
     const tokenizer = await ModelTokenizer.load(config.MODEL_DIR);
+    const vocabulary = tokenizer.vocabulary();
     const engine = await createEngine({
       model: config.MODEL_WEIGHTS ?? config.MODEL_DIR,
-      vocabulary: tokenizer.vocabulary(),
+      vocabulary,
       kvBytes: config.KV_BYTES,
       adapterBytes: config.ADAPTER_BYTES,
       maxBatch: config.MAX_BATCH,
       maxStepTokens: config.MAX_STEP_TOKENS,
       threads: config.ENGINE_THREADS,
     });
-    return new NativeEngine(engine, tokenizer);
+    return new NativeEngine(engine, tokenizer, new TokenTexts(vocabulary, (token) => tokenizer.nameOf(token)));
   }
 
   encode(input: GenerationJob['input']): number[] {
@@ -46,26 +56,9 @@ export class NativeEngine implements InferenceEngine {
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {
-    const { sampling } = request;
-    this.#sinks.set(request.requestId, sink);
+    this.#sinks.set(request.requestId, { sink, choices: request.n });
     try {
-      this.engine.submit({
-        id: request.requestId,
-        promptTokens: request.promptTokens,
-        resumeTokens: request.resumeTokens.length > 0 ? request.resumeTokens : undefined,
-        adapter: request.adapter ?? undefined,
-        sampling: {
-          temperature: sampling.temperature,
-          topK: sampling.topK,
-          topP: sampling.topP,
-          minP: sampling.minP,
-          seed: sampling.seed,
-        },
-        maxTokens: sampling.maxTokens,
-        stop: sampling.stop,
-        stopTokens: sampling.stopTokens,
-        ignoreEos: sampling.ignoreEos,
-      });
+      this.engine.submit(nativeRequest(request));
     } catch (error) {
       this.#sinks.delete(request.requestId);
       throw requestFailure(codeOf(error), messageOf(error), error);
@@ -85,8 +78,21 @@ export class NativeEngine implements InferenceEngine {
     }
   }
 
+  prefetchAdapter(name: string, folder: string): Promise<boolean> {
+    return this.engine.prefetchAdapter(name, folder);
+  }
+
+  touchAdapter(name: string): void {
+    // Of a resident adapter no file is read; one that is dropped at this moment is none that needs to be kept.
+    if (this.hasAdapter(name)) this.engine.prefetchAdapter(name, name).catch(() => {});
+  }
+
   hasAdapter(name: string): boolean {
-    return this.engine.adapters().some((adapter) => adapter.name === name);
+    return this.adapters().some((adapter) => adapter.name === name);
+  }
+
+  adapters(): ResidentAdapter[] {
+    return this.engine.adapters();
   }
 
   load(): EngineLoad {
@@ -99,25 +105,52 @@ export class NativeEngine implements InferenceEngine {
 
   #dispatch(events: EngineEvent[]): void {
     for (const event of events) {
-      const sink = this.#sinks.get(event.id);
-      if (event.type === 'tokens') sink?.onTokens(event.tokens, event.text);
-      if (event.type !== 'end') continue;
-      this.#sinks.delete(event.id);
-      sink?.onEnd(endOf(event));
+      const open = this.#sinks.get(event.id);
+      if (!open || event.type === 'promptLogits') continue;
+      if (event.type === 'end') this.#end(event, open);
+      else open.sink.onTokens({ ...event, logprobs: event.logprobs ? this.texts.logprobs(event.logprobs) : null });
     }
     this.onStep();
   }
+
+  #end(event: EndEvent, open: OpenRequest): void {
+    open.choices -= 1;
+    if (open.choices === 0) this.#sinks.delete(event.id);
+    open.sink.onEnd(endOf(event));
+  }
 }
 
-function endOf(event: Extract<EngineEvent, { type: 'end' }>): EngineEnd {
-  const { text, finishReason, promptTokens, completionTokens, error } = event;
+type EndEvent = Extract<EngineEvent, { type: 'end' }>;
+
+interface OpenRequest {
+  sink: GenerationSink;
+  /** Those that have not ended. */
+  choices: number;
+}
+
+function nativeRequest(request: EngineRequest): NativeRequest {
+  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, constraint } = request;
+  const { maxTokens, stop, stopTokens, ignoreEos, ...howToSample } = sampling;
   return {
-    text,
-    finishReason,
+    id: requestId,
     promptTokens,
-    completionTokens,
-    error: error ? requestFailure(error.code, error.message) : null,
+    resumeTokens: resumeTokens.some((tokens) => tokens.length > 0) ? resumeTokens : undefined,
+    adapter: adapter ?? undefined,
+    cacheSalt,
+    sampling: howToSample,
+    maxTokens,
+    stop,
+    stopTokens,
+    ignoreEos,
+    n,
+    logprobs: logprobs ?? undefined,
+    ...(constraint ? { constraint } : {}),
   };
+}
+
+function endOf({ choice, text, finishReason, promptTokens, cachedTokens, error }: EndEvent): EngineEnd {
+  const failure = error ? requestFailure(error.code, error.message) : null;
+  return { choice, text, finishReason, promptTokens, cachedTokens, error: failure };
 }
 
 const codeOf = (error: unknown): string => (error instanceof EngineError ? error.code : 'internal');

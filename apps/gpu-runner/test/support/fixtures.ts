@@ -90,12 +90,12 @@ export class World {
     });
   }
 
-  async tokens(generationId: string): Promise<number[]> {
-    return (await this.events(generationId)).flatMap((event) => (event.type === 'tokens' ? event.tokens : []));
+  async tokens(generationId: string, choice = 0): Promise<number[]> {
+    return (await this.events(generationId)).flatMap((event) => (event.type === 'tokens' && event.choice === choice ? event.tokens : []));
   }
 
-  async text(generationId: string): Promise<string> {
-    return (await this.events(generationId)).map((event) => event.text).join('');
+  async text(generationId: string, choice = 0): Promise<string> {
+    return (await this.events(generationId)).map((event) => (event.choice === choice ? event.text : '')).join('');
   }
 
   /** The settlement as the API would get it; it stays queued, as if the API were down. */
@@ -131,6 +131,9 @@ export function aJob(changes: Partial<Omit<GenerationJob, 'sampling'>> & { sampl
     baseModelId: BASE_MODEL_ID,
     adapter: null,
     input: { kind: 'prompt', prompt: 'Once upon a time' },
+    n: 1,
+    logprobs: null,
+    constraint: null,
     enqueuedAtMs: Date.now(),
     deadlineMs: Date.now() + 120_000,
     ...rest,
@@ -139,8 +142,13 @@ export function aJob(changes: Partial<Omit<GenerationJob, 'sampling'>> & { sampl
       topP: 1,
       topK: 0,
       minP: 0,
+      repetitionPenalty: 1,
+      frequencyPenalty: 0,
+      presencePenalty: 0,
+      logitBias: {},
       seed: 1,
       maxTokens: 40,
+      minTokens: 0,
       stop: [],
       stopTokens: [],
       ignoreEos: false,

@@ -53,7 +53,7 @@ export class SamplingInput {
   @Field(() => Int, { nullable: true })
   maxTokens?: number | null;
 
-  @Field(() => Int, { nullable: true, description: 'Nothing but the largest number of tokens ends an answer before.' })
+  @Field(() => Int, { nullable: true, description: 'No end token and none of `stopTokens` is chosen before.' })
   minTokens?: number | null;
 
   @Field(() => [String], { nullable: true })

@@ -38,7 +38,7 @@ export class ScoredTokenType {
   @Field(() => [Int], { nullable: true, description: 'What it adds to the text; null: a special token, which adds nothing.' })
   bytes!: number[] | null;
 
-  @Field(() => Float, { description: '-9999: never.' })
+  @Field(() => Float, { description: "The model's own, before penalties, bias and temperature; -9999: never." })
   logprob!: number;
 }
 

@@ -1,0 +1,57 @@
+import type { Transcript } from '@aril/contracts';
+import type { EngineEnd, EngineTokens, GenerationSink } from '../engine/inference-engine.js';
+import type { StreamChannel } from './stream-channel.js';
+
+interface Place {
+  /** What callers have seen so far, of all choices. */
+  emitted: Transcript;
+  channel: StreamChannel;
+  /** Aborted: nothing is passed on any more. */
+  signal: AbortSignal;
+  /** Called when the channel has something new to write. */
+  onProgress: () => void;
+  /** Whether an end that the engine calls cancelled was asked for; if not, the engine was closed. */
+  wasCancelled: () => boolean;
+}
+
+/**
+ * Passes on what the engine says of one request, choice by choice. Choices that ended under an earlier runner are
+ * replayed by the engine and end at once; their callers know it already.
+ */
+export class ChoiceRelay implements GenerationSink {
+  /** The end that is the generation's: that of the last choice, the first failure, or one that nobody asked for. */
+  readonly ended: Promise<EngineEnd>;
+  #resolve!: (end: EngineEnd) => void;
+  #over = false;
+
+  constructor(private readonly place: Place) {
+    this.ended = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  onTokens({ choice, tokens, text, logprobs }: EngineTokens): void {
+    if (!this.#isOpen(choice)) return;
+    this.place.emitted.add(choice, tokens, text);
+    this.place.channel.push(choice, tokens, text, logprobs);
+    this.place.onProgress();
+  }
+
+  onEnd(end: EngineEnd): void {
+    if (!this.#isOpen(end.choice)) return;
+    const { emitted, channel, onProgress } = this.place;
+    const cut = end.finishReason === 'cancelled' && !this.place.wasCancelled();
+    const open = emitted.choices.filter(({ finishReason }) => finishReason === null).length;
+    if (end.error || cut || open === 1) {
+      this.#over = true;
+      return this.#resolve(end);
+    }
+    const { choice, text, finishReason } = end;
+    emitted.add(choice, [], text);
+    emitted.choice(choice).finishReason = finishReason;
+    channel.pushChoiceEnd(choice, text, finishReason);
+    onProgress();
+  }
+
+  #isOpen(choice: number): boolean {
+    return !this.#over && !this.place.signal.aborted && this.place.emitted.choice(choice).finishReason === null;
+  }
+}
