@@ -2,6 +2,7 @@ import type { AdapterRef } from '@aril/contracts';
 import type { ObjectStore } from '@aril/object-store';
 import { readdir, readFile, rm, utimes, writeFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AdapterCache } from '../src/adapters/adapter-cache.js';
 import { createLogger } from '../src/logging.js';
@@ -172,19 +173,62 @@ describe('adapters that cannot be had fail their own requests only', () => {
   });
 });
 
-it('brings the adapters of waiting jobs to disk ahead of their turn', async () => {
-  const { engine, config } = await start({ MAX_BATCH: '1' });
-  engine.stepMs = 50;
-  const running = Array.from({ length: 3 }, () => aJob({ sampling: { maxTokens: 60 } }));
-  for (const job of running) await world.enqueue(job);
-  await world.untilTokens(running[0]?.generationId ?? '', 1);
-  const adapter = await newAdapter();
-  const waiting = aJob({ adapter });
-  await world.enqueue(waiting);
-  await eventually('the prefetched adapter', 5000, async () =>
-    (await cached(config.ADAPTER_CACHE_DIR)).includes(adapter.sha256) ? true : null,
-  );
-  expect(await world.jobs.getJobState(waiting.generationId)).toBe('waiting');
+describe('adapters of jobs that wait', () => {
+  /** A runner whose batch is taken by jobs that go on until the test is over. */
+  async function startBusy(adapters: AdapterRef[] = []): Promise<LocalRunner> {
+    const local = await start({ MAX_BATCH: '1' });
+    local.engine.stepMs = 50;
+    const running = Array.from({ length: 3 }, (_, index) => aJob({ adapter: adapters[index] ?? null, sampling: { maxTokens: 60 } }));
+    for (const job of running) await world.enqueue(job);
+    for (const job of running) await world.untilTokens(job.generationId, 1);
+    return local;
+  }
+  const enqueue = async (adapter: AdapterRef): Promise<string> => {
+    const job = aJob({ adapter });
+    await world.enqueue(job);
+    return job.generationId;
+  };
+
+  it('are in the engine ahead of their turn', async () => {
+    const { engine } = await startBusy();
+    const adapters = [await newAdapter(), await newAdapter()];
+    const waiting = await Promise.all(adapters.map(enqueue));
+    await eventually('the prefetched adapters', 5000, () =>
+      Promise.resolve(adapters.every(({ sha256 }) => engine.resident.has(sha256)) ? true : null),
+    );
+    expect(await world.jobs.getJobState(waiting[0] ?? '')).toBe('waiting');
+    expect(engine.prefetched.sort()).toEqual(adapters.map(({ sha256 }) => sha256).sort());
+  });
+
+  it('take the place of adapters nobody needs, then wait on disk: none makes way for one behind it', async () => {
+    const used = await newAdapter();
+    const { engine, config } = await startBusy([used]);
+    const stale = '0'.repeat(64);
+    engine.resident.add(stale);
+    engine.residentMax = 3;
+    const adapters = [await newAdapter(), await newAdapter(), await newAdapter()];
+    for (const adapter of adapters) await enqueue(adapter);
+    await eventually('the adapters on disk', 5000, async () => {
+      const there = await cached(config.ADAPTER_CACHE_DIR);
+      return adapters.every(({ sha256 }) => there.includes(sha256)) ? true : null;
+    });
+    const [first, second] = adapters.map(({ sha256 }) => sha256);
+    expect(new Set(engine.resident)).toEqual(new Set([used.sha256, first, second]));
+    // Another round finds nothing to do.
+    await delay(600);
+    expect(engine.prefetched).toEqual([first, second]);
+  });
+
+  it('do no harm when they cannot be had', async () => {
+    const { engine } = await startBusy();
+    const refused = await newAdapter(100, { refuse: 'r: found 0, expected 1 to 256' });
+    const sound = await newAdapter();
+    const waiting = [await enqueue(refused), await enqueue(sound)];
+    await eventually('the sound adapter', 5000, () => Promise.resolve(engine.resident.has(sound.sha256) ? true : null));
+    engine.stepMs = 1;
+    const ends = await Promise.all(waiting.map((id) => world.settlement(id)));
+    expect(ends.map((end) => end.error?.code ?? null)).toEqual(['ADAPTER_LOAD_FAILED', null]);
+  });
 });
 
 it('loads an adapter again that was dropped between loading and use', async () => {

@@ -63,6 +63,34 @@ describe('SIGKILL mid-stream', () => {
     await world.untilIdle();
   });
 
+  it('each choice goes on where it stood, with its log probabilities; one that had ended stays as it was', async () => {
+    const victim = await start();
+    const job = aJob({ n: 3, logprobs: 2, sampling: { maxTokens: 60, temperature: 1 } });
+    await world.enqueue(job);
+    // The last choice ends 14 tokens before the first.
+    await world.untilTokens(job.generationId, 50);
+    await victim.kill();
+    const before = await world.events(job.generationId);
+    expect(before.map(({ type, choice }) => `${type} ${choice}`)).toContain('choiceEnd 2');
+    expect(before.at(-1)?.type).not.toBe('end');
+    await startLocal();
+    const settlement = await world.settlement(job.generationId);
+    const request = { promptTokens: [...Buffer.from('Once upon a time')], adapter: null, sampling: job.sampling };
+    const expected = [0, 1, 2].map((choice) => expectedOutput(request, choice));
+    for (const [choice, { tokens, text }] of expected.entries()) {
+      expect(await world.tokens(job.generationId, choice)).toEqual(tokens);
+      expect(await world.text(job.generationId, choice)).toBe(text);
+    }
+    const events = await world.events(job.generationId);
+    const scored = events.flatMap((event) => (event.type === 'tokens' ? (event.logprobs ?? []) : []));
+    expect(scored).toHaveLength(60 + 53 + 46);
+    expect(events.filter(({ type, choice }) => type !== 'tokens' && choice === 2)).toHaveLength(1);
+    expect(settlement).toMatchObject({ text: expected[0]?.text, finishReason: 'length', promptTokens: 16, completionTokens: 60 + 53 + 46 });
+    expect(settlement.choices).toEqual(
+      expected.map(({ tokens, text }, choice) => ({ text, finishReason: choice === 0 ? 'length' : 'stop', completionTokens: tokens.length })),
+    );
+  });
+
   it('the restarted runner itself goes on, again and again', async () => {
     const [job] = someJobs(1, 120);
     if (!job) throw new Error('no job');

@@ -114,6 +114,52 @@ describe('job → stream → settlement', () => {
   });
 });
 
+describe('several choices', () => {
+  it('share one stream and one end, and are settled together', async () => {
+    const { engine } = await start();
+    const constraint = { type: 'regex' as const, pattern: '( w[0-9]+)+' };
+    const job = aJob({ n: 3, logprobs: 1, constraint });
+    await world.enqueue(job);
+    const settlement = await world.settlement(job.generationId);
+    expect(engine.submitted).toMatchObject([{ n: 3, logprobs: 1, constraint, cacheSalt: job.tenantId, resumeTokens: [[], [], []] }]);
+    const events = await world.events(job.generationId);
+    expect(events.filter(({ type }) => type !== 'tokens')).toMatchObject([
+      { type: 'choiceEnd', choice: 2, finishReason: 'stop' },
+      { type: 'choiceEnd', choice: 1, finishReason: 'stop' },
+      { type: 'end', choice: 0, finishReason: 'length', promptTokens: 16, cachedTokens: 3, completionTokens: 40 + 33 + 26 },
+    ]);
+    for (const event of events) if (event.type === 'tokens') expect(event.logprobs?.map(({ token }) => token)).toEqual(event.tokens);
+    expect(settlement.choices?.map(({ completionTokens }) => completionTokens)).toEqual([40, 33, 26]);
+    expect(settlement.choices?.[1]?.text).toBe(await world.text(job.generationId, 1));
+    expect(settlement).toMatchObject({ text: await world.text(job.generationId, 0), cachedTokens: 3, completionTokens: 99 });
+    await world.untilIdle();
+  });
+
+  it('are all cancelled, except those that had ended', async () => {
+    const { engine } = await start();
+    engine.stepMs = 20;
+    const job = aJob({ n: 2, sampling: { maxTokens: 12 } });
+    await world.enqueue(job);
+    await world.untilTokens(job.generationId, 6);
+    await world.redis.publish(CANCEL_CHANNEL, job.generationId);
+    const settlement = await world.settlement(job.generationId);
+    expect(settlement.finishReason).toBe('cancelled');
+    expect(settlement.choices?.map(({ finishReason }) => finishReason)).toEqual(['cancelled', 'stop']);
+    expect(settlement.completionTokens).toBe((await world.tokens(job.generationId)).length + 5);
+  });
+
+  it('fail together when one does', async () => {
+    const { engine } = await start();
+    const job = aJob({ n: 2, input: { kind: 'prompt', prompt: '<nan> in the second' } });
+    await world.enqueue(job);
+    const settlement = await world.settlement(job.generationId);
+    expect(settlement).toMatchObject({ finishReason: 'error', error: { code: 'NUMERIC_ERROR' }, completionTokens: 4 + 3 });
+    expect((await world.events(job.generationId)).at(-1)).toMatchObject({ type: 'end', choice: 1, completionTokens: 4 + 3 });
+    await eventually('the end of the other choice', 5000, () => Promise.resolve(engine.load().running === 0 ? true : null));
+    expect(await world.tokens(job.generationId, 0)).toHaveLength(4);
+  });
+});
+
 describe('ends that are not the model’s', () => {
   it('ends a job past its deadline as TIMED_OUT without running it', async () => {
     const { engine } = await start();
