@@ -8,8 +8,10 @@ import { createTenant, type Credentials, startApp, type TestApp } from './harnes
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 interface Event {
-  __typename: 'GenerationTokens' | 'GenerationEnd';
+  __typename: 'GenerationTokens' | 'GenerationChoiceEnd' | 'GenerationEnd';
   seq: number;
+  choice: number;
+  logprobs?: { text: string }[] | null;
   text: string;
   tokenCount?: number;
   finishReason?: string;
@@ -26,8 +28,9 @@ type Follow = (test: TestApp, credentials: Credentials, generationId: string, af
 const QUERY = `subscription ($generationId: ID!, $after: Int) {
   generationEvents(generationId: $generationId, after: $after) {
     __typename
-    ... on GenerationTokens { seq text tokenCount }
-    ... on GenerationEnd { seq text finishReason promptTokens completionTokens error { code } }
+    ... on GenerationTokens { seq choice text tokenCount logprobs { text top { text } } }
+    ... on GenerationChoiceEnd { seq choice text finishReason }
+    ... on GenerationEnd { seq choice text finishReason promptTokens cachedTokens completionTokens error { code } }
   }
 }`;
 
@@ -88,6 +91,24 @@ describe('generation events', () => {
       expect(textOf(events)).toBe('Once upon a time');
       expect(events[0]).toMatchObject({ __typename: 'GenerationTokens', tokenCount: 1 });
       expect(events[3]).toMatchObject({ __typename: 'GenerationEnd', finishReason: 'STOP', promptTokens: PROMPT_TOKENS, completionTokens: 3, error: null });
+    });
+
+    it('of several choices come in one numbered sequence, and go on after any number', async () => {
+      runner.script = async (run) => {
+        await run.scored('a', 0);
+        await run.scored('b', 1);
+        await run.endChoice(0, 'stop', '!');
+        await run.finish('length', null, '?');
+      };
+      const { id } = await generate(test, one.key, { n: 2, logprobs: 1 });
+      const events = await all(follow(test, one.key, id));
+      expect(events).toMatchObject([
+        { __typename: 'GenerationTokens', seq: 1, choice: 0, text: 'a', logprobs: [{ text: 'a', top: [{ text: 'a' }] }] },
+        { __typename: 'GenerationTokens', seq: 2, choice: 1, text: 'b' },
+        { __typename: 'GenerationChoiceEnd', seq: 3, choice: 0, text: '!', finishReason: 'STOP' },
+        { __typename: 'GenerationEnd', seq: 4, choice: 1, text: '?', finishReason: 'LENGTH', completionTokens: 2 },
+      ]);
+      expect(await all(follow(test, one.key, id, 2))).toEqual(events.slice(2));
     });
 
     it('come as they are written', async () => {
@@ -194,6 +215,22 @@ describe('generation events', () => {
     const events = await all(overSse(test, one.key, id));
     expect(events).toMatchObject([{ __typename: 'GenerationEnd', seq: 1, text: 'Once upon a time', finishReason: 'STOP', completionTokens: 3 }]);
     await expect(all(overSse(test, one.key, id, 2))).rejects.toThrow('CONFLICT');
+  });
+
+  it('of several choices are told from the row, each choice once', async () => {
+    runner.script = async (run) => {
+      for (const choice of [0, 1, 2]) await run.tokens(`answer ${choice}`, 1, choice);
+      await run.endChoice(1, 'length');
+      await run.endChoice(0, 'stop');
+      await run.finish('length');
+    };
+    const { id } = await generate(test, one.key, { n: 3 });
+    await runner.redis.del(generationStreamKey(id), generationFenceKey(id), generationRunKey(id));
+    expect(await all(overSse(test, one.key, id))).toMatchObject([
+      { __typename: 'GenerationChoiceEnd', seq: 1, choice: 1, text: 'answer 1', finishReason: 'LENGTH' },
+      { __typename: 'GenerationChoiceEnd', seq: 2, choice: 2, text: 'answer 2', finishReason: 'LENGTH' },
+      { __typename: 'GenerationEnd', seq: 3, choice: 0, text: 'answer 0', finishReason: 'STOP', completionTokens: 3 },
+    ]);
   });
 
   it('tell of a hole in the stream as an error, and end', async () => {

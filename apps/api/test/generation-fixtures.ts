@@ -10,7 +10,9 @@ export interface GenerationAnswer {
   adapterId: string | null;
   text: string | null;
   finishReason: string | null;
+  choices: { index: number; text: string; finishReason: string; completionTokens: number }[] | null;
   promptTokens: number | null;
+  cachedTokens: number | null;
   completionTokens: number | null;
   amount: string | null;
   error: { code: string; message: string; retryable: boolean } | null;
@@ -18,8 +20,10 @@ export interface GenerationAnswer {
   finishedAt: string | null;
 }
 
+export const CHOICE_FIELDS = 'choices { index text finishReason completionTokens }';
+
 export const GENERATION_FIELDS = `
-  id status target baseModelId adapterId text finishReason promptTokens completionTokens amount
+  id status target baseModelId adapterId text finishReason promptTokens cachedTokens completionTokens amount ${CHOICE_FIELDS}
   error { code message retryable } createdAt finishedAt queueMs ttftMs totalMs`;
 
 type Input = Record<string, unknown>;

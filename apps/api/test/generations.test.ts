@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
-import { find, generate, ledgerOf, reasonOf, sql, startGeneration, tryFind, tryGenerate } from './generation-fixtures.js';
-import { createTenant, graphql, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
+import { CHOICE_FIELDS, find, generate, ledgerOf, reasonOf, sql, startGeneration, tryFind, tryGenerate } from './generation-fixtures.js';
+import { createTenant, data, graphql, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { CACHED_TOKENS, gate, PROMPT_TOKENS, ScriptedRunner, type Script, tell, until } from './scripted-runner.js';
 
 describe('generations', () => {
   let test: TestApp;
@@ -32,7 +32,9 @@ describe('generations', () => {
       adapterId: null,
       text: 'Once upon a time',
       finishReason: 'STOP',
+      choices: [{ index: 0, text: 'Once upon a time', finishReason: 'STOP', completionTokens: 3 }],
       promptTokens: PROMPT_TOKENS,
+      cachedTokens: CACHED_TOKENS,
       completionTokens: 3,
       error: null,
     });
@@ -59,11 +61,105 @@ describe('generations', () => {
       { role: 'SYSTEM', content: 'Be brief.' },
       { role: 'USER', content: 'Hi' },
     ];
-    await generate(test, one.key, { prompt: null, messages, sampling: { temperature: 0, topK: 5, seed: 4294967295, stop: ['\n'], minP: null } });
+    await generate(test, one.key, { prompt: null, messages, sampling: { temperature: 0, topK: 5, seed: 4294967295, stop: ['\n'], minP: null, logitBias: [{ token: 9, bias: -100 }] }, n: null });
     expect(runner.jobs.at(-1)).toMatchObject({
       tenantId: one.id,
       input: { kind: 'messages', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Hi' }] },
-      sampling: { temperature: 0, topP: 1, topK: 5, minP: 0, seed: 4294967295, maxTokens: 256, stop: ['\n'], stopTokens: [], ignoreEos: false },
+      sampling: {
+        temperature: 0,
+        topP: 1,
+        topK: 5,
+        minP: 0,
+        repetitionPenalty: 1,
+        frequencyPenalty: 0,
+        presencePenalty: 0,
+        logitBias: { 9: -100 },
+        seed: 4294967295,
+        maxTokens: 256,
+        minTokens: 0,
+        stop: ['\n'],
+        stopTokens: [],
+        ignoreEos: false,
+      },
+      n: 1,
+      logprobs: null,
+      constraint: null,
+    });
+  });
+
+  it.each<[Record<string, unknown>, object]>([
+    [{ json: true }, { type: 'json' }],
+    [{ jsonSchema: '{"type":"object"}' }, { type: 'jsonSchema', schema: { type: 'object' } }],
+    [{ regex: '[a-z]+', json: null }, { type: 'regex', pattern: '[a-z]+' }],
+    [{ grammar: 'start: "a"' }, { type: 'grammar', grammar: 'start: "a"' }],
+  ])('passes the constraint %j on', async (constraint, expected) => {
+    await generate(test, one.key, { constraint });
+    expect(runner.jobs.at(-1)?.constraint).toEqual(expected);
+  });
+
+  describe('with several choices', () => {
+    /** The first answer ends last. */
+    const answers: Script = async (run) => {
+      for (const choice of [0, 1, 2]) await run.scored(`answer ${choice}`, choice);
+      await run.scored('!', 0);
+      for (const choice of [1, 2]) await run.endChoice(choice, 'stop');
+      await run.finish('length');
+    };
+    const expected = [0, 1, 2].map((index) => ({
+      index,
+      text: index === 0 ? 'answer 0!' : `answer ${index}`,
+      finishReason: index === 0 ? 'LENGTH' : 'STOP',
+      completionTokens: index === 0 ? 2 : 1,
+    }));
+
+    it('keeps them all, and bills one generation', async () => {
+      runner.script = answers;
+      const generation = await generate(test, one.key, { n: 3 });
+      expect(generation).toMatchObject({ text: 'answer 0!', finishReason: 'LENGTH', completionTokens: 4, choices: expected });
+      expect((await find(test, one.key, generation.id)).choices).toEqual(expected);
+      expect(await ledgerOf(test, generation.id)).toMatchObject([{ prompt_tokens: PROMPT_TOKENS, completion_tokens: 4 }]);
+    });
+
+    it('gives log probabilities as long as the events are kept, to the tenant alone', async () => {
+      runner.script = answers;
+      const query = `query ($id: ID!) { generation(id: $id) { ${CHOICE_FIELDS} logprobs { token text bytes logprob top { text logprob } } } }`;
+      interface Scored {
+        generation: { logprobs: { text: string; top: { text: string }[] }[][] | null };
+      }
+      const { id } = await generate(test, one.key, { n: 3, logprobs: 2 });
+      const { generation } = await data(graphql<Scored>(test, one.key, query, { id }));
+      expect(generation.logprobs?.map((choice) => choice.map(({ text }) => text))).toEqual([['answer 0', '!'], ['answer 1'], ['answer 2']]);
+      expect(generation.logprobs?.[0]?.[0]).toEqual({
+        token: 1,
+        text: 'answer 0',
+        bytes: [...Buffer.from('answer 0')],
+        logprob: -0.25,
+        top: [{ text: 'answer 0', logprob: -0.25 }, { text: 't0', logprob: -1 }],
+      });
+      expect(reasonOf(await graphql(test, other.key, query, { id }))).toBe('NOT_FOUND');
+      expect(reasonOf(await graphql(test, {}, query, { id }))).toBe('UNAUTHENTICATED');
+      const plain = await generate(test, one.key, { n: 3 });
+      expect((await data(graphql<Scored>(test, one.key, query, { id: plain.id }))).generation.logprobs).toBeNull();
+    });
+
+    it('is cancelled when one of them was', async () => {
+      runner.script = async (run) => {
+        await run.tokens('a', 1, 0);
+        await run.endChoice(1, 'stop');
+        await run.finish('cancelled');
+      };
+      const generation = await generate(test, one.key, { n: 2 });
+      expect(generation).toMatchObject({ status: 'CANCELLED', finishReason: 'CANCELLED' });
+      expect(generation.choices?.map(({ finishReason }) => finishReason)).toEqual(['CANCELLED', 'STOP']);
+    });
+
+    it('stores texts that Postgres cannot hold as they are', async () => {
+      runner.script = async (run) => {
+        await run.tokens('a\0', 1, 1);
+        await run.endChoice(1, 'stop');
+        await run.finish('stop');
+      };
+      expect((await generate(test, one.key, { n: 2 })).choices?.[1]?.text).toBe('a\u{FFFD}');
     });
   });
 
@@ -86,6 +182,21 @@ describe('generations', () => {
     [{ sampling: { maxTokens: 1_000_000 } }, 'BAD_INPUT', 'sampling.maxTokens'],
     [{ sampling: { stop: Array.from({ length: 9 }, (_, index) => `${index}`) } }, 'BAD_INPUT', 'sampling.stop'],
     [{ sampling: { stop: [''] } }, 'BAD_INPUT', 'sampling.stop.0'],
+    [{ sampling: { repetitionPenalty: 0 } }, 'BAD_INPUT', 'sampling.repetitionPenalty'],
+    [{ sampling: { frequencyPenalty: 3 } }, 'BAD_INPUT', 'sampling.frequencyPenalty'],
+    [{ sampling: { presencePenalty: -3 } }, 'BAD_INPUT', 'sampling.presencePenalty'],
+    [{ sampling: { logitBias: [{ token: 5, bias: 101 }] } }, 'BAD_INPUT', 'sampling.logitBias.5'],
+    [{ sampling: { logitBias: [{ token: -5, bias: 1 }] } }, 'BAD_INPUT', 'sampling.logitBias.-5'],
+    [{ sampling: { minTokens: 300 } }, 'BAD_INPUT', 'sampling.minTokens'],
+    [{ n: 17 }, 'BAD_INPUT', 'n'],
+    [{ logprobs: 21 }, 'BAD_INPUT', 'logprobs'],
+    [{ constraint: {} }, 'BAD_INPUT', 'constraint'],
+    [{ constraint: { json: true, regex: 'a' } }, 'BAD_INPUT', 'constraint'],
+    [{ constraint: { json: false } }, 'BAD_INPUT', 'constraint.json'],
+    [{ constraint: { jsonSchema: '{' } }, 'BAD_INPUT', 'constraint.jsonSchema'],
+    [{ constraint: { jsonSchema: '[]' } }, 'BAD_INPUT', 'constraint.jsonSchema'],
+    [{ constraint: { regex: '' } }, 'BAD_INPUT', 'constraint.regex'],
+    [{ constraint: { grammar: 'x'.repeat(65_537) } }, 'BAD_INPUT', 'constraint.grammar'],
     [{ idempotencyKey: 'x'.repeat(256) }, 'BAD_INPUT', 'idempotencyKey'],
     [{ idempotencyKey: '' }, 'BAD_INPUT', 'idempotencyKey'],
     [{ idempotencyKey: 'a\0b' }, 'BAD_INPUT', 'idempotencyKey'],

@@ -3,10 +3,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { find, ledgerOf, tryCancel } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { gate, PROMPT_TOKENS, say, ScriptedRunner, tell, until } from './scripted-runner.js';
+import { CACHED_TOKENS, gate, PROMPT_TOKENS, say, ScriptedRunner, type Script, tell, until } from './scripted-runner.js';
 
 const idOf = (completion: { id: string }): string => completion.id.replace(/^(chatcmpl|cmpl)-/, '');
 const MESSAGES = [{ role: 'user' as const, content: 'Tell me a story' }];
+
+/** As many answers as asked for, of two tokens each, in turns; the first is the last to end. */
+const choices: Script = async (run) => {
+  const all = Array.from({ length: run.job.n }, (_, choice) => choice);
+  for (const choice of all) await run.scored(`answer ${choice}`, choice);
+  for (const choice of all) await run.scored('!', choice);
+  for (const choice of all.slice(1)) await run.endChoice(choice, 'stop');
+  await run.finish('length');
+};
 
 describe('the OpenAI endpoints', () => {
   let test: TestApp;
@@ -49,7 +58,12 @@ describe('the OpenAI endpoints', () => {
         object: 'chat.completion',
         model: TEST_MODEL,
         choices: [{ index: 0, finish_reason: 'stop', logprobs: null, message: { role: 'assistant', content: 'Once upon a time' } }],
-        usage: { prompt_tokens: PROMPT_TOKENS, completion_tokens: 3, total_tokens: PROMPT_TOKENS + 3 },
+        usage: {
+          prompt_tokens: PROMPT_TOKENS,
+          completion_tokens: 3,
+          total_tokens: PROMPT_TOKENS + 3,
+          prompt_tokens_details: { cached_tokens: CACHED_TOKENS },
+        },
       });
       expect(Math.abs(completion.created - Date.now() / 1000)).toBeLessThan(60);
       await until(async () => (await ledgerOf(test, idOf(completion))).length === 1);
@@ -118,17 +132,19 @@ describe('the OpenAI endpoints', () => {
         top_p: 0.9,
         seed: -1,
         stop: 'END',
-        n: 1,
+        n: 2,
         user: 'u',
         metadata: { a: 'b' },
         store: false,
         service_tier: 'auto',
-        frequency_penalty: 0,
+        frequency_penalty: 0.5,
         presence_penalty: null,
-        logit_bias: {},
+        logit_bias: { 50: -100, 7: 2.5 },
+        logprobs: true,
+        top_logprobs: 4,
         response_format: { type: 'text' },
         tools: [],
-        ...{ top_k: 40, min_p: 0.05, ignore_eos: true },
+        ...{ top_k: 40, min_p: 0.05, ignore_eos: true, repetition_penalty: 1.1, min_tokens: 3 },
       });
       expect(runner.jobs.at(-1)).toMatchObject({
         input: {
@@ -140,8 +156,105 @@ describe('the OpenAI endpoints', () => {
             { role: 'user', content: 'Go on' },
           ],
         },
-        sampling: { maxTokens: 12, temperature: 0.5, topP: 0.9, seed: 4294967295, stop: ['END'], topK: 40, minP: 0.05, ignoreEos: true },
+        sampling: {
+          maxTokens: 12,
+          minTokens: 3,
+          temperature: 0.5,
+          topP: 0.9,
+          topK: 40,
+          minP: 0.05,
+          repetitionPenalty: 1.1,
+          frequencyPenalty: 0.5,
+          presencePenalty: 0,
+          logitBias: { 50: -100, 7: 2.5 },
+          seed: 4294967295,
+          stop: ['END'],
+          ignoreEos: true,
+        },
+        n: 2,
+        logprobs: 4,
+        constraint: null,
       });
+    });
+
+    const schema = { type: 'object', properties: { name: { type: 'string' } } };
+    it.each<[Record<string, unknown>, object]>([
+      [{ response_format: { type: 'json_object' } }, { type: 'json' }],
+      [{ response_format: { type: 'json_schema', json_schema: { name: 'person', schema, strict: true } } }, { type: 'jsonSchema', schema }],
+      [{ response_format: { type: 'json_schema', json_schema: { name: 'anything' } } }, { type: 'json' }],
+      [{ guided_json: schema }, { type: 'jsonSchema', schema }],
+      [{ guided_json: JSON.stringify(schema) }, { type: 'jsonSchema', schema }],
+      [{ guided_regex: '[a-z]+' }, { type: 'regex', pattern: '[a-z]+' }],
+      [{ guided_choice: ['yes', 'no (2)'] }, { type: 'regex', pattern: 'yes|no \\(2\\)' }],
+      [{ guided_grammar: 'start: "a"' }, { type: 'grammar', grammar: 'start: "a"' }],
+      [{ structured_outputs: { json: schema } }, { type: 'jsonSchema', schema }],
+      [{ structured_outputs: { json_object: true } }, { type: 'json' }],
+      [{ structured_outputs: { regex: 'a|b' } }, { type: 'regex', pattern: 'a|b' }],
+      [{ structured_outputs: { choice: ['a'] } }, { type: 'regex', pattern: 'a' }],
+      [{ structured_outputs: { grammar: 'start: "a"' }, response_format: { type: 'text' } }, { type: 'grammar', grammar: 'start: "a"' }],
+    ])('constrain the answer by %j', async (change, constraint) => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, ...change })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.constraint).toEqual(constraint);
+    });
+
+    it('answer with several choices, billed as one generation', async () => {
+      runner.script = choices;
+      const completion = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, n: 3 });
+      expect(completion.choices.map(({ index, message, finish_reason, logprobs }) => [index, message.content, finish_reason, logprobs])).toEqual([
+        [0, 'answer 0!', 'length', null],
+        [1, 'answer 1!', 'stop', null],
+        [2, 'answer 2!', 'stop', null],
+      ]);
+      expect(completion.usage).toMatchObject({ prompt_tokens: PROMPT_TOKENS, completion_tokens: 6 });
+      const ledger = await until(async () => {
+        const rows = await ledgerOf(test, idOf(completion));
+        return rows.length > 0 && rows;
+      });
+      expect(ledger).toMatchObject([{ prompt_tokens: PROMPT_TOKENS, completion_tokens: 6, amount_nano_usd: String(PROMPT_TOKENS * 20 + 6 * 60) }]);
+    });
+
+    it('stream several choices, each opened and ended once', async () => {
+      runner.script = choices;
+      const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, n: 3, stream: true });
+      const texts = ['', '', ''];
+      const reasons: (string | null)[][] = [[], [], []];
+      const roles: number[] = [];
+      for await (const { choices: pieces } of stream) {
+        for (const { index, delta, finish_reason: reason } of pieces) {
+          texts[index] += delta.content ?? '';
+          if (delta.role) roles.push(index);
+          if (reason) reasons[index]?.push(reason);
+        }
+      }
+      expect(texts).toEqual(['answer 0!', 'answer 1!', 'answer 2!']);
+      expect(reasons).toEqual([['length'], ['stop'], ['stop']]);
+      expect(roles).toEqual([0, 1, 2]);
+    });
+
+    it('give log probabilities, whole and streamed', async () => {
+      runner.script = choices;
+      const request = { model: TEST_MODEL, messages: MESSAGES, n: 2, logprobs: true, top_logprobs: 2 };
+      const top = [{ token: 'answer 1', logprob: -0.25, bytes: [...Buffer.from('answer 1')] }, { token: 't0', logprob: -1, bytes: null }];
+      const whole = await client.chat.completions.create(request);
+      expect(whole.choices[1]?.logprobs?.content?.[0]).toEqual({ ...top[0], top_logprobs: top });
+      const streamed: (OpenAI.ChatCompletionTokenLogprob[] | undefined)[] = [[], []];
+      for await (const { choices: [piece] } of await client.chat.completions.create({ ...request, stream: true })) {
+        streamed[piece?.index ?? 0]?.push(...(piece?.logprobs?.content ?? []));
+      }
+      expect(streamed).toEqual(whole.choices.map(({ logprobs }) => logprobs?.content));
+    });
+
+    it('give the log probabilities of the chosen tokens alone', async () => {
+      runner.script = choices;
+      const { choices: [choice] } = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, logprobs: true });
+      expect(choice?.logprobs?.content?.map(({ token, top_logprobs: top }) => [token, top])).toEqual([['answer 0', []], ['!', []]]);
+    });
+
+    it('work with the helper of the client that parses into a schema', async () => {
+      runner.script = say('{"name"', ': "Nora"}');
+      const format = { type: 'json_schema' as const, json_schema: { name: 'person', strict: true, schema } };
+      const completion = await client.chat.completions.parse({ model: TEST_MODEL, messages: MESSAGES, response_format: format });
+      expect(completion.choices[0]?.message.parsed).toEqual({ name: 'Nora' });
     });
 
     it.each<[Record<string, unknown>, string]>([
@@ -159,12 +272,27 @@ describe('the OpenAI endpoints', () => {
       [{ stop: Array.from({ length: 9 }, (_, index) => `${index}`) }, 'stop'],
       [{ seed: 1.5 }, 'seed'],
       [{ stream_options: { include_usage: true } }, 'stream_options'],
-      [{ n: 2 }, 'n'],
+      [{ n: 17 }, 'n'],
+      [{ n: 0 }, 'n'],
+      [{ top_logprobs: 2 }, 'top_logprobs'],
+      [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
+      [{ frequency_penalty: 2.5 }, 'frequency_penalty'],
+      [{ presence_penalty: -2.5 }, 'presence_penalty'],
+      [{ repetition_penalty: 0 }, 'repetition_penalty'],
+      [{ min_tokens: -1 }, 'min_tokens'],
+      [{ min_tokens: 9, max_tokens: 8 }, 'min_tokens'],
+      [{ logit_bias: { five: 1 } }, 'logit_bias.five'],
+      [{ logit_bias: { 5: 101 } }, 'logit_bias.5'],
+      [{ response_format: { type: 'xml' } }, 'response_format.type'],
+      [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema'],
+      [{ response_format: { type: 'json_schema', json_schema: { name: 'a b' } } }, 'response_format.json_schema.name'],
+      [{ guided_json: '{' }, 'guided_json'],
+      [{ guided_regex: '' }, 'guided_regex'],
+      [{ guided_choice: [] }, 'guided_choice'],
+      [{ guided_whitespace_pattern: ' ' }, 'guided_whitespace_pattern'],
+      [{ structured_outputs: { structural_tag: 'x' } }, 'structured_outputs'],
+      [{ guided_regex: 'a', response_format: { type: 'json_object' } }, 'guided_regex'],
       [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-      [{ response_format: { type: 'json_object' } }, 'response_format'],
-      [{ logprobs: true }, 'logprobs'],
-      [{ frequency_penalty: 0.5 }, 'frequency_penalty'],
-      [{ logit_bias: { 5: 1 } }, 'logit_bias'],
       [{ store: true }, 'store'],
       [{ no_such_parameter: 1 }, 'no_such_parameter'],
       [{ toString: 1 }, 'toString'],
@@ -209,6 +337,12 @@ describe('the OpenAI endpoints', () => {
         expect(response.status).toBe(status);
         expect(((await response.json()) as OpenAiError).error.message).toBeTruthy();
       }
+    });
+
+    it('fail with 400 when the constraint cannot be compiled', async () => {
+      runner.script = async (run) => void (await run.finish('error', { code: 'CONSTRAINT_INVALID', message: 'regex: unclosed group' }));
+      const body = { model: TEST_MODEL, messages: MESSAGES, guided_regex: '(' };
+      await expect(client.chat.completions.create(body)).rejects.toMatchObject({ status: 400, code: 'constraint_invalid' });
     });
 
     it.each([false, true])('fail with the status of the reason (stream: %s)', async (stream) => {
@@ -340,6 +474,27 @@ describe('the OpenAI endpoints', () => {
       expect(last).toMatchObject({ choices: [], usage: { completion_tokens: 3 } });
     });
 
+    it('give several choices with log probabilities in the older shape, whole and streamed', async () => {
+      runner.script = choices;
+      const request = { model: TEST_MODEL, prompt: 'x', n: 2, best_of: 2, logprobs: 1 };
+      const expected = (index: number) => ({
+        tokens: [`answer ${index}`, '!'],
+        token_logprobs: [-0.25, -0.25],
+        top_logprobs: [{ [`answer ${index}`]: -0.25 }, { '!': -0.25 }],
+        text_offset: [0, 8],
+      });
+      const whole = await client.completions.create(request);
+      expect(whole.choices).toMatchObject([0, 1].map((index) => ({ index, text: `answer ${index}!`, logprobs: expected(index) })));
+      const offsets: number[][] = [[], []];
+      const texts = ['', ''];
+      for await (const { choices: [piece] } of await client.completions.create({ ...request, stream: true })) {
+        texts[piece?.index ?? 0] += piece?.text ?? '';
+        offsets[piece?.index ?? 0]?.push(...(piece?.logprobs?.text_offset ?? []));
+      }
+      expect(texts).toEqual(['answer 0!', 'answer 1!']);
+      expect(offsets).toEqual([[0, 8], [0, 8]]);
+    });
+
     it.each<[Record<string, unknown>, string]>([
       [{ prompt: ['a', 'b'] }, 'prompt'],
       [{ prompt: [] }, 'prompt'],
@@ -347,8 +502,9 @@ describe('the OpenAI endpoints', () => {
       [{ prompt: [-1] }, 'prompt[0]'],
       [{ prompt: undefined }, 'prompt'],
       [{ echo: true }, 'echo'],
-      [{ logprobs: 0 }, 'logprobs'],
+      [{ logprobs: 21 }, 'logprobs'],
       [{ best_of: 2 }, 'best_of'],
+      [{ n: 2, best_of: 3 }, 'best_of'],
       [{ suffix: 'x' }, 'suffix'],
     ])('refuse %j', async (change, param) => {
       const response = await post({ model: TEST_MODEL, prompt: 'x', ...change }, {}, 'completions');

@@ -1,4 +1,4 @@
-import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { parseChatRequest } from './chat-request.js';
@@ -16,11 +16,13 @@ export class CompletionsController {
   constructor(private readonly completions: CompletionService) {}
 
   @Post('chat/completions')
+  @HttpCode(200)
   chat(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
     return this.answer('chat', parseChatRequest, body, { caller, request, response });
   }
 
   @Post('completions')
+  @HttpCode(200)
   complete(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
     return this.answer('completion', parseCompletionRequest, body, { caller, request, response });
   }
