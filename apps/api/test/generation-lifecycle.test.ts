@@ -67,7 +67,7 @@ describe('the life of a generation', () => {
       expect(await ledgerOf(test, answers[0]?.id ?? '')).toHaveLength(1);
     });
 
-    it.each([{ prompt: 'another' }, { sampling: { temperature: 0.6 } }, { sampling: { seed: 1 } }, { target: 'k2-adapter' }])(
+    it.each([{ prompt: 'another' }, { sampling: { temperature: 0.6 } }, { n: 2 }, { logprobs: 0 }, { constraint: { json: true } }, { sampling: { seed: 1 } }, { target: 'k2-adapter' }])(
       'refuses another input: %j',
       async (change) => {
         await generate(test, one.key, { idempotencyKey: 'k2', sampling: { temperature: 0.5 } });
@@ -78,7 +78,7 @@ describe('the life of a generation', () => {
 
     it('takes a default and its absence for the same input', async () => {
       const first = await generate(test, one.key, { idempotencyKey: 'k3' });
-      const second = await generate(test, one.key, { idempotencyKey: 'k3', sampling: { temperature: 1, topK: 0, stop: [] } });
+      const second = await generate(test, one.key, { idempotencyKey: 'k3', n: 1, sampling: { temperature: 1, topK: 0, stop: [], logitBias: [] } });
       expect(second.id).toBe(first.id);
     });
 
@@ -245,14 +245,22 @@ describe('the life of a generation', () => {
       runner.script = async (run) => {
         taken = run.fence;
         await run.tokens('so far', 2);
+        await run.tokens('done', 1, 1);
+        await run.endChoice(1, 'stop');
         await opened;
       };
-      const { id } = await startGeneration(test, one.key);
+      const { id } = await startGeneration(test, one.key, { n: 2 });
       await until(() => taken);
       // The lock is what a living runner renews; without it the job is nobody's.
       await runner.redis.del(`aril:bull:generations.${TEST_MODEL}:${id}:lock`);
       await overdue.sweep(later(TIMEOUT_S * 1_000 + 1_000));
-      expect(await find(test, one.key, id)).toMatchObject({ status: 'FAILED', text: 'so far', completionTokens: 2, amount: '0' });
+      expect(await find(test, one.key, id)).toMatchObject({
+        status: 'FAILED',
+        text: 'so far',
+        choices: [{ text: 'so far', finishReason: 'ERROR', completionTokens: 2 }, { text: 'done', finishReason: 'STOP', completionTokens: 1 }],
+        completionTokens: 3,
+        amount: '0',
+      });
       expect(Number(await runner.redis.get(generationFenceKey(id)))).toBeGreaterThan(taken);
       // A runner that comes across it finds an end to report and nothing to run.
       expect(await runner.redis.hget(generationRunKey(id), 'settlement')).toContain('TIMED_OUT');
@@ -275,15 +283,15 @@ describe('the life of a generation', () => {
     });
 
     it('removes texts when their retention is over, and nothing else', async () => {
-      const [mine, theirs] = await Promise.all([generate(test, one.key, { idempotencyKey: 'p1' }), generate(test, other.key)]);
+      const [mine, theirs] = await Promise.all([generate(test, one.key, { idempotencyKey: 'p1', n: 2 }), generate(test, other.key)]);
       const texts = test.app.get(TextRetentionService, { strict: false });
       await texts.purge();
       expect((await find(test, one.key, mine.id)).text).toBe('Once upon a time');
       await texts.purge(later(test.config.TEXT_RETENTION_S * 1_000 + 1_000));
-      expect(await find(test, one.key, mine.id)).toEqual({ ...mine, text: null });
+      expect(await find(test, one.key, mine.id)).toEqual({ ...mine, text: null, choices: null });
       expect((await find(test, other.key, theirs.id)).text).toBeNull();
-      expect(await sql(test, 'SELECT 1 FROM generations WHERE text IS NOT NULL')).toEqual([]);
-      expect(await generate(test, one.key, { idempotencyKey: 'p1' })).toMatchObject({ id: mine.id, status: 'SUCCEEDED', text: null });
+      expect(await sql(test, 'SELECT 1 FROM generations WHERE text IS NOT NULL OR choices IS NOT NULL')).toEqual([]);
+      expect(await generate(test, one.key, { idempotencyKey: 'p1', n: 2 })).toMatchObject({ id: mine.id, status: 'SUCCEEDED', text: null });
     });
 
     it('is scheduled, and done by a worker of its own', async () => {
