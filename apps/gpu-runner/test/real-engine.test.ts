@@ -1,4 +1,5 @@
-import type { AdapterRef, GenerationJob } from '@aril/contracts';
+import type { AdapterRef, GenerationJob, TokenLogprob } from '@aril/contracts';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +130,64 @@ describe('the native engine behind the runner', () => {
     expect(cut.filter((count) => count > 0 && count < 300).length).toBeGreaterThan(3);
     const uninterrupted = await run(jobs.map(again));
     expect(resumed).toEqual(uninterrupted);
+  });
+
+  it('gives every choice what it would give without a kill, with the same log probabilities', async () => {
+    const job = aJob({ n: 3, logprobs: 2, adapter: adapters.a, sampling: { maxTokens: 300, temperature: 0.9, seed: 5, ignoreEos: true } });
+    const victim = await start();
+    await world.enqueue(job);
+    await world.untilTokens(job.generationId, 5);
+    await victim.kill();
+    const cut = (await world.tokens(job.generationId)).length;
+    await start();
+    const resumed = await choicesOf(job);
+    expect(cut).toBeLessThan(300);
+    expect(resumed).toEqual(await choicesOf(again(job), { enqueue: true }));
+    expect(new Set(resumed.map(({ text }) => text)).size).toBe(3);
+    for (const { text, logprobs } of resumed) {
+      expect(logprobs).toHaveLength(300);
+      expect(logprobs.map((scored) => scored.text).join('')).toBe(text);
+      expect(logprobs.every(({ top, logprob }) => top.length === 2 && logprob <= 0)).toBe(true);
+    }
+  });
+
+  async function choicesOf(job: GenerationJob, { enqueue } = { enqueue: false }): Promise<{ text: string; logprobs: TokenLogprob[] }[]> {
+    if (enqueue) await world.enqueue(job);
+    const { choices, completionTokens } = await world.settlement(job.generationId);
+    expect(completionTokens).toBe(job.n * job.sampling.maxTokens);
+    const events = await world.events(job.generationId);
+    return (choices ?? []).map(({ text }, choice) => ({
+      text,
+      logprobs: events.flatMap((event) => (event.type === 'tokens' && event.choice === choice ? (event.logprobs ?? []) : [])),
+    }));
+  }
+
+  it('finds a prompt computed for the tenant that sent it, and for no other', async () => {
+    await start();
+    const prompt = { kind: 'prompt' as const, prompt: 'Once upon a time there was a little bird. '.repeat(6) };
+    const cachedFor = async (tenantId: string): Promise<number> => {
+      const job = aJob({ tenantId, input: prompt });
+      await world.enqueue(job);
+      return (await world.settlement(job.generationId)).cachedTokens;
+    };
+    const [one, other] = [randomUUID(), randomUUID()];
+    expect(await cachedFor(one)).toBe(0);
+    expect(await cachedFor(other)).toBe(0);
+    expect(await cachedFor(one)).toBeGreaterThan(16);
+  });
+
+  it('obeys penalties, biases and the least number of tokens', async () => {
+    await start();
+    const sampling = { maxTokens: 40, ignoreEos: true };
+    const [plain] = await run([aJob({ sampling })]);
+    const first = plain?.tokens[0] ?? 0;
+    const [banned] = await run([aJob({ sampling: { ...sampling, logitBias: { [first]: -100 } } })]);
+    expect(banned?.tokens).not.toContain(first);
+    const repeats = (tokens: number[] = []): number => tokens.length - new Set(tokens).size;
+    const [penalized] = await run([aJob({ sampling: { ...sampling, frequencyPenalty: 2, presencePenalty: 2, repetitionPenalty: 1.5 } })]);
+    expect(repeats(penalized?.tokens)).toBeLessThan(repeats(plain?.tokens));
+    const [second] = await run([aJob({ sampling: { ...sampling, stopTokens: plain?.tokens ?? [], minTokens: 40 } })]);
+    expect(second?.tokens).toHaveLength(40);
   });
 
   it('answers health checks and drains on SIGTERM', async () => {
