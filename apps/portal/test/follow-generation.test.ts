@@ -14,6 +14,7 @@ const end = (seq: number): GenerationEvent => ({
   text: '',
   finishReason: 'STOP',
   promptTokens: 1,
+  cachedTokens: 0,
   completionTokens: seq - 1,
   error: null,
 });

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { SpeedMeter } from '@/features/playground/speed-meter';
-import { DEFAULT_SETTINGS, settingsSchema, toSampling } from '@/features/playground/settings';
 import { newReply, toMessages, type Turn } from '@/features/playground/turn';
 
 const turn = (prompt: string, text: string): Turn => ({
@@ -16,15 +15,6 @@ it('gives the model the conversation without turns that brought nothing', () => 
     { role: 'ASSISTANT', content: 'A' },
     { role: 'USER', content: 'c' },
   ]);
-});
-
-it('leaves emptied settings to the service', () => {
-  expect(toSampling(DEFAULT_SETTINGS)).toEqual({ temperature: 0.7, topP: 0.95, minP: 0, maxTokens: 256 });
-  expect(toSampling({ ...DEFAULT_SETTINGS, maxTokens: '', seed: 0, stop: ['#'] })).toMatchObject({
-    seed: 0,
-    stop: ['#'],
-  });
-  expect(settingsSchema.safeParse({ ...DEFAULT_SETTINGS, topP: 0 }).success).toBe(false);
 });
 
 it('measures the rate after the first token, and the wait before it', () => {

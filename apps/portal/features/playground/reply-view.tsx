@@ -11,6 +11,7 @@ const ENDINGS: Partial<Record<string, string>> = { LENGTH: 'cut at max tokens', 
 const Facts = ({ reply }: { reply: Reply }) => {
   const facts = [
     reply.promptTokens !== null && `${formatCount(reply.promptTokens)} in`,
+    reply.cachedTokens > 0 && `${formatCount(reply.cachedTokens)} cached`,
     reply.completionTokens > 0 && `${formatCount(reply.completionTokens)} out`,
     reply.tokensPerSecond !== null && `${reply.tokensPerSecond.toFixed(1)} tokens/s`,
     reply.ttftMs !== null && `first token ${formatDurationMs(reply.ttftMs)}`,

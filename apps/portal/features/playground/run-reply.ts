@@ -44,6 +44,8 @@ export class ReplyRun {
     let text = '';
     const options = { signal: this.listening.signal, onReconnect: () => this.report({ reconnecting: true }) };
     for await (const event of followGeneration(id, options)) {
+      // The playground asks for one answer, which ends with the generation.
+      if (event.__typename === 'GenerationChoiceEnd') continue;
       text += event.text;
       if (event.__typename === 'GenerationTokens') {
         meter.saw(event.tokenCount);
@@ -58,7 +60,7 @@ export class ReplyRun {
         });
         continue;
       }
-      const { finishReason, promptTokens, completionTokens, error } = event;
+      const { finishReason, promptTokens, cachedTokens, completionTokens, error } = event;
       const { ttftMs, tokensPerSecond } = meter;
       const state = error ? 'failed' : 'finished';
       this.report({
@@ -67,6 +69,7 @@ export class ReplyRun {
         text,
         finishReason,
         promptTokens,
+        cachedTokens,
         completionTokens,
         error,
         ttftMs,

@@ -12,6 +12,8 @@ export interface Reply {
   finishReason: FinishReason | null;
   error: ApiError | null;
   promptTokens: number | null;
+  /** Of the prompt's tokens, those that an earlier request had brought. */
+  cachedTokens: number;
   completionTokens: number;
   /** From pressing "Send" to the first token, as seen here. */
   ttftMs: number | null;
@@ -35,6 +37,7 @@ export const newReply = (target: string): Reply => ({
   finishReason: null,
   error: null,
   promptTokens: null,
+  cachedTokens: 0,
   completionTokens: 0,
   ttftMs: null,
   tokensPerSecond: null,

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { randomId } from '@/lib/random-id';
 import { ReplyRun } from './run-reply';
-import { toSampling, type Settings } from './settings';
+import { toConstraint, toSampling, type Settings } from './settings';
 import { newReply, toMessages, type Reply, type Turn } from './turn';
 
 /** One side of the playground: a conversation with whatever target is chosen when something is said. */
@@ -23,7 +23,7 @@ export const useConversation = () => {
       running.current = run;
       const messages = toMessages(settings.system, turns, prompt);
       setTurns([...turns, { id, prompt, reply: newReply(target) }]);
-      void run.run({ target, messages, sampling: toSampling(settings) });
+      void run.run({ target, messages, sampling: toSampling(settings), ...toConstraint(settings) });
     },
     [client, turns],
   );

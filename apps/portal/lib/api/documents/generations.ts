@@ -54,11 +54,16 @@ export const GenerationEventsDocument = graphql(/* GraphQL */ `
         text
         tokenCount
       }
+      ... on GenerationChoiceEnd {
+        seq
+        text
+      }
       ... on GenerationEnd {
         seq
         text
         finishReason
         promptTokens
+        cachedTokens
         completionTokens
         error {
           code
