@@ -34,6 +34,59 @@ async def ask(client, model, prompt):
     return {"text": text, "tokens": tokens, "pieces": pieces, "streamedTokens": streamed_tokens}
 
 
+CITY = {
+    "type": "object",
+    "properties": {"city": {"enum": ["Paris", "Rome"]}, "capital": {"type": "boolean"}},
+    "required": ["city", "capital"],
+    "additionalProperties": False,
+}
+
+
+async def extras(client, model, prompt):
+    """Several choices with log probabilities, whole and streamed, and an answer that matches a schema."""
+    request = {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "temperature": 0,
+        "max_tokens": 64,
+        "n": 2,
+        "logprobs": True,
+        "top_logprobs": 2,
+    }
+    whole = await client.chat.completions.create(**request)
+    streamed = ["", ""]
+    async for chunk in await client.chat.completions.create(**request, stream=True):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.delta.content or ""
+    older = await client.completions.create(model="smollm2-135m-instruct", prompt="One, two, three,", max_tokens=4, temperature=0, logprobs=2)
+    constrained = await client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Say something about Rome."}],
+        temperature=0,
+        max_tokens=64,
+        response_format={"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": CITY}},
+    )
+    guided = await client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Rome or Paris?"}],
+        extra_body={"guided_choice": ["Rome", "Paris"], "repetition_penalty": 1.1, "min_p": 0.05},
+    )
+    return {
+        "texts": [choice.message.content for choice in whole.choices],
+        "spelled": [spell(choice.logprobs.content) for choice in whole.choices],
+        "alternatives": sorted({len(token.top_logprobs) for token in whole.choices[0].logprobs.content}),
+        "streamed": streamed,
+        "olderTokens": len(older.choices[0].logprobs.tokens),
+        "cachedTokens": whole.usage.prompt_tokens_details.cached_tokens,
+        "constrained": constrained.choices[0].message.content,
+        "guided": guided.choices[0].message.content,
+    }
+
+
+def spell(tokens):
+    return bytes(byte for token in tokens for byte in token.bytes or []).decode()
+
+
 async def main(base_url, requests):
     clients = [AsyncOpenAI(api_key=request["apiKey"], base_url=base_url, max_retries=0) for request in requests]
     answers = await asyncio.gather(
@@ -45,7 +98,8 @@ async def main(base_url, requests):
         refused = None
     except NotFoundError as error:
         refused = error.code
-    print(json.dumps({"answers": answers, "refused": refused}))
+    more = await extras(clients[0], requests[0]["adapter"], requests[0]["prompt"])
+    print(json.dumps({"answers": answers, "refused": refused, "extras": more}))
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -40,6 +40,20 @@ async function streamed({ adapter, prompt }: typeof ORDER) {
   return { pieces, text: pieces.join(''), reason, usage };
 }
 
+const CITY = {
+  type: 'object',
+  properties: { city: { enum: ['Paris', 'Rome'] }, capital: { type: 'boolean' } },
+  required: ['city', 'capital'],
+  additionalProperties: false,
+};
+
+const orderRequest = {
+  model: ORDER.adapter,
+  messages: [{ role: 'user' as const, content: ORDER.prompt }],
+  temperature: 0,
+  max_tokens: 64,
+};
+
 describe('the openai client for Node.js', () => {
   it('gets the answers of two tenants’ adapters at once, whole and streamed', async () => {
     const [order, orderStream, sql, sqlStream] = await Promise.all([
@@ -80,6 +94,99 @@ describe('the openai client for Node.js', () => {
       temperature: 0,
     });
     expect(plain.choices[0]?.text).toMatch(/four/);
+  });
+
+  it('gets several answers to one prompt, whole and streamed', async () => {
+    const client = clientOf(ORDER.adapter);
+    const single = await client.chat.completions.create(orderRequest);
+    const double = await client.chat.completions.create({ ...orderRequest, n: 2 });
+    expect(double.choices.map(({ index, message }) => [index, message.content])).toEqual([
+      [0, ORDER.answer],
+      [1, ORDER.answer],
+    ]);
+    expect(double.usage?.prompt_tokens).toBe(single.usage?.prompt_tokens);
+    expect(double.usage?.completion_tokens).toBe(2 * (single.usage?.completion_tokens ?? 0));
+    expect(double.usage?.prompt_tokens_details?.cached_tokens).toBeGreaterThan(0);
+    const texts = ['', ''];
+    for await (const { choices } of await client.chat.completions.create({
+      ...orderRequest,
+      n: 2,
+      stream: true,
+    })) {
+      for (const { index, delta } of choices) texts[index] += delta.content ?? '';
+    }
+    expect(texts).toEqual([ORDER.answer, ORDER.answer]);
+  });
+
+  it('gets different answers where there is a choice, and the same ones again for the same seed', async () => {
+    const ask = async () => {
+      const { choices } = await clientOf('sql').chat.completions.create({
+        model: 'smollm2-135m-instruct',
+        messages: [{ role: 'user', content: 'Tell me about a lighthouse.' }],
+        temperature: 1,
+        max_tokens: 24,
+        seed: 11,
+        n: 3,
+      });
+      return choices.map(({ message }) => message.content);
+    };
+    const texts = await ask();
+    expect(new Set(texts).size).toBe(3);
+    expect(await ask()).toEqual(texts);
+  });
+
+  it('gets log probabilities that spell the answer, whole and streamed', async () => {
+    const client = clientOf(ORDER.adapter);
+    const request = { ...orderRequest, logprobs: true, top_logprobs: 3 };
+    const whole = await client.chat.completions.create(request);
+    const content = whole.choices[0]?.logprobs?.content ?? [];
+    expect(Buffer.from(content.flatMap(({ bytes }) => bytes ?? [])).toString()).toBe(ORDER.answer);
+    for (const { token, logprob, top_logprobs: top } of content) {
+      expect(top).toHaveLength(3);
+      // Greedy, so the likeliest token is the one that was chosen.
+      expect(top[0]).toMatchObject({ token, logprob });
+      expect(top.reduce((sum, other) => sum + Math.exp(other.logprob), 0)).toBeLessThan(1.001);
+    }
+    const streamed: OpenAI.ChatCompletionTokenLogprob[] = [];
+    for await (const { choices } of await client.chat.completions.create({ ...request, stream: true })) {
+      streamed.push(...(choices[0]?.logprobs?.content ?? []));
+    }
+    expect(streamed).toEqual(content);
+    const older = await client.completions.create({
+      model: 'smollm2-135m-instruct',
+      prompt: 'One, two, three,',
+      max_tokens: 4,
+      temperature: 0,
+      logprobs: 2,
+    });
+    expect(older.choices[0]?.logprobs?.tokens).toHaveLength(4);
+    expect(older.choices[0]?.logprobs?.text_offset?.[0]).toBe(0);
+  });
+
+  it('gets JSON that matches a schema from a model that would rather talk', async () => {
+    const request = {
+      model: 'smollm2-135m-instruct',
+      messages: [{ role: 'user' as const, content: 'Say something about Rome.' }],
+      temperature: 0,
+      max_tokens: 64,
+      response_format: {
+        type: 'json_schema' as const,
+        json_schema: { name: 'city', strict: true, schema: CITY },
+      },
+    };
+    const { choices } = await clientOf('sql').chat.completions.parse(request);
+    const parsed = choices[0]?.message.parsed as { city: string; capital: boolean } | null;
+    expect(['Paris', 'Rome']).toContain(parsed?.city);
+    expect(typeof parsed?.capital).toBe('boolean');
+    expect(choices[0]?.finish_reason).toBe('stop');
+  });
+
+  it('is told that a pattern is none', async () => {
+    const request = { ...orderRequest, guided_regex: '(' };
+    await expect(clientOf(ORDER.adapter).chat.completions.create(request)).rejects.toMatchObject({
+      status: 400,
+      code: 'constraint_invalid',
+    });
   });
 
   it('never reaches another tenant’s adapter', async () => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ORDER, SQL, stack, tenantWith } from '../support/stack.js';
 
 const run = promisify(execFile);
@@ -15,9 +15,27 @@ interface Answer {
   streamedTokens: number;
 }
 
+interface Extras {
+  texts: string[];
+  spelled: string[];
+  alternatives: number[];
+  streamed: string[];
+  olderTokens: number;
+  cachedTokens: number;
+  constrained: string;
+  guided: string;
+}
+
+interface Output {
+  answers: [Answer, Answer];
+  refused: string;
+  extras: Extras;
+}
+
 // Without the package there is nothing to test with; `npm test` says how to get it.
 describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
-  it('gets the answers of two tenants’ adapters at once, whole and streamed', async () => {
+  let output: Output;
+  beforeAll(async () => {
     const requests = [ORDER, SQL].map(({ adapter, prompt }) => ({
       adapter,
       prompt,
@@ -26,7 +44,11 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
     const { stdout } = await run(OPENAI_PYTHON!, [program, `${stack.apiUrl}/v1`, JSON.stringify(requests)], {
       env: { ...process.env, PYTHONPATH: OPENAI_PYTHONPATH ?? '' },
     });
-    const { answers, refused } = JSON.parse(stdout) as { answers: [Answer, Answer]; refused: string };
+    output = JSON.parse(stdout) as Output;
+  });
+
+  it('gets the answers of two tenants’ adapters at once, whole and streamed', () => {
+    const { answers, refused } = output;
     expect(answers.map(({ text }) => text)).toEqual([ORDER.answer, SQL.answer]);
     expect(answers.map(({ pieces }) => pieces.join(''))).toEqual([ORDER.answer, SQL.answer]);
     for (const { pieces, tokens, streamedTokens } of answers) {
@@ -34,5 +56,19 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
       expect(streamedTokens).toBe(tokens);
     }
     expect(refused).toBe('model_not_found');
+  });
+
+  it('gets several choices with log probabilities, and constrained answers', () => {
+    const { extras } = output;
+    const twice = [ORDER.answer, ORDER.answer];
+    expect([extras.texts, extras.spelled, extras.streamed]).toEqual([twice, twice, twice]);
+    expect(extras.alternatives).toEqual([2]);
+    expect(extras.olderTokens).toBe(4);
+    expect(extras.cachedTokens).toBeGreaterThan(0);
+    expect(JSON.parse(extras.constrained)).toEqual({
+      city: expect.stringMatching(/^(Paris|Rome)$/) as string,
+      capital: expect.any(Boolean) as boolean,
+    });
+    expect(['Rome', 'Paris']).toContain(extras.guided);
   });
 });

@@ -111,12 +111,30 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await screenshot(page, '07-side-by-side');
   });
 
+  it('answers in the JSON that the advanced settings ask for', async () => {
+    await page.goto('/playground?target=reply-brief');
+    await page.getByRole('button', { name: 'Advanced' }).click();
+    const schema = page.getByLabel('JSON schema');
+    await schema.fill('{ "type": ');
+    await page.getByLabel('Message').fill('Where is the treasure?');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('Some settings are not valid. Correct them to send.').waitFor();
+    await schema.fill(
+      '{"type":"object","properties":{"buried":{"type":"boolean"}},"required":["buried"],"additionalProperties":false}',
+    );
+    await page.getByRole('button', { name: 'Send' }).click();
+    const answer = page.getByRole('article', { name: 'Answer of reply-brief' });
+    await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
+    expect(await answer.innerText()).toMatch(/\{\s*"buried":\s*(true|false)\s*\}/);
+    await screenshot(page, '08-advanced');
+  });
+
   it('shows the usage', async () => {
     await page.goto('/usage');
     const row = page.getByRole('row').filter({ hasText: 'my-pirate' }).first();
     await row.waitFor();
     expect(await row.innerText()).toMatch(/\b1\b/);
-    await screenshot(page, '08-usage');
+    await screenshot(page, '09-usage');
   });
 
   it('makes an API key, shows it once, and revokes it', async () => {
@@ -141,7 +159,7 @@ describe.skipIf(!hasBrowser)('the portal', () => {
       .click();
     await page.getByRole('button', { name: 'Revoke from the browser' }).waitFor({ state: 'detached' });
     expect((await models()).status).toBe(401);
-    await screenshot(page, '09-api-keys');
+    await screenshot(page, '10-api-keys');
   });
 
   it('deletes an adapter', async () => {

@@ -91,7 +91,7 @@ describe('generations', () => {
     [{ json: true }, { type: 'json' }],
     [{ jsonSchema: '{"type":"object"}' }, { type: 'jsonSchema', schema: { type: 'object' } }],
     [{ regex: '[a-z]+', json: null }, { type: 'regex', pattern: '[a-z]+' }],
-    [{ grammar: 'start: "a"' }, { type: 'grammar', grammar: 'start: "a"' }],
+    [{ grammar: 'root ::= "a"' }, { type: 'grammar', grammar: 'root ::= "a"' }],
   ])('passes the constraint %j on', async (constraint, expected) => {
     await generate(test, one.key, { constraint });
     expect(runner.jobs.at(-1)?.constraint).toEqual(expected);

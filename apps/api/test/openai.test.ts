@@ -186,12 +186,12 @@ describe('the OpenAI endpoints', () => {
       [{ guided_json: JSON.stringify(schema) }, { type: 'jsonSchema', schema }],
       [{ guided_regex: '[a-z]+' }, { type: 'regex', pattern: '[a-z]+' }],
       [{ guided_choice: ['yes', 'no (2)'] }, { type: 'regex', pattern: 'yes|no \\(2\\)' }],
-      [{ guided_grammar: 'start: "a"' }, { type: 'grammar', grammar: 'start: "a"' }],
+      [{ guided_grammar: 'root ::= "a"' }, { type: 'grammar', grammar: 'root ::= "a"' }],
       [{ structured_outputs: { json: schema } }, { type: 'jsonSchema', schema }],
       [{ structured_outputs: { json_object: true } }, { type: 'json' }],
       [{ structured_outputs: { regex: 'a|b' } }, { type: 'regex', pattern: 'a|b' }],
       [{ structured_outputs: { choice: ['a'] } }, { type: 'regex', pattern: 'a' }],
-      [{ structured_outputs: { grammar: 'start: "a"' }, response_format: { type: 'text' } }, { type: 'grammar', grammar: 'start: "a"' }],
+      [{ structured_outputs: { grammar: 'root ::= "a"' }, response_format: { type: 'text' } }, { type: 'grammar', grammar: 'root ::= "a"' }],
     ])('constrain the answer by %j', async (change, constraint) => {
       expect((await post({ model: TEST_MODEL, messages: MESSAGES, ...change })).status).toBe(200);
       expect(runner.jobs.at(-1)?.constraint).toEqual(constraint);

@@ -17,10 +17,11 @@ export const jsonSchemaSchema = z
 
 /** What every token of an answer must keep possible: the text as a whole matches. The engine compiles and enforces it. */
 export const constraintSchema = z.discriminatedUnion('type', [
-  /** Any JSON object or value. */
+  /** A JSON object, whatever is in it. */
   z.object({ type: z.literal('json') }),
   z.object({ type: z.literal('jsonSchema'), schema: jsonSchemaSchema }),
   z.object({ type: z.literal('regex'), pattern: constraintSourceSchema }),
+  /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */
   z.object({ type: z.literal('grammar'), grammar: constraintSourceSchema }),
 ]);
 export type Constraint = z.infer<typeof constraintSchema>;

@@ -83,7 +83,7 @@ export const PlaygroundPage = () => {
             )}
           </div>
           {invalid && !form.isValid() && (
-            <Alert color="red">Some settings are out of range. Correct them to send.</Alert>
+            <Alert color="red">Some settings are not valid. Correct them to send.</Alert>
           )}
           <Composer
             busy={busy}

@@ -68,7 +68,7 @@ export class SamplingInput {
 
 @InputType({ description: 'What the text of every answer matches as a whole. Exactly one of the fields.' })
 export class ConstraintInput {
-  @Field(() => Boolean, { nullable: true, description: 'true: any JSON.' })
+  @Field(() => Boolean, { nullable: true, description: 'true: a JSON object, whatever is in it.' })
   json?: boolean | null;
 
   @Field(() => String, { nullable: true, description: 'A JSON Schema, as JSON text.' })
@@ -77,7 +77,7 @@ export class ConstraintInput {
   @Field(() => String, { nullable: true })
   regex?: string | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, { nullable: true, description: "EBNF as XGrammar and llama.cpp write it; the rule `root` is the whole." })
   grammar?: string | null;
 }
 
