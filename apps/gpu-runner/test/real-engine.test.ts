@@ -162,6 +162,28 @@ describe('the native engine behind the runner', () => {
     }));
   }
 
+  it('gives answers that match their constraint, over a kill too, and refuses one that is none', async () => {
+    const victim = await start();
+    const sampling = { maxTokens: 400, temperature: 1, seed: 3 };
+    const spelled = aJob({ n: 2, sampling, constraint: { type: 'regex', pattern: '[a-z ]{300}' } });
+    const schema = { type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'], additionalProperties: false };
+    const json = aJob({ n: 2, sampling, constraint: { type: 'jsonSchema', schema } });
+    const broken = aJob({ sampling, constraint: { type: 'regex', pattern: '(' } });
+    await Promise.all([spelled, json, broken].map((job) => world.enqueue(job)));
+    await world.untilTokens(spelled.generationId, 20);
+    await victim.kill();
+    await start();
+    const { choices } = await world.settlement(spelled.generationId);
+    for (const choice of choices ?? []) expect(choice).toMatchObject({ text: expect.stringMatching(/^[a-z ]{300}$/) as string, finishReason: 'stop' });
+    const undisturbed = again(spelled);
+    await world.enqueue(undisturbed);
+    expect((await world.settlement(undisturbed.generationId)).choices).toEqual(choices);
+    for (const { text } of (await world.settlement(json.generationId)).choices ?? []) {
+      expect(JSON.parse(text)).toEqual({ a: expect.any(Boolean) as boolean });
+    }
+    expect(await world.settlement(broken.generationId)).toMatchObject({ error: { code: 'CONSTRAINT_INVALID' }, completionTokens: 0 });
+  });
+
   it('finds a prompt computed for the tenant that sent it, and for no other', async () => {
     await start();
     const prompt = { kind: 'prompt' as const, prompt: 'Once upon a time there was a little bird. '.repeat(6) };
