@@ -144,7 +144,7 @@ function nativeRequest(request: EngineRequest): NativeRequest {
     ignoreEos,
     n,
     logprobs: logprobs ?? undefined,
-    ...(constraint ? { constraint } : {}),
+    constraint: constraint ?? undefined,
   };
 }
 

@@ -17,11 +17,11 @@ export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' 
 /** `n`: how many choices the generation has. */
 export async function collect(feed: EventFeed, n: number): Promise<Outcome> {
   const transcript = new Transcript(n);
-  const events: GenerationEvent[] = [];
+  const scored: GenerationEvent[] = [];
   for await (const event of feed) {
     transcript.read(event);
-    events.push(event);
-    if (event.type === 'end') return outcomeOf(event, transcript, logprobsOf(events, n));
+    if (event.type === 'tokens' && event.logprobs) scored.push(event);
+    if (event.type === 'end') return outcomeOf(event, transcript, logprobsOf(scored, n));
   }
   throw new Error('a feed ended without an end event');
 }
