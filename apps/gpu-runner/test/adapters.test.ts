@@ -1,4 +1,4 @@
-import type { AdapterRef } from '@aril/contracts';
+import { CANCEL_CHANNEL, type AdapterRef } from '@aril/contracts';
 import type { ObjectStore } from '@aril/object-store';
 import { readdir, readFile, rm, utimes, writeFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -174,14 +174,17 @@ describe('adapters that cannot be had fail their own requests only', () => {
 });
 
 describe('adapters of jobs that wait', () => {
-  /** A runner whose batch is taken by jobs that go on until the test is over. */
-  async function startBusy(adapters: AdapterRef[] = []): Promise<LocalRunner> {
-    const local = await start({ MAX_BATCH: '1' });
+  /** A runner that takes no more jobs, because those it has go on until the test is over. */
+  async function startBusy(adapters: AdapterRef[] = []): Promise<LocalRunner & { letGo: () => Promise<void> }> {
+    const local = await start({ MAX_BATCH: '1', DRAIN_TIMEOUT_S: '0' });
     local.engine.stepMs = 50;
-    const running = Array.from({ length: 3 }, (_, index) => aJob({ adapter: adapters[index] ?? null, sampling: { maxTokens: 60 } }));
+    const running = Array.from({ length: 3 }, (_, index) => aJob({ adapter: adapters[index] ?? null, sampling: { maxTokens: 1000 } }));
     for (const job of running) await world.enqueue(job);
     for (const job of running) await world.untilTokens(job.generationId, 1);
-    return local;
+    const letGo = async (): Promise<void> => {
+      for (const job of running) await world.redis.publish(CANCEL_CHANNEL, job.generationId);
+    };
+    return { ...local, letGo };
   }
   const enqueue = async (adapter: AdapterRef): Promise<string> => {
     const job = aJob({ adapter });
@@ -193,7 +196,7 @@ describe('adapters of jobs that wait', () => {
     const { engine } = await startBusy();
     const adapters = [await newAdapter(), await newAdapter()];
     const waiting = await Promise.all(adapters.map(enqueue));
-    await eventually('the prefetched adapters', 5000, () =>
+    await eventually('the prefetched adapters', 20_000, () =>
       Promise.resolve(adapters.every(({ sha256 }) => engine.resident.has(sha256)) ? true : null),
     );
     expect(await world.jobs.getJobState(waiting[0] ?? '')).toBe('waiting');
@@ -208,7 +211,7 @@ describe('adapters of jobs that wait', () => {
     engine.residentMax = 3;
     const adapters = [await newAdapter(), await newAdapter(), await newAdapter()];
     for (const adapter of adapters) await enqueue(adapter);
-    await eventually('the adapters on disk', 5000, async () => {
+    await eventually('the adapters on disk', 20_000, async () => {
       const there = await cached(config.ADAPTER_CACHE_DIR);
       return adapters.every(({ sha256 }) => there.includes(sha256)) ? true : null;
     });
@@ -220,12 +223,13 @@ describe('adapters of jobs that wait', () => {
   });
 
   it('do no harm when they cannot be had', async () => {
-    const { engine } = await startBusy();
+    const { engine, letGo } = await startBusy();
     const refused = await newAdapter(100, { refuse: 'r: found 0, expected 1 to 256' });
     const sound = await newAdapter();
     const waiting = [await enqueue(refused), await enqueue(sound)];
-    await eventually('the sound adapter', 5000, () => Promise.resolve(engine.resident.has(sound.sha256) ? true : null));
-    engine.stepMs = 1;
+    await eventually('the sound adapter', 20_000, () => Promise.resolve(engine.resident.has(sound.sha256) ? true : null));
+    expect(engine.prefetched.filter((name) => name === refused.sha256)).toHaveLength(1);
+    await letGo();
     const ends = await Promise.all(waiting.map((id) => world.settlement(id)));
     expect(ends.map((end) => end.error?.code ?? null)).toEqual(['ADAPTER_LOAD_FAILED', null]);
   });

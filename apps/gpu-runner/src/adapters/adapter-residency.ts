@@ -22,6 +22,8 @@ const VANISHED = new Set(['io_error', 'adapter_not_found']);
 export class AdapterResidency {
   readonly #loads = new Map<string, Promise<void>>();
   #prefetchesFromMs = 0;
+  /** Of the adapters prefetched last, those that could not be loaded: who needs one will see why. */
+  #unloadable = new Set<string>();
 
   constructor(
     private readonly cache: AdapterCache,
@@ -52,10 +54,12 @@ export class AdapterResidency {
    */
   async prefetch(adapters: readonly AdapterRef[]): Promise<void> {
     const wanted = new Set(adapters.map(({ sha256 }) => sha256));
+    this.#unloadable = new Set([...this.#unloadable].filter((sha256) => wanted.has(sha256)));
     // The last one first, so that the one needed soonest counts as used most recently.
     for (const { sha256 } of adapters.toReversed()) this.engine.touchAdapter(sha256);
     for (const adapter of adapters) {
-      if (this.engine.hasAdapter(adapter.sha256) || this.#loads.has(adapter.sha256)) continue;
+      const { sha256 } = adapter;
+      if (this.engine.hasAdapter(sha256) || this.#loads.has(sha256) || this.#unloadable.has(sha256)) continue;
       if (this.#mayHaveRoom(wanted)) await this.#prefetch(adapter);
       else await this.cache.prefetch(adapter);
     }
@@ -66,6 +70,7 @@ export class AdapterResidency {
       const resident = await this.cache.use(adapter, (folder) => this.engine.prefetchAdapter(adapter.sha256, folder));
       if (!resident) this.#prefetchesFromMs = Date.now() + PREFETCH_PAUSE_MS;
     } catch (error) {
+      this.#unloadable.add(adapter.sha256);
       this.logger.debug({ adapter: adapter.sha256, error: String(error) }, 'prefetch failed');
     }
   }

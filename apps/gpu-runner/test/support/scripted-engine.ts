@@ -2,7 +2,14 @@ import type { FinishReason, GenerationJob, TokenLogprob } from '@aril/contracts'
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { adapterFailure, requestFailure } from '../../src/engine/engine-failures.js';
-import type { EngineLoad, EngineRequest, GenerationSink, InferenceEngine, ResidentAdapter } from '../../src/engine/inference-engine.js';
+import {
+  EngineFailure,
+  type EngineLoad,
+  type EngineRequest,
+  type GenerationSink,
+  type InferenceEngine,
+  type ResidentAdapter,
+} from '../../src/engine/inference-engine.js';
 
 interface Running {
   request: EngineRequest;
@@ -71,7 +78,13 @@ export class ScriptedEngine implements InferenceEngine {
 
   async prefetchAdapter(name: string, folder: string): Promise<boolean> {
     this.prefetched.push(name);
-    return this.loadAdapter(name, folder).then(() => true, () => false);
+    try {
+      await this.loadAdapter(name, folder);
+      return true;
+    } catch (error) {
+      if (error instanceof EngineFailure && error.engineCode === 'out_of_memory') return false;
+      throw error;
+    }
   }
 
   touchAdapter(name: string): void {
