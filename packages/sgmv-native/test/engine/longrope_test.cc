@@ -30,7 +30,7 @@ Steps generate(std::unique_ptr<Model> model, std::vector<int32_t> prompt, std::v
     ended.notify_one();
   });
   Request request = make_request("one", std::move(prompt), count);
-  request.resume_tokens = std::move(resume);
+  request.resume_tokens = {std::move(resume)};
   request.ignore_eos = true;
   request.logits = LogitsMode::last;
   engine.submit(std::move(request));
