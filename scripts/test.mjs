@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { buildAll } from './lib/build.mjs';
 import { findChromium } from './lib/chromium.mjs';
+import { findClang } from './lib/clang.mjs';
 import { describeDiskError } from './lib/failure.mjs';
 import { installDependencies, isInstalled } from './lib/install.mjs';
 import { provideWeights, readCatalog } from './lib/model.mjs';
@@ -34,7 +35,7 @@ const buildOutcome = (message) => ({
 });
 
 /** @returns {Promise<{ env: NodeJS.ProcessEnv, outcomes: object[] }>} env: what tests need to know beyond what the tree tells them */
-async function prepare(settings, needsClients) {
+async function prepare(settings, { needsClients, needsClang }) {
   mkdirSync(settings.logs, { recursive: true });
   provideHome(settings);
   const installed = isInstalled(settings.repository);
@@ -42,6 +43,7 @@ async function prepare(settings, needsClients) {
   const { weights } = readCatalog(settings.repository);
   const fetched = report.step('Base model', (step) => provideWeights(settings, weights, step.note));
   fetched.catch(() => {});
+  const clang = needsClang ? report.step('Clang with libFuzzer', () => findClang(settings)) : {};
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
   const failures = await buildAll(settings, report, { keepGoing: true }).then(
@@ -57,11 +59,19 @@ async function prepare(settings, needsClients) {
     ARIL_CACHE: settings.cache,
     ARIL_MODEL_WEIGHTS: await fetched,
     CI: process.env.CI ?? '1',
+    ...(await compilerVariables(clang)),
   };
   const outcomes = failures.map(({ message }) => buildOutcome(message));
   if (!needsClients) return { env, outcomes };
   const found = await report.step('Browser and Python client', () => clients(settings));
   return { env: { ...env, ...found }, outcomes };
+}
+
+async function compilerVariables(clang) {
+  const found = await clang;
+  if ('fix' in found)
+    report.line(`  ! No clang with libFuzzer: a driver of ours replays the fuzz corpus. ${found.fix}`);
+  return 'path' in found ? { CLANG: found.path, CLANG_LIBRARIES: found.libraries } : {};
 }
 
 /** What is missing is said now and again by the tests that skip themselves for it. */
@@ -114,10 +124,11 @@ async function main(words) {
   const steps = words.length > 0 ? all.filter(({ id }) => words.some((word) => id.includes(word))) : all;
   if (steps.length === 0)
     throw new Error(`No step is named like ${words.join(' or ')}; npm test -- --list names them.`);
-  const { env, outcomes } = await prepare(
-    settings,
-    steps.some(({ id }) => id === 'e2e'),
-  );
+  const has = (wanted) => steps.some(({ id }) => id === wanted);
+  const { env, outcomes } = await prepare(settings, {
+    needsClients: has('e2e'),
+    needsClang: has('native-fuzz'),
+  });
   for (const step of steps) outcomes.push(await runOne(step, { logs: settings.logs, env }));
   if (!summarize(outcomes)) process.exitCode = 1;
 }

@@ -11,6 +11,14 @@ import { join } from 'node:path';
  * @property {'vitest' | 'counted' | 'exit'} count 'counted': prints "N passed, N failed"; 'exit': one test, the exit status
  */
 
+/** Parts of the names of native tests that have more than one thread. */
+const THREADED = [
+  ...['thread pool:', 'engine:', 'adapters:', 'faults:', 'cancel:', 'close:', 'resume:', 'seeds:'],
+  ...['choices:', 'prefix', 'memory:', 'invariance:', 'numeric:', 'files: loads go on'],
+];
+/** For each target: what was found before is found again, and a new bug near the corpus has a chance. */
+const FUZZ_SECONDS = '6';
+
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
 /** @param {string} root @returns {TestStep[]} */
@@ -31,6 +39,23 @@ function nativeSteps(root, jobs) {
       args: [...build.slice(0, -1), '--sanitize', 'address,undefined', '--run'],
       cwd,
       env: sanitizers,
+      count: 'counted',
+    },
+    {
+      id: 'native-threads',
+      title: 'Native tests of threads under TSan',
+      command: node,
+      args: [...build.slice(0, -1), '--sanitize', 'thread', '--run', '--', ...THREADED],
+      cwd,
+      env: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' },
+      count: 'counted',
+    },
+    {
+      id: 'native-fuzz',
+      title: 'Fuzzing of the file formats',
+      command: node,
+      args: ['scripts/fuzz-native.mjs', '--seconds', FUZZ_SECONDS, '--jobs', jobs],
+      cwd,
       count: 'counted',
     },
   ];

@@ -19,7 +19,10 @@ const choice = <const Name extends string>(...names: Name[]) =>
 
 const optionsSchema = z.strictObject(
   {
-    model: z.string('a path').min(1, 'a path'),
+    model: z
+      .string('a path')
+      .min(1, 'a path')
+      .regex(/^[^\0]*$/, 'a path without NUL characters'),
     kvBlockSize: count(1).max(1024, 'at most 1024').optional(),
     kvBytes: byteCount.optional(),
     adapterBytes: byteCount.optional(),
@@ -69,13 +72,18 @@ const samplingSchema = z.strictObject(
   'an object with sampling options',
 );
 
+/** `every` skips holes, and a copy would make zeros of them. */
+const hasHoles = (array: unknown[]): boolean => array.includes(undefined);
+
 /** Not an array schema: a prompt has thousands of tokens, and one pass that also converts them is enough. */
 const isTokens = (value: unknown): value is Int32Array | number[] =>
   value instanceof Int32Array ||
-  (Array.isArray(value) && value.every((token) => Number.isInteger(token) && Math.abs(token) <= INT32_MAX));
+  (Array.isArray(value) &&
+    !hasHoles(value) &&
+    value.every((token) => Number.isInteger(token) && Math.abs(token) <= INT32_MAX));
 const tokens = z.custom<Int32Array | number[]>(isTokens, 'an Int32Array or an array of token ids');
 const tokensByChoice = z.custom<Int32Array | number[] | (Int32Array | number[])[]>(
-  (value) => isTokens(value) || (Array.isArray(value) && value.every(isTokens)),
+  (value) => isTokens(value) || (Array.isArray(value) && !hasHoles(value) && value.every(isTokens)),
   'token ids, or a list of token ids per choice',
 );
 
@@ -93,6 +101,10 @@ const constraintSchema = z.discriminatedUnion(
   ],
   'a constraint with the type json, jsonSchema, regex or grammar',
 );
+
+/** From the elements themselves, whatever iterator an array claims to have. A detached one has none. */
+const copyTokens = (tokens: Int32Array | number[] = []): Int32Array =>
+  tokens.length === 0 ? new Int32Array() : new Int32Array(tokens);
 
 const requestSchema = z.strictObject(
   {
@@ -124,10 +136,19 @@ const pathText = (path: readonly PropertyKey[]): string =>
     '',
   );
 
+/** Not every object becomes a string: some have no toString, or one that throws. */
+function plainText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
+}
+
 function foundText(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : plainText(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
@@ -165,7 +186,7 @@ function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): I
       'bad_argument',
       `resumeTokens: found ${single ? 'one list of tokens' : `${lists.length} lists`}; expected ${n}, one per choice.`,
     );
-  return lists.map((list) => Int32Array.from(list));
+  return lists.map((list) => copyTokens(list));
 }
 
 /** What C++ reads, and the constraint, which it does not. */
@@ -188,9 +209,9 @@ export function checkRequest(request: GenerationRequest): CheckedRequest {
     ...rest,
     n,
     constrained: rest.constraint !== undefined,
-    promptTokens: Int32Array.from(promptTokens),
+    promptTokens: copyTokens(promptTokens),
     resumeTokens: resumeByChoice(resumeTokens, n),
-    stopTokens: Int32Array.from(stopTokens ?? []),
+    stopTokens: copyTokens(stopTokens),
     sampling: {
       ...numbers,
       biasedTokens: Int32Array.from(Object.keys(logitBias), Number),
@@ -203,4 +224,11 @@ export function checkRequest(request: GenerationRequest): CheckedRequest {
 
 export function checkText(value: unknown, field: string): string {
   return check(z.string('a non-empty string').min(1, 'a non-empty string'), value, field);
+}
+
+/** A path goes to the system as a C string, where a NUL would end it early: another file would be opened. */
+export function checkPath(value: unknown, field: string): string {
+  const path = checkText(value, field);
+  if (!path.includes('\0')) return path;
+  throw new EngineError('bad_argument', `${field}: found a path with a NUL character; expected one without.`);
 }

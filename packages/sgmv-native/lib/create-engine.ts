@@ -1,4 +1,4 @@
-import { checkOptions, checkRequest, checkText } from './check.js';
+import { checkOptions, checkPath, checkRequest, checkText } from './check.js';
 import { Constraints } from './constraint/constraints.js';
 import type { PackedVocabulary } from './constraint/protocol.js';
 import { grammarSource } from './constraint/source.js';
@@ -83,7 +83,7 @@ class NodeEngine implements Engine {
 
   async #load(name: string, folder: string, prefetch: boolean): Promise<boolean> {
     checkText(name, 'name');
-    checkText(folder, 'folder');
+    checkPath(folder, 'folder');
     return translatedAsync(() => this.engine.loadAdapter(name, folder, prefetch));
   }
 

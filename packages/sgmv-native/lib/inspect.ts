@@ -2,7 +2,7 @@
  * Checking adapters without an engine. The API imports only this entry point of the package.
  */
 import type { AdapterReport } from './adapter-report.js';
-import { checkText } from './check.js';
+import { checkPath } from './check.js';
 import { native, translatedAsync } from './native.js';
 
 export type { AdapterProblem, AdapterReport, AdapterSummary } from './adapter-report.js';
@@ -13,7 +13,7 @@ export type { AdapterProblem, AdapterReport, AdapterSummary } from './adapter-re
  * thread. Rejects with EngineError only when `folder` or `modelConfig` cannot be read; bad content is in the report.
  */
 export async function inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport> {
-  checkText(folder, 'folder');
-  checkText(modelConfig, 'modelConfig');
+  checkPath(folder, 'folder');
+  checkPath(modelConfig, 'modelConfig');
   return translatedAsync(() => native().inspectAdapter(folder, modelConfig));
 }

@@ -15,7 +15,9 @@ import { parseArgs } from 'node:util';
 
 const HELP = `Usage: node scripts/build-native.mjs [options]
 
-  --target addon|tests|bench|all   what to build (default: addon, the module that Node loads)
+  --target addon|tests|bench|fuzz|all
+                                   what to build (default: addon, the module that Node loads);
+                                   fuzz: scripts/fuzz-native.mjs runs it
   --run [-- ARGS]                  run the built tests or bench afterwards, with ARGS
   --sanitize address,undefined     build with sanitizers, in a folder of its own (or: thread)
   --jobs N                         parallel compilations (default: one per core)
@@ -23,7 +25,7 @@ const HELP = `Usage: node scripts/build-native.mjs [options]
   --clean                          start from an empty build folder
 `;
 
-const TARGETS = { addon: 'sgmv_addon', tests: 'sgmv_tests', bench: 'sgmv_bench', all: 'all' };
+const TARGETS = { addon: 'sgmv_addon', tests: 'sgmv_tests', bench: 'sgmv_bench', fuzz: 'sgmv_fuzz', all: 'all' };
 const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 
@@ -51,6 +53,8 @@ function readOptions() {
   if (!/^[1-9]\d*$/.test(values.jobs)) {
     throw new BuildError(`--jobs: found "${values.jobs}"; expected a whole number of at least 1.`);
   }
+  // A fuzz target without ASan would miss what it is for. These sanitizers' tests and fuzz targets share a folder.
+  if (values.target === 'fuzz') values.sanitize = 'address,undefined';
   return { ...values, runArguments: positionals };
 }
 
@@ -110,6 +114,7 @@ function configure(folder, tools, { sanitize, werror }) {
     `-DCMAKE_CXX_COMPILER=${tools.compiler}`,
     `-DSGMV_SANITIZE=${sanitize}`,
     `-DSGMV_WERROR=${werror ? 'ON' : 'OFF'}`,
+    `-DSGMV_FUZZ=${sanitize === 'address,undefined' ? 'ON' : 'OFF'}`,
     `-DNODE_API_HEADERS_DIR=${headers.nodeApi}`,
     `-DNODE_ADDON_API_DIR=${headers.nodeAddonApi}`,
   ];
@@ -131,13 +136,20 @@ function build(folder, target, jobs) {
   if (run('cmake', args) !== 0) throw new BuildError('The engine could not be compiled; the message is above.');
 }
 
+/** clang's instrumentation for libFuzzer would be of no use to the tests, and so has a folder of its own. */
+function buildFolder({ target, sanitize }, { compiler }) {
+  const libFuzzer = target === 'fuzz' && /clang/.test(spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout);
+  return join(packageFolder, 'build', libFuzzer ? 'fuzz' : sanitize ? sanitize.replaceAll(',', '-') : 'Release');
+}
+
 function main() {
   const options = readOptions();
   if (options.help) return void process.stdout.write(HELP);
-  const folder = join(packageFolder, 'build', options.sanitize ? options.sanitize.replaceAll(',', '-') : 'Release');
+  const tools = findTools();
+  const folder = buildFolder(options, tools);
   if (options.clean) rmSync(folder, { recursive: true, force: true });
   const started = Date.now();
-  configure(folder, findTools(), options);
+  configure(folder, tools, options);
   build(folder, options.target, options.jobs);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(`sgmv-native: ${options.target} in ${relative(process.cwd(), folder) || '.'} is up to date (${seconds} s)\n`);

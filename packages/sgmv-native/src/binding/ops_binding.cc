@@ -1,5 +1,6 @@
 #include "ops_binding.h"
 
+#include <cmath>
 #include <list>
 #include <vector>
 
@@ -32,10 +33,33 @@ std::shared_ptr<Device> device_from(const Napi::Object& options) {
   return make_cpu_device(device);
 }
 
-int64_t integer(const Napi::Object& object, const char* key) {
-  const Napi::Value value = object.Get(key);
-  if (!value.IsNumber()) throw Error("bad_argument", std::string(key) + ": expected a number.");
-  return value.As<Napi::Number>().Int64Value();
+// Sizes and token numbers: bounded, so that their products fit into 64 bits.
+int64_t integer(const Napi::Value& value, const char* name) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= INT32_MAX) || number != std::floor(number)) {
+    throw Error("bad_argument", std::string(name) + ": expected a whole number from 0 to " + std::to_string(INT32_MAX) + ".");
+  }
+  return static_cast<int64_t>(number);
+}
+
+Napi::Object object(const Napi::Value& value, const char* name) {
+  if (!value.IsObject()) throw Error("bad_argument", std::string(name) + ": expected an object.");
+  return value.As<Napi::Object>();
+}
+
+Napi::Array array(const Napi::Value& value, const char* name) {
+  if (!value.IsArray()) throw Error("bad_argument", std::string(name) + ": expected an array.");
+  return value.As<Napi::Array>();
+}
+
+struct TokenRange {
+  int64_t begin, end;
+};
+
+TokenRange token_range(const Napi::Object& segment) {
+  const TokenRange range{integer(segment.Get("tokenBegin"), "tokenBegin"), integer(segment.Get("tokenEnd"), "tokenEnd")};
+  if (range.end < range.begin) throw Error("bad_argument", "tokenEnd: expected at least tokenBegin.");
+  return range;
 }
 
 std::span<float> floats(const Napi::Value& value, const char* name) {
@@ -69,7 +93,7 @@ RawFactor raw_factor(const Napi::Object& segment, int64_t elements) {
 }
 
 int64_t checked_rank(const Napi::Object& segment) {
-  const int64_t rank = integer(segment, "rank");
+  const int64_t rank = integer(segment.Get("rank"), "rank");
   if (rank < 1 || rank > kRankMax) throw Error("bad_argument", "rank: expected a whole number from 1 to 256.");
   return rank;
 }
@@ -77,21 +101,20 @@ int64_t checked_rank(const Napi::Object& segment) {
 // ({isa, threads}, x [tokens, in], in, segments {tokenBegin, tokenEnd, rank, type, data: A [rank, in]}, v)
 Napi::Value shrink(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto device = device_from(info[0].As<Napi::Object>());
+    const auto device = device_from(object(info[0], "options"));
     const auto x = floats(info[1], "x");
-    const int64_t in = info[2].As<Napi::Number>().Int64Value();
-    const auto list = info[3].As<Napi::Array>();
+    const int64_t in = integer(info[2], "inFeatures");
+    const auto list = array(info[3], "segments");
     std::list<PackedFactor> factors;
     std::vector<ShrinkSegment> segments;
     int64_t v_begin = 0;
     for (uint32_t i = 0; i < list.Length(); ++i) {
-      const auto segment = list.Get(i).As<Napi::Object>();
+      const auto segment = object(list.Get(i), "segments");
       const int64_t rank = checked_rank(segment);
       const RawFactor raw = raw_factor(segment, rank * in);
       PackedFactor& factor = factors.emplace_back(packed_lora_a_bytes(raw.type, rank, in));
       pack_lora_a(raw.type, raw.data, rank, in, factor.data());
-      const int64_t begin = integer(segment, "tokenBegin");
-      const int64_t end = integer(segment, "tokenEnd");
+      const auto [begin, end] = token_range(segment);
       segments.push_back({begin, end, {factor.data(), raw.type, static_cast<int32_t>(rank), static_cast<int32_t>(in)}, v_begin});
       v_begin += (end - begin) * rank;
     }
@@ -103,23 +126,23 @@ Napi::Value shrink(const Napi::CallbackInfo& info) {
 // ({isa, threads}, v, out, segments {tokenBegin, tokenEnd, rank, scale, type, data: B [out, rank]}, y [tokens, out])
 Napi::Value expand(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto device = device_from(info[0].As<Napi::Object>());
-    const int64_t out = info[2].As<Napi::Number>().Int64Value();
-    const auto list = info[3].As<Napi::Array>();
+    const auto device = device_from(object(info[0], "options"));
+    const int64_t out = integer(info[2], "outFeatures");
+    const auto list = array(info[3], "segments");
     std::list<PackedFactor> factors;
     std::vector<ExpandSegment> segments;
     int64_t v_begin = 0;
     for (uint32_t i = 0; i < list.Length(); ++i) {
-      const auto segment = list.Get(i).As<Napi::Object>();
+      const auto segment = object(list.Get(i), "segments");
       const int64_t rank = checked_rank(segment);
       const RawFactor raw = raw_factor(segment, rank * out);
       PackedFactor& factor = factors.emplace_back(packed_lora_b_bytes(raw.type, rank, out));
       pack_lora_b(raw.type, raw.data, out, rank, 0, factor.data());
-      const int64_t begin = integer(segment, "tokenBegin");
-      const int64_t end = integer(segment, "tokenEnd");
-      const auto scale = segment.Get("scale").As<Napi::Number>().FloatValue();
+      const auto [begin, end] = token_range(segment);
+      const Napi::Value scale = segment.Get("scale");
+      if (!scale.IsNumber()) throw Error("bad_argument", "scale: expected a number.");
       segments.push_back({begin, end, {factor.data(), raw.type, static_cast<int32_t>(rank), static_cast<int32_t>(out)},
-                          scale, v_begin, rank, 0});
+                          scale.As<Napi::Number>().FloatValue(), v_begin, rank, 0});
       v_begin += (end - begin) * rank;
     }
     sgmv_expand(*device, floats(info[1], "v"), segments, floats(info[4], "y"), out);

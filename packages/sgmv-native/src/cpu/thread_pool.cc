@@ -22,10 +22,18 @@ void relax() {
 
 ThreadPool::ThreadPool(int threads) : threads_(threads), shares_(std::make_unique<Share[]>(static_cast<size_t>(threads))) {
   for (int share = 0; share < threads; ++share) shares_[static_cast<size_t>(share)].ticket.store(kClosed);
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    workers_.reserve(static_cast<size_t>(threads));
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (...) {
+    stop();  // no destructor runs for an object that was not finished
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stop_.store(true);
   wake_.fetch_add(1);
   wake_.notify_all();

@@ -43,6 +43,7 @@ class ThreadPool {
 
   void run(int64_t count, Function function, const void* context);
   void work(int worker);
+  void stop();
   void take_items(uint32_t generation, int worker);
   int64_t take_share(uint32_t generation, int share, int worker);
   bool wait_for_loop(uint32_t seen, int worker);

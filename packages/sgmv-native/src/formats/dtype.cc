@@ -98,6 +98,26 @@ int64_t dtype_block_bytes(DType dtype) {
   return sizes[static_cast<int>(dtype)];
 }
 
+int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
+  const int64_t block = dtype_block(dtype), bytes = dtype_block_bytes(dtype);
+  // The exponent's bits are all ones in exactly NaN and the infinities.
+  const auto half = [](const std::byte* p) { return (load16(p) & 0x7C00) != 0x7C00; };
+  const auto finite = [&](const std::byte* p) {
+    switch (dtype) {
+      case DType::f32: return (load16(p + 2) & 0x7F80) != 0x7F80;
+      case DType::bf16: return (load16(p) & 0x7F80) != 0x7F80;
+      case DType::q4_1:
+      case DType::q4_k:
+      case DType::q5_k: return half(p) && half(p + 2);
+      case DType::q6_k: return half(p + 208);
+      default: return half(p);
+    }
+  };
+  for (int64_t i = 0; i < count; i += block, source += bytes)
+    if (!finite(source)) return i;
+  return -1;
+}
+
 void dequantize(DType dtype, const std::byte* source, int64_t count, float* out) {
   const int64_t block = dtype_block(dtype), bytes = dtype_block_bytes(dtype);
   if (dtype == DType::f32) {

@@ -50,6 +50,10 @@ inline uint16_t float_to_f16(float value) {
   return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
+// Index of the first value that is NaN or infinite, or whose block has such a scale; -1: there is none. `source` need
+// not be aligned.
+int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count);
+
 // Writes `count` values as float32; `count` is a multiple of dtype_block(dtype). `source` need not be aligned.
 void dequantize(DType dtype, const std::byte* source, int64_t count, float* out);
 

@@ -41,6 +41,11 @@ void FileReader::read(uint64_t offset, void* out, size_t bytes) const {
   }
 }
 
+bool file_exists(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found;
+}
+
 std::string read_text_file(const std::filesystem::path& path, uint64_t bytes_max) {
   const FileReader file(path);
   if (file.size() > bytes_max)

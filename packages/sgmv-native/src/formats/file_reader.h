@@ -26,6 +26,10 @@ class FileReader {
   uint64_t size_ = 0;
 };
 
+// False only when nothing is there. What is there and cannot be looked at (a loop of links, a closed folder) counts:
+// opening it then says why. Never throws for what a folder holds.
+bool file_exists(const std::filesystem::path& path);
+
 // The whole of a small text file. Throws Error io_error when it is missing, no regular file or over `bytes_max`.
 std::string read_text_file(const std::filesystem::path& path, uint64_t bytes_max);
 

@@ -192,6 +192,20 @@ class GgufParser {
         fail(name, "data outside the file of " + std::to_string(file_.size()) + " bytes", "data within the file", "truncated_file");
       info.offset += data_begin;
     }
+    check_apart();
+  }
+
+  // Two tensors never share bytes. Those of unknown type have no known length and are never read.
+  void check_apart() const {
+    std::vector<const std::pair<const std::string, TensorInfo>*> order;
+    for (const auto& tensor : gguf_.tensors_)
+      if (tensor.second.bytes > 0) order.push_back(&tensor);
+    std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->second.offset < b->second.offset; });
+    for (size_t i = 1; i < order.size(); ++i) {
+      const TensorInfo& before = order[i - 1]->second;
+      if (order[i]->second.offset < before.offset + before.bytes)
+        fail(order[i]->first, "data that overlaps \"" + order[i - 1]->first + '"', "tensors apart from each other");
+    }
   }
 
   GgufFile& gguf_;

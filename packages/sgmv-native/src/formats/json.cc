@@ -48,6 +48,7 @@ class Parser {
 
   Value element(int depth) {
     if (depth > kDepthMax) fail("at most " + std::to_string(kDepthMax) + " levels of nesting");
+    if (++values_ > kValuesMax) fail("at most " + std::to_string(kValuesMax) + " values");
     skip_space();
     switch (peek()) {
       case '{': return object(depth);
@@ -171,6 +172,7 @@ class Parser {
 
   std::string_view text_;
   size_t at_ = 0;
+  int values_ = 0;
 };
 
 }  // namespace

@@ -48,6 +48,8 @@ class Value {
 };
 
 inline constexpr int kDepthMax = 64;
+// A value takes forty bytes where its text may take two: without a limit, a header of 100 MB would become gigabytes.
+inline constexpr int kValuesMax = 1 << 21;
 
 // Throws std::runtime_error with the byte offset and what was expected there.
 Value parse(std::string_view text);

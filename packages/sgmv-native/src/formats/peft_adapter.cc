@@ -1,7 +1,6 @@
 #include "formats/peft_adapter.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "formats/format_error.h"
@@ -12,23 +11,6 @@ namespace sgmv {
 namespace {
 
 constexpr uint64_t kConfigBytesMax = 1 << 20;
-
-// Index of the first NaN or infinity, or -1. The exponent's bits are all ones in exactly those.
-template <typename T>
-int64_t first_not_finite(const std::vector<std::byte>& data, T exponent) {
-  const size_t count = data.size() / sizeof(T);
-  for (size_t i = 0; i < count; ++i) {
-    T bits;
-    std::memcpy(&bits, data.data() + i * sizeof(T), sizeof bits);
-    if ((bits & exponent) == exponent) return static_cast<int64_t>(i);
-  }
-  return -1;
-}
-
-int64_t first_not_finite(const std::vector<std::byte>& data, DType dtype) {
-  if (dtype == DType::f32) return first_not_finite<uint32_t>(data, 0x7F800000u);
-  return first_not_finite<uint16_t>(data, dtype == DType::f16 ? 0x7C00 : 0x7F80);
-}
 
 LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
@@ -82,7 +64,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
 
 void PeftAdapter::open_config(const std::filesystem::path& folder, ProblemList& problems) {
   const std::filesystem::path path = folder / kAdapterConfigFile;
-  if (!std::filesystem::exists(path)) {
+  if (!file_exists(path)) {
     problems.add("missing_file", kAdapterConfigFile, "", "no such file", "PEFT's adapter configuration");
     return;
   }
@@ -97,8 +79,8 @@ void PeftAdapter::open_config(const std::filesystem::path& folder, ProblemList& 
 
 void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList& problems) {
   const std::filesystem::path path = folder / kAdapterWeightsFile;
-  if (!std::filesystem::exists(path)) {
-    const bool pickle = std::filesystem::exists(folder / "adapter_model.bin");
+  if (!file_exists(path)) {
+    const bool pickle = file_exists(folder / "adapter_model.bin");
     problems.add("missing_file", kAdapterWeightsFile, "", pickle ? "only adapter_model.bin" : "no such file",
                  pickle ? "safetensors: a pickle file can run code and is never opened" : "PEFT's adapter weights");
     return;
@@ -114,7 +96,7 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
 
 std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
   std::vector<std::byte> data = file_->read(tensor.info);
-  const int64_t bad = first_not_finite(data, tensor.info.dtype);
+  const int64_t bad = first_not_finite(tensor.info.dtype, data.data(), tensor.info.elements());
   if (bad >= 0) problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
   return data;
 }

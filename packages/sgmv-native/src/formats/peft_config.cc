@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "formats/utf8.h"
 #include "sgmv/ops.h"
 
 namespace sgmv {
 namespace {
 
 constexpr size_t kProblemsMax = 200;
+constexpr size_t kQuotedBytesMax = 400;  // of a name or a pattern, which may be as long as its file
 constexpr size_t kNamesMax = 16384;  // more than any model has projections
 
 class Reader {
@@ -119,8 +121,9 @@ class Reader {
 void ProblemList::add(const std::string& code, const std::string& file, const std::string& path, const std::string& found,
                       const std::string& expected) {
   if (problems_.size() >= kProblemsMax) return;
-  const std::string where = path.empty() ? file : file + ": " + path;
-  problems_.push_back({code, file, path, found, expected, where + ": found " + found + ", expected " + expected + "."});
+  const std::string shown = shorten_utf8(path, kQuotedBytesMax), what = shorten_utf8(found, kQuotedBytesMax);
+  const std::string where = path.empty() ? file : file + ": " + shown;
+  problems_.push_back({code, file, shown, what, expected, where + ": found " + what + ", expected " + expected + "."});
 }
 
 PeftConfig parse_peft_config(const json::Value& root, ProblemList& problems) {

@@ -82,7 +82,7 @@ void check_peft_fields(const json::Value& root, ProblemList& problems) {
     if (field == "init_lora_weights") check_init(value, problems);
     else if (field == "bias") check_bias(value, problems);
     else if (!is_neutral(value)) {
-      const auto off = std::find_if(kOff.begin(), kOff.end(), [&](const Required& r) { return r.field == field; });
+      const auto off = std::find_if(kOff.begin(), kOff.end(), [&name = field](const Required& r) { return r.field == name; });
       if (off != kOff.end()) problems.add("unsupported_field", kAdapterConfigFile, field, value.describe(), off->expected);
       else problems.add("unknown_field", kAdapterConfigFile, field, value.describe(), "a field that this version knows, or null");
     }

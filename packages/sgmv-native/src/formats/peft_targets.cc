@@ -87,9 +87,9 @@ Matchers compile(const PeftConfig& peft, Patterns& patterns) {
   if (peft.excludes.is_pattern)
     patterns.compile("exclude_modules", peft.excludes.pattern, [&](RegexBudget& b) { m.excludes.emplace_back(peft.excludes.pattern, b); });
   for (const auto& [key, rank] : peft.rank_pattern)
-    patterns.compile("rank_pattern." + key, key, [&](RegexBudget& b) { m.ranks.emplace_back(key, b); });
+    patterns.compile("rank_pattern." + key, key, [&m, &key = key](RegexBudget& b) { m.ranks.emplace_back(key, b); });
   for (const auto& [key, alpha] : peft.alpha_pattern)
-    patterns.compile("alpha_pattern." + key, key, [&](RegexBudget& b) { m.alphas.emplace_back(key, b); });
+    patterns.compile("alpha_pattern." + key, key, [&m, &key = key](RegexBudget& b) { m.alphas.emplace_back(key, b); });
   for (const std::string& pattern : peft.layers_pattern)
     patterns.compile("layers_pattern", pattern, [&](RegexBudget& b) { m.layers.emplace_back(".*\\." + pattern + "\\.(\\d+)\\..*", b); });
   return m;

@@ -42,7 +42,7 @@ class RegexCompiler {
   }
   int32_t here() const { return static_cast<int32_t>(out_.program_.size()); }
   void emit(Instruction instruction) {
-    if (out_.program_.size() >= kProgramMax) fail("a pattern that is too large");
+    if (out_.program_.size() >= kProgramMax || --out_.budget_.instructions < 0) fail("a pattern that is too large");
     out_.program_.push_back(instruction);
   }
   void emit_set(const Set& set) {

@@ -18,15 +18,16 @@ struct RegexError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Steps that all patterns of one file may take together.
+// What all patterns of one file may take together.
 struct RegexBudget {
-  int64_t steps = 100'000'000;  // below a second
+  int64_t steps = 100'000'000;       // of matching; below a second
+  int64_t instructions = 1'000'000;  // compiled; twelve bytes each, and a short pattern can ask for thousands
 };
 
 class PythonRegex {
  public:
   PythonRegex(std::string_view pattern, RegexBudget& budget);  // throws RegexError; the budget outlives the regex
-  // Both throw RegexError when the budget is used up.
+  // Throws RegexError when the budget is used up.
   bool fullmatch(std::string_view text) const;     // like re.fullmatch
 
  private:

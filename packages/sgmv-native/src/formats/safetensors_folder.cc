@@ -61,8 +61,8 @@ std::set<std::string> shard_names(const std::filesystem::path& index) {
 std::unique_ptr<TensorSource> open_safetensors_folder(const std::filesystem::path& folder) {
   const std::filesystem::path index = folder / "model.safetensors.index.json";
   const std::filesystem::path single = folder / "model.safetensors";
-  if (std::filesystem::exists(single) && !std::filesystem::exists(index)) return std::make_unique<SafetensorsFile>(single);
-  if (!std::filesystem::exists(index))
+  if (file_exists(single) && !file_exists(index)) return std::make_unique<SafetensorsFile>(single);
+  if (!file_exists(index))
     throw Error("model_not_found", folder.string() + ": has neither model.safetensors nor model.safetensors.index.json");
   auto source = std::make_unique<ShardedSource>();
   for (const std::string& name : shard_names(index)) source->add(folder / name);

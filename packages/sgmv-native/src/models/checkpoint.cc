@@ -34,6 +34,14 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   return *info;
 }
 
+std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInfo& info) const {
+  std::vector<std::byte> data = source_->read(info);
+  const int64_t bad = first_not_finite(info.dtype, data.data(), info.elements());
+  if (bad >= 0)
+    throw Error("model_corrupt", name + ": found NaN or infinity at element " + std::to_string(bad) + ", expected finite numbers");
+  return data;
+}
+
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
 // (0, half), (1, half + 1) …; Hugging Face has the first halves, then the second ones, which is also the order of
 // the rows of LoRA matrices.
@@ -53,7 +61,7 @@ std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) con
   const TensorInfo& info = require(name, {size});
   if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
   std::vector<float> stored(static_cast<size_t>(size));
-  dequantize(info.dtype, source_->read(info).data(), size, stored.data());
+  dequantize(info.dtype, read(name, info).data(), size, stored.data());
   const std::vector<int32_t> order = row_order(name, size);
   if (order.empty()) return stored;
   std::vector<float> values(stored.size());
@@ -72,7 +80,7 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
   PackedMatrix matrix(PackedMatrix::storage_for(std::array{info.dtype}, in, compute_), compute_, out, in);
-  matrix.set_rows(0, out, info.dtype, source_->read(info).data(), row_order(name, out));
+  matrix.set_rows(0, out, info.dtype, read(name, info).data(), row_order(name, out));
   return matrix;
 }
 
@@ -92,7 +100,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
     const TensorInfo& info = *find(name);
-    linear.weights.set_rows(begin, part.out, info.dtype, source_->read(info).data(), row_order(name, part.out));
+    linear.weights.set_rows(begin, part.out, info.dtype, read(name, info).data(), row_order(name, part.out));
     if (part.bias) {
       const std::vector<float> bias = vector(part.module + ".bias", part.out);
       std::copy(bias.begin(), bias.end(), linear.bias.begin() + begin);

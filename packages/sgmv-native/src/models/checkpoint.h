@@ -28,6 +28,7 @@ class Checkpoint {
  private:
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
+  std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
 
   std::unique_ptr<TensorSource> source_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "formats/file_reader.h"
 #include "models/batch_check.h"
 #include "sgmv/error.h"
 
@@ -211,7 +212,7 @@ void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
 }
 
 std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {
-  if (!std::filesystem::exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
+  if (!file_exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
   ModelConfig config = read_model_config(weights);
   std::shared_ptr<Device> device = make_cpu_device({options.threads, options.isa});
   const NumberTypes types = options.resolved();

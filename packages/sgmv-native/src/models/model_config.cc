@@ -39,7 +39,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
   const json::Value root = read_json(path);
   ModelConfig config = config_from_hf(root, path.string());
   const std::filesystem::path generation = path.parent_path() / "generation_config.json";
-  if (std::filesystem::exists(generation)) config.end_tokens = end_tokens(read_json(generation), generation.string());
+  if (file_exists(generation)) config.end_tokens = end_tokens(read_json(generation), generation.string());
   if (config.end_tokens.empty()) config.end_tokens = end_tokens(root, path.string());
   return config;
 }
@@ -83,9 +83,10 @@ int32_t ModelConfig::out_features(Projection p) const {
 
 ModelConfig read_model_config(const std::filesystem::path& source) {
   namespace fs = std::filesystem;
-  if (!fs::exists(source)) throw Error("model_not_found", source.string() + ": no such file or folder");
-  if (fs::is_directory(source)) {
-    if (!fs::exists(source / "config.json")) throw Error("model_not_found", source.string() + ": has no config.json");
+  if (!file_exists(source)) throw Error("model_not_found", source.string() + ": no such file or folder");
+  std::error_code error;
+  if (fs::is_directory(source, error)) {
+    if (!file_exists(source / "config.json")) throw Error("model_not_found", source.string() + ": has no config.json");
     return read_hf(source / "config.json");
   }
   if (source.extension() != ".gguf") return read_hf(source);

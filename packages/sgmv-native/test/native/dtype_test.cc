@@ -1,7 +1,9 @@
 // Block formats against values computed by the reference implementation, gguf-py (gguf.quants.dequantize).
 #include "formats/dtype.h"
 
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -72,6 +74,24 @@ TEST("dtype: blocks have the values of the reference implementation") {
     for (const float value : values) sum += value;
     CHECK(std::abs(sum - block.sum) < 1e-9, dtype_name(block.dtype), " sum ", sum, ", expected ", block.sum);
   }
+}
+
+TEST("dtype: what is not finite is found in every type, and nothing else") {
+  std::mt19937 random(1);
+  int found_some = 0;
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q4_k, DType::q5_k, DType::q6_k})
+    for (int round = 0; round < 2000; ++round) {
+      const int64_t block = dtype_block(dtype);
+      std::vector<std::byte> bytes(static_cast<size_t>(3 * dtype_block_bytes(dtype)));
+      for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+      std::vector<float> values(static_cast<size_t>(3 * block));
+      dequantize(dtype, bytes.data(), 3 * block, values.data());
+      const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+      const int64_t expected = bad == values.end() ? -1 : (bad - values.begin()) / block * block;
+      CHECK_EQUAL(first_not_finite(dtype, bytes.data(), 3 * block), expected);
+      found_some += expected >= 0;
+    }
+  CHECK(found_some > 100);
 }
 
 }  // namespace

@@ -125,6 +125,14 @@ TEST("gguf: hostile metadata is refused") {
   refuse(with_value(99, ""), "type of GGUF");
 }
 
+TEST("gguf: tensors that share bytes are refused") {
+  const std::string data(128, '\0');
+  refuse(Builder().tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).bytes(data), "overlaps \"a\"");
+  refuse(Builder().tensor("a", {16}, 0, 32).tensor("b", {8}, 0, 32).bytes(data), "overlaps");
+  const TempFolder folder;
+  CHECK_EQUAL(GgufFile(folder.write("x.gguf", Builder().tensor("a", {16}, 0, 64).tensor("b", {16}, 0, 0).bytes(data))).tensors().size(), 2u);
+}
+
 TEST("gguf: truncated and flipped files never crash") {
   Builder b;
   b.key_text("general.architecture", "llama").key_u32("llama.block_count", 3).tensor("t", {32, 3}, 3, 0);

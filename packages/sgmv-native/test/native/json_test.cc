@@ -29,6 +29,12 @@ TEST("json: bad texts are refused") {
     CHECK_THROWS(json::parse(text), std::runtime_error, "at byte");
 }
 
+TEST("json: the number of values is bounded") {
+  std::string text(2 * json::kValuesMax + 1, '0');
+  for (size_t i = 1; i < text.size(); i += 2) text[i] = ',';
+  CHECK_THROWS(json::parse("[" + text + "]"), std::runtime_error, "at most 2097152 values");
+}
+
 TEST("json: a key twice is refused") { CHECK_THROWS(json::parse(R"({"r":8,"r":16})"), std::runtime_error, "no second key"); }
 
 TEST("json: depth is bounded") {

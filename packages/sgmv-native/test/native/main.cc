@@ -1,16 +1,19 @@
-// sgmv_tests [PART]: runs the tests whose names contain PART, or all.
+// sgmv_tests [PART...]: runs the tests whose names contain one of the parts, or all.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 
 #include "check.h"
 
 int main(int argc, char** argv) {
-  const char* part = argc > 1 ? argv[1] : "";
+  const auto wanted = [&](const std::string& name) {
+    const auto in_name = [&](const char* part) { return name.find(part) != std::string::npos; };
+    return argc < 2 || std::any_of(argv + 1, argv + argc, in_name);
+  };
   int passed = 0, failed = 0, skipped = 0;
   for (const auto& test : sgmv::test::tests()) {
-    if (std::strstr(test.name.c_str(), part) == nullptr) continue;
+    if (!wanted(test.name)) continue;
     const auto begin = std::chrono::steady_clock::now();
     try {
       test.body();

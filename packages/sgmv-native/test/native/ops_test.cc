@@ -1,7 +1,6 @@
 // Base GEMM over every stored form, the small kernels, and the thread pool.
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -285,26 +284,6 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.softcap(gate.data(), 30.0f, 20);
     CHECK(std::isnan(gate[0]) && std::isnan(gate[19]), isa);
-  }
-}
-
-TEST("thread pool: every item runs once, in any number of loops") {
-  for (const int threads : {1, 2, 5}) {
-    ThreadPool pool(threads);
-    for (int64_t count = 0; count < 400; count += kSanitized ? 7 : 1) {
-      std::vector<std::atomic<int>> seen(static_cast<size_t>(count));
-      std::atomic<bool> bad_worker{false};
-      pool.parallel_for(count, [&](int64_t item, int worker) {
-        seen[static_cast<size_t>(item)].fetch_add(1);
-        if (worker < 0 || worker >= threads) bad_worker = true;
-      });
-      for (const auto& times : seen) CHECK(times.load() == 1, threads, " threads, ", count, " items");
-      CHECK(!bad_worker);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the workers sleep now and must wake again
-    std::atomic<int64_t> sum{0};
-    pool.parallel_for(1000, [&](int64_t item, int) { sum += item; });
-    CHECK_EQUAL(sum.load(), 499500);
   }
 }
 

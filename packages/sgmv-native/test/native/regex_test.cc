@@ -36,6 +36,9 @@ TEST("regex: what is not read is refused") {
   CHECK_THROWS(matches(std::string(5000, 'a'), "a"), RegexError, "at most 4096");
   CHECK_THROWS(matches(std::string(200, '(') + "a" + std::string(200, ')'), "a"), RegexError, "deep");
   CHECK_THROWS(matches("((a{100}){100}){100}", "a"), RegexError, "too large");
+  RegexBudget budget;
+  const auto compile_many = [&] { for (int i = 0; i < 1000; ++i) PythonRegex("((a{100}){100})", budget); };
+  CHECK_THROWS(compile_many(), RegexError, "too large");
 }
 
 TEST("regex: patterns that explode in a backtracking matcher end quickly") {

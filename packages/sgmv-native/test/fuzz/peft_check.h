@@ -1,0 +1,27 @@
+// What must hold for any adapter folder: inspecting it never throws, and loading it succeeds exactly when inspecting
+// it finds nothing wrong.
+#pragma once
+
+#include <filesystem>
+
+#include "fuzz_files.h"
+#include "fuzz_model.h"
+#include "layers/lora_adapter.h"
+#include "sgmv/error.h"
+
+namespace sgmv::fuzz {
+
+inline void check_adapter(const std::filesystem::path& folder) {
+  const ModelConfig model = fuzz_model();
+  const AdapterReport report = inspect_adapter(folder, model);
+  try {
+    const auto adapter = load_lora_adapter(folder, model, std::nullopt);
+    require(report.problems.empty(), "an adapter with problems was loaded");
+    require(adapter->bytes() == 0 || adapter->rank_max() >= 1, "an adapter without rank was loaded");
+  } catch (const Error& error) {
+    require(error.code() == "adapter_refused", "an adapter was refused with another code");
+    require(!report.problems.empty(), "an adapter without problems was refused");
+  }
+}
+
+}  // namespace sgmv::fuzz
