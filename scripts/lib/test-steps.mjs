@@ -66,6 +66,7 @@ function workspaceSteps(root) {
   const folders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   );
+  folders.push(join(root, 'benchmarks'));
   const tested = folders.filter(
     (cwd) => existsSync(join(cwd, 'package.json')) && read(join(cwd, 'package.json')).scripts?.test,
   );

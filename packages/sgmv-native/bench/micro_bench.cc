@@ -1,29 +1,15 @@
 #include "micro_bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <random>
 
+#include "attention_bench.h"
+#include "best_seconds.h"
 #include "layers/fused_linear.h"
 
 namespace sgmv::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-template <typename Body>
-double best_seconds(Body body) {
-  double best = 1e9, total = 0;
-  for (int i = 0; i < 200 && (i < 5 || total < 0.5); ++i) {
-    const auto begin = Clock::now();
-    body();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    best = std::min(best, seconds);
-    total += seconds;
-  }
-  return best;
-}
 
 std::vector<std::byte> random_weights(DType dtype, int64_t count, std::mt19937& generator) {
   std::vector<std::byte> data(static_cast<size_t>(count / dtype_block(dtype) * dtype_block_bytes(dtype)));
@@ -58,36 +44,71 @@ MicroResult bench_gemm(CpuDevice& device, WeightType compute, DType dtype, int64
   const double seconds = best_seconds([&] {
     gemm(device, {&x, rows, &weights, nullptr, y.row(0), y.stride()});
   });
-  constexpr const char* computes[] = {"f32", "bf16", "i8"};
+  constexpr const char* computes[] = {"f32", "bf16", "int8"};
   return {std::string("gemm ") + computes[static_cast<int>(compute)] + " from " + dtype_name(dtype) + " " + std::to_string(rows) + "x" + std::to_string(out) + "x" + std::to_string(in),
-          seconds * 1e6, 2e-9 * double(rows) * double(out) * double(in) / seconds, double(weights.bytes()) * 1e-9 / seconds};
+          seconds * 1e6, 2e-9 * double(rows) * double(out) * double(in) / seconds, double(weights.bytes()) * 1e-9 / seconds,
+          computes[static_cast<int>(compute)]};
 }
 
-// `adapters` segments of one token each, more factors in turn than a cache holds.
-MicroResult bench_sgmv(CpuDevice& device, int64_t adapters, int64_t tokens_each, int32_t rank, int32_t in, int32_t out) {
-  const int64_t copies = 40;
-  const size_t a_bytes = packed_lora_a_bytes(LoraType::bf16, rank, in), b_bytes = packed_lora_b_bytes(LoraType::bf16, rank, out);
-  AlignedBuffer<std::byte> data((a_bytes + b_bytes) * static_cast<size_t>(adapters * copies));
-  std::memset(data.data(), 0x3C, data.bytes());
-  const int64_t tokens = adapters * tokens_each;
-  std::vector<float> x(static_cast<size_t>(tokens * in), 1.0f), v(static_cast<size_t>(tokens * rank)), y(static_cast<size_t>(tokens * out));
-  int64_t copy = 0;
-  const double seconds = best_seconds([&] {
-    std::vector<ShrinkSegment> shrinks;
-    std::vector<ExpandSegment> expands;
-    for (int64_t i = 0; i < adapters; ++i) {
-      const std::byte* a = data.data() + (a_bytes + b_bytes) * static_cast<size_t>(copy * adapters + i);
-      shrinks.push_back({i * tokens_each, (i + 1) * tokens_each, {a, LoraType::bf16, rank, in}, i * tokens_each * rank});
-      expands.push_back({i * tokens_each, (i + 1) * tokens_each, {a + a_bytes, LoraType::bf16, rank, out}, 1.0f, i * tokens_each * rank, rank, 0});
-    }
-    copy = (copy + 1) % copies;
-    sgmv_shrink(device, x, in, shrinks, v);
-    sgmv_expand(device, v, expands, y, out);
-  });
-  return {"sgmv " + std::to_string(adapters) + " adapters x " + std::to_string(tokens_each) + " tokens, rank " + std::to_string(rank) + ", " +
-              std::to_string(in) + " to " + std::to_string(out),
-          seconds * 1e6, 2e-9 * double(tokens) * rank * (in + out) / seconds, double((a_bytes + b_bytes) * static_cast<size_t>(adapters)) * 1e-9 / seconds};
-}
+// Random factors of `copies` times the adapters, used in turn, so that no cache holds them between two calls.
+class SgmvBench {
+ public:
+  SgmvBench(CpuDevice& device, LoraType type, int64_t adapters, int64_t tokens_each, int32_t rank, int32_t in, int32_t out)
+      : device_(device), type_(type), adapters_(adapters), tokens_each_(tokens_each), rank_(rank), in_(in), out_(out),
+        a_bytes_(packed_lora_a_bytes(type, rank, in)), b_bytes_(packed_lora_b_bytes(type, rank, out)),
+        factors_((a_bytes_ + b_bytes_) * static_cast<size_t>(adapters * kCopies)),
+        x_(static_cast<size_t>(tokens() * in), 1.0f), v_(static_cast<size_t>(tokens() * rank)), y_(static_cast<size_t>(tokens() * out)) {
+    std::memset(factors_.data(), 0x3C, factors_.bytes());
+  }
+
+  MicroResult shrink() {
+    return result("shrink", in_, a_bytes_, best_seconds([&] {
+      std::vector<ShrinkSegment> segments;
+      for_each([&](int64_t i, const std::byte* factors) {
+        segments.push_back({i * tokens_each_, (i + 1) * tokens_each_, {factors, type_, rank_, in_}, i * tokens_each_ * rank_});
+      });
+      sgmv_shrink(device_, x_, in_, segments, v_);
+    }));
+  }
+
+  MicroResult expand() {
+    return result("expand", out_, b_bytes_, best_seconds([&] {
+      std::vector<ExpandSegment> segments;
+      for_each([&](int64_t i, const std::byte* factors) {
+        const PackedLora b = {factors + a_bytes_, type_, rank_, out_};
+        segments.push_back({i * tokens_each_, (i + 1) * tokens_each_, b, 1.0f, i * tokens_each_ * rank_, rank_, 0});
+      });
+      sgmv_expand(device_, v_, segments, y_, out_);
+    }));
+  }
+
+ private:
+  static constexpr int64_t kCopies = 40;
+
+  int64_t tokens() const { return adapters_ * tokens_each_; }
+
+  void for_each(const auto& body) {
+    copy_ = (copy_ + 1) % kCopies;
+    for (int64_t i = 0; i < adapters_; ++i) body(i, factors_.data() + (a_bytes_ + b_bytes_) * static_cast<size_t>(copy_ * adapters_ + i));
+  }
+
+  MicroResult result(const char* op, int32_t width, size_t bytes, double seconds) const {
+    constexpr const char* types[] = {"f32", "f16", "bf16", "int8"};
+    return {std::string(op) + " " + types[static_cast<int>(type_)] + " " + std::to_string(adapters_) + " adapters x " + std::to_string(tokens_each_) + " tokens, rank " +
+                std::to_string(rank_) + ", width " + std::to_string(width),
+            seconds * 1e6, 2e-9 * static_cast<double>(tokens() * rank_ * width) / seconds,
+            static_cast<double>(bytes) * static_cast<double>(adapters_) * 1e-9 / seconds};
+  }
+
+  CpuDevice& device_;
+  LoraType type_;
+  int64_t adapters_, tokens_each_;
+  int32_t rank_, in_, out_;
+  size_t a_bytes_, b_bytes_;
+  AlignedBuffer<std::byte> factors_;
+  std::vector<float> x_, v_, y_;
+  int64_t copy_ = 0;
+};
 
 }  // namespace
 
@@ -99,11 +120,22 @@ std::vector<MicroResult> run_micro(Device& any) {
       for (const int64_t rows : {1, 32, 512}) results.push_back(bench_gemm(device, compute, dtype, rows, 3072, 576));
   results.push_back(bench_gemm(device, WeightType::i8, DType::q4_1, 32, 576, 1536));
   results.push_back(bench_gemm(device, WeightType::i8, DType::q8_0, 32, 49152, 576));
-  results.push_back(bench_sgmv(device, 32, 1, 16, 576, 576));
-  results.push_back(bench_sgmv(device, 32, 1, 16, 1536, 576));
-  results.push_back(bench_sgmv(device, 32, 1, 64, 576, 1536));
-  results.push_back(bench_sgmv(device, 1, 32, 16, 576, 576));
-  results.push_back(bench_sgmv(device, 8, 64, 16, 576, 1536));
+  const auto add_sgmv = [&](int64_t adapters, int64_t tokens_each, int32_t rank, int32_t in, int32_t out) {
+    for (const LoraType type : {LoraType::bf16, LoraType::i8}) {
+      SgmvBench bench(device, type, adapters, tokens_each, rank, in, out);
+      results.push_back(bench.shrink());
+      results.push_back(bench.expand());
+    }
+  };
+  add_sgmv(32, 1, 16, 576, 1536);
+  add_sgmv(32, 1, 16, 1536, 576);
+  add_sgmv(32, 1, 64, 576, 1536);
+  add_sgmv(1, 32, 16, 576, 1536);
+  add_sgmv(8, 64, 16, 576, 1536);
+  for (const KvType type : {KvType::f32, KvType::f16}) {
+    for (const int32_t context : {64, 192, 1024}) results.push_back(bench_attention(device, type, 32, 1, context));
+    results.push_back(bench_attention(device, type, 1, 512, 512));
+  }
   return results;
 }
 

@@ -12,7 +12,8 @@ struct MicroResult {
   std::string name;
   double microseconds = 0;  // best of many
   double gflops = 0;
-  double gigabytes_per_second = 0;  // of weights read
+  double gigabytes_per_second = 0;  // of weights, or of keys and values, read
+  std::string type = "f32";         // of the numbers multiplied: which peak it could reach
 };
 
 std::vector<MicroResult> run_micro(Device& device);
