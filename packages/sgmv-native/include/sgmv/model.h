@@ -68,7 +68,7 @@ struct NumberTypes {
 
 struct ModelOptions {
   int32_t threads = 0;  // 0: one per available core (affinity and cgroup quota respected)
-  std::string isa;      // one of available_isas(); empty: the best this machine has
+  std::string isa = {};  // one of available_isas(); empty: the best this machine has
   // Empty: weights and adapters in 8 bits, keys and values in half precision; with weights in f32 everything as exact
   // as the files are.
   std::optional<WeightType> weights = {};

@@ -12,6 +12,7 @@
 #include "formats/gguf.h"
 #include "golden_folder.h"
 #include "layers/lora_adapter.h"
+#include "ones_base.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
 
@@ -51,7 +52,7 @@ struct Files {
     return code_of([&] { Model::load(model, {.threads = 1}); });
   }
   std::string load_adapter() const {
-    return code_of([&] { load_lora_adapter(adapter, config, std::nullopt); });
+    return code_of([&] { load_lora_adapter(adapter, config, std::nullopt, OnesBase(config)); });
   }
   std::string inspect() const {
     const AdapterReport report = inspect_adapter(adapter, config);

@@ -7,6 +7,7 @@
 #include "formats/peft_targets.h"
 #include "golden_folder.h"
 #include "layers/lora_adapter.h"
+#include "ones_base.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
 
@@ -27,17 +28,9 @@ ModelConfig small_model() {
   return config;
 }
 
-// A base model whose every weight is 1.
-class Ones : public BaseRows {
- public:
-  void copy_row(const LoraTarget& target, int64_t, float* out) const override {
-    std::fill_n(out, is_in_layer(target.projection) ? small_model().in_features(target.projection) : small_model().hidden_size, 1.0f);
-  }
-  float tolerance(const LoraTarget&) const override { return 0; }
-};
-
 std::shared_ptr<const LoraAdapter> load(const std::filesystem::path& folder, std::optional<LoraType> type = std::nullopt) {
-  return load_lora_adapter(folder, small_model(), type, Ones());
+  const ModelConfig model = small_model();
+  return load_lora_adapter(folder, model, type, OnesBase(model));
 }
 
 // One adapter folder, built from parts a test may change.

@@ -1,0 +1,24 @@
+// A base model whose every weight is 1, for adapters that are loaded without a model.
+#pragma once
+
+#include <algorithm>
+
+#include "layers/base_rows.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv::test {
+
+class OnesBase : public BaseRows {
+ public:
+  explicit OnesBase(const ModelConfig& config) : config_(config) {}
+
+  void copy_row(const LoraTarget& target, int64_t, float* out) const override {
+    std::fill_n(out, is_in_layer(target.projection) ? config_.in_features(target.projection) : config_.hidden_size, 1.0f);
+  }
+  float tolerance(const LoraTarget&) const override { return 0; }
+
+ private:
+  const ModelConfig& config_;
+};
+
+}  // namespace sgmv::test
