@@ -40,6 +40,12 @@ async function streamed({ adapter, prompt }: typeof ORDER) {
   return { pieces, text: pieces.join(''), reason, usage };
 }
 
+/** Which of two equal prompts finds the other in the prefix cache depends on the moment. */
+function counts(usage: OpenAI.CompletionUsage | null | undefined) {
+  const { prompt_tokens_details: _cached, ...tokens } = usage ?? ({} as OpenAI.CompletionUsage);
+  return tokens;
+}
+
 const CITY = {
   type: 'object',
   properties: { city: { enum: ['Paris', 'Rome'] }, capital: { type: 'boolean' } },
@@ -69,8 +75,8 @@ describe('the openai client for Node.js', () => {
     // A stream of one piece would be no stream.
     expect(orderStream.pieces.length).toBeGreaterThan(5);
     for (const { reason } of [order, orderStream, sql, sqlStream]) expect(reason).toBe('stop');
-    expect(orderStream.usage).toEqual(order.usage);
-    expect(sqlStream.usage).toEqual(sql.usage);
+    expect(counts(orderStream.usage)).toEqual(counts(order.usage));
+    expect(counts(sqlStream.usage)).toEqual(counts(sql.usage));
   });
 
   it('lists the tenant’s own models only', async () => {

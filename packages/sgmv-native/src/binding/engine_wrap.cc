@@ -157,9 +157,10 @@ void EngineWrap::let_go(Napi::Env env, size_t count) {
 Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
+    Engine& engine = open_engine();
     Request request = request_from(info[0].As<Napi::Object>());
     const auto choices = static_cast<size_t>(request.choices);
-    open_engine().submit(std::move(request));
+    engine.submit(std::move(request));
     hold(env, choices);
     return env.Undefined();
   });

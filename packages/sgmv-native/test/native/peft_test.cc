@@ -267,7 +267,8 @@ TEST("peft: DoRA needs a magnitude for every target, of the right size, over wei
   // The scale is 2, A 0.5, B 0.25 and the rank 4: a row of W + 2·B·A is 1 + 2 · 4 · 0.5 · 0.25 = 2 everywhere, its norm 8.
   const TempFolder folder;
   sound.write(folder);
-  const LoraPart& part = load(folder.path())->group(0, ProjectionGroup::qkv).parts[0];
+  const auto adapter = load(folder.path());
+  const LoraPart& part = adapter->group(0, ProjectionGroup::qkv).parts[0];
   CHECK_EQUAL(part.column_factors[15], 0.25f);
   CHECK_EQUAL(part.column_factors[16], 1.0f);
   // B = -0.25 makes the row zero.
