@@ -125,9 +125,8 @@ void FusedLinear::apply_dora(const PanelTile& tile) const {
   });
 }
 
-// The next panel: its weights and the factors that go with it. And an equal share of the A matrices that the next
-// projection begins with.
-void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, std::optional<Place> next, Prefetch& ahead) const {
+// The next panel, its weights and the factors that go with it, and a share of what the next loop begins with.
+void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const {
   const int64_t panel = tile.panel + 1;
   if (panel < gemm.weights->panels() && tile.row_begin + tile.row_count == gemm.rows) {
     ahead.add(gemm.weights->panel(panel), gemm.weights->panel_bytes());
@@ -140,13 +139,8 @@ void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t
       }
     }
   }
-  if (!next) return;
-  const int64_t items = gemm.items();
-  for (const Run& run : runs_) {
-    const LoraGroup& group = run.adapter->group(next->layer, next->group);
-    const auto bytes = static_cast<int64_t>(group.a_bytes), begin = bytes * item / items / 64 * 64, end = bytes * (item + 1) / items / 64 * 64;
-    ahead.add(group.a_data + begin, end - begin);
-  }
+  next_.share(item, gemm.items(), ahead);
+  also_.share(item, gemm.items(), ahead);
 }
 
 void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
@@ -156,16 +150,22 @@ void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Pla
 void FusedLinear::run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next) {
   device.reserve_scratch(GemmWork::scratch_floats());
   shrink_runs(device, *gemm.x);
+  next_.clear();
+  for (const Run& run : next ? std::span<const Run>(runs_) : std::span<const Run>()) {
+    const LoraGroup& group = run.adapter->group(next->layer, next->group);
+    next_.add(group.a_data, static_cast<int64_t>(group.a_bytes));
+  }
   device.pool().parallel_for(gemm.items(), [&](int64_t item, int worker) {
     const PanelTile tile = gemm.tile(device, item, worker);
     Prefetch& ahead = device.prefetch(worker);
     ahead.clear();
-    ask_ahead(gemm, tile, item, next, ahead);
+    ask_ahead(gemm, tile, item, ahead);
     gemm.product(device, tile, worker, ahead);
     expand(device.kernels(), tile);
     apply_dora(tile);
     gemm.finish(tile);
   });
+  also_.clear();
 }
 
 }  // namespace sgmv

@@ -44,6 +44,8 @@ class FusedLinear {
   // `next`: whose A matrices will be read after this projection.
   void run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
   void run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next);
+  // What else the next run() shall ask for.
+  PrefetchList& also() { return also_; }
 
  private:
   struct Run {
@@ -68,7 +70,7 @@ class FusedLinear {
   void apply_dora(const PanelTile& tile) const;
   template <typename Visit>
   void for_each_task(const PanelTile& tile, Visit visit) const;
-  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, std::optional<Place> next, Prefetch& ahead) const;
+  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const;
 
   const bool narrow_;
   ActivationForms forms_;
@@ -80,6 +82,7 @@ class FusedLinear {
   std::vector<int32_t> lone_tasks_;                   // [lone runs, projections]: the task, or -1
   std::vector<std::pair<int32_t, int64_t>> shrinks_;  // of longer runs: a task and the first of up to kShrinkTokens tokens
   Activations v_;
+  PrefetchList next_, also_;
 };
 
 }  // namespace sgmv

@@ -8,6 +8,12 @@
 #include "sgmv/error.h"
 
 namespace sgmv {
+namespace {
+
+// Keys and values that are asked for a loop ahead, per thread: what a second-level cache can hold beside the rest.
+constexpr int64_t kKvAheadBytes = 1536 << 10;
+
+}  // namespace
 
 DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types)
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
@@ -42,7 +48,7 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
     attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
     add_and_norm(tokens, weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
-    gated_mlp(layer, tokens);
+    gated_mlp(layer, tokens, *cache);
     if (layer + 1 == config_.layers) add_and_norm(tokens, weights.post_mlp_norm, weights_.final_norm, std::nullopt);
     else add_and_norm(tokens, weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
   }
@@ -164,9 +170,11 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   }
 }
 
-void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
+void DecoderCpu::gated_mlp(int32_t index, int64_t tokens, const CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const int64_t width = config_.intermediate_size;
+  if (const int32_t next = index + 1; next < config_.layers)
+    attention_.ask_ahead(cache, next, config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), fused_.also());
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   const auto activate = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;

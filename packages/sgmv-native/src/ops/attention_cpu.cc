@@ -49,6 +49,17 @@ void AttentionWork::run(CpuDevice& device, const Layer& layer) const {
   });
 }
 
+void AttentionWork::ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, int64_t bytes_max, PrefetchList& list) const {
+  if (!lone_tokens_ || tiles_.empty()) return;
+  const int64_t block_bytes = cache.values(layer, 0, cache.kv_heads()) - cache.values(layer, 0, 0);
+  const int64_t blocks_max = bytes_max / (block_bytes * static_cast<int64_t>(tiles_.size()));
+  for (const Tile& tile : tiles_) {
+    const int64_t position = tile.sequence->position_begin, first = first_visible(position, window) / block_size_;
+    for (int64_t block = first; block <= std::min(position / block_size_, first + blocks_max - 1); ++block)
+      list.add(cache.keys(layer, tile.sequence->block_table[static_cast<size_t>(block)], 0), block_bytes);
+  }
+}
+
 void AttentionWork::run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const {
   // Slices cover the batch in order, so the tile of a lone token has its number.
   for (int32_t head = 0; head < layer.cache->kv_heads(); ++head)

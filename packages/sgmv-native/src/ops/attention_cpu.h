@@ -33,6 +33,8 @@ class AttentionWork {
   // tokens, after reserve() and its own key and value are stored.
   bool lone_tokens() const { return lone_tokens_; }
   void reserve(CpuDevice& device) const { device.reserve_scratch(scratch_floats_); }
+  // Keys and values that a loop over lone tokens will read, as far as they fit into `bytes_max`; none if there are others.
+  void ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, int64_t bytes_max, PrefetchList& list) const;
   void run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const;
 
  private:
