@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -11,28 +12,27 @@
 
 namespace sgmv {
 
+// Of fixed size, because it is filled inside loops, which must not throw; what does not fit is not asked for.
 class Prefetch {
  public:
-  void clear() {
-    ranges_.clear();
-    lines_ = 0;
-  }
+  void clear() { count_ = lines_ = 0; }
   void add(const void* data, int64_t bytes) {
-    if (bytes <= 0) return;
+    if (bytes <= 0 || count_ == kRangesMax) return;
     const auto* begin = static_cast<const std::byte*>(data);
-    ranges_.push_back({begin, begin + bytes});
+    ranges_[static_cast<size_t>(count_++)] = {begin, begin + bytes};
     lines_ += (bytes + 63) / 64;
   }
 
   // Everything, spread evenly over that many groups.
   PrefetchCursor over(int64_t groups) const {
-    if (ranges_.empty()) return {};
-    return {ranges_.data(), ranges_.data() + ranges_.size(), ranges_[0].begin, (lines_ + groups - 1) / groups};
+    if (count_ == 0) return {};
+    return {ranges_.data(), ranges_.data() + count_, ranges_[0].begin, (lines_ + groups - 1) / groups};
   }
 
  private:
-  std::vector<PrefetchRange> ranges_;
-  int64_t lines_ = 0;
+  static constexpr int64_t kRangesMax = 512;
+  std::array<PrefetchRange, kRangesMax> ranges_;
+  int64_t count_ = 0, lines_ = 0;
 };
 
 // What the next loop over tokens or runs will read, in its order. Items of this loop ask for equal shares of it, so that
