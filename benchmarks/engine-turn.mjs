@@ -14,13 +14,15 @@ const engine = await createEngine({
   model,
   maxBatch: prompts.length,
   adapterBytes: 16 * 2 ** 30,
+  // Runs share their prompts: one must not find what another has computed.
+  prefixCache: false,
   ...options,
 });
 for (const [i, folder] of adapters.entries()) await engine.loadAdapter(`a${i}`, folder);
 const { device, adapterBytes, adaptersResident } = engine.stats();
 
-// Pages, threads and clocks warm up on a run that is not counted.
-await runBatch(engine, batchRequests('warm-up', prompts, runs.at(-1).adapters, 4));
+// Pages, threads and clocks warm up on a run that is not counted, as long as those that are.
+await runBatch(engine, batchRequests('warm-up', prompts, runs.at(-1).adapters, newTokens));
 const results = [];
 for (const { name, adapters: assignment, newTokens: own } of runs) {
   const run = await runBatch(engine, batchRequests(name, prompts, assignment, own ?? newTokens));

@@ -119,7 +119,7 @@ const overlaps = (loads, { arrived, times }) =>
   loads.some(([begin, end]) => begin < arrived + times[0] && end > arrived);
 
 const adapterBytes = (resident ?? room) * (await bytesOfOne());
-const engine = await createEngine({ model, maxBatch: concurrency, adapterBytes, ...options });
+const engine = await createEngine({ model, maxBatch: concurrency, adapterBytes, prefixCache: false, ...options });
 for (let i = 0; i < (resident ?? room); i++) await engine.loadAdapter(`a${i}`, folders[i]);
 const traffic = new Traffic(engine);
 const seconds = await traffic.run();

@@ -30,6 +30,10 @@ export const configSchema = z.object({
   MAX_STEP_TOKENS: integer(1).optional(),
   /** 0 = one per core. */
   ENGINE_THREADS: integer(0, 1024).default(0),
+  /** In which precision base weights, adapters, and keys and values are kept and multiplied; see the engine's options. */
+  WEIGHT_TYPE: z.enum(['auto', 'f32', 'bf16', 'int8']).default('auto'),
+  ADAPTER_TYPE: z.enum(['auto', 'stored', 'f32', 'bf16', 'int8']).default('auto'),
+  KV_TYPE: z.enum(['auto', 'f32', 'f16']).default('auto'),
 
   RUNNER_ID: z
     .string()

@@ -37,6 +37,9 @@ export class NativeEngine implements InferenceEngine {
       maxBatch: config.MAX_BATCH,
       maxStepTokens: config.MAX_STEP_TOKENS,
       threads: config.ENGINE_THREADS,
+      weightType: config.WEIGHT_TYPE,
+      adapterType: config.ADAPTER_TYPE,
+      kvType: config.KV_TYPE,
     });
     return new NativeEngine(engine, tokenizer, new TokenTexts(vocabulary, (token) => tokenizer.nameOf(token)));
   }
