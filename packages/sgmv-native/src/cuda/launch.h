@@ -1,0 +1,30 @@
+// Starting kernels. Arguments are converted to the kernel's own types.
+#pragma once
+
+#include <utility>
+
+#include "cuda/check.h"
+
+namespace sgmv::cuda {
+
+inline constexpr size_t kSharedBytesDefault = size_t{48} << 10;  // more must be asked for
+
+struct Shape {
+  dim3 grid;
+  int threads = 0;  // per block
+  size_t shared_bytes = 0;
+};
+
+template <typename... Parameters, typename... Arguments>
+void launch(cudaStream_t stream, const Shape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  if (shape.shared_bytes > kSharedBytesDefault)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes)), "asking for shared memory");
+  cudaLaunchConfig_t config = {};
+  config.gridDim = shape.grid;
+  config.blockDim = dim3(static_cast<unsigned>(shape.threads));
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...), "starting a kernel");
+}
+
+}  // namespace sgmv::cuda

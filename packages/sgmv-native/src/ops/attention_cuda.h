@@ -1,0 +1,82 @@
+// Attention over a paged cache on CUDA. All functions only enqueue; pointers are to device memory; everything about the
+// step is read there, so that a launch can be replayed from a graph.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/number.h"
+
+namespace sgmv::cuda {
+
+// One layer's keys and values: [blocks, kv_heads, 2, block_size, padded(head_dim)] in `type`, keys at index 0 and values at index 1 of the
+// third axis.
+struct KvLayer {
+  Number type = Number::bf16;
+  void* data = nullptr;
+  int32_t kv_heads = 0;
+  int32_t block_size = 0;
+  int32_t head_dim = 0;  // even, at most 256
+};
+
+// For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms), rotated; q is
+// scaled and written to `q`; k and v go to the token's slot in the cache.
+// Rotation of head component pairs (i, i + half) for i < half (what lies beyond 2 · half stays as it is):
+// x' = x · cos − y · sin, y' = y · cos + x · sin.
+struct RotateAndStore {
+  const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim]
+  const float* bias = nullptr;     // of qkv, or null
+  const float* q_norm = nullptr;   // [head_dim] or null
+  const float* k_norm = nullptr;
+  float eps = 1e-5f;
+  const float* rope = nullptr;     // [positions, 2 · half]: cosines, then sines
+  const float* long_rope = nullptr;          // the same for tokens of long contexts, or null
+  const uint8_t* long_context = nullptr;     // [tokens], read where long_rope is there
+  int32_t half = 0;
+  float q_scale = 1.0f;
+  const int32_t* positions = nullptr;  // [tokens]
+  const int32_t* slots = nullptr;      // [tokens]: block · block_size + place in it; -1: a row that only fills a bucket
+  int32_t tokens = 0;
+  int32_t heads = 0;
+  void* q = nullptr;               // [tokens, heads, padded(head_dim)] in the cache's type, zeros where padded
+  KvLayer cache;
+};
+void rotate_and_store(cudaStream_t stream, const RotateAndStore& work);
+
+// Queries of one sequence that are computed together: tokens [token, token + count) of the batch at positions
+// [position, position + count). The sequence's block table begins at `table` in `block_tables`. count 0: nothing.
+struct AttentionTile {
+  int32_t token;
+  int32_t count;
+  int32_t position;
+  int32_t table;
+};
+
+// How many tokens a tile may have: as many as give 16 rows of queries that share a head of keys, at least 1.
+int32_t attention_tile_tokens(int32_t heads, int32_t kv_heads);
+
+// Each query sees its own position and those before, `window` of them in all (0: every one). Scores are q · k, then
+// softcap · tanh(score / softcap) unless softcap is 0. A query's sums are cut at fixed positions and added in their order,
+// whatever the tile, the other queries and positions_max.
+struct AttentionWork {
+  const void* q = nullptr;             // [tokens, heads, padded(head_dim)] in the cache's type
+  KvLayer cache;
+  const AttentionTile* tiles = nullptr;  // [tile_count]
+  int32_t tile_count = 0;
+  const int32_t* block_tables = nullptr;
+  int32_t heads = 0;                   // a multiple of the cache's kv_heads
+  int32_t tokens = 0;
+  int32_t positions_max = 0;           // no tile's last position is beyond positions_max - 1
+  int32_t window = 0;
+  float softcap = 0;
+  float* scratch = nullptr;            // attention_scratch_floats()
+  void* out = nullptr;                 // [tokens, padded(heads · head_dim)] in `type` of the cache, without gaps between heads; padding kept
+};
+int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t head_dim, int32_t positions_max);
+void attention(cudaStream_t stream, const AttentionWork& work);
+
+// Copies block `from` over block `to`; `layer` is one layer's cache.
+void copy_kv_block(cudaStream_t stream, const KvLayer& layer, int32_t from, int32_t to);
+
+}  // namespace sgmv::cuda

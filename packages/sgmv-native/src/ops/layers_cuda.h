@@ -1,0 +1,71 @@
+// What happens between the products of a step on CUDA, token by token. All functions only enqueue; pointers are to
+// device memory. float32 rows are `width` numbers apart unless a stride is given; rows in `type` are padded(width) apart
+// and keep their padding, which is zero.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/number.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv::cuda {
+
+// LoRA on the embedding of one adapter: row += scale · a[token] · bᵀ. a: [vocab, rank] without padding, b: [width, rank] without padding.
+struct LoraEmbeddingFactors {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  int32_t rank = 0;
+  float scale = 0;
+};
+
+struct Embedding {
+  Number type = Number::bf16;   // of table, a and b
+  const void* table = nullptr;  // [vocab, padded(width)]
+  const float* scales = nullptr;  // [vocab]: table is e4m3 instead, and row t is multiplied by scales[t]; null: it is in `type`
+  const int32_t* token_ids = nullptr;                             // [tokens]
+  const LoraEmbeddingFactors* const* lora_of_token = nullptr;     // [tokens], null entries: none; null: no token has any
+  float scale = 1.0f;           // of the result, LoRA included
+  int32_t tokens = 0;
+  int32_t width = 0;
+  float* out = nullptr;         // [tokens, width]
+};
+void embed(cudaStream_t stream, const Embedding& work);
+
+// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm).
+// Each optional part is left out where its pointer is null: without delta only the norm remains.
+// rms_norm(x, w) = x / √(mean(x²) + eps) · w.
+struct AddAndNorm {
+  Number type = Number::bf16;         // of normed
+  const float* delta = nullptr;       // [tokens, width]
+  const float* delta_bias = nullptr;  // [width]
+  const float* post_norm = nullptr;   // [width]
+  const float* norm = nullptr;        // [width]
+  float eps = 1e-5f;
+  int32_t tokens = 0;
+  int32_t width = 0;
+  float* residual = nullptr;          // [tokens, width]
+  void* normed = nullptr;             // [tokens, padded(width)] in `type`
+};
+void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
+
+// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up.
+struct GatedActivation {
+  Number type = Number::bf16;      // of out
+  Activation activation = Activation::silu;
+  const float* gate_up = nullptr;  // [tokens, 2 · width]
+  const float* bias = nullptr;     // [2 · width] or null
+  int32_t tokens = 0;
+  int32_t width = 0;
+  void* out = nullptr;             // [tokens, padded(width)] in `type`
+};
+void gated_activation(cudaStream_t stream, const GatedActivation& work);
+
+// Row i of `out` := row rows[i] of `in`, both [.., padded(width)] in `type`.
+void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t* rows, int32_t count, int32_t width, void* out);
+
+// logits [rows, vocab]: c · tanh(x / c) in place.
+void softcap_logits(cudaStream_t stream, float* logits, int64_t count, float cap);
+
+}  // namespace sgmv::cuda

@@ -1,0 +1,107 @@
+// What src/cuda/ptx.cuh says to a real device's instructions, computed on the processor. Addresses that the device would
+// refuse are refused.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "formats/dtype.h"
+
+namespace sgmv::cuda {
+
+struct f16 { uint16_t bits; };
+struct bf16 { uint16_t bits; };
+
+namespace emulated {
+inline void aligned(const void* p, size_t to, const char* what) {
+  if (reinterpret_cast<uintptr_t>(p) % to == 0) return;
+  std::fprintf(stderr, "emulated device: %s at an address that is not a multiple of %zu\n", what, to);
+  std::abort();
+}
+inline float widen(f16, uint16_t bits) { return f16_to_float(bits); }
+inline float widen(bf16, uint16_t bits) { return bf16_to_float(bits); }
+}  // namespace emulated
+
+inline float to_float(f16 v) { return f16_to_float(v.bits); }
+inline float to_float(bf16 v) { return bf16_to_float(v.bits); }
+inline float to_float(float v) { return v; }
+template <typename T> T from_float(float v);
+template <> inline float from_float<float>(float v) { return v; }
+template <> inline f16 from_float<f16>(float v) { return {float_to_f16(v)}; }
+template <> inline bf16 from_float<bf16>(float v) { return {float_to_bf16(v)}; }
+
+inline std::byte* dynamic_shared() { return emulator::shared_memory(); }
+
+inline uint4 load16(const void* p) {
+  emulated::aligned(p, 16, "a load of 16 bytes");
+  uint4 v;
+  std::memcpy(&v, p, 16);
+  return v;
+}
+inline uint4 load16_once(const void* p) { return load16(p); }
+inline uint2 load8(const void* p) {
+  emulated::aligned(p, 8, "a load of 8 bytes");
+  uint2 v;
+  std::memcpy(&v, p, 8);
+  return v;
+}
+inline uint2 load8_once(const void* p) { return load8(p); }
+inline void store16(void* p, uint4 v) {
+  emulated::aligned(p, 16, "a store of 16 bytes");
+  std::memcpy(p, &v, 16);
+}
+
+inline void copy_async_16(void* shared, const void* global, bool valid) {
+  emulated::aligned(shared, 16, "an asynchronous copy");
+  if (valid) emulated::aligned(global, 16, "an asynchronous copy");
+  emulator::copy_later({shared, valid ? global : nullptr});
+}
+inline void copy_async_commit() { emulator::commit_copies(); }
+template <int kGroupsLeft> inline void copy_async_wait() { emulator::finish_copies(kGroupsLeft); }
+
+template <typename T>
+void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  struct Operands { uint32_t a[4], b[2]; } own;
+  std::memcpy(own.a, a, sizeof a);
+  std::memcpy(own.b, b, sizeof b);
+  const auto slots = emulator::meet_warp("mma", 0xFFFF'FFFF, &own, sizeof own);
+  const auto half = [](uint32_t word, int which) { return emulated::widen(T{}, static_cast<uint16_t>(word >> (16 * which))); };
+  const int group = emulator::lane() / 4, thread = emulator::lane() % 4;
+  for (int k = 0; k < 16; ++k) {
+    // Element (row, k) of A: lane row % 8 · 4 + k % 8 / 2, register row / 8 + k / 8 · 2, half k % 2. Element (k, column)
+    // of B: lane column · 4 + k % 8 / 2, register k / 8.
+    const int holder = k % 8 / 2;
+    for (int i = 0; i < 4; ++i) {
+      const int row = group + i / 2 * 8, column = thread * 2 + i % 2;
+      Operands of_a, of_b;
+      std::memcpy(&of_a, slots[row % 8 * 4 + holder], sizeof of_a);
+      std::memcpy(&of_b, slots[column * 4 + holder], sizeof of_b);
+      d[i] += half(of_a.a[row / 8 + k / 8 * 2], k % 2) * half(of_b.b[k / 8], k % 2);
+    }
+  }
+}
+
+namespace emulated {
+inline void load_matrices(uint32_t (&r)[4], const void* row, bool transposed) {
+  aligned(row, 16, "ldmatrix");
+  const auto slots = emulator::meet_warp(transposed ? "ldmatrix.trans" : "ldmatrix", 0xFFFF'FFFF, &row, sizeof row);
+  const int group = emulator::lane() / 4, thread = emulator::lane() % 4;
+  for (int m = 0; m < 4; ++m) {
+    uint16_t pair[2];
+    for (int i = 0; i < 2; ++i) {
+      const int from_row = transposed ? thread * 2 + i : group, from_column = transposed ? group : thread * 2 + i;
+      const uint16_t* address;
+      std::memcpy(&address, slots[m * 8 + from_row], sizeof address);
+      pair[i] = address[from_column];
+    }
+    r[m] = pair[0] | static_cast<uint32_t>(pair[1]) << 16;
+  }
+}
+}  // namespace emulated
+
+inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) { emulated::load_matrices(r, row, false); }
+inline void ldmatrix_x4_transposed(uint32_t (&r)[4], const void* row) { emulated::load_matrices(r, row, true); }
+
+}  // namespace sgmv::cuda

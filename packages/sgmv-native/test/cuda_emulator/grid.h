@@ -1,0 +1,45 @@
+// One kernel launch, block by block: the threads of a block take turns in an order that a seed decides, so that code that
+// relies on an order no barrier gives it fails sooner or later. One launch at a time in the whole process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+namespace sgmv::emulator {
+
+// What the built-in variables of a kernel are to the thread that runs.
+struct Place {
+  dim3 thread, block, block_size, grid_size;
+};
+extern Place place;
+
+inline constexpr int kWarpSize = 32;
+inline constexpr size_t kSlotBytes = 64;
+
+// Aborts with a message for a launch that a device of compute capability 8.0 would refuse.
+void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel);
+
+std::byte* shared_memory();  // of the running block, as many bytes as the launch asked for
+int lane();                  // of the running thread
+
+void block_barrier();
+// Meets the other lanes of the warp, all of which must come to the same `operation` and mask; `slot` is what this lane
+// brings. The result gives every lane's slot and holds until this lane's next meeting.
+const std::byte (*meet_warp(const char* operation, uint32_t mask, const void* slot, size_t bytes))[kSlotBytes];
+
+// Runs at the end of the running thread's life or, with a barrier of its own kind, earlier: see copy_async in ptx.cuh.
+struct PendingCopy {
+  void* to;
+  const void* from;  // null: zeros
+};
+void copy_later(PendingCopy copy);
+void commit_copies();
+void finish_copies(int groups_left);
+
+}  // namespace sgmv::emulator
