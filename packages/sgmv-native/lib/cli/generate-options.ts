@@ -1,23 +1,13 @@
 /** The command line options that make up a request. */
 import type { Command } from 'commander';
-import type { GenerationRequest } from '../types.js';
+import type { GenerationRequest, SamplingOptions } from '../types.js';
 import { addConstraintOptions, readConstraint, type ConstraintOptions } from './constraint-options.js';
 import type { PromptOptions } from './generate-prompt.js';
 import { collect, collectBias, numberIn } from './option-parsers.js';
 
 /** What is generated, from which prompt. */
-export interface RequestOptions extends PromptOptions, ConstraintOptions {
+export interface RequestOptions extends PromptOptions, ConstraintOptions, SamplingOptions {
   maxTokens: number;
-  temperature: number;
-  topK: number;
-  topP: number;
-  minP: number;
-  seed: number;
-  repetitionPenalty: number;
-  frequencyPenalty: number;
-  presencePenalty: number;
-  logitBias: Record<number, number>;
-  minTokens: number;
   n: number;
   logprobs?: number;
   stop: string[];

@@ -5,6 +5,8 @@
 // inputs. How many rows share a call, which tile a column falls into and which thread runs it change only which
 // elements are computed side by side. So a request gives the same bits alone and in any batch. Different instruction
 // sets may differ from each other.
+//
+// Functions here are always inlined: a copy compiled for one instruction set must not be linked into code for others.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +46,8 @@ struct Int8Rows {
   const Int8Chunk* chunks = nullptr;
   int64_t stride = 0;
 
-  Int8Rows from(int64_t row) const { return {chunks + row, stride}; }
-  Int8Rows from_input(int64_t k) const { return {chunks + k / kRowPad * stride, stride}; }
+  [[gnu::always_inline]] Int8Rows from(int64_t row) const { return {chunks + row, stride}; }
+  [[gnu::always_inline]] Int8Rows from_input(int64_t k) const { return {chunks + k / kRowPad * stride, stride}; }
 };
 
 // Memory to be asked for during a product: `lines_per_group` cache lines for every group of inputs of every tile.
@@ -59,7 +61,7 @@ struct PrefetchCursor {
   const std::byte* at = nullptr;
   int64_t lines_per_group = 0;
 
-  void advance() {
+  [[gnu::always_inline]] void advance() {
     for (int64_t i = 0; i < lines_per_group && range != last; ++i) {
       __builtin_prefetch(at, 0, 2);
       at += 64;
@@ -67,6 +69,13 @@ struct PrefetchCursor {
     }
   }
 };
+
+// Rows per tile of at most `most`: tiles are made even, so that no small one is left over.
+[[gnu::always_inline]] inline int64_t even_share(int64_t rows, int64_t most) {
+  if (rows <= most) return rows;
+  const int64_t tiles = (rows + most - 1) / most;
+  return (rows + tiles - 1) / tiles;
+}
 
 // How a product ends: c := sum, or c := c + scale · sum.
 struct Epilogue {
@@ -78,9 +87,9 @@ struct Kernels {
   const char* isa;
   int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
 
-  // Products give 32 columns of c, whose rows are `c_stride` apart. Here c = (or +=, when `add`) x [rows, k] · panel [k, 32];
+  // Products give c [rows, 32], without room between the rows. Here c = (or +=, when `add`) x [rows, k] · panel [k, 32];
   // rows ≤ gemm_rows.
-  void (*gemm)(const float* x, int64_t x_stride, const float* panel, int64_t k, float* c, int64_t c_stride, int rows, bool add);
+  void (*gemm)(const float* x, int64_t x_stride, const float* panel, int64_t k, float* c, int rows, bool add);
 
   // Packed weights to float32, exactly. `out` is [k, 32].
   void (*widen_bf16)(const uint16_t* pairs, int64_t k, float* out);
@@ -93,12 +102,12 @@ struct Kernels {
   void (*encode_bf16)(const float* x, int64_t n, uint16_t* out);
 
   // c = (or +=) x · an 8-bit panel of `in` inputs, or one that open_q4 has opened (`minimums`); rows ≤ i8_rows.
-  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c, int64_t c_stride,
-                  bool add, PrefetchCursor& ahead);
+  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c, bool add,
+                  PrefetchCursor& ahead);
   void (*open_q4)(const std::byte* blocks, int64_t block_count, std::byte* out);
   // c from bfloat16 activations and a panel of pairs [in / 2][32][2], accumulated in float32.
   void (*gemm_bf16)(const uint16_t* x, int64_t x_stride, int64_t rows, const uint16_t* panel, int64_t in, float* c,
-                    int64_t c_stride, const Epilogue& end);
+                    const Epilogue& end);
 
   // v [tokens, rank] = x [tokens, in] · A^T; A [rank, a_stride], padded with zeros.
   void (*shrink)(const float* x, int64_t x_stride, int64_t tokens, const void* a, int64_t a_stride, LoraType type,
@@ -109,10 +118,10 @@ struct Kernels {
   void (*shrink_bf16)(const uint16_t* x, int64_t x_stride, int64_t tokens, const uint16_t* a, int64_t a_stride,
                       int64_t rank, int64_t in, float* v, int64_t v_stride);
   // y [tokens, 32] += scale · v [tokens, rank] · panel in 8 bits.
-  void (*expand_i8)(const Int8Rows& v, int64_t tokens, const std::byte* panel, int64_t rank, float scale, float* y, int64_t y_stride);
+  void (*expand_i8)(const Int8Rows& v, int64_t tokens, const std::byte* panel, int64_t rank, float scale, float* y);
   // y [tokens, 32] += scale · v [tokens, rank] · panel [rank, 32] (bfloat16: [rank / 2][32][2]).
   void (*expand)(const float* v, int64_t v_stride, int64_t tokens, const void* panel, LoraType type, int64_t rank,
-                 float scale, float* y, int64_t y_stride);
+                 float scale, float* y);
 
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
   void (*add)(float* y, const float* x, int64_t n);

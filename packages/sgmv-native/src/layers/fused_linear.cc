@@ -59,7 +59,7 @@ void FusedLinear::prepare(Place place) {
         }
     if (begin == tasks_.size()) continue;
     const LoraPart& part = *tasks_[begin].part;
-    columns_.push_back({part.panel_begin, part.panel_begin + (part.b.width + kPanelColumns - 1) / kPanelColumns, begin, tasks_.size()});
+    columns_.push_back({part.panel_begin, part.panel_begin + panels_of(part.b.width), begin, tasks_.size()});
   }
   if (rows > 0) v_.reserve(rows, rank, forms_);
 }
@@ -112,7 +112,7 @@ void FusedLinear::for_each_task(const PanelTile& tile, Visit visit) const {
 void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
   for_each_task(tile, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
     expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale, panel,
-                tile.sums + (begin - tile.row_begin) * kPanelColumns, kPanelColumns);
+                tile.sums + (begin - tile.row_begin) * kPanelColumns);
   });
 }
 

@@ -9,6 +9,8 @@
 #include "cpu/kernels.h"
 #include "formats/peft_adapter.h"
 #include "layers/dora.h"
+#include "layers/lora_checks.h"
+#include "ops/packed_matrix.h"
 #include "ops/sgmv_cpu.h"
 #include "sgmv/error.h"
 
@@ -23,52 +25,17 @@ LoraType type_of(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
 }
 
-void refuse_if_any(ProblemList& problems) {
-  if (problems.empty()) return;
-  const std::vector<AdapterProblem> list = problems.take();
-  const std::string more = list.size() > 1 ? " (and " + std::to_string(list.size() - 1) + " more)" : "";
-  throw Error("adapter_refused", list[0].message + more);
-}
-
 // The numbers of a file's tensor in the type they are packed from.
-std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, int64_t elements, LoraType type) {
+std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, LoraType type) {
   if (type == type_of(dtype)) return data;
-  std::vector<float> wide(static_cast<size_t>(elements));
-  dequantize(dtype, data.data(), elements, wide.data());
+  const std::vector<float> wide = widened(data, dtype);
   std::vector<std::byte> result(wide.size() * (type == LoraType::bf16 ? sizeof(uint16_t) : sizeof(float)));
   if (type == LoraType::bf16) std::transform(wide.begin(), wide.end(), reinterpret_cast<uint16_t*>(result.data()), float_to_bf16);
   else std::memcpy(result.data(), wide.data(), result.size());
   return result;
 }
 
-std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
-  std::vector<float> wide(data.size() / static_cast<size_t>(dtype_block_bytes(dtype)));
-  dequantize(dtype, data.data(), static_cast<int64_t>(wide.size()), wide.data());
-  return wide;
-}
-
-size_t padded_columns(int32_t width) { return static_cast<size_t>((width + kPanelColumns - 1) / kPanelColumns * kPanelColumns); }
-
-// PEFT replaces the base model's embedding and head by those in the file; here they must be the same, up to how
-// precisely both are kept.
-void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
-  const TensorInfo& info = pair.base_layer->info;
-  const std::vector<float> stored = widened(source.read_checked(*pair.base_layer, problems), info.dtype);
-  const float rounding = info.dtype == DType::f32 ? 0.0f : info.dtype == DType::f16 ? 0x1p-11f : 0x1p-8f;
-  const auto width = static_cast<size_t>(info.shape[1]);
-  std::vector<float> own(width);
-  for (int64_t row = 0; row < info.shape[0]; ++row) {
-    base.copy_row(pair.target, row, own.data());
-    const std::span<const float> values = std::span(stored).subspan(static_cast<size_t>(row) * width, width);
-    float largest = 0;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    const float allowed = largest * (base.tolerance(pair.target) + rounding);
-    for (size_t i = 0; i < width; ++i)
-      if (!(std::abs(values[i] - own[i]) <= allowed))
-        return problems.add("base_mismatch", kAdapterWeightsFile, pair.base_layer->name, "other values from row " + std::to_string(row) + " on",
-                            "the base model's own weights, or no such tensor");
-  }
-}
+size_t padded_columns(int32_t width) { return static_cast<size_t>(panels_of(width) * kPanelColumns); }
 
 }  // namespace
 
@@ -225,7 +192,7 @@ class LoraPacker {
   }
 
   std::vector<std::byte> read(const NamedTensor& tensor, LoraType type, ProblemList& problems) {
-    return converted(source_.read_checked(tensor, problems), tensor.info.dtype, tensor.info.elements(), type);
+    return converted(source_.read_checked(tensor, problems), tensor.info.dtype, type);
   }
 
   const PeftAdapter& source_;

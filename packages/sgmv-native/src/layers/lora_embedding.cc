@@ -22,7 +22,7 @@ void LoraEmbedding::add(const Kernels& kernels, int32_t token, float* row) const
   const auto* panel = static_cast<const std::byte*>(b.data);
   for (int32_t column = 0; column < b.width; column += kPanelColumns, panel += lora_b_panel_bytes(b.type, b.rank)) {
     std::array<float, kPanelColumns> sums{};
-    kernels.expand(v.data(), kRankMax, 1, panel, b.type, b.rank, scale, sums.data(), kPanelColumns);
+    kernels.expand(v.data(), kRankMax, 1, panel, b.type, b.rank, scale, sums.data());
     for (int32_t i = 0; i < std::min(kPanelColumns, b.width - column); ++i) row[column + i] += sums[static_cast<size_t>(i)];
   }
 }

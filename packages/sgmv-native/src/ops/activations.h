@@ -17,7 +17,6 @@ struct ActivationForms {
 
 class Activations {
  public:
-
   void reserve(int64_t rows, int64_t columns, ActivationForms forms = {}) {
     width_ = columns;
     forms_ = forms;

@@ -3,12 +3,6 @@
 namespace sgmv {
 namespace {
 
-// Rows per kernel call: the tiles of a chunk are made even, so that no small one is left over at the end.
-int64_t tile_rows(int64_t rows, int64_t most) {
-  const int64_t tiles = (rows + most - 1) / most;
-  return (rows + tiles - 1) / tiles;
-}
-
 int64_t calls(int64_t in, int64_t chunk, int64_t rows, int64_t step) {
   return (in + chunk - 1) / chunk * ((rows + step - 1) / step);
 }
@@ -32,11 +26,13 @@ void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, con
     case WeightType::f32: return product_f32(kernels, tile, scratch, ahead);
     case WeightType::i8: return product_i8(kernels, tile, scratch, ahead);
     case WeightType::bf16: return product_bf16(kernels, tile, ahead);
+    case WeightType::f16:
+    case WeightType::fp8: break;  // CUDA only
   }
 }
 
 void GemmWork::product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const {
-  const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.gemm_rows);
+  const int64_t in = weights->in(), step = even_share(tile.row_count, kernels.gemm_rows);
   PrefetchCursor cursor = ahead.over(calls(in, kInputChunk, tile.row_count, step));
   for (int64_t k = 0; k < in; k += kInputChunk) {
     const int64_t k_count = std::min(kInputChunk, in - k);
@@ -44,13 +40,13 @@ void GemmWork::product_f32(const Kernels& kernels, const PanelTile& tile, float*
     for (int64_t row = 0; row < tile.row_count; row += step) {
       cursor.advance();
       const auto count = static_cast<int>(std::min(step, tile.row_count - row));
-      kernels.gemm(x->row(tile.row_begin + row) + k, x->stride(), piece, k_count, tile.sums + row * kPanelColumns, kPanelColumns, count, k > 0);
+      kernels.gemm(x->row(tile.row_begin + row) + k, x->stride(), piece, k_count, tile.sums + row * kPanelColumns, count, k > 0);
     }
   }
 }
 
 void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const {
-  const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.i8_rows);
+  const int64_t in = weights->in(), step = even_share(tile.row_count, kernels.i8_rows);
   const bool minimums = weights->storage() == PackedMatrix::Storage::q4;
   const int64_t block_bytes = minimums ? kQ4BlockBytes : kQ8BlockBytes;
   // The kernel itself asks for what comes next, a few lines per group: bursts would hold up its own loads.
@@ -65,13 +61,13 @@ void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* 
     }
     for (int64_t row = 0; row < tile.row_count; row += step) {
       kernels.gemm_i8(x->i8(tile.row_begin + row).from_input(k), std::min(step, tile.row_count - row), piece, k_count, minimums,
-                      tile.sums + row * kPanelColumns, kPanelColumns, k > 0, cursor);
+                      tile.sums + row * kPanelColumns, k > 0, cursor);
     }
   }
 }
 
 void GemmWork::product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const {
-  const int64_t in = weights->in(), step = tile_rows(tile.row_count, kernels.bf16_rows);
+  const int64_t in = weights->in(), step = even_share(tile.row_count, kernels.bf16_rows);
   const auto* panel = reinterpret_cast<const uint16_t*>(weights->panel(tile.panel));
   PrefetchCursor cursor = ahead.over(calls(in, kInputChunk, tile.row_count, step));
   for (int64_t k = 0; k < in; k += kInputChunk) {
@@ -79,7 +75,7 @@ void GemmWork::product_bf16(const Kernels& kernels, const PanelTile& tile, const
     for (int64_t row = 0; row < tile.row_count; row += step) {
       cursor.advance();
       kernels.gemm_bf16(x->bf16(tile.row_begin + row) + k, x->bf16_stride(), std::min(step, tile.row_count - row), panel + k * kPanelColumns,
-                        k_count, tile.sums + row * kPanelColumns, kPanelColumns, {k > 0, 1.0f});
+                        k_count, tile.sums + row * kPanelColumns, {k > 0, 1.0f});
     }
   }
 }

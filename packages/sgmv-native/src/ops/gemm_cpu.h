@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "cpu/cpu_device.h"
+#include "cpu/prefetch.h"
 #include "ops/activations.h"
 #include "ops/packed_matrix.h"
-#include "cpu/prefetch.h"
 
 namespace sgmv {
 

@@ -97,25 +97,26 @@ Storage PackedMatrix::storage_for(std::span<const DType> dtypes, int64_t in, Wei
 void PackedMatrix::set_rows(int64_t out_begin, int64_t rows, DType dtype, const std::byte* source,
                             std::span<const int32_t> source_row) {
   const int64_t row_bytes = in_ / dtype_block(dtype) * dtype_block_bytes(dtype);
+  std::vector<float> wide(static_cast<size_t>(in_));
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t from = source_row.empty() ? i : source_row[static_cast<size_t>(i)];
-    set_row(out_begin + i, dtype, source + from * row_bytes);
+    set_row(out_begin + i, dtype, source + from * row_bytes, wide);
   }
 }
 
-void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row) {
+void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide) {
   const bool k_quant = dtype_block(dtype) > kQuantBlock;
   if (!k_quant && storage_ == exact_storage(dtype)) {
     if (storage_ == Storage::q8 || storage_ == Storage::q4) return set_blocks(column, dtype, row);
     return set_numbers(column, dtype, row);
   }
-  row_.resize(static_cast<size_t>(in_));
-  dequantize(dtype, row, in_, row_.data());
-  if (storage_ == Storage::q8) return quantize_row(column, row_.data());
-  if (storage_ == Storage::f32) return set_numbers(column, DType::f32, reinterpret_cast<const std::byte*>(row_.data()));
+  dequantize(dtype, row, in_, wide.data());
+  if (storage_ == Storage::q8)
+    return set_q8_column(data_.data() + column / kPanelColumns * panel_bytes_, column % kPanelColumns, wide.data(), in_);
+  if (storage_ == Storage::f32) return set_numbers(column, DType::f32, reinterpret_cast<const std::byte*>(wide.data()));
   assert(storage_ == Storage::bf16);
-  std::vector<uint16_t> narrow(row_.size());
-  std::transform(row_.begin(), row_.end(), narrow.begin(), float_to_bf16);
+  std::vector<uint16_t> narrow(wide.size());
+  std::transform(wide.begin(), wide.end(), narrow.begin(), float_to_bf16);
   set_numbers(column, DType::bf16, reinterpret_cast<const std::byte*>(narrow.data()));
 }
 
@@ -148,10 +149,6 @@ void PackedMatrix::set_blocks(int64_t column, DType dtype, const std::byte* row)
     const std::byte* numbers = row + (has_minimum ? 4 : 2);
     for (int64_t i = 0; i < kQuantBlock / 2; ++i) panel[kScaleBytes * 2 + quad_offset(i, lane)] = numbers[i];
   }
-}
-
-void PackedMatrix::quantize_row(int64_t column, const float* row) {
-  set_q8_column(data_.data() + column / kPanelColumns * panel_bytes_, column % kPanelColumns, row, in_);
 }
 
 const float* PackedMatrix::widened(const Kernels& kernels, int64_t index, int64_t k_begin, int64_t k_count, float* scratch) const {

@@ -13,6 +13,8 @@
 
 namespace sgmv {
 
+inline int64_t panels_of(int64_t columns) { return (columns + kPanelColumns - 1) / kPanelColumns; }
+
 class PackedMatrix {
  public:
   enum class Storage : uint8_t { f32, f16, bf16, q8, q4 };
@@ -36,16 +38,15 @@ class PackedMatrix {
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
-  int64_t panels() const { return (out_ + kPanelColumns - 1) / kPanelColumns; }
+  int64_t panels() const { return panels_of(out_); }
   size_t bytes() const { return data_.bytes(); }
   Storage storage() const { return storage_; }
   WeightType compute() const { return compute_; }
 
  private:
-  void set_row(int64_t column, DType dtype, const std::byte* row);
+  void set_row(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide);
   void set_numbers(int64_t column, DType dtype, const std::byte* row);
   void set_blocks(int64_t column, DType dtype, const std::byte* row);
-  void quantize_row(int64_t column, const float* row);
 
   Storage storage_ = Storage::f32;
   WeightType compute_ = WeightType::f32;
@@ -53,7 +54,6 @@ class PackedMatrix {
   int64_t in_ = 0;
   int64_t panel_bytes_ = 0;
   AlignedBuffer<std::byte> data_;
-  std::vector<float> row_;  // while rows are set
 };
 
 // Bytes of an 8-bit panel of `in` inputs.

@@ -44,7 +44,7 @@ void expand_segment(const Kernels& kernels, const ExpandSegment& s, std::span<co
     const int64_t columns = std::min<int64_t>(kPanelColumns, s.b.width - column);
     float* to = y.data() + s.token_begin * y_stride + s.y_column + column;
     for (int64_t t = 0; t < tokens; ++t) std::copy_n(to + t * y_stride, columns, sums.data() + t * kPanelColumns);
-    expand_rows(kernels, s.b, false, rows, 0, tokens, s.scale, column / kPanelColumns, sums.data(), kPanelColumns);
+    expand_rows(kernels, s.b, false, rows, 0, tokens, s.scale, column / kPanelColumns, sums.data());
     for (int64_t t = 0; t < tokens; ++t) std::copy_n(sums.data() + t * kPanelColumns, columns, to + t * y_stride);
   }
 }
@@ -57,7 +57,7 @@ size_t packed_lora_a_bytes(LoraType type, int64_t rank, int64_t in) {
 }
 
 size_t packed_lora_b_bytes(LoraType type, int64_t rank, int64_t out) {
-  return static_cast<size_t>((out + kPanelColumns - 1) / kPanelColumns * lora_b_panel_bytes(type, rank));
+  return static_cast<size_t>(panels_of(out) * lora_b_panel_bytes(type, rank));
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "formats/peft_config.h"
 #include "fuzz_files.h"
 #include "fuzz_model.h"
 #include "layers/lora_adapter.h"
@@ -12,6 +13,18 @@
 #include "sgmv/error.h"
 
 namespace sgmv::fuzz {
+
+struct AdapterFolder {
+  MemoryFile config, weights;
+  MemoryFolder folder;
+
+  AdapterFolder(std::string_view config_text, std::string_view weights_bytes) {
+    config.write(config_text);
+    weights.write(weights_bytes);
+    folder.add(kAdapterConfigFile, config);
+    folder.add(kAdapterWeightsFile, weights);
+  }
+};
 
 inline void check_adapter(const std::filesystem::path& folder) {
   const ModelConfig model = fuzz_model();

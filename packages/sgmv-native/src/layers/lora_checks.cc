@@ -1,0 +1,43 @@
+#include "layers/lora_checks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "sgmv/error.h"
+
+namespace sgmv {
+
+void refuse_if_any(ProblemList& problems) {
+  if (problems.empty()) return;
+  const std::vector<AdapterProblem> list = problems.take();
+  const std::string more = list.size() > 1 ? " (and " + std::to_string(list.size() - 1) + " more)" : "";
+  throw Error("adapter_refused", list[0].message + more);
+}
+
+std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
+  std::vector<float> wide(data.size() / static_cast<size_t>(dtype_block_bytes(dtype)));
+  dequantize(dtype, data.data(), static_cast<int64_t>(wide.size()), wide.data());
+  return wide;
+}
+
+void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
+  const TensorInfo& info = pair.base_layer->info;
+  const std::vector<float> stored = widened(source.read_checked(*pair.base_layer, problems), info.dtype);
+  const float rounding = info.dtype == DType::f32 ? 0.0f : info.dtype == DType::f16 ? 0x1p-11f : 0x1p-8f;
+  const auto width = static_cast<size_t>(info.shape[1]);
+  std::vector<float> own(width);
+  for (int64_t row = 0; row < info.shape[0]; ++row) {
+    base.copy_row(pair.target, row, own.data());
+    const std::span<const float> values = std::span(stored).subspan(static_cast<size_t>(row) * width, width);
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, std::abs(value));
+    const float allowed = largest * (base.tolerance(pair.target) + rounding);
+    for (size_t i = 0; i < width; ++i)
+      if (!(std::abs(values[i] - own[i]) <= allowed))
+        return problems.add("base_mismatch", kAdapterWeightsFile, pair.base_layer->name, "other values from row " + std::to_string(row) + " on",
+                            "the base model's own weights, or no such tensor");
+  }
+}
+
+}  // namespace sgmv
