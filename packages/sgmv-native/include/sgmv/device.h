@@ -1,6 +1,7 @@
 // Where computation happens. One device has one pool of threads; ops on it are called from one thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,14 @@ class Device {
 
 // Throws Error bad_argument for an instruction set this machine lacks or a thread count outside 0–1024.
 std::shared_ptr<Device> make_cpu_device(const DeviceOptions& options);
+
+struct DeviceInfo {
+  std::string name;         // what ModelOptions::device calls it: "cpu", "cuda:0" …
+  std::string description;  // e.g. "NVIDIA H100 80GB HBM3, compute capability 9.0"
+  size_t memory_bytes = 0;  // of its own; 0: the host's
+};
+// The CPU first. `why_no_cuda`: what is missing if that is all: a build with CUDA, a driver, a device.
+std::vector<DeviceInfo> available_devices(std::string* why_no_cuda = nullptr);
 
 std::vector<std::string> available_isas();  // of this machine and binary, best first
 int32_t available_cores();                  // that this process may use

@@ -9,7 +9,7 @@ namespace sgmv {
 
 // Codes: bad_argument, model_not_found, model_unsupported, model_corrupt, adapter_refused, adapter_not_found,
 // adapter_unknown, context_too_long, out_of_memory, numeric_error, constraint_invalid, constraint_dead_end,
-// cancelled, closed, io_error, internal.
+// cancelled, closed, io_error, device_unavailable, device_failed, internal.
 class Error : public std::runtime_error {
  public:
   Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}

@@ -39,12 +39,25 @@ struct SequenceSlice {
   int32_t length = 0;
 };
 
+// A row whose logits only choose a token, by the rules of Sampler. kNoToken where it would throw.
+struct Draw {
+  int32_t row = 0;  // token index
+  float temperature = 0.0f;
+  int32_t top_k = 0;
+  float top_p = 1.0f;
+  float min_p = 0.0f;
+  uint32_t seed = 0;
+  uint64_t position = 0;  // of the token that is chosen
+};
+inline constexpr int32_t kNoToken = -1;
+
 // One engine step. Prefill slices come first, then decode slices (token_count 1).
 struct Batch {
   std::span<const int32_t> tokens;  // [tokens]
   std::span<const SequenceSlice> sequences;
   std::span<const Segment> segments;
   std::span<const int32_t> logit_rows;  // token indices, ascending, whose logits are wanted
+  std::span<const Draw> draws = {};     // by ascending row; only where the model draws_tokens()
 };
 
 // Paged storage of keys and values: `block_count` blocks of `block_size` positions, all layers.
@@ -69,19 +82,19 @@ struct NumberTypes {
 struct ModelOptions {
   int32_t threads = 0;  // 0: one per available core (affinity and cgroup quota respected)
   std::string isa = {};  // one of available_isas(); empty: the best this machine has
-  // Empty: weights and adapters in 8 bits, keys and values in half precision; with weights in f32 everything as exact
-  // as the files are.
+  // Empty: on the CPU weights and adapters in 8 bits, keys and values in half precision, with weights in f32 everything
+  // as exact as the files are; on CUDA all in bfloat16. There adapters, keys and values have the type of the weights'
+  // inputs, and other wishes are refused.
   std::optional<WeightType> weights = {};
   std::optional<LoraType> adapters = {};
   bool adapters_as_stored = false;  // instead of `adapters`
   std::optional<KvType> kv = {};
 
-  NumberTypes resolved() const {
-    const WeightType type = weights.value_or(WeightType::i8);
-    const bool exact = type == WeightType::f32;
-    const std::optional<LoraType> automatic = exact ? std::nullopt : std::optional(LoraType::i8);
-    return {type, adapters_as_stored ? std::nullopt : adapters ? adapters : automatic, kv.value_or(exact ? KvType::f32 : KvType::f16)};
-  }
+  std::string device = "cpu";  // one of available_devices()
+  // CUDA: outputs do not depend on the batch, to the bit, as they never do on the CPU.
+  bool batch_invariant = false;
+  // CUDA: host memory for adapters that had to leave the device, so that they come back without their files.
+  size_t adapter_host_bytes = size_t{4} << 30;
 };
 
 // A loaded base model on one device. Not thread-safe: one engine thread calls it; adapters may be loaded on
@@ -97,6 +110,11 @@ class Model {
   virtual std::string device() const = 0;  // e.g. "cpu avx512 2 threads"
   virtual size_t weight_bytes() const = 0;
   virtual NumberTypes number_types() const { return {WeightType::f32, std::nullopt, KvType::f32}; }
+  virtual bool batch_invariant() const { return true; }
+  // Where caches are: what is free there. nullopt: in this process's own memory.
+  virtual std::optional<size_t> device_bytes_free() const { return std::nullopt; }
+  // Whether forward() can choose tokens itself.
+  virtual bool draws_tokens() const { return false; }
 
   virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) = 0;
 
@@ -104,10 +122,23 @@ class Model {
   virtual std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) = 0;
 
   // Computes the batch and writes its keys and values into `cache`.
-  // logits: [logit_rows.size(), vocab_size] float32, fully overwritten.
-  // A row's value depends only on its own sequence: bit-identical whatever else is in the batch and however
-  // its prompt was cut into chunks.
+  // logits: [logit_rows.size(), vocab_size] float32, fully overwritten. The batch has no draws.
+  // A row's value depends only on its own sequence: bit-identical (if batch_invariant()) whatever else is in the batch
+  // and however its prompt was cut into chunks.
   virtual void forward(const Batch& batch, KvCache& cache, std::span<float> logits) = 0;
+
+  // The same in two halves, and with draws: between them the device computes, and the caller may do something else. What
+  // the batch points to must stay until finish(). Both are called in turns; after either has thrown, start() comes next.
+  // drawn: [draws.size()].
+  virtual void start(const Batch& batch, KvCache& cache) {
+    started_ = batch;
+    started_cache_ = &cache;
+  }
+  virtual void finish(std::span<float> logits, std::span<int32_t> /*drawn*/) { forward(started_, *started_cache_, logits); }
+
+ private:
+  Batch started_;
+  KvCache* started_cache_ = nullptr;
 };
 
 }  // namespace sgmv

@@ -18,9 +18,23 @@ void check_options(const EngineOptions& options) {
   }
 }
 
+namespace {
+
+constexpr size_t kDeviceRest = size_t{1} << 30;  // what a device's library, working memory and graphs may take besides
+
+// A device serves nothing but the engine, the host's memory others too.
+size_t automatic_bytes(const Model& model, const EngineOptions& options) {
+  const std::optional<size_t> free = model.device_bytes_free();
+  if (!free) return std::min<size_t>(available_memory() / 4, size_t{2} << 30);
+  const size_t taken = options.adapter_bytes + kDeviceRest;
+  return *free > taken ? (*free - taken) / 20 * 19 : 0;
+}
+
+}  // namespace
+
 int32_t count_blocks(Model& model, const EngineOptions& options) {
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
-  const size_t automatic = std::min<size_t>(available_memory() / 4, size_t{2} << 30);
+  const size_t automatic = automatic_bytes(model, options);
   const size_t bytes = options.kv_bytes > 0 ? options.kv_bytes : std::max(automatic, block_bytes * 4);
   const auto context = static_cast<size_t>(model.config().max_positions);
   const size_t useful = (context + options.kv_block_size - 1) / options.kv_block_size * options.max_batch;

@@ -39,15 +39,13 @@ EngineStats EngineThread::stats() const {
 }
 
 void EngineThread::run() noexcept {
-  bool delivered = true;
-  while (take_mail((scheduler_.idle() || blocked_) && delivered)) {
+  while (take_mail((scheduler_.idle() || blocked_) && delivered_)) {
     // What the caller cannot be told yet does not become more.
-    if (delivered) pick_unblocked();
-    // Told before the step, so that the next masks can be made while it runs.
-    if (!events_.empty()) delivered = deliver();
-    if (delivered && !scheduler_.idle()) step();
-    delivered = deliver();
-    if (!delivered) std::this_thread::sleep_for(kPause);
+    if (delivered_) pick_unblocked();
+    if (delivered_ && !scheduler_.idle()) step();
+    // What a step gave is told while the next one runs, if there is one to come at once.
+    if (delivered_ && !scheduler_.idle() && !blocked_) continue;
+    if (!deliver()) std::this_thread::sleep_for(kPause);
   }
   end(scheduler_.take_all(), FinishReason::cancelled);
   deliver_at_last();
@@ -134,10 +132,13 @@ void EngineThread::step() noexcept {
 }
 
 bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
-  const std::vector<SliceLogits>* logits = nullptr;
+  const std::vector<SliceOutput>* outputs = nullptr;
   try {
+    runner_.start(slices);
+    // Masks for the tokens that are told here can be made while the model computes.
+    deliver();
     events_.reserve(events_.size() + 2 * slices.size());  // so that no token is taken that cannot be told
-    logits = &runner_.run(slices);
+    outputs = &runner_.finish();
   } catch (...) {
     slice_failure_ = std::current_exception();
     return false;
@@ -145,7 +146,7 @@ bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
   for (size_t i = 0; i < slices.size(); ++i) {
     Sequence& sequence = *slices[i].sequence;
     try {
-      postprocess(sequence, slices[i].token_count, (*logits)[i]);
+      postprocess(sequence, slices[i].token_count, (*outputs)[i]);
     } catch (...) {
       sequence.fail(std::current_exception());
     }
@@ -154,23 +155,32 @@ bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
   return true;
 }
 
-void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceLogits& logits) {
-  if (!logits.prompt.empty()) keep_prompt_logits(sequence, logits.prompt);
+void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output) {
+  if (!output.prompt.empty()) keep_prompt_logits(sequence, output.prompt);
   scheduler_.computed(sequence, computed);
   if (sequence.wants_prompt_logits() && sequence.prompt_computed()) events_.push_back(prompt_logits_event(sequence));
-  if (logits.sampled.empty()) return;
+  if (output.drawn) {
+    if (*output.drawn == kNoToken) throw Error("numeric_error", "The model's output has NaN values or no finite maximum; expected finite numbers.");
+    return take(sequence, *output.drawn, {});
+  }
+  if (output.sampled.empty()) return;
   if (sequence.request->constrained && !sequence.mask) sequence.mask = inbox_.take_mask(sequence);
   if (sequence.request->constrained && !sequence.mask) {
-    sequence.held_logits.assign(logits.sampled.begin(), logits.sampled.end());
+    sequence.held_logits.assign(output.sampled.begin(), output.sampled.end());
   } else {
-    pick(sequence, logits.sampled);
+    pick(sequence, output.sampled);
   }
 }
 
 void EngineThread::pick(Sequence& sequence, std::span<const float> row) {
-  const bool was_long = sequence.long_context();
   const int32_t token = sampler_.pick(adjusted(sequence, row), sequence.sampling, sequence.tokens.size());
   sequence.mask.reset();
+  take(sequence, token, row);
+}
+
+// `row`: the logits that chose the token; empty: nobody asks for them.
+void EngineThread::take(Sequence& sequence, int32_t token, std::span<const float> row) {
+  const bool was_long = sequence.long_context();
   const bool first = !sequence.answered;
   events_.push_back(tokens_event(sequence, token, row));
   sequence.answered = true;
@@ -216,6 +226,7 @@ void EngineThread::end(SequenceList taken, FinishReason reason) noexcept {
 // An id is free again, and the stats are right, before anyone is told of its end. False: there was no memory for it
 // all; what is left is kept for the next time.
 bool EngineThread::deliver() noexcept {
+  delivered_ = false;
   try {
     events_.reserve(events_.size() + ended_.size());  // an end can be made only once
     for (; !ended_.empty(); ended_.pop_front()) {
@@ -228,7 +239,7 @@ bool EngineThread::deliver() noexcept {
     return false;
   }
   events_.clear();
-  return true;
+  return delivered_ = true;
 }
 
 void EngineThread::deliver_at_last() noexcept {

@@ -1,4 +1,4 @@
-// The engine's own thread: schedule → run → postprocess → deliver, until closed. It alone touches sequences, blocks
+// The engine's own thread: schedule → start → deliver what the last step gave → finish → postprocess, until closed. It alone touches sequences, blocks
 // and the cache.
 #pragma once
 
@@ -36,9 +36,10 @@ class EngineThread {
   void accept_mask(ProvidedMask& provided) noexcept;
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
   void pick_unblocked() noexcept;
-  void postprocess(Sequence& sequence, int32_t computed, const SliceLogits& logits);
+  void postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output);
   void keep_prompt_logits(Sequence& sequence, std::span<const float> rows);
   void pick(Sequence& sequence, std::span<const float> row);
+  void take(Sequence& sequence, int32_t token, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);
   void end(SequenceList taken, FinishReason reason) noexcept;
   bool deliver() noexcept;
@@ -57,6 +58,7 @@ class EngineThread {
   std::vector<Event> events_;    // not delivered yet
   std::exception_ptr slice_failure_;
   bool blocked_ = false;  // all that runs waits for masks
+  bool delivered_ = true;  // the last delivery found the memory it needed
   RecentMean step_ms_, queue_ms_, ttft_ms_;
   int64_t steps_ = 0;
   int64_t tokens_generated_ = 0;

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "layers/lora_adapter.h"
 #include "sgmv/error.h"
 
 namespace sgmv {
@@ -12,7 +11,7 @@ namespace {
   throw Error("bad_argument", field + ": found " + std::to_string(found) + ", expected " + expected);
 }
 
-void check_sequence(const SequenceSlice& s, size_t index, int64_t token, const ModelConfig& config, const CpuKvCache& cache) {
+void check_sequence(const SequenceSlice& s, size_t index, int64_t token, const ModelConfig& config, const KvCache& cache) {
   const std::string name = "sequences[" + std::to_string(index) + "]";
   if (s.token_begin != token) refuse(name + ".token_begin", s.token_begin, std::to_string(token));
   if (s.token_count < 1) refuse(name + ".token_count", s.token_count, "at least 1");
@@ -27,7 +26,7 @@ void check_sequence(const SequenceSlice& s, size_t index, int64_t token, const M
       refuse(name + ".block_table[" + std::to_string(b) + "]", block, "a block below " + std::to_string(cache.block_count()));
 }
 
-void check_segments(const Batch& batch, const ModelConfig& config, int64_t tokens) {
+void check_segments(const Batch& batch, int64_t tokens) {
   int64_t at = 0;
   for (size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& s = batch.segments[i];
@@ -35,19 +34,14 @@ void check_segments(const Batch& batch, const ModelConfig& config, int64_t token
     if (s.token_begin != at) refuse(name + ".token_begin", s.token_begin, std::to_string(at));
     if (s.token_end < s.token_begin) refuse(name + ".token_end", s.token_end, "at least token_begin");
     at = s.token_end;
-    if (s.adapter == nullptr) continue;
-    const auto* adapter = dynamic_cast<const LoraAdapter*>(s.adapter);
-    if (adapter == nullptr || adapter->layers() != config.layers) throw Error("bad_argument", name + ".adapter: found one of another model");
   }
   if (at != tokens) refuse("segments: tokens covered", at, std::to_string(tokens));
 }
 
 }  // namespace
 
-void check_batch(const Batch& batch, const ModelConfig& config, const CpuKvCache& cache, size_t logits) {
+void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& cache) {
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
-  if (cache.layers() != config.layers || cache.kv_heads() != config.kv_heads || cache.head_dim() != config.head_dim)
-    throw Error("bad_argument", "cache: found one of another model");
   for (size_t i = 0; i < batch.tokens.size(); ++i)
     if (batch.tokens[i] < 0 || batch.tokens[i] >= config.vocab_size)
       refuse("tokens[" + std::to_string(i) + "]", batch.tokens[i], "0 to " + std::to_string(config.vocab_size - 1));
@@ -57,14 +51,27 @@ void check_batch(const Batch& batch, const ModelConfig& config, const CpuKvCache
     covered += batch.sequences[i].token_count;
   }
   if (covered != tokens) refuse("sequences: tokens covered", covered, std::to_string(tokens));
-  check_segments(batch, config, tokens);
+  check_segments(batch, tokens);
   int64_t last = -1;
   for (const int32_t row : batch.logit_rows) {
     if (row <= last || row >= tokens) refuse("logit_rows", row, "ascending indices below " + std::to_string(tokens));
     last = row;
   }
-  const size_t wanted = batch.logit_rows.size() * static_cast<size_t>(config.vocab_size);
+  last = -1;
+  for (const Draw& draw : batch.draws) {
+    if (draw.row <= last || draw.row >= tokens) refuse("draws: row", draw.row, "ascending indices below " + std::to_string(tokens));
+    last = draw.row;
+  }
+}
+
+void check_results(size_t logit_rows, size_t draws, const ModelConfig& config, size_t logits, size_t drawn) {
+  const size_t wanted = logit_rows * static_cast<size_t>(config.vocab_size);
   if (logits != wanted) refuse("logits: size", static_cast<int64_t>(logits), std::to_string(wanted));
+  if (drawn != draws) refuse("drawn: size", static_cast<int64_t>(drawn), std::to_string(draws));
+}
+
+void refuse_adapter(size_t segment) {
+  throw Error("bad_argument", "segments[" + std::to_string(segment) + "].adapter: found one of another model");
 }
 
 }  // namespace sgmv

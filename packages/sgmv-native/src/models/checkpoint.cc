@@ -1,5 +1,7 @@
 #include "models/checkpoint.h"
 
+#include <algorithm>
+
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "models/config_gguf.h"
@@ -87,27 +89,54 @@ PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in
 Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
   std::vector<DType> dtypes;
   int64_t out = 0;
-  bool any_bias = false;
   for (const Part& part : parts) {
     dtypes.push_back(require(part.module + ".weight", {part.out, in}).dtype);
     out += part.out;
-    any_bias = any_bias || part.bias;
   }
   Linear linear;
   linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in, compute_), compute_, out, in);
-  if (any_bias) linear.bias.resize(static_cast<size_t>(out));
+  linear.bias = biases(parts);
   int64_t begin = 0;
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
     const TensorInfo& info = *find(name);
     linear.weights.set_rows(begin, part.out, info.dtype, read(name, info).data(), row_order(name, part.out));
-    if (part.bias) {
-      const std::vector<float> bias = vector(part.module + ".bias", part.out);
-      std::copy(bias.begin(), bias.end(), linear.bias.begin() + begin);
-    }
     begin += part.out;
   }
   return linear;
+}
+
+void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const {
+  std::vector<float> row(static_cast<size_t>(in));
+  int64_t begin = 0;
+  for (const Part& part : parts) {
+    const std::string name = part.module + ".weight";
+    const TensorInfo& info = require(name, {part.out, in});
+    const std::vector<std::byte> data = read(name, info);
+    const std::vector<int32_t> order = row_order(name, part.out);
+    const int64_t row_bytes = in / dtype_block(info.dtype) * dtype_block_bytes(info.dtype);
+    for (int64_t i = 0; i < part.out; ++i) {
+      const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];
+      dequantize(info.dtype, data.data() + from * row_bytes, in, row.data());
+      visit(begin + i, row);
+    }
+    begin += part.out;
+  }
+}
+
+std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {
+  std::vector<float> all;
+  size_t begin = 0, out = 0;
+  for (const Part& part : parts) out += static_cast<size_t>(part.out);
+  for (const Part& part : parts) {
+    if (part.bias) {
+      all.resize(out);
+      const std::vector<float> bias = vector(part.module + ".bias", part.out);
+      std::copy(bias.begin(), bias.end(), all.begin() + static_cast<std::ptrdiff_t>(begin));
+    }
+    begin += static_cast<size_t>(part.out);
+  }
+  return all;
 }
 
 }  // namespace sgmv

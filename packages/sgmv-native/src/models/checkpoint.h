@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ class Checkpoint {
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   struct Part { std::string module; int64_t out; bool bias; };
   Linear linear(const std::vector<Part>& parts, int64_t in) const;
+  // Calls visit(row, values [in]) for every row of the matrices below each other.
+  void for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const;
+  std::vector<float> biases(const std::vector<Part>& parts) const;  // [out]; empty: no part has one
 
  private:
   const TensorInfo* find(const std::string& name) const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "formats/file_reader.h"
 #include "models/batch_check.h"
 #include "sgmv/error.h"
 
@@ -37,12 +36,19 @@ std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::p
 void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
   auto* cache = dynamic_cast<CpuKvCache*>(&kv_cache);
   if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
-  check_batch(batch, config_, *cache, logits.size());
+  if (cache->layers() != config_.layers || cache->kv_heads() != config_.kv_heads || cache->head_dim() != config_.head_dim)
+    throw Error("bad_argument", "cache: found one of another model");
+  check_batch(batch, config_, *cache);
+  check_results(batch.logit_rows.size(), batch.draws.size(), config_, logits.size(), 0);
+  for (size_t i = 0; i < batch.segments.size(); ++i) {
+    const Adapter* any = batch.segments[i].adapter;
+    const auto* adapter = dynamic_cast<const LoraAdapter*>(any);
+    if (any != nullptr && (adapter == nullptr || adapter->layers() != config_.layers)) refuse_adapter(i);
+  }
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
   if (tokens == 0) return;
   plan(batch, *cache);
-  const ActivationForms base{types_.weights == WeightType::i8, types_.weights == WeightType::bf16};
-  reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), base | fused_.forms());
+  reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), forms_for(weights_.head()) | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     attend(layer, tokens, *cache);
@@ -219,12 +225,16 @@ void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
   });
 }
 
-std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {
-  if (!file_exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
-  ModelConfig config = read_model_config(weights);
+std::unique_ptr<Model> load_cpu_model(const std::filesystem::path& weights, ModelConfig config, const ModelOptions& options) {
+  const WeightType type = options.weights.value_or(WeightType::i8);
+  if (type == WeightType::f16 || type == WeightType::fp8) throw Error("bad_argument", "weightType: found f16 or fp8, expected f32, bf16 or int8 on the CPU");
+  if (options.kv == KvType::bf16) throw Error("bad_argument", "kvType: found bf16, expected f32 or f16 on the CPU");
+  const bool exact = type == WeightType::f32;
+  const std::optional<LoraType> automatic = exact ? std::nullopt : std::optional(LoraType::i8);
+  const NumberTypes types{type, options.adapters_as_stored ? std::nullopt : options.adapters ? options.adapters : automatic,
+                          options.kv.value_or(exact ? KvType::f32 : KvType::f16)};
   std::shared_ptr<Device> device = make_cpu_device({options.threads, options.isa});
-  const NumberTypes types = options.resolved();
-  DecoderWeights packed = load_decoder_weights(weights, config, types.weights);
+  DecoderWeights packed = load_decoder_weights(weights, config, type);
   return std::make_unique<DecoderCpu>(std::move(config), std::move(packed), std::move(device), types);
 }
 

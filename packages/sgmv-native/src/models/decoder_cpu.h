@@ -57,4 +57,7 @@ class DecoderCpu : public Model {
   Activations hidden_, normed_, qkv_, attended_, gate_up_, gated_, delta_, last_;
 };
 
+// Throws Error. `weights` is there, and `config` was read from it.
+std::unique_ptr<Model> load_cpu_model(const std::filesystem::path& weights, ModelConfig config, const ModelOptions& options);
+
 }  // namespace sgmv

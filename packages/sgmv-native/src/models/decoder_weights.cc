@@ -1,37 +1,26 @@
 #include "models/decoder_weights.h"
 
 #include "formats/format_error.h"
+#include "models/layer_tensors.h"
 #include "sgmv/error.h"
 
 namespace sgmv {
 namespace {
 
 DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config, int32_t index) {
-  const std::string prefix = "model.layers." + std::to_string(index) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-  const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
-    std::vector<Checkpoint::Part> list;
-    for (const Projection p : projections) list.push_back({group + projection_name(p), config.out_features(p), bias});
-    return list;
-  };
+  const LayerTensors names = layer_tensors(checkpoint, config, index);
+  const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
   DecoderLayer layer;
-  layer.attention_norm = checkpoint.norm(prefix + "input_layernorm.weight", config.hidden_size);
-  layer.mlp_norm = checkpoint.norm(prefix + (config.post_norms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), config.hidden_size);
-  if (config.post_norms) {
-    layer.post_attention_norm = checkpoint.norm(prefix + "post_attention_layernorm.weight", config.hidden_size);
-    layer.post_mlp_norm = checkpoint.norm(prefix + "post_feedforward_layernorm.weight", config.hidden_size);
-  }
-  if (config.qk_norm) {
-    layer.q_norm = checkpoint.norm(attention + "q_norm.weight", config.head_dim);
-    layer.k_norm = checkpoint.norm(attention + "k_norm.weight", config.head_dim);
-  }
-  using enum Projection;
-  const bool bias = config.attention_bias, fused = config.fused_projections;
-  layer.qkv = checkpoint.linear(fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias), config.hidden_size);
-  // Llama with attention_bias has one on o too, Qwen2 has not: the file tells.
-  layer.o = checkpoint.linear(parts(attention, {o}, bias && checkpoint.has(attention + "o_proj.bias")), config.in_features(o));
-  layer.gate_up = checkpoint.linear(fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias), config.hidden_size);
-  layer.down = checkpoint.linear(parts(mlp, {down}, config.mlp_bias), config.intermediate_size);
+  layer.attention_norm = norm(names.attention_norm, config.hidden_size);
+  layer.mlp_norm = norm(names.mlp_norm, config.hidden_size);
+  layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
+  layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
+  layer.q_norm = norm(names.q_norm, config.head_dim);
+  layer.k_norm = norm(names.k_norm, config.head_dim);
+  layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
+  layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
+  layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
+  layer.down = checkpoint.linear(names.down, config.intermediate_size);
   return layer;
 }
 
@@ -77,9 +66,9 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
   try {
     const Checkpoint checkpoint(weights, config, compute);
     DecoderWeights result;
-    result.embedding = checkpoint.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
-    if (!config.tied_embeddings) result.lm_head = checkpoint.matrix("lm_head.weight", config.vocab_size, config.hidden_size);
-    result.final_norm = checkpoint.norm("model.norm.weight", config.hidden_size);
+    result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
+    if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
+    result.final_norm = checkpoint.norm(kFinalNormTensor, config.hidden_size);
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(load_layer(checkpoint, config, layer));
     return result;
   } catch (const FormatError& error) {

@@ -8,6 +8,7 @@
 
 #include "allocation_faults.h"
 #include "sgmv/error.h"
+#include "sgmv/sampling.h"
 
 namespace sgmv::test {
 namespace {
@@ -185,6 +186,32 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
       write_logits(hash, poisoned, options_.ends, logits.data() + row++ * kVocabulary);
     }
   }
+}
+
+void FakeModel::start(const Batch& batch, KvCache& cache) {
+  started_ = batch;
+  started_cache_ = &cache;
+}
+
+// Draws from the logits of a forward pass that has their rows besides.
+void FakeModel::finish(std::span<float> logits, std::span<int32_t> drawn) {
+  if (started_.draws.empty()) return forward(started_, *started_cache_, logits);
+  std::vector<int32_t> rows(started_.logit_rows.begin(), started_.logit_rows.end());
+  for (const Draw& draw : started_.draws) rows.push_back(draw.row);
+  std::sort(rows.begin(), rows.end());
+  std::vector<float> all(rows.size() * kVocabulary);
+  forward({started_.tokens, started_.sequences, started_.segments, rows}, *started_cache_, all);
+  const auto row_of = [&](int32_t token) { return std::span(all).subspan(static_cast<size_t>(std::find(rows.begin(), rows.end(), token) - rows.begin()) * kVocabulary, kVocabulary); };
+  for (size_t i = 0; i < started_.logit_rows.size(); ++i) std::ranges::copy(row_of(started_.logit_rows[i]), logits.begin() + static_cast<std::ptrdiff_t>(i * kVocabulary));
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    const Draw& draw = started_.draws[i];
+    try {
+      drawn[i] = Sampler().pick(row_of(draw.row), {draw.temperature, draw.top_k, draw.top_p, draw.min_p, draw.seed}, draw.position);
+    } catch (const Error&) {
+      drawn[i] = kNoToken;
+    }
+  }
+  log_->drawn += static_cast<int>(drawn.size());
 }
 
 std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& adapter, bool ends) {

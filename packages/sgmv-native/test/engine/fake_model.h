@@ -50,6 +50,7 @@ class Gate {
 struct FakeOptions {
   int32_t max_positions = 4096;
   bool ends = false;  // whether kEnd follows a text now and then
+  bool draws = false;  // chooses tokens itself, as a device does
   std::shared_ptr<Gate> forward_gate = nullptr;
   std::shared_ptr<Gate> load_gate = nullptr;  // for adapter folders called slow…
 };
@@ -57,6 +58,7 @@ struct FakeOptions {
 // What the model saw; outlives the engine that owns the model.
 struct FakeLog {
   std::atomic<int> forwards{0};
+  std::atomic<int> drawn{0};  // tokens
   std::atomic<int> loads{0};
   std::atomic<int> caches{0};  // alive
   std::atomic<int> copies{0};  // of blocks
@@ -76,6 +78,9 @@ class FakeModel final : public Model {
   // The folder's name says what comes: "…-BYTES" a sound adapter, "bad…" a refusal, "huge…" bad_alloc.
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
+  bool draws_tokens() const override { return options_.draws; }
+  void start(const Batch& batch, KvCache& cache) override;
+  void finish(std::span<float> logits, std::span<int32_t> drawn) override;
 
  private:
   void check(const Batch& batch, const KvCache& cache) const;
@@ -83,6 +88,8 @@ class FakeModel final : public Model {
   ModelConfig config_;
   FakeOptions options_;
   std::shared_ptr<FakeLog> log_;
+  Batch started_;
+  KvCache* started_cache_ = nullptr;
 };
 
 // The logits [kVocabulary] after `tokens`, and the greedy tokens that follow `prompt`, as a run alone would give them.

@@ -1,0 +1,12 @@
+// The main() of test programs.
+#pragma once
+
+namespace sgmv::test {
+
+inline constexpr int kAllSkipped = 77;  // as Automake and Meson have it
+
+// Arguments: [--jobs N] [PART...]. Runs the tests whose names contain one of the parts, or all, in N processes. Returns the exit status: 0 only if some passed and
+// none failed.
+int run_tests(int argc, char** argv);
+
+}  // namespace sgmv::test
