@@ -12,6 +12,7 @@ import { findClang } from './lib/clang.mjs';
 import { describeDiskError } from './lib/failure.mjs';
 import { installDependencies, isInstalled } from './lib/install.mjs';
 import { provideWeights, readCatalog } from './lib/model.mjs';
+import { requireNvcc } from './lib/nvcc.mjs';
 import { providePythonClient } from './lib/python-client.mjs';
 import { Report } from './lib/report.mjs';
 import { Interrupted, interruptCommands } from './lib/run.mjs';
@@ -35,7 +36,7 @@ const buildOutcome = (message) => ({
 });
 
 /** @returns {Promise<{ env: NodeJS.ProcessEnv, outcomes: object[] }>} env: what tests need to know beyond what the tree tells them */
-async function prepare(settings, { needsClients, needsClang }) {
+async function prepare(settings, { needsClients, needsClang, needsNvcc }) {
   mkdirSync(settings.logs, { recursive: true });
   provideHome(settings);
   const installed = isInstalled(settings.repository);
@@ -44,8 +45,14 @@ async function prepare(settings, { needsClients, needsClang }) {
   const fetched = report.step('Base model', (step) => provideWeights(settings, weights, step.note));
   fetched.catch(() => {});
   const clang = needsClang ? report.step('Clang with libFuzzer', () => findClang(settings)) : {};
+  const nvcc = needsNvcc ? report.step('nvcc', ({ note }) => requireNvcc(settings, note)) : null;
+  nvcc?.catch(() => {});
   if (!installed)
     await report.step('Install dependencies', (step) => installDependencies(settings, step.note));
+  // Before the build, which compiles the CUDA backend where it finds an nvcc.
+  await nvcc?.catch((error) =>
+    report.line(`  ! No nvcc: the CUDA backend is not compiled. ${error.message} ${error.fix ?? ''}`),
+  );
   const failures = await buildAll(settings, report, { keepGoing: true }).then(
     () => [],
     (error) => {
@@ -128,6 +135,7 @@ async function main(words) {
   const { env, outcomes } = await prepare(settings, {
     needsClients: has('e2e'),
     needsClang: has('native-fuzz'),
+    needsNvcc: has('cuda'),
   });
   for (const step of steps) outcomes.push(await runOne(step, { logs: settings.logs, env }));
   if (!summarize(outcomes)) process.exitCode = 1;

@@ -3,6 +3,7 @@
  * cache. What a build is made from is in turbo.json.
  */
 import { join } from 'node:path';
+import { findNvcc } from '../../packages/sgmv-native/scripts/nvcc.mjs';
 import { runCommand } from './run.mjs';
 
 /**
@@ -20,6 +21,8 @@ export async function buildAll(settings, report, { keepGoing = false } = {}) {
       env: {
         ...process.env,
         NODE_ENV: 'production',
+        // Said here so that Turborepo knows it: a build without the CUDA backend is not the one with it.
+        SGMV_NVCC: findNvcc() ?? '',
         TURBO_TELEMETRY_DISABLED: '1',
         TURBO_NO_UPDATE_NOTIFIER: '1',
       },

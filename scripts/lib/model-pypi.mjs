@@ -16,7 +16,7 @@ with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open(sys.argv[2]) as member, o
     shutil.copyfileobj(member, out, 1 << 20)
 `;
 
-function bytesBelow(folder) {
+export function bytesBelow(folder) {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue;

@@ -25,6 +25,7 @@ const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
 function nativeSteps(root, jobs) {
   const cwd = join(root, 'packages', 'sgmv-native');
   const build = ['scripts/build-native.mjs', '--target', 'tests', '--jobs', jobs, '--run'];
+  const emulated = ['scripts/build-native.mjs', '--target', 'cuda-emulated', '--jobs', jobs];
   const node = process.execPath;
   const sanitizers = {
     ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
@@ -48,6 +49,54 @@ function nativeSteps(root, jobs) {
       args: [...build.slice(0, -1), '--sanitize', 'thread', '--run', '--', ...THREADED],
       cwd,
       env: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' },
+      count: 'counted',
+    },
+    {
+      id: 'cuda',
+      title: 'CUDA: nvcc for sm_80, sm_86, sm_89, sm_90a; GPU tests',
+      command: node,
+      args: ['scripts/check-cuda.mjs', '--jobs', jobs],
+      cwd,
+      count: 'counted',
+    },
+    {
+      id: 'cuda-emulated',
+      title: 'CUDA on the emulated device',
+      command: node,
+      args: [...emulated, '--run'],
+      cwd,
+      count: 'counted',
+    },
+    {
+      id: 'cuda-sanitized',
+      title: 'CUDA on the emulated device under ASan and UBSan',
+      command: node,
+      args: [...emulated, '--sanitize', 'address,undefined', '--run'],
+      cwd,
+      // Stacks on the heap, for use after return, make every switch between a kernel's threads dear.
+      env: { ...sanitizers, ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1' },
+      count: 'counted',
+    },
+    {
+      id: 'cuda-races',
+      title: 'CUDA kernels on the emulated device under TSan: missing barriers',
+      command: node,
+      args: [
+        ...emulated,
+        '--sanitize',
+        'thread',
+        '--run',
+        '--',
+        'device',
+        'cuda sgmv',
+        'attention',
+        'linear',
+        'rotate',
+        'layers',
+        'sampling',
+      ],
+      cwd,
+      env: { TSAN_OPTIONS: 'halt_on_error=1' },
       count: 'counted',
     },
     {

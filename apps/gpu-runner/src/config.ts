@@ -2,6 +2,7 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { ADAPTER_TYPES, DEVICE, KV_TYPES, WEIGHT_TYPES } from './engine/engine-choices.js';
 
 /** An empty variable means the same as an absent one: compose files and shells produce both. */
 const optionalText = z.string().optional();
@@ -30,10 +31,16 @@ export const configSchema = z.object({
   MAX_STEP_TOKENS: integer(1).optional(),
   /** 0 = one per core. */
   ENGINE_THREADS: integer(0, 1024).default(0),
+  /** `auto`: the first CUDA device, else the CPU. Without CUDA the CPU stands in for any, and the log says so. */
+  ARIL_DEVICE: z.string().regex(DEVICE, 'expected auto, cpu or cuda:0, cuda:1 …').default('auto'),
+  /** On CUDA too, outputs that do not depend on the batch, to the bit. */
+  BATCH_INVARIANT: z.stringbool().default(false),
+  /** CUDA: host memory for adapters that left the device; absent = the engine's own default. */
+  ADAPTER_HOST_BYTES: integer(0).optional(),
   /** In which precision base weights, adapters, and keys and values are kept and multiplied; see the engine's options. */
-  WEIGHT_TYPE: z.enum(['auto', 'f32', 'bf16', 'int8']).default('auto'),
-  ADAPTER_TYPE: z.enum(['auto', 'stored', 'f32', 'bf16', 'int8']).default('auto'),
-  KV_TYPE: z.enum(['auto', 'f32', 'f16']).default('auto'),
+  WEIGHT_TYPE: z.enum(['auto', ...WEIGHT_TYPES]).default('auto'),
+  ADAPTER_TYPE: z.enum(['auto', ...ADAPTER_TYPES]).default('auto'),
+  KV_TYPE: z.enum(['auto', ...KV_TYPES]).default('auto'),
 
   RUNNER_ID: z
     .string()

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
   }
   logger.info({ baseModelId: config.BASE_MODEL_ID }, 'loading the model');
   const engine = await NativeEngine.start(config);
+  if (engine.deviceNote) logger.warn(engine.deviceNote);
   if (stopping) return;
   runner = await Runner.start(config, engine, logger, () => {
     logger.fatal('the engine ended by itself');

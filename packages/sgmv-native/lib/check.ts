@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EngineError } from './engine-error.js';
 import type { NativeRequest } from './native.js';
+import { ADAPTER_TYPES, DEVICE, KV_TYPES, WEIGHT_TYPES } from './engine-choices.js';
 import type { EngineOptions, GenerationRequest } from './types.js';
 
 /**
@@ -31,9 +32,12 @@ const optionsSchema = z.strictObject(
     prefixCache: z.boolean('true or false').optional(),
     threads: count(0).max(1024, 'at most 1024').optional(),
     isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'neon', 'portable'),
-    weightType: choice('auto', 'f32', 'bf16', 'int8'),
-    adapterType: choice('auto', 'stored', 'f32', 'bf16', 'int8'),
-    kvType: choice('auto', 'f32', 'f16'),
+    device: z.string('a device').regex(DEVICE, 'auto, cpu or cuda:0, cuda:1 …').optional(),
+    batchInvariant: z.boolean('true or false').optional(),
+    adapterHostBytes: z.int('a whole number of bytes').min(0, 'at least 0').optional(),
+    weightType: choice('auto', ...WEIGHT_TYPES),
+    adapterType: choice('auto', ...ADAPTER_TYPES),
+    kvType: choice('auto', ...KV_TYPES),
     vocabulary: z
       .array(
         z.instanceof(Uint8Array, { error: 'bytes (Uint8Array) or null' }).nullable(),

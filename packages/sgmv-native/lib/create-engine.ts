@@ -2,6 +2,7 @@ import { checkOptions, checkPath, checkRequest, checkText } from './check.js';
 import { Constraints } from './constraint/constraints.js';
 import type { PackedVocabulary } from './constraint/protocol.js';
 import { grammarSource } from './constraint/source.js';
+import { chooseDevice, type ChosenDevice } from './devices.js';
 import { EngineError } from './engine-error.js';
 import { native, translated, translatedAsync, type NativeEngine } from './native.js';
 import type {
@@ -39,8 +40,9 @@ class NodeEngine implements Engine {
   constructor(
     private readonly engine: NativeEngine,
     private readonly vocabulary: PackedVocabulary | undefined,
+    { device, note }: ChosenDevice,
   ) {
-    this.model = engine.model();
+    this.model = { ...engine.model(), device, deviceNote: note };
   }
 
   submit(request: GenerationRequest): void {
@@ -107,11 +109,13 @@ class NodeEngine implements Engine {
 
 /**
  * Loads the model on a worker thread and starts the engine. Rejects with EngineError: `bad_argument`,
- * `model_not_found`, `model_unsupported`, `model_corrupt`, `out_of_memory`, `not_built`.
+ * `model_not_found`, `model_unsupported`, `model_corrupt`, `out_of_memory`, `device_unavailable`, `device_failed`,
+ * `not_built`.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { vocabulary, ...rest } = checkOptions(options);
   const packed = vocabulary && packVocabulary(vocabulary);
+  const chosen = chooseDevice(rest.device ?? 'auto');
   // Events come only after a submit, and so after the engine has its JavaScript side.
   const side: { engine?: NodeEngine } = {};
   const dispatch = (events: EngineEvent[]): void => {
@@ -125,8 +129,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }
   };
   const created = await translatedAsync(() =>
-    native().createEngine({ ...rest, vocabulary: packed }, dispatch),
+    native().createEngine({ ...rest, device: chosen.device, vocabulary: packed }, dispatch),
   );
-  side.engine = new NodeEngine(created, packed);
+  side.engine = new NodeEngine(created, packed, chosen);
   return side.engine;
 }

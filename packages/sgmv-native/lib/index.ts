@@ -1,4 +1,6 @@
 export { createEngine } from './create-engine.js';
+export { listDevices, type Device, type Devices } from './devices.js';
+export { ADAPTER_TYPES, DEVICE, KV_TYPES, WEIGHT_TYPES } from './engine-choices.js';
 export { EngineError } from './engine-error.js';
 export { inspectAdapter } from './inspect.js';
 export { readModelShape } from './model-shape.js';

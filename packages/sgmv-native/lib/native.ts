@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AdapterReport } from './adapter-report.js';
+import type { Devices } from './devices.js';
 import { EngineError } from './engine-error.js';
 import type {
   EngineEvent,
@@ -41,7 +42,7 @@ export interface NativeEngine {
   unloadAdapter(name: string): boolean;
   adapters(): { name: string; bytes: number; pinned: boolean }[];
   stats(): EngineStats;
-  model(): ModelInfo;
+  model(): Omit<ModelInfo, 'device' | 'deviceNote'>;
   close(): Promise<void>;
 }
 
@@ -68,6 +69,7 @@ export interface NativeModule {
     segments: FactorSegment[],
     y: Float32Array,
   ): void;
+  devices(): Devices;
   cpuInfo(): { cores: number; isas: string[] };
 }
 

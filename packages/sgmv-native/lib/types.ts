@@ -10,7 +10,7 @@ export interface EngineOptions {
   model: string;
   /** Positions per KV block, at most 1024. Default 16. */
   kvBlockSize?: number;
-  /** Bytes for the KV cache. Default: a quarter of available memory, at most 2 GiB. */
+  /** Bytes for the KV cache. Default: a quarter of available memory, at most 2 GiB; on CUDA most of what is free there. */
   kvBytes?: number;
   /** Bytes of resident adapters before the least recently used idle one is dropped. Default 1 GiB. */
   adapterBytes?: number;
@@ -28,22 +28,35 @@ export interface EngineOptions {
   /** One of `cpuInfo().isas`; default the best there is. */
   isa?: string;
   /**
+   * `cpu`, `cuda:0` …, or `auto`: the first CUDA device, else the CPU. On a machine without CUDA the CPU stands in for
+   * any of them, see `ModelInfo.deviceNote`. Default `auto`.
+   */
+  device?: string;
+  /** CUDA: outputs that do not depend on the batch, to the bit, as the CPU's never do. Default false. */
+  batchInvariant?: boolean;
+  /** CUDA: bytes of host memory for adapters that left the device, so that they come back fast. Default 4 GiB. */
+  adapterHostBytes?: number;
+  /**
    * Base weights. `f32`: the stored numbers exactly, multiplied in float32. `bf16`: rounded to bfloat16, multiplied with
-   * bfloat16 activations. `int8`: a scale per 32 inputs (4- and 8-bit blocks of a GGUF stay as they are), multiplied with
-   * 8-bit activations. Default `auto`: `int8`.
+   * bfloat16 activations. CPU only: `int8`, a scale per 32 inputs (4- and 8-bit blocks of a GGUF stay as they are),
+   * multiplied with 8-bit activations. CUDA only: `f16`; `fp8`, 8-bit floating point with a scale per output. Default
+   * `auto`: `int8` on the CPU, `bf16` on CUDA.
    */
   weightType?: 'auto' | WeightType;
-  /** Adapters. `stored`: as their files are. Default `auto`: `int8`, or `stored` with `weightType: 'f32'`. */
+  /**
+   * Adapters. `stored`: as their files are. Default `auto`: `int8`, or `stored` with `weightType: 'f32'`; on CUDA the type
+   * of the weights' inputs, and no other is possible there.
+   */
   adapterType?: 'auto' | AdapterType;
-  /** Keys and values. Default `auto`: `f16`, or `f32` with `weightType: 'f32'`. */
+  /** Keys and values. Default `auto`: `f16`, or `f32` with `weightType: 'f32'`; on CUDA as `adapterType`. */
   kvType?: 'auto' | KvType;
   /** Bytes each token id stands for; null for special tokens (they give no text). Needed for text and `stop`. */
   vocabulary?: (Uint8Array | null)[];
 }
 
-export type WeightType = 'f32' | 'bf16' | 'int8';
-export type AdapterType = 'stored' | 'f32' | 'bf16' | 'int8';
-export type KvType = 'f32' | 'f16';
+export type WeightType = 'f32' | 'f16' | 'bf16' | 'int8' | 'fp8';
+export type AdapterType = 'stored' | 'f32' | 'f16' | 'bf16' | 'int8';
+export type KvType = 'f32' | 'f16' | 'bf16';
 
 /**
  * Adjustments come first, in this order: repetition penalty, frequency and presence penalty, logit bias, minimum
@@ -211,6 +224,12 @@ export interface ModelShape {
 
 /** A model as it is loaded. */
 export interface ModelInfo extends ModelShape {
+  /** `cpu`, `cuda:0` … */
+  device: string;
+  /** Why it is not the device that was asked for; null: it is. */
+  deviceNote: string | null;
+  /** Whether outputs do not depend on the batch, to the bit. */
+  batchInvariant: boolean;
   weightBytes: number;
   weightType: WeightType;
   adapterType: AdapterType;

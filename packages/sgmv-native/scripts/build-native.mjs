@@ -12,20 +12,47 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findNvcc, nvccVersion } from './nvcc.mjs';
 
 const HELP = `Usage: node scripts/build-native.mjs [options]
 
-  --target addon|tests|bench|fuzz|all
-                                   what to build (default: addon, the module that Node loads);
-                                   fuzz: scripts/fuzz-native.mjs runs it
+  --target NAME                    what to build (default: addon)
+      addon                        the module that Node loads
+      tests, bench                 of the CPU engine
+      cuda-tests, cuda-bench       of the CUDA backend, by nvcc; they need a device
+      cuda-emulated                both for a device emulated on the processor
+      fuzz                         scripts/fuzz-native.mjs runs it
+      all
   --run [-- ARGS]                  run the built tests or bench afterwards, with ARGS
   --sanitize address,undefined     build with sanitizers, in a folder of its own (or: thread)
   --jobs N                         parallel compilations (default: one per core)
   --werror                         treat compiler warnings as errors
   --clean                          start from an empty build folder
+  --cuda auto|on|off               the CUDA backend (default: auto, where nvcc is found); never with sanitizers
+  --nvcc PATH                      nvcc (default: SGMV_NVCC, NVCC, CUDA_HOME, PATH, /usr/local/cuda, .aril/cuda)
+  --cuda-architectures LIST        e.g. 90a-real or native (default: SGMV_CUDA_ARCHITECTURES, or all we know)
 `;
 
-const TARGETS = { addon: 'sgmv_addon', tests: 'sgmv_tests', bench: 'sgmv_bench', fuzz: 'sgmv_fuzz', all: 'all' };
+/** Stands for the number of jobs, and for the build folder, in what --run starts. */
+const [JOBS, FOLDER] = ['{jobs}', '{folder}'];
+/** What CMake builds, and what --run starts, in this order. */
+const TARGETS = {
+  addon: { build: ['sgmv_addon'] },
+  tests: { build: ['sgmv_tests'], run: [['sgmv_tests']] },
+  bench: { build: ['sgmv_bench'], run: [['sgmv_bench']] },
+  'cuda-tests': { build: ['sgmv_cuda_tests'], run: [['sgmv_cuda_tests']] },
+  'cuda-bench': { build: ['sgmv_cuda_bench'], run: [['sgmv_cuda_bench']] },
+  'cuda-emulated': {
+    build: ['sgmv_cuda_emulated_bench', 'sgmv_cuda_emulated_tests'],
+    run: [
+      // The bench, by the script that a device's machine runs.
+      ['../../scripts/gpu-check.sh', '--smoke', '--programs', `${FOLDER}/test/cuda_emulator`, '--out', `${FOLDER}/smoke`],
+      ['test/cuda_emulator/sgmv_cuda_emulated_tests', '--jobs', JOBS],
+    ],
+  },
+  fuzz: { build: ['sgmv_fuzz'] },
+  all: { build: ['all'] },
+};
 const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 
@@ -41,6 +68,9 @@ function readOptions() {
       jobs: { type: 'string', default: String(availableParallelism()) },
       werror: { type: 'boolean', default: false },
       clean: { type: 'boolean', default: false },
+      cuda: { type: 'string', default: 'auto' },
+      nvcc: { type: 'string' },
+      'cuda-architectures': { type: 'string', default: process.env.SGMV_CUDA_ARCHITECTURES ?? '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -52,6 +82,9 @@ function readOptions() {
   }
   if (!/^[1-9]\d*$/.test(values.jobs)) {
     throw new BuildError(`--jobs: found "${values.jobs}"; expected a whole number of at least 1.`);
+  }
+  if (!['auto', 'on', 'off'].includes(values.cuda)) {
+    throw new BuildError(`--cuda: found "${values.cuda}"; expected auto, on or off.`);
   }
   // A fuzz target without ASan would miss what it is for. These sanitizers' tests and fuzz targets share a folder.
   if (values.target === 'fuzz') values.sanitize = 'address,undefined';
@@ -99,6 +132,25 @@ function headerFolders() {
   }
 }
 
+/** Whether a build without the CUDA backend would be of no use. */
+const needsCuda = ({ cuda, target }) => cuda === 'on' || ['cuda-tests', 'cuda-bench'].includes(target);
+
+/** The same whether CUDA is needed or only welcome: both share a folder. */
+function cudaSettings(options) {
+  if (options.cuda === 'off' || options.sanitize) return ['-DSGMV_CUDA=OFF'];
+  const nvcc = options.nvcc ?? findNvcc();
+  if (!nvcc && needsCuda(options)) {
+    throw new BuildError('nvcc was not found. `node scripts/fetch-nvcc.mjs` in the root of the repository fetches one.');
+  }
+  if (!nvcc) return ['-DSGMV_CUDA=OFF'];
+  const architectures = options['cuda-architectures'];
+  return [
+    '-DSGMV_CUDA=AUTO',
+    `-DSGMV_NVCC=${nvcc}`,
+    ...(architectures ? [`-DSGMV_CUDA_ARCHITECTURES=${architectures}`] : []),
+  ];
+}
+
 function run(command, args, options = {}) {
   const result = spawnSync(command, args, { stdio: 'inherit', cwd: packageFolder, ...options });
   if (result.error) throw new BuildError(`\`${command}\` could not be started: ${result.error.message}`);
@@ -106,8 +158,10 @@ function run(command, args, options = {}) {
 }
 
 /** Configures when there is no build folder yet or the settings have changed since; CMake itself sees new files. */
-function configure(folder, tools, { sanitize, werror }) {
+function configure(folder, tools, options) {
+  const { sanitize, werror } = options;
   const headers = headerFolders();
+  const cuda = cudaSettings(options);
   const args = [
     ...['-S', packageFolder, '-B', folder, '-G', tools.generator],
     `-DCMAKE_BUILD_TYPE=${sanitize ? 'RelWithDebInfo' : 'Release'}`,
@@ -117,9 +171,13 @@ function configure(folder, tools, { sanitize, werror }) {
     `-DSGMV_FUZZ=${sanitize === 'address,undefined' ? 'ON' : 'OFF'}`,
     `-DNODE_API_HEADERS_DIR=${headers.nodeApi}`,
     `-DNODE_ADDON_API_DIR=${headers.nodeAddonApi}`,
+    ...cuda,
   ];
   const stamp = join(folder, 'settings.sha256');
-  const settings = createHash('sha256').update(args.join('\n')).digest('hex');
+  const nvcc = cuda.find((setting) => setting.startsWith('-DSGMV_NVCC='))?.split('=')[1];
+  const settings = createHash('sha256')
+    .update([...args, ...(nvcc ? [nvccVersion(nvcc)] : [])].join('\n'))
+    .digest('hex');
   const buildFile = join(folder, tools.generator === 'Ninja' ? 'build.ninja' : 'Makefile');
   if (existsSync(buildFile) && existsSync(stamp) && readFileSync(stamp, 'utf8') === settings) return;
   // CMake refuses to change generator or compiler in a used folder.
@@ -132,7 +190,7 @@ function configure(folder, tools, { sanitize, werror }) {
 }
 
 function build(folder, target, jobs) {
-  const args = ['--build', folder, '--target', TARGETS[target], '--parallel', jobs];
+  const args = ['--build', folder, '--parallel', jobs, '--target', ...TARGETS[target].build];
   if (run('cmake', args) !== 0) throw new BuildError('The engine could not be compiled; the message is above.');
 }
 
@@ -150,10 +208,26 @@ function main() {
   if (options.clean) rmSync(folder, { recursive: true, force: true });
   const started = Date.now();
   configure(folder, tools, options);
+  if (needsCuda(options) && !/^SGMV_NVCC_WORKS:/m.test(readFileSync(join(folder, 'CMakeCache.txt'), 'utf8'))) {
+    throw new BuildError(`This nvcc does not work with ${tools.compiler}; --clean shows why.`);
+  }
   build(folder, options.target, options.jobs);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(`sgmv-native: ${options.target} in ${relative(process.cwd(), folder) || '.'} is up to date (${seconds} s)\n`);
-  if (options.run) process.exitCode = run(join(folder, TARGETS[options.target]), options.runArguments);
+  if (options.run) process.exitCode = runBuilt(folder, options);
+}
+
+/** ARGS are for the last program. @returns {number} the first exit status that is not 0 */
+function runBuilt(folder, { target, runArguments, jobs, sanitize }) {
+  const programs = TARGETS[target].run ?? [];
+  // Instrumented, the bench would only take its time.
+  for (const [program, ...args] of sanitize ? programs.slice(-1) : programs) {
+    const filled = args.map((arg) => arg.replace(JOBS, jobs).replace(FOLDER, folder));
+    const last = program === programs.at(-1)[0];
+    const status = run(join(folder, program), last ? [...filled, ...runArguments] : filled);
+    if (status !== 0) return status;
+  }
+  return 0;
 }
 
 try {

@@ -37,11 +37,19 @@ export class NativeEngine implements InferenceEngine {
       maxBatch: config.MAX_BATCH,
       maxStepTokens: config.MAX_STEP_TOKENS,
       threads: config.ENGINE_THREADS,
+      device: config.ARIL_DEVICE,
+      batchInvariant: config.BATCH_INVARIANT,
+      adapterHostBytes: config.ADAPTER_HOST_BYTES,
       weightType: config.WEIGHT_TYPE,
       adapterType: config.ADAPTER_TYPE,
       kvType: config.KV_TYPE,
     });
     return new NativeEngine(engine, tokenizer, new TokenTexts(vocabulary, (token) => tokenizer.nameOf(token)));
+  }
+
+  /** Why the engine is not where the configuration wants it; null: it is. */
+  get deviceNote(): string | null {
+    return this.engine.model.deviceNote;
   }
 
   encode(input: GenerationJob['input']): number[] {

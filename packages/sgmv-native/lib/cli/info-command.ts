@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { readModelShape } from '../model-shape.js';
+import { listDevices } from '../devices.js';
 import { cpuInfo } from '../ops.js';
 import { cacheFolder, resolveConfig } from './model-source.js';
 import { table } from './text-layout.js';
-import { integer } from './quantities.js';
+import { bytes, integer } from './quantities.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -31,9 +32,15 @@ async function collectFacts(model: string | undefined) {
     version,
     node: process.version,
     cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: cores, isa: isas[0] ?? 'portable', isas },
+    ...cudaFacts(),
     cache: existsSync(cache) ? cache : null,
     ...(model === undefined ? {} : { model: await modelFacts(model) }),
   };
+}
+
+function cudaFacts() {
+  const { devices, whyNoCuda } = listDevices();
+  return { cuda: devices.filter(({ name }) => name !== 'cpu'), whyNoCuda };
 }
 
 async function modelFacts(model: string) {
@@ -43,13 +50,15 @@ async function modelFacts(model: string) {
 
 type Facts = Awaited<ReturnType<typeof collectFacts>>;
 
-function describe({ version, node, cpu, cache, model }: Facts): string {
+function describe({ version, node, cpu, cuda, whyNoCuda, cache, model }: Facts): string {
   const rows = [
     ['sgmv', version],
     ['node', node],
     ['processor', cpu.name],
     ['threads', `${cpu.threads}`],
     ['instruction set', `${cpu.isa} (this machine has: ${cpu.isas.join(', ')})`],
+    ...cuda.map(({ name, description, memoryBytes }) => [name, `${description}, ${bytes(memoryBytes)}`]),
+    ...(cuda.length === 0 ? [['CUDA', `not used: ${whyNoCuda}`]] : []),
     ['model cache', cache ?? 'empty'],
   ];
   if (model) rows.push(...modelRows(model));

@@ -1,5 +1,6 @@
 /** Values of command line options, refused with what was found and what was expected. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { ADAPTER_TYPES, DEVICE, KV_TYPES, WEIGHT_TYPES } from '../engine-choices.js';
 import type { EngineOptions } from '../types.js';
 
 interface Range {
@@ -40,7 +41,15 @@ export function collectBias(text: string, earlier: Record<number, number> = {}):
   return { ...earlier, [Number(token)]: numberIn({ min: -100, max: 100 })(bias) };
 }
 
-export type MachineOptions = Pick<EngineOptions, 'threads' | 'isa' | 'weightType' | 'adapterType' | 'kvType'>;
+function deviceName(text: string): string {
+  if (!DEVICE.test(text)) throw new InvalidArgumentError(`Found "${text}"; expected auto, cpu or cuda:0, cuda:1 ….`);
+  return text;
+}
+
+export type MachineOptions = Pick<
+  EngineOptions,
+  'threads' | 'isa' | 'device' | 'batchInvariant' | 'weightType' | 'adapterType' | 'kvType'
+>;
 
 export function addMachineOptions(command: Command): Command {
   return command
@@ -57,9 +66,15 @@ export function addMachineOptions(command: Command): Command {
         'portable',
       ]),
     )
-    .addOption(new Option('--weight-type <type>', 'base weights').choices(['auto', 'f32', 'bf16', 'int8']))
     .addOption(
-      new Option('--adapter-type <type>', 'adapters').choices(['auto', 'stored', 'f32', 'bf16', 'int8']),
+      new Option('--device <name>', 'cpu, cuda:0 … or auto: a CUDA device if there is one')
+        .env('ARIL_DEVICE')
+        .argParser(deviceName),
     )
-    .addOption(new Option('--kv-type <type>', 'keys and values').choices(['auto', 'f32', 'f16']));
+    .addOption(
+      new Option('--batch-invariant', 'on CUDA too, outputs that do not depend on the batch to the bit'),
+    )
+    .addOption(new Option('--weight-type <type>', 'base weights').choices(['auto', ...WEIGHT_TYPES]))
+    .addOption(new Option('--adapter-type <type>', 'adapters').choices(['auto', ...ADAPTER_TYPES]))
+    .addOption(new Option('--kv-type <type>', 'keys and values').choices(['auto', ...KV_TYPES]));
 }

@@ -3,8 +3,10 @@
 
 #include "addon_data.h"
 #include "engine_wrap.h"
+#include "js_error.h"
 #include "ops_binding.h"
 #include "promise_worker.h"
+#include "sgmv/device.h"
 #include "to_js.h"
 
 namespace sgmv::binding {
@@ -27,6 +29,27 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
       [](Napi::Env env, ModelConfig& config) -> Napi::Value { return config_to_js(env, config); });
 }
 
+// () → {devices, whyNoCuda}: where models can be loaded to, the CPU first.
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    std::string why_no_cuda;
+    const std::vector<DeviceInfo> all = available_devices(&why_no_cuda);
+    Napi::Array list = Napi::Array::New(env, all.size());
+    for (uint32_t i = 0; i < all.size(); ++i) {
+      Napi::Object device = Napi::Object::New(env);
+      device.Set("name", all[i].name);
+      device.Set("description", all[i].description);
+      device.Set("memoryBytes", static_cast<double>(all[i].memory_bytes));
+      list.Set(i, device);
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("devices", list);
+    object.Set("whyNoCuda", why_no_cuda);
+    return object;
+  });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData();
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
@@ -34,6 +57,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createEngine", Napi::Function::New(env, EngineWrap::create, "createEngine"));
   exports.Set("inspectAdapter", Napi::Function::New(env, inspect, "inspectAdapter"));
   exports.Set("modelInfo", Napi::Function::New(env, model_info, "modelInfo"));
+  exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   export_ops(env, exports);
   return exports;
 }

@@ -1,5 +1,7 @@
 #include "from_js.h"
 
+#include "type_names.h"
+
 namespace sgmv::binding {
 namespace {
 
@@ -104,16 +106,14 @@ ModelOptions model_options_from(const Napi::Object& object) {
   ModelOptions options;
   options.threads = static_cast<int32_t>(number(object, "threads", 0));
   options.isa = text(object, "isa");
-  const std::string weights = text(object, "weightType"), adapters = text(object, "adapterType"), kv = text(object, "kvType");
-  if (weights == "f32") options.weights = WeightType::f32;
-  if (weights == "bf16") options.weights = WeightType::bf16;
-  if (weights == "int8") options.weights = WeightType::i8;
+  const std::string adapters = text(object, "adapterType");
+  options.weights = type_named(kWeightTypes, text(object, "weightType"));
   options.adapters_as_stored = adapters == "stored";
-  if (adapters == "f32") options.adapters = LoraType::f32;
-  if (adapters == "bf16") options.adapters = LoraType::bf16;
-  if (adapters == "int8") options.adapters = LoraType::i8;
-  if (kv == "f32") options.kv = KvType::f32;
-  if (kv == "f16") options.kv = KvType::f16;
+  options.adapters = type_named(kLoraTypes, adapters);
+  options.kv = type_named(kKvTypes, text(object, "kvType"));
+  options.device = text(object, "device");
+  options.batch_invariant = object.Get("batchInvariant").ToBoolean();
+  options.adapter_host_bytes = static_cast<size_t>(number(object, "adapterHostBytes", static_cast<double>(options.adapter_host_bytes)));
   return options;
 }
 

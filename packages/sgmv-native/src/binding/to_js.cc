@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "type_names.h"
+
 namespace sgmv::binding {
 namespace {
 
@@ -104,16 +106,6 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   return object;
 }
 
-const char* lora_type_name(LoraType type) {
-  switch (type) {
-    case LoraType::f32: return "f32";
-    case LoraType::f16: return "f16";
-    case LoraType::bf16: return "bf16";
-    case LoraType::i8: return "int8";
-  }
-  return "";
-}
-
 }  // namespace
 
 Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events) {
@@ -179,9 +171,10 @@ Napi::Object model_to_js(Napi::Env env, const Model& model) {
   const double kv_number = types.kv == KvType::f32 ? 4 : 2;
   Napi::Object object = config_to_js(env, config);
   object.Set("weightBytes", static_cast<double>(model.weight_bytes()));
-  object.Set("weightType", types.weights == WeightType::f32 ? "f32" : types.weights == WeightType::bf16 ? "bf16" : "int8");
-  object.Set("adapterType", types.adapters ? lora_type_name(*types.adapters) : "stored");
-  object.Set("kvType", types.kv == KvType::f32 ? "f32" : "f16");
+  object.Set("weightType", name_of(kWeightTypes, types.weights));
+  object.Set("adapterType", types.adapters ? name_of(kLoraTypes, *types.adapters) : "stored");
+  object.Set("kvType", name_of(kKvTypes, types.kv));
+  object.Set("batchInvariant", Napi::Boolean::New(env, model.batch_invariant()));
   object.Set("kvBytesPerToken", 2.0 * config.layers * config.kv_heads * config.head_dim * kv_number);
   return object;
 }

@@ -38,6 +38,12 @@ __device__ __forceinline__ bf16 from_float<bf16>(float v) {
   return result;
 }
 
+// Each rounded for itself: the compiler fuses none of these with its neighbours, so that formulas of them have the bits
+// that the processor's code has.
+__device__ __forceinline__ float rounded_sum(float a, float b) { return __fadd_rn(a, b); }
+__device__ __forceinline__ float rounded_product(float a, float b) { return __fmul_rn(a, b); }
+__device__ __forceinline__ float rounded_quotient(float a, float b) { return __fdiv_rn(a, b); }
+
 // The block's dynamic shared memory, 16-byte aligned. Every kernel divides it for itself.
 __device__ __forceinline__ std::byte* dynamic_shared() {
   extern __shared__ __align__(16) unsigned char sgmv_dynamic_shared[];
@@ -59,6 +65,27 @@ __device__ __forceinline__ uint2 load8_once(const void* p) {
   return v;
 }
 __device__ __forceinline__ void store16(void* p, uint4 v) { *static_cast<uint4*>(p) = v; }
+
+// Bytes of `v` where the four hexadecimal digits of `selector` say, the last digit for the lowest byte; 4: a zero. ("prmt")
+__device__ __forceinline__ uint32_t permute_bytes(uint32_t v, uint32_t selector) {
+  uint32_t result;
+  asm("prmt.b32 %0, %1, 0, %2;" : "=r"(result) : "r"(v), "r"(selector));
+  return result;
+}
+// Two bf16 products, to the nearest; very small factors are not taken for zero. ("fma.rn.bf16x2", adding -0)
+__device__ __forceinline__ uint32_t multiply_bf16x2(uint32_t a, uint32_t b) {
+  uint32_t result;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "r"(0x8000'8000u));
+  return result;
+}
+
+// threadIdx.x, read anew: in a long loop over work, what is computed from it is computed again in every round instead of being
+// kept in registers through all of it. ("mov.u32 %tid.x")
+__device__ __forceinline__ int thread_index() {
+  int index;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(index));
+  return index;
+}
 
 // Copies 16 aligned bytes from global to shared memory while the thread goes on; zeros unless `valid`. Committed copies
 // form a group; after copy_async_wait<n>() all groups but the thread's last n are there, for this thread only: others

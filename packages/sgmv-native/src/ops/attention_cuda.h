@@ -36,7 +36,7 @@ struct RotateAndStore {
   int32_t half = 0;
   float q_scale = 1.0f;
   const int32_t* positions = nullptr;  // [tokens]
-  const int32_t* slots = nullptr;      // [tokens]: block · block_size + place in it; -1: a row that only fills a bucket
+  const int32_t* slots = nullptr;      // [tokens]: block · block_size + place in it; -1: a row that only fills a bucket, nothing is written
   int32_t tokens = 0;
   int32_t heads = 0;
   void* q = nullptr;               // [tokens, heads, padded(head_dim)] in the cache's type, zeros where padded
@@ -53,12 +53,13 @@ struct AttentionTile {
   int32_t table;
 };
 
-// How many tokens a tile may have: as many as give 16 rows of queries that share a head of keys, at least 1.
+// How many tokens a tile may have: as many as give 64 rows of queries that share a head of keys, at least 1.
 int32_t attention_tile_tokens(int32_t heads, int32_t kv_heads);
 
 // Each query sees its own position and those before, `window` of them in all (0: every one). Scores are q · k, then
 // softcap · tanh(score / softcap) unless softcap is 0. A query's sums are cut at fixed positions and added in their order,
-// whatever the tile, the other queries and positions_max.
+// whatever the tile, the other queries and positions_max. Of a block table, entries are read from the first position on
+// that a query of the tile sees. It is fast for long contexts where lone tokens are the batch's last.
 struct AttentionWork {
   const void* q = nullptr;             // [tokens, heads, padded(head_dim)] in the cache's type
   KvLayer cache;
@@ -75,8 +76,5 @@ struct AttentionWork {
 };
 int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t head_dim, int32_t positions_max);
 void attention(cudaStream_t stream, const AttentionWork& work);
-
-// Copies block `from` over block `to`; `layer` is one layer's cache.
-void copy_kv_block(cudaStream_t stream, const KvLayer& layer, int32_t from, int32_t to);
 
 }  // namespace sgmv::cuda

@@ -33,6 +33,8 @@ struct Embedding {
 };
 void embed(cudaStream_t stream, const Embedding& work);
 
+inline constexpr int32_t kNormWidthMax = 16384;
+
 // residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm).
 // Each optional part is left out where its pointer is null: without delta only the norm remains.
 // rms_norm(x, w) = x / √(mean(x²) + eps) · w.
@@ -44,7 +46,7 @@ struct AddAndNorm {
   const float* norm = nullptr;        // [width]
   float eps = 1e-5f;
   int32_t tokens = 0;
-  int32_t width = 0;
+  int32_t width = 0;                  // at most kNormWidthMax; above 8192 a multiple of 4
   float* residual = nullptr;          // [tokens, width]
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
 };

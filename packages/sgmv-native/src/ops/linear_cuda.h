@@ -50,7 +50,8 @@ class CublasLt {
   CublasLt& operator=(const CublasLt&) = delete;
 
   // Only enqueues; may be recorded into a graph once the same shape was enqueued outside of one. For e4m3 weights x is
-  // rounded to e4m3 with a scale per row where the device can multiply so; elsewhere linear() does the work.
+  // rounded to e4m3 with a scale per row where the device can multiply so. Where the library has no way, linear() does the
+  // work. One stream at a time: products share memory for intermediate results.
   void linear(cudaStream_t stream, const LinearWork& work);
 
   std::string version() const;

@@ -18,10 +18,11 @@ struct SampleRow {
   uint32_t position_low = 0, position_high = 0;  // of the token that is chosen
 };
 
+inline constexpr int32_t kSampleVocabMax = 1 << 19;
 inline constexpr int32_t kNoToken = -1;  // a row with a NaN or without a finite highest logit
 
-// tokens[i] := the choice from row i of logits [rows, vocab] (rows vocab apart). `scratch`: sample_scratch_bytes(). Only enqueues;
-// deterministic, and a row's choice does not depend on other rows.
+// tokens[i] := the choice from row i of logits [rows, vocab] (rows vocab apart, vocab at most kSampleVocabMax). `scratch`:
+// sample_scratch_bytes(). Only enqueues; deterministic, and a row's choice does not depend on other rows.
 void sample(cudaStream_t stream, const float* logits, const SampleRow* rows, int32_t row_count, int32_t vocab, void* scratch, int32_t* tokens);
 int64_t sample_scratch_bytes(int32_t row_count, int32_t vocab);
 

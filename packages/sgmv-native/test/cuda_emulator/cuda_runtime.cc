@@ -57,8 +57,6 @@ struct EmulatedEvent {
   std::shared_ptr<EmulatedGraph> captured_in;
 };
 
-struct EmulatedPool {};
-
 namespace {
 
 std::vector<cudaStream_t>& all_streams() {
@@ -218,6 +216,11 @@ cudaError_t cudaFree(void* p) {
   std::free(p);
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
+  *pool = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   return enqueue(stream, [p] { cudaFree(p); });

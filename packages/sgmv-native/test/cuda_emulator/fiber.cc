@@ -10,7 +10,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -90,13 +90,13 @@ Fiber::Fiber() : state_(std::make_unique<State>()) {
   void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) throw std::bad_alloc();
   state_->stack = static_cast<std::byte*>(stack);
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
   state_->own_shadow = __tsan_create_fiber(0);
 #endif
 }
 
 Fiber::~Fiber() {
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
   __tsan_destroy_fiber(state_->own_shadow);
 #endif
   munmap(state_->stack, kStackBytes);
@@ -120,7 +120,7 @@ void Fiber::enter() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(nullptr, state.outside_bottom, state.outside_bytes);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
   __tsan_switch_to_fiber(state.outside_shadow, __tsan_switch_to_fiber_no_sync);
 #endif
   Context::change(state.own, state.outside);
@@ -132,7 +132,7 @@ void Fiber::resume() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&state_->outside_shadow, state_->stack, kStackBytes);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
   state_->outside_shadow = __tsan_get_current_fiber();
   __tsan_switch_to_fiber(state_->own_shadow, __tsan_switch_to_fiber_no_sync);
 #endif
@@ -148,7 +148,7 @@ void Fiber::yield() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&state.own_shadow, state.outside_bottom, state.outside_bytes);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
   __tsan_switch_to_fiber(state.outside_shadow, __tsan_switch_to_fiber_no_sync);
 #endif
   Context::change(state.own, state.outside);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fiber.h"
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -58,6 +58,7 @@ struct Block {
   int arrived = 0, live = 0;
   uint64_t generation = 1;
   Thread* running = nullptr;
+  char opened = 0, closed = 0;  // what ThreadSanitizer knows a block's begin and end by
   uint64_t random = 0x9E37'79B9'7F4A'7C15;
 } block;
 
@@ -68,7 +69,7 @@ uint64_t next_random() {
   return block.random;
 }
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(SGMV_THREAD_SANITIZER)
 void release(void* at) { __tsan_release(at); }
 void acquire(void* at) { __tsan_acquire(at); }
 #else
@@ -98,21 +99,26 @@ void run(Thread& thread) {
   thread.warp->live -= 1;
   if (thread.warp->arrived > 0) fail("a thread returned while others of its warp wait for it");
   open_block_barrier_if_all();
-  release(&block);
 }
 
 void run_block(const std::function<void()>& kernel) {
+  // What one block wrote, the next may read: kernels that let blocks of one launch meet are not found here.
+  const std::function<void()> body = [&] {
+    acquire(&block.opened);
+    block.running->copies.assign(1, {});
+    kernel();
+    release(&block.closed);
+  };
+  release(&block.opened);
   block.arrived = 0;
   block.live = static_cast<int>(block.count);
   for (Warp& warp : block.warps) warp.arrived = warp.live = 0;
-  release(&block.live);
   for (size_t i = 0; i < block.count; ++i) {
     Thread& thread = *block.threads[i];
     thread.warp = &block.warps[i / kWarpSize];
     thread.warp->live += 1;
     thread.waits_for_warp = thread.waits_for_block = 0;
-    thread.copies.assign(1, {});
-    thread.fiber.start(&kernel);
+    thread.fiber.start(&body);
   }
   std::vector<size_t> runnable;
   for (size_t done = 0; done < block.count;) {
@@ -130,7 +136,7 @@ void run_block(const std::function<void()>& kernel) {
       if (thread.fiber.done()) done += 1;
     }
   }
-  acquire(&block);
+  acquire(&block.closed);
 }
 
 void prepare_threads(dim3 size) {

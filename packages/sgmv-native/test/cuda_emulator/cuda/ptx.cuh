@@ -32,6 +32,10 @@ template <> inline float from_float<float>(float v) { return v; }
 template <> inline f16 from_float<f16>(float v) { return {float_to_f16(v)}; }
 template <> inline bf16 from_float<bf16>(float v) { return {float_to_bf16(v)}; }
 
+inline float rounded_sum(float a, float b) { return a + b; }
+inline float rounded_product(float a, float b) { return a * b; }
+inline float rounded_quotient(float a, float b) { return a / b; }
+
 inline std::byte* dynamic_shared() { return emulator::shared_memory(); }
 
 inline uint4 load16(const void* p) {
@@ -52,6 +56,23 @@ inline void store16(void* p, uint4 v) {
   emulated::aligned(p, 16, "a store of 16 bytes");
   std::memcpy(p, &v, 16);
 }
+
+inline uint32_t permute_bytes(uint32_t v, uint32_t selector) {
+  uint32_t result = 0;
+  for (int byte = 0; byte < 4; ++byte) {
+    const uint32_t from = selector >> (4 * byte) & 7;
+    if (from < 4) result |= (v >> (8 * from) & 0xFF) << (8 * byte);
+  }
+  return result;
+}
+inline uint32_t multiply_bf16x2(uint32_t a, uint32_t b) {
+  uint32_t result = 0;
+  for (int half = 0; half < 32; half += 16)
+    result |= static_cast<uint32_t>(float_to_bf16(bf16_to_float(static_cast<uint16_t>(a >> half)) * bf16_to_float(static_cast<uint16_t>(b >> half)))) << half;
+  return result;
+}
+
+inline int thread_index() { return static_cast<int>(threadIdx.x); }
 
 inline void copy_async_16(void* shared, const void* global, bool valid) {
   emulated::aligned(shared, 16, "an asynchronous copy");

@@ -1,0 +1,97 @@
+#include "attention_bench.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ops/attention_cuda.h"
+
+namespace sgmv::bench {
+namespace {
+
+using namespace sgmv::cuda;
+
+constexpr int kBlockSize = 16;
+constexpr int kCopiesMax = 8;
+
+struct Shape {
+  const char* name;
+  int sequences, context, heads, kv_heads, head_dim;
+};
+constexpr Shape kShapes[] = {
+    {"llama-2-7b.512", 32, 512, 32, 32, 128},   {"llama-2-7b.4096", 32, 4096, 32, 32, 128}, {"llama-3-8b.512", 32, 512, 32, 8, 128},
+    {"llama-3-8b.4096", 32, 4096, 32, 8, 128},  {"llama-3-8b.32768", 4, 32768, 32, 8, 128},
+};
+
+template <typename T>
+DeviceArray<T> copied(const std::vector<T>& values) {
+  DeviceArray<T> array(values.size());
+  check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying a bench's input");
+  return array;
+}
+
+// One new token per sequence, blocks in a random order, the cache of as many layers as a rotation needs.
+class AttentionCase {
+ public:
+  AttentionCase(Measure& measure, const Shape& shape) : stream_(measure.stream()), shape_(shape) {
+    const int blocks_each = (shape.context + kBlockSize - 1) / kBlockSize, blocks = blocks_each * shape.sequences;
+    layer_bytes_ = int64_t{2} * blocks * kBlockSize * shape.kv_heads * padded(shape.head_dim) * 2;
+    layers_ = measure.copies(layer_bytes_, kCopiesMax);
+    cache_.reserve(static_cast<size_t>(layers_ * layer_bytes_));
+    fill_random(stream_, Number::bf16, cache_.data(), layers_ * layer_bytes_ / 2);
+    const int64_t query = shape.heads * padded(shape.head_dim);
+    q_.reserve(static_cast<size_t>(shape.sequences * query) * 2);
+    fill_random(stream_, Number::bf16, q_.data(), shape.sequences * query);
+    out_.reserve(static_cast<size_t>(shape.sequences * query) * 2);
+    check(cudaMemsetAsync(out_.data(), 0, out_.bytes(), stream_), "clearing a bench's output");
+    scratch_.reserve(static_cast<size_t>(attention_scratch_floats(shape.sequences, shape.heads, shape.head_dim, shape.context)));
+
+    std::vector<int32_t> tables(static_cast<size_t>(blocks));
+    std::iota(tables.begin(), tables.end(), 0);
+    std::shuffle(tables.begin(), tables.end(), std::mt19937(1));
+    tables_ = copied(tables);
+    std::vector<AttentionTile> tiles;
+    for (int i = 0; i < shape.sequences; ++i) tiles.push_back({i, 1, shape.context - 1, i * blocks_each});
+    tiles_ = copied(tiles);
+  }
+
+  int layers() const { return layers_; }
+  double bytes() const { return static_cast<double>(int64_t{2} * shape_.sequences * shape_.context * shape_.kv_heads * shape_.head_dim * 2); }
+  void issue(int layer) const {
+    AttentionWork work;
+    work.q = q_.data(), work.tiles = tiles_.data(), work.tile_count = work.tokens = shape_.sequences;
+    work.cache = {Number::bf16, cache_.data() + layer * layer_bytes_, shape_.kv_heads, kBlockSize, shape_.head_dim};
+    work.block_tables = tables_.data(), work.heads = shape_.heads, work.positions_max = shape_.context;
+    work.scratch = scratch_.data(), work.out = out_.data();
+    attention(stream_, work);
+  }
+
+ private:
+  cudaStream_t stream_;
+  Shape shape_;
+  int64_t layer_bytes_ = 0;
+  int layers_ = 0;
+  DeviceArray<std::byte> cache_, q_, out_;
+  DeviceArray<float> scratch_;
+  DeviceArray<int32_t> tables_;
+  DeviceArray<AttentionTile> tiles_;
+};
+
+void run_shape(Measure& measure, const Limits& limits, Rows& rows, const Shape& shape) {
+  AttentionCase one(measure, shape);
+  const std::string id = std::string("attention.decode.") + shape.name + "x" + std::to_string(shape.sequences);
+  const Times times = measure.rotating(one.layers(), [&](int layer) { one.issue(layer); });
+  rows.add(id + ".us", times.median, "us");
+  rows.add(id + ".time/floor", times.median / limits.floor_us(one.bytes()), "");
+}
+
+}  // namespace
+
+void run_attention(Measure& measure, const Limits& limits, Rows& rows) {
+  if (measure.smoke()) return run_shape(measure, limits, rows, {"tiny.40", 2, 40, 4, 2, 16});
+  for (const Shape& shape : kShapes) run_shape(measure, limits, rows, shape);
+}
+
+}  // namespace sgmv::bench

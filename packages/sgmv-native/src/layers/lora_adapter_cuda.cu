@@ -1,0 +1,165 @@
+#include "layers/lora_adapter_cuda.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "formats/peft_adapter.h"
+#include "layers/dora.h"
+#include "layers/lora_checks.h"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr size_t kAlignment = 256;
+
+class ImagePacker {
+ public:
+  ImagePacker(const PeftAdapter& source, const ModelConfig& model, Number type, const BaseRows& base)
+      : source_(source), model_(model), type_(type), base_(base) {}
+
+  std::shared_ptr<const LoraImage> pack(ProblemList& problems) {
+    image_->factors.resize(static_cast<size_t>(model_.layers) * kFactorsPerLayer + 1);
+    for (const PeftPair& pair : source_.pairs()) place(pair);
+    image_->data = PinnedArray<std::byte>(bytes_);
+    if (bytes_ > 0) std::memset(image_->data.data(), 0, bytes_);
+    for (const PeftPair& pair : source_.pairs()) is_embedding(pair) ? fill_embedding(pair, problems) : fill(pair, problems);
+    return image_;
+  }
+
+ private:
+  static bool is_embedding(const PeftPair& pair) { return pair.target.projection == Projection::embed_tokens; }
+
+  LoraImage::Factor& factor(const LoraTarget& target) {
+    if (target.projection == Projection::embed_tokens) return image_->embedding;
+    if (target.projection == Projection::lm_head) return image_->factors.back();
+    return image_->factors[static_cast<size_t>(target.layer * kFactorsPerLayer + factor_of(target.projection))];
+  }
+
+  size_t take(size_t bytes) {
+    const size_t at = bytes_;
+    bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    return at;
+  }
+
+  void place(const PeftPair& pair) {
+    LoraImage::Factor& f = factor(pair.target);
+    const int64_t rank = pair.target.rank, in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
+    const size_t size = number_bytes(type_);
+    f.rank = pair.target.rank;
+    f.scale = pair.target.scale;
+    // An embedding's A is read by token, so it lies transposed; neither of its factors has padding.
+    f.a = take(static_cast<size_t>(is_embedding(pair) ? in * rank : rank * padded(in)) * size);
+    f.b = take(static_cast<size_t>(out * (is_embedding(pair) ? rank : lora_b_stride(rank))) * size);
+    f.has_dora = pair.magnitude.has_value();
+    if (f.has_dora) f.dora = take(static_cast<size_t>(out) * sizeof(float));
+    image_->rank_max = std::max(image_->rank_max, pair.target.rank);
+  }
+
+  void fill(const PeftPair& pair, ProblemList& problems) {
+    const LoraImage::Factor& f = factor(pair.target);
+    const int64_t in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
+    const std::vector<float> a = numbers(pair.a, problems), b = numbers(pair.b, problems);
+    store(pair.a, a, f.rank, in, padded(in), f.a, problems);
+    store(pair.b, b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
+    if (f.has_dora) fill_dora(pair, a, b, problems);
+    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+  }
+
+  void fill_dora(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
+    const LoraImage::Factor& f = factor(pair.target);
+    auto* factors = reinterpret_cast<float*>(image_->data.data() + f.dora);
+    const int64_t bad = dora_factors(base_, pair.target, model_.in_features(pair.target.projection), a, b, numbers(*pair.magnitude, problems), factors);
+    if (bad >= 0)
+      problems.add("not_finite", kAdapterWeightsFile, pair.magnitude->name, "a factor that is not finite for output " + std::to_string(bad),
+                   "adapted weights with a norm above 0");
+  }
+
+  void fill_embedding(const PeftPair& pair, ProblemList& problems) {
+    const LoraImage::Factor& f = image_->embedding;
+    const std::vector<float> a = numbers(pair.a, problems);
+    std::vector<float> transposed(a.size());
+    const auto rank = static_cast<size_t>(f.rank), vocab = static_cast<size_t>(model_.vocab_size);
+    for (size_t token = 0; token < vocab; ++token)
+      for (size_t r = 0; r < rank; ++r) transposed[token * rank + r] = a[r * vocab + token];
+    store(pair.a, transposed, model_.vocab_size, f.rank, f.rank, f.a, problems);
+    store(pair.b, numbers(pair.b, problems), model_.hidden_size, f.rank, f.rank, f.b, problems);
+    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+  }
+
+  std::vector<float> numbers(const NamedTensor& tensor, ProblemList& problems) const { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); }
+
+  // Rows [rows, columns], `stride` numbers apart in the image.
+  void store(const NamedTensor& tensor, const std::vector<float>& values, int64_t rows, int64_t columns, int64_t stride, size_t at, ProblemList& problems) {
+    bool finite = true;
+    for (int64_t row = 0; row < rows; ++row) {
+      std::byte* to = image_->data.data() + at + static_cast<size_t>(row * stride) * number_bytes(type_);
+      const float* from = values.data() + row * columns;
+      if (type_ == Number::f32) std::memcpy(to, from, static_cast<size_t>(columns) * sizeof(float));
+      for (int64_t i = 0; type_ != Number::f32 && i < columns; ++i) {
+        const uint16_t bits = type_ == Number::f16 ? float_to_f16(from[i]) : float_to_bf16(from[i]);
+        finite = finite && std::isfinite(type_ == Number::f16 ? f16_to_float(bits) : bf16_to_float(bits));
+        std::memcpy(to + i * 2, &bits, sizeof bits);
+      }
+    }
+    if (!finite && problems.empty())
+      problems.add("not_finite", kAdapterWeightsFile, tensor.name, "a value beyond the range of the model's numbers",
+                   type_ == Number::f16 ? "values within ±65504" : "values within the range of bfloat16");
+  }
+
+  const PeftAdapter& source_;
+  const ModelConfig& model_;
+  const Number type_;
+  const BaseRows& base_;
+  std::shared_ptr<LoraImage> image_ = std::make_shared<LoraImage>();
+  size_t bytes_ = 0;
+};
+
+}  // namespace
+
+int32_t factor_of(Projection p) {
+  switch (p) {
+    case Projection::k: return 1;
+    case Projection::v: return 2;
+    case Projection::o: return 3;
+    case Projection::gate:
+    case Projection::gate_up: return 4;
+    case Projection::up: return 5;
+    case Projection::down: return 6;
+    default: return 0;
+  }
+}
+
+std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, const BaseRows& base) {
+  ProblemList problems;
+  const PeftAdapter source(folder, model, problems);
+  refuse_if_any(problems);
+  auto image = ImagePacker(source, model, type, base).pack(problems);
+  refuse_if_any(problems);
+  return image;
+}
+
+LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
+    : context_(context), data_(context, image->bytes()), factors_(context, image->factors.size()),
+      embedding_(context, image->embedding.rank > 0 ? 1 : 0), rank_max_(image->rank_max), has_head_(image->head().rank > 0) {
+  std::vector<LoraFactor> factors;
+  for (const LoraImage::Factor& f : image->factors) {
+    if (f.rank == 0) factors.push_back({});
+    else factors.push_back({data_.data() + f.a, data_.data() + f.b, f.has_dora ? reinterpret_cast<const float*>(data_.data() + f.dora) : nullptr, f.rank, f.scale});
+  }
+  const LoraImage::Factor& e = image->embedding;
+  const LoraEmbeddingFactors embedding{data_.data() + e.a, data_.data() + e.b, e.rank, e.scale};
+  const auto copy = [&](void* to, const void* from, size_t bytes) {
+    if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, context_->copies), "copying an adapter to the device");
+  };
+  copy(data_.data(), image->data.data(), image->bytes());
+  copy(factors_.data(), factors.data(), factors_.bytes());
+  copy(embedding_.data(), &embedding, embedding_.bytes());
+  context_->copies.synchronize();
+}
+
+bool LoraAdapterCuda::fits(const Context& context, const ModelConfig& config) const {
+  return context_.get() == &context && factors_.size() == static_cast<size_t>(config.layers) * kFactorsPerLayer + 1;
+}
+
+}  // namespace sgmv::cuda

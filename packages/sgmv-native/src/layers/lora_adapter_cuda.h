@@ -1,0 +1,66 @@
+// An adapter for CUDA: an image of all its factors in the layout of the kernels, made on the host, kept there as long as
+// there is room (LoraImages), and copied to the device in one piece.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "cuda/memory.h"
+#include "cuda/number.h"
+#include "cuda/stream_array.h"
+#include "layers/base_rows.h"
+#include "layers/bytes_cache.h"
+#include "ops/layers_cuda.h"
+#include "ops/sgmv_cuda.h"
+#include "sgmv/adapter.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv::cuda {
+
+int32_t factor_of(Projection p);  // its index among a layer's factors; of the head: see LoraImage
+
+// Offsets into `data`, so that it may lie anywhere.
+struct LoraImage {
+  struct Factor {
+    int32_t rank = 0;  // 0: none
+    float scale = 0;
+    size_t a = 0, b = 0, dora = 0;
+    bool has_dora = false;
+  };
+  PinnedArray<std::byte> data;
+  std::vector<Factor> factors;  // [layers · kFactorsPerLayer + 1], the last is the head's
+  Factor embedding;
+  int32_t rank_max = 0;
+
+  size_t bytes() const { return data.bytes(); }
+  const Factor& head() const { return factors.back(); }
+};
+
+// Reads, checks and packs, in the model's type. Throws Error adapter_refused with the first problem, or adapter_not_found.
+std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, const BaseRows& base);
+
+using LoraImages = BytesCache<LoraImage>;
+
+class LoraAdapterCuda : public Adapter {
+ public:
+  // Returns when the copy is done; steps go on meanwhile. Throws Error out_of_memory.
+  LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image);
+
+  size_t bytes() const override { return data_.bytes() + factors_.bytes() + embedding_.bytes(); }
+  int32_t rank_max() const override { return rank_max_; }
+  const LoraFactor* factors() const { return factors_.data(); }                   // on the device
+  const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
+  bool has_head() const { return has_head_; }
+  bool fits(const Context& context, const ModelConfig& config) const;
+
+ private:
+  std::shared_ptr<Context> context_;
+  StreamArray<std::byte> data_;
+  StreamArray<LoraFactor> factors_;
+  StreamArray<LoraEmbeddingFactors> embedding_;
+  int32_t rank_max_;
+  bool has_head_;
+};
+
+}  // namespace sgmv::cuda

@@ -1,0 +1,184 @@
+#include "models/decoder_cuda.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cuda/cuda_backend.h"
+#include "models/batch_check.h"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
+
+}  // namespace
+
+DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, const Options& options)
+    : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type),
+      cublas_(options.batch_invariant ? nullptr : std::make_unique<CublasLt>()), images_(options.adapter_host_bytes), rope_(config_.rope, config_.head_dim) {
+  if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
+  if (config_.rope.long_factors.empty()) return;
+  RopeConfig longer = config_.rope;
+  longer.factors = longer.long_factors;
+  long_rope_.emplace(longer, config_.head_dim);
+}
+
+DecoderCuda::~DecoderCuda() {
+  // What was issued may still read the arrays.
+  if (cudaSetDevice(context_->device()) == cudaSuccess) cudaStreamSynchronize(context_->compute);
+}
+
+NumberTypes DecoderCuda::number_types() const {
+  switch (type_) {
+    case Number::f32: return {WeightType::f32, LoraType::f32, KvType::f32};
+    case Number::f16: return {WeightType::f16, LoraType::f16, KvType::f16};
+    case Number::bf16: break;
+  }
+  const bool fp8 = weights_.layers[0].qkv.matrix.weights.format == LinearWeights::Format::e4m3;
+  return {fp8 ? WeightType::fp8 : WeightType::bf16, LoraType::bf16, KvType::bf16};
+}
+
+std::optional<size_t> DecoderCuda::device_bytes_free() const {
+  context_->use();
+  size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for the device's free memory");
+  return free;
+}
+
+std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size) {
+  return std::make_unique<CudaKvCache>(context_, type_, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
+}
+
+namespace {
+
+// Changes when the files do. Empty: they cannot be looked at.
+std::string files_key(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::string key = std::filesystem::weakly_canonical(folder, error).string();
+  for (const char* name : {kAdapterConfigFile, kAdapterWeightsFile}) {
+    const auto size = std::filesystem::file_size(folder / name, error);
+    if (error) return {};
+    const auto time = std::filesystem::last_write_time(folder / name, error).time_since_epoch().count();
+    if (error) return {};
+    key += "|" + std::to_string(size) + "|" + std::to_string(time);
+  }
+  return key;
+}
+
+}  // namespace
+
+std::shared_ptr<const Adapter> DecoderCuda::load_adapter(const std::filesystem::path& folder) {
+  context_->use();
+  const std::string key = files_key(folder);
+  std::shared_ptr<const LoraImage> image = key.empty() ? nullptr : images_.find(key);
+  if (!image) {
+    image = make_lora_image(folder, config_, type_, DecoderRowsCuda(weights_, config_));
+    // Only if nobody changed the files meanwhile.
+    if (!key.empty() && files_key(folder) == key) images_.put(key, image);
+  }
+  return std::make_shared<LoraAdapterCuda>(context_, image);
+}
+
+void DecoderCuda::forward(const Batch& batch, KvCache& cache, std::span<float> logits) {
+  check_results(batch.logit_rows.size(), batch.draws.size(), config_, logits.size(), 0);
+  start(batch, cache);
+  finish(logits, {});
+}
+
+void DecoderCuda::start(const Batch& batch, KvCache& any_cache) {
+  auto* cache = dynamic_cast<CudaKvCache*>(&any_cache);
+  if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
+  check_step(batch, *cache);
+  draw_rows_ = static_cast<int32_t>(batch.draws.size());
+  logit_rows_ = static_cast<int32_t>(batch.logit_rows.size());
+  if (batch.tokens.empty()) return;
+  context_->use();
+  if (std::exchange(in_flight_, true)) context_->compute.synchronize();  // it was dropped, but still reads its inputs
+  const Shape shape = shape_of(batch, *cache);
+  int64_t table_entries = 0;
+  for (const SequenceSlice& sequence : batch.sequences) table_entries += static_cast<int64_t>(sequence.block_table.size());
+  reserve(shape, table_entries);
+  fill(batch, *cache, shape);
+  inputs_.upload(context_->compute, table_entries);
+  if (graphs_.size() > kGraphsMax) graphs_.clear();
+  const auto [known, first] = shape.cache_id == 0 ? std::pair(graphs_.end(), true) : graphs_.try_emplace(shape);
+  if (first) {
+    issue(shape, *cache);
+  } else {
+    if (known->second.empty()) known->second = Graph::record(context_->compute, [&] { issue(shape, *cache); });
+    known->second.launch(context_->compute);
+  }
+  if (draw_rows_ == 0) return;
+  check(cudaMemcpyAsync(drawn_host_.data(), drawn_.data(), static_cast<size_t>(draw_rows_) * sizeof(int32_t), cudaMemcpyDeviceToHost, context_->compute),
+        "copying tokens from the device");
+}
+
+void DecoderCuda::finish(std::span<float> logits, std::span<int32_t> drawn) {
+  check_results(static_cast<size_t>(logit_rows_), static_cast<size_t>(draw_rows_), config_, logits.size(), drawn.size());
+  context_->use();
+  if (!logits.empty()) {
+    const float* from = logits_.data() + int64_t{draw_rows_} * config_.vocab_size;
+    check(cudaMemcpyAsync(logits.data(), from, logits.size_bytes(), cudaMemcpyDeviceToHost, context_->compute), "copying logits from the device");
+  }
+  context_->compute.synchronize();
+  in_flight_ = false;
+  std::copy_n(drawn_host_.data(), drawn.size(), drawn.begin());
+}
+
+}  // namespace sgmv::cuda
+
+namespace sgmv {
+
+std::vector<DeviceInfo> cuda_devices(std::string& why_none) {
+  int count = 0;
+  const cudaError_t code = cudaGetDeviceCount(&count);
+  if (code != cudaSuccess || count == 0) {
+    cudaGetLastError();
+    why_none = std::string("no CUDA device: ") + (code == cudaSuccess ? "the driver has none" : cudaGetErrorString(code));
+    return {};
+  }
+  std::vector<DeviceInfo> devices;
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp properties;
+    cuda::check(cudaGetDeviceProperties(&properties, i), "asking for the device's properties");
+    devices.push_back({"cuda:" + std::to_string(i), std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor),
+                       properties.totalGlobalMem});
+  }
+  return devices;
+}
+
+namespace {
+
+cuda::Number inputs_of(WeightType weights) {
+  switch (weights) {
+    case WeightType::f32: return cuda::Number::f32;
+    case WeightType::f16: return cuda::Number::f16;
+    case WeightType::i8: throw Error("bad_argument", "weightType: found int8, expected f32, f16, bf16 or fp8 on CUDA");
+    default: return cuda::Number::bf16;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, ModelConfig config, const ModelOptions& options) {
+  const WeightType type = options.weights.value_or(WeightType::bf16);
+  const cuda::Number number = inputs_of(type);
+  const char* name = number == cuda::Number::f32 ? "f32" : number == cuda::Number::f16 ? "f16" : "bf16";
+  const LoraType adapters = number == cuda::Number::f32 ? LoraType::f32 : number == cuda::Number::f16 ? LoraType::f16 : LoraType::bf16;
+  const KvType kv = number == cuda::Number::f32 ? KvType::f32 : number == cuda::Number::f16 ? KvType::f16 : KvType::bf16;
+  const auto refuse = [&](const char* field) { throw Error("bad_argument", std::string(field) + ": found another type than " + name + ", which goes with the weights on CUDA"); };
+  if (options.adapters_as_stored || (options.adapters && *options.adapters != adapters)) refuse("adapterType");
+  if (options.kv && *options.kv != kv) refuse("kvType");
+  if (config.head_dim > 256 || config.head_dim % 2 != 0)
+    throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
+  if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))
+    throw Error("model_unsupported", "hidden_size: found " + std::to_string(config.hidden_size) + ", expected at most " + std::to_string(cuda::kNormWidthMax) +
+                                         " and above 8192 a multiple of 4 on CUDA");
+  auto context = std::make_shared<cuda::Context>(std::stoi(options.device.substr(options.device.find(':') + 1)));
+  cuda::DecoderWeightsCuda loaded = cuda::load_decoder_weights_cuda(weights, config, number, type == WeightType::fp8);
+  const cuda::DecoderCuda::Options own{options.batch_invariant, options.adapter_host_bytes};
+  return std::make_unique<cuda::DecoderCuda>(std::move(config), std::move(loaded), std::move(context), own);
+}
+
+}  // namespace sgmv

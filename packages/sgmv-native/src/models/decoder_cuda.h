@@ -1,0 +1,112 @@
+// A Llama-family decoder on CUDA. A step is issued as a sequence of launches whose arguments do not depend on who is in
+// it; steps of one new token per sequence are filled up to a few sizes and replayed as graphs.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "cuda/context.h"
+#include "cuda/cuda_kv_cache.h"
+#include "cuda/memory.h"
+#include "layers/lora_adapter_cuda.h"
+#include "layers/rope_table.h"
+#include "models/decoder_weights_cuda.h"
+#include "models/step_inputs_cuda.h"
+#include "ops/linear_cuda.h"
+#include "sgmv/model.h"
+
+namespace sgmv::cuda {
+
+class DecoderCuda : public Model {
+ public:
+  struct Options {
+    bool batch_invariant = false;
+    size_t adapter_host_bytes = 0;
+  };
+  DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, const Options& options);
+  ~DecoderCuda() override;
+
+  const ModelConfig& config() const override { return config_; }
+  std::string device() const override { return context_->name(); }
+  size_t weight_bytes() const override { return weights_.bytes(); }
+  NumberTypes number_types() const override;
+  bool batch_invariant() const override { return !cublas_; }
+  std::optional<size_t> device_bytes_free() const override;
+  bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
+  std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
+  void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
+  void start(const Batch& batch, KvCache& cache) override;
+  void finish(std::span<float> logits, std::span<int32_t> drawn) override;
+
+ private:
+  // All that decides which launches make a step, and with which arguments. Steps of the same shape are the same launches.
+  struct Shape {
+    int32_t tokens = 0;         // rows of all activations, those that only fill included
+    int32_t tiles = 0;          // of attention
+    int32_t rows = 0;           // of logits
+    int32_t positions_max = 0;
+    int32_t rank_max = 0;       // 0: no adapter
+    bool embedding_lora = false, head_lora = false, draws = false;
+    int64_t cache_id = 0;       // 0: not to be recorded
+    auto operator<=>(const Shape&) const = default;
+  };
+
+  // A rotary table on the device, as far as positions have been seen.
+  struct Rope {
+    Rope(const RopeConfig& config, int32_t head_dim) : table(config, head_dim) {}
+    bool reserve(int64_t wanted);  // true: it has moved
+    RopeTable table;
+    DeviceArray<float> rows;  // [positions, 2 · half]
+    int64_t positions = 0;
+  };
+
+  // step_plan_cuda.cu: the host's part.
+  void check_step(const Batch& batch, const CudaKvCache& cache) const;
+  Shape shape_of(const Batch& batch, const CudaKvCache& cache) const;
+  void add_adapters(const Batch& batch, Shape& shape) const;
+  void reserve(const Shape& shape, int64_t table_entries);
+  bool reserve_activations(const Shape& shape);
+  bool reserve_adapters(const Shape& shape);
+  void fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape);
+  void fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table);
+  void fill_rows(const Batch& batch, const Shape& shape);
+
+  // step_issue_cuda.cu: the device's part.
+  void issue(const Shape& shape, const CudaKvCache& cache);
+  void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void issue_logits(const Shape& shape);
+  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm);
+  void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);
+  void product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work);
+  LoraGroup lora_group(int32_t layer, std::span<const Projection> projections) const;
+  LoraGroup qkv_group(int32_t layer) const;
+  LoraGroup gate_up_group(int32_t layer) const;
+  LoraGroup head_group() const;
+
+  ModelConfig config_;
+  std::shared_ptr<Context> context_;
+  DecoderWeightsCuda weights_;
+  const Number type_;  // of the weights' inputs, of adapters, keys and values
+  std::unique_ptr<CublasLt> cublas_;  // null: batch-invariant products only
+  LoraImages images_;
+
+  StepInputs inputs_;
+  Rope rope_;
+  std::optional<Rope> sliding_rope_, long_rope_;
+  Event forked_, joined_;
+  DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
+  DeviceArray<int32_t> lora_tile_counts_;  // of both
+  DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
+  DeviceArray<std::byte> normed_, q_, attended_, gated_, last_, sample_scratch_;  // numbers of the model's type
+  DeviceArray<int32_t> drawn_;
+  PinnedArray<int32_t> drawn_host_;
+  std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
+  bool in_flight_ = false;                  // a step was started and not finished
+  int32_t draw_rows_ = 0, logit_rows_ = 0;  // of the step that was started
+};
+
+}  // namespace sgmv::cuda

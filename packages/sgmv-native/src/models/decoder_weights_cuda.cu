@@ -1,0 +1,182 @@
+#include "models/decoder_weights_cuda.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "formats/dtype.h"
+#include "formats/format_error.h"
+#include "layers/lora_adapter.h"
+#include "models/layer_tensors.h"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+using Format = LinearWeights::Format;
+using Parts = std::vector<Checkpoint::Part>;
+
+constexpr float kE4m3Max = 448.0f;
+
+size_t format_bytes(Format format) { return format == Format::f32 ? 4 : format == Format::e4m3 ? 1 : 2; }
+Format format_of(Number type) { return type == Number::f32 ? Format::f32 : type == Number::f16 ? Format::f16 : Format::bf16; }
+
+template <typename T>
+DeviceArray<T> uploaded(const std::vector<T>& values) {
+  DeviceArray<T> array(values.size());
+  if (!values.empty()) check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying weights to the device");
+  return array;
+}
+
+void store_row(std::span<const float> values, Format format, std::byte* to, float& scale) {
+  auto* halves = reinterpret_cast<uint16_t*>(to);
+  switch (format) {
+    case Format::f32: std::copy(values.begin(), values.end(), reinterpret_cast<float*>(to)); return;
+    case Format::f16: std::transform(values.begin(), values.end(), halves, float_to_f16); return;
+    case Format::bf16: std::transform(values.begin(), values.end(), halves, float_to_bf16); return;
+    case Format::e4m3: break;
+  }
+  float largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  scale = largest > 0 ? largest / kE4m3Max : 1.0f;
+  for (size_t i = 0; i < values.size(); ++i) to[i] = static_cast<std::byte>(float_to_e4m3(values[i] / scale));
+}
+
+Matrix load_matrix(const Checkpoint& checkpoint, const Parts& parts, int64_t in, Format format) {
+  int64_t out = 0;
+  for (const Checkpoint::Part& part : parts) out += part.out;
+  const int64_t stride = padded(in);
+  const size_t row_bytes = static_cast<size_t>(stride) * format_bytes(format);
+  std::vector<std::byte> numbers(static_cast<size_t>(out) * row_bytes);
+  std::vector<float> scales(format == Format::e4m3 ? static_cast<size_t>(out) : 0);
+  checkpoint.for_each_row(parts, in, [&](int64_t row, std::span<const float> values) {
+    float unused = 0;
+    std::byte* to = numbers.data() + static_cast<size_t>(row) * row_bytes;
+    store_row(values, format, to, scales.empty() ? unused : scales[static_cast<size_t>(row)]);
+  });
+  Matrix matrix{uploaded(numbers), uploaded(scales), {}};
+  matrix.weights = {format, matrix.data.data(), matrix.scales.data(), out, in, stride};
+  return matrix;
+}
+
+class Loader {
+ public:
+  Loader(const Checkpoint& checkpoint, const ModelConfig& config, Number type, bool fp8)
+      : checkpoint_(checkpoint), config_(config), plain_(format_of(type)), projections_(fp8 ? Format::e4m3 : plain_) {}
+
+  // Names in LayerTensors are modules, without ".weight".
+  Matrix vocabulary_matrix(const std::string& tensor) const {
+    const std::string module = tensor.substr(0, tensor.rfind('.'));
+    return load_matrix(checkpoint_, {{module, config_.vocab_size, false}}, config_.hidden_size, plain_);
+  }
+
+  DeviceArray<float> norm(const std::string& name, int32_t size) const {
+    return name.empty() ? DeviceArray<float>() : uploaded(checkpoint_.norm(name, size));
+  }
+
+  DecoderLayerCuda layer(int32_t index) const {
+    const LayerTensors names = layer_tensors(checkpoint_, config_, index);
+    DecoderLayerCuda layer;
+    layer.attention_norm = norm(names.attention_norm, config_.hidden_size);
+    layer.mlp_norm = norm(names.mlp_norm, config_.hidden_size);
+    layer.post_attention_norm = norm(names.post_attention_norm, config_.hidden_size);
+    layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
+    layer.q_norm = norm(names.q_norm, config_.head_dim);
+    layer.k_norm = norm(names.k_norm, config_.head_dim);
+    layer.qkv = biased(names.qkv, config_.hidden_size);
+    layer.o = biased(names.o, config_.in_features(Projection::o));
+    layer.gate_up = biased(names.gate_up, config_.hidden_size);
+    layer.down = biased(names.down, config_.intermediate_size);
+    return layer;
+  }
+
+ private:
+  BiasedMatrix biased(const Parts& parts, int64_t in) const { return {load_matrix(checkpoint_, parts, in, projections_), uploaded(checkpoint_.biases(parts))}; }
+
+  const Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  const Format plain_, projections_;
+};
+
+float number(const std::byte* at, Format format) {
+  switch (format) {
+    case Format::f32: return *reinterpret_cast<const float*>(at);
+    case Format::f16: return f16_to_float(*reinterpret_cast<const uint16_t*>(at));
+    case Format::bf16: return bf16_to_float(*reinterpret_cast<const uint16_t*>(at));
+    case Format::e4m3: break;
+  }
+  return e4m3_to_float(static_cast<uint8_t>(*at));
+}
+
+template <typename T>
+std::vector<T> downloaded(const DeviceArray<T>& array) {
+  std::vector<T> values(array.size());
+  if (!values.empty()) check(cudaMemcpy(values.data(), array.data(), array.bytes(), cudaMemcpyDeviceToHost), "copying weights from the device");
+  return values;
+}
+
+}  // namespace
+
+size_t DecoderWeightsCuda::bytes() const {
+  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.bytes();
+  for (const DecoderLayerCuda& layer : layers) {
+    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) total += matrix->bytes();
+    for (const DeviceArray<float>* norm : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm})
+      total += norm->bytes();
+  }
+  return total;
+}
+
+DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weights, const ModelConfig& config, Number type, bool fp8) {
+  try {
+    const Checkpoint checkpoint(weights, config, WeightType::f32);
+    const Loader loader(checkpoint, config, type, fp8);
+    DecoderWeightsCuda result;
+    result.type = type;
+    result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
+    if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
+    result.final_norm = loader.norm(kFinalNormTensor, config.hidden_size);
+    for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(loader.layer(layer));
+    return result;
+  } catch (const FormatError& error) {
+    throw Error("model_corrupt", error.what());
+  }
+}
+
+const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
+  if (target.projection == Projection::embed_tokens) return weights_.embedding;
+  if (target.projection == Projection::lm_head) return weights_.head();
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
+  switch (group_of(target.projection)) {
+    case ProjectionGroup::qkv: return layer.qkv.matrix;
+    case ProjectionGroup::o: return layer.o.matrix;
+    case ProjectionGroup::gate_up: return layer.gate_up.matrix;
+    default: return layer.down.matrix;
+  }
+}
+
+void DecoderRowsCuda::copy_row(const LoraTarget& target, int64_t row, float* out) const {
+  const Matrix& wanted = matrix(target);
+  const LinearWeights& weights = wanted.weights;
+  if (copied_ != &wanted) {
+    numbers_ = downloaded(wanted.data);
+    scales_ = downloaded(wanted.scales);
+    copied_ = &wanted;
+  }
+  const int64_t index = output_column(target.projection, config_) + row;
+  const size_t size = format_bytes(weights.format);
+  const std::byte* at = numbers_.data() + static_cast<size_t>(index * weights.stride) * size;
+  const float scale = scales_.empty() ? 1.0f : scales_[static_cast<size_t>(index)];
+  for (int64_t i = 0; i < weights.in; ++i, at += size) out[i] = number(at, weights.format) * scale;
+}
+
+float DecoderRowsCuda::tolerance(const LoraTarget& target) const {
+  switch (matrix(target).weights.format) {
+    case Format::f32: return 0.0f;
+    case Format::f16: return 0x1p-11f;
+    case Format::bf16: return 0x1p-8f;
+    case Format::e4m3: break;
+  }
+  return 1.0f / 16;  // half a step of three bits, of the largest of a row
+}
+
+}  // namespace sgmv::cuda

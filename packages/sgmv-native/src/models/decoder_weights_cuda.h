@@ -1,0 +1,67 @@
+// The weights of a Llama-family decoder in device memory.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "cuda/memory.h"
+#include "cuda/number.h"
+#include "layers/base_rows.h"
+#include "ops/linear_cuda.h"
+#include "sgmv/model_config.h"
+
+namespace sgmv::cuda {
+
+struct Matrix {
+  DeviceArray<std::byte> data;
+  DeviceArray<float> scales;  // e4m3 only
+  LinearWeights weights;      // points to them
+  size_t bytes() const { return data.bytes() + scales.bytes(); }
+};
+
+struct BiasedMatrix {
+  Matrix matrix;
+  DeviceArray<float> bias;  // [out] or empty; data() is then null
+  size_t bytes() const { return matrix.bytes() + bias.bytes(); }
+};
+
+struct DecoderLayerCuda {
+  DeviceArray<float> attention_norm, mlp_norm;            // [hidden]
+  DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]; empty: none
+  DeviceArray<float> q_norm, k_norm;                      // [head_dim]; empty: none
+  BiasedMatrix qkv, o, gate_up, down;
+};
+
+struct DecoderWeightsCuda {
+  Number type = Number::bf16;  // of what they are multiplied with
+  Matrix embedding;            // [vocab, hidden]
+  Matrix lm_head;              // empty when tied
+  DeviceArray<float> final_norm;
+  std::vector<DecoderLayerCuda> layers;
+
+  const Matrix& head() const { return lm_head.data.size() > 0 ? lm_head : embedding; }
+  size_t bytes() const;
+};
+
+// `fp8`: the projections of the layers as e4m3. Throws Error model_corrupt, model_unsupported, model_not_found or
+// out_of_memory.
+DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weights, const ModelConfig& config, Number type, bool fp8);
+
+// Keeps the matrix that was asked for last in host memory. For one thread.
+class DecoderRowsCuda : public BaseRows {
+ public:
+  DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
+  void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
+  float tolerance(const LoraTarget& target) const override;
+
+ private:
+  const Matrix& matrix(const LoraTarget& target) const;
+
+  const DecoderWeightsCuda& weights_;
+  const ModelConfig& config_;
+  mutable const Matrix* copied_ = nullptr;
+  mutable std::vector<std::byte> numbers_;
+  mutable std::vector<float> scales_;
+};
+
+}  // namespace sgmv::cuda

@@ -1,0 +1,46 @@
+// What a step's kernels read about the step: filled on the host in page-locked memory, copied to the device in one piece.
+// The device's arrays keep their places from step to step, so that recorded launches find them.
+#pragma once
+
+#include "cuda/memory.h"
+#include "ops/attention_cuda.h"
+#include "ops/layers_cuda.h"
+#include "ops/sampling_cuda.h"
+#include "ops/sgmv_cuda.h"
+
+namespace sgmv::cuda {
+
+struct StepArrays {
+  int32_t* token_ids;                        // [tokens]
+  int32_t* positions;                        // [tokens]
+  int32_t* slots;                            // [tokens]
+  uint8_t* long_context;                     // [tokens]
+  const LoraFactor** factors;                // [tokens]
+  const LoraEmbeddingFactors** embeddings;   // [tokens]
+  AttentionTile* tiles;                      // [tokens]
+  int32_t* rows;                             // [rows]: tokens whose logits are computed
+  const LoraFactor** row_factors;            // [rows]
+  SampleRow* draws;                          // [rows]
+  int32_t* block_tables;                     // last: only the part in use is copied
+};
+
+class StepInputs {
+ public:
+  // Room for so many. True: the arrays on the device have moved.
+  bool reserve(int64_t tokens, int64_t rows, int64_t table_entries);
+
+  const StepArrays& host() const { return host_; }
+  const StepArrays& device() const { return device_; }
+  void upload(cudaStream_t stream, int64_t table_entries) const;
+
+ private:
+  StepArrays lay_out(std::byte* base, size_t& bytes) const;
+
+  int64_t tokens_ = 0, rows_ = 0, table_entries_ = 0;
+  size_t bytes_before_tables_ = 0;
+  PinnedArray<std::byte> host_bytes_;
+  DeviceArray<std::byte> device_bytes_;
+  StepArrays host_{}, device_{};
+};
+
+}  // namespace sgmv::cuda

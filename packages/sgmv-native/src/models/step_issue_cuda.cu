@@ -1,0 +1,162 @@
+// The device's part of a step: its launches in order.
+#include <array>
+
+#include "models/decoder_cuda.h"
+
+namespace sgmv::cuda {
+
+void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
+  const StepArrays& in = inputs_.device();
+  if (shape.rank_max > 0) plan_lora_tiles(context_->compute, in.factors, shape.tokens, lora_tiles_.data(), lora_tile_counts_.data());
+  Embedding embedding;
+  embedding.type = type_;
+  embedding.table = weights_.embedding.data.data();
+  embedding.token_ids = in.token_ids;
+  embedding.lora_of_token = shape.embedding_lora ? in.embeddings : nullptr;
+  embedding.scale = config_.embedding_scale;
+  embedding.tokens = shape.tokens;
+  embedding.width = config_.hidden_size;
+  embedding.out = hidden_.data();
+  embed(context_->compute, embedding);
+  add_and_normalize(shape, nullptr, nullptr, weights_.layers[0].attention_norm);
+  for (int32_t layer = 0; layer < config_.layers; ++layer) issue_layer(shape, cache, layer);
+  if (shape.rows > 0) issue_logits(shape);
+}
+
+void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index) {
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  const bool last = index + 1 == config_.layers;
+  project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
+  issue_attention(shape, cache, index);
+  project(shape, lora_group(index, std::array{Projection::o}), layer.o.matrix, attended_.data(), delta_.data());
+  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm);
+  project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
+  GatedActivation activation;
+  activation.type = type_;
+  activation.activation = config_.activation;
+  activation.gate_up = gate_up_.data();
+  activation.bias = layer.gate_up.bias.data();
+  activation.tokens = shape.tokens;
+  activation.width = config_.intermediate_size;
+  activation.out = gated_.data();
+  gated_activation(context_->compute, activation);
+  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated_.data(), delta_.data());
+  add_and_normalize(shape, &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm);
+}
+
+void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
+  const StepArrays& in = inputs_.device();
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  const Rope& rope = sliding_rope_ && config_.is_sliding(index) ? *sliding_rope_ : rope_;
+  RotateAndStore store;
+  store.qkv = qkv_.data();
+  store.bias = layer.qkv.bias.data();
+  store.q_norm = layer.q_norm.data();
+  store.k_norm = layer.k_norm.data();
+  store.eps = config_.rms_norm_eps;
+  store.rope = rope.rows.data();
+  store.long_rope = long_rope_ ? long_rope_->rows.data() : nullptr;
+  store.long_context = in.long_context;
+  store.half = static_cast<int32_t>(rope.table.half());
+  store.q_scale = config_.attention_scale;
+  store.positions = in.positions;
+  store.slots = in.slots;
+  store.tokens = shape.tokens;
+  store.heads = config_.heads;
+  store.q = q_.data();
+  store.cache = cache.layer(index);
+  rotate_and_store(context_->compute, store);
+  AttentionWork work;
+  work.q = q_.data();
+  work.cache = store.cache;
+  work.tiles = in.tiles;
+  work.tile_count = shape.tiles;
+  work.block_tables = in.block_tables;
+  work.heads = config_.heads;
+  work.tokens = shape.tokens;
+  work.positions_max = shape.positions_max;
+  work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
+  work.softcap = config_.attention_softcap;
+  work.scratch = attention_scratch_.data();
+  work.out = attended_.data();
+  attention(context_->compute, work);
+}
+
+void DecoderCuda::issue_logits(const Shape& shape) {
+  const StepArrays& in = inputs_.device();
+  const LoraStep lora{type_, head_lora_tiles_.data(), lora_tile_counts_.data() + 1, shape.rows, shape.rows, shape.rank_max};
+  if (shape.head_lora) plan_lora_tiles(context_->compute, in.row_factors, shape.rows, head_lora_tiles_.data(), lora_tile_counts_.data() + 1);
+  gather_rows(context_->compute, type_, normed_.data(), in.rows, shape.rows, config_.hidden_size, last_.data());
+  product(shape.head_lora ? &lora : nullptr, head_group(),
+          {type_, last_.data(), padded(config_.hidden_size), shape.rows, &weights_.head().weights, logits_.data(), config_.vocab_size});
+  if (config_.logit_softcap != 0) softcap_logits(context_->compute, logits_.data(), int64_t{shape.rows} * config_.vocab_size, config_.logit_softcap);
+  if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, sample_scratch_.data(), drawn_.data());
+}
+
+// `before` made delta_, and its bias is still to be added; null: there is none yet, and only the norm is wanted.
+void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm) {
+  AddAndNorm work;
+  work.type = type_;
+  work.delta = before == nullptr ? nullptr : delta_.data();
+  work.delta_bias = before == nullptr ? nullptr : before->bias.data();
+  work.post_norm = post_norm == nullptr ? nullptr : post_norm->data();
+  work.norm = norm.data();
+  work.eps = config_.rms_norm_eps;
+  work.tokens = shape.tokens;
+  work.width = config_.hidden_size;
+  work.residual = hidden_.data();
+  work.normed = normed_.data();
+  add_and_norm(context_->compute, work);
+}
+
+void DecoderCuda::project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y) {
+  const LoraStep lora{type_, lora_tiles_.data(), lora_tile_counts_.data(), shape.tokens, shape.tokens, shape.rank_max};
+  product(shape.rank_max > 0 ? &lora : nullptr, group, {type_, x, padded(matrix.weights.in), shape.tokens, &matrix.weights, y, matrix.weights.out});
+}
+
+// The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it
+// waits for memory.
+void DecoderCuda::product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work) {
+  if (lora != nullptr) {
+    forked_.record(context_->compute);
+    forked_.hold_back(context_->side);
+    sgmv_shrink(context_->side, *lora, group, work.x, work.x_stride, lora_v_.data());
+    joined_.record(context_->side);
+  }
+  if (cublas_) cublas_->linear(context_->compute, work);
+  else linear(context_->compute, work);
+  if (lora == nullptr) return;
+  joined_.hold_back(context_->compute);
+  sgmv_expand(context_->compute, *lora, group, lora_v_.data(), work.y, work.y_stride);
+}
+
+// Projections that share an input; their outputs lie side by side in this order.
+LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> projections) const {
+  LoraGroup group;
+  group.in = config_.in_features(projections[0]);
+  int32_t column = 0;
+  for (const Projection p : projections) {
+    group.parts[group.part_count++] = {layer * kFactorsPerLayer + factor_of(p), config_.out_features(p), column};
+    column += config_.out_features(p);
+  }
+  return group;
+}
+
+LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
+  using enum Projection;
+  return config_.fused_projections ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
+}
+
+LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
+  using enum Projection;
+  return config_.fused_projections ? lora_group(layer, std::array{gate_up}) : lora_group(layer, std::array{gate, up});
+}
+
+LoraGroup DecoderCuda::head_group() const {
+  LoraGroup group;
+  group.in = config_.hidden_size;
+  group.parts[group.part_count++] = {config_.layers * kFactorsPerLayer, config_.vocab_size, 0};
+  return group;
+}
+
+}  // namespace sgmv::cuda

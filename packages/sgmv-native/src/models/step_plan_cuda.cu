@@ -1,0 +1,198 @@
+// The host's part of a step: which launches make it, room for them, and what they read.
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "models/batch_check.h"
+#include "models/decoder_cuda.h"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr int32_t kGraphTokensMax = 256;   // larger steps are bound by their work, not by its launches
+constexpr int32_t kPositionsLeast = 256;   // of a recorded step's attention
+constexpr int32_t kRankLeast = 16;
+constexpr int64_t kRopePositionsFirst = 4096;
+
+// Sizes that steps are filled up to: few enough to record them all, close enough to waste little.
+int32_t filled(int32_t tokens) {
+  if (tokens <= 8) return static_cast<int32_t>(std::bit_ceil(static_cast<uint32_t>(tokens)));
+  const int32_t step = tokens <= 64 ? 8 : 32;
+  return (tokens + step - 1) / step * step;
+}
+
+int32_t power_of_two(int32_t n, int32_t least) { return std::max(least, static_cast<int32_t>(std::bit_ceil(static_cast<uint32_t>(n)))); }
+
+const LoraAdapterCuda* adapter_of(const Segment& segment) { return static_cast<const LoraAdapterCuda*>(segment.adapter); }
+
+int32_t positions_end(const SequenceSlice& sequence) { return sequence.position_begin + sequence.token_count; }
+
+}  // namespace
+
+void DecoderCuda::check_step(const Batch& batch, const CudaKvCache& cache) const {
+  if (!cache.fits(config_, type_)) throw Error("bad_argument", "cache: found one of another model");
+  check_batch(batch, config_, cache);
+  for (size_t i = 0; i < batch.segments.size(); ++i) {
+    const Adapter* any = batch.segments[i].adapter;
+    const auto* adapter = dynamic_cast<const LoraAdapterCuda*>(any);
+    if (any != nullptr && (adapter == nullptr || !adapter->fits(*context_, config_))) refuse_adapter(i);
+  }
+}
+
+DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& cache) const {
+  Shape shape;
+  shape.tokens = static_cast<int32_t>(batch.tokens.size());
+  shape.rows = static_cast<int32_t>(batch.draws.size() + batch.logit_rows.size());
+  shape.draws = !batch.draws.empty();
+  const int32_t tile_tokens = attention_tile_tokens(config_.heads, config_.kv_heads);
+  bool decode = shape.tokens <= kGraphTokensMax && shape.rows == shape.tokens;
+  for (const SequenceSlice& sequence : batch.sequences) {
+    decode = decode && sequence.token_count == 1;
+    shape.tiles += (sequence.token_count + tile_tokens - 1) / tile_tokens;
+    shape.positions_max = std::max(shape.positions_max, positions_end(sequence));
+  }
+  add_adapters(batch, shape);
+  if (!decode) return shape;
+  shape.tokens = shape.tiles = shape.rows = filled(shape.tokens);
+  shape.positions_max = power_of_two(shape.positions_max, kPositionsLeast);
+  shape.cache_id = cache.id();
+  return shape;
+}
+
+void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
+  int32_t rank = 0;
+  for (const Segment& segment : batch.segments) {
+    if (segment.adapter == nullptr || segment.token_begin == segment.token_end) continue;
+    rank = std::max(rank, adapter_of(segment)->rank_max());
+    shape.embedding_lora = shape.embedding_lora || adapter_of(segment)->embedding() != nullptr;
+    shape.head_lora = shape.head_lora || adapter_of(segment)->has_head();
+  }
+  if (rank > 0) shape.rank_max = power_of_two(rank, kRankLeast);
+}
+
+bool DecoderCuda::Rope::reserve(int64_t wanted) {
+  if (wanted <= positions) return false;
+  positions = std::max({wanted, 2 * positions, kRopePositionsFirst});
+  table.reserve(positions);
+  rows = DeviceArray<float>(static_cast<size_t>(positions * 2 * table.half()));
+  check(cudaMemcpy(rows.data(), table.cosines(0), rows.bytes(), cudaMemcpyHostToDevice), "copying rotary tables to the device");
+  return true;
+}
+
+void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
+  bool moved = inputs_.reserve(shape.tokens, shape.rows, table_entries);
+  moved |= reserve_activations(shape);
+  if (shape.rank_max > 0) moved |= reserve_adapters(shape);
+  moved |= rope_.reserve(shape.positions_max);
+  if (sliding_rope_) moved |= sliding_rope_->reserve(shape.positions_max);
+  if (long_rope_) moved |= long_rope_->reserve(shape.positions_max);
+  if (moved) graphs_.clear();
+}
+
+bool DecoderCuda::reserve_activations(const Shape& shape) {
+  const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim, size = static_cast<int64_t>(number_bytes(type_));
+  bool moved = false;
+  const auto room = [&](auto& array, int64_t count) {
+    if (static_cast<size_t>(count) <= array.size()) return false;
+    array.reserve(static_cast<size_t>(count));
+    moved = true;
+    return true;
+  };
+  // Kernels never write what is behind a row's numbers and read it as zeros.
+  const auto zeroed = [&](DeviceArray<std::byte>& array, int64_t bytes) {
+    if (room(array, bytes)) check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
+  };
+  room(hidden_, tokens * hidden);
+  room(delta_, tokens * hidden);
+  room(qkv_, tokens * (config_.heads + 2 * config_.kv_heads) * dim);
+  room(gate_up_, tokens * 2 * config_.intermediate_size);
+  zeroed(normed_, tokens * padded(hidden) * size);
+  zeroed(q_, tokens * config_.heads * padded(dim) * size);
+  zeroed(attended_, tokens * padded(config_.heads * dim) * size);
+  zeroed(gated_, tokens * padded(config_.intermediate_size) * size);
+  zeroed(last_, rows * padded(hidden) * size);
+  room(attention_scratch_, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max));
+  room(logits_, rows * config_.vocab_size);
+  if (!shape.draws) return moved;
+  room(drawn_, rows);
+  room(sample_scratch_, sample_scratch_bytes(shape.rows, config_.vocab_size));
+  drawn_host_.reserve(static_cast<size_t>(rows));
+  return moved;
+}
+
+bool DecoderCuda::reserve_adapters(const Shape& shape) {
+  int64_t floats = 0;
+  for (const LoraGroup& group : {qkv_group(0), lora_group(0, std::array{Projection::o}), gate_up_group(0), lora_group(0, std::array{Projection::down})})
+    floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
+  if (shape.head_lora) floats = std::max(floats, lora_v_floats(head_group(), shape.rows, shape.rank_max));
+  const auto room = [](auto& array, int64_t count) {
+    const bool moves = static_cast<size_t>(count) > array.size();
+    array.reserve(static_cast<size_t>(count));
+    return moves;
+  };
+  bool moved = room(lora_v_, floats);
+  moved |= room(lora_tiles_, shape.tokens);
+  moved |= room(head_lora_tiles_, shape.rows);
+  return room(lora_tile_counts_, 2) || moved;
+}
+
+void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape) {
+  const StepArrays& in = inputs_.host();
+  std::copy(batch.tokens.begin(), batch.tokens.end(), in.token_ids);
+  int32_t tile = 0, table = 0;
+  for (const SequenceSlice& sequence : batch.sequences) fill_sequence(sequence, cache.block_size(), tile, table);
+  for (const Segment& segment : batch.segments) {
+    const LoraFactor* factors = segment.adapter == nullptr ? nullptr : adapter_of(segment)->factors();
+    const LoraEmbeddingFactors* embedding = segment.adapter == nullptr ? nullptr : adapter_of(segment)->embedding();
+    std::fill(in.factors + segment.token_begin, in.factors + segment.token_end, factors);
+    std::fill(in.embeddings + segment.token_begin, in.embeddings + segment.token_end, embedding);
+  }
+  for (int32_t token = static_cast<int32_t>(batch.tokens.size()); token < shape.tokens; ++token) {
+    in.token_ids[token] = in.positions[token] = 0;
+    in.slots[token] = -1;
+    in.long_context[token] = 0;
+    in.factors[token] = nullptr;
+    in.embeddings[token] = nullptr;
+  }
+  std::fill(in.tiles + tile, in.tiles + shape.tiles, AttentionTile{0, 0, 0, 0});
+  fill_rows(batch, shape);
+}
+
+void DecoderCuda::fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table) {
+  const StepArrays& in = inputs_.host();
+  const bool longer = long_rope_ && std::max(sequence.length, positions_end(sequence)) > config_.rope.original_max_positions;
+  for (int32_t i = 0; i < sequence.token_count; ++i) {
+    const int32_t token = sequence.token_begin + i, position = sequence.position_begin + i;
+    in.positions[token] = position;
+    in.slots[token] = sequence.block_table[static_cast<size_t>(position / block_size)] * block_size + position % block_size;
+    in.long_context[token] = longer ? 1 : 0;
+  }
+  const int32_t most = attention_tile_tokens(config_.heads, config_.kv_heads);
+  for (int32_t i = 0; i < sequence.token_count; i += most)
+    in.tiles[tile++] = {sequence.token_begin + i, std::min(most, sequence.token_count - i), sequence.position_begin + i, table};
+  std::copy(sequence.block_table.begin(), sequence.block_table.end(), in.block_tables + table);
+  table += static_cast<int32_t>(sequence.block_table.size());
+}
+
+// Rows that are drawn from come first, then those whose logits are wanted.
+void DecoderCuda::fill_rows(const Batch& batch, const Shape& shape) {
+  const StepArrays& in = inputs_.host();
+  int32_t row = 0;
+  for (const Draw& draw : batch.draws) {
+    in.draws[row] = {draw.temperature, draw.top_k, draw.top_p, draw.min_p, draw.seed, static_cast<uint32_t>(draw.position), static_cast<uint32_t>(draw.position >> 32)};
+    in.rows[row++] = draw.row;
+  }
+  for (const int32_t token : batch.logit_rows) {
+    in.draws[row] = {};
+    in.rows[row++] = token;
+  }
+  for (int32_t i = 0; i < row; ++i) in.row_factors[i] = in.factors[in.rows[i]];
+  for (; row < shape.rows; ++row) {
+    in.draws[row] = {};
+    in.rows[row] = 0;
+    in.row_factors[row] = nullptr;
+  }
+}
+
+}  // namespace sgmv::cuda

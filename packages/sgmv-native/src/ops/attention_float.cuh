@@ -1,0 +1,155 @@
+// Attention of float32 numbers, for exactness: multiplications and additions one by one. A warp has the rows r with
+// r % 4 = its number; a lane has one of a chunk's 32 positions for the scores, and groups of 4 columns for the sums.
+#pragma once
+
+#include "ops/attention_walk.cuh"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr int kFloatRows = 16, kFloatChunk = 32, kFloatWarps = 4;
+
+template <int kDim>
+struct FloatShared : WalkShared<float, kDim, kFloatRows, kFloatChunk, 32 * kFloatWarps> {
+  float weights[kFloatRows][kFloatChunk];
+};
+
+template <int kDim_>
+struct FloatWorker {
+  static constexpr int kDim = kDim_;
+  using Shared = FloatShared<kDim>;
+  static constexpr int kBlocks = 2;
+  static constexpr int kWarpRows = kFloatRows / kFloatWarps;
+  static constexpr int kLaneUnits = kDim / 4 / 32;  // unit u of a lane: columns (lane + 32u) · 4 and the next three
+
+  const AttentionWork& work;
+  const Plan& plan;
+  const Task& task;
+  const Rows& rows;
+  Shared& shared;
+  int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  float scores[kWarpRows] = {};  // of the position chunk_begin + lane
+  Extent extents[kWarpRows] = {};
+  float sums[kWarpRows][kLaneUnits][4] = {};
+  Extent all_extents[kWarpRows] = {};
+  float all_sums[kWarpRows][kLaneUnits][4] = {};
+
+  __device__ __forceinline__ static float4 unit_at(const std::byte* rows_at, int row, int unit) {
+    return *reinterpret_cast<const float4*>(rows_at + swizzled<Shared::kUnits>(row, unit));
+  }
+
+  __device__ __forceinline__ void start() {}
+
+  __device__ __forceinline__ void score(int chunk_begin) {
+    float dots[kWarpRows][4] = {};
+    for (int unit = 0; unit * 4 < plan.columns; ++unit) {
+      const float4 key = unit_at(shared.keys, lane, unit);
+#pragma unroll
+      for (int i = 0; i < kWarpRows; ++i) {
+        if (warp + kFloatWarps * i >= rows.count) continue;
+        const float4 q = unit_at(shared.queries, warp + kFloatWarps * i, unit);
+        dots[i][0] = fmaf(q.x, key.x, dots[i][0]);
+        dots[i][1] = fmaf(q.y, key.y, dots[i][1]);
+        dots[i][2] = fmaf(q.z, key.z, dots[i][2]);
+        dots[i][3] = fmaf(q.w, key.w, dots[i][3]);
+      }
+    }
+    const int position = chunk_begin + lane;
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i) {
+      const float score = (dots[i][0] + dots[i][1]) + (dots[i][2] + dots[i][3]);
+      const int last = shared.position_of_row[warp + kFloatWarps * i];
+      const bool visible = position <= last && position >= first_visible(last, work.window);
+      scores[i] = !visible ? -INFINITY : work.softcap != 0 ? capped(score, work.softcap) : score;
+    }
+  }
+
+  __device__ __forceinline__ void weigh() {
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i) {
+      if (warp + kFloatWarps * i >= rows.count) continue;
+      Extent& extent = extents[i];
+      float top = fmaxf(extent.top, scores[i]);
+      for (int step = 16; step > 0; step /= 2) top = fmaxf(top, __shfl_xor_sync(0xFFFFFFFF, top, step));
+      const float reference = reference_of(top), keep = weight_of(extent.top, reference), weight = weight_of(scores[i], reference);
+      shared.weights[warp + kFloatWarps * i][lane] = weight;
+      float mass = weight;
+      for (int step = 16; step > 0; step /= 2) mass += __shfl_xor_sync(0xFFFFFFFF, mass, step);
+      extent = {top, fmaf(extent.mass, keep, mass)};
+#pragma unroll
+      for (int u = 0; u < kLaneUnits; ++u)
+#pragma unroll
+        for (int c = 0; c < 4; ++c) sums[i][u][c] *= keep;
+    }
+  }
+
+  __device__ __forceinline__ void add_values() {
+    for (int position = 0; position < kFloatChunk; ++position)
+#pragma unroll
+      for (int u = 0; u < kLaneUnits; ++u) {
+        if (column_of(u) >= plan.columns) continue;
+        const float4 value = unit_at(shared.values, position, lane + 32 * u);
+#pragma unroll
+        for (int i = 0; i < kWarpRows; ++i) {
+          if (warp + kFloatWarps * i >= rows.count) continue;
+          const float weight = shared.weights[warp + kFloatWarps * i][position];
+          float(&sum)[4] = sums[i][u];
+          sum[0] = fmaf(weight, value.x, sum[0]);
+          sum[1] = fmaf(weight, value.y, sum[1]);
+          sum[2] = fmaf(weight, value.z, sum[2]);
+          sum[3] = fmaf(weight, value.w, sum[3]);
+        }
+      }
+  }
+
+  __device__ __forceinline__ int column_of(int u) const { return (lane + 32 * u) * 4; }
+
+  __device__ __forceinline__ void end_split() {
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i) {
+      if (task.spread) {
+        write_part(i);
+        continue;
+      }
+      const FoldFactors factors = fold(all_extents[i], extents[i]);
+      extents[i] = {};
+#pragma unroll
+      for (int u = 0; u < kLaneUnits; ++u)
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+          all_sums[i][u][c] = folded(all_sums[i][u][c], sums[i][u][c], factors);
+          sums[i][u][c] = 0;
+        }
+    }
+  }
+
+  __device__ __forceinline__ void write_part(int i) {
+    const int row = warp + kFloatWarps * i, r = rows.first + row;
+    if (row >= rows.count) return;
+    const int64_t index = part_index(work, plan, task.tile.token + r / task.group, task.kv_head * task.group + r % task.group, task.place);
+    if (lane == 0) *part_extent(work, plan, index) = make_float2(extents[i].top, extents[i].mass);
+    float* to = part_sums(work, plan, index);
+#pragma unroll
+    for (int u = 0; u < kLaneUnits; ++u)
+      if (column_of(u) < plan.columns) *reinterpret_cast<float4*>(to + column_of(u)) = make_float4(sums[i][u][0], sums[i][u][1], sums[i][u][2], sums[i][u][3]);
+  }
+
+  __device__ __forceinline__ void finish() {
+    if (task.spread) return;
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i) {
+      const int row = warp + kFloatWarps * i, r = rows.first + row;
+      if (row >= rows.count) continue;
+      float* to = result_of<float>(work, task.tile.token + r / task.group, task.kv_head * task.group + r % task.group);
+      const float scale = 1.0f / all_extents[i].mass;
+#pragma unroll
+      for (int u = 0; u < kLaneUnits; ++u)
+#pragma unroll
+        for (int c = 0; c < 4; c += 2)
+          if (const int column = column_of(u) + c; column < work.cache.head_dim) store_pair(to + column, all_sums[i][u][c] * scale, all_sums[i][u][c + 1] * scale);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace sgmv::cuda

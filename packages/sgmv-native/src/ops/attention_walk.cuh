@@ -1,0 +1,140 @@
+// A block's walk over the positions that its queries see: chunks of keys and values come to shared memory while the
+// chunk before is computed. What is computed with them is the Worker's: attention_tensor.cuh for 16-bit numbers,
+// attention_float.cuh for float32.
+#pragma once
+
+#include "ops/attention_plan.cuh"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr uint32_t kNoRow = 0xFFFF'FFFF;
+
+// Rows in shared memory are kUnits · 16 bytes long. Eight rows' units with the same number lie in different banks.
+template <int kUnits>
+__device__ __forceinline__ int swizzled(int row, int unit) {
+  static_assert(kUnits % 8 == 0);
+  return (row * kUnits + (unit ^ (row & 7))) * 16;
+}
+// From the place of unit u to that of u + units, where u < 8 has none of the bits of `units`. With units known to the
+// compiler, all places of a row are the first with a bit or two changed, so that they need not lie in registers.
+__device__ __forceinline__ int units_on(int place, int units) { return (place ^ (units % 8 * 16)) + units / 8 * 128; }
+
+// Some of a tile's queries, as many as the Worker computes at once. Row r is that of head r % group of token r / group.
+struct Rows {
+  int first;     // within the tile
+  int count;
+  int begin;     // positions [begin, end) are seen by at least one of them, in the task's splits
+  int end;
+  int position;  // of the first row
+  int first_visible_to_all;
+};
+
+template <typename T, int kDim_, int kRows_, int kChunk_, int kThreads_>
+struct WalkShared {
+  static constexpr int kDim = kDim_, kRows = kRows_, kChunk = kChunk_, kThreads = kThreads_;
+  static constexpr int kUnits = kDim * static_cast<int>(sizeof(T)) / 16;
+  using Number = T;
+
+  Task task;  // here rather than in every thread's registers
+  Rows rows;
+  alignas(16) std::byte keys[kChunk * kUnits * 16];     // [kChunk, kDim]
+  alignas(16) std::byte values[kChunk * kUnits * 16];   // [kChunk, kDim]
+  alignas(16) std::byte queries[kRows * kUnits * 16];   // [kRows, kDim]
+  uint32_t cache_rows[2][kChunk];                       // of the chunk's keys, by the chunk's number: even, odd
+  int32_t position_of_row[kRows];                       // -1: no query
+};
+
+__device__ __forceinline__ Rows rows_from(const AttentionWork& work, const Plan& plan, const Task& task, int first, int rows_max) {
+  Rows rows;
+  rows.first = first;
+  rows.count = min(task.tile.count * task.group - first, rows_max);
+  rows.position = task.tile.position + first / task.group;
+  const int last = task.tile.position + (first + rows.count - 1) / task.group;
+  rows.begin = max(split_begin(task.first_split, plan.even), first_visible(rows.position, work.window));
+  rows.end = min(split_begin(task.last_split + 1, plan.even), last + 1);
+  rows.first_visible_to_all = first_visible(last, work.window);
+  return rows;
+}
+
+// The keys' row of a position in the cache, counted from the layer's beginning; none outside what the rows see.
+__device__ __forceinline__ uint32_t cache_row(const AttentionWork& work, const Task& task, const Rows& rows, int position) {
+  if (position < rows.begin || position >= rows.end) return kNoRow;
+  const auto size = static_cast<uint32_t>(work.cache.block_size);
+  const auto block = static_cast<uint32_t>(work.block_tables[task.tile.table + position / work.cache.block_size]);
+  const auto head = block * static_cast<uint32_t>(work.cache.kv_heads) + static_cast<uint32_t>(task.kv_head);
+  return head * 2 * size + static_cast<uint32_t>(position) % size;
+}
+
+// Begins to bring a chunk's rows, `further` rows behind the keys'; zeros where there is none, because 0 · NaN is not 0.
+template <typename Shared>
+__device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further) {
+  using T = typename Shared::Number;
+  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
+  const int unit = static_cast<int>(threadIdx.x) % kUnits;  // the same in every turn: kUnits divides kThreads
+  if (unit * kNumbers >= plan.columns) return;
+  const T* data = static_cast<const T*>(work.cache.data) + unit * kNumbers;
+#pragma unroll 4
+  for (int i = 0; i < Shared::kChunk * kUnits / kThreads; ++i) {
+    const int row = static_cast<int>(threadIdx.x) / kUnits + i * (kThreads / kUnits);
+    const uint32_t from = cache_rows[row];
+    const bool valid = from != kNoRow;
+    copy_async_16(to + swizzled<kUnits>(row, unit), data + (valid ? (static_cast<int64_t>(from) + further) * plan.columns : 0), valid);
+  }
+}
+
+template <typename Shared>
+__device__ __forceinline__ void bring_queries(Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
+  using T = typename Shared::Number;
+  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
+  const int unit = static_cast<int>(threadIdx.x) % kUnits;
+  if (unit * kNumbers >= plan.columns) return;
+  const T* q = static_cast<const T*>(work.q) + unit * kNumbers;
+  for (int row = static_cast<int>(threadIdx.x) / kUnits; row < (rows.count + 15) / 16 * 16; row += kThreads / kUnits) {
+    const int r = rows.first + row, token = task.tile.token + r / task.group, head = task.kv_head * task.group + r % task.group;
+    const bool valid = row < rows.count;
+    copy_async_16(shared.queries + swizzled<kUnits>(row, unit), q + (valid ? (static_cast<int64_t>(token) * work.heads + head) * plan.columns : 0), valid);
+  }
+}
+
+// Keys of a chunk come while the values of the one before are used, and values while their keys are: one buffer each.
+// In the loop, each barrier's comment says what it waits for.
+template <typename Worker>
+__device__ __forceinline__ void walk(Worker& worker, typename Worker::Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
+  using Shared = typename Worker::Shared;
+  constexpr int kChunk = Shared::kChunk;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int first = rows.begin / kChunk, last = (rows.end - 1) / kChunk;
+  worker.start();
+  bring_queries(shared, work, plan, task, rows);
+  if (thread < Shared::kRows) shared.position_of_row[thread] = thread < rows.count ? task.tile.position + (rows.first + thread) / task.group : -1;
+  if (thread < kChunk) shared.cache_rows[first % 2][thread] = cache_row(work, task, rows, first * kChunk + thread);
+  __syncthreads();  // cache_rows
+  bring_chunk<Shared>(shared.keys, shared.cache_rows[first % 2], work, plan, 0);
+  copy_async_commit();
+  int split = split_of(rows.begin, plan.even), split_end = split_begin(split + 1, plan.even);
+  for (int chunk = first; chunk <= last; ++chunk) {
+    copy_async_wait<0>();
+    __syncthreads();  // keys are there; the values and weights of the chunk before are no longer needed
+    bring_chunk<Shared>(shared.values, shared.cache_rows[chunk % 2], work, plan, work.cache.block_size);
+    copy_async_commit();
+    uint32_t next_row = kNoRow;
+    if (thread < kChunk && chunk < last) next_row = cache_row(work, task, rows, (chunk + 1) * kChunk + thread);
+    worker.score(chunk * kChunk);
+    if (thread < kChunk) shared.cache_rows[(chunk + 1) % 2][thread] = next_row;
+    __syncthreads();  // what score() shares; the keys are no longer needed; cache_rows of the next chunk
+    if (chunk < last) bring_chunk<Shared>(shared.keys, shared.cache_rows[(chunk + 1) % 2], work, plan, 0);
+    copy_async_commit();
+    worker.weigh();
+    copy_async_wait<1>();
+    __syncthreads();  // values are there; what weigh() shares
+    worker.add_values();
+    if (chunk < last && (chunk + 1) * kChunk < split_end) continue;
+    worker.end_split();
+    split_end = split_begin(++split + 1, plan.even);
+  }
+  worker.finish();
+}
+
+}  // namespace
+}  // namespace sgmv::cuda

@@ -1,0 +1,290 @@
+// Little is computed here and much is read: every kernel loads each number once, 16 bytes a thread, and keeps in registers
+// what it needs twice. docs/kernels/layers.md has the counts.
+#include "ops/layers_cuda.h"
+
+#include <string>
+
+#include "cuda/e4m3.cuh"
+#include "cuda/launch.h"
+#include "cuda/numbers.cuh"
+#include "cuda/reduce.cuh"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr int kThreads = 256;  // of blocks that have no sum in common
+constexpr int kQuad = 4;       // neighbouring columns that a thread computes together
+constexpr int kNormThreadsMax = 1024;
+constexpr int kNormQuads = 2, kNormQuadsMax = 4;  // that a thread of add_and_norm has; the latter where rows are longest
+constexpr int kRankMax = 256;
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+bool aligned_16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
+
+struct e4m3 { uint8_t bits; };
+
+// Four numbers of a row that begins at a multiple of 16 bytes and has zeros behind it.
+__device__ __forceinline__ float4 load_quad(const float* row, int column) {
+  const uint4 v = load16(row + column);
+  return make_float4(__uint_as_float(v.x), __uint_as_float(v.y), __uint_as_float(v.z), __uint_as_float(v.w));
+}
+template <typename T>
+__device__ __forceinline__ float4 load_quad(const T* row, int column) {
+  const uint2 v = load8(row + column);
+  const float2 low = unpack2<T>(v.x), high = unpack2<T>(v.y);
+  return make_float4(low.x, low.y, high.x, high.y);
+}
+__device__ __forceinline__ float4 load_quad(const e4m3* row, int column) {
+  const uint32_t codes = *reinterpret_cast<const uint32_t*>(row + column);
+  const float2 low = unpack2<f16>(e4m3_pair<f16>(permute_bytes(codes, 0x1404))), high = unpack2<f16>(e4m3_pair<f16>(permute_bytes(codes, 0x3424)));
+  constexpr float kUnit = e4m3_unit<f16>();
+  return make_float4(low.x * kUnit, low.y * kUnit, high.x * kUnit, high.y * kUnit);
+}
+
+// Four numbers of a float32 row [width] without padding, zeros beyond its end. kWhole: rows begin at multiples of 16
+// bytes and width is a multiple of four.
+template <bool kWhole>
+__device__ __forceinline__ float4 load_floats(const float* row, int column, int width) {
+  if constexpr (kWhole) return load_quad(row, column);
+  const auto at = [&](int i) { return column + i < width ? row[column + i] : 0.0f; };
+  return make_float4(at(0), at(1), at(2), at(3));
+}
+
+template <bool kWhole>
+__device__ __forceinline__ void store_floats(float* row, int column, int width, float4 v) {
+  if constexpr (kWhole) {
+    store16(row + column, {__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w)});
+  } else {
+    const float values[kQuad] = {v.x, v.y, v.z, v.w};
+    for (int i = 0; i < kQuad; ++i)
+      if (column + i < width) row[column + i] = values[i];
+  }
+}
+
+// Into a padded row, whose padding stays as it is.
+template <bool kWhole>
+__device__ __forceinline__ void store_numbers(float* row, int column, int width, float4 v) { store_floats<kWhole>(row, column, width, v); }
+template <bool kWhole, typename T>
+__device__ __forceinline__ void store_numbers(T* row, int column, int width, float4 v) {
+  if (kWhole || column + kQuad <= width) {
+    *reinterpret_cast<uint2*>(row + column) = make_uint2(pack2<T>(v.x, v.y), pack2<T>(v.z, v.w));
+  } else {
+    const float values[kQuad] = {v.x, v.y, v.z, v.w};
+    for (int i = 0; i < kQuad; ++i)
+      if (column + i < width) row[column + i] = from_float<T>(values[i]);
+  }
+}
+
+__device__ __forceinline__ float4 operator+(float4 a, float4 b) { return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }
+__device__ __forceinline__ float4 operator*(float4 a, float4 b) { return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w); }
+__device__ __forceinline__ float4 operator*(float4 a, float b) { return make_float4(a.x * b, a.y * b, a.z * b, a.w * b); }
+
+// The product of the next 16 bytes of a row of B with as many numbers of v.
+template <typename T>
+__device__ __forceinline__ float dot_16_bytes(const float* v, const T* row) {
+  const uint4 bytes = load16(row);
+  if constexpr (sizeof(T) == 4) {
+    return v[0] * __uint_as_float(bytes.x) + v[1] * __uint_as_float(bytes.y) + (v[2] * __uint_as_float(bytes.z) + v[3] * __uint_as_float(bytes.w));
+  } else {
+    const float2 a = unpack2<T>(bytes.x), b = unpack2<T>(bytes.y), c = unpack2<T>(bytes.z), d = unpack2<T>(bytes.w);
+    return v[0] * a.x + v[1] * a.y + (v[2] * b.x + v[3] * b.y) + (v[4] * c.x + v[5] * c.y + (v[6] * d.x + v[7] * d.y));
+  }
+}
+
+// v [rank] times four rows of B from `column` on, of which those beyond `width` repeat the last one. The adapter alone
+// decides how B is loaded.
+template <typename T>
+__device__ __forceinline__ float4 lora_quad(const float* v, const T* b, int rank, int column, int width) {
+  constexpr int kNumbers = 16 / sizeof(T);
+  const auto row = [&](int i) { return b + int64_t{min(column + i, width - 1)} * rank; };
+  const T* rows[kQuad] = {row(0), row(1), row(2), row(3)};
+  float4 sum = make_float4(0, 0, 0, 0);
+  if (rank % kNumbers == 0 && reinterpret_cast<uintptr_t>(b) % 16 == 0) {
+    for (int r = 0; r < rank; r += kNumbers)
+      sum = sum + make_float4(dot_16_bytes(v + r, rows[0] + r), dot_16_bytes(v + r, rows[1] + r), dot_16_bytes(v + r, rows[2] + r),
+                              dot_16_bytes(v + r, rows[3] + r));
+  } else {
+    for (int r = 0; r < rank; ++r)
+      sum = sum + make_float4(to_float(rows[0][r]), to_float(rows[1][r]), to_float(rows[2][r]), to_float(rows[3][r])) * v[r];
+  }
+  return sum;
+}
+
+// Block (token, j): columns j · 4 · kThreads on. Table: the embedding's numbers, T: those of adapters.
+template <typename Table, typename T, bool kWhole>
+__global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t stride) {
+  __shared__ float v[kRankMax];  // the token's row of A
+  const int token = static_cast<int>(blockIdx.x), width = work.width;
+  const int column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
+  const int32_t id = work.token_ids[token];
+  const LoraEmbeddingFactors* lora = work.lora_of_token == nullptr ? nullptr : work.lora_of_token[token];
+  if (lora != nullptr) {  // the whole block or none of it
+    const T* a = static_cast<const T*>(lora->a) + int64_t{id} * lora->rank;
+    for (int r = static_cast<int>(threadIdx.x); r < lora->rank; r += kThreads) v[r] = to_float(a[r]);
+    __syncthreads();
+  }
+  if (column >= width) return;
+  float4 sum = load_quad(static_cast<const Table*>(work.table) + id * stride, column);
+  if (work.scales != nullptr) sum = sum * work.scales[id];
+  if (lora != nullptr) sum = sum + lora_quad(v, static_cast<const T*>(lora->b), lora->rank, column, width) * lora->scale;
+  store_floats<kWhole>(work.out + int64_t{token} * width, column, width, sum * work.scale);
+}
+
+// One block per token; thread t has quads t, t + threads, … of the row in registers from the first load to the last
+// store. Norms are asked for before the sums they wait for, where registers suffice: their way is as long as the row's.
+template <typename T, int kQuads, bool kWhole>
+__global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNorm work, int64_t stride) {
+  __shared__ float of_warp[2][kBlockWarpsMax];
+  constexpr bool kEarly = kQuads <= kNormQuads;
+  const int64_t token = blockIdx.x;
+  const int width = work.width;
+  const auto column_of = [](int j) { return (j * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x)) * kQuad; };
+  const auto load = [&](const float* from, int j) {
+    return column_of(j) < width ? load_floats<kWhole>(from, column_of(j), width) : make_float4(0, 0, 0, 0);
+  };
+  // row[j] := norm · row[j] / √(mean of squares + eps)
+  const auto normalize = [&](float4 (&row)[kQuads], const float* norm, float* sums) {
+    float4 early[kQuads];
+    for (int j = 0; j < kQuads && kEarly; ++j) early[j] = load(norm, j);
+    float sum = 0;
+    for (const float4 v : row) sum += v.x * v.x + v.y * v.y + (v.z * v.z + v.w * v.w);
+    const float factor = 1.0f / sqrtf(block_sum(sum, sums) / static_cast<float>(width) + work.eps);
+    for (int j = 0; j < kQuads; ++j) row[j] = (kEarly ? early[j] : load(norm, j)) * (row[j] * factor);
+  };
+  float* residual = work.residual + token * width;
+  float4 row[kQuads];
+  for (int j = 0; j < kQuads; ++j) row[j] = load(residual, j);
+  if (work.delta != nullptr) {
+    float4 delta[kQuads];
+    for (int j = 0; j < kQuads; ++j) delta[j] = load(work.delta + token * width, j);
+    if (work.delta_bias != nullptr)
+      for (int j = 0; j < kQuads; ++j) delta[j] = delta[j] + load(work.delta_bias, j);
+    if (work.post_norm != nullptr) normalize(delta, work.post_norm, of_warp[0]);
+    for (int j = 0; j < kQuads; ++j) {
+      row[j] = row[j] + delta[j];
+      if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
+    }
+  }
+  normalize(row, work.norm, of_warp[1]);
+  T* normed = static_cast<T*>(work.normed) + token * stride;
+  for (int j = 0; j < kQuads; ++j)
+    if (column_of(j) < width) store_numbers<kWhole>(normed, column_of(j), width, row[j]);
+}
+
+// Exponents are cut where the CPU's are, so that an infinite gate stays infinite.
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x > 88.0f ? 88.0f : -x)); }
+
+template <Activation kActivation>
+__device__ __forceinline__ float activate(float x) {
+  if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
+  // x/2 · (1 + tanh u) = x · sigmoid(2u) with u = √(2/π) · (x + 0.044715 x³).
+  return x * sigmoid(x * (x * x * (1.5957691216f * 0.044715f) + 1.5957691216f));
+}
+
+// Block (token, j): columns j · 4 · kThreads on.
+template <typename T, Activation kActivation, bool kWhole>
+__global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivation work, int64_t stride) {
+  const int64_t token = blockIdx.x;
+  const int width = work.width, column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
+  if (column >= width) return;
+  const float* row = work.gate_up + token * 2 * width;
+  float4 gate = load_floats<kWhole>(row, column, width), up = load_floats<kWhole>(row + width, column, width);
+  if (work.bias != nullptr) {
+    gate = gate + load_floats<kWhole>(work.bias, column, width);
+    up = up + load_floats<kWhole>(work.bias + width, column, width);
+  }
+  const float4 active = make_float4(activate<kActivation>(gate.x), activate<kActivation>(gate.y), activate<kActivation>(gate.z), activate<kActivation>(gate.w));
+  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, active * up);
+}
+
+// Block (i, j): vectors j · kThreads on of row i.
+__global__ void __launch_bounds__(kThreads) gather_kernel(const uint4* in, const int32_t* rows, int vectors, uint4* out) {
+  const int vector = static_cast<int>(blockIdx.y * kThreads + threadIdx.x);
+  if (vector < vectors) store16(out + int64_t{blockIdx.x} * vectors + vector, load16_once(in + int64_t{rows[blockIdx.x]} * vectors + vector));
+}
+
+template <bool kWhole>
+__global__ void __launch_bounds__(kThreads) softcap_kernel(float* logits, int64_t count, float cap) {
+  const int64_t begin = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kQuad;
+  if (begin >= count) return;
+  float* quad = logits + begin;
+  const int width = count - begin < kQuad ? static_cast<int>(count - begin) : kQuad;
+  const auto capped = [cap](float x) { return cap * tanhf(x / cap); };
+  const float4 v = width == kQuad ? load_floats<kWhole>(quad, 0, width) : load_floats<false>(quad, 0, width);
+  const float4 result = make_float4(capped(v.x), capped(v.y), capped(v.z), capped(v.w));
+  if (width == kQuad) store_floats<kWhole>(quad, 0, width, result);
+  else store_floats<false>(quad, 0, width, result);
+}
+
+dim3 by_columns(int rows, int width) { return dim3(static_cast<unsigned>(rows), static_cast<unsigned>(ceil_div(width, kThreads * kQuad))); }
+
+// Calls visit(std::true_type) where rows of `width` float32 numbers can be read four at a time, else with false_type.
+template <typename Visit>
+void dispatch_whole(bool whole, Visit visit) {
+  if (whole) visit(std::true_type{});
+  else visit(std::false_type{});
+}
+
+}  // namespace
+
+void embed(cudaStream_t stream, const Embedding& work) {
+  if (work.tokens == 0) return;
+  const Shape shape{by_columns(work.tokens, work.width), kThreads};
+  dispatch(work.type, [&](auto number) {
+    using T = decltype(number);
+    dispatch_whole(work.width % kQuad == 0 && aligned_16(work.out), [&](auto whole) {
+      if (work.scales != nullptr) launch(stream, shape, embed_kernel<e4m3, T, whole()>, work, padded(work.width));
+      else launch(stream, shape, embed_kernel<T, T, whole()>, work, padded(work.width));
+    });
+  });
+}
+
+void add_and_norm(cudaStream_t stream, const AddAndNorm& work) {
+  if (work.tokens == 0) return;
+  const int quads = ceil_div(work.width, kQuad);
+  if (quads > kNormQuadsMax * kNormThreadsMax)
+    throw Error("bad_argument", "add_and_norm: found rows of " + std::to_string(work.width) + " numbers; expected at most " + std::to_string(kNormWidthMax));
+  const int threads = min(kNormThreadsMax, ceil_div(ceil_div(quads, kNormQuads), kWarpThreads) * kWarpThreads);
+  const Shape shape{dim3(static_cast<unsigned>(work.tokens)), threads};
+  const bool whole = work.width % kQuad == 0 && aligned_16(work.residual) && aligned_16(work.delta) && aligned_16(work.delta_bias) &&
+                     aligned_16(work.post_norm) && aligned_16(work.norm);
+  dispatch(work.type, [&](auto number) {
+    using T = decltype(number);
+    dispatch_whole(whole, [&](auto whole_rows) {
+      if (quads <= kNormQuads * threads) launch(stream, shape, add_and_norm_kernel<T, kNormQuads, whole_rows()>, work, padded(work.width));
+      // Reading single numbers, a thread would not have registers enough for so long a row.
+      else if constexpr (whole_rows()) launch(stream, shape, add_and_norm_kernel<T, kNormQuadsMax, true>, work, padded(work.width));
+      else throw Error("bad_argument", "add_and_norm: found rows of " + std::to_string(work.width) + " numbers; expected a multiple of 4 above 8192, 16-byte aligned");
+    });
+  });
+}
+
+void gated_activation(cudaStream_t stream, const GatedActivation& work) {
+  if (work.tokens == 0) return;
+  const Shape shape{by_columns(work.tokens, work.width), kThreads};
+  dispatch(work.type, [&](auto number) {
+    using T = decltype(number);
+    dispatch_whole(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
+      if (work.activation == Activation::silu) launch(stream, shape, gated_activation_kernel<T, Activation::silu, whole()>, work, padded(work.width));
+      else launch(stream, shape, gated_activation_kernel<T, Activation::gelu_tanh, whole()>, work, padded(work.width));
+    });
+  });
+}
+
+void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t* rows, int32_t count, int32_t width, void* out) {
+  if (count == 0) return;
+  const auto vectors = static_cast<int>(padded(width) * static_cast<int64_t>(number_bytes(type)) / 16);
+  const Shape shape{dim3(static_cast<unsigned>(count), static_cast<unsigned>(ceil_div(vectors, kThreads))), kThreads};
+  launch(stream, shape, gather_kernel, static_cast<const uint4*>(in), rows, vectors, static_cast<uint4*>(out));
+}
+
+void softcap_logits(cudaStream_t stream, float* logits, int64_t count, float cap) {
+  if (count == 0) return;
+  const int64_t blocks = (count + kThreads * kQuad - 1) / (kThreads * kQuad);
+  const Shape shape{dim3(static_cast<unsigned>(blocks)), kThreads};
+  dispatch_whole(aligned_16(logits), [&](auto whole) { launch(stream, shape, softcap_kernel<whole()>, logits, count, cap); });
+}
+
+}  // namespace sgmv::cuda

@@ -1,0 +1,326 @@
+// Whole models on a CUDA device: against Transformers + PEFT, against themselves in other batches, and under the engine.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "golden_folder.h"
+#include "layers/bytes_cache.h"
+#include "mixed_batches.h"
+#include "native/check.h"
+#include "sgmv/device.h"
+#include "sgmv/engine.h"
+#include "sgmv/error.h"
+#include "sgmv/sampling.h"
+
+namespace sgmv::test {
+namespace {
+
+ModelOptions on_cuda(WeightType type, bool invariant) {
+  ModelOptions options;
+  options.device = "cuda:0";
+  options.weights = type;
+  options.batch_invariant = invariant;
+  return options;
+}
+
+std::vector<std::filesystem::path> golden_families() {
+  std::filesystem::path root = golden_root();
+  if (std::filesystem::exists(root / "tiny")) root /= "tiny";
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(root))
+    if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  CHECK(folders.size() >= 11, folders.size(), " families in ", root.string());
+  return folders;
+}
+
+// The families that are enough where everything takes many times as long: they have the most in them.
+bool is_sample(const std::filesystem::path& folder) { return folder.filename() == "gemma3" || (!kSanitized && folder.filename() == "phi3-longrope"); }
+
+template <typename Compare>
+void for_each_case(const std::filesystem::path& folder, Model& model, Compare compare_case) {
+  const GoldenFolder golden(folder);
+  for (const GoldenCase& one : golden.cases()) {
+    std::shared_ptr<const Adapter> adapter;
+    if (!one.adapter.empty()) adapter = model.load_adapter(folder / "adapters" / one.adapter);
+    Session session(model, adapter.get(), static_cast<int32_t>(one.prompt.size()));
+    compare_case(one, session.feed(one.prompt, true), golden.logits(one));
+  }
+}
+
+TEST("cuda golden: tiny families and all adapters in float32") {
+  for (const std::filesystem::path& folder : golden_families())
+    for (const bool invariant : {true, false}) {
+      if ((kSanitized || !invariant) && !is_sample(folder)) continue;
+      const auto model = Model::load(folder / "model", on_cuda(WeightType::f32, invariant));
+      double worst = 0;
+      for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
+        const Difference difference = compare(found, expected);
+        CHECK(difference.relative <= 2e-3, one.name, ": ", difference.relative);
+        worst = std::max(worst, difference.relative);
+      });
+      std::printf("      %-14s %-15s worst %.1e of the largest logit\n", folder.filename().c_str(), invariant ? "batch-invariant" : "cuBLASLt", worst);
+    }
+}
+
+// Mean KL divergence of rows of logits from the expected ones, in nats.
+double divergence(const std::vector<float>& found, const std::vector<float>& expected, size_t vocab) {
+  double total = 0;
+  const auto log_sum = [&](const float* row) {
+    double sum = 0;
+    const double highest = *std::max_element(row, row + vocab);
+    for (size_t i = 0; i < vocab; ++i) sum += std::exp(row[i] - highest);
+    return highest + std::log(sum);
+  };
+  for (size_t row = 0; row < found.size() / vocab; ++row) {
+    const float *p = expected.data() + row * vocab, *q = found.data() + row * vocab;
+    const double of_p = log_sum(p), of_q = log_sum(q);
+    for (size_t i = 0; i < vocab; ++i) total += std::exp(p[i] - of_p) * ((p[i] - of_p) - (q[i] - of_q));
+  }
+  return total / static_cast<double>(found.size() / vocab);
+}
+
+TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") {
+  if (kSanitized) throw Skip("as in float32, and longer");
+  struct Kind { WeightType type; const char* name; double allowed; };
+  for (const auto& [type, name, allowed] : {Kind{WeightType::bf16, "bf16", 2e-3}, Kind{WeightType::f16, "f16", 1e-4}, Kind{WeightType::fp8, "fp8", 0.2}})
+    for (const std::filesystem::path& folder : golden_families()) {
+      if (type != WeightType::bf16 && !is_sample(folder)) continue;
+      const auto model = Model::load(folder / "model", on_cuda(type, true));
+      const auto vocab = static_cast<size_t>(model->config().vocab_size);
+      double worst = 0;
+      for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
+        const double distance = divergence(found, expected, vocab);
+        CHECK(distance >= -1e-6 && distance <= allowed, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
+        worst = std::max(worst, distance);
+      });
+      std::printf("      %-14s %-5s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
+    }
+}
+
+TEST("cuda invariance: alone and among others, any chunking, any blocks, replayed or not") {
+  uint32_t seed = 1;
+  const ModelOptions options = on_cuda(WeightType::bf16, true);
+  if (!kSanitized) check_mixed_batches("llama2", options, options, 16, 63, seed++);
+  // Fewer at a time: each of these is about a way through the kernels.
+  for (const char* family : {"gemma3", "phi3-longrope", "mistral", "qwen3-yarn"}) {
+    check_mixed_batches(family, options, options, 7, kSanitized ? 3 : 15, seed++);
+    if (kSanitized) return;
+  }
+  for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("llama2", on_cuda(type, true), on_cuda(type, true), 4, 15, seed++);
+}
+
+// The engine on a device and on the CPU, both in float32.
+struct Served {
+  std::map<std::string, std::vector<int32_t>> tokens;
+  std::map<std::string, std::string> failures;
+};
+
+Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests) {
+  Served served;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int ended = 0;
+  EngineOptions engine_options;
+  engine_options.kv_bytes = size_t{4} << 20;
+  engine_options.max_batch = 8;
+  engine_options.max_step_tokens = 24;
+  Engine engine(Model::load(folder / "model", options), engine_options, [&](std::vector<Event>& events) {
+    const std::lock_guard lock(mutex);
+    for (const Event& event : events) {
+      auto& tokens = served.tokens[event.id + "/" + std::to_string(event.choice)];
+      tokens.insert(tokens.end(), event.tokens.begin(), event.tokens.end());
+      if (!event.error_code.empty()) served.failures[event.id] = event.error_code + ": " + event.error_message;
+      if (event.kind == Event::Kind::end) ++ended;
+    }
+    changed.notify_all();
+  });
+  std::vector<std::string> adapters;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "adapters")) adapters.push_back(entry.path().filename().string());
+  std::sort(adapters.begin(), adapters.end());
+  for (const std::string& name : adapters) engine.load_adapter(name, folder / "adapters" / name, [](bool, const Error*) {});
+  for (;;) {
+    if (engine.adapters().size() == adapters.size()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::mt19937 random(7);
+  int choices = 0;
+  for (int i = 0; i < requests; ++i) {
+    Request request;
+    request.id = std::to_string(i);
+    for (size_t t = 0; t < 3 + static_cast<size_t>(i * 5 % 40); ++t) request.prompt_tokens.push_back(static_cast<int32_t>(random() % static_cast<uint32_t>(engine.model().config().vocab_size)));
+    if (i % 4 != 0) request.adapter = adapters[static_cast<size_t>(i) % adapters.size()];
+    request.max_tokens = kSanitized ? 4 : 12;
+    request.ignore_eos = true;
+    if (i % 5 == 1) request.sampling.repetition_penalty = 1.2f;  // picked by the engine
+    if (i % 5 == 2) request.choices = 2;
+    if (i % 5 == 3) request.logprobs = 2;
+    choices += request.choices;
+    engine.submit(request);
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return ended == choices; });
+  lock.unlock();
+  engine.close();
+  return served;
+}
+
+TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
+  for (const char* family : {"llama2", "gemma3", "phi3"}) {
+    if (kSanitized && family != std::string("llama2")) continue;
+    const std::filesystem::path folder = family_folder(family);
+    const int requests = kSanitized ? 6 : 12;
+    ModelOptions cpu;
+    cpu.weights = WeightType::f32;
+    const Served expected = serve(folder, cpu, requests), found = serve(folder, on_cuda(WeightType::f32, true), requests);
+    CHECK(found.failures.empty(), found.failures.begin()->second);
+    for (const auto& [id, tokens] : expected.tokens) CHECK(found.tokens.at(id) == tokens, family, " request ", id);
+  }
+}
+
+// Tokens that follow a story's beginning, with how far each was ahead of the second likeliest.
+std::vector<std::pair<int32_t, float>> tell(Model& model, std::vector<int32_t> tokens, int32_t count) {
+  Session session(model, nullptr, static_cast<int32_t>(tokens.size()) + count);
+  std::vector<std::pair<int32_t, float>> story;
+  while (static_cast<int32_t>(story.size()) < count) {
+    const std::vector<float> logits = session.feed(tokens, false);
+    std::vector<float> best = logits;
+    std::partial_sort(best.begin(), best.begin() + 2, best.end(), std::greater());
+    const auto token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    story.emplace_back(token, best[0] - best[1]);
+    tokens = {token};
+  }
+  return story;
+}
+
+TEST("cuda stories: a real model tells the CPU's story, up to where two words are as likely") {
+  if (kSanitized) throw Skip("nothing but more tokens");
+  const std::filesystem::path folder = std::filesystem::path(SGMV_TEST_GOLDEN_DIR).parent_path() / "fixtures" / "stories260k";
+  constexpr int32_t count = 48;
+  ModelOptions exact;
+  exact.weights = WeightType::f32;
+  const auto cpu = Model::load(folder, exact);
+  struct Kind { WeightType type; bool invariant; float gap; };
+  for (const auto& [type, invariant, gap] : {Kind{WeightType::f32, true, 1e-3f}, Kind{WeightType::f32, false, 1e-3f}, Kind{WeightType::bf16, true, 0.5f}, Kind{WeightType::bf16, false, 0.5f}}) {
+    const auto model = Model::load(folder, on_cuda(type, invariant));
+    for (const std::vector<int32_t>& prompt : {std::vector<int32_t>{1}, {1, 403, 407, 261}, {1, 317, 266, 392}}) {
+      const auto expected = tell(*cpu, prompt, count), found = tell(*model, prompt, count);
+      size_t same = 0;
+      while (same < found.size() && found[same].first == expected[same].first) ++same;
+      CHECK(same == found.size() || expected[same].second < gap, "token ", same, ", which was ", expected[same].second, " ahead, is another one");
+    }
+  }
+}
+
+TEST("cuda draws: a device's choice is the sampler's from the device's logits") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::f32, true));
+  const auto cache = model->make_kv_cache(4, 16);
+  const std::vector<int32_t> blocks{2, 0, 3}, tokens{5, 9, 1, 7, 3};
+  const SequenceSlice slice{0, 5, 0, blocks, 5};
+  const Segment segment{0, 5, nullptr};
+  const std::vector<int32_t> rows{1, 4};
+  const auto vocab = static_cast<size_t>(model->config().vocab_size);
+  Sampler sampler;
+  for (uint32_t seed = 0; seed < (kSanitized ? 6 : 20); ++seed) {
+    std::vector<Draw> draws;
+    for (const int32_t row : rows) draws.push_back({row, seed % 4 == 0 ? 0.0f : 0.9f, seed % 3 == 0 ? 7 : 0, seed % 5 == 0 ? 0.8f : 1.0f, 0.0f, seed, 40 + seed});
+    std::vector<float> logits(rows.size() * vocab, NAN);
+    std::vector<int32_t> drawn(draws.size(), -7);
+    model->start({tokens, {&slice, 1}, {&segment, 1}, rows, draws}, *cache);
+    model->finish(logits, drawn);
+    for (size_t i = 0; i < draws.size(); ++i) {
+      const Draw& d = draws[i];
+      CHECK_EQUAL(drawn[i], sampler.pick(std::span(logits).subspan(i * vocab, vocab), {d.temperature, d.top_k, d.top_p, d.min_p, d.seed}, d.position));
+    }
+  }
+}
+
+TEST("cuda steps: one that was not finished is dropped, wrong ones are refused") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+  const auto cpu = Model::load(folder / "model", {});
+  const auto cache = model->make_kv_cache(4, 4), of_cpu = cpu->make_kv_cache(4, 4);
+  const std::vector<int32_t> blocks{0, 1, 2};
+  const auto vocab = static_cast<size_t>(model->config().vocab_size);
+  const auto feed = [&](std::vector<int32_t> tokens, bool finish) {
+    const SequenceSlice slice{0, static_cast<int32_t>(tokens.size()), 0, blocks, 0};
+    const Segment segment{0, static_cast<int32_t>(tokens.size()), nullptr};
+    const std::vector<int32_t> rows{static_cast<int32_t>(tokens.size()) - 1};
+    std::vector<float> logits(vocab);
+    model->start({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache);
+    if (finish) model->finish(logits, {});
+    return logits;
+  };
+  const std::vector<float> alone = feed({4, 5, 6}, true);
+  feed({9, 9, 9, 9, 9}, false);
+  CHECK(feed({4, 5, 6}, true) == alone);
+  const auto other = cpu->load_adapter(folder / "adapters" / "all-r8");
+  const std::vector<int32_t> tokens{1}, rows{0};
+  const SequenceSlice slice{0, 1, 0, blocks, 0};
+  const Segment base{0, 1, nullptr}, foreign{0, 1, other.get()};
+  std::vector<float> logits(vocab);
+  CHECK_THROWS(model->forward({tokens, {&slice, 1}, {&foreign, 1}, rows}, *cache, logits), Error, "segments[0].adapter");
+  CHECK_THROWS(model->forward({tokens, {&slice, 1}, {&base, 1}, rows}, *of_cpu, logits), Error, "cache: found one of another device");
+  CHECK_THROWS(model->forward({tokens, {&slice, 1}, {&base, 1}, rows}, *cache, std::span(logits).first(vocab - 1)), Error, "logits: size");
+  const std::vector<int32_t> wild{4};
+  const SequenceSlice beyond{0, 1, 0, wild, 0};
+  CHECK_THROWS(model->forward({tokens, {&beyond, 1}, {&base, 1}, rows}, *cache, logits), Error, "block_table[0]");
+}
+
+TEST("cuda cache: a copied block holds what the other held") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+  const auto cache = model->make_kv_cache(6, 4);
+  const auto vocab = static_cast<size_t>(model->config().vocab_size);
+  const auto feed = [&](std::vector<int32_t> tokens, int32_t position, std::vector<int32_t> blocks) {
+    const SequenceSlice slice{0, static_cast<int32_t>(tokens.size()), position, blocks, 0};
+    const Segment segment{0, static_cast<int32_t>(tokens.size()), nullptr};
+    const std::vector<int32_t> rows{static_cast<int32_t>(tokens.size()) - 1};
+    std::vector<float> logits(vocab);
+    model->forward({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache, logits);
+    return logits;
+  };
+  feed({1, 2, 3, 4, 5, 6}, 0, {0, 1});
+  cache->copy_block(1, 5);
+  CHECK(feed({7}, 6, {0, 1}) == feed({7}, 6, {0, 5}));
+}
+
+TEST("cuda options: what does not go together is refused by name") {
+  const std::filesystem::path path = family_folder("llama2") / "model";
+  const auto load = [&](auto change) {
+    ModelOptions options = on_cuda(WeightType::bf16, true);
+    change(options);
+    Model::load(path, options);
+  };
+  CHECK_THROWS(load([](ModelOptions& o) { o.weights = WeightType::i8; }), Error, "weightType");
+  CHECK_THROWS(load([](ModelOptions& o) { o.adapters = LoraType::i8; }), Error, "adapterType");
+  CHECK_THROWS(load([](ModelOptions& o) { o.kv = KvType::f16; }), Error, "kvType");
+  CHECK_THROWS(load([](ModelOptions& o) { o.device = "cuda:7"; }), Error, "device: found cuda:7, expected one of cpu, cuda:0");
+  ModelOptions cpu;
+  cpu.weights = WeightType::fp8;
+  CHECK_THROWS(Model::load(path, cpu), Error, "weightType");
+}
+
+TEST("bytes cache: the least recently used goes first, what is too large is not kept") {
+  struct Sized { size_t size; size_t bytes() const { return size; } };
+  BytesCache<Sized> sizes(10);
+  sizes.put("a", std::make_shared<Sized>(Sized{4}));
+  sizes.put("b", std::make_shared<Sized>(Sized{4}));
+  CHECK(sizes.find("a") != nullptr);
+  sizes.put("c", std::make_shared<Sized>(Sized{4}));  // the least recently used goes
+  CHECK(sizes.find("b") == nullptr && sizes.find("a") != nullptr && sizes.find("c") != nullptr);
+  sizes.put("huge", std::make_shared<Sized>(Sized{11}));
+  CHECK(sizes.find("huge") == nullptr);
+  CHECK_EQUAL(sizes.bytes(), size_t{8});
+}
+
+}  // namespace
+}  // namespace sgmv::test

@@ -1,0 +1,383 @@
+// Embedding, norms, activations, gathering and capping against plain loops in float64.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "cuda/device_test.h"
+#include "cuda/stream.h"
+#include "ops/layers_cuda.h"
+#include "sgmv/error.h"
+
+namespace sgmv::test {
+namespace {
+
+using namespace sgmv::cuda;
+
+constexpr Number kTypes[] = {Number::f32, Number::f16, Number::bf16};
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+std::mt19937& generator() {
+  static std::mt19937 random(7);
+  return random;
+}
+
+std::vector<float> normal(int64_t count, float spread = 1.0f) {
+  std::normal_distribution<float> draw(0.0f, spread);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& v : values) v = draw(generator());
+  return values;
+}
+
+// What rounding to `type` may change, as a share of the number.
+double rounding(Number type) { return type == Number::f32 ? 2e-6 : type == Number::f16 ? 5e-4 : 4e-3; }
+
+void check_near(double found, double expected, double tolerance, const char* what, int64_t row, int64_t column) {
+  if (!(std::abs(found - expected) <= tolerance)) fail_at(__FILE__, __LINE__, what, " row ", row, " column ", column, ": ", found, ", expected ", expected);
+}
+
+// Rows [rows, padded(width)] whose numbers are NaN and whose padding is zero, and one more row of NaN behind them.
+DeviceArray<std::byte> poisoned_rows(Number type, int64_t rows, int64_t width) {
+  const size_t size = number_bytes(type), stride = static_cast<size_t>(padded(width));
+  std::vector<std::byte> bytes(static_cast<size_t>(rows + 1) * stride * size, std::byte{0xFF});
+  for (size_t row = 0; row < static_cast<size_t>(rows); ++row)
+    std::memset(bytes.data() + (row * stride + static_cast<size_t>(width)) * size, 0, (stride - static_cast<size_t>(width)) * size);
+  return on_device(bytes);
+}
+
+// Each number near `expected(row, column)`, the padding still zero, the row behind untouched.
+template <typename Expected>
+void check_rows(Number type, const std::vector<std::byte>& found, int64_t rows, int64_t width, const char* what, Expected expected) {
+  const int64_t size = static_cast<int64_t>(number_bytes(type)), stride = padded(width);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < stride; ++i) {
+      const double number = number_from(found.data() + (row * stride + i) * size, type), wanted = i < width ? expected(row, i) : 0.0;
+      check_near(number, wanted, i < width ? rounding(type) * std::abs(wanted) + 2e-5 : 0.0, what, row, i);
+    }
+  for (int64_t i = rows * stride * size; i < static_cast<int64_t>(found.size()); ++i)
+    CHECK(found[static_cast<size_t>(i)] == std::byte{0xFF}, what, ": wrote behind the rows");
+}
+
+double e4m3_value(uint8_t bits) {
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  const double magnitude = exponent == 0 ? mantissa * std::exp2(-9) : (8 + mantissa) * std::exp2(exponent - 10);
+  return bits & 0x80 ? -magnitude : magnitude;
+}
+
+struct EmbeddingCase {
+  Number type;
+  bool e4m3;
+  int32_t vocab, width;
+  std::vector<int32_t> ranks;  // of the adapters
+};
+
+// One of the adapters per token in turn, then none.
+struct EmbeddingOnDevice {
+  explicit EmbeddingOnDevice(const EmbeddingCase& c) : width(c.width), ranks(c.ranks) {
+    table = c.e4m3 ? std::vector<double>() : rounded_to(c.type, table_numbers = normal(int64_t{c.vocab} * c.width));
+    if (c.e4m3) {
+      std::vector<uint8_t> codes(static_cast<size_t>(c.vocab * padded(c.width)));
+      for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i * 37 % 256 & 0x7F) == 0x7F ? 0x80 : static_cast<uint8_t>(i * 37);
+      for (float& s : row_scales = normal(c.vocab)) s = std::abs(s);
+      for (int32_t row = 0; row < c.vocab; ++row)
+        for (int32_t i = 0; i < c.width; ++i)
+          table.push_back(e4m3_value(codes[static_cast<size_t>(row * padded(c.width) + i)]) * row_scales[static_cast<size_t>(row)]);
+      const auto* bytes = reinterpret_cast<const std::byte*>(codes.data());
+      data.push_back(on_device(std::vector<std::byte>(bytes, bytes + codes.size())));
+      scales = on_device(row_scales);
+      work.scales = scales.data();
+    } else {
+      data.push_back(on_device(rows_of(c.type, table_numbers, c.width, padded(c.width))));
+    }
+    work.table = data[0].data();
+    for (const int32_t rank : c.ranks) add_adapter(c, rank);
+    factors = on_device(host_factors);
+    for (int32_t i = 0; i < 11; ++i) {
+      const size_t which = static_cast<size_t>(i) % (c.ranks.size() + 1);
+      adapter_of.push_back(which < c.ranks.size() ? static_cast<int32_t>(which) : -1);
+      ids.push_back(i * 5 % c.vocab);
+      pointers.push_back(which < c.ranks.size() ? factors.data() + which : nullptr);
+    }
+    token_ids = on_device(ids);
+    lora_of_token = on_device(pointers);
+    work.type = c.type;
+    work.token_ids = token_ids.data();
+    work.lora_of_token = lora_of_token.data();
+    work.scale = 2.5f;
+    work.tokens = static_cast<int32_t>(ids.size());
+    work.width = c.width;
+  }
+
+  void add_adapter(const EmbeddingCase& c, int32_t rank) {
+    const std::vector<float> a_numbers = normal(int64_t{c.vocab} * rank), b_numbers = normal(int64_t{c.width} * rank, 0.1f);
+    a.push_back(rounded_to(c.type, a_numbers));
+    b.push_back(rounded_to(c.type, b_numbers));
+    data.push_back(on_device(rows_of(c.type, a_numbers, rank, rank)));
+    data.push_back(on_device(rows_of(c.type, b_numbers, rank, rank)));
+    host_factors.push_back({data[data.size() - 2].data(), data.back().data(), rank, 0.5f});
+  }
+
+  double expected(size_t token, int64_t column, double& magnitude) const {
+    const auto id = static_cast<size_t>(ids[token]);
+    double sum = table[id * static_cast<size_t>(width) + static_cast<size_t>(column)];
+    magnitude = std::abs(sum);
+    if (const int32_t adapter = adapter_of[token]; adapter >= 0) {
+      const auto rank = static_cast<size_t>(ranks[static_cast<size_t>(adapter)]);
+      const std::vector<double>&a_of = a[static_cast<size_t>(adapter)], &b_of = b[static_cast<size_t>(adapter)];
+      for (size_t r = 0; r < rank; ++r) {
+        const double product = 0.5 * a_of[id * rank + r] * b_of[static_cast<size_t>(column) * rank + r];
+        sum += product;
+        magnitude += std::abs(product);
+      }
+    }
+    magnitude *= 2.5;
+    return sum * 2.5;
+  }
+
+  int32_t width;
+  std::vector<int32_t> ranks, ids, adapter_of;
+  std::vector<float> table_numbers, row_scales;
+  std::vector<double> table;
+  std::vector<std::vector<double>> a, b;
+  std::vector<DeviceArray<std::byte>> data;
+  std::vector<LoraEmbeddingFactors> host_factors;
+  std::vector<const LoraEmbeddingFactors*> pointers;
+  DeviceArray<LoraEmbeddingFactors> factors;
+  DeviceArray<const LoraEmbeddingFactors*> lora_of_token;
+  DeviceArray<int32_t> token_ids;
+  DeviceArray<float> scales;
+  Embedding work;
+};
+
+TEST("layers: embeddings with adapters of all ranks, and 8-bit tables") {
+  for (const Number type : kTypes)
+    for (const bool e4m3 : {false, true})
+      for (const int32_t width : {8, 36, 37, 100, 1030, 2048}) {
+        const EmbeddingOnDevice given({type, e4m3, 50, width, {1, 3, 16, 24, width == 100 ? 256 : 8}});
+        const auto size = static_cast<size_t>(given.work.tokens) * static_cast<size_t>(width);
+        const auto out = poisoned<float>(size + 8);
+        Embedding work = given.work;
+        work.out = out.data();
+        embed(nullptr, work);
+        const std::vector<float> found = from_device(out);
+        for (size_t token = 0; token < given.ids.size(); ++token)
+          for (int32_t i = 0; i < width; ++i) {
+            double magnitude = 0;
+            const double expected = given.expected(token, i, magnitude);
+            check_near(found[token * static_cast<size_t>(width) + static_cast<size_t>(i)], expected, 3e-6 * magnitude, "embedding", static_cast<int64_t>(token), i);
+          }
+        for (size_t i = size; i < found.size(); ++i) CHECK(std::isnan(found[i]), "wrote behind the rows");
+      }
+}
+
+TEST("layers: an embedding has the same bits alone, and without any adapters in the batch") {
+  const EmbeddingOnDevice given({Number::bf16, false, 50, 100, {3, 16}});
+  auto out = poisoned<float>(given.ids.size() * 100);
+  Embedding work = given.work;
+  work.out = out.data();
+  embed(nullptr, work);
+  const std::vector<float> together = from_device(out);
+  for (size_t token = 0; token < given.ids.size(); ++token) {
+    const auto alone = poisoned<float>(100);
+    work.tokens = 1;
+    work.token_ids = given.token_ids.data() + token;
+    work.lora_of_token = given.adapter_of[token] < 0 ? nullptr : given.lora_of_token.data() + token;
+    work.out = alone.data();
+    embed(nullptr, work);
+    CHECK(std::memcmp(from_device(alone).data(), together.data() + token * 100, 400) == 0, "token ", token);
+  }
+}
+
+struct NormCase {
+  Number type;
+  int32_t width;
+  bool delta, bias, post_norm;
+};
+
+struct NormOnDevice {
+  NormOnDevice(const NormCase& c, int32_t tokens)
+      : host_residual(normal(int64_t{tokens} * c.width)), host_delta(normal(int64_t{tokens} * c.width, 2.0f)), host_bias(normal(c.width)),
+        host_post_norm(normal(c.width)), host_norm(normal(c.width)), residual(on_device(host_residual)), delta(on_device(host_delta)),
+        bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), normed(poisoned_rows(c.type, tokens, c.width)) {
+    work = {c.type, c.delta ? delta.data() : nullptr, c.bias ? bias.data() : nullptr, c.post_norm ? post_norm.data() : nullptr, norm.data(), 1e-5f,
+            tokens, c.width, residual.data(), normed.data()};
+  }
+
+  // The residual of one token after the addition.
+  std::vector<double> sums(size_t token) const {
+    const auto width = static_cast<size_t>(work.width);
+    std::vector<double> row(host_residual.begin() + static_cast<long>(token * width), host_residual.begin() + static_cast<long>((token + 1) * width));
+    if (work.delta == nullptr) return row;
+    double squares = 0;
+    const auto added = [&](size_t i) { return host_delta[token * width + i] + (work.delta_bias == nullptr ? 0.0 : host_bias[i]); };
+    for (size_t i = 0; i < width; ++i) squares += added(i) * added(i);
+    const double factor = 1 / std::sqrt(squares / work.width + work.eps);
+    for (size_t i = 0; i < width; ++i) row[i] += work.post_norm == nullptr ? added(i) : added(i) * factor * host_post_norm[i];
+    return row;
+  }
+
+  void check() const {
+    std::vector<std::vector<double>> expected;
+    const std::vector<float> found = from_device(residual);
+    for (int64_t token = 0; token < work.tokens; ++token) {
+      std::vector<double> row = sums(static_cast<size_t>(token));
+      double squares = 0;
+      for (int64_t i = 0; i < work.width; ++i) {
+        const double sum = row[static_cast<size_t>(i)];
+        check_near(found[static_cast<size_t>(token * work.width + i)], sum, 2e-5, "residual", token, i);
+        squares += sum * sum;
+      }
+      const double factor = 1 / std::sqrt(squares / work.width + work.eps);
+      for (size_t i = 0; i < row.size(); ++i) row[i] *= factor * host_norm[i];
+      expected.push_back(std::move(row));
+    }
+    check_rows(work.type, from_device(normed), work.tokens, work.width, "normed",
+               [&](int64_t token, int64_t i) { return expected[static_cast<size_t>(token)][static_cast<size_t>(i)]; });
+  }
+
+  std::vector<float> host_residual, host_delta, host_bias, host_post_norm, host_norm;
+  DeviceArray<float> residual, delta, bias, post_norm, norm;
+  DeviceArray<std::byte> normed;
+  AddAndNorm work;
+};
+
+TEST("layers: rows are added and normed, with and without bias and second norm") {
+  for (const Number type : kTypes)
+    for (const int32_t width : {8, 36, 37, 100, 1000, 4096, 8191, 8196, 16384})
+      for (const int parts : {0, 1, 3, 5, 7}) {
+        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0}, width < 200 ? 5 : 2);
+        add_and_norm(nullptr, given.work);
+        given.check();
+      }
+}
+
+TEST("layers: longer rows than a block holds are refused") {
+  NormOnDevice given({Number::f32, 16385, true, false, false}, 1);
+  CHECK_THROWS(add_and_norm(nullptr, given.work), Error, "expected at most 16384");
+}
+
+TEST("layers: one NaN in what is added makes the whole row NaN, no other row and no padding") {
+  for (const Number type : kTypes)
+    for (const int32_t width : {37, 100}) {
+      NormOnDevice given({type, width, true, false, true}, 3);
+      given.host_delta[static_cast<size_t>(width) + 5] = kNan;
+      given.delta = on_device(given.host_delta);
+      given.work.delta = given.delta.data();
+      add_and_norm(nullptr, given.work);
+      const std::vector<std::byte> normed = from_device(given.normed);
+      for (int64_t i = 0; i < 3 * padded(width); ++i) {
+        const double found = number_from(normed.data() + i * static_cast<int64_t>(number_bytes(type)), type);
+        CHECK_EQUAL(std::isnan(found), i / padded(width) == 1 && i % padded(width) < width);
+      }
+    }
+}
+
+TEST("layers: a normed row has the same bits alone; a graph repeats what was recorded") {
+  NormOnDevice given({Number::bf16, 1000, true, true, true}, 4);
+  const std::vector<float> before = given.host_residual;
+  const Stream stream;
+  const Graph graph = Graph::record(stream, [&] { add_and_norm(stream, given.work); });
+  graph.launch(stream);
+  stream.synchronize();
+  given.check();
+  const std::vector<std::byte> together = from_device(given.normed);
+  for (int64_t token = 0; token < 4; ++token) {
+    const auto residual = on_device(std::vector<float>(before.begin() + token * 1000, before.begin() + (token + 1) * 1000));
+    const auto normed = poisoned_rows(Number::bf16, 1, 1000);
+    AddAndNorm work = given.work;
+    work.tokens = 1;
+    work.delta += token * 1000;
+    work.residual = residual.data();
+    work.normed = normed.data();
+    add_and_norm(nullptr, work);
+    CHECK(std::memcmp(from_device(normed).data(), together.data() + token * 1008 * 2, 1008 * 2) == 0, "token ", token);
+  }
+}
+
+double activated(Activation activation, double x) {
+  if (activation == Activation::silu) return x / (1 + std::exp(-x));
+  return x / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+}
+
+TEST("layers: gated activations, with and without bias") {
+  for (const Number type : kTypes)
+    for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
+      for (const int32_t width : {4, 36, 37, 100, 1030, 2752})
+        for (const bool biased : {false, true}) {
+          const int32_t tokens = 3;
+          std::vector<float> host_rows = normal(int64_t{tokens} * 2 * width, 4.0f);
+          host_rows[0] = 60, host_rows[1] = -60, host_rows[2] = -3e3f, host_rows[3] = 3e3f;
+          for (int i = 0; i < 4; ++i) host_rows[static_cast<size_t>(width + i)] = 1;
+          const std::vector<float> host_bias = normal(2 * width);
+          const auto rows = on_device(host_rows), bias = on_device(host_bias);
+          const auto out = poisoned_rows(type, tokens, width);
+          gated_activation(nullptr, {type, activation, rows.data(), biased ? bias.data() : nullptr, tokens, width, out.data()});
+          check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
+            const auto input = [&](int64_t column) {
+              return double{host_rows[static_cast<size_t>(token * 2 * width + column)]} + (biased ? host_bias[static_cast<size_t>(column)] : 0.0f);
+            };
+            return activated(activation, input(i)) * input(width + i);
+          });
+        }
+}
+
+TEST("layers: gates without numbers and without end show in what they gate") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const Activation activation : {Activation::silu, Activation::gelu_tanh}) {
+    const auto rows = on_device(std::vector<float>{kNan, kInfinity, -kInfinity, 1, 1, 1, 1, kNan});
+    const auto out = poisoned_rows(Number::f32, 1, 4);
+    gated_activation(nullptr, {Number::f32, activation, rows.data(), nullptr, 1, 4, out.data()});
+    const std::vector<std::byte> found = from_device(out);
+    CHECK(std::isnan(number_from(found.data(), Number::f32)));
+    CHECK_EQUAL(number_from(found.data() + 4, Number::f32), double{kInfinity});
+    CHECK_EQUAL(number_from(found.data() + 8, Number::f32), double{-kInfinity});  // as the CPU's
+    CHECK(std::isnan(number_from(found.data() + 12, Number::f32)));
+  }
+}
+
+TEST("layers: rows are gathered with their padding") {
+  for (const Number type : kTypes)
+    for (const int32_t width : {8, 100, 4100}) {
+      const std::vector<float> values = normal(int64_t{7} * width);
+      const std::vector<std::byte> host_rows = rows_of(type, values, width, padded(width));
+      const std::vector<int32_t> wanted = {6, 0, 3, 3};
+      const auto in = on_device(host_rows);
+      const auto rows = on_device(wanted);
+      const size_t bytes = static_cast<size_t>(padded(width)) * number_bytes(type);
+      const auto out = poisoned<std::byte>((wanted.size() + 1) * bytes);
+      gather_rows(nullptr, type, in.data(), rows.data(), static_cast<int32_t>(wanted.size()), width, out.data());
+      const std::vector<std::byte> found = from_device(out);
+      for (size_t i = 0; i < wanted.size(); ++i)
+        CHECK(std::memcmp(found.data() + i * bytes, host_rows.data() + static_cast<size_t>(wanted[i]) * bytes, bytes) == 0, "row ", i);
+      for (size_t i = wanted.size() * bytes; i < found.size(); ++i) CHECK(found[i] == std::byte{0xFF});
+    }
+}
+
+TEST("layers: logits are capped in place, NaN stays") {
+  for (const int64_t count : {1, 5, 1024, 10003})
+    for (const int64_t offset : {0, 1}) {
+      std::vector<float> host = normal(offset + count + 3, 40.0f);
+      host[static_cast<size_t>(offset)] = kNan;
+      if (count > 4) host[static_cast<size_t>(offset) + 1] = std::numeric_limits<float>::infinity();
+      const auto logits = on_device(host);
+      softcap_logits(nullptr, logits.data() + offset, count, 30.0f);
+      const std::vector<float> found = from_device(logits);
+      for (int64_t i = 0; i < static_cast<int64_t>(host.size()); ++i) {
+        const double x = host[static_cast<size_t>(i)];
+        if (std::isnan(x)) CHECK(std::isnan(found[static_cast<size_t>(i)]));
+        else if (i < offset || i >= offset + count) CHECK_EQUAL(double{found[static_cast<size_t>(i)]}, x);
+        else check_near(found[static_cast<size_t>(i)], 30 * std::tanh(x / 30), 1e-5, "logit", 0, i);
+      }
+    }
+}
+
+TEST("layers: nothing to do is nothing started") {
+  embed(nullptr, {});
+  add_and_norm(nullptr, {});
+  gated_activation(nullptr, {});
+  gather_rows(nullptr, Number::bf16, nullptr, nullptr, 0, 100, nullptr);
+  softcap_logits(nullptr, nullptr, 0, 30.0f);
+}
+
+}  // namespace
+}  // namespace sgmv::test
