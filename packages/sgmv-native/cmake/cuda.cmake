@@ -117,7 +117,8 @@ function(sgmv_gencode all one)
   set(${one} "${options}" PARENT_SCOPE)
 endfunction()
 
-if(SGMV_CUDA STREQUAL "OFF")
+# What is instrumented runs on the emulated device instead.
+if(SGMV_CUDA STREQUAL "OFF" OR SGMV_SANITIZE OR SGMV_FUZZ)
   return()
 endif()
 sgmv_find_nvcc(sgmv_nvcc)
