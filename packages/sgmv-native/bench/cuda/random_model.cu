@@ -107,7 +107,7 @@ RandomModel::RandomModel(Measure& measure, ModelConfig config, bool batch_invari
     : RandomModel(measure, config, std::make_shared<Context>(0), batch_invariant, fp8) {}
 
 RandomModel::RandomModel(Measure& measure, const ModelConfig& config, std::shared_ptr<Context> context, bool batch_invariant, bool fp8)
-    : DecoderCuda(config, random_weights(measure.stream(), config, fp8), context, {batch_invariant, 0}), image_(random_image(config)), context_(context) {}
+    : DecoderCuda(config, random_weights(measure.stream(), config, fp8), context, batch_invariant ? nullptr : std::make_unique<CublasLt>(), 0), image_(random_image(config)), context_(context) {}
 
 std::shared_ptr<const Adapter> RandomModel::load_adapter(const std::filesystem::path&) {
   context_->use();

@@ -14,9 +14,9 @@ constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
 
 }  // namespace
 
-DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, const Options& options)
-    : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type),
-      cublas_(options.batch_invariant ? nullptr : std::make_unique<CublasLt>()), images_(options.adapter_host_bytes), rope_(config_.rope, config_.head_dim) {
+DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, size_t adapter_host_bytes)
+    : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type), blas_(std::move(blas)),
+      images_(adapter_host_bytes), rope_(config_.rope, config_.head_dim) {
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
   RopeConfig longer = config_.rope;
@@ -176,9 +176,10 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
     throw Error("model_unsupported", "hidden_size: found " + std::to_string(config.hidden_size) + ", expected at most " + std::to_string(cuda::kNormWidthMax) +
                                          " and above 8192 a multiple of 4 on CUDA");
   auto context = std::make_shared<cuda::Context>(std::stoi(options.device.substr(options.device.find(':') + 1)));
+  // Before the weights, which take their time: it may be that there is none.
+  auto blas = options.batch_invariant ? nullptr : std::make_unique<cuda::CublasLt>();
   cuda::DecoderWeightsCuda loaded = cuda::load_decoder_weights_cuda(weights, config, number, type == WeightType::fp8);
-  const cuda::DecoderCuda::Options own{options.batch_invariant, options.adapter_host_bytes};
-  return std::make_unique<cuda::DecoderCuda>(std::move(config), std::move(loaded), std::move(context), own);
+  return std::make_unique<cuda::DecoderCuda>(std::move(config), std::move(loaded), std::move(context), std::move(blas), options.adapter_host_bytes);
 }
 
 }  // namespace sgmv

@@ -21,18 +21,15 @@ namespace sgmv::cuda {
 
 class DecoderCuda : public Model {
  public:
-  struct Options {
-    bool batch_invariant = false;
-    size_t adapter_host_bytes = 0;
-  };
-  DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, const Options& options);
+  // `blas` null: products whose bits do not depend on the batch. `adapter_host_bytes`: of LoraImages.
+  DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, size_t adapter_host_bytes);
   ~DecoderCuda() override;
 
   const ModelConfig& config() const override { return config_; }
   std::string device() const override { return context_->name(); }
   size_t weight_bytes() const override { return weights_.bytes(); }
   NumberTypes number_types() const override;
-  bool batch_invariant() const override { return !cublas_; }
+  bool batch_invariant() const override { return !blas_; }
   std::optional<size_t> device_bytes_free() const override;
   bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
   std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
@@ -91,7 +88,7 @@ class DecoderCuda : public Model {
   std::shared_ptr<Context> context_;
   DecoderWeightsCuda weights_;
   const Number type_;  // of the weights' inputs, of adapters, keys and values
-  std::unique_ptr<CublasLt> cublas_;  // null: batch-invariant products only
+  std::unique_ptr<CublasLt> blas_;
   LoraImages images_;
 
   StepInputs inputs_;

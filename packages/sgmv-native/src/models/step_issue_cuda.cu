@@ -123,7 +123,7 @@ void DecoderCuda::product(const LoraStep* lora, const LoraGroup& group, const Li
     sgmv_shrink(context_->side, *lora, group, work.x, work.x_stride, lora_v_.data());
     joined_.record(context_->side);
   }
-  if (cublas_) cublas_->linear(context_->compute, work);
+  if (blas_) blas_->linear(context_->compute, work);
   else linear(context_->compute, work);
   if (lora == nullptr) return;
   joined_.hold_back(context_->compute);

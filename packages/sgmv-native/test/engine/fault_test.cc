@@ -161,7 +161,8 @@ TEST("close: while other threads submit") {
   std::vector<std::thread> threads;
   std::atomic<int> refused{0};
   std::mutex mutex;
-  std::vector<std::string> accepted;
+  std::vector<std::string> accepted{"first"};
+  harness.submit(make_request("first", {1, 2, 3}, 200));  // before all others, however many they become
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; refused.load() <= t; ++i) {
@@ -177,7 +178,7 @@ TEST("close: while other threads submit") {
       }
     });
   }
-  harness.wait_for_tokens("0/0", 3);
+  harness.wait_for_tokens("first", 3);
   // The engine's rule is that close comes after all other calls have returned; here it comes before them, too.
   harness.close();
   for (std::thread& thread : threads) thread.join();
