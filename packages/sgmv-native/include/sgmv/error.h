@@ -13,6 +13,8 @@ namespace sgmv {
 class Error : public std::runtime_error {
  public:
   Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  // A copy has a message of its own: runtime_error's would share it, counted, and copies cross threads. May throw bad_alloc.
+  Error(const Error& other) : std::runtime_error(std::string(other.what())), code_(other.code_) {}
   const std::string& code() const noexcept { return code_; }
 
  private:

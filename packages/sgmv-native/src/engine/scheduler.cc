@@ -13,6 +13,7 @@ Scheduler::Scheduler(SchedulerLimits limits, BlockManager& blocks) : limits_(lim
 void Scheduler::add(SequenceList one) noexcept {
   one.front().arrival = arrivals_++;
   for (Sequence& follower : one.front().followers) follower.arrival = arrivals_++;
+  following_ += one.front().followers.size();
   waiting_.splice(waiting_.end(), one);
 }
 
@@ -144,6 +145,7 @@ void Scheduler::start_followers(Sequence& leader) noexcept {
     const auto follower = leader.followers.begin();
     follower->cached_tokens = leader.cached_tokens;
     follower->admitted = true;
+    following_ -= 1;
     place_by_arrival(fork(leader, *follower) ? running_ : waiting_, leader.followers, follower);
   }
 }
@@ -179,14 +181,6 @@ void Scheduler::collect_plan() noexcept {
             [&](const PlannedSlice& a, const PlannedSlice& b) { return key(a) < key(b); });
 }
 
-int32_t Scheduler::waiting() const {
-  size_t count = waiting_.size();
-  for (const SequenceList* list : {&waiting_, &running_}) {
-    for (const Sequence& sequence : *list) count += sequence.followers.size();
-  }
-  return static_cast<int32_t>(count);
-}
-
 void Scheduler::place_by_arrival(SequenceList& list, SequenceList& from, SequenceList::iterator one) noexcept {
   const auto later = [one](const Sequence& other) { return other.arrival > one->arrival; };
   list.splice(std::find_if(list.begin(), list.end(), later), from, one);
@@ -199,6 +193,7 @@ void Scheduler::fail(SequenceList& list, SequenceList::iterator sequence) noexce
 
 void Scheduler::take_from(SequenceList& list, SequenceList::iterator one, SequenceList& to) noexcept {
   blocks_.release(one->table);
+  following_ -= one->followers.size();
   to.splice(to.end(), list, one);
 }
 
@@ -206,7 +201,9 @@ SequenceList Scheduler::take(Sequence& sequence) noexcept {
   SequenceList taken;
   for (SequenceList* list : {&running_, &waiting_}) {
     const auto found = std::find_if(list->begin(), list->end(), [&](const Sequence& s) { return &s == &sequence; });
-    if (found != list->end()) take_from(*list, found, taken);
+    if (found == list->end()) continue;
+    take_from(*list, found, taken);
+    break;
   }
   return taken;
 }

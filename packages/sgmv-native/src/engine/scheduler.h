@@ -59,7 +59,7 @@ class Scheduler {
 
   bool idle() const { return running_.empty() && waiting_.empty(); }
   int32_t running() const { return static_cast<int32_t>(running_.size()); }
-  int32_t waiting() const;
+  int32_t waiting() const { return static_cast<int32_t>(waiting_.size() + following_); }
   int64_t preemptions() const { return preemptions_; }
   int64_t queried_tokens() const { return queried_tokens_; }
   int64_t hit_tokens() const { return hit_tokens_; }
@@ -82,6 +82,7 @@ class Scheduler {
   BlockManager& blocks_;
   SequenceList running_;  // oldest first
   SequenceList waiting_;  // oldest first
+  size_t following_ = 0;  // in the lists of those, and of running ones
   SequenceList failed_;
   std::vector<PlannedSlice> plan_;
   std::vector<Sequence*> prompts_;  // scratch
