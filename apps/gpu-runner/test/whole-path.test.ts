@@ -227,8 +227,9 @@ describe('ends that are not the model’s', () => {
     const job = { ...aJob(), input: { kind: 'prompt', prompt: 42 } };
     await world.jobs.add('generation.run', job as never, { jobId: job.generationId });
     const failed = await eventually('the failed job', 10_000, async () => {
+      // What was read before the job failed does not have the reason: it must be there, not only the state.
       const found = await world.jobs.getJob(job.generationId);
-      return found && (await found.isFailed()) ? found : null;
+      return found?.failedReason !== undefined && (await found.isFailed()) ? found : null;
     });
     expect(failed.failedReason).toContain('input.prompt');
     expect(failed.failedReason).not.toContain('42');
