@@ -2,7 +2,7 @@ import { checkOptions, checkPath, checkRequest, checkText } from './check.js';
 import { Constraints } from './constraint/constraints.js';
 import type { PackedVocabulary } from './constraint/protocol.js';
 import { grammarSource } from './constraint/source.js';
-import { chooseDevice, type ChosenDevice } from './devices.js';
+import { chooseDevice, listDevices, type ChosenDevice } from './devices.js';
 import { EngineError } from './engine-error.js';
 import { native, translated, translatedAsync, type NativeEngine } from './native.js';
 import type {
@@ -115,7 +115,9 @@ class NodeEngine implements Engine {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { vocabulary, ...rest } = checkOptions(options);
   const packed = vocabulary && packVocabulary(vocabulary);
-  const chosen = chooseDevice(rest.device ?? 'auto');
+  const wanted = rest.device ?? 'auto';
+  // Who wants the CPU does not wake CUDA's driver.
+  const chosen = wanted === 'cpu' ? { device: wanted, note: null } : chooseDevice(wanted, await listDevices());
   // Events come only after a submit, and so after the engine has its JavaScript side.
   const side: { engine?: NodeEngine } = {};
   const dispatch = (events: EngineEvent[]): void => {

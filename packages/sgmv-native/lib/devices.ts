@@ -1,6 +1,6 @@
 /** Where models can be loaded to. */
 import { EngineError } from './engine-error.js';
-import { native, translated } from './native.js';
+import { native, translatedAsync } from './native.js';
 
 export interface Device {
   /** `cpu`, `cuda:0` … */
@@ -17,7 +17,7 @@ export interface Devices {
   whyNoCuda: string;
 }
 
-export const listDevices = (): Devices => translated(() => native().devices());
+export const listDevices = (): Promise<Devices> => translatedAsync(() => native().devices());
 
 export interface ChosenDevice {
   device: string;
@@ -30,7 +30,7 @@ export interface ChosenDevice {
  * becomes the CPU too, so that one configuration serves machines with and without. Throws EngineError
  * `device_unavailable` for one that is missing among others.
  */
-export function chooseDevice(wanted: string, { devices, whyNoCuda } = listDevices()): ChosenDevice {
+export function chooseDevice(wanted: string, { devices, whyNoCuda }: Devices): ChosenDevice {
   if (wanted === 'auto') return { device: devices[1]?.name ?? 'cpu', note: null };
   if (devices.some(({ name }) => name === wanted)) return { device: wanted, note: null };
   if (whyNoCuda) return { device: 'cpu', note: `${wanted} was asked for; computing on the CPU: ${whyNoCuda}` };

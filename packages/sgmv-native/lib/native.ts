@@ -69,7 +69,7 @@ export interface NativeModule {
     segments: FactorSegment[],
     y: Float32Array,
   ): void;
-  devices(): Devices;
+  devices(): Promise<Devices>;
   cpuInfo(): { cores: number; isas: string[] };
 }
 

@@ -30,15 +30,15 @@ describe('the device', () => {
     expect(() => chooseDevice('cuda:3', one)).toThrow('device: found cuda:3; expected one of cpu, cuda:0.');
   });
 
-  it('is listed, the CPU first, with what CUDA lacks if it is not there', () => {
-    const { devices, whyNoCuda } = listDevices();
+  it('is listed, the CPU first, with what CUDA lacks if it is not there', async () => {
+    const { devices, whyNoCuda } = await listDevices();
     expect(devices[0]).toMatchObject({ name: 'cpu', memoryBytes: 0 });
     expect(whyNoCuda === '').toBe(devices.length > 1);
   });
 
   it('of an engine is told, with a note where it is not the one that was asked for', async () => {
     const engine = await createEngine({ model: join(goldenFolder('llama2'), 'model'), device: 'cuda:0' });
-    const { devices, whyNoCuda } = listDevices();
+    const { devices, whyNoCuda } = await listDevices();
     if (devices.length > 1) expect(engine.model).toMatchObject({ device: 'cuda:0', deviceNote: null });
     else expect(engine.model).toMatchObject({ device: 'cpu', batchInvariant: true, deviceNote: expect.stringContaining(whyNoCuda) });
     await engine.close();

@@ -25,13 +25,6 @@ constexpr Shape kShapes[] = {
     {"llama-3-8b.4096", 32, 4096, 32, 8, 128},  {"llama-3-8b.32768", 4, 32768, 32, 8, 128},
 };
 
-template <typename T>
-DeviceArray<T> copied(const std::vector<T>& values) {
-  DeviceArray<T> array(values.size());
-  check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying a bench's input");
-  return array;
-}
-
 // One new token per sequence, blocks in a random order, the cache of as many layers as a rotation needs.
 class AttentionCase {
  public:
@@ -51,10 +44,10 @@ class AttentionCase {
     std::vector<int32_t> tables(static_cast<size_t>(blocks));
     std::iota(tables.begin(), tables.end(), 0);
     std::shuffle(tables.begin(), tables.end(), std::mt19937(1));
-    tables_ = copied(tables);
+    tables_ = uploaded(tables);
     std::vector<AttentionTile> tiles;
     for (int i = 0; i < shape.sequences; ++i) tiles.push_back({i, 1, shape.context - 1, i * blocks_each});
-    tiles_ = copied(tiles);
+    tiles_ = uploaded(tiles);
   }
 
   int layers() const { return layers_; }

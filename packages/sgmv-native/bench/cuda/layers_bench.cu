@@ -47,9 +47,7 @@ void run_rotation(Measure& measure, Rows& rows, const Sizes& s) {
   DeviceArray<std::byte> q(static_cast<size_t>(s.tokens * s.heads * padded(s.head_dim)) * 2), cache(2 * q.size());
   std::vector<int32_t> places(static_cast<size_t>(s.tokens));
   for (int i = 0; i < s.tokens; ++i) places[static_cast<size_t>(i)] = i;
-  DeviceArray<int32_t> slots(places.size()), positions(places.size());
-  check(cudaMemcpy(slots.data(), places.data(), slots.bytes(), cudaMemcpyHostToDevice), "copying a bench's input");
-  check(cudaMemset(positions.data(), 0, positions.bytes()), "copying a bench's input");
+  const auto slots = uploaded(places), positions = uploaded(std::vector<int32_t>(places.size()));
   RotateAndStore work;
   work.qkv = qkv.data(), work.rope = rope.data(), work.half = s.head_dim / 2, work.positions = positions.data(), work.slots = slots.data();
   work.tokens = s.tokens, work.heads = s.heads, work.q = q.data(), work.cache = {Number::bf16, cache.data(), s.heads, s.tokens, s.head_dim};
@@ -59,14 +57,11 @@ void run_rotation(Measure& measure, Rows& rows, const Sizes& s) {
 void run_sampling(Measure& measure, Rows& rows, Sizes s, int vocab) {
   s.vocab = vocab;
   const auto logits = floats(measure, int64_t{s.tokens} * vocab);
-  DeviceArray<std::byte> scratch(static_cast<size_t>(sample_scratch_bytes(s.tokens, vocab)));
   DeviceArray<int32_t> chosen(static_cast<size_t>(s.tokens));
   const auto sampled = [&](const std::string& name, const SampleRow& row) {
-    const std::vector<SampleRow> host(static_cast<size_t>(s.tokens), row);
-    DeviceArray<SampleRow> device(host.size());
-    check(cudaMemcpy(device.data(), host.data(), device.bytes(), cudaMemcpyHostToDevice), "copying a bench's input");
+    const auto device = uploaded(std::vector<SampleRow>(static_cast<size_t>(s.tokens), row));
     report(measure, rows, "sample." + name + ".vocab" + std::to_string(vocab), s,
-           [&] { sample(measure.stream(), logits.data(), device.data(), s.tokens, vocab, scratch.data(), chosen.data()); });
+           [&] { sample(measure.stream(), logits.data(), device.data(), s.tokens, vocab, chosen.data()); });
   };
   SampleRow row;
   sampled("greedy", row);

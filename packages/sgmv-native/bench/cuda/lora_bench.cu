@@ -60,13 +60,6 @@ class LoraCase {
   DeviceArray<int32_t> tile_count_;
 };
 
-template <typename T>
-DeviceArray<T> copied(const std::vector<T>& values) {
-  DeviceArray<T> array(values.size());
-  check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying a bench's input");
-  return array;
-}
-
 LoraCase::LoraCase(Measure& measure, Shape shape, const std::vector<int>& adapters, const std::vector<int>& ranks)
     : stream_(measure.stream()), shape_(shape), adapters_(adapters), ranks_(ranks), tokens_(static_cast<int32_t>(adapters.size())) {
   for (const int rank : ranks) {
@@ -83,10 +76,10 @@ LoraCase::LoraCase(Measure& measure, Shape shape, const std::vector<int>& adapte
   y_.reserve(static_cast<size_t>(activations_) * static_cast<size_t>(tokens_) * static_cast<size_t>(shape.out));
   check(cudaMemsetAsync(y_.data(), 0, y_.bytes(), stream_), "clearing a bench's output");
 
-  factors_data_ = copied(factors(ranks));
+  factors_data_ = uploaded(factors(ranks));
   std::vector<const LoraFactor*> of_token;
   for (const int adapter : adapters) of_token.push_back(factors_data_.data() + adapter * copies_);
-  of_token_ = copied(of_token);
+  of_token_ = uploaded(of_token);
   tiles_.reserve(static_cast<size_t>(tokens_));
   tile_count_.reserve(1);
   LoraGroup group;

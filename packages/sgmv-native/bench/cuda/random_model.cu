@@ -16,21 +16,12 @@ Matrix random_matrix(cudaStream_t stream, int64_t out, int64_t in, bool fp8) {
   matrix.data = DeviceArray<std::byte>(static_cast<size_t>(count) * (fp8 ? 1 : 2));
   if (fp8) fill_random_e4m3(stream, reinterpret_cast<uint8_t*>(matrix.data.data()), count);
   else fill_random(stream, Number::bf16, matrix.data.data(), count);
-  if (fp8) {
-    matrix.scales = DeviceArray<float>(static_cast<size_t>(out));
-    const std::vector<float> scales(static_cast<size_t>(out), kWeightScale);
-    check(cudaMemcpy(matrix.scales.data(), scales.data(), matrix.scales.bytes(), cudaMemcpyHostToDevice), "scales");
-  }
+  if (fp8) matrix.scales = uploaded(std::vector<float>(static_cast<size_t>(out), kWeightScale));
   matrix.weights = {fp8 ? LinearWeights::Format::e4m3 : LinearWeights::Format::bf16, matrix.data.data(), matrix.scales.data(), out, in, stride};
   return matrix;
 }
 
-DeviceArray<float> ones(int64_t count) {
-  const std::vector<float> values(static_cast<size_t>(count), 1.0f);
-  DeviceArray<float> array(values.size());
-  check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "norms");
-  return array;
-}
+DeviceArray<float> ones(int64_t count) { return uploaded(std::vector<float>(static_cast<size_t>(count), 1.0f)); }
 
 DecoderWeightsCuda random_weights(cudaStream_t stream, const ModelConfig& config, bool fp8) {
   DecoderWeightsCuda weights;

@@ -136,8 +136,8 @@ class Model {
   }
   virtual void finish(std::span<float> logits, std::span<int32_t> /*drawn*/) { forward(started_, *started_cache_, logits); }
 
- private:
-  Batch started_;
+ protected:
+  Batch started_;  // by start() above
   KvCache* started_cache_ = nullptr;
 };
 

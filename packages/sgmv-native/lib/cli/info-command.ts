@@ -32,14 +32,14 @@ async function collectFacts(model: string | undefined) {
     version,
     node: process.version,
     cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: cores, isa: isas[0] ?? 'portable', isas },
-    ...cudaFacts(),
+    ...(await cudaFacts()),
     cache: existsSync(cache) ? cache : null,
     ...(model === undefined ? {} : { model: await modelFacts(model) }),
   };
 }
 
-function cudaFacts() {
-  const { devices, whyNoCuda } = listDevices();
+async function cudaFacts() {
+  const { devices, whyNoCuda } = await listDevices();
   return { cuda: devices.filter(({ name }) => name !== 'cpu'), whyNoCuda };
 }
 

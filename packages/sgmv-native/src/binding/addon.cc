@@ -3,7 +3,6 @@
 
 #include "addon_data.h"
 #include "engine_wrap.h"
-#include "js_error.h"
 #include "ops_binding.h"
 #include "promise_worker.h"
 #include "sgmv/device.h"
@@ -29,25 +28,22 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
       [](Napi::Env env, ModelConfig& config) -> Napi::Value { return config_to_js(env, config); });
 }
 
-// () → {devices, whyNoCuda}: where models can be loaded to, the CPU first.
+struct Devices {
+  std::vector<DeviceInfo> all;
+  std::string why_no_cuda;
+};
+
+// () → Promise<{devices, whyNoCuda}>: where models can be loaded to, the CPU first. Asking wakes CUDA's driver, which takes
+// its time.
 Napi::Value devices(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    std::string why_no_cuda;
-    const std::vector<DeviceInfo> all = available_devices(&why_no_cuda);
-    Napi::Array list = Napi::Array::New(env, all.size());
-    for (uint32_t i = 0; i < all.size(); ++i) {
-      Napi::Object device = Napi::Object::New(env);
-      device.Set("name", all[i].name);
-      device.Set("description", all[i].description);
-      device.Set("memoryBytes", static_cast<double>(all[i].memory_bytes));
-      list.Set(i, device);
-    }
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("devices", list);
-    object.Set("whyNoCuda", why_no_cuda);
-    return object;
-  });
+  return PromiseWorker<Devices>::start(
+      info.Env(),
+      [] {
+        Devices devices;
+        devices.all = available_devices(&devices.why_no_cuda);
+        return devices;
+      },
+      [](Napi::Env env, Devices& devices) -> Napi::Value { return devices_to_js(env, devices.all, devices.why_no_cuda); });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -179,6 +179,21 @@ Napi::Object model_to_js(Napi::Env env, const Model& model) {
   return object;
 }
 
+Napi::Object devices_to_js(Napi::Env env, const std::vector<DeviceInfo>& devices, const std::string& why_no_cuda) {
+  Napi::Array list = Napi::Array::New(env, devices.size());
+  for (uint32_t i = 0; i < devices.size(); ++i) {
+    Napi::Object device = Napi::Object::New(env);
+    device.Set("name", devices[i].name);
+    device.Set("description", devices[i].description);
+    device.Set("memoryBytes", static_cast<double>(devices[i].memory_bytes));
+    list.Set(i, device);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("devices", list);
+  object.Set("whyNoCuda", why_no_cuda);
+  return object;
+}
+
 Napi::Object report_to_js(Napi::Env env, const AdapterReport& report) {
   Napi::Object object = Napi::Object::New(env);
   Napi::Array problems = Napi::Array::New(env, report.problems.size());

@@ -1,24 +1,28 @@
-// Owners of device memory and of page-locked host memory. Neither is initialized.
+// Owners of device memory and of page-locked host memory. None is initialized.
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <utility>
+#include <vector>
 
 #include "cuda/check.h"
 
 namespace sgmv::cuda {
 
-template <typename T>
-class DeviceArray {
+// An array in memory that `Memory` allocates and frees.
+template <typename T, typename Memory>
+class OwnedArray {
  public:
-  DeviceArray() = default;
-  explicit DeviceArray(size_t size) : size_(size) {
-    if (size > 0) check(cudaMalloc(&data_, size * sizeof(T)), "allocating device memory");
+  OwnedArray() = default;
+  explicit OwnedArray(size_t size, Memory memory = {}) : memory_(std::move(memory)), size_(size) {
+    if (size > 0) data_ = static_cast<T*>(memory_.allocate(size * sizeof(T)));
   }
-  ~DeviceArray() { cudaFree(data_); }
-  DeviceArray(DeviceArray&& other) noexcept { *this = std::move(other); }
-  DeviceArray& operator=(DeviceArray&& other) noexcept {
+  ~OwnedArray() {
+    if (data_ != nullptr) memory_.free(data_);
+  }
+  OwnedArray(OwnedArray&& other) noexcept { *this = std::move(other); }
+  OwnedArray& operator=(OwnedArray&& other) noexcept {
+    std::swap(memory_, other.memory_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
@@ -27,44 +31,57 @@ class DeviceArray {
   T* data() const { return data_; }
   size_t size() const { return size_; }
   size_t bytes() const { return size_ * sizeof(T); }
-  // Keeps its place while it is large enough; otherwise what was in it is lost, after all work on the device is done.
-  void reserve(size_t size) {
-    if (size > size_) *this = DeviceArray(), *this = DeviceArray(size);
+  // Keeps its place while it is large enough. True: it has moved, and what was in it is lost, once all work on the device
+  // was done.
+  bool reserve(size_t size) {
+    if (size <= size_) return false;
+    Memory memory = memory_;
+    *this = OwnedArray();  // the old array goes first: there may not be room for both
+    *this = OwnedArray(size, std::move(memory));
+    return true;
   }
 
  private:
+  Memory memory_;
   T* data_ = nullptr;
   size_t size_ = 0;
+};
+
+struct DeviceMemory {
+  void* allocate(size_t bytes) const {
+    void* data = nullptr;
+    check(cudaMalloc(&data, bytes), "allocating device memory");
+    return data;
+  }
+  void free(void* data) const { cudaFree(data); }
+};
+
+struct PinnedMemory {
+  void* allocate(size_t bytes) const {
+    void* data = nullptr;
+    check(cudaMallocHost(&data, bytes), "allocating page-locked memory");
+    return data;
+  }
+  void free(void* data) const { cudaFreeHost(data); }
 };
 
 template <typename T>
-class PinnedArray {
- public:
-  PinnedArray() = default;
-  explicit PinnedArray(size_t size) : size_(size) {
-    if (size > 0) check(cudaMallocHost(&data_, size * sizeof(T)), "allocating page-locked memory");
-  }
-  ~PinnedArray() {
-    if (data_ != nullptr) cudaFreeHost(data_);
-  }
-  PinnedArray(PinnedArray&& other) noexcept { *this = std::move(other); }
-  PinnedArray& operator=(PinnedArray&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    return *this;
-  }
+using DeviceArray = OwnedArray<T, DeviceMemory>;
+template <typename T>
+using PinnedArray = OwnedArray<T, PinnedMemory>;
 
-  T* data() const { return data_; }
-  size_t size() const { return size_; }
-  size_t bytes() const { return size_ * sizeof(T); }
-  std::span<T> span() const { return {data_, size_}; }
-  void reserve(size_t size) {
-    if (size > size_) *this = PinnedArray(), *this = PinnedArray(size);
-  }
+template <typename T>
+DeviceArray<T> uploaded(const std::vector<T>& values) {
+  DeviceArray<T> array(values.size());
+  if (!values.empty()) check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying to the device");
+  return array;
+}
 
- private:
-  T* data_ = nullptr;
-  size_t size_ = 0;
-};
+template <typename T>
+std::vector<T> downloaded(const DeviceArray<T>& array) {
+  std::vector<T> values(array.size());
+  if (!values.empty()) check(cudaMemcpy(values.data(), array.data(), array.bytes(), cudaMemcpyDeviceToHost), "copying from the device");
+  return values;
+}
 
 }  // namespace sgmv::cuda

@@ -25,6 +25,6 @@ decltype(auto) dispatch(Number type, Visit visit) {
 
 // Rows of numbers that kernels load 16 bytes at a time begin at multiples of 16 bytes and have zeros behind them:
 // the distance between them is this many numbers.
-inline int64_t padded(int64_t columns) { return (columns + 15) / 16 * 16; }
+constexpr int64_t padded(int64_t columns) { return (columns + 15) / 16 * 16; }
 
 }  // namespace sgmv::cuda

@@ -37,25 +37,29 @@ __device__ __forceinline__ T block_sum(T value, T* of_warp) {
   return block_reduce(value, of_warp, [](T a, T b) { return a + b; });
 }
 
-// The sum of the values of this lane and those before it.
-template <typename T>
-__device__ __forceinline__ T warp_running_sum(T value) {
+// What `combine` makes of the values of this lane and those before it.
+template <typename T, typename Combine>
+__device__ __forceinline__ T warp_running(T value, Combine combine) {
   const unsigned lane = threadIdx.x % kWarpThreads;
   for (unsigned distance = 1; distance < kWarpThreads; distance *= 2) {
     const T before = __shfl_up_sync(0xFFFFFFFF, value, distance);
-    if (lane >= distance) value += before;
+    if (lane >= distance) value = combine(value, before);
   }
   return value;
 }
 
 // The same over the block; `of_warp` as above.
-template <typename T>
-__device__ __forceinline__ T block_running_sum(T value, T* of_warp) {
-  value = warp_running_sum(value);
+template <typename T, typename Combine>
+__device__ __forceinline__ T block_running(T value, T* of_warp, Combine combine) {
+  value = warp_running(value, combine);
   if (threadIdx.x % kWarpThreads == kWarpThreads - 1) of_warp[threadIdx.x / kWarpThreads] = value;
   __syncthreads();
-  for (unsigned warp = 0; warp < threadIdx.x / kWarpThreads; ++warp) value += of_warp[warp];
+  for (unsigned warp = 0; warp < threadIdx.x / kWarpThreads; ++warp) value = combine(value, of_warp[warp]);
   return value;
+}
+template <typename T>
+__device__ __forceinline__ T block_running_sum(T value, T* of_warp) {
+  return block_running(value, of_warp, [](T a, T b) { return a + b; });
 }
 
 }  // namespace sgmv::cuda

@@ -140,8 +140,8 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 }
 
 LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
-    : context_(context), data_(context, image->bytes()), factors_(context, image->factors.size()),
-      embedding_(context, image->embedding.rank > 0 ? 1 : 0), rank_max_(image->rank_max), has_head_(image->head().rank > 0) {
+    : context_(context), data_(image->bytes(), {context}), factors_(image->factors.size(), {context}),
+      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max), has_head_(image->head().rank > 0) {
   std::vector<LoraFactor> factors;
   for (const LoraImage::Factor& f : image->factors) {
     if (f.rank == 0) factors.push_back({});

@@ -26,7 +26,7 @@ void check_sequence(const SequenceSlice& s, size_t index, int64_t token, const M
       refuse(name + ".block_table[" + std::to_string(b) + "]", block, "a block below " + std::to_string(cache.block_count()));
 }
 
-void check_segments(const Batch& batch, int64_t tokens) {
+void check_segments(const Batch& batch, int64_t tokens, const std::function<bool(const Adapter&)>& is_own) {
   int64_t at = 0;
   for (size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& s = batch.segments[i];
@@ -34,13 +34,14 @@ void check_segments(const Batch& batch, int64_t tokens) {
     if (s.token_begin != at) refuse(name + ".token_begin", s.token_begin, std::to_string(at));
     if (s.token_end < s.token_begin) refuse(name + ".token_end", s.token_end, "at least token_begin");
     at = s.token_end;
+    if (s.adapter != nullptr && !is_own(*s.adapter)) throw Error("bad_argument", name + ".adapter: found one of another model");
   }
   if (at != tokens) refuse("segments: tokens covered", at, std::to_string(tokens));
 }
 
 }  // namespace
 
-void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& cache) {
+void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& cache, const std::function<bool(const Adapter&)>& is_own) {
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
   for (size_t i = 0; i < batch.tokens.size(); ++i)
     if (batch.tokens[i] < 0 || batch.tokens[i] >= config.vocab_size)
@@ -51,7 +52,7 @@ void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& c
     covered += batch.sequences[i].token_count;
   }
   if (covered != tokens) refuse("sequences: tokens covered", covered, std::to_string(tokens));
-  check_segments(batch, tokens);
+  check_segments(batch, tokens, is_own);
   int64_t last = -1;
   for (const int32_t row : batch.logit_rows) {
     if (row <= last || row >= tokens) refuse("logit_rows", row, "ascending indices below " + std::to_string(tokens));
@@ -68,10 +69,6 @@ void check_results(size_t logit_rows, size_t draws, const ModelConfig& config, s
   const size_t wanted = logit_rows * static_cast<size_t>(config.vocab_size);
   if (logits != wanted) refuse("logits: size", static_cast<int64_t>(logits), std::to_string(wanted));
   if (drawn != draws) refuse("drawn: size", static_cast<int64_t>(drawn), std::to_string(draws));
-}
-
-void refuse_adapter(size_t segment) {
-  throw Error("bad_argument", "segments[" + std::to_string(segment) + "].adapter: found one of another model");
 }
 
 }  // namespace sgmv

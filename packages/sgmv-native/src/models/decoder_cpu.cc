@@ -38,13 +38,11 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
   if (cache->layers() != config_.layers || cache->kv_heads() != config_.kv_heads || cache->head_dim() != config_.head_dim)
     throw Error("bad_argument", "cache: found one of another model");
-  check_batch(batch, config_, *cache);
+  check_batch(batch, config_, *cache, [this](const Adapter& any) {
+    const auto* adapter = dynamic_cast<const LoraAdapter*>(&any);
+    return adapter != nullptr && adapter->layers() == config_.layers;
+  });
   check_results(batch.logit_rows.size(), batch.draws.size(), config_, logits.size(), 0);
-  for (size_t i = 0; i < batch.segments.size(); ++i) {
-    const Adapter* any = batch.segments[i].adapter;
-    const auto* adapter = dynamic_cast<const LoraAdapter*>(any);
-    if (any != nullptr && (adapter == nullptr || adapter->layers() != config_.layers)) refuse_adapter(i);
-  }
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
   if (tokens == 0) return;
   plan(batch, *cache);

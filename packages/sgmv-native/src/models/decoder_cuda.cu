@@ -12,6 +12,16 @@ namespace {
 
 constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
 
+// What goes with inputs of this type.
+NumberTypes types_of(Number inputs) {
+  switch (inputs) {
+    case Number::f32: return {WeightType::f32, LoraType::f32, KvType::f32};
+    case Number::f16: return {WeightType::f16, LoraType::f16, KvType::f16};
+    case Number::bf16: break;
+  }
+  return {WeightType::bf16, LoraType::bf16, KvType::bf16};
+}
+
 }  // namespace
 
 DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, size_t adapter_host_bytes)
@@ -30,13 +40,9 @@ DecoderCuda::~DecoderCuda() {
 }
 
 NumberTypes DecoderCuda::number_types() const {
-  switch (type_) {
-    case Number::f32: return {WeightType::f32, LoraType::f32, KvType::f32};
-    case Number::f16: return {WeightType::f16, LoraType::f16, KvType::f16};
-    case Number::bf16: break;
-  }
-  const bool fp8 = weights_.layers[0].qkv.matrix.weights.format == LinearWeights::Format::e4m3;
-  return {fp8 ? WeightType::fp8 : WeightType::bf16, LoraType::bf16, KvType::bf16};
+  NumberTypes types = types_of(type_);
+  if (weights_.layers[0].qkv.matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
+  return types;
 }
 
 std::optional<size_t> DecoderCuda::device_bytes_free() const {
@@ -165,11 +171,10 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   const WeightType type = options.weights.value_or(WeightType::bf16);
   const cuda::Number number = inputs_of(type);
   const char* name = number == cuda::Number::f32 ? "f32" : number == cuda::Number::f16 ? "f16" : "bf16";
-  const LoraType adapters = number == cuda::Number::f32 ? LoraType::f32 : number == cuda::Number::f16 ? LoraType::f16 : LoraType::bf16;
-  const KvType kv = number == cuda::Number::f32 ? KvType::f32 : number == cuda::Number::f16 ? KvType::f16 : KvType::bf16;
+  const NumberTypes types = cuda::types_of(number);
   const auto refuse = [&](const char* field) { throw Error("bad_argument", std::string(field) + ": found another type than " + name + ", which goes with the weights on CUDA"); };
-  if (options.adapters_as_stored || (options.adapters && *options.adapters != adapters)) refuse("adapterType");
-  if (options.kv && *options.kv != kv) refuse("kvType");
+  if (options.adapters_as_stored || (options.adapters && *options.adapters != *types.adapters)) refuse("adapterType");
+  if (options.kv && *options.kv != types.kv) refuse("kvType");
   if (config.head_dim > 256 || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
   if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))

@@ -98,7 +98,7 @@ class DecoderCuda : public Model {
   DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
   DeviceArray<int32_t> lora_tile_counts_;  // of both
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
-  DeviceArray<std::byte> normed_, q_, attended_, gated_, last_, sample_scratch_;  // numbers of the model's type
+  DeviceArray<std::byte> normed_, q_, attended_, gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
   PinnedArray<int32_t> drawn_host_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/e4m3.cuh"
 #include "formats/dtype.h"
 #include "formats/format_error.h"
 #include "layers/lora_adapter.h"
@@ -15,17 +16,8 @@ namespace {
 using Format = LinearWeights::Format;
 using Parts = std::vector<Checkpoint::Part>;
 
-constexpr float kE4m3Max = 448.0f;
-
 size_t format_bytes(Format format) { return format == Format::f32 ? 4 : format == Format::e4m3 ? 1 : 2; }
 Format format_of(Number type) { return type == Number::f32 ? Format::f32 : type == Number::f16 ? Format::f16 : Format::bf16; }
-
-template <typename T>
-DeviceArray<T> uploaded(const std::vector<T>& values) {
-  DeviceArray<T> array(values.size());
-  if (!values.empty()) check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying weights to the device");
-  return array;
-}
 
 void store_row(std::span<const float> values, Format format, std::byte* to, float& scale) {
   auto* halves = reinterpret_cast<uint16_t*>(to);
@@ -105,13 +97,6 @@ float number(const std::byte* at, Format format) {
     case Format::e4m3: break;
   }
   return e4m3_to_float(static_cast<uint8_t>(*at));
-}
-
-template <typename T>
-std::vector<T> downloaded(const DeviceArray<T>& array) {
-  std::vector<T> values(array.size());
-  if (!values.empty()) check(cudaMemcpy(values.data(), array.data(), array.bytes(), cudaMemcpyDeviceToHost), "copying weights from the device");
-  return values;
 }
 
 }  // namespace

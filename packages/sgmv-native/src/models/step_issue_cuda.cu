@@ -90,7 +90,7 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   product(shape.head_lora ? &lora : nullptr, head_group(),
           {type_, last_.data(), padded(config_.hidden_size), shape.rows, &weights_.head().weights, logits_.data(), config_.vocab_size});
   if (config_.logit_softcap != 0) softcap_logits(context_->compute, logits_.data(), int64_t{shape.rows} * config_.vocab_size, config_.logit_softcap);
-  if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, sample_scratch_.data(), drawn_.data());
+  if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }
 
 // `before` made delta_, and its bias is still to be added; null: there is none yet, and only the norm is wanted.

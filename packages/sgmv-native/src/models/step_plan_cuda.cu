@@ -32,12 +32,10 @@ int32_t positions_end(const SequenceSlice& sequence) { return sequence.position_
 
 void DecoderCuda::check_step(const Batch& batch, const CudaKvCache& cache) const {
   if (!cache.fits(config_, type_)) throw Error("bad_argument", "cache: found one of another model");
-  check_batch(batch, config_, cache);
-  for (size_t i = 0; i < batch.segments.size(); ++i) {
-    const Adapter* any = batch.segments[i].adapter;
-    const auto* adapter = dynamic_cast<const LoraAdapterCuda*>(any);
-    if (any != nullptr && (adapter == nullptr || !adapter->fits(*context_, config_))) refuse_adapter(i);
-  }
+  check_batch(batch, config_, cache, [this](const Adapter& any) {
+    const auto* adapter = dynamic_cast<const LoraAdapterCuda*>(&any);
+    return adapter != nullptr && adapter->fits(*context_, config_);
+  });
 }
 
 DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& cache) const {
@@ -91,34 +89,29 @@ void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
 }
 
 bool DecoderCuda::reserve_activations(const Shape& shape) {
+  const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
   const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim, size = static_cast<int64_t>(number_bytes(type_));
   bool moved = false;
-  const auto room = [&](auto& array, int64_t count) {
-    if (static_cast<size_t>(count) <= array.size()) return false;
-    array.reserve(static_cast<size_t>(count));
-    moved = true;
-    return true;
-  };
   // Kernels never write what is behind a row's numbers and read it as zeros.
-  const auto zeroed = [&](DeviceArray<std::byte>& array, int64_t bytes) {
-    if (room(array, bytes)) check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
+  const auto zeroed = [&](DeviceArray<std::byte>& array, size_t bytes) {
+    if (!array.reserve(bytes)) return;
+    moved = true;
+    check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
   };
-  room(hidden_, tokens * hidden);
-  room(delta_, tokens * hidden);
-  room(qkv_, tokens * (config_.heads + 2 * config_.kv_heads) * dim);
-  room(gate_up_, tokens * 2 * config_.intermediate_size);
-  zeroed(normed_, tokens * padded(hidden) * size);
-  zeroed(q_, tokens * config_.heads * padded(dim) * size);
-  zeroed(attended_, tokens * padded(config_.heads * dim) * size);
-  zeroed(gated_, tokens * padded(config_.intermediate_size) * size);
-  zeroed(last_, rows * padded(hidden) * size);
-  room(attention_scratch_, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max));
-  room(logits_, rows * config_.vocab_size);
+  zeroed(normed_, count(tokens, padded(hidden) * size));
+  zeroed(q_, count(tokens, config_.heads * padded(dim) * size));
+  zeroed(attended_, count(tokens, padded(config_.heads * dim) * size));
+  zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
+  zeroed(last_, count(rows, padded(hidden) * size));
+  moved |= hidden_.reserve(count(tokens, hidden));
+  moved |= delta_.reserve(count(tokens, hidden));
+  moved |= qkv_.reserve(count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
+  moved |= gate_up_.reserve(count(tokens, int64_t{2} * config_.intermediate_size));
+  moved |= attention_scratch_.reserve(count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
+  moved |= logits_.reserve(count(rows, config_.vocab_size));
   if (!shape.draws) return moved;
-  room(drawn_, rows);
-  room(sample_scratch_, sample_scratch_bytes(shape.rows, config_.vocab_size));
-  drawn_host_.reserve(static_cast<size_t>(rows));
-  return moved;
+  drawn_host_.reserve(count(rows, 1));
+  return drawn_.reserve(count(rows, 1)) || moved;
 }
 
 bool DecoderCuda::reserve_adapters(const Shape& shape) {
@@ -126,15 +119,10 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   for (const LoraGroup& group : {qkv_group(0), lora_group(0, std::array{Projection::o}), gate_up_group(0), lora_group(0, std::array{Projection::down})})
     floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
   if (shape.head_lora) floats = std::max(floats, lora_v_floats(head_group(), shape.rows, shape.rank_max));
-  const auto room = [](auto& array, int64_t count) {
-    const bool moves = static_cast<size_t>(count) > array.size();
-    array.reserve(static_cast<size_t>(count));
-    return moves;
-  };
-  bool moved = room(lora_v_, floats);
-  moved |= room(lora_tiles_, shape.tokens);
-  moved |= room(head_lora_tiles_, shape.rows);
-  return room(lora_tile_counts_, 2) || moved;
+  bool moved = lora_v_.reserve(static_cast<size_t>(floats));
+  moved |= lora_tiles_.reserve(static_cast<size_t>(shape.tokens));
+  moved |= head_lora_tiles_.reserve(static_cast<size_t>(shape.rows));
+  return lora_tile_counts_.reserve(2) || moved;
 }
 
 void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape) {

@@ -2,6 +2,7 @@
 // r % 4 = its number; a lane has one of a chunk's 32 positions for the scores, and groups of 4 columns for the sums.
 #pragma once
 
+#include "cuda/reduce.cuh"
 #include "ops/attention_walk.cuh"
 
 namespace sgmv::cuda {
@@ -69,13 +70,10 @@ struct FloatWorker {
     for (int i = 0; i < kWarpRows; ++i) {
       if (warp + kFloatWarps * i >= rows.count) continue;
       Extent& extent = extents[i];
-      float top = fmaxf(extent.top, scores[i]);
-      for (int step = 16; step > 0; step /= 2) top = fmaxf(top, __shfl_xor_sync(0xFFFFFFFF, top, step));
+      const float top = warp_reduce(fmaxf(extent.top, scores[i]), [](float a, float b) { return fmaxf(a, b); });
       const float reference = reference_of(top), keep = weight_of(extent.top, reference), weight = weight_of(scores[i], reference);
       shared.weights[warp + kFloatWarps * i][lane] = weight;
-      float mass = weight;
-      for (int step = 16; step > 0; step /= 2) mass += __shfl_xor_sync(0xFFFFFFFF, mass, step);
-      extent = {top, fmaf(extent.mass, keep, mass)};
+      extent = {top, fmaf(extent.mass, keep, warp_sum(weight))};
 #pragma unroll
       for (int u = 0; u < kLaneUnits; ++u)
 #pragma unroll

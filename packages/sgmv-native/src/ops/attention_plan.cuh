@@ -139,7 +139,7 @@ __device__ __forceinline__ void store_pair(T* at, float first, float second) {
 // Where the result of a query begins; rows are `stride` apart.
 template <typename T>
 __device__ __forceinline__ T* result_of(const AttentionWork& work, int token, int head) {
-  const int64_t stride = (static_cast<int64_t>(work.heads) * work.cache.head_dim + 15) / 16 * 16;
+  const int64_t stride = padded(static_cast<int64_t>(work.heads) * work.cache.head_dim);
   return static_cast<T*>(work.out) + token * stride + static_cast<int64_t>(head) * work.cache.head_dim;
 }
 

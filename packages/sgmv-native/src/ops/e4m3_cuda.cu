@@ -6,6 +6,7 @@
 #include "cuda/e4m3.cuh"
 #include "cuda/launch.h"
 #include "cuda/numbers.cuh"
+#include "cuda/reduce.cuh"
 #include "ops/linear_cuda.h"
 
 namespace sgmv::cuda {
@@ -38,12 +39,7 @@ __global__ void __launch_bounds__(kThreads) quantize_kernel(const T* x, int64_t 
 #pragma unroll
     for (const float value : values) largest = fmaxf(largest, fabsf(value));
   }
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFF, largest, step));
-  if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = largest;
-  __syncthreads();
-#pragma unroll
-  for (int warp = 0; warp < kThreads / 32; ++warp) largest = fmaxf(largest, largest_of_warp[warp]);
+  largest = block_reduce(largest, largest_of_warp, [](float a, float b) { return fmaxf(a, b); });
   if (threadIdx.x == 0) scales[blockIdx.x] = largest / kE4m3Max;
   // Finite, so that zeros stay zeros beside the smallest numbers there are.
   const float factor = largest > 0 ? fminf(kE4m3Max / largest, FLT_MAX) : 0;

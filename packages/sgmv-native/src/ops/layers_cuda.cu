@@ -9,6 +9,7 @@
 #include "cuda/numbers.cuh"
 #include "cuda/reduce.cuh"
 #include "sgmv/error.h"
+#include "sgmv/ops.h"
 
 namespace sgmv::cuda {
 namespace {
@@ -17,7 +18,6 @@ constexpr int kThreads = 256;  // of blocks that have no sum in common
 constexpr int kQuad = 4;       // neighbouring columns that a thread computes together
 constexpr int kNormThreadsMax = 1024;
 constexpr int kNormQuads = 2, kNormQuadsMax = 4;  // that a thread of add_and_norm has; the latter where rows are longest
-constexpr int kRankMax = 256;
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 

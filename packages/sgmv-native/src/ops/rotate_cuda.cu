@@ -1,4 +1,5 @@
 #include "cuda/launch.h"
+#include "cuda/reduce.cuh"
 #include "ops/attention_cuda.h"
 
 namespace sgmv::cuda {
@@ -20,8 +21,7 @@ __device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float ep
   float squares = 0;
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) squares = fmaf(x.first[u], x.first[u], fmaf(x.second[u], x.second[u], squares));
-  for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(0xFFFFFFFF, squares, step);
-  const float factor = 1.0f / sqrtf(squares / static_cast<float>(2 * pairs) + eps);
+  const float factor = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(2 * pairs) + eps);
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) {
     const int pair = lane + 32 * u;

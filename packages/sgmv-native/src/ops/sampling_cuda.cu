@@ -73,9 +73,7 @@ __global__ void __launch_bounds__(kThreads) sample_kernel(const float* all_logit
 
 }  // namespace
 
-int64_t sample_scratch_bytes(int32_t, int32_t) { return 0; }
-
-void sample(cudaStream_t stream, const float* logits, const SampleRow* rows, int32_t row_count, int32_t vocab, void*, int32_t* tokens) {
+void sample(cudaStream_t stream, const float* logits, const SampleRow* rows, int32_t row_count, int32_t vocab, int32_t* tokens) {
   if (row_count == 0) return;
   if (vocab > kSampleVocabMax) throw Error("bad_argument", "sample: found a vocabulary of " + std::to_string(vocab) + " tokens; expected at most " + std::to_string(kSampleVocabMax));
   launch(stream, {dim3(static_cast<unsigned>(row_count)), kThreads}, sample_kernel, logits, rows, vocab, tokens);

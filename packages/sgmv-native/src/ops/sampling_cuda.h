@@ -21,9 +21,8 @@ struct SampleRow {
 inline constexpr int32_t kSampleVocabMax = 1 << 19;
 inline constexpr int32_t kNoToken = -1;  // a row with a NaN or without a finite highest logit
 
-// tokens[i] := the choice from row i of logits [rows, vocab] (rows vocab apart, vocab at most kSampleVocabMax). `scratch`:
-// sample_scratch_bytes(). Only enqueues; deterministic, and a row's choice does not depend on other rows.
-void sample(cudaStream_t stream, const float* logits, const SampleRow* rows, int32_t row_count, int32_t vocab, void* scratch, int32_t* tokens);
-int64_t sample_scratch_bytes(int32_t row_count, int32_t vocab);
+// tokens[i] := the choice from row i of logits [rows, vocab] (rows vocab apart, vocab at most kSampleVocabMax). Only
+// enqueues; deterministic, and a row's choice does not depend on other rows.
+void sample(cudaStream_t stream, const float* logits, const SampleRow* rows, int32_t row_count, int32_t vocab, int32_t* tokens);
 
 }  // namespace sgmv::cuda

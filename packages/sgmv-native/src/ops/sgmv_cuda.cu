@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/launch.h"
+#include "cuda/reduce.cuh"
 #include "ops/sgmv_expand_kernels.cuh"
 #include "ops/sgmv_shrink_kernels.cuh"
 
@@ -10,20 +11,6 @@ namespace sgmv::cuda {
 namespace {
 
 constexpr int kPlanThreads = 1024;
-
-// The block's threads bring `value`s; each gets `combine` over those of the threads up to it.
-template <typename Combine>
-__device__ __forceinline__ int inclusive_scan(int value, int* totals_of_warps, Combine combine) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  for (int by = 1; by < 32; by *= 2) {
-    const int other = __shfl_up_sync(0xFFFF'FFFF, value, static_cast<unsigned>(by));
-    if (lane >= by) value = combine(value, other);
-  }
-  if (lane == 31) totals_of_warps[warp] = value;
-  __syncthreads();
-  for (int w = 0; w < warp; ++w) value = combine(value, totals_of_warps[w]);
-  return value;
-}
 
 // One block. A thread has every blockDim-th token: where its run begins is the largest begin up to it, its tile's place
 // the number of tiles that begin before.
@@ -38,9 +25,9 @@ __global__ void __launch_bounds__(kPlanThreads) plan_kernel(const LoraFactor* co
     const int token = base + thread;
     const LoraFactor* const own = token < tokens ? factors_of_token[token] : nullptr;
     const bool begins_run = token < tokens && (token == 0 || factors_of_token[token - 1] != own);
-    const int run_begin = max(run_carried, inclusive_scan(begins_run ? token : 0, run_totals, [](int a, int b) { return max(a, b); }));
+    const int run_begin = max(run_carried, block_running(begins_run ? token : 0, run_totals, [](int a, int b) { return max(a, b); }));
     const bool begins_tile = own != nullptr && (token - run_begin) % kLoraTileTokens == 0;
-    const int tiles_up_to = tiles_carried + inclusive_scan(begins_tile ? 1 : 0, tile_totals, [](int a, int b) { return a + b; });
+    const int tiles_up_to = tiles_carried + block_running_sum(begins_tile ? 1 : 0, tile_totals);
     if (begins_tile) {
       int count = 1;
       while (count < kLoraTileTokens && token + count < tokens && factors_of_token[token + count] == own) ++count;

@@ -28,7 +28,7 @@ struct LoraFactor {
   float scale = 0;
 };
 
-inline int64_t lora_b_stride(int64_t rank) { return (rank + 3) / 4 * 4; }
+constexpr int64_t lora_b_stride(int64_t rank) { return (rank + 3) / 4 * 4; }
 
 // Neighbours in the batch with the same adapter, at most kLoraTileTokens of them. `factors`: [layers · kFactorsPerLayer + 1], the
 // last is the head's.

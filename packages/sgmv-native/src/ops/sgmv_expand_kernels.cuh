@@ -63,7 +63,7 @@ struct ExpandTile {
 template <typename T>
 __device__ __forceinline__ ExpandTile expand_tile_of(const ExpandWork& work, const LoraTile& tile, const LoraFactor& factor, int part, int output) {
   const LoraGroup::Part& to = work.group.parts[part];
-  const int b_stride = (factor.rank + 3) / 4 * 4, rank_groups = rank_groups_of(factor.rank);
+  const int b_stride = static_cast<int>(lora_b_stride(factor.rank)), rank_groups = rank_groups_of(factor.rank);
   return {lane_place(),
           work.v + v_index(work.step, work.group.part_count, 0, part, tile.token_begin),
           static_cast<const T*>(factor.b) + static_cast<int64_t>(output) * b_stride,

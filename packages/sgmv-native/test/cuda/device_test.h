@@ -13,18 +13,14 @@ namespace sgmv::test {
 // Device memory that holds a copy of `values`.
 template <typename T>
 cuda::DeviceArray<T> on_device(const std::vector<T>& values) {
-  cuda::DeviceArray<T> array(values.size());
-  if (!values.empty()) cuda::check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "a test's input");
-  return array;
+  return cuda::uploaded(values);
 }
 
 // What is there once all work on the device is done.
 template <typename T>
 std::vector<T> from_device(const cuda::DeviceArray<T>& array) {
   cuda::check(cudaDeviceSynchronize(), "a test's kernels");
-  std::vector<T> values(array.size());
-  if (!values.empty()) cuda::check(cudaMemcpy(values.data(), array.data(), array.bytes(), cudaMemcpyDeviceToHost), "a test's output");
-  return values;
+  return cuda::downloaded(array);
 }
 
 // Every byte 0xFF: NaN in all types of numbers, so that what is not written is seen.

@@ -94,9 +94,8 @@ std::vector<int32_t> device_choices(const Logits& logits, const std::vector<Samp
   const auto vocab = static_cast<int32_t>(logits.size() / rows.size());
   const auto device_logits = on_device(logits);
   const auto device_rows = on_device(rows);
-  const auto scratch = poisoned<std::byte>(static_cast<size_t>(sample_scratch_bytes(static_cast<int32_t>(rows.size()), vocab)));
   const auto tokens = poisoned<int32_t>(rows.size() + 1);
-  sample(nullptr, device_logits.data(), device_rows.data(), static_cast<int32_t>(rows.size()), vocab, scratch.data(), tokens.data());
+  sample(nullptr, device_logits.data(), device_rows.data(), static_cast<int32_t>(rows.size()), vocab, tokens.data());
   std::vector<int32_t> found = from_device(tokens);
   CHECK_EQUAL(found.back(), -1);  // poison
   found.pop_back();
@@ -275,7 +274,7 @@ TEST("sampling: a row's choice is the same alone; a graph reads rows and logits 
   const auto device_rows = on_device(std::vector<SampleRow>(rows.size()));
   const auto tokens = poisoned<int32_t>(rows.size());
   const Stream stream;
-  const Graph graph = Graph::record(stream, [&] { sample(stream, device_logits.data(), device_rows.data(), 12, vocab, nullptr, tokens.data()); });
+  const Graph graph = Graph::record(stream, [&] { sample(stream, device_logits.data(), device_rows.data(), 12, vocab, tokens.data()); });
   graph.launch(stream);
   stream.synchronize();
   CHECK(from_device(tokens) == device_choices(logits, std::vector<SampleRow>(rows.size())));
@@ -324,8 +323,8 @@ TEST("sampling: draws have the bits of the CPU's") {
 }
 
 TEST("sampling: vocabularies whose sums could overflow are refused; no rows are no work") {
-  CHECK_THROWS(sample(nullptr, nullptr, nullptr, 1, 524289, nullptr, nullptr), Error, "expected at most 524288");
-  sample(nullptr, nullptr, nullptr, 0, 100, nullptr, nullptr);
+  CHECK_THROWS(sample(nullptr, nullptr, nullptr, 1, 524289, nullptr), Error, "expected at most 524288");
+  sample(nullptr, nullptr, nullptr, 0, 100, nullptr);
 }
 
 }  // namespace

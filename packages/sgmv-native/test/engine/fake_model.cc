@@ -188,11 +188,6 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
   }
 }
 
-void FakeModel::start(const Batch& batch, KvCache& cache) {
-  started_ = batch;
-  started_cache_ = &cache;
-}
-
 // Draws from the logits of a forward pass that has their rows besides.
 void FakeModel::finish(std::span<float> logits, std::span<int32_t> drawn) {
   if (started_.draws.empty()) return forward(started_, *started_cache_, logits);

@@ -79,7 +79,6 @@ class FakeModel final : public Model {
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
   bool draws_tokens() const override { return options_.draws; }
-  void start(const Batch& batch, KvCache& cache) override;
   void finish(std::span<float> logits, std::span<int32_t> drawn) override;
 
  private:
@@ -88,8 +87,6 @@ class FakeModel final : public Model {
   ModelConfig config_;
   FakeOptions options_;
   std::shared_ptr<FakeLog> log_;
-  Batch started_;
-  KvCache* started_cache_ = nullptr;
 };
 
 // The logits [kVocabulary] after `tokens`, and the greedy tokens that follow `prompt`, as a run alone would give them.
