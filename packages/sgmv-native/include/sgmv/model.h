@@ -51,6 +51,10 @@ struct Draw {
 };
 inline constexpr int32_t kNoToken = -1;
 
+// Stands in Batch::tokens for the token that draw `draw` of the step before chooses, which is still under way. Where that
+// is kNoToken, any token takes its place.
+constexpr int32_t token_of_draw(int32_t draw) { return -1 - draw; }
+
 // One engine step. Prefill slices come first, then decode slices (token_count 1).
 struct Batch {
   std::span<const int32_t> tokens;  // [tokens]
@@ -113,8 +117,10 @@ class Model {
   virtual bool batch_invariant() const { return true; }
   // Where caches are: what is free there. nullopt: in this process's own memory.
   virtual std::optional<size_t> device_bytes_free() const { return std::nullopt; }
-  // Whether forward() can choose tokens itself.
+  // Whether it can choose tokens itself.
   virtual bool draws_tokens() const { return false; }
+  // Whether a step can be started while another is under way.
+  virtual bool runs_ahead() const { return false; }
 
   virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) = 0;
 
@@ -128,12 +134,15 @@ class Model {
   virtual void forward(const Batch& batch, KvCache& cache, std::span<float> logits) = 0;
 
   // The same in two halves, and with draws: between them the device computes, and the caller may do something else. What
-  // the batch points to must stay until finish(). Both are called in turns; after either has thrown, start() comes next.
+  // the batch points to must stay until finish(). What was under way is given up, and after either has thrown nothing is.
   // drawn: [draws.size()].
   virtual void start(const Batch& batch, KvCache& cache) {
     started_ = batch;
     started_cache_ = &cache;
   }
+  // If runs_ahead(): one step more, after the one that is under way, which has no logit_rows. finish() gives the results of
+  // the older. What the batch points to is not needed any more when this returns.
+  virtual void start_next(const Batch& /*batch*/, KvCache& /*cache*/) {}
   virtual void finish(std::span<float> logits, std::span<int32_t> /*drawn*/) { forward(started_, *started_cache_, logits); }
 
  protected:

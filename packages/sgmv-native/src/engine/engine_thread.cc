@@ -22,9 +22,12 @@ EngineThread::EngineThread(Model& model, KvCache& cache, const EngineOptions& op
     : inbox_(inbox),
       sink_(std::move(sink)),
       vocab_size_(model.config().vocab_size),
+      runs_ahead_(model.runs_ahead()),
       blocks_(cache, options.prefix_cache),
       scheduler_({options.max_batch, options.max_step_tokens}, blocks_),
       runner_(model, cache) {
+  under_way_.reserve(static_cast<size_t>(options.max_batch));
+  next_.reserve(static_cast<size_t>(options.max_batch));
   publish_stats();
   thread_ = std::thread([this] { run(); });
 }
@@ -39,15 +42,16 @@ EngineStats EngineThread::stats() const {
 }
 
 void EngineThread::run() noexcept {
-  while (take_mail((scheduler_.idle() || blocked_) && delivered_)) {
+  while (take_mail((idle() || blocked_) && delivered_)) {
     // What the caller cannot be told yet does not become more.
     if (delivered_) pick_unblocked();
-    if (delivered_ && !scheduler_.idle()) step();
+    if (delivered_ && !idle()) step();
     // What a step gave is told while the next one runs, if there is one to come at once.
-    if (delivered_ && !scheduler_.idle() && !blocked_) continue;
+    if (delivered_ && !idle() && !blocked_) continue;
     if (!deliver()) std::this_thread::sleep_for(kPause);
   }
   end(scheduler_.take_all(), FinishReason::cancelled);
+  finish_for_nobody();
   deliver_at_last();
 }
 
@@ -106,53 +110,103 @@ void EngineThread::pick_unblocked() noexcept {
 }
 
 void EngineThread::step() noexcept {
-  const auto started = Clock::now();
-  const int64_t preempted_before = scheduler_.preemptions();
-  const std::vector<PlannedSlice>& plan = scheduler_.schedule();
-  SequenceList failed = scheduler_.take_failed();
-  const bool changed = !failed.empty() || scheduler_.preemptions() != preempted_before;
-  end(std::move(failed), FinishReason::error);
-  blocked_ = plan.empty() && !changed && scheduler_.running() > 0;
-  if (blocked_) return;
-  for (const PlannedSlice& slice : plan) {
-    if (slice.sequence->started) continue;
-    slice.sequence->started = true;
-    queue_ms_.add(ms_between(slice.sequence->submitted, started));
-  }
-  if (!run_slices(plan)) {
+  const auto began = Clock::now();
+  const bool started = !under_way_.empty();
+  if (!started && !schedule_step(began)) return;
+  if (!run_step(started)) {
     // Something failed and nobody knows whose fault it was: each sequence again, alone.
-    for (const PlannedSlice& slice : plan) {
-      if (run_slices({&slice, 1})) continue;
+    next_.clear();
+    for (const PlannedSlice slice : under_way_) {
+      if (slice.sequence == nullptr || run_alone(slice)) continue;
       slice.sequence->fail(slice_failure_);
       end(scheduler_.take(*slice.sequence), FinishReason::error);
     }
   }
-  step_ms_.add(ms_between(started, Clock::now()));
+  under_way_.swap(next_);
+  next_.clear();
+  step_ms_.add(ms_between(began, Clock::now()));
   steps_ += 1;
 }
 
-bool EngineThread::run_slices(std::span<const PlannedSlice> slices) noexcept {
+// False: there is nothing to compute.
+bool EngineThread::schedule_step(Clock::time_point now) noexcept {
+  const int64_t preempted_before = scheduler_.preemptions();
+  const std::vector<PlannedSlice>& plan = scheduler_.schedule();
+  under_way_.assign(plan.begin(), plan.end());
+  SequenceList failed = scheduler_.take_failed();
+  const bool changed = !failed.empty() || scheduler_.preemptions() != preempted_before;
+  end(std::move(failed), FinishReason::error);
+  blocked_ = plan.empty() && !changed && scheduler_.running() > 0;
+  for (const PlannedSlice& slice : plan) {
+    if (slice.sequence->started) continue;
+    slice.sequence->started = true;
+    queue_ms_.add(ms_between(slice.sequence->submitted, now));
+  }
+  return !plan.empty();
+}
+
+// What is under way, which may have been `started` with the step before it, and the beginning of what follows.
+bool EngineThread::run_step(bool started) noexcept {
   const std::vector<SliceOutput>* outputs = nullptr;
   try {
-    runner_.start(slices);
+    make_room_for_events(under_way_.size());
+    if (!started) runner_.start(under_way_);
+    if (runs_ahead_) start_next();
     // Masks for the tokens that are told here can be made while the model computes.
     deliver();
-    events_.reserve(events_.size() + 2 * slices.size());  // so that no token is taken that cannot be told
     outputs = &runner_.finish();
   } catch (...) {
     slice_failure_ = std::current_exception();
     return false;
   }
+  postprocess(under_way_, *outputs);
+  return true;
+}
+
+bool EngineThread::run_alone(PlannedSlice slice) noexcept {
+  const std::vector<SliceOutput>* outputs = nullptr;
+  try {
+    make_room_for_events(1);
+    runner_.start({&slice, 1});
+    outputs = &runner_.finish();
+  } catch (...) {
+    slice_failure_ = std::current_exception();
+    return false;
+  }
+  postprocess({&slice, 1}, *outputs);
+  return true;
+}
+
+void EngineThread::start_next() {
+  const std::vector<PlannedSlice>& plan = scheduler_.schedule_next(under_way_);
+  if (plan.empty()) return;
+  runner_.start_next(plan);
+  next_.assign(plan.begin(), plan.end());
+}
+
+// The model is done with blocks and adapters before they go.
+void EngineThread::finish_for_nobody() noexcept {
+  if (under_way_.empty()) return;
+  try {
+    runner_.finish();
+  } catch (...) {
+  }
+}
+
+// So that no token is taken that cannot be told. What has ended may become events before.
+void EngineThread::make_room_for_events(size_t slices) { events_.reserve(events_.size() + ended_.size() + 2 * slices); }
+
+void EngineThread::postprocess(std::span<const PlannedSlice> slices, std::span<const SliceOutput> outputs) noexcept {
   for (size_t i = 0; i < slices.size(); ++i) {
+    if (slices[i].sequence == nullptr) continue;
     Sequence& sequence = *slices[i].sequence;
     try {
-      postprocess(sequence, slices[i].token_count, (*outputs)[i]);
+      postprocess(sequence, slices[i].token_count, outputs[i]);
     } catch (...) {
       sequence.fail(std::current_exception());
     }
     if (sequence.finish) end(scheduler_.take(sequence), *sequence.finish);
   }
-  return true;
 }
 
 void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output) {
@@ -218,9 +272,17 @@ void EngineThread::end(SequenceList taken, FinishReason reason) noexcept {
     }
     taken.splice(std::next(taken.begin()), sequence.followers);
     if (!sequence.finish) sequence.finish = reason;
+    forget(sequence);
     sequence.adapter.reset();  // before the end is seen
     ended_.splice(ended_.end(), taken, taken.begin());
   }
+}
+
+// What steps under way still give for it is nobody's.
+void EngineThread::forget(const Sequence& sequence) noexcept {
+  for (std::vector<PlannedSlice>* slices : {&under_way_, &next_})
+    for (PlannedSlice& slice : *slices)
+      if (slice.sequence == &sequence) slice.sequence = nullptr;
 }
 
 // An id is free again, and the stats are right, before anyone is told of its end. False: there was no memory for it

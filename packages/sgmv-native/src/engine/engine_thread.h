@@ -1,5 +1,6 @@
-// The engine's own thread: schedule → start → deliver what the last step gave → finish → postprocess, until closed. It alone touches sequences, blocks
-// and the cache.
+// The engine's own thread: schedule → start → deliver what the last step gave → finish → postprocess, until closed. Where the
+// model runs ahead, what follows on a step is scheduled and started before that step is finished. It alone touches sequences,
+// blocks and the cache.
 #pragma once
 
 #include <span>
@@ -31,8 +32,15 @@ class EngineThread {
 
   void run() noexcept;
   bool take_mail(bool wait) noexcept;
+  bool idle() const { return scheduler_.idle() && under_way_.empty(); }
   void step() noexcept;
-  bool run_slices(std::span<const PlannedSlice> slices) noexcept;
+  bool schedule_step(Clock::time_point now) noexcept;
+  bool run_step(bool started) noexcept;
+  bool run_alone(PlannedSlice slice) noexcept;
+  void start_next();
+  void finish_for_nobody() noexcept;
+  void make_room_for_events(size_t slices);
+  void postprocess(std::span<const PlannedSlice> slices, std::span<const SliceOutput> outputs) noexcept;
   void accept_mask(ProvidedMask& provided) noexcept;
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
   void pick_unblocked() noexcept;
@@ -42,6 +50,7 @@ class EngineThread {
   void take(Sequence& sequence, int32_t token, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);
   void end(SequenceList taken, FinishReason reason) noexcept;
+  void forget(const Sequence& sequence) noexcept;
   bool deliver() noexcept;
   void deliver_at_last() noexcept;
   void publish_stats() noexcept;
@@ -49,10 +58,13 @@ class EngineThread {
   Inbox& inbox_;
   const Engine::EventSink sink_;
   const int32_t vocab_size_;
+  const bool runs_ahead_;
   BlockManager blocks_;
   Scheduler scheduler_;
   StepRunner runner_;
   Sampler sampler_;
+  std::vector<PlannedSlice> under_way_;  // started and not finished; null where the sequence has ended
+  std::vector<PlannedSlice> next_;       // likewise, the step that follows on it
   std::vector<float> adjusted_;  // scratch
   SequenceList ended_;           // their ends have not been told
   std::vector<Event> events_;    // not delivered yet

@@ -25,11 +25,11 @@ void LogitAdjuster::add_prompt(std::span<const int32_t> tokens) {
 
 void LogitAdjuster::add(int32_t token) {
   completion_tokens_ += 1;
-  if (repetition_ != 1.0f || frequency_ != 0.0f || presence_ != 0.0f) seen(token).completions += 1;
+  if (penalizes()) seen(token).completions += 1;
 }
 
-bool LogitAdjuster::active() const {
-  return !seen_.empty() || !bias_.empty() || completion_tokens_ < min_tokens_;
+bool LogitAdjuster::active(int32_t more) const {
+  return !seen_.empty() || (more > 0 && penalizes()) || !bias_.empty() || completion_tokens_ + more < min_tokens_;
 }
 
 void LogitAdjuster::apply(std::span<float> logits) const {

@@ -20,8 +20,8 @@ class LogitAdjuster {
   void add_prompt(std::span<const int32_t> tokens);
   void add(int32_t token);
 
-  // Whether `apply` would change anything.
-  bool active() const;
+  // Whether `apply` would change anything once `more` tokens have been added.
+  bool active(int32_t more = 0) const;
   void apply(std::span<float> logits) const;
 
  private:
@@ -30,6 +30,7 @@ class LogitAdjuster {
     int32_t completions;  // occurrences in the completion
   };
   Seen& seen(int32_t token);
+  bool penalizes() const { return repetition_ != 1.0f || frequency_ != 0.0f || presence_ != 0.0f; }
 
   float repetition_;
   float frequency_;

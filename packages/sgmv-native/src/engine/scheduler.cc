@@ -77,7 +77,8 @@ void Scheduler::admit_waiting() noexcept {
   while (!waiting_.empty() && running() < limits_.max_batch) {
     const auto next = waiting_.begin();
     try {
-      if (!find_room(*next)) return;
+      full_ = !find_room(*next);
+      if (full_) return;
     } catch (...) {
       fail(waiting_, next);
       continue;
@@ -127,6 +128,7 @@ void Scheduler::recompute(Sequence& sequence) noexcept {
 
 void Scheduler::suspend(SequenceList::iterator running) noexcept {
   blocks_.release(running->table);
+  full_ = false;
   running->computed = 0;
   running->planned = 0;
   running->held_logits = {};  // computed again with the rest
@@ -174,6 +176,40 @@ void Scheduler::collect_plan() noexcept {
   for (Sequence& sequence : running_) {
     if (sequence.planned > 0) plan_.push_back({&sequence, sequence.planned});
   }
+  sort_plan();
+}
+
+const std::vector<PlannedSlice>& Scheduler::schedule_next(std::span<const PlannedSlice> under_way) noexcept {
+  plan_.clear();
+  const auto alive = std::count_if(under_way.begin(), under_way.end(), [](const PlannedSlice& slice) { return slice.sequence != nullptr; });
+  if (alive != running() || !(waiting_.empty() || full_ || running() >= limits_.max_batch)) return plan_;
+  for (size_t i = 0; i < under_way.size(); ++i) {
+    if (under_way[i].sequence == nullptr || extend(under_way[i], static_cast<int32_t>(i))) continue;
+    plan_.clear();
+    return plan_;
+  }
+  sort_plan();
+  return plan_;
+}
+
+// False: it is not known yet how its sequence goes on, or there is no room for it.
+bool Scheduler::extend(const PlannedSlice& under_way, int32_t index) noexcept {
+  Sequence& sequence = *under_way.sequence;
+  const auto known = static_cast<int32_t>(sequence.tokens.size());
+  const bool chooses = sequence.computed + under_way.token_count == known;
+  if (!chooses || sequence.needs_logits()) return false;
+  if (sequence.tokens_left() <= 1) return true;
+  if (sequence.long_context(1) != sequence.long_context()) return false;
+  try {
+    if (!blocks_.prepare(sequence.table, known, known + 1)) return false;
+  } catch (...) {
+    return false;
+  }
+  plan_.push_back({&sequence, 1, index});
+  return true;
+}
+
+void Scheduler::sort_plan() noexcept {
   const auto key = [](const PlannedSlice& slice) {
     return std::tuple(slice.token_count == 1, slice.sequence->adapter.serial(), slice.sequence->arrival);
   };
@@ -193,6 +229,7 @@ void Scheduler::fail(SequenceList& list, SequenceList::iterator sequence) noexce
 
 void Scheduler::take_from(SequenceList& list, SequenceList::iterator one, SequenceList& to) noexcept {
   blocks_.release(one->table);
+  full_ = false;
   following_ -= one->followers.size();
   to.splice(to.end(), list, one);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,12 @@ struct SchedulerLimits {
   int32_t max_step_tokens;  // at least max_batch
 };
 
-// `token_count` tokens of `sequence`, from its first uncomputed one.
+// `token_count` tokens of `sequence`, from its first uncomputed one; or the one that slice `follows` of the step under way
+// chooses.
 struct PlannedSlice {
   Sequence* sequence;
   int32_t token_count;
+  int32_t follows = -1;  // -1: all its tokens are known
 };
 
 // First come, first served, with these rules:
@@ -40,6 +43,10 @@ class Scheduler {
   void add(SequenceList one) noexcept;
   // The step's slices: prefill first, then decode, each grouped by adapter. Good until the next call.
   const std::vector<PlannedSlice>& schedule() noexcept;
+  // The step that follows on one which is under way: the same sequences, each with the token that is being chosen, except
+  // those of which it is the last. Empty: that has to wait for what the step gives, or schedule() would admit someone. Slices
+  // under way whose sequence has ended meanwhile have a null. Good until the next call.
+  const std::vector<PlannedSlice>& schedule_next(std::span<const PlannedSlice> under_way) noexcept;
   // To be told what a step has computed: full blocks may now be reused, and followers start.
   void computed(Sequence& sequence, int32_t token_count) noexcept;
   // Gives back the blocks of a running sequence, which waits for its turn to be computed again from its first token.
@@ -74,6 +81,8 @@ class Scheduler {
   void start_followers(Sequence& leader) noexcept;
   bool fork(const Sequence& leader, Sequence& follower) noexcept;
   void collect_plan() noexcept;
+  bool extend(const PlannedSlice& under_way, int32_t index) noexcept;
+  void sort_plan() noexcept;
   void fail(SequenceList& list, SequenceList::iterator sequence) noexcept;
   static void place_by_arrival(SequenceList& list, SequenceList& from, SequenceList::iterator one) noexcept;
   void take_from(SequenceList& list, SequenceList::iterator one, SequenceList& to) noexcept;
@@ -83,6 +92,7 @@ class Scheduler {
   SequenceList running_;  // oldest first
   SequenceList waiting_;  // oldest first
   size_t following_ = 0;  // in the lists of those, and of running ones
+  bool full_ = false;     // no room for the first that waits, and nobody has left since
   SequenceList failed_;
   std::vector<PlannedSlice> plan_;
   std::vector<Sequence*> prompts_;  // scratch

@@ -69,11 +69,18 @@ std::string Sequence::accept(int32_t token) {
   }
   if (text_.stopped()) {
     finish = FinishReason::stop;
-  } else if (completion_tokens() >= request->max_tokens ||
-             static_cast<int32_t>(tokens.size()) >= context_.total_tokens_max) {
+  } else if (tokens_left() <= 0) {
     finish = FinishReason::length;
   }
   return released;
+}
+
+int32_t Sequence::tokens_left() const {
+  return std::min(request->max_tokens - completion_tokens(), context_.total_tokens_max - static_cast<int32_t>(tokens.size()));
+}
+
+bool Sequence::needs_logits(int32_t more) const {
+  return request->logits != LogitsMode::none || request->logprobs || request->constrained || adjuster.active(more);
 }
 
 void Sequence::fail(std::exception_ptr why) noexcept {

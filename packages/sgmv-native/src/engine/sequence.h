@@ -50,10 +50,15 @@ class Sequence {
   int32_t uncomputed() const { return static_cast<int32_t>(tokens.size()) - computed; }
   bool prompt_computed() const { return computed >= prompt_count; }
   bool wants_prompt_logits() const { return request->logits == LogitsMode::prompt && !prompt_logits_sent; }
+  // Whether the logits of the token after the next `more` are looked at, not only drawn from. Depends on the request and its
+  // tokens alone, so that a replay draws alike.
+  bool needs_logits(int32_t more = 0) const;
+  // At most so many more, whichever they are.
+  int32_t tokens_left() const;
   // Past a model's original context LongRoPE rotates all keys differently, so they are others than a shorter
-  // sequence's with the same tokens.
-  bool long_context() const {
-    return context_.short_context_max > 0 && static_cast<int32_t>(tokens.size()) > context_.short_context_max;
+  // sequence's with the same tokens. With `more`: so many tokens later.
+  bool long_context(int32_t more = 0) const {
+    return context_.short_context_max > 0 && static_cast<int32_t>(tokens.size()) + more > context_.short_context_max;
   }
   PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context()}; }
 

@@ -1,6 +1,7 @@
 // Compute: turns a plan into the model's batch and hands back what each slice gave.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -24,9 +25,13 @@ class StepRunner {
   StepRunner(Model& model, KvCache& cache) : model_(model), cache_(cache) {}
 
   // Computes the slices' keys, values and outputs; output i belongs to slice i. Changes no sequence, and computing
-  // a slice again writes the same values, so that a step that failed can be repeated in parts. Between the two the model
-  // may compute while the caller does something else; a step that is not finished is dropped by the next start.
+  // a slice again writes the same values, so that a step that failed can be repeated in parts. Between start and finish the
+  // model may compute while the caller does something else; start gives up what is under way, and nothing is after an
+  // exception.
   void start(std::span<const PlannedSlice> slices);
+  // A step after the one under way, whose slices' draws it follows; finish gives the older's outputs. Only where the model
+  // runs_ahead().
+  void start_next(std::span<const PlannedSlice> slices);
   const std::vector<SliceOutput>& finish();
 
  private:
@@ -37,22 +42,27 @@ class StepRunner {
     bool sampled;
     int32_t draw;  // -1: none
   };
+  struct Step {
+    std::vector<int32_t> tokens;
+    std::vector<SequenceSlice> sequences;
+    std::vector<Segment> segments;
+    std::vector<int32_t> logit_rows;
+    std::vector<Draw> draws;
+    std::vector<Rows> rows;
+    std::vector<float> logits;
+    std::vector<int32_t> drawn;
+    std::vector<SliceOutput> outputs;
+    Batch batch() const { return {tokens, sequences, segments, logit_rows, draws}; }
+  };
 
-  void add(const PlannedSlice& slice);
-  void add_segment(int32_t begin, int32_t end, const Adapter* adapter);
-  bool may_draw(const Sequence& sequence) const;
+  void fill(Step& step, std::span<const PlannedSlice> slices, const Step* before);
+  void add(Step& step, const PlannedSlice& slice, const Step* before);
+  static void add_segment(Step& step, int32_t begin, int32_t end, const Adapter* adapter);
 
   Model& model_;
   KvCache& cache_;
-  std::vector<int32_t> tokens_;
-  std::vector<SequenceSlice> sequences_;
-  std::vector<Segment> segments_;
-  std::vector<int32_t> logit_rows_;
-  std::vector<Draw> draws_;
-  std::vector<Rows> rows_;
-  std::vector<float> logits_;
-  std::vector<int32_t> drawn_;
-  std::vector<SliceOutput> outputs_;
+  std::array<Step, 2> steps_;
+  size_t older_ = 0;  // of the steps under way
 };
 
 }  // namespace sgmv

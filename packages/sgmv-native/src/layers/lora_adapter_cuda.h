@@ -42,7 +42,7 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 
 using LoraImages = BytesCache<LoraImage>;
 
-class LoraAdapterCuda : public Adapter {
+class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<LoraAdapterCuda> {
  public:
   // Returns when the copy is done; steps go on meanwhile. Throws Error out_of_memory.
   LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image);

@@ -41,10 +41,10 @@ void check_segments(const Batch& batch, int64_t tokens, const std::function<bool
 
 }  // namespace
 
-void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& cache, const std::function<bool(const Adapter&)>& is_own) {
+void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& cache, const std::function<bool(const Adapter&)>& is_own, int32_t draws_before) {
   const auto tokens = static_cast<int64_t>(batch.tokens.size());
   for (size_t i = 0; i < batch.tokens.size(); ++i)
-    if (batch.tokens[i] < 0 || batch.tokens[i] >= config.vocab_size)
+    if (batch.tokens[i] < token_of_draw(draws_before - 1) || batch.tokens[i] >= config.vocab_size)
       refuse("tokens[" + std::to_string(i) + "]", batch.tokens[i], "0 to " + std::to_string(config.vocab_size - 1));
   int64_t covered = 0;
   for (size_t i = 0; i < batch.sequences.size(); ++i) {

@@ -34,10 +34,7 @@ DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::sh
   long_rope_.emplace(longer, config_.head_dim);
 }
 
-DecoderCuda::~DecoderCuda() {
-  // What was issued may still read the arrays.
-  if (cudaSetDevice(context_->device()) == cudaSuccess) cudaStreamSynchronize(context_->compute);
-}
+DecoderCuda::~DecoderCuda() { abandon(); }
 
 NumberTypes DecoderCuda::number_types() const {
   NumberTypes types = types_of(type_);
@@ -92,44 +89,86 @@ void DecoderCuda::forward(const Batch& batch, KvCache& cache, std::span<float> l
   finish(logits, {});
 }
 
-void DecoderCuda::start(const Batch& batch, KvCache& any_cache) {
-  auto* cache = dynamic_cast<CudaKvCache*>(&any_cache);
-  if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
-  check_step(batch, *cache);
-  draw_rows_ = static_cast<int32_t>(batch.draws.size());
-  logit_rows_ = static_cast<int32_t>(batch.logit_rows.size());
-  if (batch.tokens.empty()) return;
-  context_->use();
-  if (std::exchange(in_flight_, true)) context_->compute.synchronize();  // it was dropped, but still reads its inputs
-  const Shape shape = shape_of(batch, *cache);
-  int64_t table_entries = 0;
-  for (const SequenceSlice& sequence : batch.sequences) table_entries += static_cast<int64_t>(sequence.block_table.size());
-  reserve(shape, table_entries);
-  fill(batch, *cache, shape);
-  inputs_.upload(context_->compute, table_entries);
-  if (graphs_.size() > kGraphsMax) graphs_.clear();
-  const auto [known, first] = shape.cache_id == 0 ? std::pair(graphs_.end(), true) : graphs_.try_emplace(shape);
-  if (first) {
-    issue(shape, *cache);
-  } else {
-    if (known->second.empty()) known->second = Graph::record(context_->compute, [&] { issue(shape, *cache); });
-    known->second.launch(context_->compute);
-  }
-  if (draw_rows_ == 0) return;
-  check(cudaMemcpyAsync(drawn_host_.data(), drawn_.data(), static_cast<size_t>(draw_rows_) * sizeof(int32_t), cudaMemcpyDeviceToHost, context_->compute),
-        "copying tokens from the device");
+void DecoderCuda::start(const Batch& batch, KvCache& cache) {
+  abandon();
+  begin(batch, cache);
 }
 
-void DecoderCuda::finish(std::span<float> logits, std::span<int32_t> drawn) {
-  check_results(static_cast<size_t>(logit_rows_), static_cast<size_t>(draw_rows_), config_, logits.size(), drawn.size());
+void DecoderCuda::start_next(const Batch& batch, KvCache& cache) {
+  if (under_way_ == 1 && steps_[older_].logit_rows == 0) return begin(batch, cache);
+  abandon();
+  throw Error("bad_argument", "start_next: found no step under way, or two, or one whose logits are wanted; expected one that only draws");
+}
+
+void DecoderCuda::begin(const Batch& batch, KvCache& any_cache) try {
+  auto* cache = dynamic_cast<CudaKvCache*>(&any_cache);
+  if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
+  check_step(batch, *cache, under_way_ == 0 ? 0 : steps_[older_].draw_rows);
   context_->use();
-  if (!logits.empty()) {
-    const float* from = logits_.data() + int64_t{draw_rows_} * config_.vocab_size;
-    check(cudaMemcpyAsync(logits.data(), from, logits.size_bytes(), cudaMemcpyDeviceToHost, context_->compute), "copying logits from the device");
+  Started& step = steps_[(older_ + under_way_++) % 2];
+  step.draw_rows = static_cast<int32_t>(batch.draws.size());
+  step.logit_rows = static_cast<int32_t>(batch.logit_rows.size());
+  for (const Segment& segment : batch.segments)
+    if (segment.adapter != nullptr) step.adapters.push_back(static_cast<const LoraAdapterCuda*>(segment.adapter)->shared_from_this());
+  if (!batch.tokens.empty()) {
+    const Shape shape = shape_of(batch, *cache);
+    int64_t table_entries = 0;
+    for (const SequenceSlice& sequence : batch.sequences) table_entries += static_cast<int64_t>(sequence.block_table.size());
+    reserve(shape, table_entries);
+    inputs_.turn();
+    fill(batch, *cache, shape);
+    inputs_.upload(context_->compute, table_entries);
+    launch_step(shape, *cache);
   }
-  context_->compute.synchronize();
-  in_flight_ = false;
-  std::copy_n(drawn_host_.data(), drawn.size(), drawn.begin());
+  if (step.draw_rows > 0) {
+    step.drawn.reserve(batch.draws.size());
+    check(cudaMemcpyAsync(step.drawn.data(), drawn_.data(), batch.draws.size() * sizeof(int32_t), cudaMemcpyDeviceToHost, context_->compute),
+          "copying tokens from the device");
+  }
+  step.done.record(context_->compute);
+} catch (...) {
+  abandon();
+  throw;
+}
+
+void DecoderCuda::launch_step(const Shape& shape, const CudaKvCache& cache) {
+  if (graphs_.size() > kGraphsMax) {
+    context_->compute.synchronize();
+    graphs_.clear();
+  }
+  const auto [known, first] = shape.cache_id == 0 ? std::pair(graphs_.end(), true) : graphs_.try_emplace(shape);
+  if (first) return issue(shape, cache);
+  if (known->second.empty()) known->second = Graph::record(context_->compute, [&] { issue(shape, cache); });
+  known->second.launch(context_->compute);
+}
+
+void DecoderCuda::finish(std::span<float> logits, std::span<int32_t> drawn) try {
+  if (under_way_ == 0) throw Error("bad_argument", "finish: found no step under way");
+  Started& step = steps_[older_];
+  check_results(static_cast<size_t>(step.logit_rows), static_cast<size_t>(step.draw_rows), config_, logits.size(), drawn.size());
+  context_->use();
+  if (logits.empty()) {
+    step.done.synchronize();
+  } else {  // it is the only one
+    const float* from = logits_.data() + int64_t{step.draw_rows} * config_.vocab_size;
+    check(cudaMemcpyAsync(logits.data(), from, logits.size_bytes(), cudaMemcpyDeviceToHost, context_->compute), "copying logits from the device");
+    context_->compute.synchronize();
+  }
+  std::copy_n(step.drawn.data(), drawn.size(), drawn.begin());
+  step.adapters.clear();
+  older_ = 1 - older_;
+  --under_way_;
+} catch (...) {
+  abandon();
+  throw;
+}
+
+// What was issued still reads its inputs and its adapters.
+void DecoderCuda::abandon() noexcept {
+  if (under_way_ == 0) return;
+  if (cudaSetDevice(context_->device()) == cudaSuccess) cudaStreamSynchronize(context_->compute);
+  for (Started& step : steps_) step.adapters.clear();
+  under_way_ = 0;
 }
 
 }  // namespace sgmv::cuda

@@ -1,5 +1,6 @@
 // A Llama-family decoder on CUDA. A step is issued as a sequence of launches whose arguments do not depend on who is in
-// it; steps of one new token per sequence are filled up to a few sizes and replayed as graphs.
+// it; steps of one new token per sequence are filled up to a few sizes and replayed as graphs. A step may be issued while the
+// one before it computes: on the device they follow one another.
 #pragma once
 
 #include <array>
@@ -32,10 +33,12 @@ class DecoderCuda : public Model {
   bool batch_invariant() const override { return !blas_; }
   std::optional<size_t> device_bytes_free() const override;
   bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
+  bool runs_ahead() const override { return draws_tokens(); }
   std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
   void start(const Batch& batch, KvCache& cache) override;
+  void start_next(const Batch& batch, KvCache& cache) override;
   void finish(std::span<float> logits, std::span<int32_t> drawn) override;
 
  private:
@@ -54,19 +57,38 @@ class DecoderCuda : public Model {
   // A rotary table on the device, as far as positions have been seen.
   struct Rope {
     Rope(const RopeConfig& config, int32_t head_dim) : table(config, head_dim) {}
-    bool reserve(int64_t wanted);  // true: it has moved
+    bool reserve(const Stream& stream, int64_t wanted);  // true: it has moved, once all that `stream` had to do was done
     RopeTable table;
     DeviceArray<float> rows;  // [positions, 2 · half]
     int64_t positions = 0;
   };
 
+  // A step that was issued and not finished.
+  struct Started {
+    int32_t draw_rows = 0, logit_rows = 0;
+    PinnedArray<int32_t> drawn;
+    std::vector<std::shared_ptr<const LoraAdapterCuda>> adapters;  // the device reads them
+    Event done;
+  };
+
+  void begin(const Batch& batch, KvCache& cache);
+  void launch_step(const Shape& shape, const CudaKvCache& cache);
+  void abandon() noexcept;
+
   // step_plan_cuda.cu: the host's part.
-  void check_step(const Batch& batch, const CudaKvCache& cache) const;
+  void check_step(const Batch& batch, const CudaKvCache& cache, int32_t draws_before) const;
   Shape shape_of(const Batch& batch, const CudaKvCache& cache) const;
   void add_adapters(const Batch& batch, Shape& shape) const;
   void reserve(const Shape& shape, int64_t table_entries);
   bool reserve_activations(const Shape& shape);
   bool reserve_adapters(const Shape& shape);
+  // True: the array has moved, once nothing used it any more.
+  template <typename Array>
+  bool grow(Array& array, size_t size) {
+    if (size <= array.size()) return false;
+    context_->compute.synchronize();
+    return array.reserve(size);
+  }
   void fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape);
   void fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table);
   void fill_rows(const Batch& batch, const Shape& shape);
@@ -100,10 +122,9 @@ class DecoderCuda : public Model {
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
   DeviceArray<std::byte> normed_, q_, attended_, gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
-  PinnedArray<int32_t> drawn_host_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
-  bool in_flight_ = false;                  // a step was started and not finished
-  int32_t draw_rows_ = 0, logit_rows_ = 0;  // of the step that was started
+  std::array<Started, 2> steps_;
+  size_t older_ = 0, under_way_ = 0;  // of steps_
 };
 
 }  // namespace sgmv::cuda

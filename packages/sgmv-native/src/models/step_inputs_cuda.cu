@@ -25,24 +25,27 @@ StepArrays StepInputs::lay_out(std::byte* base, size_t& bytes) const {
   return a;
 }
 
-bool StepInputs::reserve(int64_t tokens, int64_t rows, int64_t table_entries) {
+bool StepInputs::reserve(const Stream& stream, int64_t tokens, int64_t rows, int64_t table_entries) {
   if (tokens <= tokens_ && rows <= rows_ && table_entries <= table_entries_) return false;
+  stream.synchronize();
   const auto grown = [](int64_t have, int64_t want) { return want <= have ? have : std::max(want, 2 * have); };
   tokens_ = grown(tokens_, tokens);
   rows_ = grown(rows_, rows);
   table_entries_ = grown(table_entries_, table_entries);
   lay_out(nullptr, bytes_before_tables_);
   const size_t bytes = bytes_before_tables_ + static_cast<size_t>(table_entries_) * sizeof(int32_t);
-  host_bytes_.reserve(bytes);
+  for (size_t i = 0; i < host_.size(); ++i) {
+    host_bytes_[i].reserve(bytes);
+    host_[i] = lay_out(host_bytes_[i].data(), bytes_before_tables_);
+  }
   device_bytes_.reserve(bytes);
-  host_ = lay_out(host_bytes_.data(), bytes_before_tables_);
   device_ = lay_out(device_bytes_.data(), bytes_before_tables_);
   return true;
 }
 
 void StepInputs::upload(cudaStream_t stream, int64_t table_entries) const {
   const size_t bytes = bytes_before_tables_ + static_cast<size_t>(table_entries) * sizeof(int32_t);
-  check(cudaMemcpyAsync(device_bytes_.data(), host_bytes_.data(), bytes, cudaMemcpyHostToDevice, stream), "copying a step's inputs to the device");
+  check(cudaMemcpyAsync(device_bytes_.data(), host_bytes_[host_index_].data(), bytes, cudaMemcpyHostToDevice, stream), "copying a step's inputs to the device");
 }
 
 }  // namespace sgmv::cuda

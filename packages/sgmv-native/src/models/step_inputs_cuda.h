@@ -1,8 +1,12 @@
 // What a step's kernels read about the step: filled on the host in page-locked memory, copied to the device in one piece.
-// The device's arrays keep their places from step to step, so that recorded launches find them.
+// The device's arrays keep their places from step to step, so that recorded launches find them. On the host there are two of
+// each, for a step to be filled while the one before is still to be copied.
 #pragma once
 
+#include <array>
+
 #include "cuda/memory.h"
+#include "cuda/stream.h"
 #include "ops/attention_cuda.h"
 #include "ops/layers_cuda.h"
 #include "ops/sampling_cuda.h"
@@ -26,10 +30,12 @@ struct StepArrays {
 
 class StepInputs {
  public:
-  // Room for so many. True: the arrays on the device have moved.
-  bool reserve(int64_t tokens, int64_t rows, int64_t table_entries);
+  // Room for so many. True: the arrays on the device have moved, once all that `stream` had to do was done.
+  bool reserve(const Stream& stream, int64_t tokens, int64_t rows, int64_t table_entries);
 
-  const StepArrays& host() const { return host_; }
+  // The next step's arrays from here on; those of the step before the last are free.
+  void turn() { host_index_ = 1 - host_index_; }
+  const StepArrays& host() const { return host_[host_index_]; }
   const StepArrays& device() const { return device_; }
   void upload(cudaStream_t stream, int64_t table_entries) const;
 
@@ -38,9 +44,11 @@ class StepInputs {
 
   int64_t tokens_ = 0, rows_ = 0, table_entries_ = 0;
   size_t bytes_before_tables_ = 0;
-  PinnedArray<std::byte> host_bytes_;
+  std::array<PinnedArray<std::byte>, 2> host_bytes_;
+  std::array<StepArrays, 2> host_{};
+  size_t host_index_ = 0;
   DeviceArray<std::byte> device_bytes_;
-  StepArrays host_{}, device_{};
+  StepArrays device_{};
 };
 
 }  // namespace sgmv::cuda

@@ -12,6 +12,7 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
   embedding.type = type_;
   embedding.table = weights_.embedding.data.data();
   embedding.token_ids = in.token_ids;
+  embedding.drawn = drawn_.data();
   embedding.lora_of_token = shape.embedding_lora ? in.embeddings : nullptr;
   embedding.scale = config_.embedding_scale;
   embedding.tokens = shape.tokens;

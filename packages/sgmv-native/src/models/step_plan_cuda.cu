@@ -30,12 +30,13 @@ int32_t positions_end(const SequenceSlice& sequence) { return sequence.position_
 
 }  // namespace
 
-void DecoderCuda::check_step(const Batch& batch, const CudaKvCache& cache) const {
+void DecoderCuda::check_step(const Batch& batch, const CudaKvCache& cache, int32_t draws_before) const {
   if (!cache.fits(config_, type_)) throw Error("bad_argument", "cache: found one of another model");
-  check_batch(batch, config_, cache, [this](const Adapter& any) {
+  const auto is_own = [this](const Adapter& any) {
     const auto* adapter = dynamic_cast<const LoraAdapterCuda*>(&any);
     return adapter != nullptr && adapter->fits(*context_, config_);
-  });
+  };
+  check_batch(batch, config_, cache, is_own, draws_before);
 }
 
 DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& cache) const {
@@ -69,8 +70,9 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
   if (rank > 0) shape.rank_max = power_of_two(rank, kRankLeast);
 }
 
-bool DecoderCuda::Rope::reserve(int64_t wanted) {
+bool DecoderCuda::Rope::reserve(const Stream& stream, int64_t wanted) {
   if (wanted <= positions) return false;
+  stream.synchronize();
   positions = std::max({wanted, 2 * positions, kRopePositionsFirst});
   table.reserve(positions);
   rows = DeviceArray<float>(static_cast<size_t>(positions * 2 * table.half()));
@@ -79,12 +81,13 @@ bool DecoderCuda::Rope::reserve(int64_t wanted) {
 }
 
 void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
-  bool moved = inputs_.reserve(shape.tokens, shape.rows, table_entries);
+  const Stream& stream = context_->compute;
+  bool moved = inputs_.reserve(stream, shape.tokens, shape.rows, table_entries);
   moved |= reserve_activations(shape);
   if (shape.rank_max > 0) moved |= reserve_adapters(shape);
-  moved |= rope_.reserve(shape.positions_max);
-  if (sliding_rope_) moved |= sliding_rope_->reserve(shape.positions_max);
-  if (long_rope_) moved |= long_rope_->reserve(shape.positions_max);
+  moved |= rope_.reserve(stream, shape.positions_max);
+  if (sliding_rope_) moved |= sliding_rope_->reserve(stream, shape.positions_max);
+  if (long_rope_) moved |= long_rope_->reserve(stream, shape.positions_max);
   if (moved) graphs_.clear();
 }
 
@@ -94,7 +97,7 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   bool moved = false;
   // Kernels never write what is behind a row's numbers and read it as zeros.
   const auto zeroed = [&](DeviceArray<std::byte>& array, size_t bytes) {
-    if (!array.reserve(bytes)) return;
+    if (!grow(array, bytes)) return;
     moved = true;
     check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
   };
@@ -103,15 +106,15 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   zeroed(attended_, count(tokens, padded(config_.heads * dim) * size));
   zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
   zeroed(last_, count(rows, padded(hidden) * size));
-  moved |= hidden_.reserve(count(tokens, hidden));
-  moved |= delta_.reserve(count(tokens, hidden));
-  moved |= qkv_.reserve(count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
-  moved |= gate_up_.reserve(count(tokens, int64_t{2} * config_.intermediate_size));
-  moved |= attention_scratch_.reserve(count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
-  moved |= logits_.reserve(count(rows, config_.vocab_size));
-  if (!shape.draws) return moved;
-  drawn_host_.reserve(count(rows, 1));
-  return drawn_.reserve(count(rows, 1)) || moved;
+  moved |= grow(hidden_, count(tokens, hidden));
+  moved |= grow(delta_, count(tokens, hidden));
+  moved |= grow(qkv_, count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
+  moved |= grow(gate_up_, count(tokens, int64_t{2} * config_.intermediate_size));
+  moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
+  moved |= grow(logits_, count(rows, config_.vocab_size));
+  // Its place stays when a step follows that is filled up: it reads there what this one draws.
+  if (shape.draws) moved |= grow(drawn_, count(filled(shape.rows), 1));
+  return moved;
 }
 
 bool DecoderCuda::reserve_adapters(const Shape& shape) {
@@ -119,10 +122,10 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   for (const LoraGroup& group : {qkv_group(0), lora_group(0, std::array{Projection::o}), gate_up_group(0), lora_group(0, std::array{Projection::down})})
     floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
   if (shape.head_lora) floats = std::max(floats, lora_v_floats(head_group(), shape.rows, shape.rank_max));
-  bool moved = lora_v_.reserve(static_cast<size_t>(floats));
-  moved |= lora_tiles_.reserve(static_cast<size_t>(shape.tokens));
-  moved |= head_lora_tiles_.reserve(static_cast<size_t>(shape.rows));
-  return lora_tile_counts_.reserve(2) || moved;
+  bool moved = grow(lora_v_, static_cast<size_t>(floats));
+  moved |= grow(lora_tiles_, static_cast<size_t>(shape.tokens));
+  moved |= grow(head_lora_tiles_, static_cast<size_t>(shape.rows));
+  return grow(lora_tile_counts_, 2) || moved;
 }
 
 void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape) {

@@ -118,7 +118,8 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t
   __shared__ float v[kRankMax];  // the token's row of A
   const int token = static_cast<int>(blockIdx.x), width = work.width;
   const int column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
-  const int32_t id = work.token_ids[token];
+  int32_t id = work.token_ids[token];
+  if (id < 0) id = max(work.drawn[-1 - id], 0);
   const LoraEmbeddingFactors* lora = work.lora_of_token == nullptr ? nullptr : work.lora_of_token[token];
   if (lora != nullptr) {  // the whole block or none of it
     const T* a = static_cast<const T*>(lora->a) + int64_t{id} * lora->rank;

@@ -24,7 +24,8 @@ struct Embedding {
   Number type = Number::bf16;   // of table, a and b
   const void* table = nullptr;  // [vocab, padded(width)]
   const float* scales = nullptr;  // [vocab]: table is e4m3 instead, and row t is multiplied by scales[t]; null: it is in `type`
-  const int32_t* token_ids = nullptr;                             // [tokens]
+  const int32_t* token_ids = nullptr;                             // [tokens]; below 0: drawn[-1 - id] instead
+  const int32_t* drawn = nullptr;                                 // where that is below 0 too, it counts as 0
   const LoraEmbeddingFactors* const* lora_of_token = nullptr;     // [tokens], null entries: none; null: no token has any
   float scale = 1.0f;           // of the result, LoRA included
   int32_t tokens = 0;

@@ -243,6 +243,117 @@ TEST("cuda draws: a device's choice is the sampler's from the device's logits") 
   }
 }
 
+// Sequences that are decoded together, each with an adapter of its own, their tokens chosen on the device.
+class Decoding {
+ public:
+  Decoding(Model& model, std::vector<std::shared_ptr<const Adapter>> adapters)
+      : model_(model), cache_(model.make_kv_cache(kBlocks * static_cast<int32_t>(adapters.size()), kBlockSize)), adapters_(std::move(adapters)), tokens_(adapters_.size()) {
+    for (size_t s = 0; s < adapters_.size(); ++s)
+      for (int32_t b = 0; b < kBlocks; ++b) blocks_.push_back(static_cast<int32_t>(s) * kBlocks + kBlocks - 1 - b);
+  }
+
+  // Step 0 has prompts of 3 + s tokens, each later one a token of every sequence; in step i sequences below `first_of_step` (i / 4) are over.
+  void start(int32_t step, bool next) {
+    Parts& p = parts_[step % 2] = {};
+    for (int32_t s = first_of_step(step); s < count(); ++s) {
+      const int32_t begin = static_cast<int32_t>(p.tokens.size()), prompt = 3 + s, length = step == 0 ? prompt : 1;
+      for (int32_t t = 0; t < length; ++t) p.tokens.push_back(step == 0 ? 7 * s + t + 1 : next ? token_of_draw(s - first_of_step(step - 1)) : tokens_[static_cast<size_t>(s)].back());
+      p.slices.push_back({begin, length, step == 0 ? 0 : prompt + step - 1, std::span(blocks_).subspan(static_cast<size_t>(s * kBlocks), kBlocks), 0});
+      p.segments.push_back({begin, begin + length, adapters_[static_cast<size_t>(s)].get()});
+      p.draws.push_back({begin + length - 1, s % 2 == 0 ? 0.0f : 1.0f, 0, 1.0f, 0.0f, 11, static_cast<uint64_t>(prompt + step)});
+    }
+    const Batch batch{p.tokens, p.slices, p.segments, {}, p.draws};
+    next ? model_.start_next(batch, *cache_) : model_.start(batch, *cache_);
+    if (next) p = {};  // it is not needed any more
+  }
+
+  void finish(int32_t step) {
+    std::vector<int32_t> drawn(static_cast<size_t>(count() - first_of_step(step)));
+    model_.finish({}, drawn);
+    for (size_t i = 0; i < drawn.size(); ++i) tokens_[static_cast<size_t>(first_of_step(step)) + i].push_back(drawn[i]);
+  }
+
+  void forget_adapter(size_t s) { adapters_[s].reset(); }
+  const std::vector<std::vector<int32_t>>& tokens() const { return tokens_; }
+
+ private:
+  static constexpr int32_t kBlocks = 5, kBlockSize = 8;
+  struct Parts {
+    std::vector<int32_t> tokens;
+    std::vector<SequenceSlice> slices;
+    std::vector<Segment> segments;
+    std::vector<Draw> draws;
+  };
+  int32_t count() const { return static_cast<int32_t>(adapters_.size()); }
+  int32_t first_of_step(int32_t step) const { return std::min(step / 4, count() - 1); }
+
+  Model& model_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<std::shared_ptr<const Adapter>> adapters_;
+  std::vector<int32_t> blocks_;
+  std::vector<std::vector<int32_t>> tokens_;
+  Parts parts_[2];
+};
+
+TEST("cuda steps: started while the one before is under way, they read what it draws") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+  const auto adapters = [&] {
+    std::vector<std::shared_ptr<const Adapter>> all{nullptr};
+    for (const char* name : {"all-r8", "qv-r4", "all-r8", "o-r3"}) all.push_back(model->load_adapter(folder / "adapters" / name));
+    return all;
+  };
+  const int32_t steps = kSanitized ? 9 : 20;
+  Decoding one_by_one(*model, adapters()), ahead(*model, adapters());
+  ahead.start(0, false);
+  for (int32_t step = 0; step < steps; ++step) {
+    if (step + 1 < steps) ahead.start(step + 1, true);
+    // No later step has it, and its memory may be another adapter's, but not while this one is under way.
+    if (step == 6) ahead.forget_adapter(1);
+    if (step == 6) model->load_adapter(folder / "adapters" / "rs-r32");
+    ahead.finish(step);
+  }
+  for (int32_t step = 0; step < steps; ++step) {
+    one_by_one.start(step, false);
+    one_by_one.finish(step);
+  }
+  CHECK(ahead.tokens() == one_by_one.tokens());
+}
+
+TEST("cuda steps: what cannot follow is refused, and then nothing is under way") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+  const auto cache = model->make_kv_cache(4, 4);
+  const std::vector<int32_t> blocks{0, 1, 2}, known{4, 5, 6}, drawn_before{token_of_draw(0)}, never_drawn{token_of_draw(1)}, rows{2};
+  const SequenceSlice prompt{0, 3, 0, blocks, 0}, decode{0, 1, 3, blocks, 0};
+  const Segment of_prompt{0, 3, nullptr}, of_decode{0, 1, nullptr};
+  const std::vector<Draw> draws{{2}}, next_draws{{0}};
+  const Batch draws_only{known, {&prompt, 1}, {&of_prompt, 1}, {}, draws}, wants_logits{known, {&prompt, 1}, {&of_prompt, 1}, rows, {}};
+  const Batch next{drawn_before, {&decode, 1}, {&of_decode, 1}, {}, next_draws}, wrong{never_drawn, {&decode, 1}, {&of_decode, 1}, {}, next_draws};
+  std::vector<int32_t> drawn(1);
+  const auto nothing_under_way = [&] { CHECK_THROWS(model->finish({}, drawn), Error, "no step under way"); };
+  nothing_under_way();
+  CHECK_THROWS(model->start_next(next, *cache), Error, "start_next");
+  CHECK_THROWS(model->start(next, *cache), Error, "tokens[0]");
+  model->start(draws_only, *cache);
+  CHECK_THROWS(model->start_next(wrong, *cache), Error, "tokens[0]");
+  nothing_under_way();
+  model->start(wants_logits, *cache);
+  CHECK_THROWS(model->start_next(next, *cache), Error, "start_next");
+  nothing_under_way();
+  model->start(draws_only, *cache);
+  model->start_next(next, *cache);
+  CHECK_THROWS(model->start_next(next, *cache), Error, "start_next");
+  model->start(draws_only, *cache);
+  model->start_next(next, *cache);
+  model->finish({}, drawn);
+  const int32_t first = drawn[0];
+  model->start(draws_only, *cache);  // what was under way is given up
+  model->finish({}, drawn);
+  CHECK_EQUAL(drawn[0], first);
+  nothing_under_way();
+}
+
 TEST("cuda steps: one that was not finished is dropped, wrong ones are refused") {
   const std::filesystem::path folder = family_folder("llama2");
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));

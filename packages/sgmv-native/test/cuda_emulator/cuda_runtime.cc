@@ -205,15 +205,20 @@ cudaError_t cudaMalloc(void** p, size_t bytes) {
   device_bytes += bytes;
   return cudaSuccess;
 }
-cudaError_t cudaFree(void* p) {
-  const std::lock_guard lock(mutex);
-  finish_all();
-  if (p == nullptr) return cudaSuccess;
+// What still reads it finds other data, as on a device.
+static void give_back(void* p) {
+  if (p == nullptr) return;
   const auto found = device_memory.find(p);
   if (found == device_memory.end()) fail("freed device memory that is not there");
+  std::memset(p, 0xFF, found->second);
   device_bytes -= found->second;
   device_memory.erase(found);
   std::free(p);
+}
+cudaError_t cudaFree(void* p) {
+  const std::lock_guard lock(mutex);
+  finish_all();
+  give_back(p);
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
@@ -223,7 +228,7 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
-  return enqueue(stream, [p] { cudaFree(p); });
+  return enqueue(stream, [p] { give_back(p); });
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
   *p = std::malloc(bytes == 0 ? 1 : bytes);

@@ -24,7 +24,7 @@ EngineOptions with_bytes(size_t bytes) {
   return options;
 }
 
-TEST("adapters: a bad one fails its own load only") {
+ENGINE_TEST("adapters: a bad one fails its own load only") {
   Harness harness;
   CHECK(!harness.load("a", "/a-10"));
   const auto bad = harness.load("b", "/bad");
@@ -37,7 +37,7 @@ TEST("adapters: a bad one fails its own load only") {
   CHECK_EQUAL(resident(harness), std::string("a "));
 }
 
-TEST("adapters: loads of one name are joined, and cost nothing while it is resident") {
+ENGINE_TEST("adapters: loads of one name are joined, and cost nothing while it is resident") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.load_gate = gate});
   std::vector<std::thread> threads;
@@ -50,7 +50,7 @@ TEST("adapters: loads of one name are joined, and cost nothing while it is resid
   CHECK_EQUAL(harness.log().loads.load(), 1);
 }
 
-TEST("adapters: requests go on while one is loading") {
+ENGINE_TEST("adapters: requests go on while one is loading") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.load_gate = gate});
   std::thread loading([&] { harness.load("slow", "/slow-10"); });
@@ -61,7 +61,7 @@ TEST("adapters: requests go on while one is loading") {
   CHECK_EQUAL(harness.run(with_adapter("then", "slow")).tokens.size(), size_t{10});
 }
 
-TEST("adapters: the least recently used idle one makes room") {
+ENGINE_TEST("adapters: the least recently used idle one makes room") {
   Harness harness(with_bytes(250));
   CHECK(!harness.load("a", "/a-100"));
   CHECK(!harness.load("b", "/b-100"));
@@ -75,7 +75,7 @@ TEST("adapters: the least recently used idle one makes room") {
   CHECK(std::string(large->what()).find("takes 251 bytes; expected at most adapterBytes = 250") != std::string::npos, large->what());
 }
 
-TEST("adapters: one in use is not dropped; a load waits for it") {
+ENGINE_TEST("adapters: one in use is not dropped; a load waits for it") {
   const auto gate = std::make_shared<Gate>();
   Harness harness(with_bytes(150), {.forward_gate = gate});
   CHECK(!harness.load("a", "/a-100"));
@@ -93,7 +93,7 @@ TEST("adapters: one in use is not dropped; a load waits for it") {
   CHECK_EQUAL(resident(harness), std::string("b "));
 }
 
-TEST("adapters: unloaded by name while in use, it serves its requests and a new one takes the name") {
+ENGINE_TEST("adapters: unloaded by name while in use, it serves its requests and a new one takes the name") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.forward_gate = gate});
   CHECK(!harness.load("a", "/old-100"));
@@ -110,7 +110,7 @@ TEST("adapters: unloaded by name while in use, it serves its requests and a new 
   CHECK_EQUAL(harness.engine().stats().adapter_bytes, size_t{10});
 }
 
-TEST("adapters: a slow load does not hold up another") {
+ENGINE_TEST("adapters: a slow load does not hold up another") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.load_gate = gate});
   std::thread loading([&] { harness.load("slow", "/slow-10"); });
@@ -122,7 +122,7 @@ TEST("adapters: a slow load does not hold up another") {
   loading.join();
 }
 
-TEST("adapters: those that wait for room get it in their order, small ones do not slip past") {
+ENGINE_TEST("adapters: those that wait for room get it in their order, small ones do not slip past") {
   const auto gate = std::make_shared<Gate>();
   Harness harness(with_bytes(300), {.forward_gate = gate});
   for (const char* name : {"a", "b"}) CHECK(!harness.load(name, std::string("/") + name + "-150"));
@@ -141,7 +141,7 @@ TEST("adapters: those that wait for room get it in their order, small ones do no
   CHECK_EQUAL(harness.engine().stats().adapter_bytes, size_t{50});
 }
 
-TEST("prefetch: makes room for itself among idle adapters, but does not wait for those in use") {
+ENGINE_TEST("prefetch: makes room for itself among idle adapters, but does not wait for those in use") {
   const auto gate = std::make_shared<Gate>();
   Harness harness(with_bytes(250), {.forward_gate = gate});
   CHECK(harness.prefetch("a", "/a-100"));
@@ -160,7 +160,7 @@ TEST("prefetch: makes room for itself among idle adapters, but does not wait for
   CHECK_EQUAL(resident(harness), std::string("d "));
 }
 
-TEST("prefetch: what was loaded for somebody is not dropped before it is used") {
+ENGINE_TEST("prefetch: what was loaded for somebody is not dropped before it is used") {
   Harness harness(with_bytes(150));
   CHECK(!harness.load("wanted", "/wanted-100"));
   CHECK(!harness.prefetch("p", "/p-100"));
@@ -171,7 +171,7 @@ TEST("prefetch: what was loaded for somebody is not dropped before it is used") 
   CHECK_EQUAL(resident(harness), std::string("other "));
 }
 
-TEST("prefetch: one at a time, so that a wanted load finds a thread; wanted meanwhile, it waits for room") {
+ENGINE_TEST("prefetch: one at a time, so that a wanted load finds a thread; wanted meanwhile, it waits for room") {
   const auto gate = std::make_shared<Gate>();
   const auto forward = std::make_shared<Gate>();
   Harness harness(with_bytes(100), {.forward_gate = forward, .load_gate = gate});
@@ -195,7 +195,7 @@ TEST("prefetch: one at a time, so that a wanted load finds a thread; wanted mean
   harness.wait("use quick");
 }
 
-TEST("adapters: closing fails the loads that are under way") {
+ENGINE_TEST("adapters: closing fails the loads that are under way") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.load_gate = gate});
   std::atomic<int> closed{0};

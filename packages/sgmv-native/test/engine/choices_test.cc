@@ -25,7 +25,7 @@ std::vector<int32_t> alone(Request request, int32_t choice) {
   return harness.run(request).tokens;
 }
 
-TEST("choices: each is what a request of its own with the derived seed would be") {
+ENGINE_TEST("choices: each is what a request of its own with the derived seed would be") {
   for (const bool prefix_cache : {true, false}) {
     for (const size_t prompt : {1, 3, 8, 9, 31}) {
       EngineOptions options = small_options(200, 4, 16, 32);
@@ -48,7 +48,7 @@ TEST("choices: each is what a request of its own with the derived seed would be"
   }
 }
 
-TEST("choices: the prompt is computed once and its blocks are shared") {
+ENGINE_TEST("choices: the prompt is computed once and its blocks are shared") {
   EngineOptions options = small_options(64, 8, 16, 64);
   options.prefix_cache = false;
   Harness harness(options);
@@ -64,7 +64,7 @@ TEST("choices: the prompt is computed once and its blocks are shared") {
   harness.check_idle();
 }
 
-TEST("choices: more than fit together take turns") {
+ENGINE_TEST("choices: more than fit together take turns") {
   for (const int32_t blocks : {12, 40}) {
     Harness harness(small_options(blocks, 4, 3, 8));
     std::mt19937 random(6);
@@ -77,7 +77,7 @@ TEST("choices: more than fit together take turns") {
   }
 }
 
-TEST("choices: they end separately, and the id is free after the last") {
+ENGINE_TEST("choices: they end separately, and the id is free after the last") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.ends = true, .forward_gate = gate});
   Request request = choices("many", {3, 1, 4}, 6, 200);
@@ -96,7 +96,7 @@ TEST("choices: they end separately, and the id is free after the last") {
   harness.check_idle();
 }
 
-TEST("choices: cancelled in the middle of the prompt, or while waiting, all end") {
+ENGINE_TEST("choices: cancelled in the middle of the prompt, or while waiting, all end") {
   const auto gate = std::make_shared<Gate>();
   Harness harness(small_options(64, 4, 2, 8), {.forward_gate = gate});
   std::mt19937 random(2);
@@ -113,7 +113,7 @@ TEST("choices: cancelled in the middle of the prompt, or while waiting, all end"
   harness.check_idle();
 }
 
-TEST("choices: a prompt that breaks the model ends all of them with its error") {
+ENGINE_TEST("choices: a prompt that breaks the model ends all of them with its error") {
   Harness harness(small_options(64, 4, 8, 8));
   for (const auto& [token, code] : {std::pair{kNan, "numeric_error"}, std::pair{kBroken, "internal"}}) {
     harness.submit(choices(code, {1, 2, 3, 4, 5, 6, 7, 8, 9, token}, 3));
@@ -122,7 +122,7 @@ TEST("choices: a prompt that breaks the model ends all of them with its error") 
   harness.check_idle();
 }
 
-TEST("choices: resumed from any of their tokens they go on as they would have") {
+ENGINE_TEST("choices: resumed from any of their tokens they go on as they would have") {
   Harness harness(small_options(200, 4, 8, 16), {.max_positions = 64, .ends = true});
   CHECK(!harness.load("a-10", "/a-10"));
   std::mt19937 random(12);
@@ -151,7 +151,7 @@ TEST("choices: resumed from any of their tokens they go on as they would have") 
   harness.check_idle();
 }
 
-TEST("choices: one list of resumed tokens each, 1 to 16 of them") {
+ENGINE_TEST("choices: one list of resumed tokens each, 1 to 16 of them") {
   Harness harness;
   Request request = choices("wrong", {1}, 3);
   request.resume_tokens = {{1}, {2}};

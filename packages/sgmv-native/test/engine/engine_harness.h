@@ -17,6 +17,24 @@
 
 namespace sgmv::test {
 
+// Of harnesses made from here on: whether their models choose tokens themselves and let steps be started ahead.
+extern bool models_run_ahead;
+
+struct RunAhead {
+  RunAhead() { models_run_ahead = true; }
+  ~RunAhead() { models_run_ahead = false; }
+};
+
+// A test that is run with models of both kinds.
+#define ENGINE_TEST(name)                                                                                          \
+  static void SGMV_CONCAT(test_body_, __LINE__)();                                                                 \
+  static const ::sgmv::test::Register SGMV_CONCAT(test_entry_, __LINE__)(name, SGMV_CONCAT(test_body_, __LINE__)); \
+  static const ::sgmv::test::Register SGMV_CONCAT(test_ahead_, __LINE__)(name ", running ahead", [] {              \
+    const ::sgmv::test::RunAhead ahead;                                                                            \
+    SGMV_CONCAT(test_body_, __LINE__)();                                                                           \
+  });                                                                                                              \
+  static void SGMV_CONCAT(test_body_, __LINE__)()
+
 struct Outcome {
   std::vector<int32_t> tokens;
   std::vector<TokenLogprobs> logprobs;

@@ -11,7 +11,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-TEST("engine: greedy tokens, logits and counts of one request") {
+ENGINE_TEST("engine: greedy tokens, logits and counts of one request") {
   Harness harness;
   Request request = make_request("one", {5, 6, 7}, 20);
   request.logits = LogitsMode::last;
@@ -26,7 +26,7 @@ TEST("engine: greedy tokens, logits and counts of one request") {
   CHECK_EQUAL(harness.engine().stats().tokens_generated, int64_t{20});
 }
 
-TEST("engine: prompt logits arrive once, whole, however the prompt was cut") {
+ENGINE_TEST("engine: prompt logits arrive once, whole, however the prompt was cut") {
   for (const int32_t budget : {4, 7, 100}) {
     Harness harness(small_options(64, 4, 4, budget));
     std::mt19937 random(7);
@@ -47,7 +47,7 @@ TEST("engine: prompt logits arrive once, whole, however the prompt was cut") {
   }
 }
 
-TEST("engine: an end token stops, counts, and can be ignored") {
+ENGINE_TEST("engine: an end token stops, counts, and can be ignored") {
   std::mt19937 random(3);
   int ended = 0;
   Harness harness({}, {.ends = true});
@@ -127,7 +127,7 @@ TEST("engine: a cache far too small costs time, not tokens") {
   CHECK(preemptions > 50, preemptions, " preemptions");
 }
 
-TEST("engine: the context limit ends a request with length") {
+ENGINE_TEST("engine: the context limit ends a request with length") {
   Harness harness({}, {.max_positions = 32});
   const Outcome outcome = harness.run(make_request("long", {1, 2, 3, 4}, 1000));
   CHECK_EQUAL(outcome.tokens.size(), size_t{28});
@@ -137,7 +137,7 @@ TEST("engine: the context limit ends a request with length") {
   CHECK_THROWS(harness.submit(make_request("full", random_tokens(random, 32), 5)), Error, "found 32 tokens; expected at most 31");
 }
 
-TEST("engine: a prompt that can never fit the cache is refused with the numbers") {
+ENGINE_TEST("engine: a prompt that can never fit the cache is refused with the numbers") {
   Harness harness(small_options(4, 8, 2, 16));
   std::mt19937 random(1);
   CHECK_THROWS(harness.submit(make_request("large", random_tokens(random, 32), 5)), Error, "holds 32 positions");
@@ -145,7 +145,7 @@ TEST("engine: a prompt that can never fit the cache is refused with the numbers"
   harness.check_idle();
 }
 
-TEST("engine: wrong arguments name the field") {
+ENGINE_TEST("engine: wrong arguments name the field") {
   Harness harness;
   const auto refused = [&](const std::function<void(Request&)>& change, const char* part) {
     Request request = make_request("wrong", {1, 2}, 5);
@@ -172,7 +172,7 @@ TEST("engine: wrong arguments name the field") {
   harness.check_idle();
 }
 
-TEST("engine: an id is taken while its request runs and free afterwards") {
+ENGINE_TEST("engine: an id is taken while its request runs and free afterwards") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.forward_gate = gate});
   harness.submit(make_request("same", {1}, 3));

@@ -94,6 +94,10 @@ FakeModel::FakeModel(FakeOptions options, std::shared_ptr<FakeLog> log) : option
   config_.vocab_size = kVocabulary;
   config_.max_positions = options_.max_positions;
   config_.end_tokens = {kEnd};
+  if (options_.short_context == 0) return;
+  config_.rope.kind = RopeConfig::Kind::longrope;
+  config_.rope.original_max_positions = options_.short_context;
+  config_.rope.long_factors = {2.0f};
 }
 
 std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size) {
@@ -144,6 +148,12 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
   require(std::is_sorted(batch.logit_rows.begin(), batch.logit_rows.end()), "logit rows ascend");
 }
 
+void FakeModel::break_rule(const char* rule) {
+  const FaultShelter shelter;
+  const std::lock_guard lock(log_->mutex);
+  if (log_->fault.empty()) log_->fault = rule;
+}
+
 void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float> logits) {
   if (options_.forward_gate) options_.forward_gate->pass();
   log_->forwards += 1;
@@ -153,9 +163,7 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
     check(batch, cache);
     require(logits.size() == batch.logit_rows.size() * kVocabulary, "logits have room for the rows");
   } catch (const std::logic_error& rule) {
-    const FaultShelter shelter;
-    const std::lock_guard lock(log_->mutex);
-    if (log_->fault.empty()) log_->fault = rule.what();
+    break_rule(rule.what());
     throw;
   }
   {
@@ -171,8 +179,9 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
   auto segment = batch.segments.begin();
   for (const SequenceSlice& slice : batch.sequences) {
     while (segment->token_end <= slice.token_begin) ++segment;
+    const int32_t meaning = options_.short_context > 0 && slice.length > options_.short_context ? kVocabulary : 0;
     for (int32_t i = 0; i < slice.token_count; ++i) {
-      cache.at(slice, slice.position_begin + i) = batch.tokens[static_cast<size_t>(slice.token_begin + i)];
+      cache.at(slice, slice.position_begin + i) = batch.tokens[static_cast<size_t>(slice.token_begin + i)] + meaning;
     }
     const auto* adapter = static_cast<const FakeAdapter*>(segment->adapter);
     uint64_t hash = hash_adapter(adapter ? adapter->name : "");
@@ -180,7 +189,7 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
     for (int32_t position = 0; position < slice.position_begin + slice.token_count; ++position) {
       const int32_t token = cache.at(slice, position);
       hash = mix(hash, static_cast<uint64_t>(token));
-      poisoned |= token == kNan;
+      poisoned |= token % kVocabulary == kNan;
       const int32_t index = slice.token_begin + position - slice.position_begin;
       if (position < slice.position_begin || row == batch.logit_rows.size() || batch.logit_rows[row] != index) continue;
       write_logits(hash, poisoned, options_.ends, logits.data() + row++ * kVocabulary);
@@ -188,18 +197,66 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
   }
 }
 
-// Draws from the logits of a forward pass that has their rows besides.
+void FakeModel::start(const Batch& batch, KvCache& cache) {
+  Model::start(batch, cache);
+  under_way_.clear();
+  if (options_.ahead) under_way_.push_back(computed(batch, cache));
+}
+
+void FakeModel::start_next(const Batch& batch, KvCache& cache) {
+  log_->ahead += 1;
+  if (log_->refusals > 0) {
+    log_->refusals -= 1;
+    under_way_.clear();
+    throw std::runtime_error("The step cannot be started.");
+  }
+  if (under_way_.size() != 1 || !under_way_.back().logits.empty()) break_rule("a step is started ahead after one that only draws");
+  std::vector<int32_t> tokens(batch.tokens.begin(), batch.tokens.end());
+  const std::vector<int32_t>& drawn = under_way_.back().drawn;
+  for (int32_t& token : tokens) {
+    const size_t draw = token < 0 ? static_cast<size_t>(-1 - token) : 0;
+    if (token < 0) token = draw < drawn.size() && drawn[draw] != kNoToken ? drawn[draw] : 0;
+  }
+  Batch known = batch;
+  known.tokens = tokens;
+  under_way_.push_back(computed(known, cache));
+  if (log_->breakdowns == 0) return;
+  log_->breakdowns -= 1;
+  under_way_.back().failure = std::make_exception_ptr(std::runtime_error("The step gives nothing."));
+}
+
+FakeModel::Result FakeModel::computed(const Batch& batch, KvCache& cache) {
+  Result result{std::vector<float>(batch.logit_rows.size() * kVocabulary), std::vector<int32_t>(batch.draws.size()), nullptr};
+  try {
+    compute(batch, cache, result.logits, result.drawn);
+  } catch (...) {
+    result.failure = std::current_exception();
+  }
+  return result;
+}
+
 void FakeModel::finish(std::span<float> logits, std::span<int32_t> drawn) {
-  if (started_.draws.empty()) return forward(started_, *started_cache_, logits);
-  std::vector<int32_t> rows(started_.logit_rows.begin(), started_.logit_rows.end());
-  for (const Draw& draw : started_.draws) rows.push_back(draw.row);
+  if (!options_.ahead) return compute(started_, *started_cache_, logits, drawn);
+  const Result result = std::move(under_way_.front());
+  under_way_.pop_front();
+  if (result.failure) under_way_.clear();
+  if (result.failure) std::rethrow_exception(result.failure);
+  std::ranges::copy(result.logits, logits.begin());
+  std::ranges::copy(result.drawn, drawn.begin());
+}
+
+// Draws from the logits of a forward pass that has their rows besides.
+void FakeModel::compute(const Batch& batch, KvCache& cache, std::span<float> logits, std::span<int32_t> drawn) {
+  if (batch.draws.empty()) return forward(batch, cache, logits);
+  std::vector<int32_t> rows(batch.logit_rows.begin(), batch.logit_rows.end());
+  for (const Draw& draw : batch.draws) rows.push_back(draw.row);
   std::sort(rows.begin(), rows.end());
   std::vector<float> all(rows.size() * kVocabulary);
-  forward({started_.tokens, started_.sequences, started_.segments, rows}, *started_cache_, all);
+  forward({batch.tokens, batch.sequences, batch.segments, rows}, cache, all);
   const auto row_of = [&](int32_t token) { return std::span(all).subspan(static_cast<size_t>(std::find(rows.begin(), rows.end(), token) - rows.begin()) * kVocabulary, kVocabulary); };
-  for (size_t i = 0; i < started_.logit_rows.size(); ++i) std::ranges::copy(row_of(started_.logit_rows[i]), logits.begin() + static_cast<std::ptrdiff_t>(i * kVocabulary));
+  for (size_t i = 0; i < batch.logit_rows.size(); ++i) std::ranges::copy(row_of(batch.logit_rows[i]), logits.begin() + static_cast<std::ptrdiff_t>(i * kVocabulary));
   for (size_t i = 0; i < drawn.size(); ++i) {
-    const Draw& draw = started_.draws[i];
+    const Draw& draw = batch.draws[i];
     try {
       drawn[i] = Sampler().pick(row_of(draw.row), {draw.temperature, draw.top_k, draw.top_p, draw.min_p, draw.seed}, draw.position);
     } catch (const Error&) {

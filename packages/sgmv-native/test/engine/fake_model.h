@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -51,6 +53,8 @@ struct FakeOptions {
   int32_t max_positions = 4096;
   bool ends = false;  // whether kEnd follows a text now and then
   bool draws = false;  // chooses tokens itself, as a device does
+  bool ahead = false;  // besides, lets a step be started while another is under way
+  int32_t short_context = 0;  // past so many tokens all of a text means something else, as with LongRoPE; 0: never
   std::shared_ptr<Gate> forward_gate = nullptr;
   std::shared_ptr<Gate> load_gate = nullptr;  // for adapter folders called slow…
 };
@@ -59,6 +63,9 @@ struct FakeOptions {
 struct FakeLog {
   std::atomic<int> forwards{0};
   std::atomic<int> drawn{0};  // tokens
+  std::atomic<int> ahead{0};  // steps started while another was under way
+  std::atomic<int> refusals{0};  // so many of these cannot be started
+  std::atomic<int> breakdowns{0};  // so many of these can, and give nothing
   std::atomic<int> loads{0};
   std::atomic<int> caches{0};  // alive
   std::atomic<int> copies{0};  // of blocks
@@ -79,14 +86,28 @@ class FakeModel final : public Model {
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
   bool draws_tokens() const override { return options_.draws; }
+  bool runs_ahead() const override { return options_.ahead; }
+  void start(const Batch& batch, KvCache& cache) override;
+  void start_next(const Batch& batch, KvCache& cache) override;
   void finish(std::span<float> logits, std::span<int32_t> drawn) override;
 
  private:
+  // What a step gave, or why it gave nothing.
+  struct Result {
+    std::vector<float> logits;
+    std::vector<int32_t> drawn;
+    std::exception_ptr failure;
+  };
+
   void check(const Batch& batch, const KvCache& cache) const;
+  void compute(const Batch& batch, KvCache& cache, std::span<float> logits, std::span<int32_t> drawn);
+  Result computed(const Batch& batch, KvCache& cache);
+  void break_rule(const char* rule);
 
   ModelConfig config_;
   FakeOptions options_;
   std::shared_ptr<FakeLog> log_;
+  std::deque<Result> under_way_;  // of a model that runs ahead: computed at once, in the order of starts, as a device does
 };
 
 // The logits [kVocabulary] after `tokens`, and the greedy tokens that follow `prompt`, as a run alone would give them.

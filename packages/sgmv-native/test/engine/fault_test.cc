@@ -7,7 +7,7 @@
 namespace sgmv::test {
 namespace {
 
-TEST("faults: a request that breaks a step fails alone") {
+ENGINE_TEST("faults: a request that breaks a step fails alone") {
   struct Case {
     int32_t token;
     const char* code;
@@ -40,14 +40,14 @@ TEST("faults: a request that breaks a step fails alone") {
   }
 }
 
-TEST("faults: a sampled request sees NaN too, and keeps the tokens it had") {
+ENGINE_TEST("faults: a sampled request sees NaN too, and keeps the tokens it had") {
   Harness harness;
   Request request = make_request("sampled", {1, 2, kNan}, 5);
   request.sampling.temperature = 1.0f;
   CHECK_EQUAL(harness.run(request).end->error_code, std::string("numeric_error"));
 }
 
-TEST("cancel: waiting and in the middle of the prompt") {
+ENGINE_TEST("cancel: waiting and in the middle of the prompt") {
   const auto gate = std::make_shared<Gate>();
   Harness harness(small_options(64, 4, 2, 8), {.forward_gate = gate});
   std::mt19937 random(2);
@@ -89,7 +89,7 @@ TEST("cancel: while decoding, twice, unknown, too late; what came before is kept
   CHECK_EQUAL(harness.run(make_request("next", {1}, 2)).tokens.size(), size_t{2});
 }
 
-TEST("cancel: at random, from several threads, under a small cache") {
+ENGINE_TEST("cancel: at random, from several threads, under a small cache") {
   Harness harness(small_options(16, 4, 6, 12));
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < 4; ++t) {
@@ -125,7 +125,7 @@ void wait_until_closed(Harness& harness) {
   }
 }
 
-TEST("close: under load everything ends as cancelled, once, and later calls say closed") {
+ENGINE_TEST("close: under load everything ends as cancelled, once, and later calls say closed") {
   for (uint32_t seed = 0; seed < 10; ++seed) {
     const auto gate = std::make_shared<Gate>();
     Harness harness(small_options(24, 4, 8, 16), {.forward_gate = gate});
@@ -156,7 +156,7 @@ TEST("close: under load everything ends as cancelled, once, and later calls say 
   }
 }
 
-TEST("close: while other threads submit") {
+ENGINE_TEST("close: while other threads submit") {
   Harness harness(small_options(64, 4, 8, 16));
   std::vector<std::thread> threads;
   std::atomic<int> refused{0};

@@ -48,7 +48,7 @@ TEST("adjusting: nothing to do is known before a row is touched") {
   CHECK(presence.active());
 }
 
-TEST("penalties: in the engine they change what follows, as a plain loop does") {
+ENGINE_TEST("penalties: in the engine they change what follows, as a plain loop does") {
   const auto reference = [](std::vector<int32_t> prompt, const SamplingOptions& options, size_t count) {
     std::vector<int32_t> completion;
     while (completion.size() < count) {
@@ -83,7 +83,7 @@ TEST("penalties: in the engine they change what follows, as a plain loop does") 
   }
 }
 
-TEST("minimum length: no end before it, of the model's or the request's") {
+ENGINE_TEST("minimum length: no end before it, of the model's or the request's") {
   Harness harness({}, {.ends = true});
   std::mt19937 random(9);
   int shortened = 0;
@@ -100,7 +100,7 @@ TEST("minimum length: no end before it, of the model's or the request's") {
   CHECK(shortened > 20, shortened, " ended early without a minimum");
 }
 
-TEST("logprobs: the log-softmax of the model's own logits, whatever was drawn from") {
+ENGINE_TEST("logprobs: the log-softmax of the model's own logits, whatever was drawn from") {
   Harness harness;
   const std::vector<int32_t> prompt{5, 6, 7};
   Request request = make_request("r", prompt, 12);
@@ -153,7 +153,7 @@ TEST("highest logit: the first of the highest, in rows of any length") {
   CHECK_THROWS(find_highest(std::vector<float>{}), Error, "infinite");
 }
 
-TEST("sampling: wrong adjustments name the field") {
+ENGINE_TEST("sampling: wrong adjustments name the field") {
   Harness harness;
   const auto refused = [&](const SamplingOptions& sampling, const char* part) {
     Request request = make_request("wrong", {1, 2}, 5);

@@ -57,7 +57,7 @@ void provide_all(Harness& harness, const std::string& id, std::vector<int32_t> c
   } while (true);
 }
 
-TEST("mask: late, each token is the best of those allowed, and no position is computed twice") {
+ENGINE_TEST("mask: late, each token is the best of those allowed, and no position is computed twice") {
   Harness harness;
   harness.submit(constrained("late", {5, 6, 7}, 20));
   provide_all(harness, "late", {}, 2000);
@@ -68,7 +68,7 @@ TEST("mask: late, each token is the best of those allowed, and no position is co
   harness.check_idle();
 }
 
-TEST("mask: early, before the request is computed at all") {
+ENGINE_TEST("mask: early, before the request is computed at all") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.forward_gate = gate});
   harness.submit(make_request("other", {1}, 3));
@@ -84,7 +84,7 @@ TEST("mask: early, before the request is computed at all") {
   harness.wait("other");
 }
 
-TEST("mask: while it arrives during the step, it is used by that step") {
+ENGINE_TEST("mask: while it arrives during the step, it is used by that step") {
   const auto gate = std::make_shared<Gate>();
   Harness harness({}, {.forward_gate = gate});
   harness.submit(constrained("one", {5, 6}, 1));
@@ -95,7 +95,7 @@ TEST("mask: while it arrives during the step, it is used by that step") {
   CHECK_EQUAL(harness.log().forwards.load(), 1);
 }
 
-TEST("mask: nobody waits for a request that waits") {
+ENGINE_TEST("mask: nobody waits for a request that waits") {
   Harness harness(small_options(64, 4, 4, 16));
   harness.submit(constrained("waits", {3, 4}, 5));
   for (int i = 0; i < 20; ++i) {
@@ -109,7 +109,7 @@ TEST("mask: nobody waits for a request that waits") {
   harness.check_idle();
 }
 
-TEST("mask: sampling never leaves it, whatever the temperature and the filters") {
+ENGINE_TEST("mask: sampling never leaves it, whatever the temperature and the filters") {
   Harness harness;
   const std::set<int32_t> allowed{2, 31, 32, 58};
   std::set<int32_t> seen;
@@ -128,7 +128,7 @@ TEST("mask: sampling never leaves it, whatever the temperature and the filters")
   CHECK_EQUAL(seen.size(), allowed.size());
 }
 
-TEST("mask: an end token that is allowed stops; a special one that is not never comes") {
+ENGINE_TEST("mask: an end token that is allowed stops; a special one that is not never comes") {
   Harness harness({}, {.ends = true});
   harness.submit(constrained("end", {1, 2}, 50));
   harness.engine().provide_mask("end", 0, 0, mask_of({kEnd}));
@@ -145,7 +145,7 @@ void check_error(Harness& harness, const std::string& id, const char* code, cons
   harness.check_idle();
 }
 
-TEST("mask: one that allows nothing is a dead end") {
+ENGINE_TEST("mask: one that allows nothing is a dead end") {
   Harness harness;
   harness.submit(constrained("dead", {1, 2}, 9));
   harness.engine().provide_mask("nobody", 0, 0, mask_of({4}));
@@ -156,7 +156,7 @@ TEST("mask: one that allows nothing is a dead end") {
   CHECK(harness.wait("dead").tokens == std::vector<int32_t>{4});
 }
 
-TEST("mask: a wrong size is refused, a wrong index ends the request, none is needed without a constraint") {
+ENGINE_TEST("mask: a wrong size is refused, a wrong index ends the request, none is needed without a constraint") {
   Harness harness;
   harness.submit(constrained("index", {1}, 9));
   CHECK_THROWS(harness.engine().provide_mask("index", 0, 0, {1}), Error, "mask: found 1 words; expected 2");
@@ -167,7 +167,7 @@ TEST("mask: a wrong size is refused, a wrong index ends the request, none is nee
   CHECK(harness.wait("free").tokens == fake_greedy({1, 2}, "", 30));
 }
 
-TEST("mask: NaN is not hidden by a mask") {
+ENGINE_TEST("mask: NaN is not hidden by a mask") {
   Harness harness;
   for (int i = 0; i < 10; ++i) {
     const std::string id = "r" + std::to_string(i);
@@ -177,7 +177,7 @@ TEST("mask: NaN is not hidden by a mask") {
   }
 }
 
-TEST("mask: a minimum length gives way to a mask of end tokens, and holds where there is a choice") {
+ENGINE_TEST("mask: a minimum length gives way to a mask of end tokens, and holds where there is a choice") {
   Harness harness;
   for (const bool alone : {true, false}) {
     Request request = constrained(alone ? "alone" : "choice", {1, 2}, 1);
@@ -188,7 +188,7 @@ TEST("mask: a minimum length gives way to a mask of end tokens, and holds where 
   }
 }
 
-TEST("mask: penalties and bias come before it, log-probabilities are the model's own") {
+ENGINE_TEST("mask: penalties and bias come before it, log-probabilities are the model's own") {
   Harness harness;
   Request request = constrained("biased", {1, 2}, 1);
   request.sampling.logit_bias = {{7, 100.0f}, {8, 50.0f}};
@@ -203,7 +203,7 @@ TEST("mask: penalties and bias come before it, log-probabilities are the model's
   CHECK(harness.run(free).logprobs[0].chosen.logprob == outcome.logprobs[0].chosen.logprob);
 }
 
-TEST("mask: each choice of a request has its own, also while it follows the first") {
+ENGINE_TEST("mask: each choice of a request has its own, also while it follows the first") {
   Harness harness(small_options(64, 4, 2, 16));
   Request request = constrained("many", {1, 2, 3, 4, 5}, 8);
   request.choices = 4;
@@ -224,7 +224,7 @@ TEST("mask: each choice of a request has its own, also while it follows the firs
   harness.check_idle();
 }
 
-TEST("fail: a request ends with a cause from outside; unknown ids are ignored") {
+ENGINE_TEST("fail: a request ends with a cause from outside; unknown ids are ignored") {
   Harness harness;
   harness.submit(constrained("one", {1}, 9));
   harness.engine().fail("nobody", Error("x", "y"));
@@ -232,7 +232,7 @@ TEST("fail: a request ends with a cause from outside; unknown ids are ignored") 
   check_error(harness, "one", "constraint_invalid", "the reason");
 }
 
-TEST("cancel: while waiting for a mask") {
+ENGINE_TEST("cancel: while waiting for a mask") {
   Harness harness;
   harness.submit(constrained("one", {1, 2}, 9));
   harness.engine().provide_mask("one", 0, 0, mask_of({8}));
@@ -249,7 +249,7 @@ TEST("cancel: while waiting for a mask") {
   harness.check_idle();
 }
 
-TEST("close: while waiting for masks") {
+ENGINE_TEST("close: while waiting for masks") {
   Harness harness(small_options(64, 4, 4, 16));
   for (int i = 0; i < 10; ++i) harness.submit(constrained("r" + std::to_string(i), {1, 2, i}, 9));
   harness.engine().provide_mask("r0", 0, 0, mask_of({8}));
@@ -258,7 +258,7 @@ TEST("close: while waiting for masks") {
   for (int i = 0; i < 10; ++i) CHECK(harness.wait("r" + std::to_string(i)).end->finish_reason == FinishReason::cancelled);
 }
 
-TEST("resume: masks go on where the tokens do") {
+ENGINE_TEST("resume: masks go on where the tokens do") {
   const std::vector<int32_t> whole = expected_tokens({5, 6, 7}, "", 12);
   Harness harness;
   for (size_t cut = 0; cut < whole.size(); ++cut) {
@@ -270,7 +270,7 @@ TEST("resume: masks go on where the tokens do") {
   }
 }
 
-TEST("mask: constrained and free requests together, under a cache that preempts, get what they get alone") {
+ENGINE_TEST("mask: constrained and free requests together, under a cache that preempts, get what they get alone") {
   int64_t preemptions = 0;
   for (uint32_t seed = 0; seed < 8; ++seed) {
     std::mt19937 random(seed);

@@ -89,7 +89,7 @@ TEST("memory: while there is none at all, ends wait until they can be told") {
   }
 }
 
-TEST("memory: closing while there is none") {
+ENGINE_TEST("memory: closing while there is none") {
   for (const int64_t fail : {1, 30, 300}) {
     const auto gate = std::make_shared<Gate>();
     Harness harness(small_options(24, 4, 6, 12), {.forward_gate = gate});
@@ -105,7 +105,7 @@ TEST("memory: closing while there is none") {
   }
 }
 
-TEST("memory: a load that finds none fails with out_of_memory, and is answered when it can be") {
+ENGINE_TEST("memory: a load that finds none fails with out_of_memory, and is answered when it can be") {
   Harness harness;
   CHECK(!harness.load("first", "/first-10"));
   int failed = 0;

@@ -31,7 +31,7 @@ void check_all_cuts(Harness& harness, Request request) {
   }
 }
 
-TEST("resume: every cut of every kind of ending") {
+ENGINE_TEST("resume: every cut of every kind of ending") {
   EngineOptions options;
   options.vocabulary = awkward_vocabulary();
   Harness harness(options, {.max_positions = 48, .ends = true});
@@ -55,7 +55,7 @@ TEST("resume: every cut of every kind of ending") {
   harness.check_idle();
 }
 
-TEST("resume: a request that was already whole ends at once, without computing") {
+ENGINE_TEST("resume: a request that was already whole ends at once, without computing") {
   Harness harness;
   Request request = make_request("whole", {1, 2}, 4);
   request.resume_tokens = {fake_greedy({1, 2}, "", 4)};
@@ -67,7 +67,7 @@ TEST("resume: a request that was already whole ends at once, without computing")
   CHECK_EQUAL(harness.log().forwards.load(), before);
 }
 
-TEST("seeds: the same seed gives the same tokens in any company, another seed others") {
+ENGINE_TEST("seeds: the same seed gives the same tokens in any company, another seed others") {
   const auto sampled = [](const std::string& id, uint32_t seed) {
     Request request = make_request(id, {9, 8, 7}, 40);
     request.sampling.temperature = 1.5f;
