@@ -2,12 +2,12 @@
  * An nvcc to compile the CUDA backend with: the machine's own, else NVIDIA's packages from PyPI, unpacked into
  * `.aril/cuda`. `npm test` compiles with it; a start never fetches it.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cudaFolder, findNvcc } from '../../packages/sgmv-native/scripts/nvcc.mjs';
 import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 import { Failure } from './failure.mjs';
-import { bytesBelow, pipCommand } from './model-pypi.mjs';
+import { fillingFolder, pipCommand } from './pip.mjs';
 import { runCommand } from './run.mjs';
 import { aptInstall } from './tools.mjs';
 
@@ -32,12 +32,8 @@ async function fetchNvcc(settings, target, note) {
   const python = findProgram('python3');
   if (!python) throw new Failure('Fetching nvcc needs python3.', aptInstall('python3 python3-pip'));
   const partial = `${target}.partial`;
-  for (const folder of [target, partial]) rmSync(folder, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  const timer = setInterval(() => {
-    note(`${Math.min(99, Math.floor((100 * bytesBelow(partial)) / BYTES))} %`);
-  }, 500);
-  try {
+  rmSync(target, { recursive: true, force: true });
+  await fillingFolder(partial, BYTES, note, async () => {
     const pip = await pipCommand(python, { settings });
     const options = [
       '--quiet',
@@ -60,10 +56,7 @@ async function fetchNvcc(settings, target, note) {
     writeFileSync(listFile(partial), PACKAGES.join('\n'));
     renameSync(partial, target);
     note('');
-  } finally {
-    clearInterval(timer);
-    rmSync(partial, { recursive: true, force: true });
-  }
+  });
 }
 
 /** @param {import('./settings.mjs').Settings} settings @param {(text: string) => void} note @returns {Promise<string>} */

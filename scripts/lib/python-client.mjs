@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipCommand } from './model-pypi.mjs';
+import { pipCommand } from './pip.mjs';
 import { runCommand } from './run.mjs';
 import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 import { aptInstall } from './tools.mjs';
