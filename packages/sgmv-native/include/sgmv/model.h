@@ -88,7 +88,7 @@ struct ModelOptions {
   std::string isa = {};  // one of available_isas(); empty: the best this machine has
   // Empty: on the CPU weights and adapters in 8 bits, keys and values in half precision, with weights in f32 everything
   // as exact as the files are; on CUDA all in bfloat16. There adapters, keys and values have the type of the weights'
-  // inputs, and other wishes are refused.
+  // inputs, adapters 8 bits if that is wished and the inputs have 16, and other wishes are refused.
   std::optional<WeightType> weights = {};
   std::optional<LoraType> adapters = {};
   bool adapters_as_stored = false;  // instead of `adapters`

@@ -7,7 +7,8 @@
 namespace sgmv {
 
 // An adapter's factors. f32, f16 and bf16 are the file's own numbers; i8 has one scale per rank of A, and one per
-// column and 32 ranks of B.
+// column and 32 ranks of B. Numbers and scales are the same on all devices; the CPU multiplies them with 8-bit activations,
+// CUDA with those of the weights.
 enum class LoraType : uint8_t { f32, f16, bf16, i8 };
 
 inline size_t lora_type_bytes(LoraType type) { return type == LoraType::f32 ? 4 : type == LoraType::i8 ? 1 : 2; }

@@ -15,8 +15,8 @@ constexpr size_t kAlignment = 256;
 
 class ImagePacker {
  public:
-  ImagePacker(const PeftAdapter& source, const ModelConfig& model, Number type, const BaseRows& base)
-      : source_(source), model_(model), type_(type), base_(base) {}
+  ImagePacker(const PeftAdapter& source, const ModelConfig& model, Number type, LoraFormat format, const BaseRows& base)
+      : source_(source), model_(model), type_(type), format_(format), base_(base) {}
 
   std::shared_ptr<const LoraImage> pack(ProblemList& problems) {
     image_->factors.resize(static_cast<size_t>(model_.layers) * kFactorsPerLayer + 1);
@@ -45,12 +45,11 @@ class ImagePacker {
   void place(const PeftPair& pair) {
     LoraImage::Factor& f = factor(pair.target);
     const int64_t rank = pair.target.rank, in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
-    const size_t size = number_bytes(type_);
     f.rank = pair.target.rank;
     f.scale = pair.target.scale;
     // An embedding's A is read by token, so it lies transposed; neither of its factors has padding.
-    f.a = take(static_cast<size_t>(is_embedding(pair) ? in * rank : rank * padded(in)) * size);
-    f.b = take(static_cast<size_t>(out * (is_embedding(pair) ? rank : lora_b_stride(rank))) * size);
+    f.a = take(is_embedding(pair) ? static_cast<size_t>(in * rank) * number_bytes(type_) : lora_a_bytes(format_, type_, rank, in));
+    f.b = take(is_embedding(pair) ? static_cast<size_t>(out * rank) * number_bytes(type_) : lora_b_bytes(format_, type_, rank, out));
     f.has_dora = pair.magnitude.has_value();
     if (f.has_dora) f.dora = take(static_cast<size_t>(out) * sizeof(float));
     image_->rank_max = std::max(image_->rank_max, pair.target.rank);
@@ -60,12 +59,25 @@ class ImagePacker {
     const LoraImage::Factor& f = factor(pair.target);
     const int64_t in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
     const std::vector<float> a = numbers(pair.a, problems), b = numbers(pair.b, problems);
-    store(pair.a, a, f.rank, in, padded(in), f.a, problems);
-    store(pair.b, b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
+    if (format_ == LoraFormat::q8) {
+      store_q8(pair, a, b, problems);
+    } else {
+      store(pair.a, a, f.rank, in, padded(in), f.a, problems);
+      store(pair.b, b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
+    }
     if (f.has_dora) fill_dora(pair, a, b, problems);
     if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
   }
 
+  void store_q8(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
+    if (!problems.empty()) return;  // not all of their numbers may be finite
+    const LoraImage::Factor& f = factor(pair.target);
+    pack_lora_a_q8(a.data(), f.rank, model_.in_features(pair.target.projection), image_->data.data() + f.a);
+    if (!pack_lora_b_q8(b.data(), model_.out_features(pair.target.projection), f.rank, image_->data.data() + f.b))
+      problems.add("not_finite", kAdapterWeightsFile, pair.b.name, "a value that 8 bits and a half-precision scale cannot hold", "values within ±8.3e6");
+  }
+
+  // From the file's own numbers, whatever the factors are rounded to.
   void fill_dora(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
     const LoraImage::Factor& f = factor(pair.target);
     auto* factors = reinterpret_cast<float*>(image_->data.data() + f.dora);
@@ -110,6 +122,7 @@ class ImagePacker {
   const PeftAdapter& source_;
   const ModelConfig& model_;
   const Number type_;
+  const LoraFormat format_;
   const BaseRows& base_;
   std::shared_ptr<LoraImage> image_ = std::make_shared<LoraImage>();
   size_t bytes_ = 0;
@@ -130,11 +143,12 @@ int32_t factor_of(Projection p) {
   }
 }
 
-std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, const BaseRows& base) {
+std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, LoraFormat format,
+                                                 const BaseRows& base) {
   ProblemList problems;
   const PeftAdapter source(folder, model, problems);
   refuse_if_any(problems);
-  auto image = ImagePacker(source, model, type, base).pack(problems);
+  auto image = ImagePacker(source, model, type, format, base).pack(problems);
   refuse_if_any(problems);
   return image;
 }

@@ -37,8 +37,10 @@ struct LoraImage {
   const Factor& head() const { return factors.back(); }
 };
 
-// Reads, checks and packs, in the model's type. Throws Error adapter_refused with the first problem, or adapter_not_found.
-std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, const BaseRows& base);
+// Reads, checks and packs. `type`: of the model's inputs, and of an embedding's factors in either format: a step reads one
+// row of its A per token. Throws Error adapter_refused with the first problem, or adapter_not_found.
+std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, LoraFormat format,
+                                                 const BaseRows& base);
 
 using LoraImages = BytesCache<LoraImage>;
 

@@ -24,8 +24,9 @@ NumberTypes types_of(Number inputs) {
 
 }  // namespace
 
-DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, size_t adapter_host_bytes)
-    : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type), blas_(std::move(blas)),
+DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, LoraFormat adapters,
+                         size_t adapter_host_bytes)
+    : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type), lora_format_(adapters), blas_(std::move(blas)),
       images_(adapter_host_bytes), rope_(config_.rope, config_.head_dim) {
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
@@ -38,6 +39,7 @@ DecoderCuda::~DecoderCuda() { abandon(); }
 
 NumberTypes DecoderCuda::number_types() const {
   NumberTypes types = types_of(type_);
+  if (lora_format_ == LoraFormat::q8) types.adapters = LoraType::i8;
   if (weights_.layers[0].qkv.matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
   return types;
 }
@@ -76,7 +78,7 @@ std::shared_ptr<const Adapter> DecoderCuda::load_adapter(const std::filesystem::
   const std::string key = files_key(folder);
   std::shared_ptr<const LoraImage> image = key.empty() ? nullptr : images_.find(key);
   if (!image) {
-    image = make_lora_image(folder, config_, type_, DecoderRowsCuda(weights_, config_));
+    image = make_lora_image(folder, config_, type_, lora_format_, DecoderRowsCuda(weights_, config_));
     // Only if nobody changed the files meanwhile.
     if (!key.empty() && files_key(folder) == key) images_.put(key, image);
   }
@@ -211,9 +213,13 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   const cuda::Number number = inputs_of(type);
   const char* name = number == cuda::Number::f32 ? "f32" : number == cuda::Number::f16 ? "f16" : "bf16";
   const NumberTypes types = cuda::types_of(number);
-  const auto refuse = [&](const char* field) { throw Error("bad_argument", std::string(field) + ": found another type than " + name + ", which goes with the weights on CUDA"); };
-  if (options.adapters_as_stored || (options.adapters && *options.adapters != *types.adapters)) refuse("adapterType");
-  if (options.kv && *options.kv != types.kv) refuse("kvType");
+  const auto refuse = [&](const char* field, const std::string& expected) {
+    throw Error("bad_argument", std::string(field) + ": found another type than " + expected + ", which goes with the weights on CUDA");
+  };
+  const bool q8_adapters = options.adapters == LoraType::i8 && number != cuda::Number::f32;
+  if (options.adapters_as_stored || (options.adapters && !q8_adapters && *options.adapters != *types.adapters))
+    refuse("adapterType", number == cuda::Number::f32 ? name : std::string(name) + " or int8");
+  if (options.kv && *options.kv != types.kv) refuse("kvType", name);
   if (config.head_dim > 256 || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
   if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))
@@ -223,7 +229,8 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   // Before the weights, which take their time: it may be that there is none.
   auto blas = options.batch_invariant ? nullptr : std::make_unique<cuda::CublasLt>();
   cuda::DecoderWeightsCuda loaded = cuda::load_decoder_weights_cuda(weights, config, number, type == WeightType::fp8);
-  return std::make_unique<cuda::DecoderCuda>(std::move(config), std::move(loaded), std::move(context), std::move(blas), options.adapter_host_bytes);
+  return std::make_unique<cuda::DecoderCuda>(std::move(config), std::move(loaded), std::move(context), std::move(blas), q8_adapters ? cuda::LoraFormat::q8 : cuda::LoraFormat::of_inputs,
+                                             options.adapter_host_bytes);
 }
 
 }  // namespace sgmv

@@ -23,7 +23,8 @@ namespace sgmv::cuda {
 class DecoderCuda : public Model {
  public:
   // `blas` null: products whose bits do not depend on the batch. `adapter_host_bytes`: of LoraImages.
-  DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, size_t adapter_host_bytes);
+  DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, LoraFormat adapters,
+              size_t adapter_host_bytes);
   ~DecoderCuda() override;
 
   const ModelConfig& config() const override { return config_; }
@@ -109,7 +110,8 @@ class DecoderCuda : public Model {
   ModelConfig config_;
   std::shared_ptr<Context> context_;
   DecoderWeightsCuda weights_;
-  const Number type_;  // of the weights' inputs, of adapters, keys and values
+  const Number type_;  // of the weights' inputs, of keys and values
+  const LoraFormat lora_format_;
   std::unique_ptr<CublasLt> blas_;
   LoraImages images_;
 

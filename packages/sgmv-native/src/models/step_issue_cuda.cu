@@ -85,7 +85,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
 
 void DecoderCuda::issue_logits(const Shape& shape) {
   const StepArrays& in = inputs_.device();
-  const LoraStep lora{type_, head_lora_tiles_.data(), lora_tile_counts_.data() + 1, shape.rows, shape.rows, shape.rank_max};
+  const LoraStep lora{type_, head_lora_tiles_.data(), lora_tile_counts_.data() + 1, shape.rows, shape.rows, shape.rank_max, lora_format_};
   if (shape.head_lora) plan_lora_tiles(context_->compute, in.row_factors, shape.rows, head_lora_tiles_.data(), lora_tile_counts_.data() + 1);
   gather_rows(context_->compute, type_, normed_.data(), in.rows, shape.rows, config_.hidden_size, last_.data());
   product(shape.head_lora ? &lora : nullptr, head_group(),
@@ -111,7 +111,7 @@ void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* befo
 }
 
 void DecoderCuda::project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y) {
-  const LoraStep lora{type_, lora_tiles_.data(), lora_tile_counts_.data(), shape.tokens, shape.tokens, shape.rank_max};
+  const LoraStep lora{type_, lora_tiles_.data(), lora_tile_counts_.data(), shape.tokens, shape.tokens, shape.rank_max, lora_format_};
   product(shape.rank_max > 0 ? &lora : nullptr, group, {type_, x, padded(matrix.weights.in), shape.tokens, &matrix.weights, y, matrix.weights.out});
 }
 

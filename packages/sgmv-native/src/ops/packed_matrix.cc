@@ -6,6 +6,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "ops/q8.h"
+
 namespace sgmv {
 namespace {
 
@@ -62,18 +64,12 @@ int64_t q8_panel_bytes(int64_t in) {
 void set_q8_column(std::byte* panel, int64_t lane, const float* values, int64_t in) {
   for (int64_t k = 0; k < in; k += kQuantBlock, panel += kQ8BlockBytes) {
     const int64_t count = std::min<int64_t>(kQuantBlock, in - k);
-    float largest = 0.0f;
-    for (int64_t i = 0; i < count; ++i) largest = std::isnan(values[k + i]) ? NAN : std::max(largest, std::abs(values[k + i]));
-    const uint16_t scale = float_to_f16(largest / 127.0f);
-    const float d = f16_to_float(scale);
-    if (!std::isfinite(d)) throw std::range_error("a value that 8 bits and a half-precision scale cannot hold");
-    store(panel + lane * 2, scale);
-    // A half-precision scale below its normal range is rounded coarsely; the numbers are clamped then.
-    const float inverse = d > 0.0f ? 1.0f / d : 0.0f;
-    for (int64_t i = 0; i < count; ++i) {
-      const float whole = std::clamp(std::nearbyint(values[k + i] * inverse), -127.0f, 127.0f);
-      panel[kScaleBytes + quad_offset(i, lane)] = static_cast<std::byte>(static_cast<int>(whole) + kQ8Zero);
-    }
+    uint16_t bits;
+    const Q8Scale scale = q8_scale_f16(largest_magnitude(values + k, count), bits);
+    if (!std::isfinite(scale.scale)) throw std::range_error("a value that 8 bits and a half-precision scale cannot hold");
+    store(panel + lane * 2, bits);
+    for (int64_t i = 0; i < count; ++i)
+      panel[kScaleBytes + quad_offset(i, lane)] = static_cast<std::byte>(scale.nearest(values[k + i]) + kQ8Zero);
   }
 }
 

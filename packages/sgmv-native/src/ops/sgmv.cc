@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/packed_matrix.h"
+#include "ops/q8.h"
 #include "ops/sgmv_cpu.h"
 #include "sgmv/error.h"
 
@@ -66,13 +67,10 @@ void pack_a_i8(const float* a, int64_t rank, int64_t in, void* packed) {
   const int64_t stride = lora_a_stride(in);
   auto* scales = reinterpret_cast<float*>(static_cast<std::byte*>(packed) + rank * stride);
   for (int64_t r = 0; r < rank; ++r, a += in) {
-    float largest = 0.0f;
-    for (int64_t i = 0; i < in; ++i) largest = std::max(largest, std::abs(a[i]));
-    scales[r] = largest / 127.0f;
-    const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+    const Q8Scale scale = q8_scale(largest_magnitude(a, in));
+    scales[r] = scale.scale;
     auto* row = static_cast<uint8_t*>(packed) + r * stride;
-    for (int64_t i = 0; i < in; ++i)
-      row[i] = static_cast<uint8_t>(static_cast<int>(std::clamp(std::nearbyint(a[i] * inverse), -127.0f, 127.0f)) + kQ8Zero);
+    for (int64_t i = 0; i < in; ++i) row[i] = static_cast<uint8_t>(scale.nearest(a[i]) + kQ8Zero);
   }
 }
 

@@ -48,6 +48,16 @@ int splits_of(const LoraGroup& group) { return std::max(1, static_cast<int>((pad
 constexpr int kShrinkBlocksMax = 4096;
 constexpr int kExpandBlocksMax = 8192;
 
+// Calls visit(T{}, W{}) with the types of the inputs and of the factors.
+template <typename Visit>
+void dispatch_factors(const LoraStep& step, Visit visit) {
+  dispatch(step.type, [&](auto number) {
+    if constexpr (!std::is_same_v<decltype(number), float>)
+      if (step.format == LoraFormat::q8) return visit(number, q8{});
+    visit(number, number);
+  });
+}
+
 int at_most(int wanted, int blocks_max, int blocks_each) { return std::clamp(blocks_max / blocks_each, 1, wanted); }
 
 }  // namespace
@@ -68,9 +78,8 @@ void sgmv_shrink(cudaStream_t stream, const LoraStep& step, const LoraGroup& gro
   const int rank_blocks = at_most((step.rank_max + kRankTile - 1) / kRankTile, kShrinkBlocksMax, splits * parts * tiles);
   const ShrinkWork work{step, group, x, x_stride, v, static_cast<int32_t>(padded(group.in)), shrink_chunk(group)};
   const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(rank_blocks * parts), static_cast<unsigned>(tiles));
-  dispatch(step.type, [&](auto number) {
-    using T = decltype(number);
-    launch(stream, {grid, kSgmvThreads, kShrinkSharedFloats * sizeof(float)}, shrink_kernel<T>, work);
+  dispatch_factors(step, [&](auto input, auto number) {
+    launch(stream, {grid, kSgmvThreads, kShrinkSharedFloats * sizeof(float)}, shrink_kernel<decltype(input), decltype(number)>, work);
   });
 }
 
@@ -81,9 +90,9 @@ void sgmv_expand(cudaStream_t stream, const LoraStep& step, const LoraGroup& gro
   const int tiles = at_most(std::min(step.tiles_max, step.tokens), kExpandBlocksMax, chunks);
   const ExpandWork work{step, group, v, splits_of(group), y, y_stride};
   const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(tiles));
-  dispatch(step.type, [&](auto number) {
-    using T = decltype(number);
-    launch(stream, {grid, kSgmvThreads, expand_shared_bytes(step.tokens, step.rank_max)}, expand_kernel<T>, work);
+  dispatch_factors(step, [&](auto input, auto number) {
+    using W = decltype(number);
+    launch(stream, {grid, kSgmvThreads, expand_shared_bytes<W>(step.tokens, step.rank_max)}, expand_kernel<decltype(input), W>, work);
   });
 }
 

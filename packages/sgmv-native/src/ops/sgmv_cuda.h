@@ -17,9 +17,14 @@ namespace sgmv::cuda {
 inline constexpr int kFactorsPerLayer = 7;  // q, k, v (or qkv first), o, gate, up (or gate_up first), down
 inline constexpr int kLoraTileTokens = 32;
 
-// One projection's adapter. `a`: [rank, padded(in)], `b`: [out, lora_b_stride(rank)], both in the type of the model's
-// inputs, 16-byte aligned, zeros where padded; a null: this projection has none. `dora`: [out], multiplies the output
-// after the product was added, or null.
+// How A and B are kept: in the type of the inputs, or in 8 bits (cuda/q8.cuh) with scales, the same numbers and scales as
+// the CPU's 8-bit adapters. 8 bits go with 16-bit inputs only.
+enum class LoraFormat : uint8_t { of_inputs, q8 };
+
+// One projection's adapter. `a`: [rank, padded(in)], `b`: [out, lora_b_stride(rank)], 16-byte aligned, zeros where padded;
+// a null: this projection has none. In 8 bits float32 scales [rank] follow A, and half-precision scales [out,
+// lora_scale_groups(rank)] B, from lora_b_scales_at() on; B's numbers and its scales are both filled up to 16 bytes.
+// `dora`: [out], multiplies the output after the product was added, or null.
 struct LoraFactor {
   const void* a = nullptr;
   const void* b = nullptr;
@@ -29,6 +34,18 @@ struct LoraFactor {
 };
 
 constexpr int64_t lora_b_stride(int64_t rank) { return (rank + 3) / 4 * 4; }
+inline constexpr int kScaleRanks = 32;  // of a row of B that share a scale
+constexpr int64_t lora_scale_groups(int64_t rank) { return (rank + kScaleRanks - 1) / kScaleRanks; }
+constexpr int64_t lora_b_scales_at(int64_t rank, int64_t out) { return (out * lora_b_stride(rank) + 15) / 16 * 16; }  // bytes
+
+// Bytes of A and B. `type`: of the inputs.
+size_t lora_a_bytes(LoraFormat format, Number type, int64_t rank, int64_t in);
+size_t lora_b_bytes(LoraFormat format, Number type, int64_t rank, int64_t out);
+
+// On the host: a [rank, in] and b [out, rank] to 8 bits, into the bytes given above. False: half precision has no scale for
+// a number of b, that is for one above 8.3 million.
+void pack_lora_a_q8(const float* a, int64_t rank, int64_t in, std::byte* packed);
+bool pack_lora_b_q8(const float* b, int64_t out, int64_t rank, std::byte* packed);
 
 // Neighbours in the batch with the same adapter, at most kLoraTileTokens of them. `factors`: [layers · kFactorsPerLayer + 1], the
 // last is the head's.
@@ -62,6 +79,7 @@ struct LoraStep {
   int32_t tiles_max = 0;  // launches cover as many
   int32_t tokens = 0;     // rows of x, v and y
   int32_t rank_max = 0;   // of all adapters that may be in the step: 1 to 256
+  LoraFormat format = LoraFormat::of_inputs;  // of all adapters
 };
 
 // Floats of `v` that both need: [splits, parts, tokens, rank_max] of partial sums, where splits depends on `in` alone.
@@ -71,7 +89,7 @@ int64_t lora_v_floats(const LoraGroup& group, int32_t tokens, int32_t rank_max);
 void sgmv_shrink(cudaStream_t stream, const LoraStep& step, const LoraGroup& group, const void* x, int64_t x_stride, float* v);
 
 // y := (y + scale · v · Bᵀ) · dora. y: [tokens, ...] float32, rows y_stride apart. v's sums are kept to about 16 bits of
-// mantissa (two numbers of `type` each) where B has 16-bit numbers, exactly where it has float32.
+// mantissa (two numbers of `type` each) where `type` has 16 bits, exactly where it is float32.
 void sgmv_expand(cudaStream_t stream, const LoraStep& step, const LoraGroup& group, const float* v, float* y, int64_t y_stride);
 
 }  // namespace sgmv::cuda

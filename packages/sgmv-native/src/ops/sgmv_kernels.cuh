@@ -2,7 +2,10 @@
 // tiles. docs/kernels/sgmv.md has the design.
 #pragma once
 
+#include <type_traits>
+
 #include "cuda/numbers.cuh"
+#include "cuda/q8.cuh"
 #include "ops/sgmv_cuda.h"
 
 namespace sgmv::cuda {
@@ -12,6 +15,10 @@ inline constexpr int kSgmvWarps = kSgmvThreads / 32;
 inline constexpr int kRankTile = 16;  // of mma's shape: rows of A, or ranks of B
 inline constexpr int kTokenTile = 8;  // of mma's shape: columns
 inline constexpr int kTokenTiles = kLoraTileTokens / kTokenTile;
+
+// Kernels are made for a type of inputs T and of factors W: W is T, or q8 where T has 16 bits.
+template <typename W>
+inline constexpr bool kIsQ8 = std::is_same_v<W, q8>;
 
 struct ShrinkWork {
   LoraStep step;
