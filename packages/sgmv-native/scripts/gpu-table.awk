@@ -35,11 +35,14 @@ END {
   least = ""; at_64 = ""; least_at = "none"
   compare_peers()
   line("1", "LoRA op, 64 distinct: time / time of its adapters' bytes", of("lora.distinct.64.time/adapter-floor"), "≤", 1.5, lora)
+  line("1", "the same with adapters in 8 bits, of their bytes", of("lora.distinct.int8.64.time/adapter-floor"), "≤", 1.5, lora)
   line("2", "LoRA op against PyTorch's best: distinct 64", at_64, "≥", 3, peers)
   line("2", "the same, least of all batches and popularities (" least_at ")", least, "≥", 1, peers)
   line("3", "decode step, 32 requests, context 512: time / time of its bytes", of("model.7b.step.base.time/byte-floor"), "≤", 1.25, model)
   line("4", "step with 32 distinct adapters / base only", of("model.7b.step.distinct/base"), "≤", 1.08, model)
+  line("4", "the same with adapters in 8 bits", of("model.7b.int8-adapters.step.distinct/base"), "≤", 1.08, model)
   line("5", "tokens per second, distinct / identical", of("model.7b.served.distinct/identical"), "≥", 0.95, model)
+  line("5", "the same with adapters in 8 bits", of("model.7b.int8-adapters.served.distinct/identical"), "≥", 0.95, model)
   ours = of("textgen.distinct.ours.throughput"); theirs = of("textgen.distinct.peft.throughput")
   line("6", "textgen-lora, distinct: against Transformers + PEFT", ours != "" && theirs != "" ? ours / theirs : "", "≥", 12, peft)
   golden = of("tests.golden.passed") + of("tests.golden.failed") > 0 ? of("tests.golden.failed") : ""

@@ -1,10 +1,12 @@
 #include "lora_bench.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "formats/dtype.h"
 #include "ops/sgmv_cuda.h"
 #include "popularity.h"
 #include "sgmv/error.h"
@@ -22,17 +24,32 @@ constexpr int kBatchMax = 64;
 
 struct Shape {
   int in, out, rank;
+  LoraFormat format = LoraFormat::of_inputs;
 };
 
+// Of 8-bit factors, made by filling their bytes: float32 0.0115 and half precision 0.00806.
+constexpr int kScaleByteOfA = 0x3C, kScaleByteOfB = 0x20;
+constexpr uint32_t kScaleOfA = 0x3C3C'3C3C;
+constexpr uint16_t kScaleOfB = 0x2020;
+
+// Number i of an array of random bytes, the numbers of kType two by two.
+int random_q8(int64_t i) {
+  constexpr int kMagnitudeByte[] = {0, 2, 1, 3}, kSignByte[] = {1, 3, 2, 0};
+  const auto byte = [&](int64_t at) { return float_to_bf16(static_cast<float>(random_number(kType, at / 2))) >> (at % 2 * 8) & 0xFF; };
+  const int64_t word = i / 4 * 4;
+  const int magnitude = byte(word + kMagnitudeByte[i % 4]) & 0x7F;
+  return (byte(word + kSignByte[i % 4]) & 0x80) != 0 ? -magnitude : magnitude;
+}
+
 // A batch and its adapters in as many copies as a rotation needs. All numbers are random_number(), by their place in
-// one array each.
+// one array each; those of 8 bits are its bytes.
 class LoraCase {
  public:
   // ranks[i]: of adapter i
   LoraCase(Measure& measure, Shape shape, const std::vector<int>& adapters, const std::vector<int>& ranks);
 
   int copies() const { return copies_; }
-  double adapter_bytes() const { return 2.0 * static_cast<double>(numbers_); }
+  double adapter_bytes() const { return static_cast<double>(bytes_); }
   double activation_bytes() const { return static_cast<double>(tokens_) * (2.0 * shape_.in + 2 * 4.0 * shape_.out); }  // x; y read and written
   void issue(int copy) const;
   void plan() const { plan_lora_tiles(stream_, of_token_.data(), tokens_, tiles_.data(), tile_count_.data()); }
@@ -40,6 +57,9 @@ class LoraCase {
 
  private:
   std::vector<LoraFactor> factors(const std::vector<int>& ranks);
+  void fill_scales();
+  double number_of_a(size_t adapter, int rank, int input) const;
+  double number_of_b(size_t adapter, int output, int rank) const;
   const std::byte* x(int copy) const { return x_.data() + static_cast<size_t>(copy % activations_) * static_cast<size_t>(tokens_ * x_stride()) * 2; }
   float* y(int copy) const { return y_.data() + static_cast<size_t>(copy % activations_) * static_cast<size_t>(tokens_) * static_cast<size_t>(shape_.out); }
   int64_t x_stride() const { return padded(shape_.in); }
@@ -48,11 +68,11 @@ class LoraCase {
   cudaStream_t stream_;
   Shape shape_;
   std::vector<int> adapters_, ranks_;
-  std::vector<int64_t> begins_;  // of adapter i's numbers in a copy: A, then B
+  std::vector<int64_t> begins_, begins_of_b_;  // of adapter i's A and B in a copy, in bytes
   int32_t tokens_;
-  int64_t numbers_ = 0;          // of all adapters of a copy
+  int64_t bytes_ = 0;                          // of all adapters of a copy
   int copies_ = 0, activations_ = 0;
-  DeviceArray<std::byte> numbers_data_, x_;
+  DeviceArray<std::byte> data_, x_;
   DeviceArray<float> y_, v_;
   DeviceArray<LoraFactor> factors_data_;
   DeviceArray<const LoraFactor*> of_token_;
@@ -63,14 +83,15 @@ class LoraCase {
 LoraCase::LoraCase(Measure& measure, Shape shape, const std::vector<int>& adapters, const std::vector<int>& ranks)
     : stream_(measure.stream()), shape_(shape), adapters_(adapters), ranks_(ranks), tokens_(static_cast<int32_t>(adapters.size())) {
   for (const int rank : ranks) {
-    begins_.push_back(numbers_);
-    numbers_ += rank * padded(shape.in) + shape.out * lora_b_stride(rank);
-    numbers_ = padded(numbers_);
+    begins_.push_back(bytes_);
+    begins_of_b_.push_back(bytes_ + (static_cast<int64_t>(lora_a_bytes(shape.format, kType, rank, shape.in)) + 31) / 32 * 32);
+    bytes_ = (begins_of_b_.back() + static_cast<int64_t>(lora_b_bytes(shape.format, kType, rank, shape.out)) + 31) / 32 * 32;
   }
-  copies_ = measure.copies(2 * numbers_, kCopiesMax);
+  copies_ = measure.copies(bytes_, kCopiesMax);
   activations_ = std::min(copies_, kActivations);
-  numbers_data_.reserve(static_cast<size_t>(copies_ * numbers_) * 2);
-  fill_random(stream_, kType, numbers_data_.data(), copies_ * numbers_);
+  data_.reserve(static_cast<size_t>(copies_ * bytes_));
+  fill_random(stream_, kType, data_.data(), copies_ * bytes_ / 2);
+  if (shape.format == LoraFormat::q8) fill_scales();
   x_.reserve(static_cast<size_t>(activations_ * tokens_ * x_stride()) * 2);
   fill_random(stream_, kType, x_.data(), activations_ * tokens_ * x_stride());
   y_.reserve(static_cast<size_t>(activations_) * static_cast<size_t>(tokens_) * static_cast<size_t>(shape.out));
@@ -93,18 +114,29 @@ std::vector<LoraFactor> LoraCase::factors(const std::vector<int>& ranks) {
   std::vector<LoraFactor> all;
   for (size_t i = 0; i < ranks.size(); ++i)
     for (int copy = 0; copy < copies_; ++copy) {
-      const std::byte* a = numbers_data_.data() + static_cast<size_t>(copy * numbers_ + begins_[i]) * 2;
+      const std::byte* of_copy = data_.data() + copy * bytes_;
       LoraFactor factor;
-      factor.a = a, factor.b = a + static_cast<size_t>(ranks[i] * padded(shape_.in)) * 2;
+      factor.a = of_copy + begins_[i], factor.b = of_copy + begins_of_b_[i];
       factor.rank = ranks[i], factor.scale = kScale;
       all.push_back(factor);
     }
   return all;
 }
 
+void LoraCase::fill_scales() {
+  const auto fill = [&](int64_t at, int byte, int64_t bytes) {
+    for (int copy = 0; copy < copies_; ++copy)
+      check(cudaMemsetAsync(data_.data() + copy * bytes_ + at, byte, static_cast<size_t>(bytes), stream_), "filling a bench's scales");
+  };
+  for (size_t i = 0; i < ranks_.size(); ++i) {
+    fill(begins_[i] + ranks_[i] * padded(shape_.in), kScaleByteOfA, ranks_[i] * int64_t{4});
+    fill(begins_of_b_[i] + lora_b_scales_at(ranks_[i], shape_.out), kScaleByteOfB, shape_.out * lora_scale_groups(ranks_[i]) * 2);
+  }
+}
+
 void LoraCase::issue(int copy) const {
   LoraStep step;
-  step.type = kType, step.tiles = tiles_.data(), step.tile_count = tile_count_.data();
+  step.type = kType, step.format = shape_.format, step.tiles = tiles_.data(), step.tile_count = tile_count_.data();
   step.tiles_max = step.tokens = tokens_;
   step.rank_max = *std::max_element(ranks_.begin(), ranks_.end());
   LoraGroup group;
@@ -113,16 +145,26 @@ void LoraCase::issue(int copy) const {
   sgmv_expand(stream_, step, group, v_.data(), y(copy), shape_.out);
 }
 
-// Of copy 0.
+// Of copy 0, as are the two below.
+double LoraCase::number_of_a(size_t adapter, int rank, int input) const {
+  const int64_t i = rank * padded(shape_.in) + input;
+  if (shape_.format == LoraFormat::q8) return static_cast<double>(std::bit_cast<float>(kScaleOfA)) * random_q8(begins_[adapter] + i);
+  return random_number(kType, begins_[adapter] / 2 + i);
+}
+
+double LoraCase::number_of_b(size_t adapter, int output, int rank) const {
+  const int64_t i = output * lora_b_stride(ranks_[adapter]) + rank;
+  if (shape_.format == LoraFormat::q8) return static_cast<double>(f16_to_float(kScaleOfB)) * random_q8(begins_of_b_[adapter] + i);
+  return random_number(kType, begins_of_b_[adapter] / 2 + i);
+}
+
 double LoraCase::expected(int token, int output) const {
   const auto adapter = static_cast<size_t>(adapters_[static_cast<size_t>(token)]);
-  const int rank = ranks_[adapter];
-  const int64_t a = begins_[adapter], b = a + rank * padded(shape_.in);
   double sum = 0;
-  for (int r = 0; r < rank; ++r) {
+  for (int r = 0; r < ranks_[adapter]; ++r) {
     double v = 0;
-    for (int i = 0; i < shape_.in; ++i) v += random_number(kType, token * x_stride() + i) * random_number(kType, a + r * padded(shape_.in) + i);
-    sum += v * random_number(kType, b + output * lora_b_stride(rank) + r);
+    for (int i = 0; i < shape_.in; ++i) v += random_number(kType, token * x_stride() + i) * number_of_a(adapter, r, i);
+    sum += v * number_of_b(adapter, output, r);
   }
   return sum * kScale;
 }
@@ -147,7 +189,7 @@ void run_case(Measure& measure, const Limits& limits, Rows& rows, Shape shape, c
               const std::vector<int>& ranks) {
   LoraCase one(measure, shape, adapters, ranks);
   one.check_result();
-  const std::string id = "lora." + name + "." + std::to_string(adapters.size());
+  const std::string id = "lora." + name + (shape.format == LoraFormat::q8 ? ".int8." : ".") + std::to_string(adapters.size());
   const Times times = measure.rotating(one.copies(), [&](int copy) { one.issue(copy); });
   rows.add(id + ".us", times.median, "us");
   rows.add(id + ".us.min", times.least, "us");
@@ -170,18 +212,22 @@ std::vector<int> mixed_ranks() {
 }  // namespace
 
 void run_lora(Measure& measure, const Limits& limits, Rows& rows) {
-  const Shape shape = measure.smoke() ? Shape{64, 160, 8} : Shape{4096, 11008, 16};
-  for (const Popularity popularity : kPopularities)
-    for (int batch = measure.smoke() ? 16 : 1; batch <= (measure.smoke() ? 16 : kBatchMax); batch *= 2) {
-      const std::vector<int> adapters = adapters_of(popularity, batch);
-      run_case(measure, limits, rows, shape, name_of(popularity), adapters, std::vector<int>(static_cast<size_t>(adapters.back()) + 1, shape.rank));
-    }
+  Shape shape = measure.smoke() ? Shape{64, 160, 8} : Shape{4096, 11008, 16};
+  for (const LoraFormat format : {LoraFormat::of_inputs, LoraFormat::q8})
+    for (const Popularity popularity : kPopularities)
+      for (int batch = measure.smoke() ? 16 : 1; batch <= (measure.smoke() ? 16 : kBatchMax); batch *= 2) {
+        shape.format = format;
+        const std::vector<int> adapters = adapters_of(popularity, batch);
+        run_case(measure, limits, rows, shape, name_of(popularity), adapters, std::vector<int>(static_cast<size_t>(adapters.back()) + 1, shape.rank));
+      }
+  shape.format = LoraFormat::of_inputs;
   run_case(measure, limits, rows, shape, "mixed_ranks", adapters_of(Popularity::distinct, 64), mixed_ranks());
   for (const int rank : {4, 8, 32, 64, 128, 256}) {
     if (measure.smoke() && rank > 8) break;
     const int batch = measure.smoke() ? 4 : 16;
-    run_case(measure, limits, rows, {shape.in, shape.out, rank}, "rank" + std::to_string(rank), adapters_of(Popularity::distinct, batch),
-             std::vector<int>(static_cast<size_t>(batch), rank));
+    for (const LoraFormat format : {LoraFormat::of_inputs, LoraFormat::q8})
+      run_case(measure, limits, rows, {shape.in, shape.out, rank, format}, "rank" + std::to_string(rank), adapters_of(Popularity::distinct, batch),
+               std::vector<int>(static_cast<size_t>(batch), rank));
   }
 }
 

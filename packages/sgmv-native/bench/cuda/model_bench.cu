@@ -91,8 +91,12 @@ Bytes bytes_of(const RandomModel& model, int32_t batch, int32_t context) {
   return {static_cast<double>(model.weight_bytes()) - embedding, 4.0 * batch * context * c.layers * c.kv_heads * c.head_dim, static_cast<double>(model.adapter_bytes())};
 }
 
+struct Targets {
+  bool step = false, lora = false;
+};
+
 // A step's time without adapters and with, against what its bytes take.
-double run_steps(Measure& measure, const Limits& limits, Rows& rows, RandomModel& model, const std::string& id, bool targets) {
+void run_steps(Measure& measure, const Limits& limits, Rows& rows, RandomModel& model, const std::string& id, Targets targets) {
   const int32_t context = measure.smoke() ? 40 : 512, batch = measure.smoke() ? 4 : kBatch;
   const int runs = measure.smoke() ? 1 : 50;
   DecodeStep step(model, batch, context);
@@ -101,7 +105,7 @@ double run_steps(Measure& measure, const Limits& limits, Rows& rows, RandomModel
   const Segment base{0, batch, nullptr};
   const double base_us = step.time({&base, 1}, runs);
   rows.add(id + ".step.base.us", base_us, "us");
-  rows.add(id + ".step.base.time/byte-floor", base_us / floor, "", targets ? std::optional(kStepTarget) : std::nullopt);
+  rows.add(id + ".step.base.time/byte-floor", base_us / floor, "", targets.step ? std::optional(kStepTarget) : std::nullopt);
   std::vector<std::shared_ptr<const Adapter>> adapters;
   for (const Popularity popularity : kPopularities) {
     const std::vector<int> of_request = adapters_of(popularity, batch);
@@ -112,10 +116,9 @@ double run_steps(Measure& measure, const Limits& limits, Rows& rows, RandomModel
     const std::string name = id + ".step." + name_of(popularity);
     const bool distinct = popularity == Popularity::distinct;
     rows.add(name + ".us", us, "us");
-    rows.add(name + "/base", us / base_us, "", targets && distinct ? std::optional(kLoraTarget) : std::nullopt);
+    rows.add(name + "/base", us / base_us, "", targets.lora && distinct ? std::optional(kLoraTarget) : std::nullopt);
     rows.add(name + "/base.byte-floor", (floor + limits.floor_us(bytes.lora_each * (of_request.back() + 1))) / floor, "");
   }
-  return base_us;
 }
 
 class Served {
@@ -180,11 +183,13 @@ class Served {
   std::unique_ptr<Engine> engine_;
 };
 
-// 32 requests at once, and Punica's workload of requests of all lengths.
-void run_served(Measure& measure, Rows& rows, bool invariant, double* tokens_per_s) {
+// 32 requests at once, and in the usual kind of model Punica's workload of requests of all lengths. Returns new tokens per
+// second with distinct adapters.
+double run_served(Measure& measure, Rows& rows, RandomModel::Kind kind) {
   const int32_t batch = measure.smoke() ? 4 : kBatch;
-  const std::string id = std::string("model.7b.served") + (invariant ? ".batch-invariant" : "");
-  Served served(std::make_unique<RandomModel>(measure, measure.smoke() ? tiny_llama() : llama2_7b(), invariant), batch);
+  const bool int8 = kind.adapters == cuda::LoraFormat::q8;
+  const std::string id = std::string(int8 ? "model.7b.int8-adapters.served" : "model.7b.served") + (kind.batch_invariant ? ".batch-invariant" : "");
+  Served served(std::make_unique<RandomModel>(measure, measure.smoke() ? tiny_llama() : llama2_7b(), kind), batch);
   served.load(batch);
   const std::vector<TextgenRequest> same(static_cast<size_t>(batch), measure.smoke() ? TextgenRequest{8, 4} : TextgenRequest{64, 128});
   served.run(same, {});  // graphs are recorded as shapes come up
@@ -195,10 +200,9 @@ void run_served(Measure& measure, Rows& rows, bool invariant, double* tokens_per
     const double rate = batch * static_cast<double>(same[0].new_tokens) / served.run(same, adapters);
     rows.add(id + "." + name_of(popularity) + ".new_tokens", rate, "1/s");
     if (popularity == Popularity::distinct) of_distinct = rate;
-    if (popularity == Popularity::identical) rows.add(id + ".distinct/identical", of_distinct / rate, "", invariant ? std::nullopt : std::optional(kDistinctTarget));
+    if (popularity == Popularity::identical) rows.add(id + ".distinct/identical", of_distinct / rate, "", kind.batch_invariant ? std::nullopt : std::optional(kDistinctTarget));
   }
-  *tokens_per_s = of_distinct;
-  if (invariant) return;
+  if (kind.batch_invariant || int8) return of_distinct;
   const std::vector<TextgenRequest> workload = textgen_requests(measure.smoke() ? 6 : 128, measure.smoke() ? 32 : 2048);
   int64_t tokens = 0;
   std::vector<int> distinct;
@@ -207,24 +211,24 @@ void run_served(Measure& measure, Rows& rows, bool invariant, double* tokens_per
     distinct.push_back(static_cast<int>(i) % batch);
   }
   rows.add("textgen.distinct.ours.throughput", static_cast<double>(tokens) / served.run(workload, distinct), "tokens/s");
+  return of_distinct;
 }
 
 }  // namespace
 
 void run_model(Measure& measure, const Limits& limits, Rows& rows) {
   const ModelConfig config = measure.smoke() ? tiny_llama() : llama2_7b();
-  {
-    RandomModel model(measure, config, false);
-    run_steps(measure, limits, rows, model, "model.7b", true);
-  }
-  {
-    RandomModel model(measure, config, false, true);
-    run_steps(measure, limits, rows, model, "model.7b.fp8", false);
-  }
-  double standard = 0, invariant = 0;
-  run_served(measure, rows, false, &standard);
-  run_served(measure, rows, true, &invariant);
-  rows.add("model.7b.served.batch-invariant/default", invariant / standard, "", kInvariantTarget);
+  const RandomModel::Kind usual, int8_adapters{false, false, cuda::LoraFormat::q8}, fp8{false, true}, invariant{true};
+  const auto steps = [&](const std::string& id, const RandomModel::Kind& kind, Targets targets) {
+    RandomModel model(measure, config, kind);
+    run_steps(measure, limits, rows, model, id, targets);
+  };
+  steps("model.7b", usual, {true, true});
+  steps("model.7b.int8-adapters", int8_adapters, {false, true});
+  steps("model.7b.fp8", fp8, {});
+  const double of_usual = run_served(measure, rows, usual);
+  run_served(measure, rows, int8_adapters);
+  rows.add("model.7b.served.batch-invariant/default", run_served(measure, rows, invariant) / of_usual, "", kInvariantTarget);
 }
 
 }  // namespace sgmv::bench

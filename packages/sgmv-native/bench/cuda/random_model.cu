@@ -1,5 +1,9 @@
 #include "random_model.h"
 
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 #include "formats/dtype.h"
 
 namespace sgmv::bench {
@@ -44,24 +48,40 @@ DecoderWeightsCuda random_weights(cudaStream_t stream, const ModelConfig& config
   return weights;
 }
 
-std::shared_ptr<const LoraImage> random_image(const ModelConfig& config) {
+void fill_random_floats(float* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(random_number(Number::f32, i)) * kWeightScale;
+}
+
+// A and B of 8 bits, or their numbers in bfloat16 with what fills them up.
+void fill_factors(LoraFormat format, int64_t in, int64_t out, std::byte* a, std::byte* b) {
+  std::vector<float> numbers(static_cast<size_t>(kRank * std::max(padded(in), out)));
+  fill_random_floats(numbers.data(), static_cast<int64_t>(numbers.size()));
+  if (format == LoraFormat::q8) {
+    pack_lora_a_q8(numbers.data(), kRank, in, a);
+    pack_lora_b_q8(numbers.data(), out, kRank, b);
+    return;
+  }
+  for (int64_t i = 0; i < kRank * padded(in); ++i) reinterpret_cast<uint16_t*>(a)[i] = float_to_bf16(numbers[static_cast<size_t>(i)]);
+  for (int64_t i = 0; i < out * kRank; ++i) reinterpret_cast<uint16_t*>(b)[i] = float_to_bf16(numbers[static_cast<size_t>(i)]);
+}
+
+std::shared_ptr<const LoraImage> random_image(const ModelConfig& config, LoraFormat format) {
   auto image = std::make_shared<LoraImage>();
   image->factors.resize(static_cast<size_t>(config.layers) * kFactorsPerLayer + 1);
   image->rank_max = kRank;
   size_t bytes = 0;
-  const auto take = [&](int64_t numbers) {
-    const size_t at = bytes;
-    bytes += (static_cast<size_t>(numbers) * 2 + 255) / 256 * 256;
-    return at;
+  const auto take = [&](size_t size) { return std::exchange(bytes, bytes + (size + 255) / 256 * 256); };
+  const auto for_each_factor = [&](auto visit) {
+    for (int32_t layer = 0; layer < config.layers; ++layer)
+      for (const Projection p : config.layer_projections()) visit(image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))], config.in_features(p), config.out_features(p));
   };
-  for (int32_t layer = 0; layer < config.layers; ++layer)
-    for (const Projection p : config.layer_projections()) {
-      LoraImage::Factor& f = image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))];
-      f = {kRank, 1.0f, take(kRank * padded(config.in_features(p))), take(config.out_features(p) * lora_b_stride(kRank)), 0, false};
-    }
+  for_each_factor([&](LoraImage::Factor& f, int64_t in, int64_t out) {
+    const size_t a = take(lora_a_bytes(format, Number::bf16, kRank, in)), b = take(lora_b_bytes(format, Number::bf16, kRank, out));
+    f = {kRank, 1.0f, a, b, 0, false};
+  });
   image->data = PinnedArray<std::byte>(bytes);
-  auto* numbers = reinterpret_cast<uint16_t*>(image->data.data());
-  for (size_t i = 0; i < bytes / 2; ++i) numbers[i] = float_to_bf16(static_cast<float>(random_number(Number::f32, static_cast<int64_t>(i))) * kWeightScale);
+  std::memset(image->data.data(), 0, bytes);
+  for_each_factor([&](const LoraImage::Factor& f, int64_t in, int64_t out) { fill_factors(format, in, out, image->data.data() + f.a, image->data.data() + f.b); });
   return image;
 }
 
@@ -94,11 +114,11 @@ ModelConfig tiny_llama() {
   return config;
 }
 
-RandomModel::RandomModel(Measure& measure, ModelConfig config, bool batch_invariant, bool fp8)
-    : RandomModel(measure, config, std::make_shared<Context>(0), batch_invariant, fp8) {}
+RandomModel::RandomModel(Measure& measure, const ModelConfig& config, Kind kind) : RandomModel(measure, config, std::make_shared<Context>(0), kind) {}
 
-RandomModel::RandomModel(Measure& measure, const ModelConfig& config, std::shared_ptr<Context> context, bool batch_invariant, bool fp8)
-    : DecoderCuda(config, random_weights(measure.stream(), config, fp8), context, batch_invariant ? nullptr : std::make_unique<CublasLt>(), 0), image_(random_image(config)), context_(context) {}
+RandomModel::RandomModel(Measure& measure, const ModelConfig& config, std::shared_ptr<Context> context, Kind kind)
+    : DecoderCuda(config, random_weights(measure.stream(), config, kind.fp8), context, kind.batch_invariant ? nullptr : std::make_unique<CublasLt>(), kind.adapters, 0),
+      image_(random_image(config, kind.adapters)), context_(context) {}
 
 std::shared_ptr<const Adapter> RandomModel::load_adapter(const std::filesystem::path&) {
   context_->use();

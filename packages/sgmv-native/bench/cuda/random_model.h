@@ -15,13 +15,17 @@ ModelConfig tiny_llama();  // for smoke runs
 // the same numbers.
 class RandomModel : public cuda::DecoderCuda {
  public:
-  RandomModel(Measure& measure, ModelConfig config, bool batch_invariant, bool fp8 = false);
+  struct Kind {
+    bool batch_invariant = false, fp8 = false;
+    cuda::LoraFormat adapters = cuda::LoraFormat::of_inputs;
+  };
+  RandomModel(Measure& measure, const ModelConfig& config, Kind kind);
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
 
   size_t adapter_bytes() const { return image_->bytes(); }
 
  private:
-  RandomModel(Measure& measure, const ModelConfig& config, std::shared_ptr<cuda::Context> context, bool batch_invariant, bool fp8);
+  RandomModel(Measure& measure, const ModelConfig& config, std::shared_ptr<cuda::Context> context, Kind kind);
 
   std::shared_ptr<const cuda::LoraImage> image_;
   std::shared_ptr<cuda::Context> context_;

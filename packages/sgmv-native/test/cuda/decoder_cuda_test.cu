@@ -18,6 +18,7 @@
 #include "sgmv/engine.h"
 #include "sgmv/error.h"
 #include "sgmv/sampling.h"
+#include "temp_folder.h"
 
 namespace sgmv::test {
 namespace {
@@ -27,6 +28,12 @@ ModelOptions on_cuda(WeightType type, bool invariant) {
   options.device = "cuda:0";
   options.weights = type;
   options.batch_invariant = invariant;
+  return options;
+}
+
+ModelOptions with_8bit_adapters(WeightType type) {
+  ModelOptions options = on_cuda(type, true);
+  options.adapters = LoraType::i8;
   return options;
 }
 
@@ -89,11 +96,14 @@ double divergence(const std::vector<float>& found, const std::vector<float>& exp
 
 TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") {
   if (kSanitized) throw Skip("as in float32, and longer");
-  struct Kind { WeightType type; const char* name; double allowed; };
-  for (const auto& [type, name, allowed] : {Kind{WeightType::bf16, "bf16", 2e-3}, Kind{WeightType::f16, "f16", 1e-4}, Kind{WeightType::fp8, "fp8", 0.2}})
+  struct Kind { const char* name; ModelOptions options; double allowed; };
+  for (const auto& [name, options, allowed] :
+       {Kind{"bf16", on_cuda(WeightType::bf16, true), 2e-3}, Kind{"f16", on_cuda(WeightType::f16, true), 1e-4}, Kind{"fp8", on_cuda(WeightType::fp8, true), 0.2},
+        Kind{"bf16, adapters int8", with_8bit_adapters(WeightType::bf16), 6e-3}, Kind{"f16, adapters int8", with_8bit_adapters(WeightType::f16), 4e-3},
+        Kind{"fp8, adapters int8", with_8bit_adapters(WeightType::fp8), 0.2}})
     for (const std::filesystem::path& folder : golden_families()) {
-      if (type != WeightType::bf16 && !is_sample(folder)) continue;
-      const auto model = Model::load(folder / "model", on_cuda(type, true));
+      if (*options.weights != WeightType::bf16 && !is_sample(folder)) continue;
+      const auto model = Model::load(folder / "model", options);
       const auto vocab = static_cast<size_t>(model->config().vocab_size);
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
@@ -101,7 +111,7 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
         CHECK(distance >= -1e-6 && distance <= allowed, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
         worst = std::max(worst, distance);
       });
-      std::printf("      %-14s %-5s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
+      std::printf("      %-14s %-20s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
     }
 }
 
@@ -115,6 +125,8 @@ TEST("cuda invariance: alone and among others, any chunking, any blocks, replaye
     if (kSanitized) return;
   }
   for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("llama2", on_cuda(type, true), on_cuda(type, true), 4, 15, seed++);
+  for (const char* family : {"gemma3", "phi3"}) check_mixed_batches(family, with_8bit_adapters(WeightType::bf16), with_8bit_adapters(WeightType::bf16), 7, 7, seed++);
+  check_mixed_batches("llama2", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 4, 15, seed++);
 }
 
 // The engine on a device and on the CPU, both in float32.
@@ -123,14 +135,14 @@ struct Served {
   std::map<std::string, std::string> failures;
 };
 
-Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests) {
+Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests, int32_t max_batch = 8) {
   Served served;
   std::mutex mutex;
   std::condition_variable changed;
   int ended = 0;
   EngineOptions engine_options;
   engine_options.kv_bytes = size_t{4} << 20;
-  engine_options.max_batch = 8;
+  engine_options.max_batch = max_batch;
   engine_options.max_step_tokens = 24;
   Engine engine(Model::load(folder / "model", options), engine_options, [&](std::vector<Event>& events) {
     const std::lock_guard lock(mutex);
@@ -183,6 +195,14 @@ TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
     CHECK(found.failures.empty(), found.failures.begin()->second);
     for (const auto& [id, tokens] : expected.tokens) CHECK(found.tokens.at(id) == tokens, family, " request ", id);
   }
+}
+
+TEST("cuda engine: with 8-bit adapters requests have the same tokens one at a time and together") {
+  const std::filesystem::path folder = family_folder("gemma3");
+  const int requests = kSanitized ? 6 : 12;
+  const Served alone = serve(folder, with_8bit_adapters(WeightType::bf16), requests, 1), together = serve(folder, with_8bit_adapters(WeightType::bf16), requests);
+  CHECK(alone.failures.empty() && together.failures.empty());
+  for (const auto& [id, tokens] : alone.tokens) CHECK(together.tokens.at(id) == tokens, "request ", id);
 }
 
 // Tokens that follow a story's beginning, with how far each was ahead of the second likeliest.
@@ -412,12 +432,44 @@ TEST("cuda options: what does not go together is refused by name") {
     Model::load(path, options);
   };
   CHECK_THROWS(load([](ModelOptions& o) { o.weights = WeightType::i8; }), Error, "weightType");
-  CHECK_THROWS(load([](ModelOptions& o) { o.adapters = LoraType::i8; }), Error, "adapterType");
+  CHECK_THROWS(load([](ModelOptions& o) { o.adapters = LoraType::f16; }), Error, "adapterType: found another type than bf16 or int8");
+  CHECK_THROWS(load([](ModelOptions& o) { o.adapters_as_stored = true; }), Error, "adapterType");
+  CHECK_THROWS(load([](ModelOptions& o) { o.weights = WeightType::f32, o.adapters = LoraType::i8; }), Error, "adapterType: found another type than f32,");
   CHECK_THROWS(load([](ModelOptions& o) { o.kv = KvType::f16; }), Error, "kvType");
   CHECK_THROWS(load([](ModelOptions& o) { o.device = "cuda:7"; }), Error, "device: found cuda:7, expected one of cpu, cuda:0");
   ModelOptions cpu;
   cpu.weights = WeightType::fp8;
   CHECK_THROWS(Model::load(path, cpu), Error, "weightType");
+}
+
+TEST("cuda adapters: 8 bits are reported, take about half the bytes, and what they cannot hold is refused") {
+  const std::filesystem::path folder = family_folder("llama2");
+  const auto wide = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+  CHECK(*wide->number_types().adapters == LoraType::bf16);
+  for (const WeightType type : {WeightType::bf16, WeightType::f16, WeightType::fp8}) {
+    const auto model = Model::load(folder / "model", with_8bit_adapters(type));
+    CHECK(*model->number_types().adapters == LoraType::i8 && model->number_types().weights == type);
+  }
+  const auto model = Model::load(folder / "model", with_8bit_adapters(WeightType::bf16));
+  const double ratio = static_cast<double>(model->load_adapter(folder / "adapters" / "rs-r32")->bytes()) / static_cast<double>(wide->load_adapter(folder / "adapters" / "rs-r32")->bytes());
+  CHECK(ratio > 0.5 && ratio < 0.6, ratio);
+
+  const TempFolder files;
+  files.write("adapter_config.json", R"({"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 1, "lora_alpha": 1, "bias": "none", "target_modules": ["q_proj"], "layers_to_transform": [0]})");
+  const auto write = [&](float last) {
+    const auto hidden = static_cast<size_t>(model->config().hidden_size);
+    std::vector<float> a(hidden, 0.01f), b(hidden, 0.01f);
+    b.back() = last;
+    const std::string name = "base_model.model.model.layers.0.self_attn.q_proj.lora_";
+    files.write("adapter_model.safetensors", safetensors_file({{name + "A.weight", "F32", {1, static_cast<int64_t>(hidden)}, f32_bytes(a)}, {name + "B.weight", "F32", {static_cast<int64_t>(hidden), 1}, f32_bytes(b)}}));
+  };
+  write(8e6f);
+  CHECK(model->load_adapter(files.path())->bytes() > 0);
+  write(9e6f);
+  CHECK(wide->load_adapter(files.path())->bytes() > 0);
+  CHECK_THROWS(model->load_adapter(files.path()), Error, "lora_B");
+  write(NAN);
+  CHECK_THROWS(model->load_adapter(files.path()), Error, "lora_B");
 }
 
 TEST("bytes cache: the least recently used goes first, what is too large is not kept") {
