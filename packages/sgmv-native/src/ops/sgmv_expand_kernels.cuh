@@ -211,7 +211,8 @@ __device__ __forceinline__ void multiply_rows(const ExpandTile& own, const std::
   for (int i = 0; i < 4; ++i) sums[i] += remainders[i];
 }
 
-// The same with 8-bit rows: a word of them has a lane's four ranks. 32 ranks share a scale.
+// The same with 8-bit rows: a word of them has a lane's four ranks. 32 ranks share a scale. What is read behind a row's
+// ranks, the next row or at the end the scales, are numbers too, and v has zeros there.
 template <typename T>
 __device__ __forceinline__ void multiply_rows(const ExpandTile& own, const std::byte* b, int first_row, const std::byte* of_tokens,
                                               float (&sums)[4], q8) {
@@ -222,17 +223,12 @@ __device__ __forceinline__ void multiply_rows(const ExpandTile& own, const std::
 #pragma unroll 1
   for (int scale_group = 0; scale_group < scale_groups_of(own); ++scale_group) {
     float products[4] = {};
-#pragma unroll
-    for (int half = 0; half < kScaleRanks / kRankTile; ++half) {
-      const int rank_group = 2 * scale_group + half;
-      if (rank_group >= own.rank_groups) break;
-      uint32_t of_row = 0, of_row_8 = 0;
-      if (rank_group * kRankTile + 4 * thread < own.b_stride) {
-        of_row = *reinterpret_cast<const uint32_t*>(b + swizzled<q8>(row + rank_group * 16));
-        of_row_8 = *reinterpret_cast<const uint32_t*>(b + swizzled<q8>(row_8 + rank_group * 16));
-      }
+    const int begin = scale_group * (kScaleRanks / kRankTile), end = min(begin + kScaleRanks / kRankTile, own.rank_groups);
+#pragma unroll 1
+    for (int rank_group = begin; rank_group < end; ++rank_group) {
+      const auto pairs_at = [&](int at) { return q8_pairs<T>(*reinterpret_cast<const uint32_t*>(b + swizzled<q8>(at))); };
+      const uint2 pairs = pairs_at(row + rank_group * 16), pairs_8 = pairs_at(row_8 + rank_group * 16);
       const uint4 of_v = load16(quads + rank_group * 64);
-      const uint2 pairs = q8_pairs<T>(of_row), pairs_8 = q8_pairs<T>(of_row_8);
       const uint32_t of_b[4] = {pairs.x, pairs_8.x, pairs.y, pairs_8.y};
       mma_m16n8k16<T>(products, of_b, {of_v.z, of_v.w});
       mma_m16n8k16<T>(products, of_b, {of_v.x, of_v.y});
