@@ -45,10 +45,13 @@ export interface EngineOptions {
   weightType?: 'auto' | WeightType;
   /**
    * Adapters. `stored`: as their files are. Default `auto`: `int8`, or `stored` with `weightType: 'f32'`; on CUDA the type
-   * of the weights' inputs, and no other is possible there.
+   * of the weights' inputs. Possible there besides: `int8`, half the bytes, where the inputs have 16 bits.
    */
   adapterType?: 'auto' | AdapterType;
-  /** Keys and values. Default `auto`: `f16`, or `f32` with `weightType: 'f32'`; on CUDA as `adapterType`. */
+  /**
+   * Keys and values. Default `auto`: `f16`, or `f32` with `weightType: 'f32'`; on CUDA the type of the weights' inputs, and no
+   * other is possible there.
+   */
   kvType?: 'auto' | KvType;
   /** Bytes each token id stands for; null for special tokens (they give no text). Needed for text and `stop`. */
   vocabulary?: (Uint8Array | null)[];

@@ -12,7 +12,7 @@ constexpr int kStageNumbers = 4096;  // of B
 constexpr int kStageRowsMax = 256;
 constexpr int kStageScaleBytes = 2 * kStageRowsMax;  // of 8-bit rows: of fewer rows with more scales each as many at most
 template <typename W>
-constexpr int kStageBytes = kStageNumbers * static_cast<int>(sizeof(W));
+constexpr int kStageBytes = std::is_same_v<W, float> ? 0 : kStageNumbers * static_cast<int>(sizeof(W));  // float32 rows stay where they are
 template <typename W>
 constexpr int kStageAllBytes = kStageBytes<W> + (kIsQ8<W> ? kStageScaleBytes : 0);
 constexpr int kStages = 2;       // under way at a time
