@@ -1,6 +1,7 @@
 /** Reads the Redis Stream of one generation, at once and without blocking. */
 import { ArilError, generationEventSchema, generationStreamKey, type GenerationEvent } from '@aril/contracts';
 import type { Redis } from 'ioredis';
+import { parseJson } from '../../../base/parse-json.js';
 
 export type StreamEntry = [id: string, fields: string[]];
 
@@ -13,14 +14,6 @@ export function parseEntry(entry: StreamEntry): GenerationEvent {
   return parsed.data;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Events with numbers in (after, upTo]; everything after `after` when `upTo` is left out. */
 export async function readEvents(
   redis: Redis,
@@ -29,7 +22,11 @@ export async function readEvents(
   upTo?: number,
 ): Promise<GenerationEvent[]> {
   const end = upTo === undefined ? '+' : `${upTo}-0`;
-  const entries = (await redis.xrange(generationStreamKey(generationId), `(${after}-0`, end)) as StreamEntry[];
+  const entries = (await redis.xrange(
+    generationStreamKey(generationId),
+    `(${after}-0`,
+    end,
+  )) as StreamEntry[];
   return entries.map(parseEntry);
 }
 
