@@ -48,10 +48,18 @@ describe('adapters', () => {
       ['files', { files: [{ name: 'adapter_config.json', bytes: 2_000_000 }, { name: 'adapter_model.safetensors', bytes: 10 }] }],
       ['files', { files: [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 2_000_000 }] }],
       ['name', { name: 'x'.repeat(121) }],
+      ['name', { name: 'a\0b' }],
+      ['description', { description: 'a\0b' }],
+      ['baseModelId', { baseModelId: 'a\0b' }],
     ])('names the field at fault: %s', async (field, wrong) => {
       const { errors } = await graphql(test, shop.key, CREATE, input(wrong));
       expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field });
       expect(errors?.[0]?.message).toContain('expected');
+    });
+
+    it('names the search that no text can match', async () => {
+      const { errors } = await graphql(test, shop.key, '{ tenant { adapters(search: "a\\u0000b") { totalCount } } }');
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'search' });
     });
 
     it('makes an adapter that waits for its files', async () => {

@@ -84,6 +84,11 @@ describe('API keys', () => {
     }
   });
 
+  it('names the field that Postgres cannot hold', async () => {
+    const { errors } = await graphql(test, shop.user.cookie, CREATE, { input: { name: 'a\0b' } });
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'name' });
+  });
+
   it("does not find other tenants' keys", async () => {
     const { apiKey, secret } = await create({ name: 'mine' });
     expect((await list(other)).map((key) => key.id)).not.toContain(apiKey.id);

@@ -55,6 +55,20 @@ describe('identity', () => {
     expect((await auth('sign-in/email', { email: body.email, password: body.password })).status).toBeGreaterThanOrEqual(400);
   });
 
+  it('refuses what Postgres cannot hold, naming the field', async () => {
+    const { cookie } = await signUp(test, 'Whole');
+    const asked: [string, object, string][] = [
+      ['sign-up/email', { name: 'a\0b', email: 'nul@example.test', password: 'long enough' }, 'name'],
+      ['update-user', { name: 'a\0b' }, 'name'],
+      ['organization/create', { name: 'Sound', slug: 'a\0b' }, 'slug'],
+    ];
+    for (const [path, body, field] of asked) {
+      const response = await auth(path, body, { origin: ORIGIN, ...cookie });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ message: `${field}: expected no NUL character` });
+    }
+  });
+
   it('refuses an e-mail address that is taken', async () => {
     const { email } = await signUp(test);
     const again = await auth('sign-up/email', { name: 'A', email, password: 'another password', tenantName: 'T' });

@@ -6,7 +6,11 @@ export const CONSTRAINT_CHARS_MAX = 65_536;
 export const SCHEMA_DEPTH_MAX = 64;
 
 /** A pattern or a grammar. */
-export const constraintSourceSchema = z.string().min(1).max(CONSTRAINT_CHARS_MAX);
+export const constraintSourceSchema = z
+  .string()
+  .min(1)
+  .max(CONSTRAINT_CHARS_MAX)
+  .regex(/^[^\0]*$/, 'expected no NUL character');
 
 export const jsonSchemaSchema = z
   .record(z.string(), z.unknown())

@@ -196,7 +196,7 @@ function(sgmv_compile_cuda result)
     endif()
     add_custom_command(
       OUTPUT "${CMAKE_BINARY_DIR}/${object}"
-      COMMAND "${PROJECT_SOURCE_DIR}/cmake/nvcc.sh" "${object}.log" ${CMAKE_CXX_COMPILER_LAUNCHER} "${sgmv_nvcc}" ${gencode} ${options}
+      COMMAND sh "${PROJECT_SOURCE_DIR}/cmake/nvcc.sh" "${object}.log" ${CMAKE_CXX_COMPILER_LAUNCHER} "${sgmv_nvcc}" ${gencode} ${options}
               -MD -MF "${object}.d" -MT "${object}" -c "${source}" -o "${object}"
       ${depends} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}" COMMENT "Building CUDA object ${object}" VERBATIM)
     list(APPEND objects "${CMAKE_BINARY_DIR}/${object}")

@@ -44,7 +44,7 @@ END {
   line("5", "tokens per second, distinct / identical", of("model.7b.served.distinct/identical"), "≥", 0.95, model)
   line("5", "the same with adapters in 8 bits", of("model.7b.int8-adapters.served.distinct/identical"), "≥", 0.95, model)
   ours = of("textgen.distinct.ours.throughput"); theirs = of("textgen.distinct.peft.throughput")
-  line("6", "textgen-lora, distinct: against Transformers + PEFT", ours != "" && theirs != "" ? ours / theirs : "", "≥", 12, peft)
+  line("6", "textgen-lora, distinct: against Transformers + PEFT", ours != "" && theirs > 0 ? ours / theirs : "", "≥", 12, peft)
   golden = of("tests.golden.passed") + of("tests.golden.failed") > 0 ? of("tests.golden.failed") : ""
   line("7", "golden tests that fail, of " (golden == "" ? 0 : of("tests.golden.passed") + golden), golden, "≤", 0, golden == "" && tests ~ /gave no such/ ? "not run: none of that name" : tests)
   line("7b", "batch-invariant mode / default", of("model.7b.served.batch-invariant/default"), "≥", 0.9, model)

@@ -22,6 +22,10 @@ const KINDS: Record<string, ProblemKind> = {
     title: 'A tensor holds NaN or infinity',
     advice: 'The training diverged; go back to an earlier checkpoint.',
   },
+  out_of_range: {
+    title: 'A tensor holds a huge number',
+    advice: 'No trained adapter has such weights; the training diverged, or the file was converted wrongly.',
+  },
   bad_type: { title: 'A field has the wrong type', advice: CORRECT },
   missing_field: { title: 'A field is missing', advice: CORRECT },
   unknown_field: { title: 'A field is not known', advice: PLAIN_LORA },

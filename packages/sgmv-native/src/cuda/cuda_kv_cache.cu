@@ -28,10 +28,13 @@ CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t 
 
 void CudaKvCache::copy_block(int32_t from, int32_t to) {
   context_->use();
-  const size_t pitch = layer_block_bytes_ * static_cast<size_t>(block_count_);
-  check(cudaMemcpy2DAsync(data_.data() + static_cast<size_t>(to) * layer_block_bytes_, pitch, data_.data() + static_cast<size_t>(from) * layer_block_bytes_, pitch,
-                          layer_block_bytes_, static_cast<size_t>(layers_), cudaMemcpyDeviceToDevice, context_->compute),
-        "copying a block of the key-value cache");
+  // Layer by layer: layers are further apart than a copy of two dimensions allows (2 GiB).
+  for (int32_t i = 0; i < layers_; ++i) {
+    auto* const blocks = static_cast<std::byte*>(layer(i).data);
+    check(cudaMemcpyAsync(blocks + static_cast<size_t>(to) * layer_block_bytes_, blocks + static_cast<size_t>(from) * layer_block_bytes_, layer_block_bytes_,
+                          cudaMemcpyDeviceToDevice, context_->compute),
+          "copying a block of the key-value cache");
+  }
 }
 
 KvLayer CudaKvCache::layer(int32_t index) const {

@@ -30,25 +30,18 @@ __host__ __device__ inline uint8_t e4m3_from(float value) {
   return static_cast<uint8_t>(sign | ((rounded >> 20) - (120u << 3)));
 }
 
-// Two codes, in the upper bytes of the halves of `codes`, as numbers of T times 1 / e4m3_unit<T>(). Exact, also for the
-// small ones: in both types 3 bits of fraction and 4 of exponent are the upper ones of what they have.
+// Two codes, in the upper bytes of the halves of `codes`, as numbers of T. Exact, also for the small ones: in both types 3
+// bits of fraction and 4 of exponent are the upper ones of what they have, and a product puts the exponent's bias right. No
+// result is a number that a matrix product might take for zero.
 template <typename T>
 __device__ uint32_t e4m3_pair(uint32_t codes);
 template <>
 __device__ __forceinline__ uint32_t e4m3_pair<f16>(uint32_t codes) {
-  return (codes & 0x8000'8000u) | (codes >> 1 & 0x3F80'3F80u);  // biases 7 and 15
+  return multiply_f16x2((codes & 0x8000'8000u) | (codes >> 1 & 0x3F80'3F80u), 0x5C00'5C00u);  // biases 7 and 15: times 2^8
 }
 template <>
 __device__ __forceinline__ uint32_t e4m3_pair<bf16>(uint32_t codes) {
-  // Biases 7 and 127: the numbers are 2^-120 too small, of which sums in float32 would lose the lower bits.
-  return multiply_bf16x2((codes & 0x8000'8000u) | (codes >> 4 & 0x07F0'07F0u), 0x7B80'7B80u);
+  return multiply_bf16x2((codes & 0x8000'8000u) | (codes >> 4 & 0x07F0'07F0u), 0x7B80'7B80u);  // biases 7 and 127: times 2^120
 }
-
-template <typename T>
-__host__ __device__ constexpr float e4m3_unit();
-template <>
-__host__ __device__ constexpr float e4m3_unit<f16>() { return 256.0f; }
-template <>
-__host__ __device__ constexpr float e4m3_unit<bf16>() { return 1.0f; }
 
 }  // namespace sgmv::cuda

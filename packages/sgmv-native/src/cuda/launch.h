@@ -8,6 +8,8 @@
 namespace sgmv::cuda {
 
 inline constexpr size_t kSharedBytesDefault = size_t{48} << 10;  // more must be asked for
+// Asked for whatever a launch takes: it is the kernel's for good, and others may launch it meanwhile. All devices have it.
+inline constexpr int kSharedBytesMax = 99 << 10;
 
 struct Shape {
   dim3 grid;
@@ -18,7 +20,7 @@ struct Shape {
 template <typename... Parameters, typename... Arguments>
 void launch(cudaStream_t stream, const Shape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
   if (shape.shared_bytes > kSharedBytesDefault)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes)), "asking for shared memory");
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytesMax), "asking for shared memory");
   cudaLaunchConfig_t config = {};
   config.gridDim = shape.grid;
   config.blockDim = dim3(static_cast<unsigned>(shape.threads));

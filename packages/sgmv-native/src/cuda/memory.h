@@ -73,7 +73,9 @@ using PinnedArray = OwnedArray<T, PinnedMemory>;
 template <typename T>
 DeviceArray<T> uploaded(const std::vector<T>& values) {
   DeviceArray<T> array(values.size());
-  if (!values.empty()) check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying to the device");
+  if (values.empty()) return array;
+  check(cudaMemcpy(array.data(), values.data(), array.bytes(), cudaMemcpyHostToDevice), "copying to the device");
+  check(cudaStreamSynchronize(nullptr), "copying to the device");  // other streams do not wait for what the copy leaves behind
   return array;
 }
 

@@ -72,6 +72,12 @@ __device__ __forceinline__ uint32_t permute_bytes(uint32_t v, uint32_t selector)
   asm("prmt.b32 %0, %1, 0, %2;" : "=r"(result) : "r"(v), "r"(selector));
   return result;
 }
+// Two f16 products, to the nearest; very small factors are not taken for zero. ("mul.rn.f16x2")
+__device__ __forceinline__ uint32_t multiply_f16x2(uint32_t a, uint32_t b) {
+  uint32_t result;
+  asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
+  return result;
+}
 // Two bf16 products, to the nearest; very small factors are not taken for zero. ("fma.rn.bf16x2", adding -0)
 __device__ __forceinline__ uint32_t multiply_bf16x2(uint32_t a, uint32_t b) {
   uint32_t result;

@@ -23,7 +23,9 @@ __host__ __device__ inline uint32_t q8_word(int q0, int q1, int q2, int q3) {
 template <typename T>
 __device__ uint32_t q8_pair(uint32_t bits);
 template <>
-__device__ __forceinline__ uint32_t q8_pair<f16>(uint32_t bits) { return bits; }
+__device__ __forceinline__ uint32_t q8_pair<f16>(uint32_t bits) {
+  return multiply_f16x2(bits, 0x7800'7800u);  // times 2^15: a matrix product might take smaller ones for zero
+}
 template <>
 __device__ __forceinline__ uint32_t q8_pair<bf16>(uint32_t bits) {
   return multiply_bf16x2(bits, 0x7B80'7B80u);  // times 2^120: of products with numbers of 2^-133 float32 would lose bits
@@ -32,7 +34,7 @@ __device__ __forceinline__ uint32_t q8_pair<bf16>(uint32_t bits) {
 template <typename T>
 __host__ __device__ constexpr float q8_unit();
 template <>
-__host__ __device__ constexpr float q8_unit<f16>() { return 0x1p24f; }
+__host__ __device__ constexpr float q8_unit<f16>() { return 0x1p9f; }
 template <>
 __host__ __device__ constexpr float q8_unit<bf16>() { return 0x1p13f; }
 

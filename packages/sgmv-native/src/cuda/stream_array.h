@@ -17,7 +17,9 @@ struct StreamMemory {
     check(cudaMallocAsync(&data, bytes, context->copies), "allocating device memory");
     return data;
   }
-  void free(void* data) const { cudaFreeAsync(data, context->copies); }
+  void free(void* data) const {
+    if (cudaSetDevice(context->device()) == cudaSuccess) cudaFreeAsync(data, context->copies);
+  }
 };
 
 template <typename T>

@@ -1,6 +1,7 @@
 #include "formats/peft_adapter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "formats/format_error.h"
@@ -94,10 +95,36 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
   }
 }
 
+namespace {
+
+// The largest of half precision: all types that adapters are kept in hold it, so that one which is taken can be loaded by any
+// engine.
+constexpr float kMagnitudeMax = 65504.0f;
+
+// Index of the first value that is larger; -1: there is none.
+int64_t first_beyond(const TensorInfo& info, const std::vector<std::byte>& data) {
+  constexpr int64_t kChunk = 1024;
+  float values[kChunk];
+  const int64_t count = info.elements();
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    const int64_t chunk = std::min(kChunk, count - begin);
+    dequantize(info.dtype, data.data() + begin * dtype_block_bytes(info.dtype), chunk, values);
+    for (int64_t i = 0; i < chunk; ++i)
+      if (std::abs(values[i]) > kMagnitudeMax) return begin + i;
+  }
+  return -1;
+}
+
+}  // namespace
+
 std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
   std::vector<std::byte> data = file_->read(tensor.info);
   const int64_t bad = first_not_finite(tensor.info.dtype, data.data(), tensor.info.elements());
-  if (bad >= 0) problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
+  if (bad >= 0) {
+    problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");
+  } else if (const int64_t beyond = first_beyond(tensor.info, data); beyond >= 0) {
+    problems.add("out_of_range", kAdapterWeightsFile, tensor.name, "a magnitude above 65504 at element " + std::to_string(beyond), "values within ±65504");
+  }
   return data;
 }
 

@@ -213,8 +213,8 @@ std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path
     refuse_if_any(problems);
     return adapter;
   } catch (const std::range_error& error) {
-    // What was read before is finite: only a value beyond the range of the packed type is left.
-    throw Error("adapter_refused", folder.string() + ": found " + error.what());
+    refuse_if_any(problems);  // one of them names the value
+    throw Error("adapter_refused", std::string(kAdapterWeightsFile) + ": found " + error.what());
   }
 }
 

@@ -139,7 +139,14 @@ void DecoderCuda::launch_step(const Shape& shape, const CudaKvCache& cache) {
     graphs_.clear();
   }
   const auto [known, first] = shape.cache_id == 0 ? std::pair(graphs_.end(), true) : graphs_.try_emplace(shape);
-  if (first) return issue(shape, cache);
+  if (first) {
+    try {
+      return issue(shape, cache);
+    } catch (...) {
+      if (known != graphs_.end()) graphs_.erase(known);  // it is to be issued once before it is recorded
+      throw;
+    }
+  }
   if (known->second.empty()) known->second = Graph::record(context_->compute, [&] { issue(shape, cache); });
   known->second.launch(context_->compute);
 }

@@ -3,6 +3,7 @@
 // one before it computes: on the device they follow one another.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -88,7 +89,7 @@ class DecoderCuda : public Model {
   bool grow(Array& array, size_t size) {
     if (size <= array.size()) return false;
     context_->compute.synchronize();
-    return array.reserve(size);
+    return array.reserve(std::max(size, array.size() + array.size() / 2));
   }
   void fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape);
   void fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table);

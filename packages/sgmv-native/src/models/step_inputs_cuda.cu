@@ -32,6 +32,16 @@ bool StepInputs::reserve(const Stream& stream, int64_t tokens, int64_t rows, int
   tokens_ = grown(tokens_, tokens);
   rows_ = grown(rows_, rows);
   table_entries_ = grown(table_entries_, table_entries);
+  try {
+    allocate();
+  } catch (...) {
+    tokens_ = rows_ = table_entries_ = 0;
+    throw;
+  }
+  return true;
+}
+
+void StepInputs::allocate() {
   lay_out(nullptr, bytes_before_tables_);
   const size_t bytes = bytes_before_tables_ + static_cast<size_t>(table_entries_) * sizeof(int32_t);
   for (size_t i = 0; i < host_.size(); ++i) {
@@ -40,7 +50,6 @@ bool StepInputs::reserve(const Stream& stream, int64_t tokens, int64_t rows, int
   }
   device_bytes_.reserve(bytes);
   device_ = lay_out(device_bytes_.data(), bytes_before_tables_);
-  return true;
 }
 
 void StepInputs::upload(cudaStream_t stream, int64_t table_entries) const {

@@ -40,6 +40,7 @@ class StepInputs {
   void upload(cudaStream_t stream, int64_t table_entries) const;
 
  private:
+  void allocate();
   StepArrays lay_out(std::byte* base, size_t& bytes) const;
 
   int64_t tokens_ = 0, rows_ = 0, table_entries_ = 0;

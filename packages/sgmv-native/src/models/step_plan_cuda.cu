@@ -73,10 +73,13 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
 bool DecoderCuda::Rope::reserve(const Stream& stream, int64_t wanted) {
   if (wanted <= positions) return false;
   stream.synchronize();
-  positions = std::max({wanted, 2 * positions, kRopePositionsFirst});
-  table.reserve(positions);
-  rows = DeviceArray<float>(static_cast<size_t>(positions * 2 * table.half()));
-  check(cudaMemcpy(rows.data(), table.cosines(0), rows.bytes(), cudaMemcpyHostToDevice), "copying rotary tables to the device");
+  const int64_t more = std::max({wanted, 2 * positions, kRopePositionsFirst});
+  positions = 0;  // until all are there
+  table.reserve(more);
+  rows = DeviceArray<float>(static_cast<size_t>(more * 2 * table.half()));
+  check(cudaMemcpyAsync(rows.data(), table.cosines(0), rows.bytes(), cudaMemcpyHostToDevice, stream), "copying rotary tables to the device");
+  stream.synchronize();
+  positions = more;
   return true;
 }
 

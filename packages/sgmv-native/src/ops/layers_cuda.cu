@@ -39,8 +39,7 @@ __device__ __forceinline__ float4 load_quad(const T* row, int column) {
 __device__ __forceinline__ float4 load_quad(const e4m3* row, int column) {
   const uint32_t codes = *reinterpret_cast<const uint32_t*>(row + column);
   const float2 low = unpack2<f16>(e4m3_pair<f16>(permute_bytes(codes, 0x1404))), high = unpack2<f16>(e4m3_pair<f16>(permute_bytes(codes, 0x3424)));
-  constexpr float kUnit = e4m3_unit<f16>();
-  return make_float4(low.x * kUnit, low.y * kUnit, high.x * kUnit, high.y * kUnit);
+  return make_float4(low.x, low.y, high.x, high.y);
 }
 
 // Four numbers of a float32 row [width] without padding, zeros beyond its end. kWhole: rows begin at multiples of 16

@@ -190,7 +190,7 @@ __device__ __forceinline__ void store_outputs(const LinearOperands& o, const flo
     for (int half = 0; half < 2; ++half) {
       const int to_row = row + m * 16 + half * 8;
       if (to_row >= o.out) continue;
-      const float scale = kE4m3 ? o.scales[to_row] * e4m3_unit<T>() : 1.0f;
+      const float scale = kE4m3 ? o.scales[to_row] : 1.0f;
 #pragma unroll
       for (int n = 0; n < Tile::kTokenTiles; ++n)
 #pragma unroll

@@ -23,11 +23,15 @@ std::vector<T> from_device(const cuda::DeviceArray<T>& array) {
   return cuda::downloaded(array);
 }
 
+// Streams do not wait for copies and fills outside of them, which the device may do later.
+inline void settle() { cuda::check(cudaDeviceSynchronize(), "settling"); }
+
 // Every byte 0xFF: NaN in all types of numbers, so that what is not written is seen.
 template <typename T>
 cuda::DeviceArray<T> poisoned(size_t size) {
   cuda::DeviceArray<T> array(size);
   if (size > 0) cuda::check(cudaMemset(array.data(), 0xFF, array.bytes()), "poison");
+  settle();
   return array;
 }
 

@@ -186,6 +186,7 @@ TEST("linear: nothing to do, and a graph that does it again") {
     stream.synchronize();
     product.check(from_device(y), kTolerance);
     check(cudaMemset(y.data(), 0xFF, y.bytes()), "poison");
+    settle();
   }
 }
 
@@ -319,6 +320,7 @@ TEST("cublaslt: a graph that does it again, once the shape is known") {
     library->linear(stream, product.work(y));
     stream.synchronize();
     check(cudaMemset(y.data(), 0xFF, y.bytes()), "poison");
+    settle();
     const Graph graph = Graph::record(stream, [&] { library->linear(stream, product.work(y)); });
     // More rows than the graph's need other memory; the graph keeps its own.
     const Product larger(kind, 200, 16, 256);

@@ -279,6 +279,7 @@ TEST("sampling: a row's choice is the same alone; a graph reads rows and logits 
   stream.synchronize();
   CHECK(from_device(tokens) == device_choices(logits, std::vector<SampleRow>(rows.size())));
   check(cudaMemcpy(device_rows.data(), rows.data(), device_rows.bytes(), cudaMemcpyHostToDevice), "other rows");
+  settle();
   graph.launch(stream);
   stream.synchronize();
   CHECK(from_device(tokens) == together);

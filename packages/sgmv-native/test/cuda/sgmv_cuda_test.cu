@@ -367,6 +367,7 @@ void check_replay(Kind kind) {
     const auto now = world.factors_of(run.adapter_of_token);
     check(cudaMemcpy(const_cast<const LoraFactor**>(factors.data()), now.data(), now.bytes(), cudaMemcpyDeviceToDevice), "other adapters");
     check(cudaMemcpy(y.data(), y_before.data(), y.bytes(), cudaMemcpyHostToDevice), "the output as it was");
+    settle();
     graph.launch(stream);
     stream.synchronize();
     const std::vector<float> direct = run.outcome(x, y_before).y;
@@ -375,6 +376,7 @@ void check_replay(Kind kind) {
   check(cudaMemset(const_cast<const LoraFactor**>(factors.data()), 0, factors.bytes()), "no adapters");
   check(cudaMemset(v.data(), 0xFF, v.bytes()), "poison");
   check(cudaMemcpy(y.data(), y_before.data(), y.bytes(), cudaMemcpyHostToDevice), "the output as it was");
+  settle();
   graph.launch(stream);
   stream.synchronize();
   CHECK_EQUAL(from_device(tile_count)[0], 0);

@@ -252,13 +252,6 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
   finish(&default_stream);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
-  const std::lock_guard lock(mutex);
-  check_direction(to, from, width * height, kind);
-  return enqueue(stream, [=] {
-    for (size_t row = 0; row < height; ++row) std::memcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
-  });
-}
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
   return enqueue(stream, [=] { if (bytes > 0) std::memset(p, value, bytes); });
 }

@@ -160,7 +160,6 @@ cudaError_t cudaMallocAsync(void**, size_t, cudaStream_t);
 cudaError_t cudaFreeAsync(void*, cudaStream_t);
 cudaError_t cudaMemcpy(void*, const void*, size_t, cudaMemcpyKind);
 cudaError_t cudaMemcpyAsync(void*, const void*, size_t, cudaMemcpyKind, cudaStream_t);
-cudaError_t cudaMemcpy2DAsync(void*, size_t to_pitch, const void*, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemset(void*, int, size_t);
 cudaError_t cudaMemsetAsync(void*, int, size_t, cudaStream_t);
 

@@ -351,6 +351,17 @@ TEST("peft: NaN and infinity are found in every type") {
     }
 }
 
+TEST("peft: what half precision cannot hold is refused, so that what is taken can be loaded in every type") {
+  AdapterFiles files;
+  std::string& last = files.tensors.back().data;
+  const auto ends_with = [&](float value) { last.replace(last.size() - 4, 4, f32_bytes({value})); };
+  ends_with(-65504.0f);
+  accept(files);
+  ends_with(-65505.0f);
+  refuse(files, "out_of_range", "layers.1.self_attn.v_proj.lora_B");
+  refuse(files, "out_of_range", "65504 at element " + std::to_string(last.size() / 4 - 1));
+}
+
 TEST("peft: missing and broken files") {
   const TempFolder folder;
   CHECK_THROWS(inspect_adapter(folder.path() / "none", small_model()), Error, "not a folder");

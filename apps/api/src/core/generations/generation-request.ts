@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { ArilError, samplingSchema, type Constraint, type GenerationJob, type Sampling } from '@aril/contracts';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { storableText } from '../../base/errors/storable-text.js';
 
 export const MAX_TOKENS_DEFAULT = 256;
 /** A prompt beyond this cannot fit any supported context; refusing it here keeps it out of Redis. */
@@ -22,10 +23,8 @@ export const requestedSamplingSchema = samplingSchema.extend({
 });
 export type RequestedSampling = z.infer<typeof requestedSamplingSchema>;
 
-/** Postgres text holds every character but NUL. */
-const storableText = z.string().min(1).regex(/^[^\0]*$/, 'expected no NUL character');
-export const targetSchema = storableText.max(255);
-export const idempotencyKeySchema = storableText.max(IDEMPOTENCY_KEY_CHARS_MAX);
+export const targetSchema = storableText.min(1).max(255);
+export const idempotencyKeySchema = storableText.min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
 
 export interface GenerationRequest {
   /** An adapter's slug or a base model's id. */

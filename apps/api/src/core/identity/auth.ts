@@ -5,9 +5,10 @@
 import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
+import { APIError, createAuthMiddleware } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
-import { z } from 'zod';
 import type { Config } from '../../base/config/config.js';
+import { storableText } from '../../base/errors/storable-text.js';
 import type { IdentityPrisma } from '../../base/prisma/prisma.service.js';
 import { ensureTenant } from './tenant-of-user.js';
 
@@ -18,7 +19,7 @@ export const CLIENT_ADDRESS_HEADER = 'x-aril-client-address';
 type RateLimitStorage = NonNullable<NonNullable<BetterAuthOptions['rateLimit']>['customStorage']>;
 
 const DAY_S = 24 * 60 * 60;
-const TENANT_NAME = z.string().trim().min(1).max(80);
+const TENANT_NAME = storableText.trim().min(1).max(80);
 
 /** Browsers refuse `Secure` cookies over plain http, except on loopback, where only some of them make an exception. */
 const usesHttps = (config: Config): boolean =>
@@ -52,6 +53,14 @@ const user = {
     tenantName: { type: 'string', required: false, returned: false, validator: { input: TENANT_NAME } },
   },
 } as const satisfies BetterAuthOptions['user'];
+
+const refuseUnstorable = createAuthMiddleware((context) => {
+  for (const [field, value] of Object.entries((context.body ?? {}) as Record<string, unknown>)) {
+    if (typeof value !== 'string' || storableText.safeParse(value).success) continue;
+    throw new APIError('BAD_REQUEST', { code: 'BAD_INPUT', message: `${field}: expected no NUL character` });
+  }
+  return Promise.resolve();
+});
 
 const logger = new Logger('BetterAuth');
 
@@ -87,6 +96,7 @@ export function createAuth(config: Config, prisma: IdentityPrisma, storage: Rate
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
       database: { generateId: 'uuid' },
     },
+    hooks: { before: refuseUnstorable },
     databaseHooks: {
       session: {
         create: {

@@ -65,12 +65,17 @@ inline uint32_t permute_bytes(uint32_t v, uint32_t selector) {
   }
   return result;
 }
-inline uint32_t multiply_bf16x2(uint32_t a, uint32_t b) {
+namespace emulated {
+template <typename T>
+uint32_t multiply_pairs(uint32_t a, uint32_t b) {
   uint32_t result = 0;
   for (int half = 0; half < 32; half += 16)
-    result |= static_cast<uint32_t>(float_to_bf16(bf16_to_float(static_cast<uint16_t>(a >> half)) * bf16_to_float(static_cast<uint16_t>(b >> half)))) << half;
+    result |= static_cast<uint32_t>(from_float<T>(widen(T{}, static_cast<uint16_t>(a >> half)) * widen(T{}, static_cast<uint16_t>(b >> half))).bits) << half;
   return result;
 }
+}  // namespace emulated
+inline uint32_t multiply_f16x2(uint32_t a, uint32_t b) { return emulated::multiply_pairs<f16>(a, b); }
+inline uint32_t multiply_bf16x2(uint32_t a, uint32_t b) { return emulated::multiply_pairs<bf16>(a, b); }
 
 inline int thread_index() { return static_cast<int>(threadIdx.x); }
 
