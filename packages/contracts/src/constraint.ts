@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { textWithoutNul } from './text.js';
 
 /** Of a schema's JSON, a pattern or a grammar: compiling one takes time that grows with it. */
 export const CONSTRAINT_CHARS_MAX = 65_536;
@@ -6,11 +7,7 @@ export const CONSTRAINT_CHARS_MAX = 65_536;
 export const SCHEMA_DEPTH_MAX = 64;
 
 /** A pattern or a grammar. */
-export const constraintSourceSchema = z
-  .string()
-  .min(1)
-  .max(CONSTRAINT_CHARS_MAX)
-  .regex(/^[^\0]*$/, 'expected no NUL character');
+export const constraintSourceSchema = textWithoutNul.min(1).max(CONSTRAINT_CHARS_MAX);
 
 export const jsonSchemaSchema = z
   .record(z.string(), z.unknown())

@@ -3,6 +3,7 @@
  */
 export * from './errors.js';
 export * from './queues.js';
+export * from './text.js';
 export * from './sampling.js';
 export * from './constraint.js';
 export * from './generation-job.js';

@@ -188,7 +188,7 @@ step_peft() {
 
 # compute-sanitizer's TOOL over the tests of single operations.
 sanitize() {
-  local tool=$1 sanitizer errors options=()
+  local tool=$1 sanitizer errors options=() excuse=''
   if ! sanitizer=$(find_tool compute-sanitizer "${CUDA_HOME:-/usr/local/cuda}/bin" /usr/local/cuda/bin /usr/local/cuda/compute-sanitizer); then
     leave_out "$tool" 'no compute-sanitizer'
     return
@@ -200,14 +200,12 @@ sanitize() {
   # Errors of calls are the tests' own matter: one asks for a petabyte on purpose.
   if [ "$tool" = memcheck ]; then options=(--report-api-errors no); fi
   attempt "$tool" 90 "$sanitizer" --tool "$tool" "${options[@]}" --error-exitcode 99 "$tests" "${op_tests[@]}"
-  if [[ ${outcome[$tool]} = *stopped* ]]; then
+  # Neither says anything of the tests.
+  if [[ ${outcome[$tool]} = *stopped* ]]; then excuse='it was not done in time'; fi
+  if grep -q 'Device not supported' "$said"; then excuse='compute-sanitizer says "Device not supported"'; fi
+  if [ -n "$excuse" ]; then
     failures=$((failures - 1))
-    leave_out "$tool" 'it was not done in time'
-    return
-  fi
-  if grep -q 'Device not supported' "$said"; then
-    leave_out "$tool" 'compute-sanitizer says "Device not supported"'
-    failures=$((failures - 1))
+    leave_out "$tool" "$excuse"
     return
   fi
   errors=$(grep -oE '(ERROR SUMMARY: [0-9]+ error|RACECHECK SUMMARY: [0-9]+ hazard)' "$said" | tail -n 1 | grep -oE '[0-9]+')

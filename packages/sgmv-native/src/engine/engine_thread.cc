@@ -113,11 +113,11 @@ void EngineThread::step() noexcept {
   const auto began = Clock::now();
   const bool started = !under_way_.empty();
   if (!started && !schedule_step(began)) return;
-  if (!run_step(started)) {
+  if (!run_slices(under_way_, started, runs_ahead_)) {
     // Something failed and nobody knows whose fault it was: each sequence again, alone.
     next_.clear();
     for (const PlannedSlice slice : under_way_) {
-      if (slice.sequence == nullptr || run_alone(slice)) continue;
+      if (slice.sequence == nullptr || run_slices({&slice, 1}, false, false)) continue;
       slice.sequence->fail(slice_failure_);
       end(scheduler_.take(*slice.sequence), FinishReason::error);
     }
@@ -145,13 +145,14 @@ bool EngineThread::schedule_step(Clock::time_point now) noexcept {
   return !plan.empty();
 }
 
-// What is under way, which may have been `started` with the step before it, and the beginning of what follows.
-bool EngineThread::run_step(bool started) noexcept {
+// `started`: with the step before. `ahead`: what follows on it may be started too.
+bool EngineThread::run_slices(std::span<const PlannedSlice> slices, bool started, bool ahead) noexcept {
   const std::vector<SliceOutput>* outputs = nullptr;
   try {
-    make_room_for_events(under_way_.size());
-    if (!started) runner_.start(under_way_);
-    if (runs_ahead_) start_next();
+    // So that no token is taken that cannot be told. What has ended may become events before.
+    events_.reserve(events_.size() + ended_.size() + 2 * slices.size());
+    if (!started) runner_.start(slices);
+    if (ahead) start_next();
     // Masks for the tokens that are told here can be made while the model computes.
     deliver();
     outputs = &runner_.finish();
@@ -159,21 +160,7 @@ bool EngineThread::run_step(bool started) noexcept {
     slice_failure_ = std::current_exception();
     return false;
   }
-  postprocess(under_way_, *outputs);
-  return true;
-}
-
-bool EngineThread::run_alone(PlannedSlice slice) noexcept {
-  const std::vector<SliceOutput>* outputs = nullptr;
-  try {
-    make_room_for_events(1);
-    runner_.start({&slice, 1});
-    outputs = &runner_.finish();
-  } catch (...) {
-    slice_failure_ = std::current_exception();
-    return false;
-  }
-  postprocess({&slice, 1}, *outputs);
+  postprocess(slices, *outputs);
   return true;
 }
 
@@ -192,9 +179,6 @@ void EngineThread::finish_for_nobody() noexcept {
   } catch (...) {
   }
 }
-
-// So that no token is taken that cannot be told. What has ended may become events before.
-void EngineThread::make_room_for_events(size_t slices) { events_.reserve(events_.size() + ended_.size() + 2 * slices); }
 
 void EngineThread::postprocess(std::span<const PlannedSlice> slices, std::span<const SliceOutput> outputs) noexcept {
   for (size_t i = 0; i < slices.size(); ++i) {

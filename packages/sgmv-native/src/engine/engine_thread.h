@@ -35,11 +35,9 @@ class EngineThread {
   bool idle() const { return scheduler_.idle() && under_way_.empty(); }
   void step() noexcept;
   bool schedule_step(Clock::time_point now) noexcept;
-  bool run_step(bool started) noexcept;
-  bool run_alone(PlannedSlice slice) noexcept;
+  bool run_slices(std::span<const PlannedSlice> slices, bool started, bool ahead) noexcept;
   void start_next();
   void finish_for_nobody() noexcept;
-  void make_room_for_events(size_t slices);
   void postprocess(std::span<const PlannedSlice> slices, std::span<const SliceOutput> outputs) noexcept;
   void accept_mask(ProvidedMask& provided) noexcept;
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;

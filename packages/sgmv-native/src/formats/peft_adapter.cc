@@ -48,6 +48,24 @@ AdapterSummary summarize(const PeftAdapter& adapter) {
   return summary;
 }
 
+// The largest of half precision: all types that adapters are kept in hold it, so that one which is taken can be loaded by any
+// engine.
+constexpr float kMagnitudeMax = 65504.0f;
+
+// Index of the first value that is larger; -1: there is none.
+int64_t first_beyond(const TensorInfo& info, const std::vector<std::byte>& data) {
+  constexpr int64_t kChunk = 1024;
+  float values[kChunk];
+  const int64_t count = info.elements();
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    const int64_t chunk = std::min(kChunk, count - begin);
+    dequantize(info.dtype, data.data() + begin * dtype_block_bytes(info.dtype), chunk, values);
+    for (int64_t i = 0; i < chunk; ++i)
+      if (std::abs(values[i]) > kMagnitudeMax) return begin + i;
+  }
+  return -1;
+}
+
 }  // namespace
 
 PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig& model, ProblemList& problems) {
@@ -94,28 +112,6 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
     problems.add("unreadable_file", kAdapterWeightsFile, "", "a file that cannot be read", "a safetensors file");
   }
 }
-
-namespace {
-
-// The largest of half precision: all types that adapters are kept in hold it, so that one which is taken can be loaded by any
-// engine.
-constexpr float kMagnitudeMax = 65504.0f;
-
-// Index of the first value that is larger; -1: there is none.
-int64_t first_beyond(const TensorInfo& info, const std::vector<std::byte>& data) {
-  constexpr int64_t kChunk = 1024;
-  float values[kChunk];
-  const int64_t count = info.elements();
-  for (int64_t begin = 0; begin < count; begin += kChunk) {
-    const int64_t chunk = std::min(kChunk, count - begin);
-    dequantize(info.dtype, data.data() + begin * dtype_block_bytes(info.dtype), chunk, values);
-    for (int64_t i = 0; i < chunk; ++i)
-      if (std::abs(values[i]) > kMagnitudeMax) return begin + i;
-  }
-  return -1;
-}
-
-}  // namespace
 
 std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
   std::vector<std::byte> data = file_->read(tensor.info);

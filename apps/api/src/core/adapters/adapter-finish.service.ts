@@ -66,11 +66,7 @@ export class AdapterFinishService {
   }
 
   private async refuse(row: AdapterRow, { problems, summary }: AdapterReport): Promise<void> {
-    const data = {
-      status: 'REFUSED' as const,
-      problems: toJson(problems.slice(0, PROBLEMS_MAX)),
-      summary: toJson(summary) ?? undefined,
-    };
+    const data = { status: 'REFUSED' as const, problems: toJson(problems.slice(0, PROBLEMS_MAX)), summary: toJson(summary) ?? undefined };
     await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
   }
 
@@ -80,9 +76,7 @@ export class AdapterFinishService {
     const sha256 = adapterSha256(hashes);
     await this.stage(row, hashes, sha256);
     for (const name of ADAPTER_FILES) {
-      await this.objects.put(objectKey(row.tenantId, sha256, name), createReadStream(files[name]), {
-        sha256: hashes[name],
-      });
+      await this.objects.put(objectKey(row.tenantId, sha256, name), createReadStream(files[name]), { sha256: hashes[name] });
     }
     const data = { status: 'READY' as const, problems: [], summary: toJson(summary) ?? undefined };
     await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
@@ -93,19 +87,10 @@ export class AdapterFinishService {
     await this.database.inTenant(row.tenantId, async () => {
       await this.database.lock(contentLock(sha256));
       const open = await this.adapters.settle(row.id, { sha256 });
-      if (!open)
-        throw new ArilError(
-          'CONFLICT',
-          'adapterId: the adapter was finished or deleted meanwhile',
-          'adapterId',
-        );
+      if (!open) throw new ArilError('CONFLICT', 'adapterId: the adapter was finished or deleted meanwhile', 'adapterId');
       for (const { name, bytes } of row.files) {
         const file = name as keyof FileHashes;
-        const data = {
-          sha256: hashes[file],
-          objectKey: objectKey(row.tenantId, sha256, file),
-          received: bytes,
-        };
+        const data = { sha256: hashes[file], objectKey: objectKey(row.tenantId, sha256, file), received: bytes };
         await this.adapters.updateFile(row.id, name, data);
       }
     });

@@ -2,13 +2,7 @@
  * Removes a deleted adapter's objects, later: generations admitted before the delete may still be fetching them.
  * The note is in Redis, so it survives restarts; whichever copy of the API is there does the work.
  */
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { QUEUE_PREFIX } from '@aril/contracts';
 import type { ObjectStore } from '@aril/object-store';
 import { Queue, Worker, type Job } from 'bullmq';
@@ -63,9 +57,7 @@ export class AdapterPurge implements OnApplicationBootstrap, OnModuleDestroy {
       prefix: QUEUE_PREFIX,
     });
     this.worker.on('error', (error) => this.logger.warn({ err: error }, 'adapter purges'));
-    this.worker.on('failed', (job, error) =>
-      this.logger.error({ err: error, adapterId: job?.data.adapterId }, 'could not purge an adapter'),
-    );
+    this.worker.on('failed', (job, error) => this.logger.error({ err: error, adapterId: job?.data.adapterId }, 'could not purge an adapter'));
   }
 
   async onModuleDestroy(): Promise<void> {

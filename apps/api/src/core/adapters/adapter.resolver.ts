@@ -23,10 +23,7 @@ export class AdapterResolver {
   ) {}
 
   @Query(() => types.AdapterType)
-  async adapter(
-    @CurrentCaller() caller: Caller,
-    @Args('id', { type: () => ID }) id: string,
-  ): Promise<AdapterView> {
+  async adapter(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<AdapterView> {
     return toAdapterView(await this.adapters.get(caller.tenantId, id));
   }
 
@@ -41,8 +38,7 @@ export class AdapterResolver {
   }
 
   @Mutation(() => types.CreateAdapterPayload, {
-    description:
-      'Starts an adapter; its two files are then sent to the tus endpoint `/uploads` with metadata adapterId, filename.',
+    description: 'Starts an adapter; its two files are then sent to the tus endpoint `/uploads` with metadata adapterId, filename.',
   })
   async createAdapter(
     @CurrentCaller() caller: Caller,
@@ -54,8 +50,7 @@ export class AdapterResolver {
   }
 
   @Mutation(() => types.FinishAdapterUploadPayload, {
-    description:
-      'Validates the uploaded files against the base model: the adapter becomes READY, or REFUSED with its problems. May be repeated.',
+    description: 'Validates the uploaded files against the base model: the adapter becomes READY, or REFUSED with its problems. May be repeated.',
   })
   async finishAdapterUpload(
     @CurrentCaller() caller: Caller,

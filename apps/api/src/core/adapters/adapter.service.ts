@@ -61,19 +61,11 @@ export class AdapterService {
     const given = validInput(createAdapterSchema, input);
     this.baseModels.require(given.baseModelId, 'baseModelId');
     if (this.baseModels.find(given.slug)) {
-      throw new ArilError(
-        'CONFLICT',
-        `slug: "${given.slug}" is the id of a base model; expected another name`,
-        'slug',
-      );
+      throw new ArilError('CONFLICT', `slug: "${given.slug}" is the id of a base model; expected another name`, 'slug');
     }
     const bytes = given.files.reduce((sum, file) => sum + file.bytes, 0);
     if (bytes > this.config.ADAPTER_BYTES_MAX) {
-      throw new ArilError(
-        'PAYLOAD_TOO_LARGE',
-        `files: found ${bytes} bytes, expected at most ${this.config.ADAPTER_BYTES_MAX}`,
-        'files',
-      );
+      throw new ArilError('PAYLOAD_TOO_LARGE', `files: found ${bytes} bytes, expected at most ${this.config.ADAPTER_BYTES_MAX}`, 'files');
     }
     const { created, replaced } = await this.database.inTenant(tenantId, () => this.admit(given, bytes));
     for (const row of replaced) await this.uploads.removeOf(row);
@@ -96,38 +88,23 @@ export class AdapterService {
     const row = await this.get(tenantId, id, 'adapterId');
     // Noted first: a purge that finds the adapter still live does nothing, one that was never noted leaks objects.
     await this.purge.schedule(tenantId, id);
-    const deleted = await this.database.inTenant(tenantId, () =>
-      this.adapters.update(id, { deletedAt: new Date() }),
-    );
+    const deleted = await this.database.inTenant(tenantId, () => this.adapters.update(id, { deletedAt: new Date() }));
     if (!deleted) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
     await this.uploads.removeOf(row);
   }
 
   /** One at a time per tenant, so that two cannot both take the last free bytes. */
-  private async admit(
-    given: NewAdapter,
-    bytes: number,
-  ): Promise<{ created: AdapterRow; replaced: AdapterRow[] }> {
+  private async admit(given: NewAdapter, bytes: number): Promise<{ created: AdapterRow; replaced: AdapterRow[] }> {
     await this.database.lock('adapters');
     const replaced = await this.dropAbandoned(given.slug);
     const used = Number(await this.adapters.bytesUsed());
     const { TENANT_STORAGE_BYTES_MAX: max } = this.config;
     if (used + bytes > max) {
-      throw new ArilError(
-        'QUOTA_EXCEEDED',
-        `files: found ${bytes} bytes, expected at most the ${Math.max(0, max - used)} that are left of ${max}`,
-        'files',
-      );
+      throw new ArilError('QUOTA_EXCEEDED', `files: found ${bytes} bytes, expected at most the ${Math.max(0, max - used)} that are left of ${max}`, 'files');
     }
     const { slug, baseModelId, files } = given;
     const created = await this.adapters.create(
-      {
-        slug,
-        name: given.name ?? slug,
-        description: given.description ?? '',
-        baseModelId,
-        bytes: BigInt(bytes),
-      },
+      { slug, name: given.name ?? slug, description: given.description ?? '', baseModelId, bytes: BigInt(bytes) },
       files.map((file) => ({ name: file.name, bytes: BigInt(file.bytes) })),
     );
     return { created, replaced };
@@ -137,11 +114,7 @@ export class AdapterService {
   private async dropAbandoned(slug: string): Promise<AdapterRow[]> {
     const same = await this.adapters.findBySlug(slug);
     if (same?.status === 'READY') {
-      throw new ArilError(
-        'CONFLICT',
-        `slug: there is an adapter "${slug}" already; delete it first or choose another name`,
-        'slug',
-      );
+      throw new ArilError('CONFLICT', `slug: there is an adapter "${slug}" already; delete it first or choose another name`, 'slug');
     }
     const dropped = same ? [same] : [];
     for (const row of await this.adapters.all('UPLOADING')) {

@@ -74,9 +74,7 @@ export class AdapterType {
   @Field(() => ID)
   id!: string;
 
-  @Field(() => String, {
-    description: 'Unique in the tenant; the `model` of the OpenAI-compatible endpoint.',
-  })
+  @Field(() => String, { description: 'Unique in the tenant; the `model` of the OpenAI-compatible endpoint.' })
   slug!: string;
 
   @Field(() => String)

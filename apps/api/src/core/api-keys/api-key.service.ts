@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ArilError } from '@aril/contracts';
+import { ArilError, textWithoutNul } from '@aril/contracts';
 import { z } from 'zod';
 import type { Caller } from '../../base/auth/caller.js';
 import { CONFIG, type Config } from '../../base/config/config.js';
-import { storableText } from '../../base/errors/storable-text.js';
 import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { ApiKeyModel, type ApiKeyRow } from '../../models/api-key.model.js';
@@ -14,7 +13,7 @@ const TOUCH_INTERVAL_MS = 60_000;
 const KEYS_MAX = 100;
 
 const newKeySchema = z.object({
-  name: storableText.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
+  name: textWithoutNul.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
   expiresAt: z.date().nullish(),
 });
 
@@ -37,8 +36,7 @@ export class ApiKeyService {
     const key = await this.keys.findByHash(this.hash(secret));
     const now = new Date();
     if (!key || key.revokedAt || (key.expiresAt && key.expiresAt <= now)) return null;
-    if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > TOUCH_INTERVAL_MS)
-      await this.touch(key, now);
+    if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > TOUCH_INTERVAL_MS) await this.touch(key, now);
     return key;
   }
 
@@ -48,24 +46,14 @@ export class ApiKeyService {
 
   async create(caller: Caller, input: unknown): Promise<{ key: ApiKeyRow; secret: string }> {
     const { name, expiresAt } = validInput(newKeySchema, input);
-    if (expiresAt && expiresAt <= new Date())
-      throw new ArilError('BAD_INPUT', 'expiresAt: expected a time to come', 'expiresAt');
+    if (expiresAt && expiresAt <= new Date()) throw new ArilError('BAD_INPUT', 'expiresAt: expected a time to come', 'expiresAt');
     const { secret, prefix } = newSecret();
     const key = await this.database.inTenant(caller.tenantId, async () => {
       await this.database.lock('api-keys');
       if ((await this.keys.count()) >= KEYS_MAX) {
-        throw new ArilError(
-          'QUOTA_EXCEEDED',
-          `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`,
-        );
+        throw new ArilError('QUOTA_EXCEEDED', `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`);
       }
-      return this.keys.create({
-        name,
-        prefix,
-        keyHash: this.hash(secret),
-        createdById: caller.userId,
-        expiresAt: expiresAt ?? null,
-      });
+      return this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null });
     });
     return { key, secret };
   }

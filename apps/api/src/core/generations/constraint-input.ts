@@ -1,11 +1,5 @@
 /** GraphQL's `ConstraintInput` → `Constraint`. */
-import {
-  ArilError,
-  CONSTRAINT_CHARS_MAX,
-  constraintSourceSchema,
-  jsonSchemaSchema,
-  type Constraint,
-} from '@aril/contracts';
+import { ArilError, CONSTRAINT_CHARS_MAX, constraintSourceSchema, jsonSchemaSchema, type Constraint } from '@aril/contracts';
 import { z } from 'zod';
 import { parseJson } from '../../base/parse-json.js';
 
@@ -27,19 +21,14 @@ export function toConstraint(input: z.output<typeof constraintInputSchema>): Con
   const [only] = given;
   if (only && given.length === 1) return only;
   const found = given.length === 0 ? 'none' : `${given.length} of them`;
-  throw new ArilError(
-    'BAD_INPUT',
-    `constraint: expected exactly one of json, jsonSchema, regex and grammar, found ${found}`,
-    'constraint',
-  );
+  throw new ArilError('BAD_INPUT', `constraint: expected exactly one of json, jsonSchema, regex and grammar, found ${found}`, 'constraint');
 }
 
 function parseSchema(text: string, context: z.RefinementCtx): Record<string, unknown> {
   const json = parseJson(text);
   const parsed = jsonSchemaSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const message =
-    json === undefined ? 'expected JSON' : (parsed.error.issues[0]?.message ?? 'expected a JSON Schema');
+  const message = json === undefined ? 'expected JSON' : (parsed.error.issues[0]?.message ?? 'expected a JSON Schema');
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 }

@@ -3,9 +3,8 @@
  * their own shapes to `GenerationRequest`, so that limits and their messages are written once.
  */
 import { createHash } from 'node:crypto';
-import { ArilError, samplingSchema, type Constraint, type GenerationJob, type Sampling } from '@aril/contracts';
+import { ArilError, samplingSchema, type Constraint, type GenerationJob, type Sampling, textWithoutNul } from '@aril/contracts';
 import type { z } from 'zod';
-import { storableText } from '../../base/errors/storable-text.js';
 
 export const MAX_TOKENS_DEFAULT = 256;
 /** A prompt beyond this cannot fit any supported context; refusing it here keeps it out of Redis. */
@@ -23,8 +22,8 @@ export const requestedSamplingSchema = samplingSchema.extend({
 });
 export type RequestedSampling = z.infer<typeof requestedSamplingSchema>;
 
-export const targetSchema = storableText.min(1).max(255);
-export const idempotencyKeySchema = storableText.min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
+export const targetSchema = textWithoutNul.min(1).max(255);
+export const idempotencyKeySchema = textWithoutNul.min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
 
 export interface GenerationRequest {
   /** An adapter's slug or a base model's id. */

@@ -2,13 +2,13 @@
  * Better Auth's configuration: e-mail and password, tenants as its organizations, rows through the identity role.
  * Mounted at /api/auth by `AuthController`.
  */
+import { textWithoutNul } from '@aril/contracts';
 import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
 import { APIError, createAuthMiddleware } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
 import type { Config } from '../../base/config/config.js';
-import { storableText } from '../../base/errors/storable-text.js';
 import type { IdentityPrisma } from '../../base/prisma/prisma.service.js';
 import { ensureTenant } from './tenant-of-user.js';
 
@@ -19,7 +19,7 @@ export const CLIENT_ADDRESS_HEADER = 'x-aril-client-address';
 type RateLimitStorage = NonNullable<NonNullable<BetterAuthOptions['rateLimit']>['customStorage']>;
 
 const DAY_S = 24 * 60 * 60;
-const TENANT_NAME = storableText.trim().min(1).max(80);
+const TENANT_NAME = textWithoutNul.trim().min(1).max(80);
 
 /** Browsers refuse `Secure` cookies over plain http, except on loopback, where only some of them make an exception. */
 const usesHttps = (config: Config): boolean =>
@@ -56,7 +56,7 @@ const user = {
 
 const refuseUnstorable = createAuthMiddleware((context) => {
   for (const [field, value] of Object.entries((context.body ?? {}) as Record<string, unknown>)) {
-    if (typeof value !== 'string' || storableText.safeParse(value).success) continue;
+    if (typeof value !== 'string' || textWithoutNul.safeParse(value).success) continue;
     throw new APIError('BAD_REQUEST', { code: 'BAD_INPUT', message: `${field}: expected no NUL character` });
   }
   return Promise.resolve();

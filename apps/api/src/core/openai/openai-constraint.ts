@@ -1,10 +1,5 @@
 /** The ways in which clients ask for constrained output: OpenAI's `response_format` and vLLM's fields. */
-import {
-  CONSTRAINT_CHARS_MAX,
-  constraintSourceSchema,
-  jsonSchemaSchema,
-  type Constraint,
-} from '@aril/contracts';
+import { CONSTRAINT_CHARS_MAX, constraintSourceSchema, jsonSchemaSchema, type Constraint } from '@aril/contracts';
 import { z } from 'zod';
 import { parseJson } from '../../base/parse-json.js';
 import { refuse } from './openai-error.js';
@@ -66,8 +61,7 @@ export function toConstraint(body: ConstraintFields): Constraint | null {
     ['structured_outputs.grammar', ofGrammar(outputs?.grammar)],
   ];
   const [first, second] = given.filter((entry): entry is [string, Constraint] => entry[1] !== null);
-  if (first && second)
-    refuse(second[0], `${second[0]}: expected one constraint per request, found ${first[0]} besides it.`);
+  if (first && second) refuse(second[0], `${second[0]}: expected one constraint per request, found ${first[0]} besides it.`);
   return first?.[1] ?? null;
 }
 
@@ -76,11 +70,8 @@ function ofResponseFormat(format: ConstraintFields['response_format']): Constrai
   return (format.type === 'json_schema' && ofSchema(format.json_schema.schema)) || { type: 'json' };
 }
 
-const ofSchema = (schema: Record<string, unknown> | undefined): Constraint | null =>
-  schema ? { type: 'jsonSchema', schema } : null;
-const ofPattern = (pattern: string | undefined): Constraint | null =>
-  pattern ? { type: 'regex', pattern } : null;
-const ofGrammar = (grammar: string | undefined): Constraint | null =>
-  grammar ? { type: 'grammar', grammar } : null;
+const ofSchema = (schema: Record<string, unknown> | undefined): Constraint | null => (schema ? { type: 'jsonSchema', schema } : null);
+const ofPattern = (pattern: string | undefined): Constraint | null => (pattern ? { type: 'regex', pattern } : null);
+const ofGrammar = (grammar: string | undefined): Constraint | null => (grammar ? { type: 'grammar', grammar } : null);
 const ofChoices = (texts: readonly string[] | undefined): Constraint | null =>
   ofPattern(texts?.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|'));

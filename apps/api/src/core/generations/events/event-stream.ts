@@ -22,11 +22,7 @@ export async function readEvents(
   upTo?: number,
 ): Promise<GenerationEvent[]> {
   const end = upTo === undefined ? '+' : `${upTo}-0`;
-  const entries = (await redis.xrange(
-    generationStreamKey(generationId),
-    `(${after}-0`,
-    end,
-  )) as StreamEntry[];
+  const entries = (await redis.xrange(generationStreamKey(generationId), `(${after}-0`, end)) as StreamEntry[];
   return entries.map(parseEntry);
 }
 
