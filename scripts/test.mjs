@@ -107,6 +107,17 @@ async function runOne(step, context) {
   return { ...outcome, title: step.title, seconds: (Date.now() - began) / 1000 };
 }
 
+/** @returns {Promise<object[]>} outcomes in the order of the steps */
+async function runLanes(steps, context) {
+  const outcomes = new Map();
+  const runLane = async (lane) => {
+    for (const step of steps) if (step.lane === lane) outcomes.set(step, await runOne(step, context));
+  };
+  if (availableParallelism() > 1) await Promise.all(['native', 'apps'].map(runLane));
+  else for (const lane of ['native', 'apps']) await runLane(lane);
+  return steps.map((step) => outcomes.get(step));
+}
+
 function summarize(outcomes) {
   const sum = (key) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   report.line(
@@ -137,7 +148,7 @@ async function main(words) {
     needsClang: has('native-fuzz'),
     needsNvcc: has('cuda'),
   });
-  for (const step of steps) outcomes.push(await runOne(step, { logs: settings.logs, env }));
+  outcomes.push(...(await runLanes(steps, { logs: settings.logs, env })));
   if (!summarize(outcomes)) process.exitCode = 1;
 }
 

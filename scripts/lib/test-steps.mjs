@@ -1,4 +1,7 @@
-/** What `npm test` runs, in order. A step prints to its own log; how its tests are counted depends on the tool. */
+/**
+ * What `npm test` runs, in order. A step prints to its own log; how its tests are counted depends on the tool. Steps of
+ * one lane run one after the other, the lanes beside each other: the native one computes, the other mostly waits.
+ */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,6 +11,7 @@ import { join } from 'node:path';
  * @property {string} title
  * @property {string} command @property {string[]} args @property {string} cwd
  * @property {NodeJS.ProcessEnv} [env]
+ * @property {'native' | 'apps'} lane
  * @property {'vitest' | 'counted' | 'exit'} count 'counted': prints "N passed, N failed"; 'exit': one test, the exit status
  */
 
@@ -175,14 +179,17 @@ function lintSteps(root) {
   ];
 }
 
-/** @param {string} root @param {string} jobs parallel compilations */
+/** @param {string} root @param {string} jobs parallel compilations @returns {TestStep[]} */
 export function testSteps(root, jobs) {
   const e2e = vitestStep(root, join(root, 'e2e'), 'e2e');
-  return [
-    ...lintSteps(root),
-    ...nativeSteps(root, jobs),
+  const apps = [
     { ...vitestStep(root, join(root, 'scripts'), 'scripts'), title: 'Tests of the start and test scripts' },
     ...workspaceSteps(root),
     { ...e2e, title: 'The whole path (browser, clients, faults, clean clone)' },
+  ];
+  return [
+    ...lintSteps(root).map((step) => ({ ...step, lane: 'apps' })),
+    ...nativeSteps(root, jobs).map((step) => ({ ...step, lane: 'native' })),
+    ...apps.map((step) => ({ ...step, lane: 'apps' })),
   ];
 }

@@ -1,5 +1,5 @@
 import OpenAI from 'openai';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { find, ledgerOf, tryCancel } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -496,8 +496,10 @@ describe('the OpenAI endpoints', () => {
     });
 
     it.each<[Record<string, unknown>, string]>([
-      [{ prompt: ['a', 'b'] }, 'prompt'],
       [{ prompt: [] }, 'prompt'],
+      [{ prompt: Array.from({ length: 129 }, () => 'a') }, 'prompt'],
+      [{ prompt: ['x'.repeat(2_500_000), 'x'.repeat(2_500_000)] }, 'prompt'],
+      [{ prompt: Array.from({ length: 128 }, () => 'a'), max_tokens: 300, n: 2, logprobs: 20 }, 'logprobs'],
       [{ prompt: [1, 'a'] }, 'prompt'],
       [{ prompt: [-1] }, 'prompt[0]'],
       [{ prompt: undefined }, 'prompt'],
@@ -510,6 +512,110 @@ describe('the OpenAI endpoints', () => {
       const response = await post({ model: TEST_MODEL, prompt: 'x', ...change }, {}, 'completions');
       const { error } = (await response.json()) as OpenAiError;
       expect({ status: response.status, param: error.param }).toEqual({ status: 400, param });
+    });
+
+    describe('of several prompts', () => {
+      const PROMPTS = ['one', 'two', 'three'];
+      /** Two answers that begin with their prompt; the later a prompt, the earlier it ends. */
+      const answerInReverse: Script = async (run) => {
+        const { input } = run.job;
+        const prompt = input.kind === 'prompt' ? input.prompt : '';
+        const earlier = PROMPTS.length - 1 - PROMPTS.indexOf(prompt);
+        await until(() => ended.length >= earlier);
+        for (const choice of [0, 1]) await run.scored(`${prompt} ${choice}`, choice);
+        await run.endChoice(1, 'stop');
+        await run.finish('length');
+        ended.push(prompt);
+      };
+      let ended: string[] = [];
+      const texts = PROMPTS.flatMap((prompt) => [`${prompt} 0`, `${prompt} 1`]);
+      const usage = { prompt_tokens: 3 * PROMPT_TOKENS, completion_tokens: 6, total_tokens: 3 * PROMPT_TOKENS + 6 };
+      const failing: Script = async (run) => {
+        const { input } = run.job;
+        if (input.kind === 'prompt' && input.prompt === 'two') return void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'two is too long' }));
+        await run.cancelled();
+        await run.finish('cancelled');
+      };
+      const statusesSince = (before: number): Promise<string[]> =>
+        Promise.all(runner.jobs.slice(before).map(async ({ generationId }) => (await find(test, one.key, generationId)).status));
+      beforeEach(() => {
+        ended = [];
+        runner.script = answerInReverse;
+      });
+
+      it('are numbered through in the order of the prompts, and each is billed by itself', async () => {
+        const before = runner.jobs.length;
+        const whole = await client.completions.create({ model: TEST_MODEL, prompt: PROMPTS, n: 2, logprobs: 0 });
+        expect(whole.choices.map(({ index, text, finish_reason: reason }) => [index, text, reason])).toEqual(
+          texts.map((text, index) => [index, text, index % 2 ? 'stop' : 'length']),
+        );
+        expect(whole.choices.map(({ logprobs }) => logprobs?.tokens)).toEqual(texts.map((text) => [text]));
+        expect(whole.usage).toMatchObject(usage);
+        expect(ended).toEqual(['three', 'two', 'one']);
+        for (const { generationId } of runner.jobs.slice(before)) await until(async () => (await ledgerOf(test, generationId)).length === 1);
+      });
+
+      it('stream beside each other, with one count of all', async () => {
+        const seen: string[] = texts.map(() => '');
+        const reasons: (string | null)[][] = texts.map(() => []);
+        let last: OpenAI.Completion | null = null;
+        const request = { model: TEST_MODEL, prompt: PROMPTS, n: 2, stream: true as const, stream_options: { include_usage: true } };
+        for await (const chunk of await client.completions.create(request)) {
+          last = chunk;
+          for (const { index, text, finish_reason: reason } of chunk.choices) {
+            seen[index] += text;
+            if (reason) reasons[index]?.push(reason);
+          }
+        }
+        expect(seen).toEqual(texts);
+        expect(reasons).toEqual(texts.map((_, index) => [index % 2 ? 'stop' : 'length']));
+        expect(last).toMatchObject({ choices: [], usage });
+      });
+
+      it('take lists of token ids', async () => {
+        runner.script = say('.');
+        const before = runner.jobs.length;
+        const { choices: given } = await client.completions.create({ model: TEST_MODEL, prompt: [[1, 2], [3]] });
+        expect(given.map(({ index }) => index)).toEqual([0, 1]);
+        const tokens = runner.jobs.slice(before).map(({ input }) => (input.kind === 'tokens' ? input.tokens : null));
+        expect(tokens.sort((a, b) => (b?.length ?? 0) - (a?.length ?? 0))).toEqual([[1, 2], [3]]);
+      });
+
+      it('name the prompt that does not fit, and run none', async () => {
+        const before = runner.jobs.length;
+        const long = Array.from({ length: 512 }, () => 1);
+        const response = await post({ model: TEST_MODEL, prompt: [long, [1]] }, {}, 'completions');
+        expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', param: 'prompt[0]' });
+        expect(runner.jobs.length).toBe(before);
+      });
+
+      it.each([false, true])('fail together, and the others are cancelled (stream: %s)', async (stream) => {
+        runner.script = failing;
+        const before = runner.jobs.length;
+        const response = await post({ model: TEST_MODEL, prompt: PROMPTS, stream }, {}, 'completions');
+        expect(response.status).toBe(400);
+        expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', message: expect.stringContaining('two is too long') as string });
+        await until(async () => (await statusesSince(before)).sort().join() === 'CANCELLED,CANCELLED,FAILED');
+      });
+
+      it('are cancelled together when the client leaves', async () => {
+        runner.script = failing;
+        const before = runner.jobs.length;
+        const abort = new AbortController();
+        const answer = client.completions.create({ model: TEST_MODEL, prompt: ['one', 'three'] }, { signal: abort.signal });
+        await until(() => runner.jobs.length === before + 2);
+        abort.abort();
+        await expect(answer).rejects.toThrow();
+        await until(async () => (await statusesSince(before)).join() === 'CANCELLED,CANCELLED');
+      });
+
+      it('are found again by one idempotency key', async () => {
+        const before = runner.jobs.length;
+        const options = { headers: { 'idempotency-key': 'several prompts' } };
+        const ask = (): Promise<OpenAI.Completion> => client.completions.create({ model: TEST_MODEL, prompt: PROMPTS, n: 2 }, options);
+        expect(await ask()).toEqual(await ask());
+        expect(runner.jobs.length).toBe(before + 3);
+      });
     });
 
     it('refuse token ids that fill the context', async () => {

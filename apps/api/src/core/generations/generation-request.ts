@@ -80,7 +80,7 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   const { minTokens } = request.sampling;
   if (maxTokens > contextTokens) refuseNumber(names.maxTokens, `${contextTokens}, the model's context`, maxTokens);
   if (minTokens > maxTokens) refuseNumber(names.minTokens, `${maxTokens}, the largest number of tokens`, minTokens);
-  checkLogprobs(request, maxTokens, names.logprobs);
+  checkLogprobs({ answers: request.n, maxTokens, logprobs: request.logprobs }, names.logprobs);
   if (request.input.kind === 'tokens' && request.input.tokens.length >= contextTokens) {
     const found = request.input.tokens.length;
     throw new ArilError(
@@ -91,9 +91,11 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   }
 }
 
-function checkLogprobs({ n, logprobs }: GenerationRequest, maxTokens: number, name: string): void {
+/** `answers`: how many the caller gets at once; `logprobs`: alternatives of each token, null for none. */
+export function checkLogprobs(asked: { answers: number; maxTokens: number; logprobs: number | null }, name: string): void {
+  const { answers, maxTokens, logprobs } = asked;
   if (logprobs === null) return;
-  const found = n * maxTokens * (1 + logprobs);
+  const found = answers * maxTokens * (1 + logprobs);
   if (found > LOGPROBS_MAX) refuseNumber(name, `${LOGPROBS_MAX} in all (answers × tokens × alternatives)`, found);
 }
 

@@ -43,7 +43,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   const messages = data.messages.map(toMessage);
   checkLength(messages);
   return toRequest(data, {
-    input: { kind: 'messages', messages },
+    inputs: [{ kind: 'messages', messages }],
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     logprobs: data.logprobs === true ? (data.top_logprobs ?? 0) : null,
   });

@@ -1,7 +1,7 @@
-/** The body of `POST /v1/completions`: a prompt as text or as token ids, continued without a chat template. */
+/** The body of `POST /v1/completions`: prompts as text or as token ids, each continued without a chat template. */
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
+import { checkLogprobs, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
 import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
@@ -9,6 +9,8 @@ import { optional } from './optional.js';
 
 /** OpenAI's documented default of this endpoint, which clients written for it count on. */
 const MAX_TOKENS_DEFAULT = 16;
+/** More than the batches that clients send; each is a generation of its own. */
+const PROMPTS_MAX = 128;
 
 const text = z.string().max(INPUT_CHARS_MAX);
 const tokens = z.array(z.number().int().min(0).max(0xffff_ffff)).min(1);
@@ -16,8 +18,8 @@ const tokens = z.array(z.number().int().min(0).max(0xffff_ffff)).min(1);
 const fields = {
   ...commonFields,
   prompt: z.union(
-    [text, tokens, z.tuple([text]), z.tuple([tokens])],
-    'expected a string, a list of token ids, or a list of exactly one of these',
+    [text, tokens, z.array(text).min(1).max(PROMPTS_MAX), z.array(tokens).min(1).max(PROMPTS_MAX)],
+    `expected a string, a list of token ids, or a list of 1 to ${PROMPTS_MAX} of either`,
   ),
   /** OpenAI's limit is 5; vLLM's is the chat endpoint's, and ours. */
   logprobs: optional(topLogprobsSchema),
@@ -30,18 +32,23 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   if (!parsed.success) return refuseIssue(parsed.error, body);
   checkParameters(body, Object.keys(fields), COMPLETION_PARAMETERS);
   const { data } = parsed;
-  return toRequest(data, {
-    input: toInput(data.prompt),
-    maxTokens: data.max_tokens ?? MAX_TOKENS_DEFAULT,
-    logprobs: data.logprobs ?? null,
-  });
+  const inputs = toInputs(data.prompt);
+  const maxTokens = data.max_tokens ?? MAX_TOKENS_DEFAULT;
+  checkLogprobs({ answers: inputs.length * (data.n ?? 1), maxTokens, logprobs: data.logprobs ?? null }, 'logprobs');
+  return toRequest(data, { inputs, maxTokens, logprobs: data.logprobs ?? null });
 }
 
-function toInput(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput {
-  if (typeof prompt === 'string') return { kind: 'prompt', prompt };
-  const [first] = prompt;
-  if (typeof first === 'string') return { kind: 'prompt', prompt: first };
-  if (Array.isArray(first)) return { kind: 'tokens', tokens: first };
-  const ids = prompt.filter((token) => typeof token === 'number');
-  return ids.length > 0 ? { kind: 'tokens', tokens: ids } : refuse('prompt', 'prompt: expected at least one token.');
+function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {
+  if (typeof prompt === 'string') return [{ kind: 'prompt', prompt }];
+  const texts = prompt.filter((item) => typeof item === 'string');
+  if (texts.length > 0) return checkLength(texts).map((item) => ({ kind: 'prompt', prompt: item }));
+  const lists = prompt.filter((item) => Array.isArray(item));
+  if (lists.length > 0) return lists.map((item) => ({ kind: 'tokens', tokens: item }));
+  return [{ kind: 'tokens', tokens: prompt.filter((item) => typeof item === 'number') }];
+}
+
+function checkLength(prompts: readonly string[]): readonly string[] {
+  const chars = prompts.reduce((sum, { length }) => sum + length, 0);
+  if (chars <= INPUT_CHARS_MAX) return prompts;
+  return refuse('prompt', `prompt: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
 }

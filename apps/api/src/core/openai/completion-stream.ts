@@ -1,4 +1,4 @@
-/** Writes a generation to the client as OpenAI's chunks, as its events arrive. */
+/** Writes generations to the client as OpenAI's chunks, as their events arrive. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArilError, type EndEvent, type GenerationEvent } from '@aril/contracts';
 import type { Response } from 'express';
@@ -20,47 +20,64 @@ export interface CompletionStream {
   errorBody(error: unknown): object;
 }
 
-/** @throws what failed, if nothing has been sent yet. */
-export async function streamCompletion(feed: EventFeed, stream: CompletionStream): Promise<void> {
-  const first = feed.next();
-  const early = await Promise.race([first, sleep(FIRST_EVENT_WAIT_MS, undefined, { ref: false })]);
+/**
+ * `feeds`: one per prompt. Their pieces are sent as they come, whichever prompt's they are.
+ * @throws what failed, if nothing has been sent yet.
+ */
+export async function streamCompletion(feeds: readonly EventFeed[], stream: CompletionStream): Promise<void> {
+  const begun = feeds.map((feed) => ({ first: feed.next(), rest: feed }));
+  const early = await Promise.race([...begun.map(({ first }) => first), sleep(FIRST_EVENT_WAIT_MS, undefined, { ref: false })]);
   if (early?.value) throwFailure(early.value);
   if (stream.response.destroyed) return;
   const sse = new SseWriter(stream.response);
+  const relay = new Relay(sse, stream);
   try {
-    await write(sse, events(first, feed), stream);
+    const ends = await Promise.all(begun.map((feed, prompt) => relay.prompt(prompt, events(feed))));
+    sse.data(relay.chunks.usage(ends.filter((end) => end !== null)));
     sse.done();
   } catch (error) {
     sse.error(stream.errorBody(error));
   }
 }
 
-async function write(sse: SseWriter, events: AsyncIterable<GenerationEvent>, stream: CompletionStream): Promise<void> {
-  const chunks = new ChunkBuilder(stream.head, stream.includeUsage);
-  const open = new Set(Array.from({ length: stream.head.n }, (_, choice) => choice));
-  for (const choice of open) sse.data(chunks.opening(choice));
-  for await (const event of events) {
-    throwFailure(event);
-    const logprobs = event.type === 'tokens' ? event.logprobs : null;
-    if (event.text !== '' || logprobs) sse.data(chunks.text(event.choice, event.text, logprobs));
-    if (event.type === 'end') return finish(sse, chunks, open, event);
-    if (event.type === 'choiceEnd' && open.delete(event.choice)) sse.data(chunks.finish(event.choice, event.finishReason));
-  }
-  // The client has left: nobody reads what is written from here on.
-}
+class Relay {
+  readonly chunks: ChunkBuilder;
 
-function finish(sse: SseWriter, chunks: ChunkBuilder, open: Iterable<number>, end: EndEvent): void {
-  for (const choice of open) sse.data(chunks.finish(choice, end.finishReason));
-  sse.data(chunks.usage(end));
+  constructor(
+    private readonly sse: SseWriter,
+    private readonly stream: CompletionStream,
+  ) {
+    this.chunks = new ChunkBuilder(stream.head, stream.includeUsage);
+  }
+
+  /** null: the client has left, and nobody reads what is written from here on. */
+  async prompt(prompt: number, events: AsyncIterable<GenerationEvent>): Promise<EndEvent | null> {
+    const { n } = this.stream.head;
+    const open = new Set(Array.from({ length: n }, (_, choice) => prompt * n + choice));
+    for (const choice of open) this.sse.data(this.chunks.opening(choice));
+    for await (const event of events) {
+      throwFailure(event);
+      const choice = prompt * n + event.choice;
+      const logprobs = event.type === 'tokens' ? event.logprobs : null;
+      if (event.text !== '' || logprobs) this.sse.data(this.chunks.text(choice, event.text, logprobs));
+      if (event.type === 'choiceEnd' && open.delete(choice)) this.sse.data(this.chunks.finish(choice, event.finishReason));
+      if (event.type !== 'end') continue;
+      for (const left of open) this.sse.data(this.chunks.finish(left, event.finishReason));
+      return event;
+    }
+    return null;
+  }
 }
 
 function throwFailure(event: GenerationEvent): void {
   if (event.type === 'end' && event.error) throw new ArilError(event.error.code, event.error.message);
 }
 
-async function* events(
-  first: Promise<IteratorResult<GenerationEvent, undefined>>,
-  rest: EventFeed,
-): AsyncGenerator<GenerationEvent> {
+interface BegunFeed {
+  first: ReturnType<EventFeed['next']>;
+  rest: EventFeed;
+}
+
+async function* events({ first, rest }: BegunFeed): AsyncGenerator<GenerationEvent> {
   for (let step = await first; !step.done; step = await rest.next()) yield step.value;
 }

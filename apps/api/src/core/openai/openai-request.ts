@@ -1,12 +1,13 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { targetSchema, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
 import { constraintFields, toConstraint } from './openai-constraint.js';
 import { optional } from './optional.js';
 
 export interface OpenAiRequest {
-  generation: Omit<GenerationRequest, 'idempotencyKey'>;
+  /** One per prompt, in their order; a chat is one. They differ in nothing else. */
+  generations: readonly Omit<GenerationRequest, 'idempotencyKey'>[];
   stream: boolean;
   includeUsage: boolean;
 }
@@ -51,20 +52,21 @@ export const streamOptionsNeedStream = {
 };
 
 /** What differs between the two endpoints. */
-export interface Particulars extends Pick<GenerationRequest, 'input' | 'logprobs'> {
+export interface Particulars extends Pick<GenerationRequest, 'logprobs'> {
+  inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
 }
 
-export function toRequest(body: CommonFields, { input, logprobs, maxTokens }: Particulars): OpenAiRequest {
+export function toRequest(body: CommonFields, { inputs, logprobs, maxTokens }: Particulars): OpenAiRequest {
+  const common = {
+    target: body.model,
+    sampling: toSampling(body, maxTokens),
+    n: body.n ?? 1,
+    logprobs,
+    constraint: toConstraint(body),
+  };
   return {
-    generation: {
-      target: body.model,
-      input,
-      sampling: toSampling(body, maxTokens),
-      n: body.n ?? 1,
-      logprobs,
-      constraint: toConstraint(body),
-    },
+    generations: inputs.map((input) => ({ ...common, input })),
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
   };

@@ -1,5 +1,5 @@
 /** The answers' shapes, exactly as OpenAI documents them. */
-import type { EndEvent, FinishReason, TokenLogprob } from '@aril/contracts';
+import type { FinishReason, TokenLogprob } from '@aril/contracts';
 import type { Outcome, OutcomeChoice } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs } from './openai-logprobs.js';
 
@@ -8,25 +8,35 @@ export type Flavour = 'chat' | 'completion';
 
 export interface Head {
   flavour: Flavour;
+  /** The first prompt's. */
   generationId: string;
   /** Seconds since the epoch. */
   created: number;
   /** As the caller wrote it. */
   model: string;
-  /** How many choices there are. */
+  /** How many choices each prompt has. */
   n: number;
 }
 
-type Usage = Pick<EndEvent, 'promptTokens' | 'cachedTokens' | 'completionTokens'>;
+export interface Usage {
+  promptTokens: number;
+  cachedTokens: number;
+  completionTokens: number;
+}
 
 const id = (head: Head): string => `${head.flavour === 'chat' ? 'chatcmpl' : 'cmpl'}-${head.generationId}`;
 
-const usageOf = (usage: Usage) => ({
-  prompt_tokens: usage.promptTokens,
-  completion_tokens: usage.completionTokens,
-  total_tokens: usage.promptTokens + usage.completionTokens,
-  prompt_tokens_details: { cached_tokens: usage.cachedTokens },
-});
+/** Of all prompts together. */
+function usageOf(parts: readonly Usage[]) {
+  const sum = (key: keyof Usage): number => parts.reduce((total, part) => total + part[key], 0);
+  const [prompt, completion] = [sum('promptTokens'), sum('completionTokens')];
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: sum('cachedTokens') },
+  };
+}
 
 const base = (head: Head, object: string) => ({
   id: id(head),
@@ -36,12 +46,13 @@ const base = (head: Head, object: string) => ({
   system_fingerprint: null,
 });
 
-export function wholeAnswer(head: Head, outcome: Outcome): object {
+/** `outcomes`: one per prompt; their choices are numbered through. */
+export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   const chat = head.flavour === 'chat';
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
-    choices: outcome.choices.map(chat ? chatChoice : completionChoice),
-    usage: usageOf(outcome),
+    choices: outcomes.flatMap(({ choices }) => choices).map(chat ? chatChoice : completionChoice),
+    usage: usageOf(outcomes),
   };
 }
 
@@ -60,7 +71,7 @@ const completionChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index
 });
 
 /**
- * The pieces of a streamed answer. With `include_usage` every piece but the last carries `usage: null`, as OpenAI's do,
+ * The pieces of a streamed answer; a choice's number is its place among those of all prompts. With `include_usage` every piece but the last carries `usage: null`, as OpenAI's do,
  * so clients can tell that usage will come.
  */
 export class ChunkBuilder {
@@ -87,9 +98,9 @@ export class ChunkBuilder {
   }
 
   /** After the finish, when asked for: no choice, only the count. */
-  usage(usage: Usage): object | null {
+  usage(parts: readonly Usage[]): object | null {
     if (!this.includeUsage) return null;
-    return { ...base(this.head, this.object), choices: [], usage: usageOf(usage) };
+    return { ...base(this.head, this.object), choices: [], usage: usageOf(parts) };
   }
 
   private get object(): string {
