@@ -52,7 +52,7 @@ function teacherForced(engine, { name, adapter, promptTokens, greedy }) {
     let rows;
     engine.onEvents = (events) => {
       for (const event of events) {
-        if (event.type === 'promptLogits') {
+        if (event.type === 'prompt') {
           const at = (i) => (promptTokens.length - 1 + i) * vocab;
           rows = greedy.map((_, i) => event.logits.slice(at(i), at(i) + vocab));
         } else if (event.type === 'end') {

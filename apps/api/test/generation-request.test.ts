@@ -15,6 +15,7 @@ const request = (change: Partial<GenerationRequest> = {}, sampling: object = {})
   sampling: requestedSamplingSchema.parse(sampling),
   n: 1,
   logprobs: null,
+  echo: false,
   constraint: null,
   idempotencyKey: null,
   ...change,
@@ -25,8 +26,17 @@ describe('a request, against its model', () => {
   it('can ask for no more log probabilities than fit in memory', () => {
     const most = request({ n: 4, logprobs: 19 }, { maxTokens: 6_250 });
     expect(check(most)).not.toThrow();
-    expect(check({ ...most, n: 5 })).toThrow('logprobs: expected at most 500000 in all (answers × tokens × alternatives), found 625000');
+    expect(check({ ...most, n: 5 })).toThrow('logprobs: expected at most 500000 in all (tokens × alternatives), found 625000');
     expect(check({ ...most, n: 16, logprobs: null })).not.toThrow();
+  });
+
+  it('has those of an echoed prompt counted too, a text with a token for each byte', () => {
+    const echoed = (input: GenerationRequest['input']): GenerationRequest => request({ echo: true, logprobs: 0, input }, { maxTokens: 100 });
+    expect(check(echoed({ kind: 'prompt', prompt: 'é'.repeat(249_950) }))).not.toThrow();
+    expect(check(echoed({ kind: 'prompt', prompt: 'é'.repeat(249_951) }))).toThrow('found 500002');
+    expect(check(request({ logprobs: 0, input: { kind: 'prompt', prompt: 'é'.repeat(249_951) } }))).not.toThrow();
+    const tokens = Array.from({ length: 499_901 }, () => 1);
+    expect(check(echoed({ kind: 'tokens', tokens }), 1_000_000)).toThrow('found 500001');
   });
 
   it('can ask for no more tokens at least than at most, its default included', () => {

@@ -1,3 +1,4 @@
+import { generationStreamKey } from '@aril/contracts';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
@@ -503,7 +504,8 @@ describe('the OpenAI endpoints', () => {
       [{ prompt: [1, 'a'] }, 'prompt'],
       [{ prompt: [-1] }, 'prompt[0]'],
       [{ prompt: undefined }, 'prompt'],
-      [{ echo: true }, 'echo'],
+      [{ echo: 'yes' }, 'echo'],
+      [{ echo: true, prompt: 'x'.repeat(130_000), logprobs: 3 }, 'logprobs'],
       [{ logprobs: 21 }, 'logprobs'],
       [{ best_of: 2 }, 'best_of'],
       [{ n: 2, best_of: 3 }, 'best_of'],
@@ -512,6 +514,57 @@ describe('the OpenAI endpoints', () => {
       const response = await post({ model: TEST_MODEL, prompt: 'x', ...change }, {}, 'completions');
       const { error } = (await response.json()) as OpenAiError;
       expect({ status: response.status, param: error.param }).toEqual({ status: 400, param });
+    });
+
+    describe('with the prompt', () => {
+      const answer: Script = async (run) => {
+        await run.prompt('The', ' cat', ' sat');
+        for (const choice of Array.from({ length: run.job.n }, (_, index) => index)) await run.scored(` ${choice}`, choice);
+        if (run.job.n > 1) await run.endChoice(1, 'stop');
+        await run.finish('length');
+      };
+      const request = { model: TEST_MODEL, prompt: 'The cat sat', echo: true, n: 2 };
+      const expected = (index: number) => ({
+        tokens: ['The', ' cat', ' sat', ` ${index}`],
+        token_logprobs: [null, -0.25, -0.25, -0.25],
+        top_logprobs: [null, { ' cat': -0.25 }, { ' sat': -0.25 }, { [` ${index}`]: -0.25 }],
+        text_offset: [0, 3, 7, 11],
+      });
+      beforeEach(() => {
+        runner.script = answer;
+      });
+
+      it('begin with it in every choice', async () => {
+        const { choices: given, usage } = await client.completions.create(request);
+        expect(given.map(({ text, logprobs }) => [text, logprobs])).toEqual([['The cat sat 0', null], ['The cat sat 1', null]]);
+        expect(usage).toMatchObject({ prompt_tokens: PROMPT_TOKENS, completion_tokens: 2 });
+      });
+
+      it('have the log probabilities of its tokens, of the first of which there is none', async () => {
+        const { choices: given } = await client.completions.create({ ...request, logprobs: 1 });
+        expect(given.map(({ logprobs }) => logprobs)).toEqual([0, 1].map(expected));
+        expect(runner.jobs.at(-1)).toMatchObject({ echo: true, logprobs: 1 });
+      });
+
+      it('stream it first', async () => {
+        const texts = ['', ''];
+        const offsets: number[][] = [[], []];
+        for await (const { choices: [piece] } of await client.completions.create({ ...request, logprobs: 1, stream: true })) {
+          texts[piece?.index ?? 0] += piece?.text ?? '';
+          offsets[piece?.index ?? 0]?.push(...(piece?.logprobs?.text_offset ?? []));
+        }
+        expect(texts).toEqual(['The cat sat 0', 'The cat sat 1']);
+        expect(offsets).toEqual([0, 1].map((index) => expected(index).text_offset));
+      });
+
+      it('are not given without it again when it is no longer kept', async () => {
+        const options = { headers: { 'idempotency-key': 'with the prompt' } };
+        const first = await client.completions.create(request, options);
+        await until(async () => (await find(test, one.key, idOf(first))).finishedAt !== null);
+        expect((await client.completions.create(request, options)).choices).toEqual(first.choices);
+        await runner.redis.del(generationStreamKey(idOf(first)));
+        await expect(client.completions.create(request, options)).rejects.toMatchObject({ status: 409, param: 'Idempotency-Key' });
+      });
     });
 
     describe('of several prompts', () => {

@@ -59,6 +59,13 @@ export class ScriptedRun {
     this.transcript = new Transcript(job.n);
   }
 
+  /** As the job asks for it. */
+  async prompt(opening: string, ...texts: string[]): Promise<void> {
+    const { echo, logprobs } = this.job;
+    const scores = logprobs === null ? null : texts.map((text) => score(text, logprobs));
+    if (echo) await this.write({ type: 'prompt', seq: ++this.seq, text: [opening, ...texts].join(''), opening, logprobs: scores });
+  }
+
   async tokens(text: string, count = 1, choice = 0): Promise<void> {
     const tokens = Array.from({ length: count }, (_, index) => index);
     await this.write({ type: 'tokens', seq: ++this.seq, choice, tokens, text, logprobs: null });

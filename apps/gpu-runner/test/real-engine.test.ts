@@ -1,4 +1,4 @@
-import type { AdapterRef, GenerationJob, TokenLogprob } from '@aril/contracts';
+import type { AdapterRef, GenerationJob, PromptEvent, TokenLogprob } from '@aril/contracts';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -151,6 +151,28 @@ describe('the native engine behind the runner', () => {
       expect(logprobs.every(({ top, logprob }) => top.length === 2 && logprob <= 0)).toBe(true);
     }
   });
+
+  it('scores a prompt as it scored the same tokens when it chose them', async () => {
+    await start();
+    const job = aJob({ n: 2, logprobs: 2, echo: true, adapter: adapters.a, sampling: { maxTokens: 40, temperature: 0.9, seed: 5, ignoreEos: true } });
+    const [whole] = await choicesOf(job, { enqueue: true });
+    const { text, opening, logprobs } = await promptOf(job);
+    expect(text).toBe('Once upon a time');
+    expect(text.startsWith(opening) || opening.startsWith('<')).toBe(true);
+    const generated = await world.tokens(job.generationId);
+    const tokens = [...(logprobs ?? []).map(({ token }) => token), ...generated];
+    // The first token is the model's own beginning, which the text does not show.
+    const scored = aJob({ input: { kind: 'tokens', tokens: [1, ...tokens] }, logprobs: 2, echo: true, adapter: adapters.a, sampling: { maxTokens: 1 } });
+    await world.enqueue(scored);
+    expect((await world.settlement(scored.generationId)).cachedTokens).toBe(0);
+    expect((await promptOf(scored)).logprobs).toEqual([...(logprobs ?? []), ...(whole?.logprobs ?? [])]);
+  });
+
+  async function promptOf(job: GenerationJob): Promise<PromptEvent> {
+    const [first] = await world.events(job.generationId);
+    if (first?.type !== 'prompt') throw new Error(`expected the prompt, found ${first?.type}`);
+    return first;
+  }
 
   async function choicesOf(job: GenerationJob, { enqueue } = { enqueue: false }): Promise<{ text: string; logprobs: TokenLogprob[] }[]> {
     if (enqueue) await world.enqueue(job);

@@ -21,6 +21,12 @@ it('gives each scored token its text and bytes, special and partial ones too', (
   });
 });
 
+it('joins tokens whose bytes belong together, and leaves out special ones', () => {
+  const halves = new TokenTexts([...vocabulary, Uint8Array.of(0x98, 0x80)], () => '<|end|>');
+  expect(halves.joined([0, 1, 2, 3, 0])).toBe(' a😀 a');
+  expect([halves.textOf(0), halves.textOf(1), halves.textOf(2)]).toEqual([' a', '<|end|>', '\u{FFFD}']);
+});
+
 it('writes a probability of zero as a number that JSON has', () => {
   expect(texts.logprobs([{ token: 0, logprob: -Infinity, top: [] }])[0]?.logprob).toBe(-9999);
 });

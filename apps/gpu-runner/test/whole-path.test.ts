@@ -135,6 +135,21 @@ describe('several choices', () => {
     await world.untilIdle();
   });
 
+  it('have the prompt told once, before them', async () => {
+    const { engine } = await start();
+    const echoes = [null, 1].map((logprobs) => aJob({ n: 2, echo: true, logprobs }));
+    for (const job of echoes) {
+      await world.enqueue(job);
+      await world.settlement(job.generationId);
+      const [first, ...rest] = await world.events(job.generationId);
+      expect(first).toMatchObject({ type: 'prompt', seq: 1, text: 'Once upon a time', opening: 'O' });
+      const scored = first?.type === 'prompt' ? first.logprobs?.map(({ token, top }) => [token, top.length]) : null;
+      expect(scored ?? null).toEqual(job.logprobs === null ? null : [...Buffer.from('nce upon a time')].map((token) => [token, 1]));
+      expect(rest.some(({ type }) => type === 'prompt')).toBe(false);
+    }
+    expect(engine.submitted.map(({ promptLogprobs }) => promptLogprobs)).toEqual([null, 1]);
+  });
+
   it('are all cancelled, except those that had ended', async () => {
     const { engine } = await start();
     engine.stepMs = 20;

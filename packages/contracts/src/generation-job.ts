@@ -55,6 +55,8 @@ export const generationJobSchema = z.object({
   n: choicesSchema.default(1),
   /** null: no log probabilities. */
   logprobs: topLogprobsSchema.nullable().default(null),
+  /** The prompt is told before what follows it, in an event of its own; with `logprobs`, those of its tokens too. */
+  echo: z.boolean().default(false),
   constraint: constraintSchema.nullable().default(null),
   /** Milliseconds since the epoch. */
   enqueuedAtMs: z.number().int(),

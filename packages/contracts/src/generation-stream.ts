@@ -29,6 +29,17 @@ export type ScoredToken = z.infer<typeof scoredTokenSchema>;
 export const tokenLogprobSchema = scoredTokenSchema.extend({ top: z.array(scoredTokenSchema) });
 export type TokenLogprob = z.infer<typeof tokenLogprobSchema>;
 
+/** The prompt, if the job asks for its echo; of all choices, and before the first token of any. */
+export const promptEventSchema = z.object({
+  type: z.literal('prompt'),
+  seq,
+  text: z.string(),
+  /** The text of its first token, which has no log probability: nothing is before it. */
+  opening: z.string(),
+  /** Of its other tokens; null when not asked for. */
+  logprobs: z.array(tokenLogprobSchema).nullable(),
+});
+
 /** New tokens and the text they release. Text can lag behind tokens (unfinished UTF-8, a possible stop string). */
 export const tokensEventSchema = z.object({
   type: z.literal('tokens'),
@@ -68,8 +79,14 @@ export const endEventSchema = z.object({
     .nullable(),
 });
 
-export const generationEventSchema = z.discriminatedUnion('type', [tokensEventSchema, choiceEndEventSchema, endEventSchema]);
+export const generationEventSchema = z.discriminatedUnion('type', [
+  promptEventSchema,
+  tokensEventSchema,
+  choiceEndEventSchema,
+  endEventSchema,
+]);
 export type GenerationEvent = z.infer<typeof generationEventSchema>;
+export type PromptEvent = z.infer<typeof promptEventSchema>;
 export type TokensEvent = z.infer<typeof tokensEventSchema>;
 export type ChoiceEndEvent = z.infer<typeof choiceEndEventSchema>;
 export type EndEvent = z.infer<typeof endEventSchema>;

@@ -12,6 +12,8 @@ export interface ChoiceTranscript {
 export class Transcript {
   readonly choices: ChoiceTranscript[];
   lastSeq = 0;
+  /** Whether the prompt has been told. */
+  echoed = false;
   ended = false;
 
   constructor(n: number) {
@@ -26,6 +28,7 @@ export class Transcript {
 
   read(event: GenerationEvent): void {
     this.lastSeq = event.seq;
+    if (event.type === 'prompt') return void (this.echoed = true);
     if (event.type === 'tokens') return this.add(event.choice, event.tokens, event.text);
     this.add(event.choice, [], event.text);
     if (event.type === 'choiceEnd') this.choice(event.choice).finishReason = event.finishReason;

@@ -22,6 +22,7 @@ const job: GenerationJob = {
   sampling: samplingSchema.parse({ seed: 1, maxTokens: 1 }),
   n: 2,
   logprobs: 5,
+  echo: true,
   constraint: { type: 'jsonSchema', schema: { type: 'object' } },
   enqueuedAtMs: 1,
   deadlineMs: 2,
@@ -54,8 +55,8 @@ describe('generation job', () => {
   });
 
   it('of an API that does not know them yet asks for one choice without extras', () => {
-    const { n: _n, logprobs: _logprobs, constraint: _constraint, ...older } = job;
-    expect(generationJobSchema.parse(older)).toEqual({ ...job, n: 1, logprobs: null, constraint: null });
+    const { n: _n, logprobs: _logprobs, echo: _echo, constraint: _constraint, ...older } = job;
+    expect(generationJobSchema.parse(older)).toEqual({ ...job, n: 1, logprobs: null, echo: false, constraint: null });
   });
 });
 

@@ -29,6 +29,12 @@ const end = (seq: number, choice: number, text: string, finishReason: FinishReas
 });
 
 describe('a transcript', () => {
+  it('knows that the prompt was told, and counts nothing of it', () => {
+    const transcript = Transcript.from([{ type: 'prompt', seq: 1, text: 'Once upon', opening: 'Once', logprobs: null }, tokens(2, 0, [5], 'a')], 1);
+    expect(transcript).toMatchObject({ lastSeq: 2, echoed: true, tokenCount: 1, choices: [{ text: 'a' }] });
+    expect(Transcript.from([tokens(1, 0, [5], 'a')], 1).echoed).toBe(false);
+  });
+
   it('keeps the choices of one numbered stream apart', () => {
     const transcript = Transcript.from([tokens(1, 1, [7], 'b'), tokens(2, 0, [5, 6], 'a'), choiceEnd(3, 1, 'b', 'stop'), tokens(4, 0, [8], '')], 2);
     expect(transcript).toMatchObject({ lastSeq: 4, ended: false, tokenCount: 4 });

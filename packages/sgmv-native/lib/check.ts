@@ -125,6 +125,7 @@ const requestSchema = z.strictObject(
     ignoreEos: z.boolean('true or false').optional(),
     constraint: constraintSchema.optional(),
     logprobs: count(0).max(20, 'at most 20').optional(),
+    promptLogprobs: count(0).max(20, 'at most 20').optional(),
     logits: z.enum(['none', 'last', 'prompt'], 'none, last or prompt').optional(),
   },
   'an object with a generation request',

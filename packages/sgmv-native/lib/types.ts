@@ -132,6 +132,11 @@ export interface GenerationRequest {
   constraint?: Constraint;
   /** Log-probabilities of the chosen tokens and this many of the likeliest, 0 to 20; absent = none. */
   logprobs?: number;
+  /**
+   * The same for the prompt's tokens, told once before the first new token. All of the prompt is then computed, whatever
+   * the prefix cache holds.
+   */
+  promptLogprobs?: number;
   /** For tests and tools: `last` = logits that chose each token, `prompt` = all prompt positions once. */
   logits?: 'none' | 'last' | 'prompt';
 }
@@ -163,11 +168,14 @@ export interface TokensEvent {
   logits?: Float32Array;
 }
 
-export interface PromptLogitsEvent {
-  type: 'promptLogits';
+/** Of all choices, before the first token of any; only if something of it was asked for. */
+export interface PromptEvent {
+  type: 'prompt';
   id: string;
-  /** [promptTokens, vocab] */
-  logits: Float32Array;
+  /** With `promptLogprobs`: of each prompt token but the first, before which there is nothing; absent when it is alone. */
+  logprobs?: TokenLogprobs[];
+  /** With `logits: 'prompt'`: [promptTokens, vocab] */
+  logits?: Float32Array;
 }
 
 export interface EndEvent {
@@ -183,7 +191,7 @@ export interface EndEvent {
   error?: { code: string; message: string };
 }
 
-export type EngineEvent = TokensEvent | PromptLogitsEvent | EndEvent;
+export type EngineEvent = PromptEvent | TokensEvent | EndEvent;
 
 export interface EngineStats {
   device: string;

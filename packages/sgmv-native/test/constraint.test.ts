@@ -156,7 +156,7 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
       let ended = 0;
       engine.onEvents = (events: EngineEvent[]) => {
         for (const event of events) {
-          if (event.type === 'promptLogits') continue;
+          if (event.type === 'prompt') continue;
           parts[event.choice] += event.text;
           if (event.type === 'end' && ++ended === 4) resolve(parts);
         }

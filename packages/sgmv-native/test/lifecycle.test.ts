@@ -205,6 +205,7 @@ describe('refusals', () => {
     [{ n: 2, resumeTokens: [[1], [2], [3]] }, 'resumeTokens: found 3 lists; expected 2'],
     [{ n: 2, resumeTokens: [[1], [512]] }, 'resumeTokens[1][0]'],
     [{ logprobs: 21 }, 'logprobs'],
+    [{ promptLogprobs: -1 }, 'promptLogprobs'],
     [{ cacheSalt: 5 }, 'cacheSalt'],
     [{ temperature: 1 }, 'temperature'],
   ])('%o names the field', (change, field) => {

@@ -17,6 +17,7 @@ export interface Recording {
   logits: Float32Array[];
   logprobs: TokenLogprobs[];
   promptLogits?: Float32Array;
+  promptLogprobs?: TokenLogprobs[];
   end: EndEvent;
 }
 
@@ -43,13 +44,14 @@ export class Recorder {
   }
 
   #take(event: Parameters<Engine['onEvents']>[0][number]): void {
-    const open = this.#requests.get(event.id)?.[event.type === 'promptLogits' ? 0 : event.choice];
+    const open = this.#requests.get(event.id)?.[event.type === 'prompt' ? 0 : event.choice];
     if (!open || open.end) {
       this.faults.push(`an event of ${event.id} outside its life`);
       return;
     }
-    if (event.type === 'promptLogits') {
+    if (event.type === 'prompt') {
       open.promptLogits = event.logits;
+      open.promptLogprobs = event.logprobs;
       return;
     }
     open.pieces.push(event.text);

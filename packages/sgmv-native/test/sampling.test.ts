@@ -106,6 +106,21 @@ describe('logprobs', () => {
     }
   });
 
+  test('of the prompt are those of its logits, and come before all else', async () => {
+    const { promptLogits, promptLogprobs, logprobs } = await recorder.run({ ...request(), logits: 'prompt', promptLogprobs: 2 });
+    const vocabulary = promptLogits!.length / prompt.length;
+    expect(promptLogprobs!.map(({ token }) => token)).toEqual([...prompt].slice(1));
+    for (const [position, { token, logprob, top }] of promptLogprobs!.entries()) {
+      const row = Array.from(promptLogits!.subarray(position * vocabulary, (position + 1) * vocabulary));
+      const total = Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      const best = row.map((logit, id) => ({ id, logit })).sort((a, b) => b.logit - a.logit || a.id - b.id);
+      expect(top.map((one) => one.token)).toEqual(best.slice(0, 2).map(({ id }) => id));
+      expect(logprob).toBeCloseTo(row[token]! - total, 4);
+    }
+    expect(logprobs).toEqual([]);
+    expect((await recorder.run(request())).promptLogprobs).toBeUndefined();
+  });
+
   test('come with every choice, alone with 0, and not unasked', async () => {
     const all = await recorder.start({ ...request({ temperature: 1 }), n: 2, logprobs: 0 }).choices;
     for (const { logprobs } of all) {

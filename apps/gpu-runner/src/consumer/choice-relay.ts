@@ -1,11 +1,13 @@
-import type { Transcript } from '@aril/contracts';
-import type { EngineEnd, EngineTokens, GenerationSink } from '../engine/inference-engine.js';
+import type { TokenLogprob, Transcript } from '@aril/contracts';
+import type { EngineEnd, EngineTokens, GenerationSink, PromptText } from '../engine/inference-engine.js';
 import type { StreamChannel } from './stream-channel.js';
 
 interface Place {
   /** What callers have seen so far, of all choices. */
   emitted: Transcript;
   channel: StreamChannel;
+  /** What is to be told of the prompt; null: nothing. */
+  prompt: (() => PromptText) | null;
   /** Aborted: nothing is passed on any more. */
   signal: AbortSignal;
   /** Called when the channel has something new to write. */
@@ -26,6 +28,18 @@ export class ChoiceRelay implements GenerationSink {
 
   constructor(private readonly place: Place) {
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  onPrompt(logprobs: TokenLogprob[]): void {
+    this.tellPrompt(logprobs);
+  }
+
+  /** `logprobs` null: not asked for. Without effect where callers have it already, or do not want it. */
+  tellPrompt(logprobs: TokenLogprob[] | null): void {
+    const { prompt, emitted, channel } = this.place;
+    if (!prompt || emitted.echoed || this.#over || this.place.signal.aborted) return;
+    emitted.echoed = true;
+    channel.pushPrompt({ ...prompt(), logprobs });
   }
 
   onTokens({ choice, tokens, text, logprobs }: EngineTokens): void {

@@ -84,7 +84,7 @@ export class GenerationRun {
   }
 
   #request(promptTokens: number[]): EngineRequest {
-    const { generationId, tenantId, adapter, sampling, n, logprobs, constraint } = this.job;
+    const { generationId, tenantId, adapter, sampling, n, logprobs, echo, constraint } = this.job;
     return {
       // The fence is part of it: the generation may come back here before the engine has let go of it.
       requestId: `${generationId}:${this.#taken.fence}`,
@@ -95,6 +95,7 @@ export class GenerationRun {
       sampling,
       n,
       logprobs,
+      promptLogprobs: echo && !this.#emitted.echoed ? logprobs : null,
       constraint,
     };
   }
@@ -102,9 +103,10 @@ export class GenerationRun {
   async #runInEngine(request: EngineRequest): Promise<EndWithoutSeq> {
     const { engine } = this.services;
     const { signal } = this.#interrupted;
-    const relay = this.#relay();
+    const relay = this.#relay(request.promptTokens);
     engine.submit(request, relay);
     this.#requestId = request.requestId;
+    if (request.promptLogprobs === null) relay.tellPrompt(null);
     const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
     // The other choices of one that failed: their callers get the failure.
@@ -112,13 +114,15 @@ export class GenerationRun {
     return this.#endInEngine(end);
   }
 
-  #relay(): ChoiceRelay {
+  #relay(promptTokens: readonly number[]): ChoiceRelay {
     const onProgress = (): void => {
       this.#taken.firstTokenAtMs ??= Date.now();
       this.services.writer.touch(this.#channel);
     };
     const wasCancelled = (): boolean => this.#kind === 'cancelled';
-    return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, signal: this.#interrupted.signal, onProgress, wasCancelled });
+    const prompt = this.job.echo ? () => this.services.engine.promptText(this.job.input, promptTokens) : null;
+    const { signal } = this.#interrupted;
+    return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, prompt, signal, onProgress, wasCancelled });
   }
 
   #endInEngine(end: EngineEnd): EndWithoutSeq {

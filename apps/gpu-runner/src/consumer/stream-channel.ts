@@ -1,7 +1,15 @@
-import { STREAM_RETENTION_S, type EndEvent, type FinishReason, type GenerationEvent, type TokenLogprob } from '@aril/contracts';
+import {
+  STREAM_RETENTION_S,
+  type EndEvent,
+  type FinishReason,
+  type GenerationEvent,
+  type PromptEvent,
+  type TokenLogprob,
+} from '@aril/contracts';
 import type { Append } from '../redis/append-events.js';
 
 export type EndWithoutSeq = Omit<EndEvent, 'type' | 'seq'>;
+export type PromptWithoutSeq = Omit<PromptEvent, 'type' | 'seq'>;
 
 /** How writing the end of a generation turned out; `lost` = another runner owns it, or Redis lost it. */
 export type Written = 'written' | 'lost';
@@ -19,6 +27,7 @@ interface PendingChoice {
  * become one event. What is being sent is frozen: it is repeated in the same words until it is known to be there.
  */
 export class StreamChannel {
+  #prompt: PromptWithoutSeq | null = null;
   readonly #pending = new Map<number, PendingChoice>();
   #tokensAtMs: number | null = null;
   #end: { event: EndWithoutSeq; settlementJson: string } | null = null;
@@ -34,6 +43,11 @@ export class StreamChannel {
     /** Called once when writing has become impossible. */
     private readonly onLost: () => void,
   ) {}
+
+  /** Before anything else is pushed. */
+  pushPrompt(event: PromptWithoutSeq): void {
+    if (!this.#lost) this.#prompt = event;
+  }
 
   push(choice: number, tokens: readonly number[], text: string, logprobs: readonly TokenLogprob[] | null): void {
     if (this.#lost) return;
@@ -54,7 +68,7 @@ export class StreamChannel {
   }
 
   get hasWork(): boolean {
-    return this.#sending !== null || this.#end !== null || this.#pending.size > 0;
+    return this.#sending !== null || this.#prompt !== null || this.#end !== null || this.#pending.size > 0;
   }
 
   /** Resolves when all that was pushed is in the stream, or never will be. */
@@ -78,6 +92,7 @@ export class StreamChannel {
     if (this.#lost) return;
     this.#lost = true;
     this.#sending = null;
+    this.#prompt = null;
     this.#pending.clear();
     this.#end = null;
     this.#wake();
@@ -85,7 +100,8 @@ export class StreamChannel {
   }
 
   #compose(): Append {
-    const events = [...this.#pending].flatMap(([choice, pending]) => this.#eventsOf(choice, pending));
+    const events: GenerationEvent[] = this.#prompt ? [{ type: 'prompt', seq: ++this.lastSeq, ...this.#prompt }] : [];
+    for (const [choice, pending] of this.#pending) events.push(...this.#eventsOf(choice, pending));
     if (this.#end) events.push({ type: 'end', seq: ++this.lastSeq, ...this.#end.event });
     const append: Append = {
       generationId: this.generationId,
@@ -95,6 +111,7 @@ export class StreamChannel {
       settlementJson: this.#end?.settlementJson ?? null,
       entries: events.map((event) => ({ seq: event.seq, json: JSON.stringify(event) })),
     };
+    this.#prompt = null;
     this.#pending.clear();
     this.#tokensAtMs = null;
     this.#end = null;

@@ -7,6 +7,8 @@ import type { ArilError, Constraint, FinishReason, GenerationJob, Sampling, Toke
 export interface InferenceEngine {
   /** Tokens of a prompt or of messages through the model's own chat template. */
   encode(input: GenerationJob['input']): number[];
+  /** The text of a prompt's tokens, and of the first of them. */
+  promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText;
   /** Events of the request go to `sink`, from a later turn of the event loop on, until the `onEnd` of every choice. */
   submit(request: EngineRequest, sink: GenerationSink): void;
   /** The choices that have not ended end as cancelled. */
@@ -41,10 +43,19 @@ export interface EngineRequest {
   /** Choices, each with tokens and an end of its own. */
   n: number;
   logprobs: number | null;
+  /** Alternatives with the log probability of each prompt token; null: none asked for. */
+  promptLogprobs: number | null;
   constraint: Constraint | null;
 }
 
+export interface PromptText {
+  text: string;
+  opening: string;
+}
+
 export interface GenerationSink {
+  /** If asked for, once before all else: of each prompt token but the first. */
+  onPrompt(logprobs: TokenLogprob[]): void;
   onTokens(tokens: EngineTokens): void;
   onEnd(end: EngineEnd): void;
 }

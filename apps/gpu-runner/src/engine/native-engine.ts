@@ -9,7 +9,7 @@ import {
 import type { GenerationJob } from '@aril/contracts';
 import type { Config } from '../config.js';
 import { adapterFailure, requestFailure } from './engine-failures.js';
-import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, ResidentAdapter } from './inference-engine.js';
+import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, PromptText, ResidentAdapter } from './inference-engine.js';
 import { TokenTexts } from './token-texts.js';
 
 /** The native engine and the model's own tokenizer behind the consumer's interface. */
@@ -66,6 +66,11 @@ export class NativeEngine implements InferenceEngine {
     }
   }
 
+  promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText {
+    const text = input.kind === 'prompt' ? input.prompt : this.texts.joined(tokens);
+    return { text, opening: tokens.slice(0, 1).map((token) => this.texts.textOf(token)).join('') };
+  }
+
   submit(request: EngineRequest, sink: GenerationSink): void {
     this.#sinks.set(request.requestId, { sink, choices: request.n });
     try {
@@ -117,8 +122,9 @@ export class NativeEngine implements InferenceEngine {
   #dispatch(events: EngineEvent[]): void {
     for (const event of events) {
       const open = this.#sinks.get(event.id);
-      if (!open || event.type === 'promptLogits') continue;
-      if (event.type === 'end') this.#end(event, open);
+      if (!open) continue;
+      if (event.type === 'prompt') open.sink.onPrompt(this.texts.logprobs(event.logprobs ?? []));
+      else if (event.type === 'end') this.#end(event, open);
       else open.sink.onTokens({ ...event, logprobs: event.logprobs ? this.texts.logprobs(event.logprobs) : null });
     }
     this.onStep();
@@ -140,7 +146,7 @@ interface OpenRequest {
 }
 
 function nativeRequest(request: EngineRequest): NativeRequest {
-  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, constraint } = request;
+  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, promptLogprobs, constraint } = request;
   const { maxTokens, stop, stopTokens, ignoreEos, ...howToSample } = sampling;
   return {
     id: requestId,
@@ -155,6 +161,7 @@ function nativeRequest(request: EngineRequest): NativeRequest {
     ignoreEos,
     n,
     logprobs: logprobs ?? undefined,
+    promptLogprobs: promptLogprobs ?? undefined,
     constraint: constraint ?? undefined,
   };
 }

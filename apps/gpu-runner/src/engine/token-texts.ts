@@ -21,9 +21,19 @@ export class TokenTexts {
     return scores.map((score) => ({ ...this.#scored(score), top: score.top.map((other) => this.#scored(other)) }));
   }
 
+  /** Of a token by itself: bytes that are no UTF-8 without their neighbours are replaced. */
+  textOf(token: number): string {
+    const bytes = this.vocabulary[token] ?? null;
+    return bytes === null ? this.nameOf(token) : this.#decoder.decode(bytes);
+  }
+
+  /** Of tokens one after the other; special ones have none. */
+  joined(tokens: readonly number[]): string {
+    return this.#decoder.decode(Buffer.concat(tokens.map((token) => this.vocabulary[token] ?? new Uint8Array())));
+  }
+
   #scored({ token, logprob }: EngineScore): ScoredToken {
     const bytes = this.vocabulary[token] ?? null;
-    const text = bytes === null ? this.nameOf(token) : this.#decoder.decode(bytes);
-    return { token, text, bytes: bytes && Array.from(bytes), logprob: Math.max(logprob, LOGPROB_MIN) };
+    return { token, text: this.textOf(token), bytes: bytes && Array.from(bytes), logprob: Math.max(logprob, LOGPROB_MIN) };
   }
 }

@@ -8,6 +8,7 @@ import {
   type EngineRequest,
   type GenerationSink,
   type InferenceEngine,
+  type PromptText,
   type ResidentAdapter,
 } from '../../src/engine/inference-engine.js';
 
@@ -17,6 +18,7 @@ interface Running {
   /** By choice; null: it has ended. */
   choices: (number[] | null)[];
   cancelled: boolean;
+  promptTold: boolean;
 }
 
 /**
@@ -44,12 +46,16 @@ export class ScriptedEngine implements InferenceEngine {
     return [...Buffer.from(text)];
   }
 
+  promptText(_input: GenerationJob['input'], tokens: readonly number[]): PromptText {
+    return { text: Buffer.from(tokens).toString(), opening: Buffer.from(tokens.slice(0, 1)).toString() };
+  }
+
   submit(request: EngineRequest, sink: GenerationSink): void {
     if (this.closed) throw requestFailure('closed', 'closed');
     if (request.adapter !== null && !this.resident.has(request.adapter)) throw requestFailure('adapter_unknown', 'not resident');
     if (request.promptTokens.length > 1000) throw requestFailure('context_too_long', `found ${request.promptTokens.length} tokens, expected at most 1000`);
     this.submitted.push(request);
-    this.#running.set(request.requestId, { request, sink, choices: request.resumeTokens.map((tokens) => [...tokens]), cancelled: false });
+    this.#running.set(request.requestId, { request, sink, choices: request.resumeTokens.map((tokens) => [...tokens]), cancelled: false, promptTold: false });
     this.#schedule();
   }
 
@@ -127,6 +133,9 @@ export class ScriptedEngine implements InferenceEngine {
 
   #advance(id: string, running: Running): void {
     if (running.cancelled) return this.#endAll(id, running, 'cancelled');
+    const { promptLogprobs, promptTokens } = running.request;
+    if (promptLogprobs !== null && !running.promptTold) running.sink.onPrompt(promptTokens.slice(1).map((token) => scoreOf(token, promptLogprobs)));
+    running.promptTold = true;
     running.choices.forEach((tokens, choice) => tokens && this.#advanceChoice(id, running, choice, tokens));
   }
 

@@ -44,8 +44,8 @@ export class ReplyRun {
     let text = '';
     const options = { signal: this.listening.signal, onReconnect: () => this.report({ reconnecting: true }) };
     for await (const event of followGeneration(id, options)) {
-      // The playground asks for one answer, which ends with the generation.
-      if (event.__typename === 'GenerationChoiceEnd') continue;
+      // The playground asks for one answer, which ends with the generation, and for no echo of the prompt.
+      if (event.__typename === 'GenerationChoiceEnd' || event.__typename === 'GenerationPrompt') continue;
       text += event.text;
       if (event.__typename === 'GenerationTokens') {
         meter.saw(event.tokenCount);

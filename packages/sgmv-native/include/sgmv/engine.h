@@ -44,6 +44,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   bool ignore_eos = false;
   std::optional<int32_t> logprobs;  // alternatives beside the chosen token's
+  std::optional<int32_t> prompt_logprobs;  // likewise, of the prompt's tokens; nothing of it is then reused
   LogitsMode logits = LogitsMode::none;
   // Every token waits for a mask of the tokens that are allowed, see Engine::provide_mask.
   bool constrained = false;
@@ -53,12 +54,12 @@ enum class FinishReason : uint8_t { stop, length, cancelled, error };
 const char* finish_reason_name(FinishReason reason);
 
 struct Event {
-  enum class Kind : uint8_t { tokens, prompt_logits, end };
+  enum class Kind : uint8_t { prompt, tokens, end };
   Kind kind = Kind::tokens;
   std::string id;
   int32_t choice = 0;
   std::vector<int32_t> tokens;
-  std::vector<TokenLogprobs> logprobs;  // one per token, if asked for
+  std::vector<TokenLogprobs> logprobs;  // if asked for: one per token; of the prompt's, one for each but the first
   std::string text;           // whole UTF-8 code points
   std::vector<float> logits;  // [tokens, vocab] or [prompt tokens, vocab]; empty unless asked for
   // End only.

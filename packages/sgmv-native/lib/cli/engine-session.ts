@@ -77,7 +77,7 @@ export class EngineSession {
     const ended: Generation[] = [];
     let open = n;
     return (event) => {
-      if (event.type === 'promptLogits') {
+      if (event.type === 'prompt') {
         partials[0]!.promptLogits = event.logits;
         return;
       }

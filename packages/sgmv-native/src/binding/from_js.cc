@@ -10,6 +10,11 @@ double number(const Napi::Object& object, const char* key, double fallback) {
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
 }
 
+std::optional<int32_t> optional_number(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsNumber() ? std::optional(value.As<Napi::Number>().Int32Value()) : std::nullopt;
+}
+
 std::string text(const Napi::Object& object, const char* key) {
   const Napi::Value value = object.Get(key);
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
@@ -130,8 +135,8 @@ Request request_from(const Napi::Object& object) {
   request.stop = strings(object, "stop");
   request.stop_tokens = tokens(object, "stopTokens");
   request.ignore_eos = object.Get("ignoreEos").ToBoolean().Value();
-  const Napi::Value logprobs = object.Get("logprobs");
-  if (logprobs.IsNumber()) request.logprobs = logprobs.As<Napi::Number>().Int32Value();
+  request.logprobs = optional_number(object, "logprobs");
+  request.prompt_logprobs = optional_number(object, "promptLogprobs");
   request.constrained = object.Get("constrained").ToBoolean().Value();
   request.logits = logits_mode_from(text(object, "logits"));
   return request;

@@ -41,8 +41,8 @@ Napi::Array logprobs_to_js(Napi::Env env, const std::vector<TokenLogprobs>& all)
 
 const char* event_type(Event::Kind kind) {
   switch (kind) {
+    case Event::Kind::prompt: return "prompt";
     case Event::Kind::tokens: return "tokens";
-    case Event::Kind::prompt_logits: return "promptLogits";
     case Event::Kind::end: return "end";
   }
   return "end";
@@ -65,7 +65,7 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("type", event_type(event.kind));
   object.Set("id", event.id);
-  if (event.kind != Event::Kind::prompt_logits) object.Set("choice", event.choice);
+  if (event.kind != Event::Kind::prompt) object.Set("choice", event.choice);
   if (event.kind == Event::Kind::end) {
     add_end(env, object, event);
     return object;
@@ -73,8 +73,8 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
   if (event.kind == Event::Kind::tokens) {
     object.Set("tokens", numbers(env, event.tokens));
     object.Set("text", event.text);
-    if (!event.logprobs.empty()) object.Set("logprobs", logprobs_to_js(env, event.logprobs));
   }
+  if (!event.logprobs.empty()) object.Set("logprobs", logprobs_to_js(env, event.logprobs));
   if (!event.logits.empty()) object.Set("logits", floats(env, event.logits));
   return object;
 }

@@ -194,9 +194,9 @@ void EngineThread::postprocess(std::span<const PlannedSlice> slices, std::span<c
 }
 
 void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output) {
-  if (!output.prompt.empty()) keep_prompt_logits(sequence, output.prompt);
+  if (!output.prompt.empty()) keep_prompt_rows(sequence, output.prompt);
   scheduler_.computed(sequence, computed);
-  if (sequence.wants_prompt_logits() && sequence.prompt_computed()) events_.push_back(prompt_logits_event(sequence));
+  if (sequence.wants_prompt() && sequence.prompt_computed()) events_.push_back(prompt_event(sequence));
   if (output.drawn) {
     if (*output.drawn == kNoToken) throw Error("numeric_error", "The model's output has NaN values or no finite maximum; expected finite numbers.");
     return take(sequence, *output.drawn, {});
@@ -225,12 +225,6 @@ void EngineThread::take(Sequence& sequence, int32_t token, std::span<const float
   if (first) ttft_ms_.add(ms_between(sequence.submitted, Clock::now()));
   tokens_generated_ += 1;
   if (!sequence.finish && sequence.long_context() != was_long) scheduler_.recompute(sequence);
-}
-
-void EngineThread::keep_prompt_logits(Sequence& sequence, std::span<const float> rows) {
-  const auto vocab = static_cast<size_t>(vocab_size_);
-  sequence.prompt_logits.resize(sequence.prompt_count * vocab);
-  std::copy(rows.begin(), rows.end(), sequence.prompt_logits.begin() + sequence.computed * vocab);
 }
 
 // The row itself stays as the model made it, for log-probabilities.

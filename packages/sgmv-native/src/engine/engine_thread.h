@@ -43,7 +43,6 @@ class EngineThread {
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
   void pick_unblocked() noexcept;
   void postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output);
-  void keep_prompt_logits(Sequence& sequence, std::span<const float> rows);
   void pick(Sequence& sequence, std::span<const float> row);
   void take(Sequence& sequence, int32_t token, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);

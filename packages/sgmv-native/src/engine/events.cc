@@ -1,5 +1,6 @@
 #include "events.h"
 
+#include <algorithm>
 #include <new>
 
 namespace sgmv {
@@ -43,10 +44,27 @@ Event tokens_event(Sequence& sequence, int32_t token, std::span<const float> row
   return event;
 }
 
-Event prompt_logits_event(Sequence& sequence) {
-  Event event = event_of(sequence, Event::Kind::prompt_logits);
+void keep_prompt_rows(Sequence& sequence, std::span<const float> rows) {
+  const auto count = static_cast<size_t>(sequence.prompt_count), first = static_cast<size_t>(sequence.computed);
+  const size_t vocab = sequence.vocab_size();
+  if (sequence.request->logits == LogitsMode::prompt) {
+    sequence.prompt_logits.resize(count * vocab);
+    std::copy(rows.begin(), rows.end(), sequence.prompt_logits.begin() + static_cast<std::ptrdiff_t>(first * vocab));
+  }
+  if (const std::optional<int32_t> alternatives = sequence.request->prompt_logprobs) {
+    sequence.prompt_logprobs.resize(count - 1);
+    // A row is about the token after it.
+    for (size_t i = first; i < first + rows.size() / vocab && i + 1 < count; ++i) {
+      sequence.prompt_logprobs[i] = log_probabilities(rows.subspan((i - first) * vocab, vocab), sequence.tokens[i + 1], *alternatives);
+    }
+  }
+}
+
+Event prompt_event(Sequence& sequence) {
+  Event event = event_of(sequence, Event::Kind::prompt);
   event.logits = std::move(sequence.prompt_logits);
-  sequence.prompt_logits_sent = true;
+  event.logprobs = std::move(sequence.prompt_logprobs);
+  sequence.prompt_told = true;
   return event;
 }
 

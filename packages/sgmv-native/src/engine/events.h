@@ -9,8 +9,10 @@ namespace sgmv {
 
 // `row`: the logits [vocab] that chose `token`. Gives the token to the sequence.
 Event tokens_event(Sequence& sequence, int32_t token, std::span<const float> row);
-// Takes the logits out of the sequence.
-Event prompt_logits_event(Sequence& sequence);
+// `rows`: logits [rows, vocab] of the prompt's positions from `computed` on. Keeps what is wanted of them.
+void keep_prompt_rows(Sequence& sequence, std::span<const float> rows);
+// Takes out what was kept.
+Event prompt_event(Sequence& sequence);
 // Throws bad_alloc; then it may be asked for again.
 Event end_event(Sequence& sequence);
 

@@ -63,9 +63,11 @@ void check_choices(const Request& request, int32_t vocab_size) {
     const std::string field = resumed.size() == 1 ? "resumeTokens" : "resumeTokens[" + std::to_string(i) + "]";
     check_tokens(field, resumed[i], vocab_size);
   }
-  if (request.logprobs && (*request.logprobs < 0 || *request.logprobs > 20)) {
-    refuse("logprobs", std::to_string(*request.logprobs), "0 to 20");
-  }
+  const auto check_alternatives = [](const char* field, const std::optional<int32_t>& count) {
+    if (count && (*count < 0 || *count > 20)) refuse(field, std::to_string(*count), "0 to 20");
+  };
+  check_alternatives("logprobs", request.logprobs);
+  check_alternatives("promptLogprobs", request.prompt_logprobs);
 }
 
 void check_stops(const Request& request, const SequenceContext& context) {

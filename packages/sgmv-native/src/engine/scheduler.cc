@@ -93,7 +93,7 @@ void Scheduler::admit_waiting() noexcept {
 bool Scheduler::find_room(Sequence& sequence) {
   const auto positions = static_cast<int64_t>(sequence.tokens.size());
   // The logits of reused positions are not known.
-  const bool reuses = blocks_.reuses_prefixes() && !sequence.wants_prompt_logits();
+  const bool reuses = blocks_.reuses_prefixes() && !sequence.wants_prompt();
   sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), sequence.tokens) : 0;
   const auto needed = blocks_.blocks_for(positions) - static_cast<int32_t>(sequence.table.blocks.size());
   try {
@@ -197,7 +197,7 @@ bool Scheduler::extend(const PlannedSlice& under_way, int32_t index) noexcept {
   Sequence& sequence = *under_way.sequence;
   const auto known = static_cast<int32_t>(sequence.tokens.size());
   const bool chooses = sequence.computed + under_way.token_count == known;
-  if (!chooses || sequence.needs_logits()) return false;
+  if (!chooses || sequence.needs_logits() || sequence.wants_prompt()) return false;
   if (sequence.tokens_left() <= 1) return true;
   if (sequence.long_context(1) != sequence.long_context()) return false;
   try {

@@ -100,7 +100,7 @@ SequenceList make_choices(Request request, const AdapterPin& adapter, const Sequ
   if (!open.empty()) {
     Sequence& leader = open.front();
     leader.followers.splice(leader.followers.end(), open, std::next(open.begin()), open.end());
-    for (Sequence& follower : leader.followers) follower.prompt_logits_sent = true;  // the leader's are theirs
+    for (Sequence& follower : leader.followers) follower.prompt_told = true;  // by the leader
   }
   finished.splice(finished.end(), open);
   return finished;

@@ -46,10 +46,13 @@ class Sequence {
   // It ends with the exception being handled.
   void fail(std::exception_ptr why) noexcept;
 
+  size_t vocab_size() const { return static_cast<size_t>(context_.vocab_size); }
   int32_t completion_tokens() const { return static_cast<int32_t>(tokens.size()) - prompt_count; }
   int32_t uncomputed() const { return static_cast<int32_t>(tokens.size()) - computed; }
   bool prompt_computed() const { return computed >= prompt_count; }
-  bool wants_prompt_logits() const { return request->logits == LogitsMode::prompt && !prompt_logits_sent; }
+  // Whether something of the prompt's logits is wanted and has not been told, and of how many positions, from the first.
+  bool wants_prompt() const { return (request->logits == LogitsMode::prompt || request->prompt_logprobs) && !prompt_told; }
+  int32_t prompt_rows() const { return !wants_prompt() ? 0 : request->logits == LogitsMode::prompt ? prompt_count : prompt_count - 1; }
   // Whether the logits of the token after the next `more` are looked at, not only drawn from. Depends on the request and its
   // tokens alone, so that a replay draws alike.
   bool needs_logits(int32_t more = 0) const;
@@ -86,7 +89,8 @@ class Sequence {
   std::optional<FinishReason> finish;  // set: no more tokens
   std::exception_ptr failure;          // of those that finish with error
   std::vector<float> prompt_logits;    // [prompt, vocab], filled chunk by chunk
-  bool prompt_logits_sent = false;
+  std::vector<TokenLogprobs> prompt_logprobs;  // [prompt - 1], likewise
+  bool prompt_told = false;
 
   bool started = false;                // has been in a step
   bool answered = false;               // has got a token

@@ -69,7 +69,7 @@ void StepRunner::add(Step& step, const PlannedSlice& slice, const Step* before) 
   const bool chooses = end == last, draws = chooses && model_.draws_tokens() && !sequence.needs_logits(follows ? 1 : 0);
   Rows rows{static_cast<int32_t>(step.logit_rows.size()), 0, chooses && !draws, draws ? static_cast<int32_t>(step.draws.size()) : -1};
   for (int32_t position = first; position < end; ++position) {
-    const bool of_prompt = sequence.wants_prompt_logits() && position < sequence.prompt_count;
+    const bool of_prompt = position < sequence.prompt_rows();
     if (of_prompt) rows.prompt_count += 1;
     if (of_prompt || (rows.sampled && position == last - 1)) step.logit_rows.push_back(token_begin + position - first);
   }

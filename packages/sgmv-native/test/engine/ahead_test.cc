@@ -121,6 +121,7 @@ Request any_request(std::mt19937& random, int i) {
   if (random() % 6 == 0) request.sampling.min_tokens = 4;
   if (random() % 8 == 0) request.logprobs = 2;
   if (random() % 8 == 0) request.logits = LogitsMode::prompt;
+  if (random() % 8 == 0) request.prompt_logprobs = 1;
   if (random() % 5 == 0) request.choices = static_cast<int32_t>(1 + random() % 3);
   if (random() % 3 == 0) request.adapter = random() % 2 == 0 ? "one" : "two";
   return request;
@@ -147,6 +148,7 @@ TEST("ahead: whatever comes, in a cache of any size, the tokens are those of a r
         const Outcome expected = alone.wait(request.id, choice), found = together.wait(request.id, choice);
         CHECK(found.tokens == expected.tokens, "request ", request.id, " in ", blocks, " blocks");
         CHECK(found.end->finish_reason == expected.end->finish_reason, "request ", request.id);
+        CHECK_EQUAL(found.prompt_logprobs.size(), choice == 0 && request.prompt_logprobs ? request.prompt_tokens.size() - 1 : 0);
       }
     }
     CHECK(together.log().ahead > 0);

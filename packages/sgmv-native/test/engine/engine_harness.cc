@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "allocation_faults.h"
 
@@ -45,9 +46,12 @@ void Harness::take(std::vector<Event>& events) {
 void Harness::record(Event& event) {
   Outcome& outcome = outcomes_[{event.id, event.choice}];
   if (outcome.end) fault_ = "an event came after the end";
+  const bool prompt = event.kind == Event::Kind::prompt;
+  if (prompt && (!outcome.tokens.empty() || std::exchange(outcome.prompt_told, true))) fault_ = "a prompt was told late or twice";
   outcome.tokens.insert(outcome.tokens.end(), event.tokens.begin(), event.tokens.end());
-  outcome.logprobs.insert(outcome.logprobs.end(), event.logprobs.begin(), event.logprobs.end());
-  auto& logits = event.kind == Event::Kind::prompt_logits ? outcome.prompt_logits : outcome.logits;
+  auto& logprobs = prompt ? outcome.prompt_logprobs : outcome.logprobs;
+  logprobs.insert(logprobs.end(), event.logprobs.begin(), event.logprobs.end());
+  auto& logits = prompt ? outcome.prompt_logits : outcome.logits;
   logits.insert(logits.end(), event.logits.begin(), event.logits.end());
   outcome.text += event.text;
   outcome.pieces.push_back(event.text);

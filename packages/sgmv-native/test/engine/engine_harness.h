@@ -40,6 +40,8 @@ struct Outcome {
   std::vector<TokenLogprobs> logprobs;
   std::vector<float> logits;         // rows that chose the tokens
   std::vector<float> prompt_logits;  // [prompt, vocabulary]
+  std::vector<TokenLogprobs> prompt_logprobs;
+  bool prompt_told = false;
   std::vector<std::string> pieces;   // text of each event
   std::string text;
   std::optional<Event> end;

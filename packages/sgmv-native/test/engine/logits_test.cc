@@ -100,6 +100,24 @@ ENGINE_TEST("minimum length: no end before it, of the model's or the request's")
   CHECK(shortened > 20, shortened, " ended early without a minimum");
 }
 
+// What log_probabilities() should say of the token after `text`.
+void check_logprobs(const TokenLogprobs& found, const std::vector<int32_t>& text, int32_t chosen, size_t alternatives) {
+  const std::vector<float> logits = fake_logits(text, "", false);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+  const auto expected = [&](int32_t id) { return logits[static_cast<size_t>(id)] - std::log(sum); };
+  CHECK_EQUAL(found.chosen.token, chosen);
+  CHECK(std::abs(found.chosen.logprob - expected(chosen)) < 1e-5);
+  std::vector<int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)]; });
+  CHECK_EQUAL(found.top.size(), alternatives);
+  for (size_t rank = 0; rank < alternatives; ++rank) {
+    CHECK_EQUAL(found.top[rank].token, order[rank]);
+    CHECK(std::abs(found.top[rank].logprob - expected(order[rank])) < 1e-5);
+  }
+}
+
 ENGINE_TEST("logprobs: the log-softmax of the model's own logits, whatever was drawn from") {
   Harness harness;
   const std::vector<int32_t> prompt{5, 6, 7};
@@ -110,27 +128,54 @@ ENGINE_TEST("logprobs: the log-softmax of the model's own logits, whatever was d
   CHECK_EQUAL(outcome.logprobs.size(), outcome.tokens.size());
   std::vector<int32_t> text = prompt;
   for (size_t i = 0; i < outcome.tokens.size(); ++i) {
-    const std::vector<float> logits = fake_logits(text, "", false);
-    double sum = 0;
-    for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
-    const auto expected = [&](int32_t id) { return logits[static_cast<size_t>(id)] - std::log(sum); };
-    const TokenLogprobs& found = outcome.logprobs[i];
-    CHECK_EQUAL(found.chosen.token, outcome.tokens[i]);
-    CHECK(std::abs(found.chosen.logprob - expected(found.chosen.token)) < 1e-5);
-    std::vector<int32_t> order(logits.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)]; });
-    CHECK_EQUAL(found.top.size(), size_t{4});
-    for (size_t rank = 0; rank < 4; ++rank) {
-      CHECK_EQUAL(found.top[rank].token, order[rank]);
-      CHECK(std::abs(found.top[rank].logprob - expected(order[rank])) < 1e-5);
-    }
+    check_logprobs(outcome.logprobs[i], text, outcome.tokens[i], 4);
     text.push_back(outcome.tokens[i]);
   }
   Request chosen_only = make_request("none", prompt, 3);
   chosen_only.logprobs = 0;
   for (const TokenLogprobs& one : harness.run(chosen_only).logprobs) CHECK(one.top.empty() && one.chosen.logprob <= 0.0f);
   CHECK(harness.run(make_request("off", prompt, 3)).logprobs.empty());
+}
+
+ENGINE_TEST("logprobs: the prompt's, told once for all choices, however the prompt was cut and whatever is cached") {
+  std::mt19937 random(5);
+  const std::vector<int32_t> prompt = random_tokens(random, 33);
+  for (const int32_t budget : {4, 7, 100}) {
+    Harness harness(small_options(64, 4, 4, budget));
+    harness.run(make_request("fills the cache", prompt, 2));
+    harness.submit(make_request("other", random_tokens(random, 9), 30));
+    Request request = make_request("one", prompt, 3);
+    request.prompt_logprobs = 2;
+    request.choices = 2;
+    const Outcome outcome = harness.run(request);
+    CHECK_EQUAL(outcome.prompt_logprobs.size(), prompt.size() - 1);
+    for (size_t i = 1; i < prompt.size(); ++i) {
+      check_logprobs(outcome.prompt_logprobs[i - 1], {prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(i)}, prompt[i], 2);
+    }
+    CHECK(outcome.logprobs.empty() && outcome.prompt_logits.empty() && outcome.logits.empty());
+    CHECK(outcome.tokens == fake_greedy(prompt, "", 3));
+    CHECK_EQUAL(outcome.end->cached_tokens, 0);
+    CHECK(!harness.wait("one", 1).prompt_told);
+    harness.wait("other");
+    harness.check_idle();
+  }
+}
+
+ENGINE_TEST("logprobs: of a prompt of one token there are none, and it is said") {
+  Harness harness;
+  Request request = make_request("r", {5}, 2);
+  request.prompt_logprobs = 0;
+  const Outcome outcome = harness.run(request);
+  CHECK(outcome.prompt_told && outcome.prompt_logprobs.empty());
+}
+
+ENGINE_TEST("logprobs: a prompt whose logits are not numbers fails its own request") {
+  Harness harness(small_options(64, 4, 4, 4));
+  Request request = make_request("bad", {1, 2, kNan, 3, 4, 5, 6, 7}, 2);
+  request.prompt_logprobs = 0;
+  harness.submit(request);
+  CHECK(harness.run(make_request("good", {1, 2, 3}, 5)).tokens == fake_greedy({1, 2, 3}, "", 5));
+  CHECK_EQUAL(harness.wait("bad").end->error_code, std::string("numeric_error"));
 }
 
 TEST("highest logit: the first of the highest, in rows of any length") {
@@ -170,6 +215,9 @@ ENGINE_TEST("sampling: wrong adjustments name the field") {
   Request request = make_request("wrong", {1, 2}, 5);
   request.logprobs = 21;
   CHECK_THROWS(harness.submit(request), Error, "logprobs: found 21; expected 0 to 20");
+  request.logprobs.reset();
+  request.prompt_logprobs = -1;
+  CHECK_THROWS(harness.submit(request), Error, "promptLogprobs: found -1; expected 0 to 20");
 }
 
 }  // namespace

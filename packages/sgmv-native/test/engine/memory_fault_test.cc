@@ -21,6 +21,7 @@ Request plan(int i, std::mt19937& random) {
   if (i % 5 == 0) request.sampling.repetition_penalty = 1.3f;
   if (i % 4 == 1) request.logprobs = 3;
   if (i % 7 == 0) request.logits = LogitsMode::prompt;
+  if (i % 3 == 1) request.prompt_logprobs = 2;
   return request;
 }
 

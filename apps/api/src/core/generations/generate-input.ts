@@ -39,6 +39,7 @@ export function toRequest(input: GenerateInput): GenerationRequest {
     sampling,
     n: n ?? 1,
     logprobs: logprobs ?? null,
+    echo: false,
     constraint: constraint ? toConstraint(constraint) : null,
     idempotencyKey: idempotencyKey ?? null,
   };

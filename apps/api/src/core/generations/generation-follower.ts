@@ -45,6 +45,11 @@ export class GenerationFollower implements OnModuleDestroy {
     return feed;
   }
 
+  /** Whether all that was told of it can be told again: an ended generation's row has its texts alone. */
+  async keepsEvents(row: GenerationRow): Promise<boolean> {
+    return isOpen(row) || (await lastEvent(this.redis.client, row.id)) !== null;
+  }
+
   async onModuleDestroy(): Promise<void> {
     await this.hub.close();
   }

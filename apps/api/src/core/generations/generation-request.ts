@@ -34,6 +34,8 @@ export interface GenerationRequest {
   n: number;
   /** Alternatives with each token's log probability; null: none asked for. */
   logprobs: number | null;
+  /** Whether the prompt is told before its answers, with the log probabilities of its tokens if those are asked for. */
+  echo: boolean;
   constraint: Constraint | null;
   idempotencyKey: string | null;
 }
@@ -80,7 +82,7 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   const { minTokens } = request.sampling;
   if (maxTokens > contextTokens) refuseNumber(names.maxTokens, `${contextTokens}, the model's context`, maxTokens);
   if (minTokens > maxTokens) refuseNumber(names.minTokens, `${maxTokens}, the largest number of tokens`, minTokens);
-  checkLogprobs({ answers: request.n, maxTokens, logprobs: request.logprobs }, names.logprobs);
+  checkLogprobs({ tokens: request.n * maxTokens + echoedTokensMax(request), logprobs: request.logprobs }, names.logprobs);
   if (request.input.kind === 'tokens' && request.input.tokens.length >= contextTokens) {
     const found = request.input.tokens.length;
     throw new ArilError(
@@ -91,12 +93,18 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   }
 }
 
-/** `answers`: how many the caller gets at once; `logprobs`: alternatives of each token, null for none. */
-export function checkLogprobs(asked: { answers: number; maxTokens: number; logprobs: number | null }, name: string): void {
-  const { answers, maxTokens, logprobs } = asked;
+/** `tokens`: at most so many the caller gets at once; `logprobs`: alternatives of each, null for none. */
+export function checkLogprobs({ tokens, logprobs }: { tokens: number; logprobs: number | null }, name: string): void {
   if (logprobs === null) return;
-  const found = answers * maxTokens * (1 + logprobs);
-  if (found > LOGPROBS_MAX) refuseNumber(name, `${LOGPROBS_MAX} in all (answers × tokens × alternatives)`, found);
+  const found = tokens * (1 + logprobs);
+  if (found > LOGPROBS_MAX) refuseNumber(name, `${LOGPROBS_MAX} in all (tokens × alternatives)`, found);
+}
+
+/** Of a text's tokens, it is known that each has a byte. */
+export function echoedTokensMax({ echo, input }: Pick<GenerationRequest, 'echo' | 'input'>): number {
+  if (!echo) return 0;
+  if (input.kind === 'tokens') return input.tokens.length;
+  return input.kind === 'prompt' ? Buffer.byteLength(input.prompt) : 0;
 }
 
 function refuseNumber(name: string, most: string, found: number): never {

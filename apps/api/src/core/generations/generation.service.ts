@@ -115,7 +115,7 @@ export class GenerationService {
   }
 
   private jobOf(row: GenerationRow, request: GenerationRequest, target: GenerationTarget): GenerationJob {
-    const { input, n, logprobs, constraint } = request;
+    const { input, n, logprobs, echo, constraint } = request;
     return {
       version: 1,
       generationId: row.id,
@@ -126,6 +126,7 @@ export class GenerationService {
       sampling: completeSampling(request.sampling, row.id, target.contextTokens),
       n,
       logprobs,
+      echo,
       constraint,
       enqueuedAtMs: Date.now(),
       deadlineMs: this.overdue.deadlineOf(row),

@@ -135,6 +135,18 @@ export class CancelGenerationPayload {
   generation!: GenerationType;
 }
 
+@ObjectType({ description: 'The prompt, before all else. Only of generations whose request to /v1/completions asked for its echo.' })
+export class GenerationPrompt {
+  @Field(() => Int)
+  seq!: number;
+
+  @Field(() => String)
+  text!: string;
+
+  @Field(() => [TokenLogprobType], { nullable: true, description: "Of the prompt's tokens but the first; null when not asked for." })
+  logprobs!: TokenLogprobType[] | null;
+}
+
 @ObjectType()
 export class GenerationTokens {
   @Field(() => Int)
@@ -195,16 +207,17 @@ export class GenerationEnd {
   error!: GenerationErrorType | null;
 }
 
-const EVENTS = { tokens: GenerationTokens, choiceEnd: GenerationChoiceEnd, end: GenerationEnd };
+const EVENTS = { prompt: GenerationPrompt, tokens: GenerationTokens, choiceEnd: GenerationChoiceEnd, end: GenerationEnd };
 
 /** `type` is the contract's; it tells the types apart and is not part of the schema. */
 export type GenerationEventView =
+  | (GenerationPrompt & { type: 'prompt' })
   | (GenerationTokens & { type: 'tokens' })
   | (GenerationChoiceEnd & { type: 'choiceEnd' })
   | (GenerationEnd & { type: 'end' });
 
 export const GenerationEventUnion = createUnionType({
   name: 'GenerationEvent',
-  types: () => [GenerationTokens, GenerationChoiceEnd, GenerationEnd] as const,
+  types: () => [GenerationPrompt, GenerationTokens, GenerationChoiceEnd, GenerationEnd] as const,
   resolveType: (event: GenerationEventView) => EVENTS[event.type],
 });

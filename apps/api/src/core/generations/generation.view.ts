@@ -41,6 +41,7 @@ export function unsettledView(row: GenerationRow, outcome: Outcome): GenerationT
 }
 
 export function eventView(event: GenerationEvent): GenerationEventView {
+  if (event.type === 'prompt') return event;
   if (event.type === 'tokens') return { ...event, tokenCount: event.tokens.length };
   if (event.type === 'choiceEnd') return { ...event, finishReason: upper(event.finishReason) };
   const { finishReason, error } = event;

@@ -44,6 +44,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   checkLength(messages);
   return toRequest(data, {
     inputs: [{ kind: 'messages', messages }],
+    echo: false,
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     logprobs: data.logprobs === true ? (data.top_logprobs ?? 0) : null,
   });

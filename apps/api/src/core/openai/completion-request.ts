@@ -1,7 +1,7 @@
 /** The body of `POST /v1/completions`: prompts as text or as token ids, each continued without a chat template. */
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { checkLogprobs, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
+import { checkLogprobs, echoedTokensMax, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
 import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
@@ -23,6 +23,8 @@ const fields = {
   ),
   /** OpenAI's limit is 5; vLLM's is the chat endpoint's, and ours. */
   logprobs: optional(topLogprobsSchema),
+  /** The prompt before the completion, and with `logprobs` those of its tokens. */
+  echo: optional(z.boolean()),
 };
 
 const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
@@ -34,8 +36,11 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   const { data } = parsed;
   const inputs = toInputs(data.prompt);
   const maxTokens = data.max_tokens ?? MAX_TOKENS_DEFAULT;
-  checkLogprobs({ answers: inputs.length * (data.n ?? 1), maxTokens, logprobs: data.logprobs ?? null }, 'logprobs');
-  return toRequest(data, { inputs, maxTokens, logprobs: data.logprobs ?? null });
+  const logprobs = data.logprobs ?? null;
+  const echo = data.echo ?? false;
+  const echoed = inputs.reduce((sum, input) => sum + echoedTokensMax({ echo, input }), 0);
+  checkLogprobs({ tokens: inputs.length * (data.n ?? 1) * maxTokens + echoed, logprobs }, 'logprobs');
+  return toRequest(data, { inputs, maxTokens, logprobs, echo });
 }
 
 function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {

@@ -57,6 +57,10 @@ class Relay {
     for (const choice of open) this.sse.data(this.chunks.opening(choice));
     for await (const event of events) {
       throwFailure(event);
+      if (event.type === 'prompt') {
+        for (const choice of open) this.sse.data(this.chunks.echo(choice, event));
+        continue;
+      }
       const choice = prompt * n + event.choice;
       const logprobs = event.type === 'tokens' ? event.logprobs : null;
       if (event.text !== '' || logprobs) this.sse.data(this.chunks.text(choice, event.text, logprobs));

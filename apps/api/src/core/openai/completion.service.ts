@@ -36,6 +36,7 @@ export class CompletionService {
     const [first] = rows;
     if (!first) throw new Error('a request was parsed into no generation');
     this.cancelOnDisconnect(rows, exchange);
+    if (asked.generations.some(({ echo }) => echo)) await this.requireEvents(rows);
     const created = Math.floor(first.createdAt.getTime() / 1_000);
     const head: Head = { flavour, generationId: first.id, created, model: first.target, n: first.n };
     if (asked.stream) await this.stream(rows, head, asked.includeUsage, exchange);
@@ -57,6 +58,14 @@ export class CompletionService {
       throw error;
     }
     return rows;
+  }
+
+  /** A request that is repeated long after its answer: its echo is gone, and must not be left out in silence. */
+  private async requireEvents(rows: readonly GenerationRow[]): Promise<void> {
+    for (const row of rows) {
+      if (await this.follower.keepsEvents(row)) continue;
+      throw new ArilError('CONFLICT', `the echo of generation ${row.id} is no longer kept; ask anew, with another Idempotency-Key`, 'Idempotency-Key');
+    }
   }
 
   private async whole(rows: readonly GenerationRow[], head: Head, { caller, response }: Exchange): Promise<void> {

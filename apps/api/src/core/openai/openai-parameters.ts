@@ -49,7 +49,6 @@ export const COMPLETION_PARAMETERS: Readonly<Record<string, Harmless>> = {
   ...COMMON,
   /** As many candidates as answers leave nothing to choose from. */
   best_of: (value, body) => value === (body.n ?? 1),
-  echo: only(false),
   suffix: only(''),
 };
 

@@ -52,17 +52,18 @@ export const streamOptionsNeedStream = {
 };
 
 /** What differs between the two endpoints. */
-export interface Particulars extends Pick<GenerationRequest, 'logprobs'> {
+export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'> {
   inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, maxTokens }: Particulars): OpenAiRequest {
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, maxTokens }: Particulars): OpenAiRequest {
   const common = {
     target: body.model,
     sampling: toSampling(body, maxTokens),
     n: body.n ?? 1,
     logprobs,
+    echo,
     constraint: toConstraint(body),
   };
   return {

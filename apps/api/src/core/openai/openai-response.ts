@@ -1,7 +1,7 @@
 /** The answers' shapes, exactly as OpenAI documents them. */
 import type { FinishReason, TokenLogprob } from '@aril/contracts';
-import type { Outcome, OutcomeChoice } from '../generations/events/collect.js';
-import { chatLogprobs, completionLogprobs } from './openai-logprobs.js';
+import type { Echo, Outcome, OutcomeChoice } from '../generations/events/collect.js';
+import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
 
 /** Which of the two endpoints answers; they differ in names and in where the text sits. */
 export type Flavour = 'chat' | 'completion';
@@ -49,9 +49,10 @@ const base = (head: Head, object: string) => ({
 /** `outcomes`: one per prompt; their choices are numbered through. */
 export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   const chat = head.flavour === 'chat';
+  const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt })));
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
-    choices: outcomes.flatMap(({ choices }) => choices).map(chat ? chatChoice : completionChoice),
+    choices: choices.map(chat ? chatChoice : completionChoice),
     usage: usageOf(outcomes),
   };
 }
@@ -63,10 +64,10 @@ const chatChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index: numb
   finish_reason: finishReason,
 });
 
-const completionChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index: number): object => ({
+const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object => ({
   index,
-  text,
-  logprobs: logprobs && completionLogprobs(logprobs, 0),
+  text: (prompt?.text ?? '') + text,
+  logprobs: logprobs && completionLogprobs([...echoLogprobs(prompt), ...logprobs], 0),
   finish_reason: finishReason,
 });
 
@@ -86,6 +87,12 @@ export class ChunkBuilder {
   /** Chat only: the piece that names the role, sent before any text. */
   opening(choice: number): object | null {
     return this.head.flavour === 'chat' ? this.piece(choice, { delta: { role: 'assistant', content: '' } }) : null;
+  }
+
+  /** Completions only: the prompt, sent before the text of a choice. */
+  echo(choice: number, prompt: Echo): object {
+    const shown = prompt.logprobs && this.offsetLogprobs(choice, echoLogprobs(prompt));
+    return this.piece(choice, { text: prompt.text, logprobs: shown });
   }
 
   text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object {
@@ -112,7 +119,10 @@ export class ChunkBuilder {
   }
 
   private logprobs(choice: number, logprobs: readonly TokenLogprob[]): object {
-    if (this.head.flavour === 'chat') return chatLogprobs(logprobs);
+    return this.head.flavour === 'chat' ? chatLogprobs(logprobs) : this.offsetLogprobs(choice, logprobs);
+  }
+
+  private offsetLogprobs(choice: number, logprobs: readonly EchoLogprob[]): object {
     const offset = this.offsets.get(choice) ?? 0;
     this.offsets.set(choice, logprobs.reduce((end, { text }) => end + text.length, offset));
     return completionLogprobs(logprobs, offset);

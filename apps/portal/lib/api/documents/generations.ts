@@ -49,6 +49,9 @@ export const GenerationEventsDocument = graphql(/* GraphQL */ `
   subscription GenerationEvents($generationId: ID!, $after: Int!) {
     generationEvents(generationId: $generationId, after: $after) {
       __typename
+      ... on GenerationPrompt {
+        seq
+      }
       ... on GenerationTokens {
         seq
         text

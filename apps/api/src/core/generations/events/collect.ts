@@ -1,4 +1,4 @@
-import { Transcript, type EndEvent, type FinishReason, type GenerationEvent, type TokenLogprob } from '@aril/contracts';
+import { Transcript, type EndEvent, type FinishReason, type GenerationEvent, type PromptEvent, type TokenLogprob } from '@aril/contracts';
 import type { EventFeed } from './event-feed.js';
 
 export interface OutcomeChoice {
@@ -12,16 +12,22 @@ export interface OutcomeChoice {
 /** How a generation ended, and all its text. `finishReason` is that of the generation, not of the last choice. */
 export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'error'> {
   choices: OutcomeChoice[];
+  /** null when its echo was not asked for, and when the stream it was in is gone. */
+  prompt: Echo | null;
 }
+
+export type Echo = Pick<PromptEvent, 'text' | 'opening' | 'logprobs'>;
 
 /** `n`: how many choices the generation has. */
 export async function collect(feed: EventFeed, n: number): Promise<Outcome> {
   const transcript = new Transcript(n);
   const scored: GenerationEvent[] = [];
+  let prompt: Echo | null = null;
   for await (const event of feed) {
     transcript.read(event);
+    if (event.type === 'prompt') prompt = event;
     if (event.type === 'tokens' && event.logprobs) scored.push(event);
-    if (event.type === 'end') return outcomeOf(event, transcript, logprobsOf(scored, n));
+    if (event.type === 'end') return { ...outcomeOf(event, transcript, logprobsOf(scored, n)), prompt };
   }
   throw new Error('a feed ended without an end event');
 }
@@ -35,7 +41,7 @@ export function logprobsOf(events: readonly GenerationEvent[], n: number): (Toke
   return byChoice.map((logprobs) => (logprobs.length > 0 ? logprobs : null));
 }
 
-function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogprob[] | null)[]): Outcome {
+function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogprob[] | null)[]): Omit<Outcome, 'prompt'> {
   const { finishReason, choices } = transcript;
   const { promptTokens, cachedTokens, completionTokens, error } = end;
   return {
