@@ -7,13 +7,17 @@ import { Prefetcher } from './adapters/prefetcher.js';
 import type { Config } from './config.js';
 import { Cancellations } from './consumer/cancellations.js';
 import { GenerationProcessor } from './consumer/generation-processor.js';
+import { Intake } from './consumer/intake.js';
 import { createWorker } from './consumer/job-worker.js';
 import { SettlementReporter } from './consumer/settlement-reporter.js';
 import { StreamWriter } from './consumer/stream-writer.js';
+import { Yielding } from './consumer/yielding.js';
 import { Admission } from './engine/admission.js';
 import type { InferenceEngine } from './engine/inference-engine.js';
+import { slotsOf } from './engine/slots.js';
 import { Heartbeat } from './health/heartbeat.js';
 import type { Logger } from './logging.js';
+import { advanceVirtualTime } from './redis/virtual-time.js';
 import { answers, closeConnections, openConnections, type RunnerConnections } from './redis/runner-connections.js';
 
 /** Handing back is a few round trips; a Redis that takes longer is away, and the locks' expiry does it instead. */
@@ -27,6 +31,7 @@ export class Runner {
   readonly #writer: StreamWriter;
   readonly #worker: Worker;
   readonly #prefetcher: Prefetcher;
+  readonly #yielding: Yielding;
   readonly #heartbeat: Heartbeat;
   #draining = false;
 
@@ -38,24 +43,34 @@ export class Runner {
     onEngineGone: () => void,
   ) {
     const runnerId = config.RUNNER_ID;
-    const admission = new Admission();
+    const slots = slotsOf(config);
+    const admission = new Admission(slots);
+    const intake = new Intake(slots);
     const adapters = new AdapterResidency(cache, engine, logger);
     this.#connections = openConnections(config, logger);
     const { commands, stream, settlements, generations } = this.#connections;
     this.#writer = new StreamWriter(stream, admission, logger);
-    this.#processor = new GenerationProcessor({
+    const services = {
       runnerId,
       baseModelId: config.BASE_MODEL_ID,
       redis: commands,
       engine,
       adapters,
       admission,
+      onAdmitted: (turn: number): void => {
+        advanceVirtualTime(commands, config.BASE_MODEL_ID, turn).catch((error: unknown) =>
+          logger.debug({ error: String(error) }, 'virtual time could not be advanced'),
+        );
+      },
       writer: this.#writer,
       settlements: new SettlementReporter(settlements, logger),
       onEngineGone,
       logger,
-    });
+    };
+    this.#processor = new GenerationProcessor(services, intake);
     this.#worker = createWorker(config, this.#processor, logger);
+    intake.control(this.#worker);
+    this.#yielding = new Yielding(commands, generations, () => intake.full, () => this.#processor.running.all(), logger);
     this.#prefetcher = new Prefetcher(generations, adapters, logger);
     this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, logger);
     engine.onStep = () => this.#writer.flush();
@@ -78,6 +93,7 @@ export class Runner {
     await new Cancellations(subscriber, commands, () => running.ids(), cancel, this.logger).start();
     await this.#heartbeat.start();
     this.#prefetcher.start();
+    this.#yielding.start();
     // Resolves when the worker is closed; its errors are events.
     this.#worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'the job worker stopped'));
   }
@@ -93,6 +109,7 @@ export class Runner {
   async stop(): Promise<void> {
     this.#draining = true;
     this.#prefetcher.stop();
+    this.#yielding.stop();
     this.cache.close();
     // `close` fetches no more jobs at once and keeps the locks of those in progress until they are done.
     const closed = this.#worker.close();

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AdapterCache } from '../src/adapters/adapter-cache.js';
 import { createLogger } from '../src/logging.js';
+import { slotsOf } from '../src/engine/slots.js';
 import { aJob, eventually, World } from './support/fixtures.js';
 import { startScripted, type LocalRunner } from './support/runners.js';
 
@@ -174,13 +175,16 @@ describe('adapters that cannot be had fail their own requests only', () => {
 });
 
 describe('adapters of jobs that wait', () => {
-  /** A runner that takes no more jobs, because those it has go on until the test is over. */
+  /** A runner that takes no more jobs: one goes on until the test is over, the others it has wait for that. */
   async function startBusy(adapters: AdapterRef[] = []): Promise<LocalRunner & { letGo: () => Promise<void> }> {
     const local = await start({ MAX_BATCH: '1', DRAIN_TIMEOUT_S: '0' });
     local.engine.stepMs = 50;
-    const running = Array.from({ length: 3 }, (_, index) => aJob({ adapter: adapters[index] ?? null, sampling: { maxTokens: 1000 } }));
-    for (const job of running) await world.enqueue(job);
-    for (const job of running) await world.untilTokens(job.generationId, 1);
+    const running = Array.from({ length: slotsOf(local.config).taken }, (_, index) => aJob({ adapter: adapters[index] ?? null, sampling: { maxTokens: 1000 } }));
+    for (const [index, job] of running.entries()) {
+      await world.enqueue(job);
+      if (index === 0) await world.untilTokens(job.generationId, 1);
+    }
+    await eventually('a full runner', 10_000, async () => ((await world.jobs.getActiveCount()) === running.length ? true : null));
     const letGo = async (): Promise<void> => {
       for (const job of running) await world.redis.publish(CANCEL_CHANNEL, job.generationId);
     };

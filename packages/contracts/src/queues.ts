@@ -12,6 +12,22 @@ export const SETTLEMENT_QUEUE = 'settlements';
 export const JOB_RUN_GENERATION = 'generation.run';
 export const JOB_SETTLE_GENERATION = 'generation.settle';
 
+/**
+ * The order of a queue between tenants is start-time fair (Goyal, Vin, Cheng 1996): a job's turn is the queue's virtual
+ * time or the end of its tenant's last one, whichever is later, and a turn lasts as long as the job has choices. Hash:
+ * `now`, the turn of the last job that a runner has let in, and by tenant id the end of its last turn.
+ */
+export const virtualTimeKey = (baseModelId: string): string => `aril:queue:${baseModelId}:virtual-time`;
+/** A queue that nobody has used for so long begins anew. */
+export const VIRTUAL_TIME_TTL_S = 3_600;
+/** BullMQ's bound on priorities; what comes later than that comes in order of arrival. */
+const PRIORITY_MAX = 2_097_151;
+/** A job's turn is its priority in BullMQ, where 0 means none. */
+export const priorityOf = (turn: number): number => Math.min(1 + turn, PRIORITY_MAX);
+export const turnOf = (priority: number): number => Math.max(0, priority - 1);
+/** Of a member of BullMQ's sorted set of prioritized jobs; the lower 32 bits of a score are the order of arrival. */
+export const turnOfScore = (score: number): number => turnOf(Math.floor(score / 2 ** 32));
+
 /** BullMQ's key prefix for all of Aril's queues. */
 export const QUEUE_PREFIX = 'aril:bull';
 
@@ -26,7 +42,8 @@ export const generationCancelKey = (generationId: string): string => `aril:gener
 
 /**
  * Hash with what the runners of a generation tell each other: `takenAtMs` (first take), `firstTokenAtMs`, and, written
- * together with the end event, `settlement` (JSON), so that every runner reports the same end in the same words.
+ * together with the end event, `settlement` (JSON), so that every runner reports the same end in the same words. `handedBack` counts the runners that
+ * gave it back of their own accord.
  */
 export const generationRunKey = (generationId: string): string => `aril:generation:${generationId}:run`;
 

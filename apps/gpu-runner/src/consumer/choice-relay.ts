@@ -12,6 +12,8 @@ interface Place {
   signal: AbortSignal;
   /** Called when the channel has something new to write. */
   onProgress: () => void;
+  /** Called when a choice has ended and others go on. */
+  onChoiceEnd: () => void;
   /** Whether an end that the engine calls cancelled was asked for; if not, the engine was closed. */
   wasCancelled: () => boolean;
 }
@@ -51,7 +53,7 @@ export class ChoiceRelay implements GenerationSink {
 
   onEnd(end: EngineEnd): void {
     if (!this.#isOpen(end.choice)) return;
-    const { emitted, channel, onProgress } = this.place;
+    const { emitted, channel, onProgress, onChoiceEnd } = this.place;
     const cut = end.finishReason === 'cancelled' && !this.place.wasCancelled();
     const open = emitted.choices.filter(({ finishReason }) => finishReason === null).length;
     if (end.error || cut || open === 1) {
@@ -63,6 +65,7 @@ export class ChoiceRelay implements GenerationSink {
     emitted.choice(choice).finishReason = finishReason;
     channel.pushChoiceEnd(choice, text, finishReason);
     onProgress();
+    onChoiceEnd();
   }
 
   #isOpen(choice: number): boolean {

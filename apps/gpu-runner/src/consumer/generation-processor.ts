@@ -1,7 +1,8 @@
-import { generationJobSchema, type GenerationJob } from '@aril/contracts';
+import { generationJobSchema, generationRunKey, turnOf, type GenerationJob } from '@aril/contracts';
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { GenerationRun } from './generation-run.js';
 import type { GenerationServices } from './generation-services.js';
+import type { Intake } from './intake.js';
 import { RunningGenerations } from './running-generations.js';
 
 /** Until a job whose run failed for an unforeseen reason (a Redis that refuses writes, a bug) is tried again. */
@@ -16,20 +17,32 @@ export class GenerationProcessor {
   readonly running = new RunningGenerations();
   #draining = false;
 
-  constructor(private readonly services: GenerationServices) {}
+  constructor(
+    private readonly services: GenerationServices,
+    private readonly intake: Intake,
+  ) {}
 
-  async process(job: Job<unknown>, token: string): Promise<void> {
+  process(job: Job<unknown>, token: string): Promise<void> {
     const payload = this.#parse(job);
+    // BullMQ has fetched several before it hands over the first, whose choices were not known.
+    if (this.intake.full) return this.#handBack(job, token);
+    return this.intake.during(payload.n, () => this.#run(job, token, payload));
+  }
+
+  async #run(job: Job<unknown>, token: string, payload: GenerationJob): Promise<void> {
     if (await this.#stopEarlierRun(payload.generationId)) return this.#handBack(job, token);
     if (this.#draining) return this.#handBack(job, token);
-    const run = new GenerationRun(payload, this.services);
+    const run = new GenerationRun(payload, turnOf(job.priority), this.services);
     const outcome = await this.running.during(run, () => run.execute()).catch((error: unknown) => {
       this.services.logger.error({ generationId: payload.generationId, tenantId: payload.tenantId, err: error }, 'the run failed');
       return 'failed' as const;
     });
     if (outcome === 'failed') return this.#tryLater(job, token, payload);
     if (outcome === 'settled') return;
-    if (outcome === 'handedBack') return this.#handBack(job, token);
+    if (outcome === 'handedBack') {
+      await this.#noteHandBack(payload.generationId);
+      return this.#handBack(job, token);
+    }
     throw new WaitingError();
   }
 
@@ -69,6 +82,15 @@ export class GenerationProcessor {
       this.services.logger.warn({ generationId: job.id, error: String(error) }, 'the job could not be put off; its lock will expire');
     }
     throw new DelayedError();
+  }
+
+  /** So that it is not taken for one that kills its runners. Not vital. */
+  async #noteHandBack(generationId: string): Promise<void> {
+    try {
+      await this.services.redis.hincrby(generationRunKey(generationId), 'handedBack', 1);
+    } catch (error) {
+      this.services.logger.debug({ generationId, error: String(error) }, 'handing back could not be noted');
+    }
   }
 
   async #handBack(job: Job<unknown>, token: string): Promise<never> {

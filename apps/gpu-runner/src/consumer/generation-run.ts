@@ -1,5 +1,6 @@
 import { ArilError, settlementSchema, Transcript, type GenerationJob, type Settlement } from '@aril/contracts';
 import { requestFailure } from '../engine/engine-failures.js';
+import type { Stay } from '../engine/admission.js';
 import { EngineFailure, type EngineEnd, type EngineRequest } from '../engine/inference-engine.js';
 import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
 import { ChoiceRelay } from './choice-relay.js';
@@ -25,6 +26,8 @@ export class GenerationRun {
 
   constructor(
     readonly job: GenerationJob,
+    /** Its place in the fair order of the queue. */
+    readonly turn: number,
     private readonly services: GenerationServices,
   ) {
     this.#emitted = new Transcript(job.n);
@@ -72,13 +75,16 @@ export class GenerationRun {
     const promptTokens = engine.encode(input);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal);
-      await admission.enter(signal);
+      const stay = await admission.enter({ tenantId: this.job.tenantId, choices: this.job.n, turn: this.turn }, signal);
+      this.services.onAdmitted(this.turn);
       try {
-        return await this.#runInEngine(this.#request(promptTokens));
+        return await this.#runInEngine(this.#request(promptTokens), stay);
       } catch (error) {
         // Between becoming resident and being used, an idle adapter may be dropped for another one.
         const dropped = error instanceof EngineFailure && error.engineCode === 'adapter_unknown';
         if (!dropped || attempt === 10) throw error;
+      } finally {
+        stay.free();
       }
     }
   }
@@ -100,10 +106,10 @@ export class GenerationRun {
     };
   }
 
-  async #runInEngine(request: EngineRequest): Promise<EndWithoutSeq> {
+  async #runInEngine(request: EngineRequest, stay: Stay): Promise<EndWithoutSeq> {
     const { engine } = this.services;
     const { signal } = this.#interrupted;
-    const relay = this.#relay(request.promptTokens);
+    const relay = this.#relay(request.promptTokens, () => stay.free(1));
     engine.submit(request, relay);
     this.#requestId = request.requestId;
     if (request.promptLogprobs === null) relay.tellPrompt(null);
@@ -114,7 +120,7 @@ export class GenerationRun {
     return this.#endInEngine(end);
   }
 
-  #relay(promptTokens: readonly number[]): ChoiceRelay {
+  #relay(promptTokens: readonly number[], onChoiceEnd: () => void): ChoiceRelay {
     const onProgress = (): void => {
       this.#taken.firstTokenAtMs ??= Date.now();
       this.services.writer.touch(this.#channel);
@@ -122,7 +128,7 @@ export class GenerationRun {
     const wasCancelled = (): boolean => this.#kind === 'cancelled';
     const prompt = this.job.echo ? () => this.services.engine.promptText(this.job.input, promptTokens) : null;
     const { signal } = this.#interrupted;
-    return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, prompt, signal, onProgress, wasCancelled });
+    return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, prompt, signal, onProgress, onChoiceEnd, wasCancelled });
   }
 
   #endInEngine(end: EngineEnd): EndWithoutSeq {

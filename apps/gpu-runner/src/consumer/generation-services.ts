@@ -14,6 +14,8 @@ export interface GenerationServices {
   engine: InferenceEngine;
   adapters: AdapterResidency;
   admission: Admission;
+  /** Called when a generation is let into the engine. */
+  onAdmitted: (turn: number) => void;
   writer: StreamWriter;
   settlements: SettlementReporter;
   /** The engine ended by itself: this runner cannot work any more. */

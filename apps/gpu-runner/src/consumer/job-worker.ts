@@ -1,6 +1,7 @@
 import { generationQueue, QUEUE_PREFIX, STREAM_RETENTION_S } from '@aril/contracts';
 import { Worker } from 'bullmq';
 import type { Config } from '../config.js';
+import { slotsOf } from '../engine/slots.js';
 import type { Logger } from '../logging.js';
 import { queueConnection } from '../redis/connections.js';
 import type { GenerationProcessor } from './generation-processor.js';
@@ -10,9 +11,6 @@ import type { GenerationProcessor } from './generation-processor.js';
  * the caller is then told, is decided by the fence in `why-not-run`, so BullMQ's own limit must never be the first.
  */
 const STALLS_MAX = 1_000_000;
-
-/** Taken beyond the batch: their adapters load while the batch is full, and a slot is never empty for a round trip. */
-const headroom = (maxBatch: number): number => Math.max(2, Math.ceil(maxBatch / 8));
 
 /** Takes jobs from the base model's queue. Does not start by itself. */
 export function createWorker(config: Config, processor: GenerationProcessor, logger: Logger): Worker {
@@ -27,7 +25,7 @@ export function createWorker(config: Config, processor: GenerationProcessor, log
       prefix: QUEUE_PREFIX,
       name: config.RUNNER_ID,
       autorun: false,
-      concurrency: config.MAX_BATCH + headroom(config.MAX_BATCH),
+      concurrency: slotsOf(config).taken,
       lockDuration: config.LOCK_DURATION_MS,
       stalledInterval: config.STALL_INTERVAL_MS,
       maxStalledCount: STALLS_MAX,

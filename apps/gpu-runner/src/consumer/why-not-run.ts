@@ -22,8 +22,9 @@ export function whyNotRun(
     return new ArilError('TIMED_OUT', 'The generation was not started or finished before its deadline.');
   }
   // Each take that brought a token raises the limit by that token, so progress is never cut short.
-  if (taken.fence > FRUITLESS_TAKES_MAX + emitted.tokenCount) {
-    return new ArilError('RUNNER_LOST', `The generation was interrupted ${taken.fence - 1} times.`);
+  const interrupted = taken.fence - 1 - taken.handedBack;
+  if (interrupted >= FRUITLESS_TAKES_MAX + emitted.tokenCount) {
+    return new ArilError('RUNNER_LOST', `The generation was interrupted ${interrupted} times.`);
   }
   return null;
 }

@@ -1,14 +1,52 @@
+import type { Slots } from './slots.js';
+
+/** Who asks to be let in. */
+export interface Entrant {
+  tenantId: string;
+  choices: number;
+  /** Its place in the fair order, see `TenantTurns` in the API. */
+  turn: number;
+}
+
+/** Slots of the engine that a generation has, given back as its choices end. */
+export class Stay {
+  #choices: number;
+
+  constructor(
+    choices: number,
+    private readonly onFreed: (choices: number) => void,
+  ) {
+    this.#choices = choices;
+  }
+
+  /** All that are left, unless told how many. */
+  free(choices = this.#choices): void {
+    const freed = Math.min(choices, this.#choices);
+    this.#choices -= freed;
+    if (freed > 0) this.onFreed(freed);
+  }
+}
+
+interface Waiting extends Entrant {
+  enter: (stay: Stay) => void;
+}
+
 /**
- * The door between jobs that were taken and the engine: back-pressure lives here. While closed, nothing new is
- * submitted; what is running goes on. It is closed while Redis does not take our tokens, because every token generated
+ * The door between jobs that were taken and the engine: back-pressure and fairness live here. While closed, nothing new
+ * is submitted; what is running goes on. It is closed while Redis does not take our tokens, because every token generated
  * then has to be kept in memory, and the generation may have been given to another runner meanwhile.
  *
- * Fairness between tenants belongs here too: waiting generations are let in in the order they came; a fair order
- * replaces `#waiting` by a queue ordered by each tenant's virtual start time.
+ * Who comes in is decided by turn. A tenant who has all the slots that one can have lets others pass; somebody whose many
+ * choices do not fit yet is waited for, or those with few would keep him out for ever. A generation with more choices
+ * than there are slots comes in alone.
  */
 export class Admission {
   #open = true;
-  #waiting: { enter: () => void }[] = [];
+  readonly #waiting: Waiting[] = [];
+  #inside = 0;
+  readonly #byTenant = new Map<string, number>();
+
+  constructor(private readonly slots: Slots) {}
 
   get isOpen(): boolean {
     return this.#open;
@@ -20,29 +58,51 @@ export class Admission {
 
   open(): void {
     this.#open = true;
-    for (const { enter } of this.#waiting.splice(0)) enter();
+    this.#letIn();
   }
 
   /** Resolves when the caller may submit; rejects with the signal's reason when it is aborted first. */
-  async enter(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    while (!this.#open) await this.#wait(signal);
+  enter(entrant: Entrant, signal: AbortSignal): Promise<Stay> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(signal.reason as Error);
+        this.#letIn();
+      };
+      const enter = (stay: Stay): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(stay);
+      };
+      const waiting = { ...entrant, enter };
+      signal.addEventListener('abort', leave, { once: true });
+      const later = this.#waiting.findIndex(({ turn }) => turn > entrant.turn);
+      this.#waiting.splice(later < 0 ? this.#waiting.length : later, 0, waiting);
+      this.#letIn();
+    });
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const place = {
-        enter: () => {
-          signal.removeEventListener('abort', leave);
-          resolve();
-        },
-      };
-      const leave = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== place);
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#waiting.push(place);
-    });
+  #letIn(): void {
+    if (!this.#open) return;
+    for (const waiting of [...this.#waiting]) {
+      const ofTenant = this.#byTenant.get(waiting.tenantId) ?? 0;
+      if (ofTenant > 0 && ofTenant + waiting.choices > this.slots.tenant) continue;
+      if (this.#inside > 0 && this.#inside + waiting.choices > this.slots.engine) return;
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      this.#count(waiting.tenantId, waiting.choices);
+      waiting.enter(new Stay(waiting.choices, (choices) => this.#leave(waiting.tenantId, choices)));
+    }
+  }
+
+  #leave(tenantId: string, choices: number): void {
+    this.#count(tenantId, -choices);
+    this.#letIn();
+  }
+
+  #count(tenantId: string, choices: number): void {
+    const ofTenant = (this.#byTenant.get(tenantId) ?? 0) + choices;
+    this.#inside += choices;
+    if (ofTenant > 0) this.#byTenant.set(tenantId, ofTenant);
+    else this.#byTenant.delete(tenantId);
   }
 }

@@ -10,6 +10,7 @@ import type { GenerationJob } from '@aril/contracts';
 import type { Config } from '../config.js';
 import { adapterFailure, requestFailure } from './engine-failures.js';
 import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, PromptText, ResidentAdapter } from './inference-engine.js';
+import { slotsOf } from './slots.js';
 import { TokenTexts } from './token-texts.js';
 
 /** The native engine and the model's own tokenizer behind the consumer's interface. */
@@ -29,13 +30,15 @@ export class NativeEngine implements InferenceEngine {
   static async start(config: Config): Promise<NativeEngine> {
     const tokenizer = await ModelTokenizer.load(config.MODEL_DIR);
     const vocabulary = tokenizer.vocabulary();
+    const slots = slotsOf(config);
     const engine = await createEngine({
       model: config.MODEL_WEIGHTS ?? config.MODEL_DIR,
       vocabulary,
       kvBytes: config.KV_BYTES,
       adapterBytes: config.ADAPTER_BYTES,
-      maxBatch: config.MAX_BATCH,
-      maxStepTokens: config.MAX_STEP_TOKENS,
+      maxBatch: slots.engine,
+      // Every answer gets a token in every step.
+      maxStepTokens: config.MAX_STEP_TOKENS ?? (slots.engine > 256 ? slots.engine : undefined),
       threads: config.ENGINE_THREADS,
       device: config.ARIL_DEVICE,
       batchInvariant: config.BATCH_INVARIANT,

@@ -17,13 +17,15 @@ local fence = redis.call('INCR', KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('HSETNX', KEYS[4], 'takenAtMs', ARGV[1])
 redis.call('PEXPIRE', KEYS[4], ARGV[2])
-local run = redis.call('HMGET', KEYS[4], 'takenAtMs', 'firstTokenAtMs', 'settlement')
+local run = redis.call('HMGET', KEYS[4], 'takenAtMs', 'firstTokenAtMs', 'settlement', 'handedBack')
 return {fence, redis.call('EXISTS', KEYS[2]), run, redis.call('XRANGE', KEYS[3], '-', '+')}
 `;
 
 export interface TakenGeneration {
   fence: number;
   cancelled: boolean;
+  /** How many of the earlier runners gave it back of their own accord. */
+  handedBack: number;
   /** When the first runner took it. */
   takenAtMs: number;
   firstTokenAtMs: number | null;
@@ -33,7 +35,7 @@ export interface TakenGeneration {
   events: GenerationEvent[];
 }
 
-type Reply = [number, number, [string, string | null, string | null], [string, [string, string]][]];
+type Reply = [number, number, [string, string | null, string | null, string | null], [string, [string, string]][]];
 
 export async function takeGeneration(redis: Redis, generationId: string, ttlMs: number): Promise<TakenGeneration> {
   const keys = [
@@ -43,10 +45,11 @@ export async function takeGeneration(redis: Redis, generationId: string, ttlMs: 
     generationRunKey(generationId),
   ];
   const reply = (await redis.eval(TAKE_LUA, keys.length, ...keys, Date.now(), ttlMs)) as Reply;
-  const [fence, cancelled, [takenAtMs, firstTokenAtMs, settlementJson], entries] = reply;
+  const [fence, cancelled, [takenAtMs, firstTokenAtMs, settlementJson, handedBack], entries] = reply;
   return {
     fence,
     cancelled: cancelled === 1,
+    handedBack: Number(handedBack),
     takenAtMs: Number(takenAtMs),
     firstTokenAtMs: firstTokenAtMs === null ? null : Number(firstTokenAtMs),
     settlementJson,

@@ -65,8 +65,9 @@ export class World {
     await rm(this.dir, { recursive: true, force: true });
   }
 
-  async enqueue(job: GenerationJob): Promise<void> {
-    await this.jobs.add(JOB_RUN_GENERATION, job, { jobId: job.generationId });
+  /** `priority` as the API gives it, by turn; 0: before all that have one. */
+  async enqueue(job: GenerationJob, priority = 0): Promise<void> {
+    await this.jobs.add(JOB_RUN_GENERATION, job, { jobId: job.generationId, priority });
   }
 
   async putAdapter(config: unknown, weights: Uint8Array): Promise<AdapterRef> {
@@ -133,6 +134,7 @@ export function aJob(changes: Partial<Omit<GenerationJob, 'sampling'>> & { sampl
     input: { kind: 'prompt', prompt: 'Once upon a time' },
     n: 1,
     logprobs: null,
+    echo: false,
     constraint: null,
     enqueuedAtMs: Date.now(),
     deadlineMs: Date.now() + 120_000,

@@ -5,6 +5,7 @@ import {
   ArilError,
   generationQueue,
   JOB_RUN_GENERATION,
+  priorityOf,
   QUEUE_PREFIX,
   SETTLEMENT_QUEUE,
   settlementJobId,
@@ -12,6 +13,7 @@ import {
 } from '@aril/contracts';
 import { Queue, type JobsOptions } from 'bullmq';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { takeTurn } from './tenant-turns.js';
 
 /**
  * A runner that throws has had an accident; the job is offered again. A job holds the prompt, so it leaves Redis
@@ -49,7 +51,8 @@ export class GenerationQueue implements OnModuleDestroy {
   /** Adding the same generation again while its job is there changes nothing. */
   async add(job: GenerationJob): Promise<void> {
     const queue = this.queue(generationQueue(job.baseModelId));
-    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId });
+    const turn = await takeTurn(this.redis.client, { ...job, choices: job.n }, async () => (await queue.count()) === 0);
+    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId, priority: priorityOf(turn) });
   }
 
   async isQueued(baseModelId: string, generationId: string): Promise<boolean> {
