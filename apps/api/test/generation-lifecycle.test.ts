@@ -103,7 +103,7 @@ describe('the life of a generation', () => {
         lost = job.sampling.seed;
         return Promise.reject(new Error('the API dies here'));
       };
-      expect(reasonOf(await tryGenerate(test, one.key, { idempotencyKey: 'k6' }))).toBe('INTERNAL');
+      expect(reasonOf(await tryGenerate(test, one.key, { idempotencyKey: 'k6' }))).toBe('OVERLOADED');
       queue.add = real;
       expect(await generate(test, one.key, { idempotencyKey: 'k6' })).toMatchObject({ status: 'SUCCEEDED', text: 'Once upon a time' });
       expect(runner.jobs.at(-1)?.sampling.seed).toBe(lost);
@@ -335,6 +335,79 @@ describe('the life of a generation', () => {
     const answer = await waiting;
     expect(answer).toMatchObject({ status: 'SUCCEEDED', text: 'unheard' });
     expect(await runner.redis.exists(generationStreamKey(answer.id))).toBe(0);
+  });
+});
+
+describe('a queue that does not answer', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  let one: Awaited<ReturnType<typeof createTenant>>;
+  beforeAll(async () => {
+    test = await startApp();
+    one = await createTenant(test);
+    runner = new ScriptedRunner(test);
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  it('costs nothing, though it takes the job all the same and runs it', async () => {
+    const queue = test.app.get(GenerationQueue, { strict: false });
+    const real = queue.add.bind(queue);
+    // As a Redis that is stopped and goes on: the command arrives, its answer comes too late.
+    queue.add = async (job) => {
+      await real(job);
+      throw new Error('Command timed out');
+    };
+    runner.script = async (run) => {
+      await run.cancelled();
+      await run.tokens('for nobody', 5);
+      await run.finish('cancelled');
+    };
+    const answer = await tryGenerate(test, one.key);
+    queue.add = real;
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ reason: 'OVERLOADED', retryable: true });
+    const [row] = await sql<{ id: string }>(test, 'SELECT id FROM generations');
+    const id = row?.id ?? '';
+    expect(await find(test, one.key, id)).toMatchObject({ status: 'FAILED', amount: '0', error: { code: 'OVERLOADED' } });
+    // The job was withdrawn, or its runner was told to stop; what that reports changes nothing.
+    await until(async () => (await runner.redis.exists(generationCancelKey(id))) === 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await find(test, one.key, id)).toMatchObject({ status: 'FAILED', completionTokens: 0, amount: '0' });
+    runner.script = tell;
+    expect((await generate(test, one.key)).id).not.toBe(id);
+  });
+});
+
+describe('what one tenant can have waiting', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  beforeAll(async () => {
+    test = await startApp({ TENANT_WAITING_MAX: '4' });
+    runner = new ScriptedRunner(test);
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  it('is bounded, in answers, and is no one else\'s bound', async () => {
+    const [one, other] = await Promise.all([createTenant(test), createTenant(test)]);
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await opened;
+      await tell(run);
+    };
+    const first = await startGeneration(test, one.key, { n: 3 });
+    const refused = await tryGenerate(test, one.key, { n: 2 });
+    expect(refused.errors?.[0]?.extensions).toMatchObject({ reason: 'RATE_LIMITED', retryable: true });
+    expect(refused.errors?.[0]?.message).toContain('3 answers of this tenant are waited for already, expected at most 4');
+    const second = await startGeneration(test, one.key);
+    await startGeneration(test, other.key, { n: 4 });
+    open();
+    for (const { id } of [first, second]) await until(async () => (await find(test, one.key, id)).finishedAt !== null);
+    expect((await generate(test, one.key, { n: 4, logprobs: null })).status).toBe('SUCCEEDED');
   });
 });
 

@@ -72,6 +72,15 @@ export class GenerationModel {
     return this.findWhere({ tenantId: this.db.tenantId, idempotencyKey });
   }
 
+  /** Answers of the tenant that wait or run. */
+  async openChoices(): Promise<number> {
+    const { _sum } = await this.db.tx.generation.aggregate({
+      where: { tenantId: this.db.tenantId, status: { in: OPEN } },
+      _sum: { n: true },
+    });
+    return _sum.n ?? 0;
+  }
+
   /** The row, which nobody else can change or lock until the transaction ends. */
   async lock(id: string): Promise<GenerationRow | null> {
     const { tenantId } = this.db;

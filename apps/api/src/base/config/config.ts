@@ -57,6 +57,8 @@ const schema = z.object({
   MODEL_CATALOG: z.string(),
   /** How long a generation may take from its admission to its end. */
   GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
+  /** Answers of one tenant that may wait or run at once; more are refused as RATE_LIMITED. */
+  TENANT_WAITING_MAX: z.coerce.number().int().positive().default(2_000),
   /** Largest adapter, both files together. */
   ADAPTER_BYTES_MAX: bytes.default(512 * MIB),
   /** Adapters of one tenant together. */

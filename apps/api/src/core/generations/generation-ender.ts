@@ -49,6 +49,17 @@ export class GenerationEnder {
     return true;
   }
 
+  /**
+   * Ends a generation in its row alone, without Redis: its caller has been told that it failed, so it must cost nothing.
+   * What a runner reports of it later changes nothing any more.
+   */
+  async endUnheard(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
+    const transcript = new Transcript(row.n);
+    const end = endAfter(transcript, { finishReason: 'error', error });
+    transcript.read(end);
+    await this.settlements.apply(settlementOf(row, transcript, end, 1));
+  }
+
   /** Settles what the runner that ended the generation left to be reported. False: it has left nothing. */
   async settleReported(row: GenerationRow): Promise<boolean> {
     const json = await this.redis.client.hget(generationRunKey(row.id), 'settlement');

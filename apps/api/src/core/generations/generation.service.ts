@@ -1,14 +1,16 @@
 /** Starts, finds and cancels generations. Following one is `GenerationFollower`'s. */
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   ArilError,
   CANCEL_CHANNEL,
   generationCancelKey,
   generationFenceKey,
   STREAM_RETENTION_S,
+  type EndEvent,
   type GenerationJob,
 } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
@@ -30,6 +32,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 @Injectable()
 export class GenerationService {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly db: TenantDatabase,
     private readonly redis: RedisService,
     private readonly generations: GenerationModel,
@@ -51,8 +54,17 @@ export class GenerationService {
     const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
     checkAgainstContext(request, target.contextTokens, names);
     const row = earlier ?? (await this.insert(caller, request, target, names));
-    if (!earlier || !(await this.wasTaken(row))) await this.queue.add(this.jobOf(row, request, target));
+    if (!earlier || !(await this.wasTaken(row))) await this.enqueue(row, this.jobOf(row, request, target));
     return row;
+  }
+
+  /**
+   * For a request that is answered with an error and will not be asked for again: it costs nothing, and what is still
+   * done for it is stopped.
+   */
+  async disown(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
+    await this.ender.endUnheard(row, error);
+    await this.tellToStop(row);
   }
 
   async find(caller: Caller, id: string): Promise<GenerationRow> {
@@ -69,14 +81,30 @@ export class GenerationService {
   async cancel(caller: Caller, id: string): Promise<GenerationRow> {
     const row = await this.find(caller, id);
     if (!isOpen(row)) return row;
+    if (await this.tellToStop(row)) await this.ender.end(row, { finishReason: 'cancelled', error: null });
+    return this.find(caller, id);
+  }
+
+  /** True: no runner works on it now or will. */
+  private async tellToStop(row: GenerationRow): Promise<boolean> {
     // The key first: a runner that takes the job from now on looks at it, one that has it hears the announcement.
     const ttlS = Math.ceil((this.overdue.deadlineOf(row) - Date.now()) / 1_000);
     await this.redis.client.set(generationCancelKey(row.id), '1', 'EX', Math.max(ttlS, 0) + STREAM_RETENTION_S);
     await this.redis.client.publish(CANCEL_CHANNEL, row.id);
-    if (await this.queue.withdraw(row.baseModelId, row.id)) {
-      await this.ender.end(row, { finishReason: 'cancelled', error: null });
+    return this.queue.withdraw(row.baseModelId, row.id);
+  }
+
+  /** A Redis that hangs may have taken the job all the same, and run it when it is back. */
+  private async enqueue(row: GenerationRow, job: GenerationJob): Promise<void> {
+    try {
+      await this.queue.add(job);
+    } catch (cause) {
+      const error = new ArilError('OVERLOADED', 'The queue does not answer at the moment. Try again later.', undefined, { cause });
+      // With an idempotency key the caller asks again, and then finds this row and its job.
+      if (row.idempotencyKey === null) await this.ender.endUnheard(row, error);
+      if (row.idempotencyKey === null) this.tellToStop(row).catch(() => {});
+      throw error;
     }
-    return this.find(caller, id);
   }
 
   private async findEarlier(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow | null> {
@@ -92,8 +120,9 @@ export class GenerationService {
     target: GenerationTarget,
     names: FieldNames,
   ): Promise<GenerationRow> {
-    const inserted = await this.db.inTenant(caller.tenantId, () =>
-      this.generations.insert({
+    const inserted = await this.db.inTenant(caller.tenantId, async () => {
+      await this.requireRoom(request.n);
+      return this.generations.insert({
         userId: caller.userId,
         apiKeyId: caller.apiKeyId,
         baseModelId: target.baseModelId,
@@ -103,11 +132,19 @@ export class GenerationService {
         idempotencyKey: request.idempotencyKey,
         requestHash: requestHash(request),
         n: request.n,
-      }),
-    );
+      });
+    });
     const row = inserted ?? (await this.findEarlier(caller, request, names));
     if (!row) throw new Error('a generation was neither inserted nor there before');
     return row;
+  }
+
+  /** The order is fair however many wait; this bounds what one tenant can have kept for him. */
+  private async requireRoom(choices: number): Promise<void> {
+    const { TENANT_WAITING_MAX: max } = this.config;
+    const found = await this.generations.openChoices();
+    if (found + choices <= max) return;
+    throw new ArilError('RATE_LIMITED', `${found} answers of this tenant are waited for already, expected at most ${max} at once. Try again later.`);
   }
 
   private async wasTaken(row: GenerationRow): Promise<boolean> {
