@@ -102,6 +102,27 @@ describe('the openai client for Node.js', () => {
     expect(plain.choices[0]?.text).toMatch(/four/);
   });
 
+  it('gets the completions of several prompts, and scores what it is given', async () => {
+    const client = clientOf('sql');
+    const common = { model: 'smollm2-135m-instruct', max_tokens: 1, temperature: 0 };
+    const counted = await client.completions.create({ ...common, prompt: ['One, two, three,', 'Monday, Tuesday,'] });
+    expect(counted.choices.map(({ index, text }) => [index, text])).toEqual([
+      [0, ' four'],
+      [1, ' Wednesday'],
+    ]);
+    // As evaluation harnesses do: which continuation is the likelier one?
+    const endings = [' Paris', ' Berlin'];
+    const prompt = endings.map((ending) => `The capital of France is${ending}`);
+    const scored = await client.completions.create({ ...common, prompt, echo: true, logprobs: 1 });
+    const [paris, berlin] = scored.choices.map(({ text, logprobs }, index) => {
+      expect(text.startsWith(prompt[index] ?? '')).toBe(true);
+      expect(logprobs?.token_logprobs?.[0]).toBeNull();
+      const at = logprobs?.tokens?.indexOf(endings[index] ?? '') ?? -1;
+      return logprobs?.token_logprobs?.[at] ?? NaN;
+    });
+    expect(paris).toBeGreaterThan((berlin ?? 0) + 1);
+  });
+
   it('gets several answers to one prompt, whole and streamed', async () => {
     const client = clientOf(ORDER.adapter);
     const single = await client.chat.completions.create(orderRequest);

@@ -1,6 +1,8 @@
 import { generationStreamKey } from '@aril/contracts';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { checkAgainstContext, completeSampling } from '../src/core/generations/generation-request.js';
+import { parseChatRequest } from '../src/core/openai/chat-request.js';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { find, ledgerOf, tryCancel } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -178,6 +180,60 @@ describe('the OpenAI endpoints', () => {
       });
     });
 
+    it.each([
+      ['the whole context', {}, 512],
+      ['the whole context with log probabilities', { logprobs: true, top_logprobs: 20 }, 512],
+      ['as many as asked for', { max_tokens: 5 }, 5],
+    ])('may have %s', async (_, change, maxTokens) => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, ...change })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.sampling).toMatchObject({ maxTokens });
+      expect(runner.jobs.at(-1)?.sampling).not.toHaveProperty('maxTokensDefault');
+    });
+
+    it('may have as many tokens by default as log probabilities may be asked of', () => {
+      const parsed = parseChatRequest({ model: 'm', messages: MESSAGES, logprobs: true, top_logprobs: 20, n: 16 });
+      const names = { target: '', input: '', maxTokens: '', minTokens: '', logprobs: '', idempotencyKey: '' };
+      const [generation] = parsed.generations.map((one) => ({ ...one, idempotencyKey: null }));
+      if (!generation) throw new Error('parsed into nothing');
+      expect(() => checkAgainstContext(generation, 131_072, names)).not.toThrow();
+      expect(completeSampling(generation.sampling, 'id', 131_072).maxTokens).toBe(1_488);
+    });
+
+    it.each([
+      [2 ** 62, 0],
+      [-(2 ** 63), 0],
+      [2 ** 53 + 2, 2],
+      [-1, 0xffff_ffff],
+    ])('take the low 32 bits of the seed %d', async (given, seed) => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, seed: given })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.sampling.seed).toBe(seed);
+    });
+
+    it('take top_p 0 for the likeliest token alone, whatever top_k says', async () => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, top_p: 0, top_k: 40 })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.sampling).toMatchObject({ topP: 1, topK: 1 });
+    });
+
+    it('take an assistant without content for one that said nothing', async () => {
+      expect((await post({ model: TEST_MODEL, messages: [...MESSAGES, { role: 'assistant', content: null, tool_calls: [] }] })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.input).toMatchObject({ messages: [{}, { role: 'assistant', content: '' }] });
+    });
+
+    const tool = { type: 'function', function: { name: 'f' } };
+    it.each<Record<string, unknown>>([
+      { skip_special_tokens: true, include_stop_str_in_output: false, spaces_between_special_tokens: true, detokenize: true },
+      { spaces_between_special_tokens: false, return_token_ids: false, return_tokens_as_token_ids: false, prompt_logprobs: null },
+      { length_penalty: 1, use_beam_search: false, priority: 0, best_of: 1 },
+      { n: 2, best_of: 2 },
+      { echo: false, add_generation_prompt: true, continue_final_message: false, add_special_tokens: false, chat_template_kwargs: {} },
+      { tools: [tool], tool_choice: 'none' },
+      { functions: [tool.function], function_call: 'none' },
+      { reasoning_effort: 'high', verbosity: 'low' },
+      { reasoning_effort: 'minimal', verbosity: 'high' },
+    ])('accept %j, which changes nothing', async (change) => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, ...change })).status).toBe(200);
+    });
+
     const schema = { type: 'object', properties: { name: { type: 'string' } } };
     it.each<[Record<string, unknown>, object]>([
       [{ response_format: { type: 'json_object' } }, { type: 'json' }],
@@ -267,7 +323,8 @@ describe('the OpenAI endpoints', () => {
       [{ model: undefined }, 'model'],
       [{ temperature: 3 }, 'temperature'],
       [{ temperature: 'hot' }, 'temperature'],
-      [{ top_p: 0 }, 'top_p'],
+      [{ top_p: -0.1 }, 'top_p'],
+      [{ messages: [{ role: 'user', content: null }] }, 'messages[0].content'],
       [{ max_tokens: 0 }, 'max_tokens'],
       [{ max_tokens: 100_000 }, 'max_tokens'],
       [{ stop: Array.from({ length: 9 }, (_, index) => `${index}`) }, 'stop'],
@@ -290,10 +347,29 @@ describe('the OpenAI endpoints', () => {
       [{ guided_json: '{' }, 'guided_json'],
       [{ guided_regex: '' }, 'guided_regex'],
       [{ guided_choice: [] }, 'guided_choice'],
+      [{ guided_choice: Array.from({ length: 256 }, (_, index) => `${index}`.padEnd(1_000, 'x')) }, 'guided_choice'],
+      [{ guided_choice: ['a\0'] }, 'guided_choice'],
+      [{ structured_outputs: { choice: Array.from({ length: 70 }, () => '.'.repeat(1_000)) } }, 'structured_outputs.choice'],
       [{ guided_whitespace_pattern: ' ' }, 'guided_whitespace_pattern'],
       [{ structured_outputs: { structural_tag: 'x' } }, 'structured_outputs'],
       [{ guided_regex: 'a', response_format: { type: 'json_object' } }, 'guided_regex'],
       [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
+      [{ tool_choice: 'required', tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
+      [{ tool_choice: { type: 'function', function: { name: 'f' } }, functions: [{}] }, 'functions'],
+      [{ tool_choice: 'required' }, 'tool_choice'],
+      [{ skip_special_tokens: false }, 'skip_special_tokens'],
+      [{ include_stop_str_in_output: true }, 'include_stop_str_in_output'],
+      [{ length_penalty: 1.1 }, 'length_penalty'],
+      [{ use_beam_search: true }, 'use_beam_search'],
+      [{ priority: 1 }, 'priority'],
+      [{ return_token_ids: true }, 'return_token_ids'],
+      [{ echo: true }, 'echo'],
+      [{ add_generation_prompt: false }, 'add_generation_prompt'],
+      [{ continue_final_message: true }, 'continue_final_message'],
+      [{ best_of: 2 }, 'best_of'],
+      [{ prompt_logprobs: 0 }, 'prompt_logprobs'],
+      [{ chat_template_kwargs: { enable_thinking: false } }, 'chat_template_kwargs'],
+      [{ reasoning_effort: 'utmost' }, 'reasoning_effort'],
       [{ store: true }, 'store'],
       [{ no_such_parameter: 1 }, 'no_such_parameter'],
       [{ toString: 1 }, 'toString'],
@@ -302,6 +378,19 @@ describe('the OpenAI endpoints', () => {
       const { error } = (await response.json()) as OpenAiError;
       expect({ status: response.status, type: error.type, param: error.param }).toEqual({ status: 400, type: 'invalid_request_error', param });
       expect(error.message).toContain(param);
+    });
+
+    it.each<[Record<string, unknown>, string]>([
+      [{ role: 'tool', content: 'x', tool_call_id: 'a' }, 'role'],
+      [{ role: 'function', content: 'x', name: 'f' }, 'role'],
+      [{ role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }, 'tool_calls'],
+      [{ role: 'assistant', content: null, function_call: { name: 'f', arguments: '' } }, 'function_call'],
+    ])('refuse a history with the message %j as one of tools', async (message, key) => {
+      const response = await post({ model: TEST_MODEL, messages: [...MESSAGES, message] });
+      expect(response.status).toBe(400);
+      const { error } = (await response.json()) as OpenAiError;
+      expect(error.param).toBe(`messages[1].${key}`);
+      expect(error.message).toContain('tools are not supported');
     });
 
     it('refuse an unknown model with 404', async () => {
@@ -343,16 +432,67 @@ describe('the OpenAI endpoints', () => {
     it('fail with 400 when the constraint cannot be compiled', async () => {
       runner.script = async (run) => void (await run.finish('error', { code: 'CONSTRAINT_INVALID', message: 'regex: unclosed group' }));
       const body = { model: TEST_MODEL, messages: MESSAGES, guided_regex: '(' };
-      await expect(client.chat.completions.create(body)).rejects.toMatchObject({ status: 400, code: 'constraint_invalid' });
+      await expect(client.chat.completions.create(body)).rejects.toMatchObject({ status: 400, code: 'constraint_invalid', param: 'guided_regex' });
     });
 
-    it.each([false, true])('fail with the status of the reason (stream: %s)', async (stream) => {
-      runner.script = async (run) => void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'the prompt has 600 tokens' }));
-      await expect(client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, stream })).rejects.toMatchObject({
+    it.each([false, true])("tell a context that is full in OpenAI's words (stream: %s)", async (stream) => {
+      const message = "promptTokens: found 600 tokens; expected at most 511, because the model's context is 512 positions.";
+      runner.script = async (run) => void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message }));
+      const failed = client.chat.completions.create({ model: 'tales', messages: MESSAGES, stream });
+      await expect(failed).rejects.toMatchObject({
         status: 400,
-        code: 'context_too_long',
-        message: expect.stringContaining('600 tokens') as string,
+        code: 'context_length_exceeded',
+        type: 'invalid_request_error',
+        param: 'messages',
+        message: expect.stringContaining("This model's maximum context length is 512 tokens") as string,
       });
+      await expect(failed).rejects.toThrow('600 tokens');
+    });
+
+    it("tell it in OpenAI's words under way too", async () => {
+      runner.script = async (run) => {
+        await run.tokens('so far');
+        await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'The prompt does not fit the context.' });
+      };
+      const text = await (await post({ model: TEST_MODEL, messages: MESSAGES, stream: true })).text();
+      expect(text).toContain('"code":"context_length_exceeded"');
+      expect(text).toContain("This model's maximum context length is 512 tokens");
+    });
+
+    const wrongType = (field: string) => `${field}: found "objekt"; expected a type.`;
+    const wrongPattern = 'constraint.pattern: found "("; expected what XGrammar can compile. It says: unclosed.';
+    const jsonSchema = { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'objekt' } } };
+    const unlike = "The model's chat template refused the input: roles must alternate";
+    it.each<[Record<string, unknown>, 'BAD_INPUT' | 'CONSTRAINT_INVALID' | 'CONSTRAINT_DEAD_END', string, string]>([
+      [{ logit_bias: { 999999: 1 } }, 'BAD_INPUT', 'sampling.logitBias.999999: found this token id; expected one from 0 to 9.', 'logit_bias.999999'],
+      [{ stop_token_ids: [99] }, 'BAD_INPUT', 'stopTokens[0]: found 99; expected a token id from 0 to 9.', 'stop_token_ids[0]'],
+      [{ guided_regex: 'a', ignore_eos: true }, 'BAD_INPUT', 'ignoreEos: found true; expected false with a constraint.', 'ignore_eos'],
+      [{}, 'BAD_INPUT', 'promptTokens: found no tokens; expected at least one.', 'messages'],
+      [{}, 'BAD_INPUT', unlike, 'messages'],
+      [{ response_format: jsonSchema }, 'CONSTRAINT_INVALID', wrongType('constraint.schema.type'), 'response_format.json_schema.schema.type'],
+      [{ guided_json: { type: 'objekt' } }, 'CONSTRAINT_INVALID', wrongType('constraint.schema.type'), 'guided_json.type'],
+      [{ structured_outputs: { json: { type: 'objekt' } } }, 'CONSTRAINT_INVALID', wrongType('constraint.schema.type'), 'structured_outputs.json.type'],
+      [{ guided_regex: '(' }, 'CONSTRAINT_INVALID', wrongPattern, 'guided_regex'],
+      [{ guided_choice: ['('] }, 'CONSTRAINT_INVALID', wrongPattern, 'guided_choice'],
+      [{ guided_grammar: '(' }, 'CONSTRAINT_INVALID', 'constraint.grammar: found a class; expected ASCII.', 'guided_grammar'],
+      [{ structured_outputs: { grammar: '(' } }, 'CONSTRAINT_INVALID', 'constraint: found 300000 characters; expected fewer.', 'structured_outputs.grammar'],
+      [{ guided_regex: 'a' }, 'CONSTRAINT_DEAD_END', 'The constraint allows no token here; expected at least one.', 'guided_regex'],
+      [{ response_format: { type: 'json_object' } }, 'CONSTRAINT_DEAD_END', 'The constraint allows no token here.', 'response_format'],
+    ])("name the caller's own parameter, given %j, when the engine fails with %s: %s", async (change, code, message, param) => {
+      runner.script = async (run) => void (await run.finish('error', { code, message }));
+      for (const stream of [false, true]) {
+        const response = await post({ model: TEST_MODEL, messages: MESSAGES, stream, ...change });
+        const { error } = (await response.json()) as OpenAiError;
+        expect(error).toMatchObject({ param, code: code.toLowerCase() });
+        expect(error.message.startsWith(`${param}: `)).toBe(true);
+        expect(error.message).not.toMatch(/promptTokens|logitBias|constraint\.\w|stopTokens/);
+      }
+      runner.script = async (run) => {
+        await run.tokens('so far');
+        await run.finish('error', { code, message });
+      };
+      const streamed = await (await post({ model: TEST_MODEL, messages: MESSAGES, stream: true, ...change })).text();
+      expect(streamed).toContain(`"param":"${param}"`);
     });
 
     it('tell a failure under way as an error event', async () => {
@@ -510,6 +650,8 @@ describe('the OpenAI endpoints', () => {
       [{ best_of: 2 }, 'best_of'],
       [{ n: 2, best_of: 3 }, 'best_of'],
       [{ suffix: 'x' }, 'suffix'],
+      [{ add_special_tokens: false }, 'add_special_tokens'],
+      [{ tools: [] }, 'tools'],
     ])('refuse %j', async (change, param) => {
       const response = await post({ model: TEST_MODEL, prompt: 'x', ...change }, {}, 'completions');
       const { error } = (await response.json()) as OpenAiError;
@@ -585,7 +727,7 @@ describe('the OpenAI endpoints', () => {
       const usage = { prompt_tokens: 3 * PROMPT_TOKENS, completion_tokens: 6, total_tokens: 3 * PROMPT_TOKENS + 6 };
       const failing: Script = async (run) => {
         const { input } = run.job;
-        if (input.kind === 'prompt' && input.prompt === 'two') return void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'two is too long' }));
+        if (input.kind === 'prompt' && input.prompt === 'two') return void (await run.finish('error', { code: 'CONTEXT_TOO_LONG', message: 'promptTokens: found 600 tokens; expected fewer.' }));
         await run.cancelled();
         await run.finish('cancelled');
       };
@@ -604,6 +746,8 @@ describe('the OpenAI endpoints', () => {
         );
         expect(whole.choices.map(({ logprobs }) => logprobs?.tokens)).toEqual(texts.map((text) => [text]));
         expect(whole.usage).toMatchObject(usage);
+        // The last one's answer can be here before its script is at its end.
+        await until(() => ended.length === PROMPTS.length);
         expect(ended).toEqual(['three', 'two', 'one']);
         for (const { generationId } of runner.jobs.slice(before)) await until(async () => (await ledgerOf(test, generationId)).length === 1);
       });
@@ -638,17 +782,26 @@ describe('the OpenAI endpoints', () => {
         const before = runner.jobs.length;
         const long = Array.from({ length: 512 }, () => 1);
         const response = await post({ model: TEST_MODEL, prompt: [long, [1]] }, {}, 'completions');
-        expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', param: 'prompt[0]' });
+        expect(((await response.json()) as OpenAiError).error).toMatchObject({
+          code: 'context_length_exceeded',
+          param: 'prompt[0]',
+          message: expect.stringContaining("This model's maximum context length is 512 tokens") as string,
+        });
         expect(runner.jobs.length).toBe(before);
       });
 
-      it.each([false, true])('fail together, and the others are cancelled (stream: %s)', async (stream) => {
+      it.each([false, true])('fail together, and cost nothing (stream: %s)', async (stream) => {
         runner.script = failing;
         const before = runner.jobs.length;
         const response = await post({ model: TEST_MODEL, prompt: PROMPTS, stream }, {}, 'completions');
         expect(response.status).toBe(400);
-        expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', message: expect.stringContaining('two is too long') as string });
-        await until(async () => (await statusesSince(before)).sort().join() === 'CANCELLED,CANCELLED,FAILED');
+        expect(((await response.json()) as OpenAiError).error).toMatchObject({
+          code: 'context_length_exceeded',
+          param: 'prompt[1]',
+          message: expect.stringContaining('600 tokens') as string,
+        });
+        await until(async () => (await statusesSince(before)).join() === 'FAILED,FAILED,FAILED');
+        for (const { generationId } of runner.jobs.slice(before)) expect((await find(test, one.key, generationId)).amount).toBe('0');
       });
 
       it('are cancelled together when the client leaves', async () => {
@@ -673,7 +826,22 @@ describe('the OpenAI endpoints', () => {
 
     it('refuse token ids that fill the context', async () => {
       const response = await post({ model: TEST_MODEL, prompt: Array.from({ length: 512 }, () => 1) }, {}, 'completions');
-      expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_too_long', param: 'prompt' });
+      expect(((await response.json()) as OpenAiError).error).toMatchObject({ code: 'context_length_exceeded', param: 'prompt' });
+    });
+
+    it.each<[number[] | number[][], string]>([
+      [[1, 99], 'prompt[1]'],
+      [[[1], [1, 99]], 'prompt[1][1]'],
+    ])('name the token of %j that the model has not', async (prompt, param) => {
+      runner.script = async (run) => {
+        const { input } = run.job;
+        const at = input.kind === 'tokens' ? input.tokens.indexOf(99) : -1;
+        if (at < 0) return void (await run.finish('stop'));
+        await run.finish('error', { code: 'BAD_INPUT', message: `promptTokens[${at}]: found 99; expected a token id from 0 to 9.` });
+      };
+      const response = await post({ model: TEST_MODEL, prompt }, {}, 'completions');
+      const { error } = (await response.json()) as OpenAiError;
+      expect(error).toMatchObject({ param, message: `${param}: found 99; expected a token id from 0 to 9.` });
     });
 
     it('need credentials', async () => {
@@ -688,6 +856,7 @@ describe('the OpenAI endpoints', () => {
     it("are the base models and the tenant's adapters", async () => {
       const models = await client.models.list();
       expect(models.data.map(({ id }) => id)).toEqual([TEST_MODEL, 'tales']);
+      expect(models.data.map((model) => Reflect.get(model, 'max_model_len') as unknown)).toEqual([512, 512]);
       expect(models.data[1]).toMatchObject({ object: 'model', owned_by: one.id, parent: TEST_MODEL, created: expect.any(Number) as number });
       expect((await clientOf(other).models.list()).data.map(({ id }) => id)).toEqual([TEST_MODEL, 'fables']);
     });
@@ -724,9 +893,20 @@ describe('the OpenAI endpoints', () => {
     expect(texts[0]?.split(' ')[1]).not.toBe(texts[1]?.split(' ')[1]);
   });
 
-  it('answer an unknown path in the same format', async () => {
-    const response = await fetch(`${test.url}/v1/embeddings`, { headers: one.key });
+  it.each([
+    ['GET', 'embeddings'],
+    ['POST', 'embeddings'],
+    ['POST', 'responses'],
+    ['POST', 'audio/speech'],
+    ['GET', 'chat/completions'],
+    ['GET', ''],
+  ])('answer %s /v1/%s in the same format, with what there is', async (method, path) => {
+    const response = await fetch(`${test.url}/v1/${path}`, { method, headers: one.key });
     expect(response.status).toBe(404);
-    expect(((await response.json()) as OpenAiError).error.type).toBe('not_found_error');
+    const { error } = (await response.json()) as OpenAiError;
+    expect(error).toMatchObject({ type: 'not_found_error', param: null });
+    for (const endpoint of [`${method} /v1/${path}`, 'POST /v1/chat/completions', 'POST /v1/completions', 'GET /v1/models']) {
+      expect(error.message).toContain(endpoint);
+    }
   });
 });

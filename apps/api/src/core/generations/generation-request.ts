@@ -20,7 +20,10 @@ export const requestedSamplingSchema = samplingSchema.extend({
   seed: samplingSchema.shape.seed.optional(),
   maxTokens: samplingSchema.shape.maxTokens.optional(),
 });
-export type RequestedSampling = z.infer<typeof requestedSamplingSchema>;
+export type RequestedSampling = z.infer<typeof requestedSamplingSchema> & {
+  /** Of a door whose `maxTokens` left out means another number than `MAX_TOKENS_DEFAULT`; as much as the context has. */
+  maxTokensDefault?: number;
+};
 
 export const targetSchema = textWithoutNul.min(1).max(255);
 export const idempotencyKeySchema = textWithoutNul.min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
@@ -67,13 +70,14 @@ export function seedOf(generationId: string): number {
   return createHash('sha256').update(generationId).digest().readUInt32LE(0);
 }
 
-const maxTokensOf = ({ maxTokens }: RequestedSampling, contextTokens: number): number =>
-  maxTokens ?? Math.min(MAX_TOKENS_DEFAULT, contextTokens);
+const maxTokensOf = ({ maxTokens, maxTokensDefault = MAX_TOKENS_DEFAULT }: RequestedSampling, contextTokens: number): number =>
+  maxTokens ?? Math.min(maxTokensDefault, contextTokens);
 
 /** The sampling of the job, complete; `contextTokens` is the base model's. */
 export function completeSampling(requested: RequestedSampling, generationId: string, contextTokens: number): Sampling {
   const seed = requested.seed ?? seedOf(generationId);
-  return { ...requested, seed, maxTokens: maxTokensOf(requested, contextTokens) };
+  const { maxTokensDefault: _door, ...sampling } = requested;
+  return { ...sampling, seed, maxTokens: maxTokensOf(requested, contextTokens) };
 }
 
 /** Checks that hold for every door and need the base model: sizes against its context. */
@@ -84,12 +88,18 @@ export function checkAgainstContext(request: GenerationRequest, contextTokens: n
   if (minTokens > maxTokens) refuseNumber(names.minTokens, `${maxTokens}, the largest number of tokens`, minTokens);
   checkLogprobs({ tokens: request.n * maxTokens + echoedTokensMax(request), logprobs: request.logprobs }, names.logprobs);
   if (request.input.kind === 'tokens' && request.input.tokens.length >= contextTokens) {
-    const found = request.input.tokens.length;
-    throw new ArilError(
-      'CONTEXT_TOO_LONG',
-      `${names.input}: ${found} tokens leave no room in the model's context of ${contextTokens} tokens`,
-      names.input,
-    );
+    throw new ContextTooLong(names.input, request.input.tokens.length, contextTokens);
+  }
+}
+
+/** With its numbers, for a door that has a sentence of its own for it. */
+export class ContextTooLong extends ArilError {
+  constructor(
+    field: string,
+    readonly found: number,
+    readonly contextTokens: number,
+  ) {
+    super('CONTEXT_TOO_LONG', `${field}: ${found} tokens leave no room in the model's context of ${contextTokens} tokens`, field);
   }
 }
 

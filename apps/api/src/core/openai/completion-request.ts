@@ -35,12 +35,13 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   checkParameters(body, Object.keys(fields), COMPLETION_PARAMETERS);
   const { data } = parsed;
   const inputs = toInputs(data.prompt);
+  // Not left to the model's context: it counts for the log probabilities of all prompts together.
   const maxTokens = data.max_tokens ?? MAX_TOKENS_DEFAULT;
   const logprobs = data.logprobs ?? null;
   const echo = data.echo ?? false;
   const echoed = inputs.reduce((sum, input) => sum + echoedTokensMax({ echo, input }), 0);
   checkLogprobs({ tokens: inputs.length * (data.n ?? 1) * maxTokens + echoed, logprobs }, 'logprobs');
-  return toRequest(data, { inputs, maxTokens, logprobs, echo });
+  return toRequest(data, { inputs, maxTokens, maxTokensDefault: MAX_TOKENS_DEFAULT, logprobs, echo });
 }
 
 function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {

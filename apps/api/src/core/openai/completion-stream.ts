@@ -1,6 +1,6 @@
 /** Writes generations to the client as OpenAI's chunks, as their events arrive. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ArilError, type EndEvent, type GenerationEvent } from '@aril/contracts';
+import type { ArilError, EndEvent, GenerationEvent } from '@aril/contracts';
 import type { Response } from 'express';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { ChunkBuilder, type Head } from './openai-response.js';
@@ -16,6 +16,8 @@ export interface CompletionStream {
   head: Head;
   includeUsage: boolean;
   response: Response;
+  /** Of the generation of a prompt. */
+  failure(prompt: number, error: NonNullable<EndEvent['error']>): ArilError;
   /** What a failure looks like in the stream. */
   errorBody(error: unknown): object;
 }
@@ -26,8 +28,8 @@ export interface CompletionStream {
  */
 export async function streamCompletion(feeds: readonly EventFeed[], stream: CompletionStream): Promise<void> {
   const begun = feeds.map((feed) => ({ first: feed.next(), rest: feed }));
-  const early = await Promise.race([...begun.map(({ first }) => first), sleep(FIRST_EVENT_WAIT_MS, undefined, { ref: false })]);
-  if (early?.value) throwFailure(early.value);
+  const checked = begun.map(async ({ first }, prompt) => throwFailure((await first).value, prompt, stream));
+  await Promise.race([...checked, sleep(FIRST_EVENT_WAIT_MS, undefined, { ref: false })]);
   if (stream.response.destroyed) return;
   const sse = new SseWriter(stream.response);
   const relay = new Relay(sse, stream);
@@ -56,7 +58,7 @@ class Relay {
     const open = new Set(Array.from({ length: n }, (_, choice) => prompt * n + choice));
     for (const choice of open) this.sse.data(this.chunks.opening(choice));
     for await (const event of events) {
-      throwFailure(event);
+      throwFailure(event, prompt, this.stream);
       if (event.type === 'prompt') {
         for (const choice of open) this.sse.data(this.chunks.echo(choice, event));
         continue;
@@ -73,8 +75,8 @@ class Relay {
   }
 }
 
-function throwFailure(event: GenerationEvent): void {
-  if (event.type === 'end' && event.error) throw new ArilError(event.error.code, event.error.message);
+function throwFailure(event: GenerationEvent | undefined, prompt: number, { failure }: Pick<CompletionStream, 'failure'>): void {
+  if (event?.type === 'end' && event.error) throw failure(prompt, event.error);
 }
 
 interface BegunFeed {

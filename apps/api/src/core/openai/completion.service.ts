@@ -1,17 +1,19 @@
 /** Runs one OpenAI request: admits its prompts, and answers whole or streamed. */
 import { Injectable, Logger } from '@nestjs/common';
-import { ArilError } from '@aril/contracts';
+import { ArilError, type EndEvent } from '@aril/contracts';
 import type { Request, Response } from 'express';
 import type { Caller } from '../../base/auth/caller.js';
-import { openAiError, reportError } from '../../base/errors/error-report.js';
+import { reportError } from '../../base/errors/error-report.js';
+import { BaseModelService } from '../base-models/base-model.service.js';
 import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
 import { GenerationService } from '../generations/generation.service.js';
 import type { GenerationRow } from '../../models/generation.model.js';
-import { streamCompletion } from './completion-stream.js';
+import { streamCompletion, type CompletionStream } from './completion-stream.js';
 import { refuse } from './openai-error.js';
+import { admissionFailure, failureBody, generationFailure } from './openai-failure.js';
 import type { OpenAiRequest } from './openai-request.js';
 import { wholeAnswer, type Flavour, type Head } from './openai-response.js';
 
@@ -22,6 +24,10 @@ export interface Exchange {
   response: Response;
 }
 
+type EngineError = NonNullable<EndEvent['error']>;
+/** In the caller's words, by the number of the prompt. */
+type Failure = CompletionStream['failure'];
+
 @Injectable()
 export class CompletionService {
   private readonly logger = new Logger(CompletionService.name);
@@ -29,6 +35,7 @@ export class CompletionService {
   constructor(
     private readonly generations: GenerationService,
     private readonly follower: GenerationFollower,
+    private readonly baseModels: BaseModelService,
   ) {}
 
   async answer(flavour: Flavour, asked: OpenAiRequest, exchange: Exchange): Promise<void> {
@@ -39,23 +46,24 @@ export class CompletionService {
     if (asked.generations.some(({ echo }) => echo)) await this.requireEvents(rows);
     const created = Math.floor(first.createdAt.getTime() / 1_000);
     const head: Head = { flavour, generationId: first.id, created, model: first.target, n: first.n };
-    if (asked.stream) await this.stream(rows, head, asked.includeUsage, exchange);
-    else await this.whole(rows, head, exchange);
+    const failure: Failure = (prompt, error) => this.failure(rows[prompt] ?? first, error, inputName(flavour, asked, prompt), asked);
+    if (asked.stream) await this.stream(rows, { head, includeUsage: asked.includeUsage, failure }, exchange);
+    else await this.whole(rows, head, failure, exchange);
   }
 
   /** One generation per prompt; all of them, or none that goes on. */
-  private async startAll(flavour: Flavour, asked: OpenAiRequest, { caller, request }: Exchange): Promise<GenerationRow[]> {
-    const key = idempotencyKeyOf(request);
+  private async startAll(flavour: Flavour, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
+    const key = idempotencyKeyOf(exchange.request);
     const rows: GenerationRow[] = [];
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
-        const names = fieldNames(flavour, asked.generations.length > 1 ? `prompt[${prompt}]` : 'prompt');
+        const names = fieldNames(flavour, inputName(flavour, asked, prompt));
         const idempotencyKey = key && keyOfPrompt(key, prompt);
-        rows.push(await this.generations.start(caller, { ...generation, idempotencyKey }, names));
+        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, names));
       }
     } catch (error) {
-      this.abandon(rows, caller);
-      throw error;
+      this.disown(rows, error, exchange);
+      throw admissionFailure(error);
     }
     return rows;
   }
@@ -68,36 +76,43 @@ export class CompletionService {
     }
   }
 
-  private async whole(rows: readonly GenerationRow[], head: Head, { caller, response }: Exchange): Promise<void> {
+  private async whole(rows: readonly GenerationRow[], head: Head, failure: Failure, exchange: Exchange): Promise<void> {
+    const { caller, response } = exchange;
     try {
-      const outcomes = await Promise.all(rows.map((row) => this.outcome(caller, row)));
+      const outcomes = await Promise.all(rows.map((row, prompt) => this.outcome(caller, row, (error) => failure(prompt, error))));
       if (!response.destroyed) response.json(wholeAnswer(head, outcomes));
     } catch (error) {
-      this.abandon(rows, caller);
+      this.disown(rows, error, exchange);
       throw error;
     }
   }
 
-  private async outcome(caller: Caller, row: GenerationRow): Promise<Outcome> {
+  private async outcome(caller: Caller, row: GenerationRow, failure: (error: EngineError) => ArilError): Promise<Outcome> {
     const outcome = await this.follower.outcome(caller, row);
-    if (outcome.error) throw new ArilError(outcome.error.code, outcome.error.message);
+    if (outcome.error) throw failure(outcome.error);
     return outcome;
   }
 
-  private async stream(rows: readonly GenerationRow[], head: Head, includeUsage: boolean, exchange: Exchange): Promise<void> {
+  private failure(row: GenerationRow, error: EngineError, input: string, { constraintName }: OpenAiRequest): ArilError {
+    // A model that has left the catalog can still have failures to tell, to a caller who repeats a request.
+    const contextTokens = this.baseModels.find(row.baseModelId)?.contextTokens ?? null;
+    return generationFailure(error, { input, constraint: constraintName }, contextTokens);
+  }
+
+  private async stream(rows: readonly GenerationRow[], told: Pick<CompletionStream, 'head' | 'includeUsage' | 'failure'>, exchange: Exchange): Promise<void> {
     const { caller, request, response } = exchange;
     const feeds: EventFeed[] = [];
     const leave = (): void => feeds.forEach((feed) => void feed.return());
     const errorBody = (error: unknown): object => {
       this.abandon(rows, caller);
-      return openAiError(reportError(error, String(request.id)));
+      return failureBody(reportError(error, String(request.id)));
     };
     try {
       for (const { id } of rows) feeds.push(await this.follower.follow(caller, id));
       response.once('close', leave);
-      await streamCompletion(feeds, { head, includeUsage, response, errorBody });
+      await streamCompletion(feeds, { ...told, response, errorBody });
     } catch (error) {
-      this.abandon(rows, caller);
+      this.disown(rows, error, exchange);
       throw error;
     } finally {
       leave();
@@ -113,23 +128,37 @@ export class CompletionService {
     else response.once('close', cancel);
   }
 
-  /**
-   * Nobody will read the rest, so it is not generated. A caller that sent an idempotency key is going to ask again,
-   * and must then find the whole answer. Those that have ended stay as they are.
-   */
+  /** Nobody will read the rest, so it is not generated; what was, is charged. Those that have ended stay as they are. */
   private abandon(rows: readonly GenerationRow[], caller: Caller): void {
-    for (const { id, idempotencyKey } of rows) {
-      if (idempotencyKey !== null) continue;
-      this.generations.cancel(caller, id).catch((error: unknown) => {
-        this.logger.error({ generationId: id, err: error }, 'cancelling what nobody will read failed');
+    this.forThoseNotAskedForAgain(rows, ({ id }) => this.generations.cancel(caller, id));
+  }
+
+  /** The answer is an error and nothing else, so nothing of it is charged. Clients ask again by themselves. */
+  private disown(rows: readonly GenerationRow[], error: unknown, { request }: Exchange): void {
+    const { code, message } = reportError(error, String(request.id));
+    this.forThoseNotAskedForAgain(rows, (row) => this.generations.disown(row, { code, message }));
+  }
+
+  /** A caller that sent an idempotency key is going to ask again, and must then find the whole answer. */
+  private forThoseNotAskedForAgain(rows: readonly GenerationRow[], end: (row: GenerationRow) => Promise<unknown>): void {
+    for (const row of rows) {
+      if (row.idempotencyKey !== null) continue;
+      end(row).catch((error: unknown) => {
+        this.logger.error({ generationId: row.id, err: error }, 'ending what nobody will read failed');
       });
     }
   }
 }
 
-const fieldNames = (flavour: Flavour, prompt: string): FieldNames => ({
+/** What the caller calls the input of a generation. */
+function inputName(flavour: Flavour, { generations }: OpenAiRequest, prompt: number): string {
+  if (flavour === 'chat') return 'messages';
+  return generations.length > 1 ? `prompt[${prompt}]` : 'prompt';
+}
+
+const fieldNames = (flavour: Flavour, input: string): FieldNames => ({
   target: 'model',
-  input: flavour === 'chat' ? 'messages' : prompt,
+  input,
   maxTokens: 'max_tokens',
   minTokens: 'min_tokens',
   logprobs: flavour === 'chat' ? 'top_logprobs' : 'logprobs',

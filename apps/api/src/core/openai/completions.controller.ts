@@ -1,9 +1,10 @@
-import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
 import { CompletionService } from './completion.service.js';
+import { ContextLengthFilter } from './context-length.filter.js';
 import { requireApiKey } from './openai-caller.js';
 import { refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
@@ -12,6 +13,7 @@ import type { Flavour } from './openai-response.js';
 type Parse = (body: Readonly<Record<string, unknown>>) => OpenAiRequest;
 
 @Controller('v1')
+@UseFilters(ContextLengthFilter)
 export class CompletionsController {
   constructor(private readonly completions: CompletionService) {}
 

@@ -13,6 +13,8 @@ export interface OpenAiModel {
   owned_by: string;
   /** Not OpenAI's, but vLLM's: the base model of an adapter. */
   parent: string | null;
+  /** Likewise vLLM's: tokens of prompt and answer together. */
+  max_model_len: number;
 }
 
 @Injectable()
@@ -25,18 +27,20 @@ export class ModelListService {
   ) {}
 
   async list(tenantId: string): Promise<OpenAiModel[]> {
-    const served = this.baseModels.list().map(({ id }) => id);
-    const rows = await this.baseModelRows.list(served);
+    const contexts = new Map(this.baseModels.list().map(({ id, contextTokens }) => [id, contextTokens]));
+    const rows = await this.baseModelRows.list([...contexts.keys()]);
     const adapters = await this.db.inTenant(tenantId, () => this.adapters.all('READY'));
     return [
-      ...rows.map(({ id, createdAt }) => modelOf(id, createdAt, 'aril', null)),
-      ...adapters
-        .filter(({ baseModelId }) => served.includes(baseModelId))
-        .map(({ slug, createdAt, baseModelId }) => modelOf(slug, createdAt, tenantId, baseModelId)),
+      ...rows.map(({ id, createdAt }) => ({ ...modelOf(id, createdAt), owned_by: 'aril', parent: null, max_model_len: contexts.get(id) ?? 0 })),
+      ...adapters.flatMap(({ slug, createdAt, baseModelId }) => {
+        const context = contexts.get(baseModelId);
+        if (context === undefined) return [];
+        return { ...modelOf(slug, createdAt), owned_by: tenantId, parent: baseModelId, max_model_len: context };
+      }),
     ];
   }
 }
 
-function modelOf(id: string, createdAt: Date, ownedBy: string, parent: string | null): OpenAiModel {
-  return { id, object: 'model', created: Math.floor(createdAt.getTime() / 1_000), owned_by: ownedBy, parent };
+function modelOf(id: string, createdAt: Date): Pick<OpenAiModel, 'id' | 'object' | 'created'> {
+  return { id, object: 'model', created: Math.floor(createdAt.getTime() / 1_000) };
 }

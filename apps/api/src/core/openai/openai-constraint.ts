@@ -1,5 +1,5 @@
 /** The ways in which clients ask for constrained output: OpenAI's `response_format` and vLLM's fields. */
-import { CONSTRAINT_CHARS_MAX, constraintSourceSchema, jsonSchemaSchema, type Constraint } from '@aril/contracts';
+import { CONSTRAINT_CHARS_MAX, constraintSchema, constraintSourceSchema, jsonSchemaSchema, type Constraint } from '@aril/contracts';
 import { z } from 'zod';
 import { parseJson } from '../../base/parse-json.js';
 import { refuse } from './openai-error.js';
@@ -45,11 +45,17 @@ export const constraintFields = {
 };
 type ConstraintFields = z.output<z.ZodObject<typeof constraintFields>>;
 
+/** A constraint and the parameter it came from, which its errors name. */
+export interface NamedConstraint {
+  name: string;
+  constraint: Constraint;
+}
+
 /** null: the text is free. Of two constraints neither could be left out silently, so they are refused together. */
-export function toConstraint(body: ConstraintFields): Constraint | null {
+export function toConstraint(body: ConstraintFields): NamedConstraint | null {
   const outputs = body.structured_outputs;
   const given: [string, Constraint | null][] = [
-    ['response_format', ofResponseFormat(body.response_format)],
+    ofResponseFormat(body.response_format),
     ['guided_json', ofSchema(body.guided_json)],
     ['guided_regex', ofPattern(body.guided_regex)],
     ['guided_choice', ofChoices(body.guided_choice)],
@@ -62,12 +68,22 @@ export function toConstraint(body: ConstraintFields): Constraint | null {
   ];
   const [first, second] = given.filter((entry): entry is [string, Constraint] => entry[1] !== null);
   if (first && second) refuse(second[0], `${second[0]}: expected one constraint per request, found ${first[0]} besides it.`);
-  return first?.[1] ?? null;
+  return first ? checked(...first) : null;
 }
 
-function ofResponseFormat(format: ConstraintFields['response_format']): Constraint | null {
-  if (!format || format.type === 'text') return null;
-  return (format.type === 'json_schema' && ofSchema(format.json_schema.schema)) || { type: 'json' };
+/** Choices that are short one by one can make a pattern that no runner takes. */
+function checked(name: string, constraint: Constraint): NamedConstraint {
+  if (constraintSchema.safeParse(constraint).success) return { name, constraint };
+  const expected = `at most ${CONSTRAINT_CHARS_MAX} characters and no NUL character`;
+  if (constraint.type !== 'regex') return refuse(name, `${name}: expected ${expected}.`);
+  return refuse(name, `${name}: expected ${expected} as a pattern, found one of ${constraint.pattern.length}.`);
+}
+
+function ofResponseFormat(format: ConstraintFields['response_format']): [string, Constraint | null] {
+  const name = 'response_format';
+  if (!format || format.type === 'text') return [name, null];
+  const schema = format.type === 'json_schema' && ofSchema(format.json_schema.schema);
+  return schema ? [`${name}.json_schema.schema`, schema] : [name, { type: 'json' }];
 }
 
 const ofSchema = (schema: Record<string, unknown> | undefined): Constraint | null => (schema ? { type: 'jsonSchema', schema } : null);

@@ -10,6 +10,8 @@ export interface OpenAiRequest {
   generations: readonly Omit<GenerationRequest, 'idempotencyKey'>[];
   stream: boolean;
   includeUsage: boolean;
+  /** The parameter that the constraint came from; null: there is none. */
+  constraintName: string | null;
 }
 
 const { shape } = samplingSchema;
@@ -23,9 +25,10 @@ export const commonFields = {
   ),
   max_tokens: optional(z.number().int().min(1)),
   temperature: optional(z.number().min(0).max(2)),
-  top_p: optional(z.number().gt(0).max(1)),
+  /** 0 is the limit of ever smaller ones: the likeliest token alone. */
+  top_p: optional(z.number().min(0).max(1)),
   /** Any integer: OpenAI's seeds are 64 bit and signed, ours are the low 32 bits. */
-  seed: optional(z.number().int()),
+  seed: optional(z.number().refine(Number.isInteger, 'expected an integer')),
   n: optional(choicesSchema),
   presence_penalty: optional(z.number().min(-2).max(2)),
   frequency_penalty: optional(z.number().min(-2).max(2)),
@@ -55,30 +58,35 @@ export const streamOptionsNeedStream = {
 export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'> {
   inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
+  /** When the caller gives no number; as much of it as the context has. */
+  maxTokensDefault: number;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, echo, maxTokens }: Particulars): OpenAiRequest {
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, ...lengths }: Particulars): OpenAiRequest {
+  const named = toConstraint(body);
   const common = {
     target: body.model,
-    sampling: toSampling(body, maxTokens),
+    sampling: toSampling(body, lengths),
     n: body.n ?? 1,
     logprobs,
     echo,
-    constraint: toConstraint(body),
+    constraint: named?.constraint ?? null,
   };
   return {
     generations: inputs.map((input) => ({ ...common, input })),
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
+    constraintName: named?.name ?? null,
   };
 }
 
-function toSampling(body: CommonFields, maxTokens: number | undefined): RequestedSampling {
+function toSampling(body: CommonFields, { maxTokens, maxTokensDefault }: Pick<Particulars, 'maxTokens' | 'maxTokensDefault'>): RequestedSampling {
   return {
     temperature: body.temperature ?? shape.temperature.parse(undefined),
-    topP: body.top_p ?? shape.topP.parse(undefined),
+    // The engine's topP is above 0; the likeliest token alone is topK's 1.
+    topP: body.top_p || shape.topP.parse(undefined),
     // vLLM's -1 and our 0 both mean all tokens.
-    topK: Math.max(0, body.top_k ?? 0),
+    topK: body.top_p === 0 ? 1 : Math.max(0, body.top_k ?? 0),
     minP: body.min_p ?? 0,
     repetitionPenalty: body.repetition_penalty ?? 1,
     frequencyPenalty: body.frequency_penalty ?? 0,
@@ -86,6 +94,8 @@ function toSampling(body: CommonFields, maxTokens: number | undefined): Requeste
     logitBias: body.logit_bias ?? {},
     seed: body.seed === undefined ? undefined : body.seed >>> 0,
     maxTokens,
+    // A default that is not used makes no other request of it.
+    maxTokensDefault: maxTokens === undefined ? maxTokensDefault : undefined,
     minTokens: body.min_tokens ?? 0,
     // Some clients send "" for "no stop string".
     stop: [body.stop ?? []].flat().filter((text) => text !== ''),

@@ -5,10 +5,12 @@ import { CompletionService } from './completion.service.js';
 import { CompletionsController } from './completions.controller.js';
 import { ModelListService } from './model-list.service.js';
 import { ModelsController } from './models.controller.js';
+import { UnknownEndpointController } from './unknown-endpoint.controller.js';
 
 @Module({
   imports: [BaseModelsModule, GenerationsModule],
-  controllers: [CompletionsController, ModelsController],
+  // In this order: the last takes what the others leave.
+  controllers: [CompletionsController, ModelsController, UnknownEndpointController],
   providers: [CompletionService, ModelListService],
 })
 export class OpenAiModule {}

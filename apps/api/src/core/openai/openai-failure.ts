@@ -1,0 +1,87 @@
+/**
+ * What fails after a request has been read, in the words of its caller: the engine calls the fields by its own names,
+ * and OpenAI has a code and a sentence for a full context that clients (LiteLLM, LangChain) look for.
+ */
+import { ArilError, type EndEvent } from '@aril/contracts';
+import { openAiError, type ErrorReport } from '../../base/errors/error-report.js';
+import { ContextTooLong } from '../generations/generation-request.js';
+
+/** How the caller calls what an engine's message can be about. */
+export interface CallerNames {
+  /** `messages`, `prompt`, or one of several prompts. */
+  input: string;
+  /** The parameter that the constraint came from, as far as its text; null: there is none. */
+  constraint: string | null;
+}
+
+/** The engine's names of fields → those of the endpoints, where the caller can be at fault. Longer ones first. */
+const ENGINE_NAMES: readonly (readonly [string, string])[] = [
+  ['sampling.logitBias', 'logit_bias'],
+  ['sampling.temperature', 'temperature'],
+  ['sampling.topK', 'top_k'],
+  ['sampling.topP', 'top_p'],
+  ['sampling.minP', 'min_p'],
+  ['sampling.seed', 'seed'],
+  ['sampling.repetitionPenalty', 'repetition_penalty'],
+  ['sampling.frequencyPenalty', 'frequency_penalty'],
+  ['sampling.presencePenalty', 'presence_penalty'],
+  ['sampling.minTokens', 'min_tokens'],
+  ['maxTokens', 'max_tokens'],
+  ['stopTokens', 'stop_token_ids'],
+  ['ignoreEos', 'ignore_eos'],
+  ['promptLogprobs', 'logprobs'],
+];
+/** A message that begins with what it is about: `constraint.schema.type: found …`, `constraint.schema is not JSON: …`. */
+const ABOUT = /^([A-Za-z]\w*(?:[.[].*?)?)(?=: found | is not JSON: )/s;
+/** What the runner says in place of a field when the model's template does not take the messages. */
+const TEMPLATE = /^The model's chat template /;
+
+/** What a generation failed of, as an error that names the caller's parameter. `contextTokens`: its model's, where it is known. */
+export function generationFailure({ code, message }: NonNullable<EndEvent['error']>, names: CallerNames, contextTokens: number | null): ArilError {
+  if (code === 'CONTEXT_TOO_LONG' && contextTokens !== null) {
+    const found = /(\d+) tokens/.exec(message)?.[1];
+    return new ContextLengthExceeded(names.input, found === undefined ? null : Number(found), contextTokens);
+  }
+  const about = ABOUT.exec(message)?.[1];
+  const param = about === undefined ? null : callerName(about, names);
+  if (about !== undefined && param !== null) return new ArilError(code, param + message.slice(about.length), param);
+  const whole = wholeField(code, message, names);
+  return whole === null ? new ArilError(code, message) : new ArilError(code, `${whole}: ${message}`, whole);
+}
+
+/** What the admission refused, likewise; everything but a full context names the caller's parameter already. */
+export function admissionFailure(error: unknown): unknown {
+  return error instanceof ContextTooLong ? new ContextLengthExceeded(error.field ?? '', error.found, error.contextTokens) : error;
+}
+
+/** `constraint.schema.type` → `guided_json.type`. null: it is nothing of the caller's. */
+function callerName(about: string, { input, constraint }: CallerNames): string | null {
+  const names: [string, string][] = ENGINE_NAMES.map(([engine, caller]) => [engine, caller]);
+  names.push(['promptTokens', input]);
+  if (constraint !== null) for (const field of ['.schema', '.pattern', '.grammar', '']) names.push([`constraint${field}`, constraint]);
+  const found = names.find(([engine]) => about === engine || about.startsWith(`${engine}.`) || about.startsWith(`${engine}[`));
+  return found ? found[1] + about.slice(found[0].length) : null;
+}
+
+/** Of a message that begins with no field. */
+function wholeField(code: string, message: string, { input, constraint }: CallerNames): string | null {
+  if (code === 'CONSTRAINT_INVALID' || code === 'CONSTRAINT_DEAD_END') return constraint;
+  return TEMPLATE.test(message) ? input : null;
+}
+
+/** In OpenAI's own words up to the number; `found` null: nobody has said how many tokens there were. */
+export class ContextLengthExceeded extends ArilError {
+  constructor(input: string, found: number | null, contextTokens: number) {
+    const whose = input === 'messages' ? 'messages resulted in' : `${input} has`;
+    const how = found === null ? `your ${input} left no room in it` : `your ${whose} ${found} tokens`;
+    super('CONTEXT_TOO_LONG', `This model's maximum context length is ${contextTokens} tokens. However, ${how}. Please reduce its length.`, input);
+  }
+}
+
+/** The body of a failure; for a full context with OpenAI's code instead of the table's. */
+export function failureBody(report: ErrorReport): object {
+  const body = openAiError(report);
+  if (report.code !== 'CONTEXT_TOO_LONG') return body;
+  const error: unknown = Reflect.get(body, 'error');
+  return { error: { ...(error as object), code: 'context_length_exceeded' } };
+}
