@@ -5,9 +5,14 @@ export const LOGIT_BIAS_ENTRIES_MAX = 300;
 
 const penalty = z.number().min(-2).max(2).default(0);
 
+const tokenIdText = z
+  .string()
+  .regex(/^\d{1,10}$/, 'expected a token id')
+  .refine((id) => Number(id) < 2 ** 31, 'expected a token id');
+
 /** Token id → what is added to its logit. */
 export const logitBiasSchema = z
-  .record(z.string().regex(/^\d{1,10}$/, 'expected a token id'), z.number().min(-100).max(100))
+  .record(tokenIdText, z.number().min(-100).max(100))
   .refine((bias) => Object.keys(bias).length <= LOGIT_BIAS_ENTRIES_MAX, `expected at most ${LOGIT_BIAS_ENTRIES_MAX} token ids`);
 
 /**

@@ -66,7 +66,10 @@ const samplingSchema = z.strictObject(
     presencePenalty: penalty.default(0),
     logitBias: z
       .record(
-        z.string().regex(/^\d{1,10}$/, 'token ids as keys'),
+        z
+          .string()
+          .regex(/^\d{1,10}$/, 'token ids as keys')
+          .refine((id) => Number(id) <= INT32_MAX, 'token ids as keys'),
         z.number('a number from -100 to 100').min(-100, 'at least -100').max(100, 'at most 100'),
         'an object from token ids to numbers',
       )

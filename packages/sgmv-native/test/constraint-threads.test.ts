@@ -72,6 +72,20 @@ test('a thread that breaks is replaced, its grammar refused from then on, the ot
   expect(await told.wait('again failed')).toMatch(/^constraint_invalid/);
 });
 
+test('a mask that takes too long is the end of its source, for all who use it', async () => {
+  const slow = new Constraints(told, { vocabulary: VOCABULARY, vocabSize: 257, endTokens: [256], maskMsMax: 0 });
+  const source = { kind: 'regex', text: '(a{1,9}){1,9}' } as const;
+  for (const id of ['slow', 'slow too']) slow.start(id, 1, source, []);
+  for (const id of ['slow', 'slow too']) {
+    expect(await told.wait(`${id} failed`)).toMatch(
+      /^constraint_invalid: constraint\.pattern: found "\(a\{1,9\}\)\{1,9\}".*took \d+ ms for one token, more than 0: it has too many ways to match\.$/,
+    );
+  }
+  slow.start('slow later', 1, source, []);
+  expect(await told.wait('slow later failed')).toMatch(/^constraint_invalid/);
+  await slow.close();
+});
+
 test('resumed choices begin after their tokens', async () => {
   const resumed = [Int32Array.from([byte('a'), byte('b')]), Int32Array.of()];
   constraints.start('two choices', 2, { kind: 'grammar', text: 'root ::= "abc" | "x"' }, resumed);

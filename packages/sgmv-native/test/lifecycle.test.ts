@@ -198,6 +198,8 @@ describe('refusals', () => {
     [{ sampling: { logitBias: { 5: 101 } } }, 'sampling.logitBias.5'],
     [{ sampling: { logitBias: { five: 1 } } }, 'sampling.logitBias.five'],
     [{ sampling: { logitBias: { 512: 1 } } }, 'sampling.logitBias.512'],
+    // 5 in 32 bits.
+    [{ sampling: { logitBias: { 4294967301: 1 } } }, 'sampling.logitBias.4294967301'],
     [{ sampling: { minTokens: -1 } }, 'sampling.minTokens'],
     [{ n: 0 }, 'n: found 0'],
     [{ n: 17 }, 'n: found 17'],

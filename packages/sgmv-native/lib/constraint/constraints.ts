@@ -98,10 +98,19 @@ export class Constraints {
   #take(call: MaskCall, reply: GrammarReply): void {
     const one = this.#choices.get(call.matcher);
     if (!one) return; // it has ended meanwhile
-    if ('code' in reply) return this.#fail(one, reply.code, reply.reason);
+    if ('code' in reply) return this.#giveUp(one, reply.code, reply.reason);
     if (call.index <= one.masked) return; // asked again after a thread was replaced
     one.masked = call.index;
     this.engine.provideMask(one.id, one.choice, one.masked, reply.mask);
+  }
+
+  /** A source that cannot be used is refused from then on, and to everyone who uses it. */
+  #giveUp(one: Constrained, code: string, reason: string): void {
+    if (code !== 'constraint_invalid') return this.#fail(one, code, reason);
+    const key = sourceKey(one.source);
+    this.#refuse(key, reason);
+    const users = [...this.#choices.values()].filter(({ source }) => sourceKey(source) === key);
+    for (const id of new Set(users.map((user) => user.id))) this.engine.fail(id, code, refusal(one.source, reason));
   }
 
   #fail({ id, source }: Constrained, code: string, reason: string): void {

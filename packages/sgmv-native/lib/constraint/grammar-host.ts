@@ -15,6 +15,12 @@ import {
   type XGrammar,
 } from './xgrammar.js';
 
+/**
+ * A mask takes less than a millisecond. Some automata (counted repeats inside of counted repeats) grow with every token,
+ * and with them all other matchers of the thread would wait: such a source is given up at the first mask this slow.
+ */
+const MASK_MS_MAX = 1_000;
+
 const regexTag = (pattern: string) => ({
   type: 'structural_tag' as const,
   format: { type: 'regex' as const, pattern },
@@ -74,9 +80,18 @@ export class GrammarHost {
       else if (!matcher.acceptToken(call.token)) throw new Error(`it refused token ${call.token}`);
       // The library aborts when it is asked what follows an end token.
       if (matcher.isTerminated()) return new Uint32Array(Math.ceil(this.#data.vocabSize / 32));
+      const began = performance.now();
       const mask = await matcher.getNextTokenBitmask();
+      this.#checkTime(performance.now() - began);
       return new Uint32Array(mask.buffer as ArrayBuffer, mask.byteOffset, mask.length);
     });
+  }
+
+  #checkTime(ms: number): void {
+    const most = this.#data.maskMsMax ?? MASK_MS_MAX;
+    if (ms <= most) return;
+    const found = `choosing what may follow took ${Math.ceil(ms)} ms for one token`;
+    throw new EngineError('constraint_invalid', `${found}, more than ${most}: it has too many ways to match`);
   }
 
   close(name: string): void {

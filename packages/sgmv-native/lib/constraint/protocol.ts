@@ -20,6 +20,8 @@ export interface GrammarThreadData {
   vocabulary: PackedVocabulary;
   vocabSize: number;
   endTokens: number[];
+  /** Milliseconds that one mask may take; for tests. */
+  maskMsMax?: number;
 }
 
 /** Asks for the mask of completion token `index`. Answered in order, one reply each. */
