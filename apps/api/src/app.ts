@@ -1,7 +1,7 @@
 /** The whole application, ready to listen: what `main`, the seed and the tests share. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { CorsOptionsDelegate } from '@nestjs/common/interfaces/external/cors-options.interface.js';
+import { NotFoundException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
@@ -11,6 +11,10 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './base/config/config.js';
 import { ErrorFilter } from './base/errors/error.filter.js';
+import { GRAPHQL_PATH } from './base/graphql/graphql.module.js';
+import { corsDelegate } from './base/http/cors.js';
+import { HttpAdapter } from './base/http/http-adapter.js';
+import { isWebSocketHandshake } from './base/http/upgrade.js';
 import { httpLogger } from './base/logging/http-logger.js';
 import { NestLogger } from './base/logging/logger.js';
 
@@ -18,11 +22,9 @@ import { NestLogger } from './base/logging/logger.js';
 const JSON_BODY_MAX = '8mb';
 /** Paths whose handlers read the body themselves. */
 const RAW_BODY = /^\/(api\/auth|uploads)(\/|\?|$)/;
-const UPLOADS = /^\/uploads(\/|\?|$)/;
-const EXPOSED_HEADERS = ['x-request-id', 'Location', 'Upload-Offset', 'Upload-Length', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'];
 
 export async function createApp(config: Config, logger: Logger): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), new HttpAdapter(GRAPHQL_PATH), {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,
@@ -33,6 +35,7 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(ambientContext);
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
   app.enableCors(corsDelegate(config));
+  app.use(refuseWebSockets);
   app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs });
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();
@@ -48,10 +51,11 @@ function ambientContext(request: Request, _response: Response, next: NextFunctio
   });
 }
 
-/** The portal's pages may use cookies from another origin. tus answers preflights itself: it has more to say. */
-function corsDelegate(config: Config): CorsOptionsDelegate<Request> {
-  const options = { origin: [config.API_URL, ...config.PORTAL_URL], credentials: true, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 };
-  return (request, answer) => answer(null as unknown as Error, { ...options, preflightContinue: UPLOADS.test(request.url) });
+/** A WebSocket handshake that gets here is for a path that has no WebSockets. */
+function refuseWebSockets(request: Request, response: Response, next: NextFunction): void {
+  if (!isWebSocketHandshake(request)) return next();
+  response.setHeader('Connection', 'close');
+  next(new NotFoundException(`Cannot open a WebSocket at ${request.path}`));
 }
 
 function isJsonForUs(request: IncomingMessage): boolean {

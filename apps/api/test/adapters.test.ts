@@ -217,6 +217,18 @@ describe('adapters', () => {
     });
   });
 
+  it('searches for text, not for a pattern', async () => {
+    const tenant = await createTenant(test);
+    await createAdapter(test, tenant.key, 'plain', fixture('a'));
+    const { id: adapterId } = await createAdapter(test, tenant.key, 'special', fixture('a'));
+    const rename = 'mutation ($input: UpdateAdapterInput!) { updateAdapter(input: $input) { adapter { id } } }';
+    await data(graphql(test, tenant.key, rename, { input: { adapterId, name: '100% of_it \\ more' } }));
+    for (const search of ['%', '_', '\\', '0% OF_', '_it \\ ']) {
+      expect([search, (await adaptersPage(tenant, { search })).nodes.map((node) => node.slug)]).toEqual([search, ['special']]);
+    }
+    for (const search of ['%%', 'p%n', 'plai_', '\\%']) expect((await adaptersPage(tenant, { search })).totalCount).toBe(0);
+  });
+
   interface Page {
     totalCount: number;
     nodes: { slug: string }[];

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import WebSocket from 'ws';
 import { TenantService } from '../src/core/tenant/tenant.service.js';
-import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
+import { createTenant, data, graphql, type GraphqlError, startApp, type TestApp } from './harness.js';
 
 describe('GraphQL', () => {
   let test: TestApp;
@@ -10,10 +13,29 @@ describe('GraphQL', () => {
     tenant = await createTenant(test);
   });
   afterAll(() => test.stop());
+  afterEach(() => vi.restoreAllMocks());
 
   const errorOf = async (query: string): Promise<{ message: string; code: string }> => {
     const error = (await graphql(test, tenant.key, query)).errors?.[0];
     return { message: error?.message ?? 'no error', code: error?.extensions.code ?? 'no error' };
+  };
+
+  /** The first answer to an operation over a WebSocket. */
+  const overSocket = async (query: string): Promise<object> => {
+    const socket = new WebSocket(`${test.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    const next = async (): Promise<object> => {
+      const [message] = (await once(socket, 'message')) as [Buffer];
+      return JSON.parse(message.toString()) as object;
+    };
+    try {
+      await once(socket, 'open');
+      socket.send(JSON.stringify({ type: 'connection_init', payload: tenant.key }));
+      await next();
+      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+      return await next();
+    } finally {
+      socket.terminate();
+    }
   };
 
   it('can be introspected', async () => {
@@ -38,9 +60,21 @@ describe('GraphQL', () => {
       headers: { 'content-type': 'application/json', ...tenant.key },
       body: JSON.stringify(query === null ? [{ query: '{ viewer { id } }' }, { query: '{ viewer { id } }' }] : { query }),
     });
+    expect(response.status).toBe(400);
     const answer = (await response.json()) as { data?: object; errors?: unknown[] };
     expect(answer.errors?.length).toBeGreaterThan(0);
     expect(answer.data ?? null).toBeNull();
+  });
+
+  it('limits what comes over other transports too', async () => {
+    const query = `{ ${'viewer { id } '.repeat(700)} }`;
+    expect(await overSocket(query)).toMatchObject({ type: 'error', payload: [{ message: expect.stringContaining('tokens') as string }] });
+    const response = await fetch(`${test.url}/graphql/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...tenant.key },
+      body: JSON.stringify({ query }),
+    });
+    expect(await response.text()).toContain('tokens');
   });
 
   it('tells nothing of unexpected errors but where to ask', async () => {
@@ -52,6 +86,12 @@ describe('GraphQL', () => {
       expect(errors?.[0]?.extensions).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', reason: 'INTERNAL', retryable: false });
       expect(JSON.stringify(errors)).not.toMatch(/hunter2|secret\.ts/);
       expect(errors?.[0]?.message).toContain(errors?.[0]?.extensions.requestId as string);
+      const logged = vi.spyOn(Logger.prototype, 'error');
+      const { payload } = (await overSocket('{ tenant { id } }')) as { payload: { errors: GraphqlError[] } };
+      const requestId = payload.errors[0]?.extensions.requestId;
+      expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
+      expect(payload.errors[0]?.message).toContain(requestId);
+      expect(logged).toHaveBeenCalledWith(expect.objectContaining({ requestId }), 'unexpected error');
     } finally {
       service.tenant = real;
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { EngineError } from './engine-error.js';
+import { TokenFloor } from './token-floor.js';
 import { readVocabulary, type TokenizerJson } from './vocabulary.js';
 
 export interface ChatMessage {
@@ -90,16 +91,25 @@ export class ModelTokenizer {
     return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
   }
 
-  /**
-   * The conversation as the model was trained to see it, up to where its answer begins. Throws EngineError
-   * `bad_argument` when there is no template or the template refuses the conversation.
-   */
+  /** How many tokens a text has at least. The object is small and does not keep the tokenizer. */
+  floor(): TokenFloor {
+    return new TokenFloor(this.files.tokenizer, this.files.config);
+  }
+
+  /** The tokens of what `render` gives. */
   chat(messages: ChatMessage[]): number[] {
+    return this.encode(this.render(messages), { addSpecialTokens: false });
+  }
+
+  /**
+   * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
+   * out. Throws EngineError `bad_argument` when there is no template or the template refuses the conversation.
+   */
+  render(messages: ChatMessage[]): string {
     if (!this.#template)
       throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
-    let text: string;
     try {
-      text = this.#template.render({
+      return this.#template.render({
         ...this.#specialTokens,
         messages,
         add_generation_prompt: true,
@@ -112,7 +122,6 @@ export class ModelTokenizer {
         { cause: error },
       );
     }
-    return this.encode(text, { addSpecialTokens: false });
   }
 
   decode(tokens: number[]): string {

@@ -4,17 +4,24 @@
  */
 import { EngineError } from './engine-error.js';
 
-interface Component {
+export interface Component {
   type?: string;
   decoders?: Component[];
   pretokenizers?: Component[];
+  normalizers?: Component[];
+  /** Of `Replace` and `Split`. */
+  pattern?: { String?: string };
+  content?: string;
+  invert?: boolean;
+  behavior?: string;
 }
 
 export interface TokenizerJson {
-  model: { type?: string; vocab: Record<string, number> | [string, number][] };
+  model: { type?: string; vocab: Record<string, number> | [string, number][]; byte_fallback?: boolean };
+  normalizer?: Component | null;
   decoder?: Component | null;
   pre_tokenizer?: Component | null;
-  added_tokens?: { id: number; content: string; special?: boolean }[];
+  added_tokens?: { id: number; content: string; special?: boolean; lstrip?: boolean; rstrip?: boolean }[];
 }
 
 const encoder = new TextEncoder();
@@ -27,7 +34,7 @@ const typesIn = (component: Component | null | undefined): string[] =>
 /**
  * GPT-2's alphabet: printable bytes stand for themselves, the others for code points from U+0100 on, in order.
  */
-function byteLevelAlphabet(): Map<string, number> {
+export function byteLevelAlphabet(): Map<string, number> {
   const printable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
   const alphabet = new Map<string, number>();
   let next = 256;

@@ -112,7 +112,7 @@ export class AdapterModel {
   }
 
   private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
-    const contains = search ? { contains: search, mode: 'insensitive' as const } : undefined;
+    const contains = search ? { contains: literally(search), mode: 'insensitive' as const } : undefined;
     return {
       tenantId: this.database.tenantId,
       deletedAt: null,
@@ -121,3 +121,6 @@ export class AdapterModel {
     };
   }
 }
+
+/** Prisma makes `contains` a LIKE and leaves its wildcards as they are. */
+const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

@@ -52,7 +52,7 @@ export class GenerationRun {
     if (this.#taken.settlementJson !== null) return this.#reportAgain(this.#taken.settlementJson);
     try {
       const reason = whyNotRun(this.job, this.services.baseModelId, this.#taken, this.#emitted);
-      return await this.#finish(reason === null ? await this.#generate() : this.#endOutside(reason));
+      return await this.#finish(reason === null ? await this.#generate() : await this.#endOutside(reason));
     } catch (error) {
       return this.#stopped(error);
     } finally {
@@ -72,7 +72,7 @@ export class GenerationRun {
     const { engine, admission, adapters } = this.services;
     const { adapter, input, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
-    const promptTokens = engine.encode(input);
+    const promptTokens = await engine.encode(input, signal);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal);
       const stay = await admission.enter({ tenantId: this.job.tenantId, choices: this.job.n, turn: this.turn }, signal);
@@ -144,9 +144,9 @@ export class GenerationRun {
   }
 
   /** Without the engine nothing is generated any more; what an earlier runner generated still counts. */
-  #endOutside(reason: 'cancelled' | ArilError): EndWithoutSeq {
+  async #endOutside(reason: 'cancelled' | ArilError): Promise<EndWithoutSeq> {
     const completionTokens = this.#emitted.tokenCount;
-    const promptTokens = completionTokens > 0 ? this.services.engine.encode(this.job.input).length : 0;
+    const promptTokens = completionTokens > 0 ? (await this.services.engine.encode(this.job.input)).length : 0;
     const counts = { choice: 0, text: '', promptTokens, cachedTokens: 0, completionTokens };
     if (reason === 'cancelled') return { ...counts, finishReason: 'cancelled', error: null };
     return { ...counts, finishReason: 'error', error: shownOf(reason) };
@@ -181,9 +181,9 @@ export class GenerationRun {
   /** What becomes of a generation that was interrupted or failed on the way. */
   async #stopped(error: unknown): Promise<RunOutcome> {
     const kind = error instanceof Interruption ? error.kind : null;
-    if (kind === 'cancelled') return this.#finish(this.#endOutside('cancelled'));
+    if (kind === 'cancelled') return this.#finish(await this.#endOutside('cancelled'));
     const engineGone = error instanceof EngineFailure && error.engineCode === 'closed';
-    if (kind === null && !engineGone) return this.#finish(this.#endOutside(this.#shown(error)));
+    if (kind === null && !engineGone) return this.#finish(await this.#endOutside(this.#shown(error)));
     if (engineGone) this.services.onEngineGone();
     return kind === 'lost' || (await this.#channel.drained()) === 'lost' ? 'lost' : 'handedBack';
   }

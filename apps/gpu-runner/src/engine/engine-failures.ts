@@ -17,6 +17,7 @@ const REQUEST_CODES: Record<string, { code: ErrorCode; shown: boolean; message: 
     message: 'The model with this adapter produced values that are not numbers.',
   },
   out_of_memory: { code: 'OUT_OF_MEMORY', shown: false, message: 'The runner has no memory left for this request.' },
+  tokenizer_failed: { code: 'OVERLOADED', shown: false, message: 'The runner could not tokenize the input.' },
   closed: { code: 'ENGINE_CLOSED', shown: false, message: 'The engine stopped before the generation ended.' },
 };
 

@@ -5,8 +5,11 @@ import type { ArilError, Constraint, FinishReason, GenerationJob, Sampling, Toke
  * implement it with a script. All failures are `EngineFailure`.
  */
 export interface InferenceEngine {
-  /** Tokens of a prompt or of messages through the model's own chat template. */
-  encode(input: GenerationJob['input']): number[];
+  /**
+   * Tokens of a prompt or of messages through the model's own chat template. Rejects with the signal's reason as soon as
+   * it is aborted. What can be seen not to fit the context is refused without tokenizing it.
+   */
+  encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]>;
   /** The text of a prompt's tokens, and of the first of them. */
   promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText;
   /** Events of the request go to `sink`, from a later turn of the event loop on, until the `onEnd` of every choice. */

@@ -12,6 +12,7 @@ import { adapterFailure, requestFailure } from './engine-failures.js';
 import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, PromptText, ResidentAdapter } from './inference-engine.js';
 import { slotsOf } from './slots.js';
 import { TokenTexts } from './token-texts.js';
+import { Tokenizing } from './tokenizing.js';
 
 /** The native engine and the model's own tokenizer behind the consumer's interface. */
 export class NativeEngine implements InferenceEngine {
@@ -20,7 +21,7 @@ export class NativeEngine implements InferenceEngine {
 
   private constructor(
     private readonly engine: Engine,
-    private readonly tokenizer: ModelTokenizer,
+    private readonly tokenizing: Tokenizing,
     private readonly texts: TokenTexts,
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
@@ -47,7 +48,10 @@ export class NativeEngine implements InferenceEngine {
       adapterType: config.ADAPTER_TYPE,
       kvType: config.KV_TYPE,
     });
-    return new NativeEngine(engine, tokenizer, new TokenTexts(vocabulary, (token) => tokenizer.nameOf(token)));
+    // The tokenizer itself is left to the threads that have one each.
+    const names = new Map([...vocabulary.entries()].flatMap(([token, bytes]) => (bytes ? [] : [[token, tokenizer.nameOf(token)]])));
+    const tokenizing = new Tokenizing({ modelDir: config.MODEL_DIR, positions: engine.model.maxPositions }, tokenizer.floor());
+    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''));
   }
 
   /** Why the engine is not where the configuration wants it; null: it is. */
@@ -55,18 +59,8 @@ export class NativeEngine implements InferenceEngine {
     return this.engine.model.deviceNote;
   }
 
-  encode(input: GenerationJob['input']): number[] {
-    try {
-      if (input.kind === 'tokens') return input.tokens;
-      return Array.from(
-        input.kind === 'prompt'
-          ? this.tokenizer.encode(input.prompt, { addSpecialTokens: true })
-          : this.tokenizer.chat(input.messages),
-      );
-    } catch (error) {
-      // Chat templates refuse some conversations (`raise_exception`), for example two user turns in a row.
-      throw requestFailure('bad_argument', `The model's chat template refused the input: ${messageOf(error)}`, error);
-    }
+  encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]> {
+    return this.tokenizing.encode(input, signal);
   }
 
   promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText {
@@ -118,8 +112,8 @@ export class NativeEngine implements InferenceEngine {
     return this.engine.stats();
   }
 
-  close(): Promise<void> {
-    return this.engine.close();
+  async close(): Promise<void> {
+    await Promise.all([this.engine.close(), this.tokenizing.close()]);
   }
 
   #dispatch(events: EngineEvent[]): void {

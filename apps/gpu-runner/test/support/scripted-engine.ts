@@ -39,7 +39,7 @@ export class ScriptedEngine implements InferenceEngine {
   readonly #running = new Map<string, Running>();
   #timer: NodeJS.Timeout | undefined;
 
-  encode(input: GenerationJob['input']): number[] {
+  async encode(input: GenerationJob['input']): Promise<number[]> {
     if (input.kind === 'tokens') return input.tokens;
     const text = input.kind === 'prompt' ? input.prompt : input.messages.map(({ role, content }) => `${role}:${content}`).join('\n');
     if (text.includes('<refuse>')) throw requestFailure('bad_argument', 'the template refused it');

@@ -1,17 +1,18 @@
 /**
  * What a caller is told of an error: a code of the one table and a message, nothing else. Everything that is not an
- * `ArilError` or one of Nest's own HTTP errors is INTERNAL, with a message that says no more than where to ask.
+ * `ArilError`, one of Nest's own HTTP errors or an outage is INTERNAL, with a message that says no more than where to ask.
  */
 import { HttpException } from '@nestjs/common';
 import { ArilError, ERROR_CODES, type ErrorCode } from '@aril/contracts';
 import { ZodError } from 'zod';
+import { isUnreachable } from './unreachable.js';
 
 export interface ErrorReport {
   code: ErrorCode;
   message: string;
   /** The input at fault, as a path: `files.0.bytes`. */
   field: string | null;
-  /** For INTERNAL: what the log should say. */
+  /** What the log should say; see `logReport`. */
   cause: unknown;
 }
 
@@ -36,6 +37,7 @@ export function reportError(error: unknown, requestId: string): ErrorReport {
     const message = JSON_SYNTAX.test((error as Error).message) ? 'The body is not valid JSON.' : (error as Error).message;
     return { code: BY_STATUS[status] ?? 'BAD_INPUT', message, field: null, cause: null };
   }
+  if (isUnreachable(error)) return unreachable(error);
   return internal(error, requestId);
 }
 
@@ -55,6 +57,11 @@ export function fromZodError(error: ZodError): ErrorReport {
 function internal(error: unknown, requestId: string): ErrorReport {
   const message = `Something went wrong on our side. Please quote request ${requestId} if you report it.`;
   return { code: 'INTERNAL', message, field: null, cause: error };
+}
+
+function unreachable(error: unknown): ErrorReport {
+  const message = 'A service that the API needs cannot be reached at the moment. Try again later.';
+  return { code: 'OVERLOADED', message, field: null, cause: error };
 }
 
 /** Nest's HTTP errors, and those of Express's middlewares (body-parser's `status` and `expose`). */

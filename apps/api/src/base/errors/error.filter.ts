@@ -1,11 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { GqlContextType } from '@nestjs/graphql';
-import { ERROR_CODES } from '@aril/contracts';
+import { ERROR_CODES, type ErrorCode } from '@aril/contracts';
 import type { Request, Response } from 'express';
+import { OPENAI_PATH } from '../http/paths.js';
 import { openAiError, reportError, restError } from './error-report.js';
-
-/** Paths that speak OpenAI's format, errors of unknown routes and unreadable bodies included. */
-const OPENAI_PATH = /^\/v1(\/|$)/;
+import { logReport } from './log-report.js';
 
 /** The one place where errors of REST calls become answers. GraphQL's are formatted by `formatGraphqlError`. */
 @Catch()
@@ -22,11 +21,22 @@ export class ErrorFilter implements ExceptionFilter {
   answer(error: unknown, request: Request, response: Response): void {
     const requestId = String(request.id);
     const report = reportError(error, requestId);
-    if (report.code === 'INTERNAL') this.logger.error({ err: report.cause, requestId }, 'unexpected error');
+    logReport(this.logger, report, requestId);
     // A stream that has begun can only be cut: its reader sees that the end is missing.
     if (response.headersSent) return void response.destroy();
     if (report.code === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');
+    waitBeforeRetry(report.code, response);
     const body = OPENAI_PATH.test(request.path) ? openAiError(report) : restError(report, requestId);
     response.status(ERROR_CODES[report.code].http).json(body);
   }
+}
+
+/** Seconds, by status: restarts and failovers take some; so does the next free place. */
+const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 10, 503: 5 };
+
+/** An exhausted quota is a 429 too, but waiting does not help there. Whoever knows better has set the header already. */
+function waitBeforeRetry(code: ErrorCode, response: Response): void {
+  const { http, retryable } = ERROR_CODES[code];
+  const seconds = RETRY_AFTER_S[http];
+  if (seconds && retryable && !response.hasHeader('Retry-After')) response.setHeader('Retry-After', seconds);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { unwrapResolverError } from '@apollo/server/errors';
 import { Logger } from '@nestjs/common';
 import { ERROR_CODES, ArilError } from '@aril/contracts';
@@ -5,6 +6,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ClsServiceManager } from 'nestjs-cls';
 import { ZodError } from 'zod';
 import { reportError } from '../errors/error-report.js';
+import { logReport } from '../errors/log-report.js';
 
 const logger = new Logger('GraphQL');
 
@@ -29,9 +31,9 @@ export function formatGraphqlError(formatted: GraphQLFormattedError, error: unkn
     const { message, locations, path } = formatted;
     return { message, locations, path, extensions: { code: formatted.extensions?.code } };
   }
-  const requestId = ClsServiceManager.getClsService().getId() ?? 'unknown';
+  const requestId = ClsServiceManager.getClsService().getId() ?? randomUUID();
   const report = reportError(original, requestId);
-  if (report.code === 'INTERNAL') logger.error({ err: report.cause, requestId }, 'unexpected error');
+  logReport(logger, report, requestId);
   const kind = ERROR_CODES[report.code];
   const extensions = { code: kind.graphql, reason: report.code, field: report.field, retryable: kind.retryable, requestId };
   return { message: report.message, locations: formatted.locations, path: formatted.path, extensions };

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import type { Request, Response } from 'express';
 import { formatGraphqlError } from './graphql-error.js';
-import { armorPlugins, armorRules } from './limits.js';
+import { armorPlugins, armorRules, parseLimits } from './limits.js';
 import { DateTimeScalar } from './scalars.js';
 import { SseController } from './sse.controller.js';
 import { isSocketContext, socketOptions, socketRequest } from './socket.js';
@@ -34,6 +34,7 @@ const options: ApolloDriverConfig = {
   context: graphqlContext,
   // Armor's types come from Apollo's CommonJS build, ours from its ES modules; the objects are the same.
   plugins: armorPlugins as unknown as ApolloDriverConfig['plugins'],
+  parseOptions: parseLimits,
   validationRules: armorRules,
   buildSchemaOptions: { scalarsMap: [{ type: Date, scalar: DateTimeScalar }] },
   subscriptions: { 'graphql-ws': socketOptions(GRAPHQL_PATH) as object },

@@ -22,27 +22,36 @@ export function socketRequest(context: SocketContext): ApiRequest {
 
 export const isSocketContext = (source: object): source is SocketContext => 'extra' in source;
 
-/** Every operation has its own id and its own ambient context, as HTTP requests do. */
-function inContext<T>(work: () => T): T {
+/** The id of an operation, by the object that graphql-ws hands to every step of it. */
+const operationIds = new WeakMap<object, string>();
+
+/**
+ * Every operation has its own id and its own ambient context, as HTTP requests do. graphql-ws calls back outside of
+ * the context that `execute` and `subscribe` had; the same id makes what is told and what is logged one.
+ */
+function inContext<T>(operation: object, work: () => T): T {
+  const id = operationIds.get(operation) ?? randomUUID();
+  operationIds.set(operation, id);
   const cls = ClsServiceManager.getClsService();
   return cls.run(() => {
-    cls.set(CLS_ID, randomUUID());
+    cls.set(CLS_ID, id);
     return work();
   });
 }
 
-const format = (error: GraphQLError): GraphQLFormattedError => formatGraphqlError(error.toJSON(), error);
+const format = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => errors.map((error) => formatGraphqlError(error.toJSON(), error));
 
 export function socketOptions(path: string): { path: string } & Partial<ServerOptions<Record<string, unknown>, { request: IncomingMessage }>> {
   return {
     path,
     validate: validateWithLimits,
-    execute: (args: ExecutionArgs) => inContext(() => execute(args)),
-    subscribe: (args: ExecutionArgs) => inContext(() => subscribe(args)),
-    onError: (_context, _id, _payload, errors) => errors.map((error) => format(error as GraphQLError)),
-    onNext: (_context, _id, _payload, _args, result) => {
-      if (!result.errors) return;
-      return { ...result, errors: result.errors.map((error) => format(error as GraphQLError)) };
+    execute: (args: ExecutionArgs) => inContext(args, () => execute(args)),
+    subscribe: (args: ExecutionArgs) => inContext(args, () => subscribe(args)),
+    onError: (_context, _id, payload, errors) => inContext(payload, () => format(errors as readonly GraphQLError[])),
+    onNext: (_context, _id, _payload, args, result) => {
+      const { errors } = result;
+      if (!errors) return;
+      return { ...result, errors: inContext(args, () => format(errors as readonly GraphQLError[])) };
     },
   };
 }

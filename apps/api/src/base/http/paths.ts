@@ -1,0 +1,2 @@
+/** Paths that speak OpenAI's format and take API keys only; unknown routes and unreadable bodies included. Express ignores case. */
+export const OPENAI_PATH = /^\/v1(\/|\?|$)/i;
