@@ -462,7 +462,7 @@ describe('the OpenAI endpoints', () => {
     const wrongType = (field: string) => `${field}: found "objekt"; expected a type.`;
     const wrongPattern = 'constraint.pattern: found "("; expected what XGrammar can compile. It says: unclosed.';
     const jsonSchema = { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'objekt' } } };
-    const unlike = "The model's chat template refused the input: roles must alternate";
+    const unlike = "messages: the model's chat template refused them: roles must alternate";
     it.each<[Record<string, unknown>, 'BAD_INPUT' | 'CONSTRAINT_INVALID' | 'CONSTRAINT_DEAD_END', string, string]>([
       [{ logit_bias: { 999999: 1 } }, 'BAD_INPUT', 'sampling.logitBias.999999: found this token id; expected one from 0 to 9.', 'logit_bias.999999'],
       [{ stop_token_ids: [99] }, 'BAD_INPUT', 'stopTokens[0]: found 99; expected a token id from 0 to 9.', 'stop_token_ids[0]'],

@@ -33,8 +33,8 @@ const ENGINE_NAMES: readonly (readonly [string, string])[] = [
 ];
 /** A message that begins with what it is about: `constraint.schema.type: found …`, `constraint.schema is not JSON: …`. */
 const ABOUT = /^([A-Za-z]\w*(?:[.[].*?)?)(?=: found | is not JSON: )/s;
-/** What the runner says in place of a field when the model's template does not take the messages. */
-const TEMPLATE = /^The model's chat template /;
+/** The model's template does not take them, or there is none: nothing was found to be anything. */
+const TEMPLATE = /^messages: /;
 
 /** What a generation failed of, as an error that names the caller's parameter. `contextTokens`: its model's, where it is known. */
 export function generationFailure({ code, message }: NonNullable<EndEvent['error']>, names: CallerNames, contextTokens: number | null): ArilError {
@@ -42,10 +42,11 @@ export function generationFailure({ code, message }: NonNullable<EndEvent['error
     const found = /(\d+) tokens/.exec(message)?.[1];
     return new ContextLengthExceeded(names.input, found === undefined ? null : Number(found), contextTokens);
   }
+  if (TEMPLATE.test(message)) return new ArilError(code, message, names.input);
   const about = ABOUT.exec(message)?.[1];
   const param = about === undefined ? null : callerName(about, names);
   if (about !== undefined && param !== null) return new ArilError(code, param + message.slice(about.length), param);
-  const whole = wholeField(code, message, names);
+  const whole = code === 'CONSTRAINT_INVALID' || code === 'CONSTRAINT_DEAD_END' ? names.constraint : null;
   return whole === null ? new ArilError(code, message) : new ArilError(code, `${whole}: ${message}`, whole);
 }
 
@@ -61,12 +62,6 @@ function callerName(about: string, { input, constraint }: CallerNames): string |
   if (constraint !== null) for (const field of ['.schema', '.pattern', '.grammar', '']) names.push([`constraint${field}`, constraint]);
   const found = names.find(([engine]) => about === engine || about.startsWith(`${engine}.`) || about.startsWith(`${engine}[`));
   return found ? found[1] + about.slice(found[0].length) : null;
-}
-
-/** Of a message that begins with no field. */
-function wholeField(code: string, message: string, { input, constraint }: CallerNames): string | null {
-  if (code === 'CONSTRAINT_INVALID' || code === 'CONSTRAINT_DEAD_END') return constraint;
-  return TEMPLATE.test(message) ? input : null;
 }
 
 /** In OpenAI's own words up to the number; `found` null: nobody has said how many tokens there were. */
