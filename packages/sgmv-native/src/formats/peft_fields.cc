@@ -33,6 +33,8 @@ bool is_neutral(const json::Value& value) {
          (value.is_object() && value.object().empty()) || (value.is_string() && value.string().empty());
 }
 
+bool is_zero(const json::Value& value) { return value.is_number() && value.number() == 0; }
+
 struct Required {
   std::string_view field;
   const char* expected;
@@ -66,7 +68,7 @@ constexpr std::array<Required, 21> kOff = {{
 void check_init(const json::Value& value, ProblemList& problems) {
   if (value.is_null() || value.is_bool() || (value.is_string() && contains(kPlainInits, value.string()))) return;
   problems.add("unsupported_field", kAdapterConfigFile, "init_lora_weights", value.describe(),
-               "true, false, \"gaussian\", \"eva\" or \"orthogonal\": the base weights must be unchanged");
+               "true, false, \"gaussian\", \"eva\", \"orthogonal\" or \"mica\": the base weights must be unchanged");
 }
 
 void check_bias(const json::Value& value, ProblemList& problems) {
@@ -84,7 +86,7 @@ void check_peft_fields(const json::Value& root, ProblemList& problems) {
     else if (!is_neutral(value)) {
       const auto off = std::find_if(kOff.begin(), kOff.end(), [&name = field](const Required& r) { return r.field == name; });
       if (off != kOff.end()) problems.add("unsupported_field", kAdapterConfigFile, field, value.describe(), off->expected);
-      else problems.add("unknown_field", kAdapterConfigFile, field, value.describe(), "a field that this version knows, or null");
+      else if (!is_zero(value)) problems.add("unknown_field", kAdapterConfigFile, field, value.describe(), "a field that this version knows, or null");
     }
   }
 }

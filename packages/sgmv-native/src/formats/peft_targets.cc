@@ -1,6 +1,7 @@
 #include "formats/peft_targets.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
 
@@ -35,7 +36,7 @@ bool is_plain(const std::string& pattern) {
 // A key of rank_pattern or alpha_pattern: re.match(rf"(.*\.)?({key})$", module).
 class PatternKey {
  public:
-  PatternKey(const std::string& key, RegexBudget& budget) : key_(key), plain_(is_plain(key)), regex_(plain_ ? "" : "(.*\\.)?(" + key + ")$", budget) {}
+  PatternKey(const std::string& key, RegexBudget& budget) : key_(key), plain_(is_plain(key)), regex_(plain_ ? "" : key, budget, plain_ ? "" : "(.*\\.)?(", plain_ ? "" : ")$") {}
 
   bool matches(const std::string& module) const {
     if (!plain_) return regex_.fullmatch(module);
@@ -91,7 +92,7 @@ Matchers compile(const PeftConfig& peft, Patterns& patterns) {
   for (const auto& [key, alpha] : peft.alpha_pattern)
     patterns.compile("alpha_pattern." + key, key, [&m, &key = key](RegexBudget& b) { m.alphas.emplace_back(key, b); });
   for (const std::string& pattern : peft.layers_pattern)
-    patterns.compile("layers_pattern", pattern, [&](RegexBudget& b) { m.layers.emplace_back(".*\\." + pattern + "\\.(\\d+)\\..*", b); });
+    patterns.compile("layers_pattern", pattern, [&](RegexBudget& b) { m.layers.emplace_back(pattern, b, ".*\\.", "\\.(\\d+)\\..*"); });
   return m;
 }
 
@@ -123,16 +124,27 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
   return otherwise;
 }
 
+// Modules that a model has and PEFT cannot adapt.
+bool is_no_target(const std::string& name) {
+  constexpr std::array<const char*, 11> modules = {"model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                   "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm"};
+  return std::any_of(modules.begin(), modules.end(), [&](const char* module) { return ends_with_module(name, module); });
+}
+
+// A list that was written for several architectures has names that a model lacks; as in PEFT they mean nothing beside
+// one that it has. Tensors for such a name are refused with the others that nothing announces.
 void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
   std::vector<std::string> modules;
   for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p)); });
-  for (size_t i = 0; i < peft.targets.names.size(); ++i) {
-    const std::string& name = peft.targets.names[i];
-    const auto has_name = [&](const std::string& module) { return ends_with_module(module, name); };
-    if (std::none_of(modules.begin(), modules.end(), has_name))
-      problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + name + '"',
+  const auto is_known = [&](const std::string& name) {
+    return std::any_of(modules.begin(), modules.end(), [&](const std::string& module) { return ends_with_module(module, name); });
+  };
+  const std::vector<std::string>& names = peft.targets.names;
+  const bool any_known = std::any_of(names.begin(), names.end(), is_known);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (any_known ? is_no_target(names[i]) : !is_known(names[i]))
+      problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
                    "one of " + target_names(model) + " of the base model");
-  }
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
     if (layer >= model.layers)
       problems.add("layer_out_of_range", kAdapterConfigFile, "layers_to_transform", std::to_string(layer),

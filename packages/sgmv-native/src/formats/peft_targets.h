@@ -20,8 +20,8 @@ struct LoraTarget {
 
 std::string module_name(int32_t layer, Projection projection);  // "model.layers.3.self_attn.q_proj"
 
-// The embedding first, then in order of layer and projection, the head last. Names that the model does not have, and modules that the engine cannot adapt,
-// are added to `problems`.
+// The embedding first, then in order of layer and projection, the head last. Names of which the model has
+// none, and modules that the engine cannot adapt, are added to `problems`.
 std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems);
 
 }  // namespace sgmv

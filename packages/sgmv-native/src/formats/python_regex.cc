@@ -1,5 +1,6 @@
 #include "formats/python_regex.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sgmv {
@@ -18,7 +19,8 @@ bool is_word(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 // A recursive-descent compiler to a small program. Counted repeats are written out.
 class RegexCompiler {
  public:
-  RegexCompiler(std::string_view pattern, PythonRegex& out) : pattern_(pattern), out_(out) {}
+  // The user's own part of the pattern is at [begin, end).
+  RegexCompiler(std::string_view pattern, size_t begin, size_t end, PythonRegex& out) : pattern_(pattern), begin_(begin), end_(end), out_(out) {}
 
   void compile() {
     if (pattern_.size() > kPatternBytesMax) throw RegexError("a pattern of " + std::to_string(pattern_.size()) + " bytes; at most 4096 are read");
@@ -32,7 +34,7 @@ class RegexCompiler {
   using Instruction = PythonRegex::Instruction;
   using Set = std::bitset<256>;
 
-  [[noreturn]] void fail(const std::string& what) const { throw RegexError(what + " at offset " + std::to_string(at_)); }
+  [[noreturn]] void fail(const std::string& what) const { throw RegexError(what + " at offset " + std::to_string(std::clamp(at_, begin_, end_) - begin_)); }
   bool more() const { return at_ < pattern_.size(); }
   char peek() const { return more() ? pattern_[at_] : '\0'; }
   bool take(std::string_view text) {
@@ -238,13 +240,15 @@ class RegexCompiler {
   }
 
   std::string_view pattern_;
+  size_t begin_, end_;
   PythonRegex& out_;
   size_t at_ = 0;
   int looks_ = 0;
 };
 
-PythonRegex::PythonRegex(std::string_view pattern, RegexBudget& budget) : budget_(budget) {
-  RegexCompiler(pattern, *this).compile();
+PythonRegex::PythonRegex(std::string_view pattern, RegexBudget& budget, std::string_view before, std::string_view after) : budget_(budget) {
+  const std::string whole = std::string(before).append(pattern).append(after);
+  RegexCompiler(whole, before.size(), before.size() + pattern.size(), *this).compile();
 }
 
 // Depth first with a note of every (instruction, position) tried: without back-references a state that failed once

@@ -26,7 +26,9 @@ struct RegexBudget {
 
 class PythonRegex {
  public:
-  PythonRegex(std::string_view pattern, RegexBudget& budget);  // throws RegexError; the budget outlives the regex
+  // Reads before + pattern + after; offsets in errors are those within `pattern`. Throws RegexError; the budget outlives
+  // the regex.
+  PythonRegex(std::string_view pattern, RegexBudget& budget, std::string_view before = "", std::string_view after = "");
   // Throws RegexError when the budget is used up.
   bool fullmatch(std::string_view text) const;     // like re.fullmatch
 

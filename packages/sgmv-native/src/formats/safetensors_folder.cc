@@ -61,7 +61,8 @@ std::set<std::string> shard_names(const std::filesystem::path& index) {
 std::unique_ptr<TensorSource> open_safetensors_folder(const std::filesystem::path& folder) {
   const std::filesystem::path index = folder / "model.safetensors.index.json";
   const std::filesystem::path single = folder / "model.safetensors";
-  if (file_exists(single) && !file_exists(index)) return std::make_unique<SafetensorsFile>(single);
+  // Beside a single file an index is what an earlier checkpoint left; Transformers does not look at it either.
+  if (file_exists(single)) return std::make_unique<SafetensorsFile>(single);
   if (!file_exists(index))
     throw Error("model_not_found", folder.string() + ": has neither model.safetensors nor model.safetensors.index.json");
   auto source = std::make_unique<ShardedSource>();

@@ -86,6 +86,22 @@ PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in
   return matrix;
 }
 
+bool Checkpoint::same_matrix(const std::string& one, const std::string& other, int64_t out, int64_t in) const {
+  const TensorInfo &a = require(one, {out, in}), &b = require(other, {out, in});
+  const std::vector<std::byte> as = read(one, a), bs = read(other, b);
+  if (a.dtype == b.dtype && as == bs) return true;
+  const auto widened = [in](const TensorInfo& info, const std::vector<std::byte>& data, int64_t row, std::vector<float>& values) {
+    dequantize(info.dtype, data.data() + row * (in / dtype_block(info.dtype) * dtype_block_bytes(info.dtype)), in, values.data());
+  };
+  std::vector<float> left(static_cast<size_t>(in)), right(left.size());
+  for (int64_t row = 0; row < out; ++row) {
+    widened(a, as, row, left);
+    widened(b, bs, row, right);
+    if (left != right) return false;
+  }
+  return true;
+}
+
 Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
   std::vector<DType> dtypes;
   int64_t out = 0;

@@ -28,6 +28,7 @@ class Checkpoint {
   Linear linear(const std::vector<Part>& parts, int64_t in) const;
   // Calls visit(row, values [in]) for every row of the matrices below each other.
   void for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const;
+  bool same_matrix(const std::string& one, const std::string& other, int64_t out, int64_t in) const;  // in value, whatever the types
   std::vector<float> biases(const std::vector<Part>& parts) const;  // [out]; empty: no part has one
 
  private:

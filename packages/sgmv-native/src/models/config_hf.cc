@@ -7,6 +7,9 @@
 namespace sgmv {
 namespace {
 
+// Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
+enum class Bias : uint8_t { none, qkv, as_config };
+
 // What a family's own configuration class assumes when config.json leaves a field out.
 struct Family {
   const char* model_type;
@@ -15,7 +18,8 @@ struct Family {
   int32_t sliding_window;    // 0: none
   int32_t full_every;        // of sliding layers, every n-th sees everything; 0: as layer_types or the family says
   float rms_norm_eps;
-  bool qkv_bias;
+  Bias attention_bias;
+  bool mlp_bias;             // as config.json says; otherwise none, whatever it says
   bool qk_norm;
   bool fused;
   bool gemma;
@@ -24,13 +28,13 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
-    {"llama", 2048, 0, 0, 0, 1e-6f, false, false, false, false, 0, 0},
-    {"mistral", 131072, 0, 4096, 0, 1e-6f, false, false, false, false, 0, 0},
-    {"qwen2", 32768, 0, 0, 0, 1e-6f, true, false, false, false, 0, 0},
-    {"qwen3", 32768, 128, 0, 0, 1e-6f, false, true, false, false, 0, 0},
-    {"gemma2", 8192, 256, 4096, 2, 1e-6f, false, false, false, true, 50, 30},
-    {"gemma3_text", 131072, 256, 4096, 6, 1e-6f, false, true, false, true, 0, 0},
-    {"phi3", 4096, 0, 0, 0, 1e-5f, false, false, true, false, 0, 0},
+    {"llama", 2048, 0, 0, 0, 1e-6f, Bias::as_config, true, false, false, false, 0, 0},
+    {"mistral", 131072, 0, 4096, 0, 1e-6f, Bias::none, false, false, false, false, 0, 0},
+    {"qwen2", 32768, 0, 0, 0, 1e-6f, Bias::qkv, false, false, false, false, 0, 0},
+    {"qwen3", 32768, 128, 0, 0, 1e-6f, Bias::as_config, false, true, false, false, 0, 0},
+    {"gemma2", 8192, 256, 4096, 2, 1e-6f, Bias::as_config, false, false, false, true, 50, 30},
+    {"gemma3_text", 131072, 256, 4096, 6, 1e-6f, Bias::as_config, false, true, false, true, 0, 0},
+    {"phi3", 4096, 0, 0, 0, 1e-5f, Bias::none, false, false, true, false, 0, 0},
 };
 
 const Family& find_family(const ConfigFields& fields) {
@@ -112,6 +116,15 @@ void read_gemma(const ConfigFields& fields, const Family& family, const json::Va
   use_gemma_layout(config);
 }
 
+int32_t read_head_dim(const ConfigFields& fields, const Family& family, const ModelConfig& config) {
+  if (const auto said = fields.integer("head_dim")) return *said;
+  if (family.head_dim > 0) return family.head_dim;
+  const int32_t share = config.heads > 0 ? config.hidden_size / config.heads : 0;
+  if (share % 2 != 0)
+    fields.refuse("model_corrupt", "head_dim", "nothing, and hidden_size / num_attention_heads is " + std::to_string(share), "an even number");
+  return share;
+}
+
 }  // namespace
 
 void use_gemma_layout(ModelConfig& config) {
@@ -131,13 +144,12 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
   config.layers = fields.required("num_hidden_layers");
   config.heads = fields.required("num_attention_heads");
   config.kv_heads = fields.integer("num_key_value_heads").value_or(config.heads);
-  const int32_t even_share = config.heads > 0 ? config.hidden_size / config.heads : 0;
-  config.head_dim = fields.integer("head_dim").value_or(family.head_dim > 0 ? family.head_dim : even_share);
+  config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.gemma);
-  config.attention_bias = family.qkv_bias || fields.flag("attention_bias", false);
-  config.mlp_bias = fields.flag("mlp_bias", false);
+  config.attention_bias = family.attention_bias == Bias::qkv || (family.attention_bias == Bias::as_config && fields.flag("attention_bias", false));
+  config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
   config.qk_norm = family.qk_norm;
   config.fused_projections = family.fused;
   config.activation = read_activation(fields, family);

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <tuple>
 
 #include "models/config_fields.h"
 #include "models/config_hf.h"
@@ -9,7 +10,7 @@ namespace {
 // What RoPE parameters fall back to: fields outside their object, and defaults of the family.
 struct Surroundings {
   const ModelConfig& model;
-  int32_t original_max_positions;  // 0: not said
+  int32_t original_max_positions;  // of the whole model, before what scaling itself says; 0: not said
   bool phi3;                       // rotates a part of a head; spells longrope "su" or "yarn" in old files
 };
 
@@ -20,18 +21,23 @@ void require_positive(const ConfigFields& fields, const char* field, double valu
 void read_llama3(const ConfigFields& fields, RopeConfig& rope) {
   rope.low_freq_factor = fields.number("low_freq_factor").value_or(1.0);
   rope.high_freq_factor = fields.number("high_freq_factor").value_or(4.0);
-  if (rope.original_max_positions < 1)
-    fields.refuse("model_corrupt", "original_max_position_embeddings", "nothing", "the positions the model was first trained with");
   require_positive(fields, "low_freq_factor", rope.low_freq_factor);
   if (rope.high_freq_factor <= rope.low_freq_factor)
     fields.refuse("model_corrupt", "high_freq_factor", std::to_string(rope.high_freq_factor), "more than low_freq_factor");
 }
 
-void read_yarn(const ConfigFields& fields, const ModelConfig& model, RopeConfig& rope) {
-  if (rope.original_max_positions < 1) rope.original_max_positions = model.max_positions;
+// Transformers takes 0 for the default here.
+double number_or(const ConfigFields& fields, const char* field, double otherwise) {
+  const double value = fields.number(field).value_or(0.0);
+  return value == 0 ? otherwise : value;
+}
+
+void read_yarn(const ConfigFields& fields, RopeConfig& rope) {
   rope.attention_factor = fields.number("attention_factor").value_or(0.0);
-  rope.beta_fast = fields.number("beta_fast").value_or(32.0);
-  rope.beta_slow = fields.number("beta_slow").value_or(1.0);
+  rope.beta_fast = number_or(fields, "beta_fast", 32.0);
+  rope.beta_slow = number_or(fields, "beta_slow", 1.0);
+  require_positive(fields, "beta_fast", rope.beta_fast);
+  require_positive(fields, "beta_slow", rope.beta_slow);
   rope.mscale = fields.number("mscale").value_or(0.0);
   rope.mscale_all_dim = fields.number("mscale_all_dim").value_or(0.0);
   rope.truncate = fields.flag("truncate", true);
@@ -87,15 +93,16 @@ void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeC
   read_rotary_dim(scaling, around, rope);
   rope.kind = read_kind(scaling, around);
   if (rope.kind == RopeConfig::Kind::none) return;
-  const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(around.original_max_positions);
-  rope.original_max_positions = around.phi3 ? around.original_max_positions : inside;
+  const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(0);
+  const int32_t said = around.original_max_positions > 0 ? around.original_max_positions : inside;
+  rope.original_max_positions = said > 0 ? said : around.model.max_positions;
   const auto factor = scaling.number("factor");
   if (factor) rope.factor = *factor;
-  else if (rope.original_max_positions > 0) rope.factor = double(around.model.max_positions) / rope.original_max_positions;
-  else scaling.refuse("model_corrupt", "factor", "nothing", "a number");
+  else if (rope.kind != RopeConfig::Kind::longrope && said < 1) scaling.refuse("model_corrupt", "factor", "nothing", "a number");
+  else rope.factor = double(around.model.max_positions) / rope.original_max_positions;
   require_positive(scaling, "factor", rope.factor);
   if (rope.kind == RopeConfig::Kind::llama3) read_llama3(scaling, rope);
-  if (rope.kind == RopeConfig::Kind::yarn) read_yarn(scaling, around.model, rope);
+  if (rope.kind == RopeConfig::Kind::yarn) read_yarn(scaling, rope);
   if (rope.kind == RopeConfig::Kind::longrope) read_longrope(scaling, around.model, rope);
 }
 
@@ -110,6 +117,28 @@ void read_by_layer_type(const ConfigFields& fields, const json::Value& types, co
   }
 }
 
+void read_flat(const ConfigFields& fields, const std::string& field, const json::Value& scaling, const Surroundings& around, RopeConfig& rope) {
+  for (const auto& [name, value] : scaling.object())
+    if (value.is_object()) fields.refuse("model_unsupported", field + "." + name, value.describe(), "one set of parameters for all layers");
+  read_scaling(ConfigFields(scaling, fields.file() + ": " + field), around, rope);
+}
+
+// Null for one that is missing, null or empty.
+const json::Value* get_object(const ConfigFields& fields, const char* field) {
+  const json::Value* value = fields.get(field);
+  if (value == nullptr) return nullptr;
+  if (!value->is_object()) fields.refuse("model_corrupt", field, value->describe(), "an object");
+  return value->object().empty() ? nullptr : value;
+}
+
+bool same_rope(const RopeConfig& a, const RopeConfig& b) {
+  const auto values = [](const RopeConfig& r) {
+    return std::tie(r.kind, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
+                    r.beta_fast, r.beta_slow, r.mscale, r.mscale_all_dim, r.truncate, r.factors, r.long_factors);
+  };
+  return values(a) == values(b);
+}
+
 }  // namespace
 
 double longrope_attention_factor(double factor, int32_t original_max_positions) {
@@ -119,7 +148,9 @@ double longrope_attention_factor(double factor, int32_t original_max_positions) 
 void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config) {
   const ConfigFields fields(root, file);
   const bool phi3 = config.model_type == "phi3", gemma3 = config.model_type == "gemma3_text";
-  const Surroundings around{config, fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0), phi3};
+  // Of RoPE by layer type Transformers reads only what each type says itself.
+  const int32_t original = gemma3 ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
+  const Surroundings around{config, original, phi3};
   config.rope.theta = fields.number("rope_theta").value_or(gemma3 ? 1e6 : 1e4);
   require_positive(fields, "rope_theta", config.rope.theta);
   read_rotary_dim(fields, around, config.rope);
@@ -127,18 +158,19 @@ void read_ropes(const json::Value& root, const std::string& file, ModelConfig& c
     config.sliding_rope.emplace().theta = fields.number("rope_local_base_freq").value_or(1e4);
     require_positive(fields, "rope_local_base_freq", config.sliding_rope->theta);
   }
-  for (const char* field : {"rope_scaling", "rope_parameters"}) {
-    const json::Value* scaling = fields.get(field);
-    if (scaling == nullptr) continue;
-    if (!scaling->is_object()) fields.refuse("model_corrupt", field, scaling->describe(), "an object");
-    if (gemma3 && field == std::string("rope_parameters")) {
-      read_by_layer_type(fields, *scaling, around, config);
-      continue;
-    }
-    for (const auto& [name, value] : scaling->object())
-      if (value.is_object()) fields.refuse("model_unsupported", std::string(field) + "." + name, value.describe(), "one set of parameters for all layers");
-    read_scaling(ConfigFields(*scaling, file + ": " + field), around, config.rope);
-  }
+  const RopeConfig plain = config.rope;
+  const json::Value* parameters = get_object(fields, "rope_parameters");
+  if (parameters != nullptr && gemma3) read_by_layer_type(fields, *parameters, around, config);
+  else if (parameters != nullptr) read_flat(fields, "rope_parameters", *parameters, around, config.rope);
+  const json::Value* scaling = get_object(fields, "rope_scaling");
+  if (scaling == nullptr) return;
+  // Transformers forgets rope_parameters where there is rope_scaling; for Gemma 3 it writes the one over the other.
+  RopeConfig scaled = gemma3 ? config.rope : plain;
+  read_flat(fields, "rope_scaling", *scaling, around, scaled);
+  if (parameters != nullptr && !same_rope(config.rope, scaled))
+    fields.refuse("model_unsupported", "rope_scaling, rope_parameters", "both, and they say different things",
+                  "one of them, or the same in both: put type, factor and rope_theta into rope_parameters and remove rope_scaling");
+  config.rope = scaled;
 }
 
 }  // namespace sgmv

@@ -62,6 +62,15 @@ float DecoderRows::tolerance(const LoraTarget& target) const {
   return 1.0f / 12;
 }
 
+bool has_own_head(const std::filesystem::path& weights, const ModelConfig& config) {
+  try {
+    const Checkpoint checkpoint(weights, config, WeightType::f32);
+    return checkpoint.has(kHeadTensor) && !checkpoint.same_matrix(kEmbeddingTensor, kHeadTensor, config.vocab_size, config.hidden_size);
+  } catch (const FormatError& error) {
+    throw Error("model_corrupt", error.what());
+  }
+}
+
 DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute) {
   try {
     const Checkpoint checkpoint(weights, config, compute);

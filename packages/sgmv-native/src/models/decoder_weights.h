@@ -38,6 +38,10 @@ class DecoderRows : public BaseRows {
   const ModelConfig& config_;
 };
 
+// Whether the checkpoint of a model with tied embeddings has a head of its own all the same: Transformers then uses that.
+// A head that equals the embedding is none of its own. Throws as load_decoder_weights does.
+bool has_own_head(const std::filesystem::path& weights, const ModelConfig& config);
+
 // Throws Error model_corrupt, model_unsupported or model_not_found.
 DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute);
 

@@ -24,8 +24,8 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   using enum Projection;
   const bool bias = config.attention_bias, fused = config.fused_projections;
   names.qkv = fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
-  // Llama with attention_bias has one on o too, Qwen2 has not: the file tells.
-  names.o = parts(attention, {o}, bias && checkpoint.has(attention + "o_proj.bias"));
+  // Llama with attention_bias has one on o too, though some checkpoints lack it. Qwen2 has none, whatever is in the file.
+  names.o = parts(attention, {o}, bias && config.model_type != "qwen2" && checkpoint.has(attention + "o_proj.bias"));
   names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);
   return names;

@@ -3,6 +3,7 @@
 #include "cpu/select_kernels.h"
 #include "formats/file_reader.h"
 #include "models/decoder_cpu.h"
+#include "models/decoder_weights.h"
 #include "sgmv/device.h"
 #include "sgmv/error.h"
 
@@ -17,12 +18,22 @@ std::vector<DeviceInfo> available_devices(std::string* why_no_cuda) {
   return devices;
 }
 
+namespace {
+
+ModelConfig read_config(const std::filesystem::path& weights) {
+  ModelConfig config = read_model_config(weights);
+  if (config.tied_embeddings) config.tied_embeddings = !has_own_head(weights, config);
+  return config;
+}
+
+}  // namespace
+
 std::unique_ptr<Model> Model::load(const std::filesystem::path& weights, const ModelOptions& options) {
   if (!file_exists(weights)) throw Error("model_not_found", weights.string() + ": no such file or folder");
-  if (options.device == "cpu") return load_cpu_model(weights, read_model_config(weights), options);
+  if (options.device == "cpu") return load_cpu_model(weights, read_config(weights), options);
   std::string why_no_cuda, names;
   for (const DeviceInfo& device : available_devices(&why_no_cuda)) {
-    if (device.name == options.device) return load_cuda_model(weights, read_model_config(weights), options);
+    if (device.name == options.device) return load_cuda_model(weights, read_config(weights), options);
     names += (names.empty() ? "" : ", ") + device.name;
   }
   throw Error("device_unavailable", "device: found " + options.device + ", expected one of " + names + (why_no_cuda.empty() ? "" : " (" + why_no_cuda + ")"));

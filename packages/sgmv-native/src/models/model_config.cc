@@ -12,13 +12,20 @@ namespace {
 
 constexpr uint64_t kConfigBytesMax = 16 << 20;
 
-json::Value read_json(const std::filesystem::path& path) {
-  const std::string text = read_text_file(path, kConfigBytesMax);
+json::Value parse_json(std::string_view text, const std::string& file) {
   try {
     return json::parse(text);
   } catch (const std::runtime_error& error) {
-    throw Error("model_corrupt", path.string() + ": bad JSON " + error.what());
+    throw Error("model_corrupt", file + ": bad JSON " + error.what());
   }
+}
+
+json::Value read_object(const std::filesystem::path& path) {
+  const std::string text = read_text_file(path, kConfigBytesMax);
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  json::Value root = parse_json(std::string_view(text).substr(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0), path.string());
+  if (!root.is_object()) throw Error("model_corrupt", path.string() + ": found " + root.describe() + ", expected an object");
+  return root;
 }
 
 // eos_token_id is a number or a list of numbers.
@@ -36,10 +43,10 @@ std::vector<int32_t> end_tokens(const json::Value& root, const std::string& file
 }
 
 ModelConfig read_hf(const std::filesystem::path& path) {
-  const json::Value root = read_json(path);
+  const json::Value root = read_object(path);
   ModelConfig config = config_from_hf(root, path.string());
   const std::filesystem::path generation = path.parent_path() / "generation_config.json";
-  if (file_exists(generation)) config.end_tokens = end_tokens(read_json(generation), generation.string());
+  if (file_exists(generation)) config.end_tokens = end_tokens(read_object(generation), generation.string());
   if (config.end_tokens.empty()) config.end_tokens = end_tokens(root, path.string());
   return config;
 }

@@ -59,7 +59,6 @@ TEST("config: what would compute something else is refused by name") {
   refuse(R"("rope_scaling":{"type":"dynamic","factor":2})", "model_unsupported", "dynamic");
   refuse(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "model_corrupt", "short_factor");
   refuse(R"("rope_parameters":{"full_attention":{"rope_theta":1}})", "model_unsupported", "full_attention");
-  refuse(R"("rope_scaling":{"type":"llama3","factor":8})", "model_corrupt", "original_max_position_embeddings");
   refuse(R"("rope_scaling":{"type":"linear"})", "model_corrupt", "factor");
   refuse(R"("hidden_act":"gelu")", "model_unsupported", "hidden_act");
   refuse(R"("quantization_config":{"quant_method":"gptq"})", "model_unsupported", "quantization_config");
@@ -68,6 +67,43 @@ TEST("config: what would compute something else is refused by name") {
   refuse(R"("architectures":["LlamaForSequenceClassification"])", "model_unsupported", "architectures");
   refuse("", "model_unsupported", "\"gpt2\"", R"("model_type":"gpt2")");
   refuse("", "model_unsupported", "model_type", R"("vocab_size":5)");
+}
+
+TEST("config: rope_scaling beside rope_parameters") {
+  const std::string linear = R"({"rope_type":"linear","factor":4})", yarn = R"({"type":"yarn","factor":4})", plain = R"({"rope_type":"default"})";
+  const auto both = [](const std::string& scaling, const std::string& parameters) {
+    return "\"rope_scaling\":" + scaling + ",\"rope_parameters\":" + parameters;
+  };
+  CHECK(read(both(linear, linear)).rope.kind == RopeConfig::Kind::linear);
+  CHECK(read(both("null", linear)).rope.kind == RopeConfig::Kind::linear);
+  CHECK(read(both("{}", linear)).rope.kind == RopeConfig::Kind::linear);
+  CHECK(read(both(linear, "null")).rope.kind == RopeConfig::Kind::linear);
+  const std::string theta = R"({"rope_type":"linear","factor":4,"rope_theta":5000})";
+  CHECK_EQUAL(read(both(linear, theta) + ",\"rope_theta\":5000").rope.theta, 5000.0);
+  for (const std::string& parameters : {yarn, plain, theta, std::string(R"({"rope_type":"linear","factor":2})")})
+    for (const char* part : {"rope_scaling", "rope_parameters", "remove rope_scaling"}) refuse(both(linear, parameters), "model_unsupported", part);
+  refuse(both(R"({"type":"dynamic","factor":2})", linear), "model_unsupported", "dynamic");
+}
+
+TEST("config: original_max_position_embeddings of the whole model comes first, and max_position_embeddings last") {
+  const std::string factors = R"("short_factor":[1,1,1,1,1,1,1,1],"long_factor":[1,2,3,4,5,6,7,8])";
+  for (const std::string& scaling : {std::string(R"("rope_type":"llama3","factor":8)"), std::string(R"("rope_type":"yarn","factor":8)"), R"("rope_type":"longrope",)" + factors}) {
+    const auto original = [&](const std::string& inside, const std::string& outside) {
+      return read("\"rope_parameters\":{" + scaling + inside + "}" + outside).rope.original_max_positions;
+    };
+    const std::string name = ",\"original_max_position_embeddings\":";
+    CHECK_EQUAL(original(name + "64", name + "32"), 32);
+    CHECK_EQUAL(original(name + "64", name + "null"), 64);
+    CHECK_EQUAL(original(name + "64", ""), 64);
+    CHECK_EQUAL(original("", ""), 2048);
+  }
+  refuse(R"("rope_scaling":{"rope_type":"yarn"})", "model_corrupt", "factor");
+}
+
+TEST("config: zero betas of YaRN are as if missing") {
+  const ModelConfig c = read(R"("rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":0,"beta_slow":0.0})");
+  CHECK(c.rope.beta_fast == 32 && c.rope.beta_slow == 1);
+  refuse(R"("rope_scaling":{"rope_type":"yarn","factor":4,"beta_slow":-1})", "model_corrupt", "beta_slow");
 }
 
 TEST("config: wrong numbers are named") {
@@ -79,6 +115,10 @@ TEST("config: wrong numbers are named") {
   refuse("", "model_corrupt", "vocab_size", R"("model_type":"llama","vocab_size":-1)");
   refuse("", "model_corrupt", "num_attention_heads", R"("model_type":"llama","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":3,"num_attention_heads":0)");
   const TempFolder folder;
+  refuse("", "model_corrupt", "hidden_size / num_attention_heads is 15",
+         R"("model_type":"llama","vocab_size":128,"hidden_size":60,"intermediate_size":160,"num_hidden_layers":3,"num_attention_heads":4,"head_dim":null)");
+  folder.write("config.json", "[1]");
+  CHECK_THROWS(read_model_config(folder.path()), Error, "found [1], expected an object");
   folder.write("config.json", "{");
   CHECK_THROWS(read_model_config(folder.path()), Error, "bad JSON");
   CHECK_THROWS(read_model_config(folder.path() / "none"), Error, "no such file");
@@ -92,6 +132,14 @@ TEST("config: end tokens come from generation_config.json first") {
   CHECK((read_model_config(folder.path()).end_tokens == std::vector<int32_t>{5, 6}));
   folder.write("generation_config.json", R"({"eos_token_id":["x"]})");
   CHECK_THROWS(read_model_config(folder.path()), Error, "eos_token_id");
+}
+
+TEST("config: a byte order mark is skipped, and generation_config.json is an object") {
+  const TempFolder folder;
+  folder.write("config.json", std::string("\xEF\xBB\xBF{") + kBase + R"(,"eos_token_id":2})");
+  CHECK_EQUAL(read_model_config(folder.path()).layers, 3);
+  folder.write("generation_config.json", "[]");
+  CHECK_THROWS(read_model_config(folder.path()), Error, "generation_config.json: found [], expected an object");
 }
 
 TEST("config: sliding windows by family") {
@@ -112,6 +160,14 @@ ModelConfig read_as(const char* type, const std::string& more) {
 }
 void refuse_as(const char* type, const std::string& more, const char* code, const char* part) {
   refuse(more, code, part, std::string("\"model_type\":\"") + type + "\"," + kShape);
+}
+
+TEST("config: biases are read in the families that have them") {
+  for (const char* type : {"llama", "qwen3", "gemma2", "gemma3_text"}) CHECK(read_as(type, R"("attention_bias":true)").attention_bias);
+  for (const char* type : {"mistral", "phi3"}) CHECK(!read_as(type, R"("attention_bias":true)").attention_bias);
+  CHECK(read_as("qwen2", R"("attention_bias":false)").attention_bias);
+  CHECK(read_as("llama", R"("mlp_bias":true)").mlp_bias);
+  for (const char* type : {"mistral", "phi3", "qwen2", "qwen3", "gemma2", "gemma3_text"}) CHECK(!read_as(type, R"("mlp_bias":true)").mlp_bias);
 }
 
 TEST("config: Gemma 2") {
@@ -142,6 +198,9 @@ TEST("config: Gemma 3, both spellings of its two RoPEs") {
   CHECK(recent.layer_is_sliding == std::vector<bool>({true, true, true, true, true, false}));
   const ModelConfig defaults = read_as("gemma3_text", "");
   CHECK(defaults.rope.theta == 1e6 && defaults.sliding_rope->theta == 1e4 && defaults.max_positions == 131072);
+  const std::string same = R"(,"rope_scaling":{"rope_type":"linear","factor":8})", types = R"("rope_parameters":{"full_attention":{"rope_type":)";
+  CHECK_EQUAL(read_as("gemma3_text", types + R"("linear","factor":8,"rope_theta":500000}})" + same).rope.theta, 500000.0);
+  refuse_as("gemma3_text", types + R"("default"}})" + same, "model_unsupported", "rope_scaling, rope_parameters");
   refuse_as("gemma3_text", R"("rope_parameters":{"rope_theta":1})", "model_unsupported", "rope_parameters.rope_theta");
   refuse_as("gemma3", R"("text_config":{})", "model_unsupported", "gemma3_text");
 }

@@ -128,7 +128,7 @@ TEST("peft: fields that many tools write are accepted") {
            {"layers_to_transform", "null"}, {"loftq_config", "{}"}, {"lora_bias", "false"}, {"lora_dropout", "0.05"}, {"megatron_config", "null"}, {"megatron_core", "\"megatron.core\""},
            {"modules_to_save", "null"}, {"peft_version", "\"0.21.2\""}, {"qalora_group_size", "16"}, {"rank_pattern", "{}"}, {"revision", "\"main\""}, {"target_parameters", "null"},
            {"trainable_token_indices", "null"}, {"use_bdlora", "null"}, {"use_dora", "false"}, {"use_qalora", "false"}, {"use_rslora", "false"}, {"runtime_config", R"({"ephemeral_gpu_offload":false})"},
-           {"lora_alpha", "16.0"}, {"some_future_field", "null"}, {"another_future_field", "false"}})
+           {"lora_alpha", "16.0"}, {"some_future_field", "null"}, {"another_future_field", "false"}, {"third_future_field", "0"}, {"fourth_future_field", "0.0"}})
     files.set(field, value);
   accept(files);
   accept(AdapterFiles().set("modules_to_save", "[]").set("layers_to_transform", "[]").set("bias", "null").drop("task_type").set("init_lora_weights", "\"gaussian\""));
@@ -147,6 +147,8 @@ TEST("peft: features that are not supported are refused by name") {
   refuse(AdapterFiles().drop("peft_type"), "unsupported_peft_type", "peft_type");
   refuse(AdapterFiles().set("some_future_field", "true"), "unknown_field", "some_future_field");
   refuse(AdapterFiles().set("some_future_field", "5"), "unknown_field", "some_future_field");
+  refuse(AdapterFiles().set("init_lora_weights", "\"pissa\""), "unsupported_field", "\"mica\"");
+  accept(AdapterFiles().set("init_lora_weights", "\"mica\""));
 }
 
 TEST("peft: ranks, alphas and types are checked") {
@@ -178,11 +180,27 @@ TEST("peft: targets by list, pattern, all-linear and exclusion") {
   accept(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"up_proj\"]").set("exclude_modules", "[\"up_proj\"]"));
   accept(AdapterFiles().set("target_modules", "\"all-linear\"").set("exclude_modules", "\".*(k|o|gate|up|down)_proj\""));
   accept(AdapterFiles().set("target_modules", R"(["model.layers.0.self_attn.q_proj","model.layers.1.self_attn.q_proj","v_proj"])"));
-  refuse(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"c_attn\"]"), "unknown_target", "target_modules[2]");
   refuse(AdapterFiles().set("target_modules", "[\"proj\"]"), "unknown_target", "proj");
-  refuse(AdapterFiles().set("target_modules", "[\"q_proj\",\"v_proj\",\"qkv_proj\"]"), "unknown_target", "qkv_proj");
   refuse(AdapterFiles().set("target_modules", "\"nothing\""), "no_targets", "nothing");
   refuse(AdapterFiles().set("target_modules", "\"(q_proj\""), "unsupported_pattern", "target_modules");
+}
+
+TEST("peft: names that the model lacks mean nothing beside one that it has") {
+  accept(AdapterFiles().set("target_modules", R"(["q_proj","v_proj","c_attn","qkv_proj","query_key_value"])"));
+  refuse(AdapterFiles().set("target_modules", R"(["c_attn","fc1"])"), "unknown_target", "target_modules[1]");
+  refuse(AdapterFiles().set("target_modules", R"(["q_proj","v_proj","input_layernorm"])"), "unknown_target", "target_modules[2]");
+  refuse(AdapterFiles().set("target_modules", R"(["q_proj","v_porj"])"), "tensor_unexpected", "v_proj");
+  AdapterFiles fused;
+  fused.set("target_modules", R"(["q_proj","v_proj","qkv_proj"])").add({Projection::qkv}, {0}, 4);
+  refuse(fused, "tensor_unexpected", "qkv_proj");
+}
+
+TEST("peft: the offset of a bad pattern is that in the pattern of the file") {
+  refuse(AdapterFiles().set("rank_pattern", R"json({"q_proj(?<x":4})json"), "unsupported_pattern", "offset 7");
+  refuse(AdapterFiles().set("alpha_pattern", R"json({"(q_proj":4})json"), "unsupported_pattern", "offset 7");
+  refuse(AdapterFiles().set("rank_pattern", R"json({"q)":4})json"), "unsupported_pattern", "offset 2");
+  refuse(AdapterFiles().set("target_modules", R"json("q_proj(?<x")json"), "unsupported_pattern", "offset 7");
+  refuse(AdapterFiles().set("layers_to_transform", "[0]").set("layers_pattern", R"json("la(?<x")json"), "unsupported_pattern", "offset 3");
 }
 
 TEST("peft: layers_to_transform") {

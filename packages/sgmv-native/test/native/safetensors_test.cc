@@ -120,5 +120,15 @@ TEST("safetensors: shards stay in their folder, and no tensor is in two") {
   CHECK_THROWS(SafetensorsFile(folder.path()), Error, "regular file");
 }
 
+TEST("safetensors: a single file counts, not the index beside it") {
+  const TempFolder folder;
+  folder.write("model.safetensors.index.json", R"({"weight_map":{"a":"model-1.safetensors"}})");
+  folder.write("model-1.safetensors", safetensors_file({{"a", "F32", {1}, f32_bytes({1})}}));
+  CHECK(open_safetensors_folder(folder.path())->find("a") != nullptr);
+  folder.write("model.safetensors", safetensors_file({{"b", "F32", {1}, f32_bytes({1})}}));
+  CHECK(open_safetensors_folder(folder.path())->find("a") == nullptr);
+  CHECK(open_safetensors_folder(folder.path())->find("b") != nullptr);
+}
+
 }  // namespace
 }  // namespace sgmv::test
