@@ -61,6 +61,23 @@ describe('followGeneration', () => {
     expect(script.asked).toEqual([0, 1, 2]);
   });
 
+  it('tells a quiet stream from a broken one', async () => {
+    const script = scripted([tokens(1), 'silence'], ['silence'], [tokens(2), 'cut'], [end(3)]);
+    const told: string[] = [];
+    const options = {
+      signal: new AbortController().signal,
+      client: script.client,
+      retryDelaysMs: [1],
+      quietMsMax: 30,
+      onQuiet: () => told.push('quiet'),
+      onReconnect: () => told.push('broken'),
+    };
+    const seen: number[] = [];
+    for await (const { seq } of followGeneration('id', options)) seen.push(seq);
+    expect(seen).toEqual([1, 2, 3]);
+    expect(told).toEqual(['quiet', 'quiet', 'broken']);
+  });
+
   it('gives up after as many failures in a row as there are delays', async () => {
     const script = scripted(['cut'], ['cut'], ['cut'], [end(1)]);
     await expect(collect(script)).rejects.toThrow('cut');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, settingsSchema, toConstraint, toSampling } from '@/features/playground/settings';
+import { DEFAULT_SETTINGS, settingsSchemaFor, toConstraint, toSampling } from '@/features/playground/settings';
 
-const problemsOf = (change: object): string[] =>
-  settingsSchema
+const problemsOf = (change: object, contextTokens: number | null = null): string[] =>
+  settingsSchemaFor(contextTokens)
     .safeParse({ ...DEFAULT_SETTINGS, ...change })
     .error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 
@@ -43,6 +43,14 @@ describe('playground settings', () => {
     [{ jsonSchema: '[]' }, 'jsonSchema: A JSON object, such as { "type": "object" }'],
   ])('refuse %j in words', (change, problem) => {
     expect(problemsOf(change)).toContain(problem);
+  });
+
+  it('bound max tokens by the context, where it is known', () => {
+    const problem = 'maxTokens: At most 2,048, the model’s context';
+    expect(problemsOf({ maxTokens: 2049 }, 2048)).toEqual([problem]);
+    expect(problemsOf({ maxTokens: 2048 }, 2048)).toEqual([]);
+    expect(problemsOf({ maxTokens: '' }, 2048)).toEqual([]);
+    expect(problemsOf({ maxTokens: 2049 })).toEqual([]);
   });
 
   it.each([{ jsonSchema: ' ' }, { jsonSchema: '{"type": "object"}' }, { minTokens: '' }])(

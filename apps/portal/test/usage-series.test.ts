@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { OTHERS, toChart, type UsageRow } from '@/features/usage/usage-series';
+import { describe, expect, it } from 'vitest';
+import { isFlat, OTHERS, toChart, type UsageRow } from '@/features/usage/usage-series';
 
 const row = (day: string, target: string, tokens: number): UsageRow => ({
   day,
@@ -28,4 +28,13 @@ it('loses nothing when small targets share a series', () => {
   expect(series.map(({ label }) => label)).toEqual(['t19', 't18', 't17', 't16', 't15', 't14', 't13', OTHERS]);
   const stacked = series.reduce((sum, { name }) => sum + Number(data[0]?.[name]), 0);
   expect(stacked).toBe(210);
+});
+
+describe('isFlat', () => {
+  const series = [{ name: 's0', label: 'a', color: 'gray' }];
+  it('is true only where no day has a value', () => {
+    expect(isFlat({ data: [{ day: '2026-03-01', s0: 0 }], series })).toBe(true);
+    expect(isFlat({ data: [{ day: '2026-03-01', s0: 2 }], series })).toBe(false);
+    expect(isFlat({ data: [], series: [] })).toBe(true);
+  });
 });

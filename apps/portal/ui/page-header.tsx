@@ -15,7 +15,7 @@ export const PageHeader = ({ title, description, actions }: Props) => (
         {title}
       </Title>
       {description && (
-        <Text c="dimmed" size="sm">
+        <Text c="dimmed" size="sm" style={{ overflowWrap: 'anywhere' }}>
           {description}
         </Text>
       )}

@@ -1,7 +1,7 @@
 'use client';
-import { Alert, Button, Grid, Skeleton, Stack, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { IconArrowLeft, IconCircleX, IconMessages, IconTrash, IconUpload } from '@tabler/icons-react';
+import { Alert, Button, Grid, Paper, Skeleton, Stack, Text } from '@mantine/core';
+import { useDisclosure, useDocumentTitle } from '@mantine/hooks';
+import { IconArrowLeft, IconCircleX, IconMessages, IconStackPop, IconTrash, IconUpload } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
 import { useCallback } from 'react';
 import { UploadDrawer } from '@/features/upload/upload-drawer';
@@ -9,6 +9,7 @@ import { AdapterDocument } from '@/lib/api/documents/adapters';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { ButtonLink } from '@/ui/button-link';
+import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
@@ -47,13 +48,21 @@ export const AdapterPage = ({ id }: { id: string }) => {
 
 const Missing = ({ code, message, onRetry }: { code: string; message: string; onRetry: () => void }) =>
   code === 'NOT_FOUND' || code === 'BAD_USER_INPUT' ? (
-    <ErrorState
-      title="There is no such adapter"
-      message="It may have been deleted, or belong to another workspace."
-    />
+    <NoSuchAdapter />
   ) : (
     <ErrorState message={message} onRetry={onRetry} />
   );
+
+const NoSuchAdapter = () => {
+  useDocumentTitle('Adapter not found · Aril');
+  return (
+    <Paper>
+      <EmptyState icon={<IconStackPop />} title="There is no such adapter" order={1}>
+        It may have been deleted, or belong to another workspace.
+      </EmptyState>
+    </Paper>
+  );
+};
 
 const Loading = () => (
   <Stack role="status" aria-label="Loading adapter">

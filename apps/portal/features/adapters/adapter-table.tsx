@@ -27,7 +27,8 @@ interface Props {
 }
 
 const Name = ({ id, slug, name }: Row) => (
-  <Stack gap={0}>
+  // A long word breaks rather than push the actions out of the table.
+  <Stack gap={0} miw="8rem" style={{ overflowWrap: 'anywhere' }}>
     <TextLink href={`/adapters/${id}`} fw={600} size="sm">
       {slug}
     </TextLink>

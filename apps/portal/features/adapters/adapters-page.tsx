@@ -1,16 +1,17 @@
 'use client';
-import { Button, Group, Paper, SegmentedControl, TextInput } from '@mantine/core';
-import { useDebouncedValue, useDisclosure } from '@mantine/hooks';
+import { Button, Group, Paper, SegmentedControl } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { IconSearch, IconStack2, IconUpload } from '@tabler/icons-react';
-import { useState } from 'react';
 import { UploadDrawer } from '@/features/upload/upload-drawer';
 import type { AdapterStatus } from '@/lib/api/generated/graphql';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
 import { AdapterTable } from './adapter-table';
+import { SearchField } from './search-field';
 import { PAGE_SIZE, useAdapters } from './use-adapters';
 import { useDeleteAdapter } from './use-delete-adapter';
+import { useListView } from './use-list-view';
 
 const FILTERS = [
   { value: 'ALL', label: 'All' },
@@ -20,14 +21,11 @@ const FILTERS = [
 ];
 
 export const AdaptersPage = () => {
-  const [search, setSearch] = useState('');
-  const [filter, setFilter] = useState('ALL');
-  const [settledSearch] = useDebouncedValue(search.trim(), 250);
-  const status = filter === 'ALL' ? null : (filter as AdapterStatus);
-  const { connection, error, loading, reload, page, showPage } = useAdapters(settledSearch, status);
+  const [view, show] = useListView();
+  const { connection, error, loading, reload, page } = useAdapters(view);
   const [uploading, upload] = useDisclosure(false);
   const deleteAdapter = useDeleteAdapter();
-  const filtered = settledSearch !== '' || status !== null;
+  const filtered = view.search !== '' || view.status !== null;
 
   const uploadButton = (
     <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>
@@ -53,17 +51,13 @@ export const AdaptersPage = () => {
         actions={uploadButton}
       />
       <Group mb="md" gap="sm">
-        <TextInput
-          aria-label="Search adapters"
-          placeholder="Search adapters"
-          leftSection={<IconSearch size={16} />}
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-          flex={1}
-          miw="12rem"
-          maw="24rem"
+        <SearchField value={view.search} onSearch={(search) => show({ search })} />
+        <SegmentedControl
+          data={FILTERS}
+          value={view.status ?? 'ALL'}
+          onChange={(value) => show({ status: value === 'ALL' ? null : (value as AdapterStatus) })}
+          aria-label="Filter by status"
         />
-        <SegmentedControl data={FILTERS} value={filter} onChange={setFilter} aria-label="Filter by status" />
       </Group>
       {error && !connection ? (
         <ErrorState message={error.message} onRetry={reload} />
@@ -75,7 +69,7 @@ export const AdaptersPage = () => {
             total={connection?.totalCount ?? 0}
             page={page}
             pageSize={PAGE_SIZE}
-            onPage={(wanted) => void showPage(wanted)}
+            onPage={(wanted) => show({ page: wanted })}
             onDelete={deleteAdapter}
             empty={loading ? <span /> : empty}
           />

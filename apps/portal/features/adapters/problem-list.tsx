@@ -1,6 +1,7 @@
 import { Code, Group, Paper, Stack, Text } from '@mantine/core';
 import { IconArrowRight } from '@tabler/icons-react';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
+import { withSeparators } from '@/lib/format/quantity';
 import { groupProblems, type ProblemGroup } from './problem-kinds';
 import classes from './problem-list.module.css';
 
@@ -23,9 +24,9 @@ const Facts = ({ problem }: { problem: Problem }) => (
       </>
     )}
     <dt>Found</dt>
-    <dd>{problem.found || 'nothing'}</dd>
+    <dd>{withSeparators(problem.found) || 'nothing'}</dd>
     <dt>Expected</dt>
-    <dd>{problem.expected}</dd>
+    <dd>{withSeparators(problem.expected)}</dd>
   </dl>
 );
 

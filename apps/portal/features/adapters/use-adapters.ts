@@ -2,8 +2,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { AdaptersDocument } from '@/lib/api/documents/adapters';
-import type { AdapterStatus } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import type { ListView } from './list-view';
 
 export const PAGE_SIZE = 15;
 
@@ -11,18 +11,20 @@ export const PAGE_SIZE = 15;
  * One page of adapters. Relay cursors lead forward from page to page, so the cursor each page begins after is
  * kept; for a page further ahead the ones between are read first.
  */
-export const useAdapters = (search: string, status: AdapterStatus | null) => {
+export const useAdapters = ({ search, status, page: wantedPage }: ListView) => {
   const client = useClient();
   const cursors = useRef<(string | null)[]>([null]);
-  const [position, setPosition] = useState<{ page: number; after: string | null }>({ page: 1, after: null });
+  // Null until the cursor of the wanted page is known, which for the first page it always is.
+  const [position, setPosition] = useState<{ page: number; after: string | null } | null>(
+    wantedPage === 1 ? { page: 1, after: null } : null,
+  );
 
   useEffect(() => {
     cursors.current = [null];
-    setPosition({ page: 1, after: null });
   }, [search, status]);
 
-  const variables = { first: PAGE_SIZE, search: search || null, status, after: position.after };
-  const query = useApiQuery(AdaptersDocument, variables, { types: ['Adapter'] });
+  const variables = { first: PAGE_SIZE, search: search || null, status, after: position?.after ?? null };
+  const query = useApiQuery(AdaptersDocument, variables, { types: ['Adapter'], pause: position === null });
 
   const showPage = useCallback(
     async (wanted: number): Promise<void> => {
@@ -44,11 +46,14 @@ export const useAdapters = (search: string, status: AdapterStatus | null) => {
     [client, search, status],
   );
 
+  useEffect(() => void showPage(wantedPage), [showPage, wantedPage]);
+
   const connection = query.data?.tenant.adapters;
   // Deleting the last row of the last page leaves it empty: go back to the one before.
   useEffect(() => {
-    if (connection && connection.nodes.length === 0 && position.page > 1) void showPage(position.page - 1);
-  }, [connection, position.page, showPage]);
+    if (connection?.nodes.length === 0 && position && position.page > 1) void showPage(position.page - 1);
+  }, [connection, position, showPage]);
 
-  return { ...query, connection, page: position.page, showPage };
+  const loading = query.loading || position === null;
+  return { ...query, loading, connection, page: position?.page ?? wantedPage };
 };

@@ -36,12 +36,18 @@ const columns: DataTableColumn<Row>[] = [
     accessor: 'name',
     title: 'Name',
     render: ({ name }) => (
-      <Text size="sm" fw={600}>
+      // A long name takes more lines, so that "Revoke" stays in sight.
+      <Text size="sm" fw={600} miw="7rem" style={{ overflowWrap: 'anywhere' }}>
         {name}
       </Text>
     ),
   },
-  { accessor: 'prefix', title: 'Key', render: ({ prefix }) => <Code>{prefix}…</Code> },
+  {
+    accessor: 'prefix',
+    title: 'Key',
+    visibleMediaQuery: '(min-width: 30em)',
+    render: ({ prefix }) => <Code>{prefix}…</Code>,
+  },
   {
     accessor: 'createdAt',
     title: 'Created',

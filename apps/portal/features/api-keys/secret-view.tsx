@@ -18,7 +18,7 @@ export const SecretView = ({
       It is shown this once. If it is lost, revoke it and create another.
     </Alert>
     <div>
-      <Text size="sm" fw={500} mb={4}>
+      <Text size="sm" fw={500} mb={4} style={{ overflowWrap: 'anywhere' }}>
         {name}
       </Text>
       <Code

@@ -22,7 +22,7 @@ export const useRevokeKey = (): ((key: { id: string; name: string }) => void) =>
       modals.openConfirmModal({
         title: 'Revoke API key',
         children: (
-          <Text size="sm">
+          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
             Revoke <b>{name}</b>? Programs that use it are refused from the next request on. This cannot be
             undone.
           </Text>

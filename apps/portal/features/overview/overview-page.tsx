@@ -1,5 +1,5 @@
 'use client';
-import { Grid, SimpleGrid, Stack } from '@mantine/core';
+import { Grid, SimpleGrid, Skeleton, Stack } from '@mantine/core';
 import { IconCoin, IconSend, IconStack2, IconTypography } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useSession } from '@/features/session/session-context';
@@ -20,6 +20,8 @@ import { UsageTrend } from './usage-trend';
 
 const RECENT = 5;
 const DAYS = 30;
+/** About what the first steps and one base model take. */
+const ASIDE_PX = 380;
 
 export const OverviewPage = () => {
   const { viewer } = useSession();
@@ -37,6 +39,8 @@ export const OverviewPage = () => {
   const report = usage.data?.tenant.usage;
   const totals = report?.totals;
   const failed = [adapters, usage, keys, models].filter(({ error, data }) => error && !data);
+  // Whether the first steps are still to be shown is known only then; until it is, nothing is put where they go.
+  const settled = Boolean(connection && totals && keys.data) || failed.length > 0;
   const days = `last ${DAYS} days`;
   return (
     <>
@@ -85,12 +89,13 @@ export const OverviewPage = () => {
         <Grid gap="lg">
           <Grid.Col span={{ base: 12, md: 7 }}>
             <Stack gap="lg">
-              {report && <UsageTrend rows={report.rows} range={range} />}
+              {(report || !usage.error) && <UsageTrend rows={report?.rows} range={range} />}
               <RecentAdapters adapters={connection?.nodes} />
             </Stack>
           </Grid.Col>
           <Grid.Col span={{ base: 12, md: 5 }}>
             <Stack gap="lg">
+              {!settled && <Skeleton height={ASIDE_PX} radius="lg" />}
               {connection && totals && keys.data && (
                 <GettingStarted
                   hasAdapter={connection.totalCount > 0}
@@ -98,7 +103,7 @@ export const OverviewPage = () => {
                   hasKey={keys.data.tenant.apiKeys.length > 0}
                 />
               )}
-              <BaseModels models={models.data?.baseModels} />
+              {settled && <BaseModels models={models.data?.baseModels} />}
             </Stack>
           </Grid.Col>
         </Grid>

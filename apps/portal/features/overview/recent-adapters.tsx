@@ -9,6 +9,9 @@ import { EmptyState } from '@/ui/empty-state';
 import { Section } from '@/ui/section';
 import { TextLink } from '@/ui/text-link';
 
+/** Five rows. */
+const LIST_PX = 260;
+
 const Row = ({ adapter }: { adapter: AdapterListFieldsFragment }) => (
   <Group component="li" justify="space-between" wrap="nowrap">
     <div style={{ minWidth: 0 }}>
@@ -38,7 +41,7 @@ export const RecentAdapters = ({ adapters }: { adapters: AdapterListFieldsFragme
       )
     }
   >
-    {!adapters && <Skeleton height={140} />}
+    {!adapters && <Skeleton height={LIST_PX} />}
     {adapters?.length === 0 && (
       <EmptyState
         icon={<IconStack2 />}

@@ -38,7 +38,7 @@ export const AmountSetting = ({ form, field, label, description, min = 0, max }:
           value={value}
           onChange={change}
           label={null}
-          thumbProps={{ 'aria-label': `${label} slider` }}
+          thumbLabel={`${label} slider`}
         />
         <NumberInput
           id={id}

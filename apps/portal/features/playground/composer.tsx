@@ -7,22 +7,25 @@ interface Props {
   busy: boolean;
   disabled: boolean;
   compare: boolean;
-  /** Says whether the message was taken; if not, it stays to be sent again. */
-  onSend: (prompt: string) => boolean;
+  /** Resolves with whether the service took the message; if not, it stays to be sent again. */
+  onSend: (prompt: string) => Promise<boolean>;
   onStop: () => void;
 }
 
 export const Composer = ({ busy, disabled, compare, onSend, onStop }: Props) => {
   const [draft, setDraft] = useState('');
   const ready = !busy && !disabled && draft.trim() !== '';
-  const send = (): void => {
-    if (ready && onSend(draft.trim())) setDraft('');
+  const send = async (): Promise<void> => {
+    if (!ready) return;
+    const sent = draft;
+    // What was typed meanwhile is another message, and stays.
+    if (await onSend(sent.trim())) setDraft((now) => (now === sent ? '' : now));
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     // While an input method composes a word, Enter belongs to it.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
-    send();
+    void send();
   };
   return (
     <Paper p="sm">
@@ -53,7 +56,7 @@ export const Composer = ({ busy, disabled, compare, onSend, onStop }: Props) => 
             Stop
           </Button>
         ) : (
-          <Button leftSection={<IconSend size={16} />} onClick={send} disabled={!ready} ml="auto">
+          <Button leftSection={<IconSend size={16} />} onClick={() => void send()} disabled={!ready} ml="auto">
             Send
           </Button>
         )}

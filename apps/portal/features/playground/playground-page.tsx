@@ -6,34 +6,36 @@ import { useState } from 'react';
 import { PageHeader } from '@/ui/page-header';
 import { Composer } from './composer';
 import { Pane } from './pane';
-import { DEFAULT_SETTINGS, settingsSchema, type Settings } from './settings';
+import { DEFAULT_SETTINGS, settingsSchemaFor, type Settings } from './settings';
 import { SettingsPanel } from './settings-panel';
 import { useConversation } from './use-conversation';
 import { useTargets } from './use-targets';
 import classes from './playground.module.css';
 
 export const PlaygroundPage = () => {
-  const { targets, choose, compare, setCompare } = useTargets();
+  const { targets, choose, compare, setCompare, contextTokensMax } = useTargets();
   const [left, right] = [useConversation(), useConversation()];
   const [invalid, setInvalid] = useState(false);
   const form = useForm<Settings>({
     initialValues: DEFAULT_SETTINGS,
-    validate: schemaResolver(settingsSchema, { sync: true }),
+    validate: schemaResolver(settingsSchemaFor(contextTokensMax), { sync: true }),
     validateInputOnChange: true,
   });
   const sides = compare ? [left, right] : [left];
   const busy = sides.some((side) => side.busy);
   const ready = targets[0] !== null && (!compare || targets[1] !== null);
 
-  const send = (prompt: string): boolean => {
+  const send = async (prompt: string): Promise<boolean> => {
     const hasErrors = form.validate().hasErrors;
     setInvalid(hasErrors);
     if (hasErrors) return false;
-    sides.forEach((side, index) => {
-      const target = targets[index];
-      if (target) side.send(target, prompt, form.getValues());
-    });
-    return true;
+    const taken = await Promise.all(
+      sides.map((side, index) => {
+        const target = targets[index];
+        return target ? side.send(target, prompt, form.getValues()) : false;
+      }),
+    );
+    return taken.some(Boolean);
   };
   const toggleCompare = (on: boolean): void => {
     if (!on) right.clear();

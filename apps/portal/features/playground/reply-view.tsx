@@ -1,12 +1,18 @@
 'use client';
-import { Alert, Group, Loader, Text } from '@mantine/core';
+import { Group, Loader, Text } from '@mantine/core';
 import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount, formatDurationMs } from '@/lib/format/quantity';
 import { CopyButton } from '@/ui/copy-button';
+import { ReplyError } from './reply-error';
 import type { Reply } from './turn';
 import classes from './playground.module.css';
 
 const ENDINGS: Partial<Record<string, string>> = { LENGTH: 'cut at max tokens', CANCELLED: 'stopped' };
+
+const LINKS = {
+  broken: 'The connection broke; taking it up again …',
+  quiet: 'Still waiting for an answer; the service may be busy …',
+};
 
 const Facts = ({ reply }: { reply: Reply }) => {
   const facts = [
@@ -50,16 +56,12 @@ export const ReplyView = ({ reply }: { reply: Reply }) => {
           The answer is empty.
         </Text>
       )}
-      {reply.reconnecting && (
-        <Text size="xs" c="amber" role="status">
-          The connection broke; taking it up again …
+      {running && reply.link !== 'up' && (
+        <Text size="xs" c={reply.link === 'broken' ? 'amber' : 'dimmed'} role="status">
+          {LINKS[reply.link]}
         </Text>
       )}
-      {reply.error && (
-        <Alert color="red" mt="xs" role="alert" title="The answer failed">
-          {reply.error.message}
-        </Alert>
-      )}
+      {reply.error && <ReplyError error={reply.error} />}
       <Group gap={4} mt={4} mih={28} wrap="nowrap">
         <Facts reply={reply} />
         {!running && reply.text && <CopyButton value={reply.text} what="answer" />}

@@ -17,17 +17,20 @@ export class ReplyRun {
     private readonly onChange: (change: Partial<Reply>) => void,
   ) {}
 
-  async run(input: GenerateInput): Promise<void> {
+  /** Resolves with whether the service took the request, as soon as that is known; the answer comes through `onChange`. */
+  async run(input: GenerateInput): Promise<boolean> {
     const meter = new SpeedMeter(performance.now(), () => performance.now());
     const started = await startGeneration(this.client, { ...input, idempotencyKey: randomId() });
-    if ('error' in started) return this.report({ state: 'failed', error: started.error });
+    if ('error' in started) {
+      this.report({ state: 'failed', error: started.error });
+      return false;
+    }
     this.generationId = started.id;
     if (this.stopWanted) void cancelGeneration(this.client, started.id);
-    try {
-      await this.listen(started.id, meter);
-    } catch (error) {
-      this.report({ state: 'failed', reconnecting: false, error: streamFailure(error) });
-    }
+    void this.listen(started.id, meter).catch((error: unknown) =>
+      this.report({ state: 'failed', link: 'up', error: streamFailure(error) }),
+    );
+    return true;
   }
 
   stop(): void {
@@ -42,7 +45,11 @@ export class ReplyRun {
 
   private async listen(id: string, meter: SpeedMeter): Promise<void> {
     let text = '';
-    const options = { signal: this.listening.signal, onReconnect: () => this.report({ reconnecting: true }) };
+    const options = {
+      signal: this.listening.signal,
+      onReconnect: () => this.report({ link: 'broken' }),
+      onQuiet: () => this.report({ link: 'quiet' }),
+    };
     for await (const event of followGeneration(id, options)) {
       // The playground asks for one answer, which ends with the generation, and for no echo of the prompt.
       if (event.__typename === 'GenerationChoiceEnd' || event.__typename === 'GenerationPrompt') continue;
@@ -52,7 +59,7 @@ export class ReplyRun {
         const { ttftMs, tokensPerSecond, tokenCount: completionTokens } = meter;
         this.report({
           state: 'streaming',
-          reconnecting: false,
+          link: 'up',
           text,
           ttftMs,
           tokensPerSecond,
@@ -65,7 +72,7 @@ export class ReplyRun {
       const state = error ? 'failed' : 'finished';
       this.report({
         state,
-        reconnecting: false,
+        link: 'up',
         text,
         finishReason,
         promptTokens,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { GenerateInput, SamplingInput } from '@/lib/api/generated/graphql';
+import { formatCount } from '@/lib/format/quantity';
 
 /** An emptied number field is an empty string: the service's default holds. A union alone would not say what is wrong. */
 const optionalNumber = (check: z.ZodNumber) =>
@@ -20,7 +21,7 @@ const isJsonObject = (text: string): boolean => {
   }
 };
 
-export const settingsSchema = z.object({
+const settingsSchema = z.object({
   system: z.string().max(20_000, 'At most 20,000 characters'),
   temperature: between(0, 2),
   topP: z.number().gt(0, 'Above 0, up to 1').max(1, 'Above 0, up to 1'),
@@ -41,6 +42,18 @@ export const settingsSchema = z.object({
       'A JSON object, such as { "type": "object" }',
     ),
 });
+
+/** With the context as the bound of max tokens, once it is known: of the largest base model, as the target may change. */
+export const settingsSchemaFor = (contextTokens: number | null) =>
+  contextTokens === null
+    ? settingsSchema
+    : settingsSchema.extend({
+        maxTokens: optionalNumber(
+          whole()
+            .min(1, 'At least 1')
+            .max(contextTokens, `At most ${formatCount(contextTokens)}, the model’s context`),
+        ),
+      });
 export type Settings = z.infer<typeof settingsSchema>;
 
 export const ADVANCED_SETTINGS = [

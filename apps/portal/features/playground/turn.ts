@@ -7,8 +7,8 @@ export interface Reply {
   state: ReplyState;
   target: string;
   text: string;
-  /** The connection broke and is being taken up again. */
-  reconnecting: boolean;
+  /** `broken`: being taken up again. `quiet`: it stands as far as is known, and nothing has come for long. */
+  link: 'up' | 'quiet' | 'broken';
   finishReason: FinishReason | null;
   error: ApiError | null;
   promptTokens: number | null;
@@ -33,7 +33,7 @@ export const newReply = (target: string): Reply => ({
   state: 'waiting',
   target,
   text: '',
-  reconnecting: false,
+  link: 'up',
   finishReason: null,
   error: null,
   promptTokens: null,

@@ -13,7 +13,7 @@ export const useConversation = () => {
   const running = useRef<ReplyRun | null>(null);
 
   const send = useCallback(
-    (target: string, prompt: string, settings: Settings) => {
+    (target: string, prompt: string, settings: Settings): Promise<boolean> => {
       const id = randomId();
       const change = (part: Partial<Reply>): void =>
         setTurns((before) =>
@@ -23,7 +23,7 @@ export const useConversation = () => {
       running.current = run;
       const messages = toMessages(settings.system, turns, prompt);
       setTurns([...turns, { id, prompt, reply: newReply(target) }]);
-      void run.run({ target, messages, sampling: toSampling(settings), ...toConstraint(settings) });
+      return run.run({ target, messages, sampling: toSampling(settings), ...toConstraint(settings) });
     },
     [client, turns],
   );

@@ -26,5 +26,7 @@ export const useTargets = () => {
 
   const choose = (side: 0 | 1, target: string): void =>
     setTargets(([first, second]) => (side === 0 ? [target, second] : [first, target]));
-  return { targets, choose, compare, setCompare };
+  const contexts = models.data?.baseModels.map(({ contextTokens }) => contextTokens) ?? [];
+  const contextTokensMax = contexts.length > 0 ? Math.max(...contexts) : null;
+  return { targets, choose, compare, setCompare, contextTokensMax };
 };

@@ -1,3 +1,7 @@
+/** The sign-in page, with the way back to `path`. `expired` keeps it from sending a refused session straight back. */
+export const signInHref = (path: string): string =>
+  `/sign-in?${new URLSearchParams({ next: path, expired: '1' })}`;
+
 /**
  * Where to go after signing in, from the `next` parameter. Only a path of this portal is followed: "//host" and
  * "/\host" are other sites to a browser, and the sign-in page itself would be a circle.

@@ -5,6 +5,7 @@ import { useEffect, useMemo, type ReactNode } from 'react';
 import { SessionDocument } from '@/lib/api/documents/session';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { ErrorState } from '@/ui/error-state';
+import { signInHref } from './next-path';
 import { SessionProvider } from './session-context';
 
 /**
@@ -24,9 +25,7 @@ export const SessionGate = ({ children }: { children: ReactNode }) => {
 
   useEffect(() => {
     if (!signedOut) return;
-    // `expired` keeps the sign-in page from sending straight back a browser whose session the API refuses.
-    const next = pathname + window.location.search;
-    router.replace(`/sign-in?${new URLSearchParams({ next, expired: '1' })}`);
+    router.replace(signInHref(pathname + window.location.search));
   }, [signedOut, pathname, router]);
 
   const session = useMemo(

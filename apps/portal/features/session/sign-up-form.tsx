@@ -9,13 +9,17 @@ import { authClient } from '@/lib/api/auth-client';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
 
+/** The API's limit for names. */
+const NAME_CHARS_MAX = 80;
+const TOO_LONG = `At most ${NAME_CHARS_MAX} characters`;
+
 const schema = z.object({
-  name: z.string().trim().min(1, 'Enter your name').max(100, 'At most 100 characters'),
+  name: z.string().trim().min(1, 'Enter your name').max(NAME_CHARS_MAX, TOO_LONG),
   tenantName: z
     .string()
     .trim()
     .min(2, 'Enter the name of your company or team')
-    .max(100, 'At most 100 characters'),
+    .max(NAME_CHARS_MAX, TOO_LONG),
   email: z.email('Enter a valid e-mail address'),
   password: z.string().min(8, 'At least 8 characters').max(128, 'At most 128 characters'),
 });

@@ -9,6 +9,7 @@ export const NotFound = () => (
     <EmptyState
       icon={<IconMapOff />}
       title="There is no such page"
+      order={1}
       action={
         <ButtonLink href="/" mt="sm">
           Go to the overview

@@ -5,14 +5,24 @@ import Link from 'next/link';
 import { useSession } from '@/features/session/session-context';
 import { useSignOut } from '@/features/session/use-sign-out';
 
+/** Of the first and the last name; what the button shows is also part of what it is called. */
+const initialsOf = (name: string): string => {
+  const words = name.split(/\s+/).filter(Boolean);
+  return [words[0], words.length > 1 ? words.at(-1) : undefined]
+    .map((word) => [...(word ?? '')][0]?.toUpperCase() ?? '')
+    .join('');
+};
+
 export const UserMenu = () => {
   const { viewer } = useSession();
   const signOut = useSignOut();
   return (
     <Menu position="bottom-end" withinPortal width={230}>
       <Menu.Target>
-        <UnstyledButton aria-label="Account menu" style={{ borderRadius: '50%' }}>
-          <Avatar name={viewer.name} color="garnet" radius="xl" size={34} />
+        <UnstyledButton aria-label={`${initialsOf(viewer.name)}, account menu`} style={{ borderRadius: '50%' }}>
+          <Avatar color="garnet" radius="xl" size={34}>
+            {initialsOf(viewer.name)}
+          </Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

@@ -12,31 +12,62 @@ interface Selection {
   path: string;
   /** Names of files left aside. */
   ignored: string[];
+  /** Complete adapters side by side, of which someone must choose one; `chosen` is then as it was before. */
+  alternatives: AdapterFolder[];
+}
+
+/** What one folder holds of an adapter. */
+export interface AdapterFolder {
+  folder: string;
+  files: ChosenFiles;
+  path: string;
 }
 
 /** A dropped folder's files carry their path in `path`, those of a folder chooser in `webkitRelativePath`. */
 const pathOf = (file: File): string =>
   ('path' in file && typeof file.path === 'string' && file.path) || file.webkitRelativePath || file.name;
 
-const depth = (file: File): number =>
+const partsOf = (file: File): string[] =>
   pathOf(file)
     .split('/')
-    .filter((part) => part && part !== '.').length;
+    .filter((part) => part && part !== '.');
+
+const isComplete = ({ files }: AdapterFolder): boolean => ADAPTER_FILES.every((name) => files[name]);
+
+const depth = ({ folder }: AdapterFolder): number => (folder === '' ? 0 : folder.split('/').length);
+
+const isBelow = (inner: AdapterFolder, outer: AdapterFolder): boolean =>
+  outer.folder === '' ? inner.folder !== '' : inner.folder.startsWith(`${outer.folder}/`);
+
+/** The folders that hold any of the two files: a config belongs to the weights beside it and to no others. */
+const foldersOf = (files: readonly File[]): AdapterFolder[] => {
+  const folders = new Map<string, AdapterFolder>();
+  for (const file of files) {
+    const name = ADAPTER_FILES.find((each) => each === file.name);
+    if (!name) continue;
+    const folder = partsOf(file).slice(0, -1).join('/');
+    const found = folders.get(folder) ?? { folder, files: {}, path: folder ? pathOf(file) : '' };
+    found.files[name] = file;
+    folders.set(folder, found);
+  }
+  return [...folders.values()].sort((a, b) => depth(a) - depth(b) || a.folder.localeCompare(b.folder));
+};
 
 /**
- * Finds the adapter among what was dropped. Training folders hold checkpoints below the final adapter,
- * so of several files with the right name the one nearest to the top is meant.
+ * Finds the adapter among what was dropped. Training folders hold checkpoints below the final adapter, which are not
+ * meant; adapters beside one another are alternatives. Without a complete folder, single files complete `before`.
  */
 export const selectAdapterFiles = (files: readonly File[], before: ChosenFiles = {}): Selection => {
-  const chosen: ChosenFiles = { ...before };
-  const taken = new Set<File>();
-  for (const name of ADAPTER_FILES) {
-    const candidates = files.filter((file) => file.name === name).sort((a, b) => depth(a) - depth(b));
-    const file = candidates[0];
-    if (!file) continue;
-    chosen[name] = file;
-    taken.add(file);
-  }
-  const path = [...taken].map(pathOf).find((each) => each.includes('/')) ?? '';
-  return { chosen, path, ignored: files.filter((file) => !taken.has(file)).map((file) => file.name) };
+  const folders = foldersOf(files);
+  const complete = folders.filter(isComplete);
+  const outermost = complete.filter((each) => !complete.some((other) => isBelow(each, other)));
+  const alternatives = outermost.length > 1 ? outermost : [];
+  const found = alternatives.length > 0 ? undefined : (outermost[0] ?? folders[0]);
+  const taken: File[] = found ? Object.values(found.files) : [];
+  return {
+    chosen: { ...before, ...found?.files },
+    path: found?.path ?? '',
+    ignored: files.filter((file) => !taken.includes(file)).map((file) => file.name),
+    alternatives,
+  };
 };

@@ -1,10 +1,10 @@
 'use client';
-import { Button, FileButton, Group, Stack, Text } from '@mantine/core';
+import { Alert, Button, FileButton, Group, Select, Stack, Text } from '@mantine/core';
 import { Dropzone } from '@mantine/dropzone';
 import { IconCircleCheck, IconCircleDashed, IconFolderOpen, IconUpload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { formatBytes } from '@/lib/format/quantity';
-import { ADAPTER_FILES, selectAdapterFiles, type ChosenFiles } from './chosen-files';
+import { ADAPTER_FILES, selectAdapterFiles, type AdapterFolder, type ChosenFiles } from './chosen-files';
 
 interface Props {
   files: ChosenFiles;
@@ -16,8 +16,11 @@ interface Props {
 /** Takes the two files, or the folder that holds them, dropped or chosen. */
 export const FilePicker = ({ files, onFiles, error }: Props) => {
   const [missed, setMissed] = useState<string | null>(null);
+  const [alternatives, setAlternatives] = useState<AdapterFolder[]>([]);
   const take = (dropped: File[]): void => {
-    const { chosen, path, ignored } = selectAdapterFiles(dropped, files);
+    const { chosen, path, ignored, alternatives: found } = selectAdapterFiles(dropped, files);
+    setAlternatives(found);
+    if (found.length > 0) return setMissed(null);
     const nothing = dropped.length === ignored.length;
     setMissed(
       nothing
@@ -34,6 +37,8 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
         onDrop={take}
         multiple
         useFsAccessApi={false}
+        // Where the drawer's focus begins: on its first step rather than on its close button.
+        data-autofocus
         aria-label="Drop the adapter’s files or folder here, or press Enter to choose files"
         inputProps={{ 'aria-label': 'Adapter files' }}
         p="lg"
@@ -61,6 +66,15 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
           )}
         </FileButton>
       </Group>
+      {alternatives.length > 0 && (
+        <FolderChoice
+          folders={alternatives}
+          onChoose={(choice) => {
+            setMissed(null);
+            onFiles(choice.files, choice.path);
+          }}
+        />
+      )}
       {problem && (
         <Text size="sm" c="red" role="alert">
           {problem}
@@ -69,6 +83,30 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
     </Stack>
   );
 };
+
+const FolderChoice = ({
+  folders,
+  onChoose,
+}: {
+  folders: AdapterFolder[];
+  onChoose: (folder: AdapterFolder) => void;
+}) => (
+  <Alert color="amber" role="status" title={`${folders.length} adapters were found`}>
+    <Select
+      label="Folder to upload"
+      description="One adapter is uploaded at a time"
+      placeholder="Choose a folder"
+      allowDeselect={false}
+      // Another drop is another question.
+      key={folders.map(({ folder }) => folder).join(':')}
+      data={folders.map(({ folder }) => ({ value: folder, label: folder || 'The files outside of folders' }))}
+      onChange={(chosen) => {
+        const choice = folders.find(({ folder }) => folder === chosen);
+        if (choice) onChoose(choice);
+      }}
+    />
+  </Alert>
+);
 
 const FileList = ({ files }: { files: ChosenFiles }) => (
   <Stack gap={2} component="ul" m={0} p={0} style={{ listStyle: 'none' }} aria-label="Chosen files">

@@ -14,9 +14,12 @@ export interface Transfer {
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 1_000, 3_000, 5_000, 10_000];
 
+const answerOf = (error: Error | DetailedError) =>
+  'originalResponse' in error ? error.originalResponse : null;
+
 const messageOf = (error: Error | DetailedError): string => {
-  const answer = 'originalResponse' in error ? error.originalResponse : null;
-  if (!answer) return 'The connection was lost. Resume to go on where it stopped.';
+  const answer = answerOf(error);
+  if (!answer) return 'The connection was lost. It goes on by itself when the connection is back, or with Resume.';
   const body = answer.getBody().trim();
   return body && body.length < 500 && !body.startsWith('<')
     ? body
@@ -30,6 +33,8 @@ const messageOf = (error: Error | DetailedError): string => {
 export class FileTransfer {
   private readonly upload: Upload;
   private transfer: Transfer;
+  /** Set when it stopped for want of a connection rather than by a refusal: then it goes on once there is one. */
+  private cutOff = false;
 
   constructor(
     adapterId: string,
@@ -47,7 +52,10 @@ export class FileTransfer {
       fingerprint: () => Promise.resolve(['aril', adapterId, name, file.size, file.lastModified].join(':')),
       onProgress: (sent, total) => this.change({ state: 'sending', sent, total }),
       onSuccess: () => this.change({ state: 'done', sent: file.size }),
-      onError: (error) => this.change({ state: 'failed', error: messageOf(error) }),
+      onError: (error) => {
+        this.cutOff = !answerOf(error);
+        this.change({ state: 'failed', error: messageOf(error) });
+      },
     });
   }
 
@@ -61,6 +69,11 @@ export class FileTransfer {
     if (this.transfer.state === 'done') return;
     this.change({ state: 'sending' });
     this.upload.start();
+  }
+
+  /** The browser has a network again. What was paused, or refused, stays as it is. */
+  reconnect(): void {
+    if (this.transfer.state === 'failed' && this.cutOff) this.resume();
   }
 
   async pause(): Promise<void> {

@@ -6,11 +6,11 @@ import { z } from 'zod';
 import type { ApiError } from '@/lib/api/api-error';
 import { BaseModelsDocument } from '@/lib/api/documents/adapters';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { withSeparators } from '@/lib/format/quantity';
 import { ADAPTER_FILES, CONFIG_FILE, type ChosenFiles } from './chosen-files';
 import { guessBaseModel, readConfigPreview, type ConfigPreview } from './config-preview';
 import { FilePicker } from './file-picker';
 import { SLUG_PATTERN, SLUG_RULE, slugFromPath } from './slug';
-import type { UploadSubject } from './upload-flow';
 import type { NewAdapter } from './use-adapter-upload';
 
 const schema = z.object({
@@ -23,24 +23,23 @@ const schema = z.object({
 });
 
 interface Props {
-  subject?: UploadSubject | undefined;
+  /** What the fields held when the form was last shown; changes are handed on to be kept past it. */
+  draft: NewAdapter;
+  onDraft: (draft: NewAdapter) => void;
+  slugFixed: boolean;
   files: ChosenFiles;
   onFiles: (files: ChosenFiles) => void;
   onBegin: (adapter: NewAdapter, files: ChosenFiles) => Promise<ApiError | null>;
 }
 
-export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
+export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBegin }: Props) => {
   const { data, error: modelsError, reload } = useApiQuery(BaseModelsDocument, {});
   const [preview, setPreview] = useState<ConfigPreview | null>(null);
   const [filesProblem, setFilesProblem] = useState<string | undefined>();
   const [refusal, setRefusal] = useState<string | null>(null);
   const form = useForm<NewAdapter>({
-    initialValues: {
-      slug: subject?.slug ?? '',
-      name: subject?.name ?? '',
-      description: subject?.description ?? '',
-      baseModelId: subject?.baseModelId ?? '',
-    },
+    initialValues: draft,
+    onValuesChange: onDraft,
     validate: schemaResolver(schema, { sync: true }),
   });
   const { setFieldValue } = form;
@@ -79,7 +78,7 @@ export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
     const field = error.field?.split('.').at(-1);
     if (field && field in values) form.setFieldError(field, error.message);
     else if (error.code === 'CONFLICT') form.setFieldError('slug', error.message);
-    else setRefusal(error.message);
+    else setRefusal(withSeparators(error.message));
   };
 
   return (
@@ -101,7 +100,7 @@ export const NewAdapterForm = ({ subject, files, onFiles, onBegin }: Props) => {
           label="Slug"
           description="The name it is called by, as the model of a request"
           placeholder="order-json"
-          disabled={subject !== undefined}
+          disabled={slugFixed}
           {...form.getInputProps('slug')}
         />
         <Select

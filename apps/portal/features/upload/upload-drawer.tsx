@@ -1,6 +1,7 @@
 'use client';
 import { Drawer } from '@mantine/core';
 import { modals } from '@mantine/modals';
+import { useState } from 'react';
 import { UploadFlow, type UploadSubject } from './upload-flow';
 import { useAdapterUpload } from './use-adapter-upload';
 
@@ -11,23 +12,31 @@ interface Props {
   subject?: UploadSubject | undefined;
 }
 
-/** The upload in a drawer. Closing it while files are on their way asks first; afterwards it starts over. */
+const STOP = {
+  title: 'Stop the upload?',
+  children: 'What was sent so far is kept. You can continue from the adapter’s page.',
+  labels: { confirm: 'Stop for now', cancel: 'Keep uploading' },
+};
+const DISCARD = {
+  title: 'Discard this upload?',
+  children: 'Nothing has been sent yet. What you chose and wrote is not kept.',
+  labels: { confirm: 'Discard', cancel: 'Go on editing' },
+};
+
+/** The upload in a drawer. Closing it asks first while files are on their way or chosen; afterwards it starts over. */
 export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
   const upload = useAdapterUpload();
+  const [filled, setFilled] = useState(false);
   const busy = upload.phase.name === 'sending' || upload.phase.name === 'checking';
 
   const close = (): void => {
+    setFilled(false);
     upload.reset();
     onClose();
   };
   const askToClose = (): void => {
-    if (!busy) return close();
-    modals.openConfirmModal({
-      title: 'Stop the upload?',
-      children: 'What was sent so far is kept. You can continue from the adapter’s page.',
-      labels: { confirm: 'Stop for now', cancel: 'Keep uploading' },
-      onConfirm: close,
-    });
+    if (!busy && !filled) return close();
+    modals.openConfirmModal({ ...(busy ? STOP : DISCARD), onConfirm: close });
   };
 
   return (
@@ -40,7 +49,7 @@ export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
       closeButtonProps={{ 'aria-label': 'Close' }}
       styles={{ title: { fontWeight: 650, fontSize: '1.125rem' } }}
     >
-      {opened && <UploadFlow upload={upload} subject={subject} onClose={close} />}
+      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} />}
     </Drawer>
   );
 };

@@ -1,9 +1,10 @@
 'use client';
 import { Center, Loader, Stack, Text } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ErrorState } from '@/ui/error-state';
 import type { ChosenFiles } from './chosen-files';
 import { ContinueForm } from './continue-form';
+import { draftOf, isFilled } from './draft';
 import { NewAdapterForm } from './new-adapter-form';
 import { TransferProgress } from './transfer-progress';
 import { UploadResult } from './upload-result';
@@ -23,13 +24,18 @@ export interface UploadSubject {
 interface Props {
   upload: ReturnType<typeof useAdapterUpload>;
   subject?: UploadSubject | undefined;
+  /** Told whether closing now would lose what was filled in. */
+  onFilled: (filled: boolean) => void;
   onClose: () => void;
 }
 
-export const UploadFlow = ({ upload, subject, onClose }: Props) => {
+export const UploadFlow = ({ upload, subject, onFilled, onClose }: Props) => {
   const { phase } = upload;
   // Kept across phases, so that a refused adapter can be corrected without choosing everything again.
   const [files, setFiles] = useState<ChosenFiles>({});
+  const [draft, setDraft] = useState(() => draftOf(subject));
+  const filled = phase.name === 'choosing' && isFilled(draft, files, subject);
+  useEffect(() => onFilled(filled), [onFilled, filled]);
 
   switch (phase.name) {
     case 'choosing':
@@ -41,7 +47,14 @@ export const UploadFlow = ({ upload, subject, onClose }: Props) => {
           onSend={() => upload.send(subject.id, subject.slug, files)}
         />
       ) : (
-        <NewAdapterForm subject={subject} files={files} onFiles={setFiles} onBegin={upload.begin} />
+        <NewAdapterForm
+          draft={draft}
+          onDraft={setDraft}
+          slugFixed={subject !== undefined}
+          files={files}
+          onFiles={setFiles}
+          onBegin={upload.begin}
+        />
       );
     case 'sending':
       return (

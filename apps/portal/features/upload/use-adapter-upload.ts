@@ -101,5 +101,20 @@ export const useAdapterUpload = () => {
   // Leaving the page stops sending; what arrived stays on the server and can be taken up again.
   useEffect(() => () => running.current.forEach((transfer) => void transfer.pause()), []);
 
+  useEffect(() => {
+    const goOn = (): void => running.current.forEach((transfer) => transfer.reconnect());
+    window.addEventListener('online', goOn);
+    return () => window.removeEventListener('online', goOn);
+  }, []);
+
+  // A reload forgets the chosen files; the browser asks in its own words.
+  const sending = phase.name === 'sending';
+  useEffect(() => {
+    if (!sending) return;
+    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [sending]);
+
   return { phase, transfers, begin, send, check, pause, resume, cancel, reset };
 };

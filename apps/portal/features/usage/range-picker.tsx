@@ -10,20 +10,25 @@ const PRESETS = [
   { value: 'custom', label: 'Custom' },
 ];
 
-/** Days to look at. Only ranges the API can answer are handed on; what is wrong with others is said. */
-export const RangePicker = ({ range, onRange }: { range: DayRange; onRange: (range: DayRange) => void }) => {
+interface Props {
+  range: DayRange | null;
+  onRange: (range: DayRange | null) => void;
+}
+
+/** Days to look at. Of a range the API cannot answer, what is wrong is said, and null is handed on. */
+export const RangePicker = ({ range, onRange }: Props) => {
   const [preset, setPreset] = useState('30');
-  const [draft, setDraft] = useState(range);
+  const [draft, setDraft] = useState<DayRange>(range ?? { first: '', last: '' });
   const problem = rangeProblem(draft);
   const choose = (value: string): void => {
     setPreset(value);
-    if (value === 'custom') return setDraft(range);
+    if (value === 'custom') return setDraft(range ?? draft);
     onRange(lastDays(Number(value), new Date()));
   };
   const edit = (part: Partial<DayRange>): void => {
     const next = { ...draft, ...part };
     setDraft(next);
-    if (!rangeProblem(next)) onRange(next);
+    onRange(rangeProblem(next) ? null : next);
   };
   return (
     <Group gap="sm" align="flex-start">

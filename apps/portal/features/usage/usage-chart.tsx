@@ -1,12 +1,12 @@
 'use client';
 import { BarChart } from '@mantine/charts';
-import { SegmentedControl } from '@mantine/core';
+import { Center, SegmentedControl, Text } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { formatCompact } from '@/lib/format/quantity';
 import { formatDay } from '@/lib/format/time';
 import { Section } from '@/ui/section';
 import { daysOf, type DayRange } from './range';
-import { toChart, type Measure, type UsageRow } from './usage-series';
+import { isFlat, toChart, type Measure, type UsageRow } from './usage-series';
 
 const MEASURES = [
   { value: 'tokens', label: 'Tokens' },
@@ -14,12 +14,17 @@ const MEASURES = [
   { value: 'amount', label: 'Cost' },
 ];
 
+/** What is said instead of drawing nothing: requests that all failed, for instance, made no tokens. */
+const NOTHING: Record<Measure, string> = { tokens: 'No tokens', requests: 'No requests', amount: 'No cost' };
+
+const HEIGHT_PX = 300;
+
 const formatUsd = (usd: number): string =>
   usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
 
 export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
-  const { data, series } = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
+  const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
       title="By day"
@@ -34,25 +39,33 @@ export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange 
         />
       }
     >
-      <BarChart
-        h={300}
-        data={data}
-        dataKey="day"
-        type="stacked"
-        series={series}
-        withLegend
-        legendProps={{ verticalAlign: 'bottom' }}
-        tickLine="none"
-        gridAxis="x"
-        maxBarWidth={34}
-        valueFormatter={measure === 'amount' ? formatUsd : formatCompact}
-        xAxisProps={{ tickFormatter: formatDay, minTickGap: 24 }}
-        yAxisProps={{ width: 64 }}
-        tooltipAnimationDuration={0}
-        tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
-        role="img"
-        aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
-      />
+      {isFlat(chart) ? (
+        <Center h={HEIGHT_PX}>
+          <Text size="sm" c="dimmed">
+            {NOTHING[measure]} in these days
+          </Text>
+        </Center>
+      ) : (
+        <BarChart
+          h={HEIGHT_PX}
+          data={chart.data}
+          dataKey="day"
+          type="stacked"
+          series={chart.series}
+          withLegend
+          legendProps={{ verticalAlign: 'bottom' }}
+          tickLine="none"
+          gridAxis="x"
+          maxBarWidth={34}
+          valueFormatter={measure === 'amount' ? formatUsd : formatCompact}
+          xAxisProps={{ tickFormatter: formatDay, minTickGap: 24 }}
+          yAxisProps={{ width: 64 }}
+          tooltipAnimationDuration={0}
+          tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
+          role="img"
+          aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
+        />
+      )}
     </Section>
   );
 };

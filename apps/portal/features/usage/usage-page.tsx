@@ -1,6 +1,6 @@
 'use client';
 import { Button, Paper, Skeleton, Stack } from '@mantine/core';
-import { IconChartBar, IconDownload } from '@tabler/icons-react';
+import { IconCalendarOff, IconChartBar, IconDownload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { UsageDocument } from '@/lib/api/documents/usage';
 import { useApiQuery } from '@/lib/api/use-api-query';
@@ -16,13 +16,15 @@ import { UsageTable } from './usage-table';
 import { UsageTotals } from './usage-totals';
 
 export const UsagePage = () => {
-  const [range, setRange] = useState<DayRange>(() => lastDays(30, new Date()));
+  const [recent] = useState(() => lastDays(30, new Date()));
+  // Null while someone is typing a range that makes no sense: old totals under it would be taken for its own.
+  const [range, setRange] = useState<DayRange | null>(recent);
   const { data, error, reload } = useApiQuery(
     UsageDocument,
-    { input: toInterval(range) },
-    { types: ['Generation'] },
+    { input: toInterval(range ?? recent) },
+    { types: ['Generation'], pause: range === null },
   );
-  const report = data?.tenant.usage;
+  const report = range ? data?.tenant.usage : undefined;
   const rows = report?.rows ?? [];
   return (
     <>
@@ -34,7 +36,7 @@ export const UsagePage = () => {
             variant="default"
             leftSection={<IconDownload size={16} />}
             disabled={rows.length === 0}
-            onClick={() => downloadUsage(rows, range)}
+            onClick={() => range && downloadUsage(rows, range)}
           >
             Export CSV
           </Button>
@@ -42,7 +44,13 @@ export const UsagePage = () => {
       />
       <Stack gap="lg">
         <RangePicker range={range} onRange={setRange} />
-        {error && !report ? (
+        {!range ? (
+          <Paper>
+            <EmptyState icon={<IconCalendarOff />} title="No valid range">
+              Correct the days above to see their usage.
+            </EmptyState>
+          </Paper>
+        ) : error && !report ? (
           <ErrorState message={error.message} onRetry={reload} />
         ) : (
           <>

@@ -23,6 +23,10 @@ export interface UsageChart {
   series: { name: string; label: string; color: string }[];
 }
 
+/** Whether there is nothing to draw: an axis without values would be made up. */
+export const isFlat = ({ data, series }: UsageChart): boolean =>
+  series.every(({ name }) => data.every((day) => !day[name]));
+
 /**
  * Stacks of a bar chart. Series are keyed by position ("s0"), as a slug may hold dots, which the chart reads as a
  * path into its data.

@@ -17,6 +17,8 @@ export interface FollowOptions {
   signal: AbortSignal;
   /** Called before each new attempt, with the number of attempts since the last event. */
   onReconnect?: (attempt: number) => void;
+  /** Called when a connection brought nothing for `quietMsMax`; it is asked for anew, as it may be dead. */
+  onQuiet?: () => void;
   client?: Pick<Client, 'iterate'>;
   retryDelaysMs?: readonly number[];
   quietMsMax?: number;
@@ -84,6 +86,7 @@ export async function* followGeneration(
   const {
     signal,
     onReconnect,
+    onQuiet,
     client = defaultClient(),
     retryDelaysMs = RETRY_DELAYS_MS,
     quietMsMax = QUIET_MS_MAX,
@@ -107,11 +110,15 @@ export async function* followGeneration(
       }
     } catch (error) {
       if (!isTransient(error)) throw error;
-      // Waiting long for a turn is no failure; a connection that is truly dead fails at the next attempt.
-      if (error instanceof StreamQuietError) failures = 0;
       failure = error;
     }
     if (signal.aborted) return;
+    // Waiting long for a turn is no failure; a connection that is truly dead fails at the next attempt.
+    if (failure instanceof StreamQuietError) {
+      failures = 0;
+      onQuiet?.();
+      continue;
+    }
     const delayMs = retryDelaysMs[failures++];
     // A connection that ended without the end event was cut politely, for instance by an API shutting down.
     if (delayMs === undefined)

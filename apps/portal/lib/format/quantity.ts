@@ -18,3 +18,15 @@ export const formatCompact = (count: number): string =>
 
 export const formatDurationMs = (ms: number): string =>
   ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+
+/**
+ * A number alone, of four digits or more; parts of names, dates and decimals are left. So are lists in brackets, such
+ * as a tensor's shape, where a comma already means something else.
+ */
+const LIST_OR_LONG_NUMBER = /\[[^\]]*\]|(?<![\w.,#-])\d{4,}(?![\w-]|[,.]\d)/g;
+
+/** A sentence of the API with its long numbers as people read them. */
+export const withSeparators = (text: string): string =>
+  text.replace(LIST_OR_LONG_NUMBER, (found) =>
+    found.startsWith('[') ? found : Number(found).toLocaleString('en-US'),
+  );

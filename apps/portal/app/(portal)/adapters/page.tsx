@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
+import { Suspense } from 'react';
 import { AdaptersPage } from '@/features/adapters/adapters-page';
 
 export const metadata: Metadata = { title: 'Adapters' };
 
 export default function Page() {
-  return <AdaptersPage />;
+  return (
+    <Suspense>
+      <AdaptersPage />
+    </Suspense>
+  );
 }

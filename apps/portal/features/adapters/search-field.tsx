@@ -1,0 +1,37 @@
+'use client';
+import { TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { IconSearch } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
+
+/** Searches once typing rests. `value` may also change from outside, when the browser goes back. */
+export const SearchField = ({ value, onSearch }: { value: string; onSearch: (search: string) => void }) => {
+  const [text, setText] = useState(value);
+  const handedOn = useRef(value);
+  const search = useDebouncedCallback((typed: string) => {
+    if (typed === handedOn.current) return;
+    handedOn.current = typed;
+    onSearch(typed);
+  }, 250);
+  useEffect(() => {
+    // Our own change coming back must not undo what has been typed since.
+    if (value === handedOn.current) return;
+    handedOn.current = value;
+    setText(value);
+  }, [value]);
+  return (
+    <TextInput
+      aria-label="Search adapters"
+      placeholder="Search adapters"
+      leftSection={<IconSearch size={16} />}
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value);
+        search(event.currentTarget.value.trim());
+      }}
+      flex={1}
+      miw="12rem"
+      maw="24rem"
+    />
+  );
+};
