@@ -27,6 +27,7 @@ export const configSchema = z.object({
   /** Bytes of adapters resident in the engine; absent = the engine's own default. */
   ADAPTER_BYTES: integer(1).optional(),
   KV_BYTES: integer(1).optional(),
+  /** Answers of one tenant that are decoded together; the engine has an eighth more slots, see engine/slots.ts. */
   MAX_BATCH: integer(1, 1024).default(64),
   MAX_STEP_TOKENS: integer(1).optional(),
   /** 0 = one per core. */
