@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { Failure, describeDiskError } from './failure.mjs';
 
@@ -23,6 +24,14 @@ export function interruptCommands() {
   }
 }
 
+function lowerPriority(pid, nice) {
+  try {
+    setPriority(pid, nice);
+  } catch {
+    // It has not come to life, or has ended by itself.
+  }
+}
+
 export class Interrupted extends Error {}
 
 /** @param {string} chunk The last line that says something, short enough for one terminal line. */
@@ -37,10 +46,10 @@ function lastLine(chunk) {
 
 /**
  * @param {string} command @param {string[]} args
- * @param {{ cwd: string, log: string, env?: NodeJS.ProcessEnv, note?: (text: string) => void, fix?: string }} options
+ * @param {{ cwd: string, log: string, env?: NodeJS.ProcessEnv, note?: (text: string) => void, fix?: string, nice?: number }} options nice: as the command
  * @returns {Promise<string>} what it printed
  */
-export async function runCommand(command, args, { cwd, log, env, note, fix }) {
+export async function runCommand(command, args, { cwd, log, env, note, fix, nice = 0 }) {
   if (interrupted) throw new Interrupted();
   mkdirSync(dirname(log), { recursive: true });
   const file = createWriteStream(log);
@@ -53,6 +62,7 @@ export async function runCommand(command, args, { cwd, log, env, note, fix }) {
     detached: true,
   });
   running.add(child);
+  if (nice !== 0) lowerPriority(child.pid, nice);
   let output = '';
   const collect = (chunk) => {
     file.write(chunk);

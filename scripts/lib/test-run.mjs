@@ -47,7 +47,9 @@ export async function runTestStep(step, { logs, env, note }) {
   let output;
   let succeeded = true;
   try {
-    output = await runCommand(step.command, args, { cwd: step.cwd, log, env: { ...env, ...step.env }, note });
+    // What computes makes room for what mostly waits, and has people's patience to keep to.
+    const nice = step.lane === 'native' ? 10 : 0;
+    output = await runCommand(step.command, args, { cwd: step.cwd, log, env: { ...env, ...step.env }, note, nice });
   } catch (error) {
     if (error instanceof Interrupted || !(error instanceof Failure)) throw error;
     succeeded = false;
