@@ -105,10 +105,10 @@ describe('the openai client for Node.js', () => {
   it('gets the completions of several prompts, and scores what it is given', async () => {
     const client = clientOf('sql');
     const common = { model: 'smollm2-135m-instruct', max_tokens: 1, temperature: 0 };
-    const counted = await client.completions.create({ ...common, prompt: ['One, two, three,', 'Monday, Tuesday,'] });
+    const counted = await client.completions.create({ ...common, prompt: ['One, two, three,', 'Five, six, seven,'] });
     expect(counted.choices.map(({ index, text }) => [index, text])).toEqual([
       [0, ' four'],
-      [1, ' Wednesday'],
+      [1, ' eight'],
     ]);
     // As evaluation harnesses do: which continuation is the likelier one?
     const endings = [' Paris', ' Berlin'];
