@@ -23,6 +23,7 @@ import { checkTools } from './lib/tools.mjs';
 import { logTail } from '../packages/local-services/src/process.mjs';
 
 const FAILURE_LINES = 60;
+const LANES = ['native', 'apps'];
 const report = new Report();
 
 /** A build that failed counts as a failed test; the tests that can run without it still do. */
@@ -113,8 +114,8 @@ async function runLanes(steps, context) {
   const runLane = async (lane) => {
     for (const step of steps) if (step.lane === lane) outcomes.set(step, await runOne(step, context));
   };
-  if (availableParallelism() > 1) await Promise.all(['native', 'apps'].map(runLane));
-  else for (const lane of ['native', 'apps']) await runLane(lane);
+  if (availableParallelism() > 1) await Promise.all(LANES.map(runLane));
+  else for (const lane of LANES) await runLane(lane);
   return steps.map((step) => outcomes.get(step));
 }
 

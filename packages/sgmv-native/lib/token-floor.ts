@@ -5,7 +5,7 @@
  * has at least as many tokens as its bytes weigh. That holds where every byte ends up in a token; a byte that may be lost
  * on the way (no letter of the vocabulary stands for it, white space that is stripped) weighs nothing.
  */
-import { byteLevelAlphabet, type Component, type TokenizerJson } from './vocabulary.js';
+import { byteLevelAlphabet, partsOf, type Component, type TokenizerJson } from './vocabulary.js';
 
 /**
  * NFC makes one byte of the Kelvin sign's three, and two of a Greek letter's seven when it comes in parts; of all of
@@ -17,13 +17,6 @@ const NFC_SHRINKS = 4;
 const KEEPING = new Set(['ByteLevel', 'Digits', 'Metaspace']);
 
 const bytesOf = (text: string): number => Buffer.byteLength(text);
-
-const partsOf = (component: Component | null | undefined): Component[] =>
-  component
-    ? component.type === 'Sequence'
-      ? (component.normalizers ?? component.pretokenizers ?? []).flatMap(partsOf)
-      : [component]
-    : [];
 
 /** To which part of itself the normalizer can shrink a text, as 1 : n. Infinity: nothing is known. */
 function shrinks({ type, pattern, content }: Component): number {

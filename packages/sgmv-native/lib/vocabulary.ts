@@ -26,10 +26,12 @@ export interface TokenizerJson {
 
 const encoder = new TextEncoder();
 
-const typesIn = (component: Component | null | undefined): string[] =>
-  component
-    ? [component.type ?? '', ...(component.decoders ?? component.pretokenizers ?? []).flatMap(typesIn)]
-    : [];
+/** A component, or those of a sequence of them. */
+export const partsOf = (component: Component | null | undefined): Component[] => {
+  if (!component) return [];
+  const parts = component.decoders ?? component.pretokenizers ?? component.normalizers;
+  return component.type === 'Sequence' ? (parts ?? []).flatMap(partsOf) : [component];
+};
 
 /**
  * GPT-2's alphabet: printable bytes stand for themselves, the others for code points from U+0100 on, in order.
@@ -59,7 +61,7 @@ function sentencePieceBytes(piece: string): Uint8Array {
 }
 
 function pieceDecoder(json: TokenizerJson): (piece: string) => Uint8Array {
-  const types = [...typesIn(json.decoder), ...typesIn(json.pre_tokenizer)];
+  const types = [json.decoder, json.pre_tokenizer].flatMap(partsOf).map(({ type }) => type ?? '');
   if (types.includes('ByteLevel')) return byteLevelDecoder();
   if (types.some((type) => ['ByteFallback', 'Metaspace', 'Replace'].includes(type)))
     return sentencePieceBytes;

@@ -1,6 +1,7 @@
 import { generationJobSchema, type AdapterRef, type GenerationJob } from '@aril/contracts';
 import type { Queue } from 'bullmq';
 import type { Logger } from '../logging.js';
+import { Rounds } from '../rounds.js';
 import type { AdapterResidency } from './adapter-residency.js';
 
 /** Short beside a generation, whose end is what the next job waits for. */
@@ -13,36 +14,25 @@ const LOOKAHEAD = 16;
  * when a slot frees up. Best effort: another runner may take the job, and nothing here can fail a request.
  */
 export class Prefetcher {
-  #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  readonly #rounds: Rounds;
   /** By job id: a job is read once, because it holds its prompt. null: for the base model, or no job. */
   #ahead = new Map<string, AdapterRef | null>();
 
   constructor(
     private readonly queue: Queue<GenerationJob>,
     private readonly adapters: AdapterResidency,
-    private readonly logger: Logger,
-  ) {}
+    logger: Logger,
+  ) {
+    const onFailure = (error: unknown): void => logger.debug({ error: String(error) }, 'looking ahead in the queue failed');
+    this.#rounds = new Rounds(INTERVAL_MS, () => this.look(), onFailure);
+  }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#tick(), INTERVAL_MS);
+    this.#rounds.start();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  async #tick(): Promise<void> {
-    // A round that waits for Redis or a slow store must not be joined by a second one.
-    if (this.#looking) return;
-    this.#looking = true;
-    try {
-      await this.look();
-    } catch (error) {
-      this.logger.debug({ error: String(error) }, 'looking ahead in the queue failed');
-    } finally {
-      this.#looking = false;
-    }
+    this.#rounds.stop();
   }
 
   /** One round: the next jobs' distinct adapters, in the order of the jobs. */

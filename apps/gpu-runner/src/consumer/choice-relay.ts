@@ -32,12 +32,8 @@ export class ChoiceRelay implements GenerationSink {
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  onPrompt(logprobs: TokenLogprob[]): void {
-    this.tellPrompt(logprobs);
-  }
-
   /** `logprobs` null: not asked for. Without effect where callers have it already, or do not want it. */
-  tellPrompt(logprobs: TokenLogprob[] | null): void {
+  onPrompt(logprobs: TokenLogprob[] | null): void {
     const { prompt, emitted, channel } = this.place;
     if (!prompt || emitted.echoed || this.#over || this.place.signal.aborted) return;
     emitted.echoed = true;

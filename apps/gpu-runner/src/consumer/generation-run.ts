@@ -112,7 +112,7 @@ export class GenerationRun {
     const relay = this.#relay(request.promptTokens, () => stay.free(1));
     engine.submit(request, relay);
     this.#requestId = request.requestId;
-    if (request.promptLogprobs === null) relay.tellPrompt(null);
+    if (request.promptLogprobs === null) relay.onPrompt(null);
     const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
     // The other choices of one that failed: their callers get the failure.

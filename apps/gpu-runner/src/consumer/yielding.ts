@@ -2,6 +2,7 @@ import { turnOfScore } from '@aril/contracts';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logging.js';
+import { Rounds } from '../rounds.js';
 import type { GenerationRun } from './generation-run.js';
 
 const INTERVAL_MS = 100;
@@ -13,39 +14,29 @@ const LOOKAHEAD = 8;
  * slot yet, that job goes back: otherwise the jobs of one tenant who has used up his slots would stand in everybody's way.
  */
 export class Yielding {
-  #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  readonly #rounds: Rounds;
 
   constructor(
     private readonly redis: Redis,
     private readonly queue: Queue,
     private readonly isFull: () => boolean,
     private readonly runs: () => GenerationRun[],
-    private readonly logger: Logger,
-  ) {}
+    logger: Logger,
+  ) {
+    const onFailure = (error: unknown): void => logger.debug({ error: String(error) }, 'looking at the head of the queue failed');
+    this.#rounds = new Rounds(INTERVAL_MS, () => this.#look(), onFailure);
+  }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#tick(), INTERVAL_MS);
+    this.#rounds.start();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  async #tick(): Promise<void> {
-    if (this.#looking || !this.isFull()) return;
-    this.#looking = true;
-    try {
-      await this.#look();
-    } catch (error) {
-      this.logger.debug({ error: String(error) }, 'looking at the head of the queue failed');
-    } finally {
-      this.#looking = false;
-    }
+    this.#rounds.stop();
   }
 
   async #look(): Promise<void> {
-    if (this.#held().length === 0) return;
+    if (!this.isFull() || this.#held().length === 0) return;
     const head = await this.redis.zrange(this.queue.toKey('prioritized'), '0', String(LOOKAHEAD - 1), 'WITHSCORES');
     const turns = head.filter((_, index) => index % 2 === 1).map((score) => turnOfScore(Number(score)));
     const held = this.#held();

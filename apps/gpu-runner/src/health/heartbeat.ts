@@ -2,6 +2,7 @@ import { RUNNERS_KEY, runnerHeartbeatSchema, type RunnerHeartbeat } from '@aril/
 import type { Redis } from 'ioredis';
 import type { InferenceEngine } from '../engine/inference-engine.js';
 import type { Logger } from '../logging.js';
+import { Rounds } from '../rounds.js';
 
 /** A third of the age at which readers take a runner for gone. */
 const INTERVAL_MS = 5_000;
@@ -10,41 +11,35 @@ const STALE_MS = 10 * 60_000;
 
 /** Tells of this runner in `RUNNERS_KEY`, every few seconds. */
 export class Heartbeat {
-  #timer: NodeJS.Timeout | undefined;
-  #beating = false;
+  readonly #rounds: Rounds;
 
   constructor(
     private readonly runner: { runnerId: string; baseModelId: string },
     private readonly engine: InferenceEngine,
     private readonly redis: Redis,
-    private readonly logger: Logger,
-  ) {}
+    logger: Logger,
+  ) {
+    const onFailure = (error: unknown): void => logger.warn({ error: String(error) }, 'heartbeat failed');
+    // While Redis is away a beat waits; more of them behind it would all be out of date.
+    this.#rounds = new Rounds(INTERVAL_MS, () => this.#beat(), onFailure);
+  }
 
   async start(): Promise<void> {
     await this.#sweep();
-    await this.#beat();
-    this.#timer = setInterval(() => void this.#beat(), INTERVAL_MS);
+    await this.#rounds.once();
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#rounds.stop();
     await this.redis.hdel(RUNNERS_KEY, this.runner.runnerId);
   }
 
   async #beat(): Promise<void> {
-    // While Redis is away a beat waits; more of them behind it would all be out of date.
-    if (this.#beating) return;
-    this.#beating = true;
-    try {
-      const { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs } = this.engine.load();
-      const load = { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs };
-      const beat: RunnerHeartbeat = { ...this.runner, atMs: Date.now(), ...load };
-      await this.redis.hset(RUNNERS_KEY, this.runner.runnerId, JSON.stringify(beat));
-    } catch (error) {
-      this.logger.warn({ error: String(error) }, 'heartbeat failed');
-    } finally {
-      this.#beating = false;
-    }
+    const { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs } = this.engine.load();
+    const load = { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs };
+    const beat: RunnerHeartbeat = { ...this.runner, atMs: Date.now(), ...load };
+    await this.redis.hset(RUNNERS_KEY, this.runner.runnerId, JSON.stringify(beat));
   }
 
   async #sweep(): Promise<void> {

@@ -98,39 +98,32 @@ export class Constraints {
   #take(call: MaskCall, reply: GrammarReply): void {
     const one = this.#choices.get(call.matcher);
     if (!one) return; // it has ended meanwhile
-    if ('code' in reply) return this.#giveUp(one, reply.code, reply.reason);
+    if ('code' in reply) {
+      if (reply.code === 'constraint_invalid') return this.#giveUp(one.source, reply.reason);
+      return this.engine.fail(one.id, reply.code, reply.reason);
+    }
     if (call.index <= one.masked) return; // asked again after a thread was replaced
     one.masked = call.index;
     this.engine.provideMask(one.id, one.choice, one.masked, reply.mask);
   }
 
   /** A source that cannot be used is refused from then on, and to everyone who uses it. */
-  #giveUp(one: Constrained, code: string, reason: string): void {
-    if (code !== 'constraint_invalid') return this.#fail(one, code, reason);
-    const key = sourceKey(one.source);
+  #giveUp(source: GrammarSource, reason: string): void {
+    const key = sourceKey(source);
     this.#refuse(key, reason);
-    const users = [...this.#choices.values()].filter(({ source }) => sourceKey(source) === key);
-    for (const id of new Set(users.map((user) => user.id))) this.engine.fail(id, code, refusal(one.source, reason));
-  }
-
-  #fail({ id, source }: Constrained, code: string, reason: string): void {
-    this.engine.fail(id, code, code === 'constraint_invalid' ? refusal(source, reason) : reason);
+    const users = [...this.#choices.values()].filter((one) => sourceKey(one.source) === key);
+    for (const id of new Set(users.map((one) => one.id))) this.engine.fail(id, 'constraint_invalid', refusal(source, reason));
   }
 
   /** A thread is gone: the grammar it was at is at fault, the others go on in another thread. */
   #replace(dead: GrammarThread, call: MaskCall | undefined, reason: string): void {
     this.#threads.splice(this.#threads.indexOf(dead), 1);
-    const culprit = call && this.#choices.get(call.matcher);
-    const key = culprit && sourceKey(culprit.source);
-    if (key) this.#refuse(key, reason);
+    const culprit = call && this.#choices.get(call.matcher)?.source;
+    if (culprit) this.#giveUp(culprit, reason);
     for (const one of this.#choices.values()) {
-      if (one.thread !== dead) continue;
-      if (sourceKey(one.source) === key) {
-        this.#fail(one, 'constraint_invalid', reason);
-      } else {
-        one.thread = this.#threadFor(one.source);
-        open(one);
-      }
+      if (one.thread !== dead || (culprit && sourceKey(one.source) === sourceKey(culprit))) continue;
+      one.thread = this.#threadFor(one.source);
+      open(one);
     }
   }
 

@@ -21,7 +21,6 @@ EngineThread::EngineThread(Model& model, KvCache& cache, const EngineOptions& op
                            Engine::EventSink sink)
     : inbox_(inbox),
       sink_(std::move(sink)),
-      vocab_size_(model.config().vocab_size),
       runs_ahead_(model.runs_ahead()),
       blocks_(cache, options.prefix_cache),
       scheduler_({options.max_batch, options.max_step_tokens}, blocks_),

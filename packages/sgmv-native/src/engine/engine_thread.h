@@ -54,7 +54,6 @@ class EngineThread {
 
   Inbox& inbox_;
   const Engine::EventSink sink_;
-  const int32_t vocab_size_;
   const bool runs_ahead_;
   BlockManager blocks_;
   Scheduler scheduler_;

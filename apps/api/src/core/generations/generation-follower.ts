@@ -39,7 +39,7 @@ export class GenerationFollower implements OnModuleDestroy {
   async follow(caller: Caller, id: string, after = 0): Promise<EventFeed> {
     const row = await this.generations.find(caller, id);
     // The row was read first: if it was open then, the stream that is missing now is still to come.
-    if (!isOpen(row) && (await lastEvent(this.redis.client, id)) === null) return fromRow(row, after);
+    if (!(await this.keepsEvents(row))) return fromRow(row, after);
     const feed = await this.hub.follow(row.id, after);
     this.watchRow(caller, row, feed);
     return feed;

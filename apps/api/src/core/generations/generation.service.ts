@@ -101,8 +101,10 @@ export class GenerationService {
     } catch (cause) {
       const error = new ArilError('OVERLOADED', 'The queue does not answer at the moment. Try again later.', undefined, { cause });
       // With an idempotency key the caller asks again, and then finds this row and its job.
-      if (row.idempotencyKey === null) await this.ender.endUnheard(row, error);
-      if (row.idempotencyKey === null) this.tellToStop(row).catch(() => {});
+      if (row.idempotencyKey === null) {
+        await this.ender.endUnheard(row, error);
+        this.tellToStop(row).catch(() => {});
+      }
       throw error;
     }
   }

@@ -1,10 +1,10 @@
 /** The body of `POST /v1/chat/completions`. */
 import { topLogprobsSchema, type ChatMessage } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
+import { LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
-import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
@@ -46,7 +46,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   const { data } = parsed;
   const messages = data.messages.map(toMessage);
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
-  checkLength(messages);
+  checkLength('messages', messages.map(({ content }) => content));
   return toRequest(data, {
     inputs: [{ kind: 'messages', messages }],
     echo: false,
@@ -98,11 +98,4 @@ function checkParts(messages: unknown): void {
       }
     });
   });
-}
-
-function checkLength(messages: readonly ChatMessage[]): void {
-  const chars = messages.reduce((sum, message) => sum + message.content.length, 0);
-  if (chars > INPUT_CHARS_MAX) {
-    refuse('messages', `messages: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
-  }
 }

@@ -2,9 +2,9 @@
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { checkLogprobs, echoedTokensMax, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
-import { refuse, refuseIssue } from './openai-error.js';
+import { refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
-import { commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
 
 /** OpenAI's documented default of this endpoint, which clients written for it count on. */
@@ -47,14 +47,9 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
 function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {
   if (typeof prompt === 'string') return [{ kind: 'prompt', prompt }];
   const texts = prompt.filter((item) => typeof item === 'string');
-  if (texts.length > 0) return checkLength(texts).map((item) => ({ kind: 'prompt', prompt: item }));
+  checkLength('prompt', texts);
+  if (texts.length > 0) return texts.map((item) => ({ kind: 'prompt', prompt: item }));
   const lists = prompt.filter((item) => Array.isArray(item));
   if (lists.length > 0) return lists.map((item) => ({ kind: 'tokens', tokens: item }));
   return [{ kind: 'tokens', tokens: prompt.filter((item) => typeof item === 'number') }];
-}
-
-function checkLength(prompts: readonly string[]): readonly string[] {
-  const chars = prompts.reduce((sum, { length }) => sum + length, 0);
-  if (chars <= INPUT_CHARS_MAX) return prompts;
-  return refuse('prompt', `prompt: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
 }

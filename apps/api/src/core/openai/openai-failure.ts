@@ -57,8 +57,7 @@ export function admissionFailure(error: unknown): unknown {
 
 /** `constraint.schema.type` → `guided_json.type`. null: it is nothing of the caller's. */
 function callerName(about: string, { input, constraint }: CallerNames): string | null {
-  const names: [string, string][] = ENGINE_NAMES.map(([engine, caller]) => [engine, caller]);
-  names.push(['promptTokens', input]);
+  const names: (readonly [string, string])[] = [...ENGINE_NAMES, ['promptTokens', input]];
   if (constraint !== null) for (const field of ['.schema', '.pattern', '.grammar', '']) names.push([`constraint${field}`, constraint]);
   const found = names.find(([engine]) => about === engine || about.startsWith(`${engine}.`) || about.startsWith(`${engine}[`));
   return found ? found[1] + about.slice(found[0].length) : null;

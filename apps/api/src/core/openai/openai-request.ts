@@ -1,8 +1,9 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { INPUT_CHARS_MAX, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
 import { constraintFields, toConstraint } from './openai-constraint.js';
+import { refuse } from './openai-error.js';
 import { optional } from './optional.js';
 
 export interface OpenAiRequest {
@@ -53,6 +54,12 @@ export const streamOptionsNeedStream = {
     body.stream_options === undefined || body.stream === true,
   issue: { path: ['stream_options'], message: 'allowed only when stream is true' },
 };
+
+/** Each text has its own bound; this is that of all together. */
+export function checkLength(param: string, texts: readonly string[]): void {
+  const chars = texts.reduce((sum, { length }) => sum + length, 0);
+  if (chars > INPUT_CHARS_MAX) refuse(param, `${param}: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
+}
 
 /** What differs between the two endpoints. */
 export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'> {
