@@ -317,7 +317,7 @@ describe('the OpenAI endpoints', () => {
     it.each<[Record<string, unknown>, string]>([
       [{ messages: undefined }, 'messages'],
       [{ messages: [] }, 'messages'],
-      [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].role'],
+      [{ messages: [{ role: 'critic', content: 'x' }] }, 'messages[0].role'],
       [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
       [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0].type'],
       [{ model: undefined }, 'model'],
@@ -353,9 +353,8 @@ describe('the OpenAI endpoints', () => {
       [{ guided_whitespace_pattern: ' ' }, 'guided_whitespace_pattern'],
       [{ structured_outputs: { structural_tag: 'x' } }, 'structured_outputs'],
       [{ guided_regex: 'a', response_format: { type: 'json_object' } }, 'guided_regex'],
-      [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-      [{ tool_choice: 'required', tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-      [{ tool_choice: { type: 'function', function: { name: 'f' } }, functions: [{}] }, 'functions'],
+      [{ functions: [{ name: 'f' }] }, 'functions'],
+      [{ function_call: { name: 'f' } }, 'function_call'],
       [{ tool_choice: 'required' }, 'tool_choice'],
       [{ skip_special_tokens: false }, 'skip_special_tokens'],
       [{ include_stop_str_in_output: true }, 'include_stop_str_in_output'],
@@ -378,19 +377,6 @@ describe('the OpenAI endpoints', () => {
       const { error } = (await response.json()) as OpenAiError;
       expect({ status: response.status, type: error.type, param: error.param }).toEqual({ status: 400, type: 'invalid_request_error', param });
       expect(error.message).toContain(param);
-    });
-
-    it.each<[Record<string, unknown>, string]>([
-      [{ role: 'tool', content: 'x', tool_call_id: 'a' }, 'role'],
-      [{ role: 'function', content: 'x', name: 'f' }, 'role'],
-      [{ role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }, 'tool_calls'],
-      [{ role: 'assistant', content: null, function_call: { name: 'f', arguments: '' } }, 'function_call'],
-    ])('refuse a history with the message %j as one of tools', async (message, key) => {
-      const response = await post({ model: TEST_MODEL, messages: [...MESSAGES, message] });
-      expect(response.status).toBe(400);
-      const { error } = (await response.json()) as OpenAiError;
-      expect(error.param).toBe(`messages[1].${key}`);
-      expect(error.message).toContain('tools are not supported');
     });
 
     it('refuse an unknown model with 404', async () => {

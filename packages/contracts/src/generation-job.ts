@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { constraintSchema } from './constraint.js';
+import { constraintSchema, jsonSchemaSchema } from './constraint.js';
 import { samplingSchema } from './sampling.js';
 
 /** Answers to one prompt: each is sampled by itself, the prompt is computed once. */
@@ -10,9 +10,34 @@ export const topLogprobsSchema = z.number().int().min(0).max(20);
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
+/** OpenAI's bounds. */
+export const TOOLS_MAX = 128;
+export const toolNameSchema = z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"');
+
+/** A function that the answer may call. `parameters` is the JSON Schema of its arguments. */
+export const toolSchema = z.object({
+  name: toolNameSchema,
+  description: z.string().optional(),
+  parameters: jsonSchemaSchema.optional(),
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+export const toolCallSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** An object, as chat templates expect them; a text where what the model wrote is none. */
+  arguments: z.union([z.record(z.string(), z.unknown()), z.string()]),
+});
+export type ToolCall = z.infer<typeof toolCallSchema>;
+
 export const chatMessageSchema = z.object({
-  role: z.enum(['system', 'user', 'assistant']),
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.string(),
+  /** What an assistant has called, besides what it said. */
+  toolCalls: z.array(toolCallSchema).optional(),
+  /** Of a `tool`: the call whose result it is, and the function's name. */
+  toolCallId: z.string().optional(),
+  toolName: z.string().optional(),
 });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
@@ -47,7 +72,12 @@ export const generationJobSchema = z.object({
   /** null: the base model itself. */
   adapter: adapterRefSchema.nullable(),
   input: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('messages'), messages: z.array(chatMessageSchema).min(1) }),
+    z.object({
+      kind: z.literal('messages'),
+      messages: z.array(chatMessageSchema).min(1),
+      /** Told to the model by its template. */
+      tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
+    }),
     z.object({ kind: z.literal('prompt'), prompt: z.string() }),
     z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
   ]),

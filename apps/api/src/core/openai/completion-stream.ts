@@ -65,13 +65,17 @@ class Relay {
       }
       const choice = prompt * n + event.choice;
       const logprobs = event.type === 'tokens' ? event.logprobs : null;
-      if (event.text !== '' || logprobs) this.sse.data(this.chunks.text(choice, event.text, logprobs));
-      if (event.type === 'choiceEnd' && open.delete(choice)) this.sse.data(this.chunks.finish(choice, event.finishReason));
+      if (event.text !== '' || logprobs) this.send(this.chunks.text(choice, event.text, logprobs));
+      if (event.type === 'choiceEnd' && open.delete(choice)) this.send(this.chunks.finish(choice, event.finishReason));
       if (event.type !== 'end') continue;
-      for (const left of open) this.sse.data(this.chunks.finish(left, event.finishReason));
+      for (const left of open) this.send(this.chunks.finish(left, event.finishReason));
       return event;
     }
     return null;
+  }
+
+  private send(chunks: readonly object[]): void {
+    for (const chunk of chunks) this.sse.data(chunk);
   }
 }
 

@@ -45,7 +45,7 @@ export class CompletionService {
     this.cancelOnDisconnect(rows, exchange);
     if (asked.generations.some(({ echo }) => echo)) await this.requireEvents(rows);
     const created = Math.floor(first.createdAt.getTime() / 1_000);
-    const head: Head = { flavour, generationId: first.id, created, model: first.target, n: first.n };
+    const head: Head = { flavour, generationId: first.id, created, model: first.target, n: first.n, tools: asked.tools };
     const failure: Failure = (prompt, error) => this.failure(rows[prompt] ?? first, error, inputName(flavour, asked, prompt), asked);
     if (asked.stream) await this.stream(rows, { head, includeUsage: asked.includeUsage, failure }, exchange);
     else await this.whole(rows, head, failure, exchange);
@@ -93,10 +93,10 @@ export class CompletionService {
     return outcome;
   }
 
-  private failure(row: GenerationRow, error: EngineError, input: string, { constraintName }: OpenAiRequest): ArilError {
+  private failure(row: GenerationRow, error: EngineError, input: string, { constraint }: OpenAiRequest): ArilError {
     // A model that has left the catalog can still have failures to tell, to a caller who repeats a request.
     const contextTokens = this.baseModels.find(row.baseModelId)?.contextTokens ?? null;
-    return generationFailure(error, { input, constraint: constraintName }, contextTokens);
+    return generationFailure(error, { input, constraint }, contextTokens);
   }
 
   private async stream(rows: readonly GenerationRow[], told: Pick<CompletionStream, 'head' | 'includeUsage' | 'failure'>, exchange: Exchange): Promise<void> {

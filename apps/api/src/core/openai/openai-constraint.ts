@@ -49,6 +49,8 @@ type ConstraintFields = z.output<z.ZodObject<typeof constraintFields>>;
 export interface NamedConstraint {
   name: string;
   constraint: Constraint;
+  /** Of what was put together from several parameters: places in the engine's words and whose they are. */
+  parts?: readonly (readonly [string, string])[];
 }
 
 /** null: the text is free. Of two constraints neither could be left out silently, so they are refused together. */

@@ -2,6 +2,9 @@
 import type { FinishReason, TokenLogprob } from '@aril/contracts';
 import type { Echo, Outcome, OutcomeChoice } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
+import { AnswerReader, readAnswer, type AnswerPiece } from './tools/answer-reader.js';
+import type { OfferedTools } from './tools/offered-tools.js';
+import { toolCallId } from './tools/tool-call-id.js';
 
 /** Which of the two endpoints answers; they differ in names and in where the text sits. */
 export type Flavour = 'chat' | 'completion';
@@ -16,6 +19,8 @@ export interface Head {
   model: string;
   /** How many choices each prompt has. */
   n: number;
+  /** What the answers may call. */
+  tools: OfferedTools | null;
 }
 
 export interface Usage {
@@ -52,17 +57,25 @@ export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt })));
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
-    choices: choices.map(chat ? chatChoice : completionChoice),
+    choices: choices.map(chat ? (choice, index) => chatChoice(head, choice, index) : completionChoice),
     usage: usageOf(outcomes),
   };
 }
 
-const chatChoice = ({ text, finishReason, logprobs }: OutcomeChoice, index: number): object => ({
-  index,
-  message: { role: 'assistant', content: text, refusal: null },
-  logprobs: logprobs && chatLogprobs(logprobs),
-  finish_reason: finishReason,
-});
+function chatChoice({ tools, generationId }: Head, { text, finishReason, logprobs }: OutcomeChoice, index: number): object {
+  const answer = tools ? readAnswer(text, tools) : { content: text, calls: [] };
+  const calls = answer.calls.map((call, at) => ({ id: toolCallId(generationId, index, at), type: 'function', function: call }));
+  return {
+    index,
+    message: { role: 'assistant', content: answer.content, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
+    logprobs: logprobs && chatLogprobs(logprobs),
+    finish_reason: chatFinish(finishReason, tools, calls.length),
+  };
+}
+
+/** As OpenAI's: a function that had to be called is no reason of its own. */
+const chatFinish = (reason: FinishReason, tools: OfferedTools | null, calls: number): string =>
+  reason === 'stop' && calls > 0 && tools?.duty !== 'function' ? 'tool_calls' : reason;
 
 const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object => ({
   index,
@@ -78,6 +91,8 @@ const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoic
 export class ChunkBuilder {
   /** By choice: how long its text is so far, as its tokens count it. */
   private readonly offsets = new Map<number, number>();
+  /** By choice; none where nothing can be called. */
+  private readonly readers = new Map<number, AnswerReader>();
 
   constructor(
     private readonly head: Head,
@@ -95,13 +110,22 @@ export class ChunkBuilder {
     return this.piece(choice, { text: prompt.text, logprobs: shown });
   }
 
-  text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object {
+  /** What a piece of the answer comes to: with tools, none until it is known what it is, or several. */
+  text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object[] {
     const shown = logprobs && this.logprobs(choice, logprobs);
-    return this.piece(choice, { ...this.content(text), logprobs: shown });
+    const contents = this.readerOf(choice)?.push(text).map((piece) => this.delta(choice, piece)) ?? [this.content(text)];
+    const [first = this.content(''), ...others] = contents;
+    if (contents.length === 0 && !shown) return [];
+    return [this.piece(choice, { ...first, logprobs: shown }), ...others.map((content) => this.piece(choice, content))];
   }
 
-  finish(choice: number, finishReason: FinishReason): object {
-    return this.piece(choice, { ...(this.head.flavour === 'chat' ? { delta: {} } : { text: '' }), finish_reason: finishReason });
+  /** The last of the answer, if anything was held back, and why it ended. */
+  finish(choice: number, finishReason: FinishReason): object[] {
+    const reader = this.readerOf(choice);
+    const left = reader?.end().map((piece) => this.piece(choice, this.delta(choice, piece))) ?? [];
+    const nothing = this.head.flavour === 'chat' ? { delta: {} } : { text: '' };
+    const reason = chatFinish(finishReason, this.head.tools, reader?.callCount ?? 0);
+    return [...left, this.piece(choice, { ...nothing, finish_reason: reason })];
   }
 
   /** After the finish, when asked for: no choice, only the count. */
@@ -116,6 +140,23 @@ export class ChunkBuilder {
 
   private content(text: string): object {
     return this.head.flavour === 'chat' ? { delta: { content: text } } : { text };
+  }
+
+  private readerOf(choice: number): AnswerReader | null {
+    const { tools } = this.head;
+    if (!tools) return null;
+    const reader = this.readers.get(choice) ?? new AnswerReader(tools);
+    this.readers.set(choice, reader);
+    return reader;
+  }
+
+  /** A call is opened with its id and name; after that only arguments come. */
+  private delta(choice: number, piece: AnswerPiece): object {
+    if (piece.kind === 'text') return this.content(piece.text);
+    const { index } = piece;
+    const opening = { id: toolCallId(this.head.generationId, choice, index), type: 'function' };
+    const call = piece.kind === 'call' ? { index, ...opening, function: { name: piece.name, arguments: '' } } : { index, function: { arguments: piece.text } };
+    return { delta: { tool_calls: [call] } };
   }
 
   private logprobs(choice: number, logprobs: readonly TokenLogprob[]): object {
