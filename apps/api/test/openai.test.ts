@@ -882,7 +882,7 @@ describe('the OpenAI endpoints', () => {
   it.each([
     ['GET', 'embeddings'],
     ['POST', 'embeddings'],
-    ['POST', 'responses'],
+    ['POST', 'assistants'],
     ['POST', 'audio/speech'],
     ['GET', 'chat/completions'],
     ['GET', ''],

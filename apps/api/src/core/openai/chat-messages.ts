@@ -26,6 +26,8 @@ const fields = z.object({
   tool_call_id: optional(CALL_ID),
 });
 type Message = z.output<typeof fields>;
+/** For doors whose own shapes come to this one. */
+export type MessageShape = Message;
 
 export const messageSchema = fields
   .refine(mayLackContent, { path: ['content'], message: CONTENT })

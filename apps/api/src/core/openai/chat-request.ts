@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
 import { checkKinds, messageSchema, textsOf, toMessages } from './chat-messages.js';
 import { toConstraint } from './openai-constraint.js';
-import { refuse, refuseIssue } from './openai-error.js';
+import { refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
 import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
-import { offeredTools, toldTools, toolFields } from './tools/offered-tools.js';
+import { checkToolTypes, offeredTools, toldTools, toolFields, toolOffer } from './tools/offered-tools.js';
 import { withTools } from './tools/tool-constraint.js';
 
 const fields = {
@@ -36,7 +36,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
   const { data } = parsed;
   const messages = toMessages(data.messages);
-  const offered = offeredTools(data);
+  const offered = offeredTools(toolOffer(data));
   const tools = offered && toldTools(offered);
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
   checkLength('messages', [...textsOf(messages), JSON.stringify(tools)]);
@@ -55,14 +55,4 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
 /** An answer ends when the model ends it or its context is full, unless log probabilities fill the memory before. */
 function longestAnswer(n: number, logprobs: number | null): number {
   return logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (n * (1 + logprobs)));
-}
-
-/** Custom tools and those that OpenAI runs itself: what they are is told, not that a literal was expected. */
-function checkToolTypes(tools: unknown): void {
-  if (!Array.isArray(tools)) return;
-  tools.forEach((tool: unknown, index) => {
-    const type: unknown = tool !== null && typeof tool === 'object' ? Reflect.get(tool, 'type') : undefined;
-    const name = `tools[${index}].type`;
-    if (typeof type === 'string' && type !== 'function') refuse(name, `${name}: only function tools are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
-  });
 }

@@ -67,11 +67,37 @@ export const COMPLETION_PARAMETERS: Readonly<Record<string, Harmless>> = {
   suffix: only(''),
 };
 
+const effort: Harmless = (value) =>
+  value !== null && typeof value === 'object' && Object.keys(value).every((key) => ['effort', 'summary', 'generate_summary'].includes(key));
+
+export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
+  user: always,
+  service_tier: always,
+  safety_identifier: always,
+  prompt_cache_key: always,
+  prompt_cache_retention: always,
+  prompt_cache_options: always,
+  // Of tools that OpenAI runs itself.
+  max_tool_calls: always,
+  // The models do not reason: there is nothing to do more or less of.
+  reasoning: effort,
+  truncation: only('disabled'),
+  store: only(false),
+  background: only(false),
+  previous_response_id: only(),
+  conversation: only(),
+  prompt: only(),
+};
+
 const REASONS: Readonly<Record<string, string>> = {
   best_of: 'every completion is returned: best_of must equal n',
   functions: 'send tools, or function_call "none"',
   function_call: 'send tool_choice',
-  store: 'completions are not stored: store must be false',
+  store: 'answers are not stored: store must be false',
+  background: 'the request is open until its answer is there: background must be false',
+  previous_response_id: 'answers are not stored: send the whole conversation as input',
+  conversation: 'conversations are not stored: send the whole of it as input',
+  truncation: 'nothing is left out of a conversation: truncation must be "disabled"',
 };
 
 /** Refuses the first parameter that is neither acted on (`known`) nor harmless. */

@@ -1,8 +1,8 @@
-/** The answers' shapes, exactly as OpenAI documents them. */
-import type { FinishReason, TokenLogprob } from '@aril/contracts';
+/** The answers of chats and completions in OpenAI's shape. */
+import type { FinishReason } from '@aril/contracts';
 import type { Echo, Outcome, OutcomeChoice } from '../generations/events/collect.js';
-import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
-import { AnswerReader, readAnswer, type AnswerPiece } from './tools/answer-reader.js';
+import { chatLogprobs, completionLogprobs, echoLogprobs } from './openai-logprobs.js';
+import { readAnswer } from './tools/answer-reader.js';
 import type { OfferedTools } from './tools/offered-tools.js';
 import { toolCallId } from './tools/tool-call-id.js';
 
@@ -32,7 +32,7 @@ export interface Usage {
 const id = (head: Head): string => `${head.flavour === 'chat' ? 'chatcmpl' : 'cmpl'}-${head.generationId}`;
 
 /** Of all prompts together. */
-function usageOf(parts: readonly Usage[]) {
+export function usageOf(parts: readonly Usage[]) {
   const sum = (key: keyof Usage): number => parts.reduce((total, part) => total + part[key], 0);
   const [prompt, completion] = [sum('promptTokens'), sum('completionTokens')];
   return {
@@ -43,7 +43,7 @@ function usageOf(parts: readonly Usage[]) {
   };
 }
 
-const base = (head: Head, object: string) => ({
+export const base = (head: Head, object: string) => ({
   id: id(head),
   object,
   created: head.created,
@@ -74,7 +74,7 @@ function chatChoice({ tools, generationId }: Head, { text, finishReason, logprob
 }
 
 /** As OpenAI's: a function that had to be called is no reason of its own. */
-const chatFinish = (reason: FinishReason, tools: OfferedTools | null, calls: number): string =>
+export const chatFinish = (reason: FinishReason, tools: OfferedTools | null, calls: number): string =>
   reason === 'stop' && calls > 0 && tools?.duty !== 'function' ? 'tool_calls' : reason;
 
 const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object => ({
@@ -83,94 +83,3 @@ const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoic
   logprobs: logprobs && completionLogprobs([...echoLogprobs(prompt), ...logprobs], 0),
   finish_reason: finishReason,
 });
-
-/**
- * The pieces of a streamed answer; a choice's number is its place among those of all prompts. With `include_usage` every piece but the last carries `usage: null`, as OpenAI's do,
- * so clients can tell that usage will come.
- */
-export class ChunkBuilder {
-  /** By choice: how long its text is so far, as its tokens count it. */
-  private readonly offsets = new Map<number, number>();
-  /** By choice; none where nothing can be called. */
-  private readonly readers = new Map<number, AnswerReader>();
-
-  constructor(
-    private readonly head: Head,
-    private readonly includeUsage: boolean,
-  ) {}
-
-  /** Chat only: the piece that names the role, sent before any text. */
-  opening(choice: number): object | null {
-    return this.head.flavour === 'chat' ? this.piece(choice, { delta: { role: 'assistant', content: '' } }) : null;
-  }
-
-  /** Completions only: the prompt, sent before the text of a choice. */
-  echo(choice: number, prompt: Echo): object {
-    const shown = prompt.logprobs && this.offsetLogprobs(choice, echoLogprobs(prompt));
-    return this.piece(choice, { text: prompt.text, logprobs: shown });
-  }
-
-  /** What a piece of the answer comes to: with tools, none until it is known what it is, or several. */
-  text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object[] {
-    const shown = logprobs && this.logprobs(choice, logprobs);
-    const contents = this.readerOf(choice)?.push(text).map((piece) => this.delta(choice, piece)) ?? [this.content(text)];
-    const [first = this.content(''), ...others] = contents;
-    if (contents.length === 0 && !shown) return [];
-    return [this.piece(choice, { ...first, logprobs: shown }), ...others.map((content) => this.piece(choice, content))];
-  }
-
-  /** The last of the answer, if anything was held back, and why it ended. */
-  finish(choice: number, finishReason: FinishReason): object[] {
-    const reader = this.readerOf(choice);
-    const left = reader?.end().map((piece) => this.piece(choice, this.delta(choice, piece))) ?? [];
-    const nothing = this.head.flavour === 'chat' ? { delta: {} } : { text: '' };
-    const reason = chatFinish(finishReason, this.head.tools, reader?.callCount ?? 0);
-    return [...left, this.piece(choice, { ...nothing, finish_reason: reason })];
-  }
-
-  /** After the finish, when asked for: no choice, only the count. */
-  usage(parts: readonly Usage[]): object | null {
-    if (!this.includeUsage) return null;
-    return { ...base(this.head, this.object), choices: [], usage: usageOf(parts) };
-  }
-
-  private get object(): string {
-    return this.head.flavour === 'chat' ? 'chat.completion.chunk' : 'text_completion';
-  }
-
-  private content(text: string): object {
-    return this.head.flavour === 'chat' ? { delta: { content: text } } : { text };
-  }
-
-  private readerOf(choice: number): AnswerReader | null {
-    const { tools } = this.head;
-    if (!tools) return null;
-    const reader = this.readers.get(choice) ?? new AnswerReader(tools);
-    this.readers.set(choice, reader);
-    return reader;
-  }
-
-  /** A call is opened with its id and name; after that only arguments come. */
-  private delta(choice: number, piece: AnswerPiece): object {
-    if (piece.kind === 'text') return this.content(piece.text);
-    const { index } = piece;
-    const opening = { id: toolCallId(this.head.generationId, choice, index), type: 'function' };
-    const call = piece.kind === 'call' ? { index, ...opening, function: { name: piece.name, arguments: '' } } : { index, function: { arguments: piece.text } };
-    return { delta: { tool_calls: [call] } };
-  }
-
-  private logprobs(choice: number, logprobs: readonly TokenLogprob[]): object {
-    return this.head.flavour === 'chat' ? chatLogprobs(logprobs) : this.offsetLogprobs(choice, logprobs);
-  }
-
-  private offsetLogprobs(choice: number, logprobs: readonly EchoLogprob[]): object {
-    const offset = this.offsets.get(choice) ?? 0;
-    this.offsets.set(choice, logprobs.reduce((end, { text }) => end + text.length, offset));
-    return completionLogprobs(logprobs, offset);
-  }
-
-  private piece(index: number, content: object): object {
-    const choice = { index, logprobs: null, finish_reason: null, ...content };
-    return { ...base(this.head, this.object), choices: [choice], ...(this.includeUsage ? { usage: null } : {}) };
-  }
-}

@@ -1,33 +1,28 @@
 /** The functions that a request offers to the model, and how much of a choice it leaves it. */
-import { TOOLS_MAX, toolNameSchema, jsonSchemaSchema, type Tool } from '@aril/contracts';
+import { jsonSchemaSchema, toolNameSchema, TOOLS_MAX, type Tool } from '@aril/contracts';
 import { z } from 'zod';
 import { refuse } from '../openai-error.js';
 import { optional } from '../optional.js';
 
-const named = z.object({ name: toolNameSchema });
-
-const functionSchema = z.object({
-  ...named.shape,
+export const functionSchema = z.object({
+  name: toolNameSchema,
   description: optional(z.string()),
   parameters: optional(jsonSchemaSchema),
   strict: optional(z.boolean()),
 });
-export type FunctionDefinition = z.output<typeof functionSchema>;
 
-const byName = z.object({ type: z.literal('function'), function: named });
+const byName = z.object({ type: z.literal('function'), function: z.object({ name: toolNameSchema }) });
 const allowedTools = z.object({
   type: z.literal('allowed_tools'),
   allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: z.array(byName).min(1).max(TOOLS_MAX) }),
 });
 
+export const TOOL_CHOICE = 'expected "none", "auto", "required", a function by name, or allowed_tools';
+
+/** Those of `POST /v1/chat/completions`. */
 export const toolFields = {
   tools: optional(z.array(z.object({ type: z.literal('function'), function: functionSchema })).max(TOOLS_MAX)),
-  tool_choice: optional(
-    z.union(
-      [z.enum(['none', 'auto', 'required']), byName, allowedTools],
-      'expected "none", "auto", "required", a function by name, or allowed_tools',
-    ),
-  ),
+  tool_choice: optional(z.union([z.enum(['none', 'auto', 'required']), byName, allowedTools], TOOL_CHOICE)),
   parallel_tool_calls: optional(z.boolean()),
 };
 type ToolFields = z.output<z.ZodObject<typeof toolFields>>;
@@ -49,31 +44,53 @@ export interface OfferedTools {
   parallel: boolean;
 }
 
-/** null: there are none, or they must not be called; then the model is not told of them either. */
-export function offeredTools(body: ToolFields): OfferedTools | null {
-  const given = (body.tools ?? []).map(({ function: one }, index) => offered(one, `tools[${index}].function`));
-  checkUnique(given);
-  const choice = body.tool_choice ?? 'auto';
-  if (choice === 'none') return null;
-  if (given.length === 0) return choice === 'auto' ? null : refuse('tool_choice', 'tool_choice: allowed only with tools.');
-  const parallel = body.parallel_tool_calls ?? true;
-  if (typeof choice === 'string') return { tools: given, duty: choice, parallel };
-  if (choice.type === 'function') return { tools: [find(given, choice.function.name, 'tool_choice.function.name')], duty: 'function', parallel: false };
-  const { mode, tools } = choice.allowed_tools;
-  const allowed = tools.map(({ function: { name } }, index) => find(given, name, `tool_choice.allowed_tools.tools[${index}].function.name`));
-  return { tools: [...new Set(allowed)], duty: mode, parallel };
+/** A name, and the parameter it stands in. */
+type Named = readonly [name: string, param: string];
+
+/** What a caller says of them, whichever endpoint it came to. */
+export interface ToolOffer {
+  tools: readonly OfferedTool[];
+  /** `names`: no others may be called. */
+  choice: 'none' | 'auto' | 'required' | { duty: ToolDuty; names: readonly Named[] };
+  parallel: boolean;
 }
 
-const offered = ({ name, description, parameters, strict }: FunctionDefinition, param: string): OfferedTool => ({
-  name,
-  ...(description !== undefined && { description }),
-  ...(parameters !== undefined && { parameters }),
-  param,
-  strict: strict ?? false,
-});
+export function toolOffer({ tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true }: ToolFields): ToolOffer {
+  const given = tools.map(({ function: one }, index) => ({ ...one, strict: one.strict ?? false, param: `tools[${index}].function` }));
+  if (typeof choice === 'string') return { tools: given, choice, parallel };
+  if (choice.type === 'function') return { tools: given, choice: { duty: 'function', names: [[choice.function.name, 'tool_choice.function.name']] }, parallel };
+  const { mode, tools: allowed } = choice.allowed_tools;
+  const names = allowed.map(({ function: { name } }, index): Named => [name, `tool_choice.allowed_tools.tools[${index}].function.name`]);
+  return { tools: given, choice: { duty: mode, names }, parallel };
+}
+
+/** null: there are none, or they must not be called; then the model is not told of them either. */
+export function offeredTools({ tools, choice, parallel }: ToolOffer): OfferedTools | null {
+  checkUnique(tools);
+  if (choice === 'none') return null;
+  if (tools.length === 0) return choice === 'auto' ? null : refuse('tool_choice', 'tool_choice: allowed only with tools.');
+  if (typeof choice === 'string') return { tools, duty: choice, parallel };
+  const allowed = choice.names.map((named) => find(tools, named));
+  return { tools: [...new Set(allowed)], duty: choice.duty, parallel: parallel && choice.duty !== 'function' };
+}
 
 /** As the model's template is told of them. */
-export const toldTools = ({ tools }: OfferedTools): Tool[] => tools.map(({ param: _param, strict: _strict, ...tool }) => tool);
+export const toldTools = ({ tools }: OfferedTools): Tool[] =>
+  tools.map(({ name, description, parameters }) => ({
+    name,
+    ...(description !== undefined && { description }),
+    ...(parameters !== undefined && { parameters }),
+  }));
+
+/** Custom tools and those that OpenAI runs itself: what they are is told, not that a literal was expected. */
+export function checkToolTypes(tools: unknown): void {
+  if (!Array.isArray(tools)) return;
+  tools.forEach((tool: unknown, index) => {
+    const type: unknown = tool !== null && typeof tool === 'object' ? Reflect.get(tool, 'type') : undefined;
+    const name = `tools[${index}].type`;
+    if (typeof type === 'string' && type !== 'function') refuse(name, `${name}: only function tools are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
+  });
+}
 
 function checkUnique(tools: readonly OfferedTool[]): void {
   const seen = new Set<string>();
@@ -83,6 +100,6 @@ function checkUnique(tools: readonly OfferedTool[]): void {
   }
 }
 
-function find(tools: readonly OfferedTool[], name: string, param: string): OfferedTool {
+function find(tools: readonly OfferedTool[], [name, param]: Named): OfferedTool {
   return tools.find((tool) => tool.name === name) ?? refuse(param, `${param}: expected the name of one of tools, found ${JSON.stringify(name)}.`);
 }

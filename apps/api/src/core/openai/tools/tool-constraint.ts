@@ -8,12 +8,13 @@ import type { NamedConstraint } from '../openai-constraint.js';
 import type { OfferedTool, OfferedTools } from './offered-tools.js';
 import { asDefinition, type Schema } from './schema-definition.js';
 
-const RESPONSE_FORMAT = /^response_format(\.|$)/;
+/** What an answer must be where it is one. Other constraints hold for whatever the model writes. */
+const FORMAT = /^(response_format|text\.format)(\.|$)/;
 
 /** `asked`: what the answer must be where it is no call. */
 export function withTools(asked: NamedConstraint | null, offered: OfferedTools): NamedConstraint | null {
   const { duty } = offered;
-  if (asked !== null && !RESPONSE_FORMAT.test(asked.name)) {
+  if (asked !== null && !FORMAT.test(asked.name)) {
     refuse(asked.name, `${asked.name}: expected no constraint besides tools, which could not be called under it; tool_choice "none" leaves them out.`);
   }
   if (duty === 'auto') return asked && eitherOr(asked, offered);
