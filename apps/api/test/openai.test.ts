@@ -190,6 +190,11 @@ describe('the OpenAI endpoints', () => {
       expect(runner.jobs.at(-1)?.sampling).not.toHaveProperty('maxTokensDefault');
     });
 
+    it("give the model's template what else it may want", async () => {
+      expect((await post({ model: TEST_MODEL, messages: MESSAGES, chat_template_kwargs: { enable_thinking: false } })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.input).toEqual({ kind: 'messages', messages: MESSAGES, templateOptions: { enable_thinking: false } });
+    });
+
     it('may have as many tokens by default as log probabilities may be asked of', () => {
       const parsed = parseChatRequest({ model: 'm', messages: MESSAGES, logprobs: true, top_logprobs: 20, n: 16 });
       const names = { target: '', input: '', maxTokens: '', minTokens: '', logprobs: '', idempotencyKey: '' };
@@ -367,7 +372,8 @@ describe('the OpenAI endpoints', () => {
       [{ continue_final_message: true }, 'continue_final_message'],
       [{ best_of: 2 }, 'best_of'],
       [{ prompt_logprobs: 0 }, 'prompt_logprobs'],
-      [{ chat_template_kwargs: { enable_thinking: false } }, 'chat_template_kwargs'],
+      [{ chat_template_kwargs: { 'a b': false } }, 'chat_template_kwargs.a b'],
+      [{ chat_template_kwargs: { messages: [] } }, 'chat_template_kwargs.messages'],
       [{ reasoning_effort: 'utmost' }, 'reasoning_effort'],
       [{ store: true }, 'store'],
       [{ no_such_parameter: 1 }, 'no_such_parameter'],

@@ -10,6 +10,8 @@ export const topLogprobsSchema = z.number().int().min(0).max(20);
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
+const TEMPLATE_OPTIONS_MAX = 16;
+
 /** OpenAI's bounds. */
 export const TOOLS_MAX = 128;
 export const toolNameSchema = z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"');
@@ -40,6 +42,11 @@ export const chatMessageSchema = z.object({
   toolName: z.string().optional(),
 });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/** What a caller gives the model's chat template besides messages and tools, such as Qwen3's `enable_thinking`. */
+export const templateOptionsSchema = z
+  .record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'expected the name of a variable'), z.union([z.string().max(1_024), z.number(), z.boolean(), z.null()]))
+  .refine((options) => Object.keys(options).length <= TEMPLATE_OPTIONS_MAX, `expected at most ${TEMPLATE_OPTIONS_MAX}`);
 
 /**
  * An adapter by content. `sha256` is the adapter's identity (see `adapterSha256` in the API): equal for equal
@@ -77,6 +84,7 @@ export const generationJobSchema = z.object({
       messages: z.array(chatMessageSchema).min(1),
       /** Told to the model by its template. */
       tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
+      templateOptions: templateOptionsSchema.optional(),
     }),
     z.object({ kind: z.literal('prompt'), prompt: z.string() }),
     z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),

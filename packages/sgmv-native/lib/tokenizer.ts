@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
-import type { ChatMessage, Tool } from './chat/conversation.js';
+import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
 import { EngineError } from './engine-error.js';
 import { TokenFloor } from './token-floor.js';
 import { readVocabulary, type TokenizerJson } from './vocabulary.js';
@@ -83,8 +83,8 @@ export class ModelTokenizer {
   }
 
   /** The tokens of what `render` gives. */
-  chat(messages: readonly ChatMessage[], tools: readonly Tool[] = []): number[] {
-    return this.encode(this.render(messages, tools), { addSpecialTokens: false });
+  chat(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}): number[] {
+    return this.encode(this.render(messages, tools, options), { addSpecialTokens: false });
   }
 
   /**
@@ -92,10 +92,10 @@ export class ModelTokenizer {
    * out. Tools that the template does not know are told in words. Throws EngineError `bad_argument` when there is no
    * template or the template refuses the conversation.
    */
-  render(messages: readonly ChatMessage[], tools: readonly Tool[] = []): string {
+  render(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}): string {
     if (!this.#template)
       throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
-    return this.#template.render(messages, tools);
+    return this.#template.render(messages, tools, options);
   }
 
   decode(tokens: number[]): string {

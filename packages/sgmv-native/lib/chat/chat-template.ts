@@ -1,7 +1,7 @@
 /** The model's own chat template, a Jinja program of its files. */
 import { Template } from '@huggingface/jinja';
 import { EngineError } from '../engine-error.js';
-import type { ChatMessage, Tool } from './conversation.js';
+import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
@@ -33,14 +33,15 @@ export class ChatTemplate {
 
   /**
    * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
-   * out. Throws EngineError `bad_argument` when the template refuses the conversation.
+   * out. `options` cannot take the place of any of these. Throws EngineError `bad_argument` when the template refuses the
+   * conversation.
    */
-  render(messages: readonly ChatMessage[], tools: readonly Tool[]): string {
+  render(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
     const { plain, withTools } = this;
     const speaksOfTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === 'tool' || toolCalls);
-    if (!speaksOfTools) return this.run(plain, messages, []);
-    if (withTools.knowsTools) return this.run(withTools, messages, tools);
-    const told = (place: ToolPlace): string => this.run(plain, inWords(messages, tools, place), []);
+    if (!speaksOfTools) return this.run(plain, { ...options, ...variables(messages, []) });
+    if (withTools.knowsTools) return this.run(withTools, { ...options, ...variables(messages, tools) });
+    const told = (place: ToolPlace): string => this.run(plain, { ...options, ...variables(inWords(messages, tools, place), []) });
     try {
       return told('system');
     } catch {
@@ -48,14 +49,9 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template }: Program, messages: readonly ChatMessage[], tools: readonly Tool[]): string {
+  private run({ template }: Program, given: Record<string, unknown>): string {
     try {
-      return template.render({
-        ...this.specialTokens,
-        messages: messages.map(messageShape),
-        add_generation_prompt: true,
-        tools: tools.length > 0 ? tools.map(toolShape) : null,
-      });
+      return template.render({ ...given, ...this.specialTokens });
     } catch (error) {
       throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, {
         cause: error,
@@ -63,6 +59,12 @@ export class ChatTemplate {
     }
   }
 }
+
+const variables = (messages: readonly ChatMessage[], tools: readonly Tool[]): Record<string, unknown> => ({
+  messages: messages.map(messageShape),
+  add_generation_prompt: true,
+  tools: tools.length > 0 ? tools.map(toolShape) : null,
+});
 
 /** As templates have it; what a message lacks must not be there at all, because they ask whether it is. */
 function messageShape({ role, content, toolCalls, toolCallId, toolName }: ChatMessage): Record<string, unknown> {

@@ -24,3 +24,6 @@ export interface Tool {
   /** JSON Schema of the arguments. */
   parameters?: Readonly<Record<string, unknown>>;
 }
+
+/** What else a template is given by name, such as Qwen3's `enable_thinking`. */
+export type TemplateOptions = Readonly<Record<string, string | number | boolean | null>>;

@@ -1,5 +1,5 @@
 /** The body of `POST /v1/chat/completions`. */
-import { topLogprobsSchema } from '@aril/contracts';
+import { templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
 import { checkKinds, messageSchema, textsOf, toMessages } from './chat-messages.js';
@@ -18,6 +18,8 @@ const fields = {
   max_completion_tokens: optional(z.number().int().min(1)),
   logprobs: optional(z.boolean()),
   top_logprobs: optional(topLogprobsSchema),
+  /** vLLM's. */
+  chat_template_kwargs: optional(templateOptionsSchema),
 };
 
 const schema = z
@@ -36,13 +38,14 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
   const { data } = parsed;
   const messages = toMessages(data.messages);
+  const options = data.chat_template_kwargs;
   const offered = offeredTools(toolOffer(data));
   const tools = offered && toldTools(offered);
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
   checkLength('messages', [...textsOf(messages), JSON.stringify(tools)]);
   const asked = toConstraint(data);
   return toRequest(data, {
-    inputs: [{ kind: 'messages', messages, ...(tools && { tools }) }],
+    inputs: [{ kind: 'messages', messages, ...(tools && { tools }), ...(isEmpty(options) ? {} : { templateOptions: options }) }],
     constraint: offered ? withTools(asked, offered) : asked,
     tools: offered,
     echo: false,
@@ -56,3 +59,5 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
 function longestAnswer(n: number, logprobs: number | null): number {
   return logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (n * (1 + logprobs)));
 }
+
+const isEmpty = (options: object | undefined): boolean => Object.keys(options ?? {}).length === 0;

@@ -50,7 +50,6 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   add_generation_prompt: only(true),
   continue_final_message: only(false),
   add_special_tokens: only(false),
-  chat_template_kwargs: empty,
   functions: (value, body) => empty(value, body) || body.function_call === 'none',
   function_call: only('none', 'auto'),
   modalities: textOnly,
