@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. */
 import { topLogprobsSchema, type ChatMessage } from '@aril/contracts';
 import { z } from 'zod';
-import { LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
+import { LOGPROBS_MAX, MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
 import { refuse, refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
 import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
@@ -28,6 +28,7 @@ const fields = {
   max_completion_tokens: optional(z.number().int().min(1)),
   logprobs: optional(z.boolean()),
   top_logprobs: optional(topLogprobsSchema),
+  safety_identifier: optional(routingKeySchema),
 };
 
 const schema = z
@@ -53,6 +54,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     maxTokensDefault: longestAnswer(data.n ?? 1, logprobs),
     logprobs,
+    userAliases: [data.safety_identifier],
   });
 }
 
