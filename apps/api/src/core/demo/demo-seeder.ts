@@ -33,6 +33,9 @@ export class DemoSeeder {
     const { tenantId, slug, apiKey } = await this.identity.ensure(demo, password, known?.apiKey ?? null);
     for (const adapter of demo.adapters) await this.adapters.ensure(tenantId, adapter, join(config.adaptersDir, adapter.slug));
     for (const deployment of demo.deployments) await this.deployments.ensure(tenantId, deployment);
-    return { name: demo.name, slug, login: demo.user.email, password, apiKey, adapters: demo.adapters.map((one) => one.slug) };
+    const access = { name: demo.name, slug, login: demo.user.email, password, apiKey };
+    return { ...access, adapters: slugsOf(demo.adapters), deployments: slugsOf(demo.deployments) };
   }
 }
+
+const slugsOf = (ones: readonly { slug: string }[]): string[] => ones.map(({ slug }) => slug);
