@@ -50,7 +50,7 @@ const columns: DataTableColumn<Row>[] = [
   right('requests', 'Requests', ({ requests, total, variant }) => (
     <Two
       first={formatCount(requests)}
-      second={`${formatShare(total === 0 ? 0 : requests / total)}${variant ? ` of ${formatShare(variant.share)} now` : ''}`}
+      second={`${formatShare(total === 0 ? 0 : requests / total)}${variant ? `, set to ${formatShare(variant.share)}` : ''}`}
     />
   )),
   right('failedRequests', 'Failed', ({ failedRequests, requests }) => (
@@ -66,7 +66,7 @@ const columns: DataTableColumn<Row>[] = [
   right('time', 'Total time, p50 / p95', ({ totalMsP50, totalMsP95 }) => times(totalMsP50, totalMsP95)),
 ];
 
-/** One line per variant. Times are of requests that ended by themselves, from when a runner took them. */
+/** One line per variant. */
 export const ComparisonTable = ({ variants }: { variants: readonly ComparedVariant[] }) => {
   const total = variants.reduce((sum, { requests }) => sum + requests, 0);
   return (

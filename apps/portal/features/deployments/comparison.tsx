@@ -1,5 +1,5 @@
 'use client';
-import { Group, Paper, Skeleton, Stack, Title } from '@mantine/core';
+import { Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconCalendarOff, IconChartBar } from '@tabler/icons-react';
 import { useState } from 'react';
 import { lastDays, toInterval, type DayRange } from '@/features/usage/range';
@@ -80,6 +80,10 @@ const Results = ({ data, range, slug }: { data: ComparisonQuery; range: DayRange
       <Paper style={{ overflow: 'hidden' }}>
         <ComparisonTable variants={variants} />
       </Paper>
+      <Text size="xs" c="dimmed">
+        Times are the median and the 95th percentile of requests that ended by themselves, from when a runner took
+        them.
+      </Text>
       <UsageChart
         rows={rows.map((row) => ({ ...row, target: row.variant }))}
         range={range}

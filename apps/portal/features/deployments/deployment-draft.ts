@@ -28,6 +28,10 @@ export const draftSchema = z.object({
 export type DeploymentDraft = z.infer<typeof draftSchema>;
 export type VariantDraft = DeploymentDraft['variants'][number];
 
+/** Whether an error that names a field of the API's input can be shown at one of the form's. */
+export const isDraftField = (field: string): boolean =>
+  /^(slug|name|description|baseModelId|variants(\.\d+\.(target|weight))?)$/.test(field);
+
 export const newVariant = (weight: number): VariantDraft => ({ id: null, target: '', weight });
 
 export const draftOf = (deployment: DeploymentFieldsFragment | undefined): DeploymentDraft =>

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'react';
 import { BaseModelsDocument } from '@/lib/api/documents/adapters';
 import type { DeploymentFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
-import { draftOf, draftSchema, type DeploymentDraft } from './deployment-draft';
+import { draftOf, draftSchema, isDraftField, type DeploymentDraft } from './deployment-draft';
 import { useSaveDeployment } from './use-save-deployment';
 import { VariantFields } from './variant-fields';
 
@@ -48,7 +48,7 @@ export const DeploymentForm = ({ deployment, onDirty, onSaved, onCancel }: Props
     const saved = await save(draft);
     if (!saved.error) return onSaved(saved.deployment);
     const { field, message } = saved.error;
-    if (field && form.getInputNode(field)) form.setFieldError(field, message);
+    if (field && isDraftField(field)) form.setFieldError(field, message.replace(`${field}: `, ''));
     else setRefusal(message);
   };
 

@@ -46,7 +46,7 @@ const VariantLine = ({ variant, index }: { variant: Variant; index: number }) =>
 export const DeploymentSplit = ({ deployment }: { deployment: DeploymentFieldsFragment }) => (
   <Section
     title="Split"
-    description={`Of requests from ${formatDateTime(deployment.updatedAt)} on; on ${deployment.baseModel.name}`}
+    description={`On ${deployment.baseModel.name}; changed ${formatDateTime(deployment.updatedAt)}`}
   >
     <SplitBar parts={deployment.variants} />
     <Stack component="ul" m={0} mt="md" p={0} gap="xs" style={{ listStyle: 'none' }} aria-label="Variants">

@@ -41,8 +41,8 @@ export const DeploymentsPage = () => {
   ) : (
     <EmptyState icon={<IconArrowsSplit2 />} title="No deployments yet" action={newButton}>
       A deployment is one name that splits its requests between adapters by weight. Your clients keep calling
-      that name while you compare the adapters, shift the weights, or put a new version in the place of an old
-      one; each of your users stays with the variant they have.
+      it while you compare the adapters, shift the weights, or put a new version in the place of an old one, and
+      none of your users changes variant who need not.
     </EmptyState>
   );
 
