@@ -150,6 +150,7 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     expect(await answer.innerText()).toContain('my-orders → order-json');
     await page.goto('/deployments');
     await page.getByRole('link', { name: 'my-orders', exact: true }).click();
+    await page.waitForURL(/\/deployments\/.+/);
     const row = page.getByRole('region', { name: 'Comparison' }).getByRole('row', { name: /order-json/ });
     // The settlement follows the answer by a moment.
     await eventually('the request to be compared', async () => {
