@@ -11,7 +11,7 @@ import {
   tryUpdateDeployment,
   updateDeployment,
 } from './deployment-fixtures.js';
-import { reasonOf } from './generation-fixtures.js';
+import { reasonOf, sql } from './generation-fixtures.js';
 import { createTenant, data, graphql, startApp, TEST_MODEL, type TestApp } from './harness.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
@@ -81,6 +81,21 @@ describe('deployments', () => {
         ['fables', 0, 0, 'READY'],
       ]);
       expect(await createDeployment(test, shop.user.cookie, { slug: 'unnamed' })).toMatchObject({ name: 'unnamed', description: '' });
+    });
+
+    it('refuses more than a tenant can have', async () => {
+      const tenant = await createTenant(test);
+      await sql(
+        test,
+        `INSERT INTO deployments (id, tenant_id, slug, name, base_model_id)
+         SELECT gen_random_uuid(), $1, 'many-' || n, 'many', $2 FROM generate_series(1, 1000) AS n`,
+        [tenant.id, TEST_MODEL],
+      );
+      const { errors } = await tryCreateDeployment(test, tenant.key, {});
+      expect([errors?.[0]?.extensions.code, errors?.[0]?.message]).toEqual([
+        'QUOTA_EXCEEDED',
+        'found 1000 deployments, expected fewer: delete one that is not used any more',
+      ]);
     });
 
     it('is UNAUTHENTICATED without credentials', async () => {
