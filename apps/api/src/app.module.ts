@@ -8,6 +8,7 @@ import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
+import { DeploymentsModule } from './core/deployments/deployments.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
@@ -35,6 +36,7 @@ export class AppModule {
         ApiKeysModule,
         BaseModelsModule,
         AdaptersModule,
+        DeploymentsModule,
         DemoModule,
         HealthModule,
         SettlementModule,

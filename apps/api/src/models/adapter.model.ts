@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Position } from '../base/graphql/connection.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
+import { named, olderThan } from './filters.js';
 
 export type AdapterRow = Adapter & { files: AdapterFile[] };
 export type { AdapterFile as AdapterFileRow, AdapterStatus };
@@ -34,11 +35,8 @@ export class AdapterModel {
 
   /** Newest first; one row more than `first` when there is another page. */
   page(filter: AdapterFilter, first: number, after: Position | null): Promise<AdapterRow[]> {
-    const before: Prisma.AdapterWhereInput = after
-      ? { OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }] }
-      : {};
     return this.database.tx.adapter.findMany({
-      where: { AND: [this.matching(filter), before] },
+      where: { AND: [this.matching(filter), olderThan(after)] },
       include: WITH_FILES,
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       take: first + 1,
@@ -112,15 +110,6 @@ export class AdapterModel {
   }
 
   private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
-    const contains = search ? { contains: literally(search), mode: 'insensitive' as const } : undefined;
-    return {
-      tenantId: this.database.tenantId,
-      deletedAt: null,
-      ...(status ? { status } : {}),
-      ...(contains ? { OR: [{ slug: contains }, { name: contains }, { description: contains }] } : {}),
-    };
+    return { tenantId: this.database.tenantId, deletedAt: null, ...(status ? { status } : {}), ...named(search) };
   }
 }
-
-/** Prisma makes `contains` a LIKE and leaves its wildcards as they are. */
-const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

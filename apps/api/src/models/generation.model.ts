@@ -17,7 +17,10 @@ export interface NewGeneration {
   apiKeyId: string | null;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
   target: string;
+  /** What the deployment chose; null: the target itself. */
+  variant: string | null;
   priceId: string;
   idempotencyKey: string | null;
   requestHash: string;
@@ -50,6 +53,9 @@ export interface GenerationKey {
 const OPEN: GenerationStatus[] = ['QUEUED', 'RUNNING'];
 
 export const isOpen = (row: Pick<Generation, 'status'>): boolean => OPEN.includes(row.status);
+
+/** What answers: an adapter's slug or a base model's id. */
+export const variantOf = ({ variant, target }: Pick<Generation, 'variant' | 'target'>): string => variant ?? target;
 
 @Injectable()
 export class GenerationModel {

@@ -9,7 +9,10 @@ export interface NewLedgerEntry {
   generationId: string;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
   target: string;
+  /** Null: the target itself. */
+  variant: string | null;
   apiKeyId: string | null;
   priceId: string;
   failed: boolean;
@@ -19,13 +22,15 @@ export interface NewLedgerEntry {
   at: Date;
 }
 
-/** One UTC day of one target. */
+/** One UTC day of one target, and of each variant of a deployment. */
 export interface UsageRow {
   /** YYYY-MM-DD */
   day: string;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
   target: string;
+  variant: string;
   requests: number;
   failedRequests: number;
   promptTokens: number;
@@ -39,6 +44,7 @@ export interface UsageRange {
   /** Exclusive. */
   to: Date;
   adapterId: string | null;
+  deploymentId: string | null;
 }
 
 export interface Price {
@@ -66,15 +72,17 @@ export class LedgerModel {
   async usage(range: UsageRange): Promise<UsageRow[]> {
     const rows = await this.db.tx.$queryRaw<RawUsageRow[]>`
       SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "day",
-             base_model_id AS "baseModelId", adapter_id::text AS "adapterId", target AS "target",
+             base_model_id AS "baseModelId", adapter_id::text AS "adapterId", deployment_id::text AS "deploymentId",
+             target AS "target", coalesce(variant, target) AS "variant",
              count(*)::text AS "requests", (count(*) FILTER (WHERE failed))::text AS "failedRequests",
              sum(prompt_tokens)::text AS "promptTokens", sum(completion_tokens)::text AS "completionTokens",
              sum(amount_nano_usd)::text AS "amountNanoUsd"
       FROM ledger_entries
       WHERE tenant_id = ${this.db.tenantId}::uuid AND at >= ${range.from} AND at < ${range.to}
         AND (${range.adapterId}::uuid IS NULL OR adapter_id = ${range.adapterId}::uuid)
-      GROUP BY 1, 2, 3, 4
-      ORDER BY 1 DESC, 4, 3`;
+        AND (${range.deploymentId}::uuid IS NULL OR deployment_id = ${range.deploymentId}::uuid)
+      GROUP BY 1, 2, 3, 4, 5, 6
+      ORDER BY 1 DESC, 5, 6, 3`;
     return rows.map((row) => ({
       ...row,
       requests: Number(row.requests),

@@ -2,11 +2,13 @@ import { Global, Module } from '@nestjs/common';
 import { AdapterModel } from './adapter.model.js';
 import { ApiKeyModel } from './api-key.model.js';
 import { BaseModelModel } from './base-model.model.js';
+import { ComparisonModel } from './comparison.model.js';
+import { DeploymentModel } from './deployment.model.js';
 import { GenerationModel } from './generation.model.js';
 import { LedgerModel } from './ledger.model.js';
 import { TenantModel } from './tenant.model.js';
 
-const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, GenerationModel, LedgerModel];
+const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, DeploymentModel, ComparisonModel, GenerationModel, LedgerModel];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */
 @Global()

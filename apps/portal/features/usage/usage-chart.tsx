@@ -22,13 +22,21 @@ const HEIGHT_PX = 300;
 const formatUsd = (usd: number): string =>
   usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
 
-export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
+interface Props {
+  rows: UsageRow[];
+  range: DayRange;
+  description?: string;
+  /** Of a series, by its label; left out: by rank. */
+  colors?: ReadonlyMap<string, string>;
+}
+
+export const UsageChart = ({ rows, range, description = 'UTC days, stacked by target', colors }: Props) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
   const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
       title="By day"
-      description="UTC days, stacked by target"
+      description={description}
       actions={
         <SegmentedControl
           size="xs"
@@ -51,7 +59,7 @@ export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange 
           data={chart.data}
           dataKey="day"
           type="stacked"
-          series={chart.series}
+          series={chart.series.map((series) => ({ ...series, color: colors?.get(series.label) ?? series.color }))}
           withLegend
           legendProps={{ verticalAlign: 'bottom' }}
           tickLine="none"

@@ -6,8 +6,10 @@ import type { UsageRow } from './usage-series';
 const HEADER = [
   'day',
   'target',
+  'variant',
   'base_model',
   'adapter_id',
+  'deployment_id',
   'requests',
   'failed_requests',
   'prompt_tokens',
@@ -21,8 +23,10 @@ export const usageCsv = (rows: readonly UsageRow[]): string =>
     rows.map((row) => [
       row.day,
       row.target,
+      row.variant,
       row.baseModelId,
       row.adapterId ?? '',
+      row.deploymentId ?? '',
       row.requests,
       row.failedRequests,
       row.promptTokens,

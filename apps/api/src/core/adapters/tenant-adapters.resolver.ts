@@ -2,8 +2,8 @@ import { Args, Int, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { type Connection, decodeCursor, toConnection } from '../../base/graphql/connection.js';
 import { validInput } from '../../base/errors/validate.js';
+import { searchSchema } from '../targets/target-input.js';
 import { TenantType } from '../tenant/tenant.types.js';
-import { adapterSearchSchema } from './adapter-input.js';
 import { AdapterService } from './adapter.service.js';
 import { AdapterConnection, type AdapterStatus, AdapterStatusEnum, StorageUseType } from './adapter.types.js';
 import { type AdapterView, toAdapterView } from './adapter.view.js';
@@ -22,7 +22,7 @@ export class TenantAdaptersResolver {
     @Args('search', { type: () => String, nullable: true }) search: string | null,
   ): Promise<Connection<AdapterView>> {
     const size = first ?? 20;
-    const filter = { status, ...validInput(adapterSearchSchema, { search }) };
+    const filter = { status, ...validInput(searchSchema, { search }) };
     const { rows, totalCount } = await this.service.page(caller.tenantId, filter, size, after ?? null);
     const page = { first: size, after: after ? decodeCursor(after) : null, totalCount };
     return toConnection(rows, page, toAdapterView);

@@ -45,15 +45,19 @@ export class GenerationService {
   /**
    * Admits a request: its row first, its job second. An API that dies in between leaves a row without a job; a retry
    * with the same idempotency key adds the job then, and housekeeping fails the row if none comes. The retry is
-   * looked for before the target, whose adapter may have been deleted since.
+   * looked for before the target: what was chosen for it holds, whatever has become of names and weights since.
    */
   async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
     await this.queue.requireRedis();
     const earlier = await this.findEarlier(caller, request, names);
     if (earlier && !isOpen(earlier)) return earlier;
-    const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
+    const target = earlier
+      ? await this.targets.ofRow(earlier, names.target)
+      : await this.targets.resolve(caller.tenantId, request, names.target);
     checkAgainstContext(request, target.contextTokens, names);
-    const row = earlier ?? (await this.insert(caller, request, target, names));
+    const row = earlier ?? (await this.insert(caller, request, target));
+    // Another request with the same key was first, and may have chosen another variant.
+    if (!row) return this.start(caller, request, names);
     if (!earlier || !(await this.wasTaken(row))) await this.enqueue(row, this.jobOf(row, request, target));
     return row;
   }
@@ -116,29 +120,24 @@ export class GenerationService {
     return row && sameRequest(row, request, names.idempotencyKey);
   }
 
-  private async insert(
-    caller: Caller,
-    request: GenerationRequest,
-    target: GenerationTarget,
-    names: FieldNames,
-  ): Promise<GenerationRow> {
-    const inserted = await this.db.inTenant(caller.tenantId, async () => {
+  /** null: there is a generation with the same idempotency key by now. */
+  private insert(caller: Caller, request: GenerationRequest, target: GenerationTarget): Promise<GenerationRow | null> {
+    return this.db.inTenant(caller.tenantId, async () => {
       await this.requireRoom(request.n);
       return this.generations.insert({
         userId: caller.userId,
         apiKeyId: caller.apiKeyId,
         baseModelId: target.baseModelId,
         adapterId: target.adapterId,
+        deploymentId: target.deploymentId,
         target: request.target,
+        variant: target.variant,
         priceId: target.priceId,
         idempotencyKey: request.idempotencyKey,
         requestHash: requestHash(request),
         n: request.n,
       });
     });
-    const row = inserted ?? (await this.findEarlier(caller, request, names));
-    if (!row) throw new Error('a generation was neither inserted nor there before');
-    return row;
   }
 
   /** The order is fair however many wait; this bounds what one tenant can have kept for him. */

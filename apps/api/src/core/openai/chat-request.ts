@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. */
 import { templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { LOGPROBS_MAX, MESSAGES_MAX } from '../generations/generation-request.js';
+import { LOGPROBS_MAX, MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
 import { checkKinds, messageSchema, textsOf, toMessages } from './chat-messages.js';
 import { toConstraint } from './openai-constraint.js';
 import { refuseIssue } from './openai-error.js';
@@ -20,6 +20,7 @@ const fields = {
   top_logprobs: optional(topLogprobsSchema),
   /** vLLM's. */
   chat_template_kwargs: optional(templateOptionsSchema),
+  safety_identifier: optional(routingKeySchema),
 };
 
 const schema = z
@@ -52,6 +53,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     maxTokensDefault: longestAnswer(data.n ?? 1, logprobs),
     logprobs,
+    userAliases: [data.safety_identifier],
   });
 }
 

@@ -1,16 +1,18 @@
 /** Runs one OpenAI request: admits its prompts, and answers whole or streamed. */
+import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { ArilError, type EndEvent } from '@aril/contracts';
 import type { Request, Response } from 'express';
 import type { Caller } from '../../base/auth/caller.js';
 import { reportError, type ErrorReport } from '../../base/errors/error-report.js';
+import { VARIANT_HEADER } from '../../base/http/headers.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
 import { GenerationService } from '../generations/generation.service.js';
-import type { GenerationRow } from '../../models/generation.model.js';
+import { variantOf, type GenerationRow } from '../../models/generation.model.js';
 import type { Admitted, Endpoint } from './endpoint.js';
 import { streamCompletion, type CompletionStream } from './completion-stream.js';
 import { refuse } from './openai-error.js';
@@ -51,6 +53,7 @@ export class CompletionService {
     const [first] = rows;
     if (!first) throw new Error('a request was parsed into no generation');
     this.cancelOnDisconnect(rows, exchange);
+    exchange.response.setHeader(VARIANT_HEADER, variantOf(first));
     if (asked.generations.some(({ echo }) => echo)) await this.requireEvents(rows);
     const created = Math.floor(first.createdAt.getTime() / 1_000);
     const admitted: Admitted = { generationId: first.id, created, model: first.target, n: first.n, asked };
@@ -62,11 +65,14 @@ export class CompletionService {
   /** One generation per prompt; all of them, or none that goes on. */
   private async startAll(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
     const key = idempotencyKeyOf(exchange.request);
+    // One request has one variant, however many its prompts are.
+    const routing = key ?? randomUUID();
     const rows: GenerationRow[] = [];
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
         const idempotencyKey = key && keyOfPrompt(key, prompt);
-        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, endpoint.fieldNames(asked, prompt)));
+        const request = { ...generation, routingKey: generation.routingKey ?? routing, idempotencyKey };
+        rows.push(await this.generations.start(exchange.caller, request, endpoint.fieldNames(asked, prompt)));
       }
     } catch (error) {
       this.disown(rows, error, exchange);

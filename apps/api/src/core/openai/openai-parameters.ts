@@ -19,7 +19,6 @@ const textOnly: Harmless = (value) => Array.isArray(value) && value.every((item)
 
 /** null is accepted everywhere: it is how several clients say "not given". */
 const COMMON: Readonly<Record<string, Harmless>> = {
-  user: always,
   metadata: always,
   service_tier: always,
   // How vLLM is to enforce a constraint; here there is one way.
@@ -41,7 +40,6 @@ const COMMON: Readonly<Record<string, Harmless>> = {
 
 export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   ...COMMON,
-  safety_identifier: always,
   prompt_cache_key: always,
   prompt_cache_retention: always,
   prediction: always,
@@ -70,9 +68,7 @@ const effort: Harmless = (value) =>
   value !== null && typeof value === 'object' && Object.keys(value).every((key) => ['effort', 'summary', 'generate_summary'].includes(key));
 
 export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
-  user: always,
   service_tier: always,
-  safety_identifier: always,
   prompt_cache_key: always,
   prompt_cache_retention: always,
   prompt_cache_options: always,

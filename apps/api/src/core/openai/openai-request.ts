@@ -1,7 +1,7 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { INPUT_CHARS_MAX, routingKeySchema, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
 import { constraintFields, type NamedConstraint } from './openai-constraint.js';
 import { refuse } from './openai-error.js';
 import { optional } from './optional.js';
@@ -23,6 +23,8 @@ const stopText = z.string().max(256);
 
 export const commonFields = {
   model: targetSchema,
+  /** Which variant of a deployment answers: always the same to one user. */
+  user: optional(routingKeySchema),
   stream: optional(z.boolean()),
   stream_options: optional(
     z.object({ include_usage: optional(z.boolean()), include_obfuscation: optional(z.boolean()) }),
@@ -66,15 +68,19 @@ export function checkLength(param: string, texts: readonly string[]): void {
 
 /** What differs between the two endpoints. */
 export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
+  /** Newer names of `user`. */
+  userAliases?: readonly (string | undefined)[];
   inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
   /** When the caller gives no number; as much of it as the context has. */
   maxTokensDefault: number;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, echo, constraint, tools, ...lengths }: Particulars): OpenAiRequest {
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, constraint, tools, userAliases = [], ...lengths }: Particulars): OpenAiRequest {
   const common = {
     target: body.model,
+    // Some clients send "" for a user they do not know; all of those are not one user.
+    routingKey: [body.user, ...userAliases].find(Boolean) ?? null,
     sampling: toSampling(body, lengths),
     n: body.n ?? 1,
     logprobs,

@@ -41,7 +41,7 @@ export class SettlementService {
   }
 
   private async charge(row: GenerationRow, settlement: Settlement): Promise<void> {
-    const { baseModelId, adapterId, target, apiKeyId, priceId } = row;
+    const { baseModelId, adapterId, deploymentId, target, variant, apiKeyId, priceId } = row;
     const at = new Date(settlement.finishedAtMs);
     const charge = chargeFor(settlement, await this.ledger.price(priceId));
     const failed = settlement.finishReason === 'error';
@@ -49,7 +49,9 @@ export class SettlementService {
       generationId: row.id,
       baseModelId,
       adapterId,
+      deploymentId,
       target,
+      variant,
       apiKeyId,
       priceId,
       failed,

@@ -4,18 +4,10 @@ import { z } from 'zod';
 import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { LedgerModel, type UsageRow } from '../../models/ledger.model.js';
+import { usageRangeSchema } from './usage-range.js';
 import type { UsageInput, UsageReport, UsageTotals } from './usage.types.js';
 
-const DAY_MS = 86_400_000;
-const DAYS_MAX = 366;
-
-const rangeSchema = z
-  .object({ from: z.date(), to: z.date(), adapterId: z.uuid().nullish() })
-  .refine(({ from, to }) => from < to, { path: ['to'], message: 'expected a time after `from`' })
-  .refine(({ from, to }) => to.getTime() - from.getTime() <= DAYS_MAX * DAY_MS, {
-    path: ['to'],
-    message: `expected at most ${DAYS_MAX} days after \`from\``,
-  });
+const usageSchema = z.object({ adapterId: z.uuid().nullish(), deploymentId: z.uuid().nullish() });
 
 @Injectable()
 export class UsageService {
@@ -25,8 +17,9 @@ export class UsageService {
   ) {}
 
   async report(tenantId: string, input: UsageInput): Promise<UsageReport> {
-    const { from, to, adapterId } = validInput(rangeSchema, input);
-    const range = { from, to, adapterId: adapterId ?? null };
+    const { from, to } = validInput(usageRangeSchema, input);
+    const { adapterId, deploymentId } = validInput(usageSchema, input);
+    const range = { from, to, adapterId: adapterId ?? null, deploymentId: deploymentId ?? null };
     const rows = await this.db.inTenant(tenantId, () => this.ledger.usage(range));
     return { from, to, rows: rows.map(({ amountNanoUsd, ...row }) => ({ ...row, amount: amountNanoUsd })), totals: totalsOf(rows) };
   }

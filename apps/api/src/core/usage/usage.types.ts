@@ -11,9 +11,12 @@ export class UsageInput {
 
   @Field(() => ID, { nullable: true })
   adapterId?: string | null;
+
+  @Field(() => ID, { nullable: true })
+  deploymentId?: string | null;
 }
 
-@ObjectType('UsageRow', { description: 'One UTC day of one target.' })
+@ObjectType('UsageRow', { description: 'One UTC day of one target, and of each variant of a deployment.' })
 export class UsageRowType {
   @Field(() => String)
   day!: string;
@@ -24,8 +27,14 @@ export class UsageRowType {
   @Field(() => ID, { nullable: true, description: 'null: the base model itself.' })
   adapterId!: string | null;
 
-  @Field(() => String, { description: "The adapter's slug (kept when the adapter is deleted), or the base model's id." })
+  @Field(() => ID, { nullable: true, description: 'null: the adapter or the base model was asked for itself.' })
+  deploymentId!: string | null;
+
+  @Field(() => String, { description: "What was asked for: a slug (kept when its adapter or deployment is deleted), or the base model's id." })
   target!: string;
+
+  @Field(() => String, { description: 'What answered; the same as `target` unless that is a deployment.' })
+  variant!: string;
 
   @Field(() => Int)
   requests!: number;

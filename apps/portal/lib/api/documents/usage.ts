@@ -11,7 +11,9 @@ export const UsageDocument = graphql(/* GraphQL */ `
           day
           baseModelId
           adapterId
+          deploymentId
           target
+          variant
           requests
           failedRequests
           promptTokens

@@ -1,7 +1,7 @@
 /** The body of `POST /v1/responses`. Nothing is stored, so each request brings all of its conversation. */
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { LOGPROBS_MAX } from '../../generations/generation-request.js';
+import { LOGPROBS_MAX, routingKeySchema } from '../../generations/generation-request.js';
 import { textsOf } from '../chat-messages.js';
 import { namedSchema, type NamedConstraint } from '../openai-constraint.js';
 import { refuseIssue } from '../openai-error.js';
@@ -23,10 +23,10 @@ const LOGPROBS = 'message.output_text.logprobs';
 /** Besides log probabilities, what answers here never hold; asked for by clients that ask for all of it. */
 const INCLUDABLE = [LOGPROBS, 'reasoning.encrypted_content', 'file_search_call.results', 'web_search_call.results', 'web_search_call.action.sources', 'code_interpreter_call.outputs', 'computer_call_output.output.image_url', 'message.input_image.image_url'] as const;
 
-const { model, stream, temperature, top_p, seed, top_k, min_p, repetition_penalty, stop } = commonFields;
+const { model, user, stream, temperature, top_p, seed, top_k, min_p, repetition_penalty, stop } = commonFields;
 const fields = {
   // The last five are not OpenAI's, but vLLM's, as on the other endpoints.
-  ...{ model, stream, temperature, top_p, seed, top_k, min_p, repetition_penalty, stop },
+  ...{ model, user, stream, temperature, top_p, seed, top_k, min_p, repetition_penalty, stop },
   ...inputFields,
   ...responseToolFields,
   stream_options: optional(z.object({ include_obfuscation: optional(z.boolean()) })),
@@ -34,6 +34,7 @@ const fields = {
   text: optional(z.object({ format: optional(format), verbosity: optional(z.enum(['low', 'medium', 'high'])) })),
   include: optional(z.array(z.enum(INCLUDABLE))),
   top_logprobs: optional(topLogprobsSchema),
+  safety_identifier: optional(routingKeySchema),
   /** Given back with the answer. */
   metadata: optional(z.record(z.string().max(64), z.string().max(512))),
 };
@@ -63,6 +64,7 @@ export function parseResponseRequest(body: Readonly<Record<string, unknown>>): R
     inputs: [{ kind: 'messages', messages, ...(tools && { tools }) }],
     constraint: offered ? withTools(constraint, offered) : constraint,
     tools: offered,
+    userAliases: [settings.safety_identifier],
     echo: false,
     maxTokens: settings.max_output_tokens,
     // An answer ends when the model ends it or its context is full, unless log probabilities fill the memory before.
