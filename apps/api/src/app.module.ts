@@ -11,6 +11,7 @@ import { DemoModule } from './core/demo/demo.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
+import { LimitsModule } from './core/limits/limits.module.js';
 import { OpenAiModule } from './core/openai/openai.module.js';
 import { SettlementModule } from './core/settlement/settlement.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
@@ -37,6 +38,7 @@ export class AppModule {
         AdaptersModule,
         DemoModule,
         HealthModule,
+        LimitsModule,
         SettlementModule,
         GenerationsModule,
         UsageModule,

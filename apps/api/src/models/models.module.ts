@@ -4,9 +4,11 @@ import { ApiKeyModel } from './api-key.model.js';
 import { BaseModelModel } from './base-model.model.js';
 import { GenerationModel } from './generation.model.js';
 import { LedgerModel } from './ledger.model.js';
+import { LimitModel } from './limit.model.js';
+import { SpendModel } from './spend.model.js';
 import { TenantModel } from './tenant.model.js';
 
-const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, GenerationModel, LedgerModel];
+const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, GenerationModel, LedgerModel, LimitModel, SpendModel];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */
 @Global()

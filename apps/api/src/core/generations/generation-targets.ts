@@ -3,12 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { adapterRefSchema, ArilError, type AdapterRef } from '@aril/contracts';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
+import type { Price } from '../../models/ledger.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 
 export interface GenerationTarget {
   baseModelId: string;
   contextTokens: number;
   priceId: string;
+  price: Price;
   adapterId: string | null;
   adapter: AdapterRef | null;
 }
@@ -33,6 +35,7 @@ export class GenerationTargets {
       baseModelId,
       contextTokens: baseModel.contextTokens,
       priceId: baseModel.priceId,
+      price: baseModel,
       adapterId: adapter?.id ?? null,
       adapter: adapter && refOf(adapter, field),
     };

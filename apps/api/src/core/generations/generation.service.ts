@@ -1,5 +1,5 @@
 /** Starts, finds and cancels generations. Following one is `GenerationFollower`'s. */
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   ArilError,
   CANCEL_CHANNEL,
@@ -7,13 +7,15 @@ import {
   generationFenceKey,
   STREAM_RETENTION_S,
   type EndEvent,
+  type ErrorCode,
   type GenerationJob,
 } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
-import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
-import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationModel, isOpen, type GenerationRow, type NewGeneration } from '../../models/generation.model.js';
+import { AdmissionService, type Admission } from '../limits/admission.service.js';
+import { RateLimiter, type RateStatus } from '../limits/rate-limiter.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationQueue } from './generation-queue.js';
 import {
@@ -26,13 +28,23 @@ import {
 import { GenerationTargets, type GenerationTarget } from './generation-targets.js';
 import { visibleTo } from './generation.policy.js';
 import { OverdueService } from './overdue.service.js';
+import { worstCase } from './worst-case.js';
 
+export type TellRates = (rates: RateStatus[]) => void;
+
+interface Door {
+  target: GenerationTarget;
+  names: FieldNames;
+  tell: TellRates;
+}
+
+/** With these the admission refuses; no generation ends with one by itself. */
+const REFUSALS: readonly ErrorCode[] = ['RATE_LIMITED', 'BUDGET_EXCEEDED'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 @Injectable()
 export class GenerationService {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
     private readonly db: TenantDatabase,
     private readonly redis: RedisService,
     private readonly generations: GenerationModel,
@@ -40,20 +52,22 @@ export class GenerationService {
     private readonly queue: GenerationQueue,
     private readonly ender: GenerationEnder,
     private readonly overdue: OverdueService,
+    private readonly admission: AdmissionService,
+    private readonly rates: RateLimiter,
   ) {}
 
   /**
    * Admits a request: its row first, its job second. An API that dies in between leaves a row without a job; a retry
    * with the same idempotency key adds the job then, and housekeeping fails the row if none comes. The retry is
-   * looked for before the target, whose adapter may have been deleted since.
+   * looked for before the target, whose adapter may have been deleted since. `tell` hears how far the rates are used.
    */
-  async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
+  async start(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<GenerationRow> {
     await this.queue.requireRedis();
     const earlier = await this.findEarlier(caller, request, names);
     if (earlier && !isOpen(earlier)) return earlier;
     const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
     checkAgainstContext(request, target.contextTokens, names);
-    const row = earlier ?? (await this.insert(caller, request, target, names));
+    const row = earlier ?? (await this.admit(caller, request, { target, names, tell }));
     if (!earlier || !(await this.wasTaken(row))) await this.enqueue(row, this.jobOf(row, request, target));
     return row;
   }
@@ -64,6 +78,8 @@ export class GenerationService {
    */
   async disown(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
     await this.ender.endUnheard(row, error);
+    // One of several prompts, of which another was refused: none of them was let in. Its tokens are back already.
+    if (REFUSALS.includes(error.code)) this.rates.giveBack(row, 0);
     await this.tellToStop(row);
   }
 
@@ -116,37 +132,26 @@ export class GenerationService {
     return row && sameRequest(row, request, names.idempotencyKey);
   }
 
-  private async insert(
-    caller: Caller,
-    request: GenerationRequest,
-    target: GenerationTarget,
-    names: FieldNames,
-  ): Promise<GenerationRow> {
-    const inserted = await this.db.inTenant(caller.tenantId, async () => {
-      await this.requireRoom(request.n);
-      return this.generations.insert({
-        userId: caller.userId,
-        apiKeyId: caller.apiKeyId,
-        baseModelId: target.baseModelId,
-        adapterId: target.adapterId,
-        target: request.target,
-        priceId: target.priceId,
-        idempotencyKey: request.idempotencyKey,
-        requestHash: requestHash(request),
-        n: request.n,
-      });
-    });
-    const row = inserted ?? (await this.findEarlier(caller, request, names));
-    if (!row) throw new Error('a generation was neither inserted nor there before');
-    return row;
-  }
-
-  /** The order is fair however many wait; this bounds what one tenant can have kept for him. */
-  private async requireRoom(choices: number): Promise<void> {
-    const { TENANT_WAITING_MAX: max } = this.config;
-    const found = await this.generations.openChoices();
-    if (found + choices <= max) return;
-    throw new ArilError('RATE_LIMITED', `${found} answers of this tenant are waited for already, expected at most ${max} at once. Try again later.`);
+  /** One that was admitted under the same key meanwhile is the answer, also where there is no room for another. */
+  private async admit(caller: Caller, request: GenerationRequest, door: Door): Promise<GenerationRow> {
+    const { target, names, tell } = door;
+    const application = {
+      tenantId: caller.tenantId,
+      apiKeyId: caller.apiKeyId,
+      choices: request.n,
+      ...worstCase(request, target.contextTokens, target.price),
+      maxTokensName: names.maxTokens,
+    };
+    const write = (admission: Admission) => this.generations.insert(newRow(caller, request, target, admission));
+    try {
+      const inserted = await this.admission.admit(application, write, tell);
+      if (inserted) return inserted;
+      throw new Error('a generation was neither inserted nor there before');
+    } catch (error) {
+      const earlier = await this.findEarlier(caller, request, names);
+      if (earlier) return earlier;
+      throw error;
+    }
   }
 
   private async wasTaken(row: GenerationRow): Promise<boolean> {
@@ -171,6 +176,21 @@ export class GenerationService {
       deadlineMs: this.overdue.deadlineOf(row),
     };
   }
+}
+
+function newRow(caller: Caller, request: GenerationRequest, target: GenerationTarget, admission: Admission): NewGeneration {
+  return {
+    userId: caller.userId,
+    apiKeyId: caller.apiKeyId,
+    baseModelId: target.baseModelId,
+    adapterId: target.adapterId,
+    target: request.target,
+    priceId: target.priceId,
+    idempotencyKey: request.idempotencyKey,
+    requestHash: requestHash(request),
+    n: request.n,
+    ...admission,
+  };
 }
 
 function sameRequest(row: GenerationRow, request: GenerationRequest, field: string): GenerationRow {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { SettlementModule } from '../settlement/settlement.module.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
@@ -14,7 +15,7 @@ import { OverdueService } from './overdue.service.js';
 import { TextRetentionService } from './text-retention.service.js';
 
 @Module({
-  imports: [BaseModelsModule, SettlementModule],
+  imports: [BaseModelsModule, LimitsModule, SettlementModule],
   providers: [
     GenerationQueue,
     GenerationTargets,

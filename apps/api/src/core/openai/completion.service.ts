@@ -11,6 +11,8 @@ import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
 import { GenerationService } from '../generations/generation.service.js';
 import type { GenerationRow } from '../../models/generation.model.js';
+import type { RateStatus } from '../limits/rate-limiter.js';
+import { writeRateHeaders } from './rate-headers.js';
 import { streamCompletion, type CompletionStream } from './completion-stream.js';
 import { refuse } from './openai-error.js';
 import { admissionFailure, failureBody, generationFailure } from './openai-failure.js';
@@ -59,7 +61,8 @@ export class CompletionService {
       for (const [prompt, generation] of asked.generations.entries()) {
         const names = fieldNames(flavour, inputName(flavour, asked, prompt));
         const idempotencyKey = key && keyOfPrompt(key, prompt);
-        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, names));
+        const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
+        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, names, tell));
       }
     } catch (error) {
       this.disown(rows, error, exchange);
