@@ -7,40 +7,32 @@ import {
   generationFenceKey,
   STREAM_RETENTION_S,
   type EndEvent,
-  type ErrorCode,
   type GenerationJob,
 } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
-import { GenerationModel, isOpen, type GenerationRow, type NewGeneration } from '../../models/generation.model.js';
-import { AdmissionService, type Admission } from '../limits/admission.service.js';
-import { RateLimiter, type RateStatus } from '../limits/rate-limiter.js';
+import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationAdmission, type TellRates } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationQueue } from './generation-queue.js';
 import {
   checkAgainstContext,
   completeSampling,
-  requestHash,
   type FieldNames,
   type GenerationRequest,
 } from './generation-request.js';
 import { GenerationTargets, type GenerationTarget } from './generation-targets.js';
 import { visibleTo } from './generation.policy.js';
 import { OverdueService } from './overdue.service.js';
-import { worstCase } from './worst-case.js';
 
-export type TellRates = (rates: RateStatus[]) => void;
-
-interface Door {
-  target: GenerationTarget;
-  names: FieldNames;
-  tell: TellRates;
-}
-
-/** With these the admission refuses; no generation ends with one by itself. */
-const REFUSALS: readonly ErrorCode[] = ['RATE_LIMITED', 'BUDGET_EXCEEDED'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export interface Admitted {
+  row: GenerationRow;
+  /** null: nothing is left to be done for it. */
+  job: GenerationJob | null;
+}
 
 @Injectable()
 export class GenerationService {
@@ -52,24 +44,36 @@ export class GenerationService {
     private readonly queue: GenerationQueue,
     private readonly ender: GenerationEnder,
     private readonly overdue: OverdueService,
-    private readonly admission: AdmissionService,
-    private readonly rates: RateLimiter,
+    private readonly admission: GenerationAdmission,
   ) {}
 
   /**
-   * Admits a request: its row first, its job second. An API that dies in between leaves a row without a job; a retry
-   * with the same idempotency key adds the job then, and housekeeping fails the row if none comes. The retry is
-   * looked for before the target, whose adapter may have been deleted since. `tell` hears how far the rates are used.
+   * Its row first, its job second. An API that dies in between leaves a row without a job; a retry with the same
+   * idempotency key adds the job then, and housekeeping fails the row if none comes.
    */
-  async start(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<GenerationRow> {
+  async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
+    const admitted = await this.admit(caller, request, names);
+    await this.run(admitted);
+    return admitted.row;
+  }
+
+  /**
+   * The row alone: nothing happens before `run`. A retry is looked for before the target, whose adapter may have been
+   * deleted since. `tell` hears how far the rates are used.
+   */
+  async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<Admitted> {
     await this.queue.requireRedis();
-    const earlier = await this.findEarlier(caller, request, names);
-    if (earlier && !isOpen(earlier)) return earlier;
+    const earlier = await this.admission.findEarlier(caller, request, names);
+    if (earlier && !isOpen(earlier)) return { row: earlier, job: null };
     const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
     checkAgainstContext(request, target.contextTokens, names);
-    const row = earlier ?? (await this.admit(caller, request, { target, names, tell }));
-    if (!earlier || !(await this.wasTaken(row))) await this.enqueue(row, this.jobOf(row, request, target));
-    return row;
+    const row = earlier ?? (await this.admission.admit(caller, request, { target, names, tell }));
+    const taken = earlier !== null && (await this.wasTaken(row));
+    return { row, job: taken ? null : this.jobOf(row, request, target) };
+  }
+
+  async run({ row, job }: Admitted): Promise<void> {
+    if (job) await this.enqueue(row, job);
   }
 
   /**
@@ -78,8 +82,7 @@ export class GenerationService {
    */
   async disown(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
     await this.ender.endUnheard(row, error);
-    // One of several prompts, of which another was refused: none of them was let in. Its tokens are back already.
-    if (REFUSALS.includes(error.code)) this.rates.giveBack(row, 0);
+    this.admission.forgive(row, error.code);
     await this.tellToStop(row);
   }
 
@@ -125,35 +128,6 @@ export class GenerationService {
     }
   }
 
-  private async findEarlier(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow | null> {
-    const { idempotencyKey } = request;
-    if (idempotencyKey === null) return null;
-    const row = await this.db.inTenant(caller.tenantId, () => this.generations.findByIdempotencyKey(idempotencyKey));
-    return row && sameRequest(row, request, names.idempotencyKey);
-  }
-
-  /** One that was admitted under the same key meanwhile is the answer, also where there is no room for another. */
-  private async admit(caller: Caller, request: GenerationRequest, door: Door): Promise<GenerationRow> {
-    const { target, names, tell } = door;
-    const application = {
-      tenantId: caller.tenantId,
-      apiKeyId: caller.apiKeyId,
-      choices: request.n,
-      ...worstCase(request, target.contextTokens, target.price),
-      maxTokensName: names.maxTokens,
-    };
-    const write = (admission: Admission) => this.generations.insert(newRow(caller, request, target, admission));
-    try {
-      const inserted = await this.admission.admit(application, write, tell);
-      if (inserted) return inserted;
-      throw new Error('a generation was neither inserted nor there before');
-    } catch (error) {
-      const earlier = await this.findEarlier(caller, request, names);
-      if (earlier) return earlier;
-      throw error;
-    }
-  }
-
   private async wasTaken(row: GenerationRow): Promise<boolean> {
     return (await this.redis.client.exists(generationFenceKey(row.id))) === 1;
   }
@@ -176,28 +150,4 @@ export class GenerationService {
       deadlineMs: this.overdue.deadlineOf(row),
     };
   }
-}
-
-function newRow(caller: Caller, request: GenerationRequest, target: GenerationTarget, admission: Admission): NewGeneration {
-  return {
-    userId: caller.userId,
-    apiKeyId: caller.apiKeyId,
-    baseModelId: target.baseModelId,
-    adapterId: target.adapterId,
-    target: request.target,
-    priceId: target.priceId,
-    idempotencyKey: request.idempotencyKey,
-    requestHash: requestHash(request),
-    n: request.n,
-    ...admission,
-  };
-}
-
-function sameRequest(row: GenerationRow, request: GenerationRequest, field: string): GenerationRow {
-  if (row.requestHash === requestHash(request)) return row;
-  throw new ArilError(
-    'IDEMPOTENCY_MISMATCH',
-    `${field}: it was used for generation ${row.id} with a different input`,
-    field,
-  );
 }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { SettlementModule } from '../settlement/settlement.module.js';
+import { GenerationAdmission } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
 import { GenerationFollower } from './generation-follower.js';
@@ -19,6 +20,7 @@ import { TextRetentionService } from './text-retention.service.js';
   providers: [
     GenerationQueue,
     GenerationTargets,
+    GenerationAdmission,
     GenerationEnder,
     OverdueService,
     TextRetentionService,

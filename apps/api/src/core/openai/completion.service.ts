@@ -9,7 +9,7 @@ import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
-import { GenerationService } from '../generations/generation.service.js';
+import { GenerationService, type Admitted } from '../generations/generation.service.js';
 import type { GenerationRow } from '../../models/generation.model.js';
 import type { RateStatus } from '../limits/rate-limiter.js';
 import { writeRateHeaders } from './rate-headers.js';
@@ -53,22 +53,24 @@ export class CompletionService {
     else await this.whole(rows, head, failure, exchange);
   }
 
-  /** One generation per prompt; all of them, or none that goes on. */
+  /** One generation per prompt. All are admitted before any runs: where one is refused, nothing was done for the others. */
   private async startAll(flavour: Flavour, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
     const key = idempotencyKeyOf(exchange.request);
-    const rows: GenerationRow[] = [];
+    const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
+    const admitted: Admitted[] = [];
+    const rows = (): GenerationRow[] => admitted.map(({ row }) => row);
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
         const names = fieldNames(flavour, inputName(flavour, asked, prompt));
         const idempotencyKey = key && keyOfPrompt(key, prompt);
-        const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
-        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, names, tell));
+        admitted.push(await this.generations.admit(exchange.caller, { ...generation, idempotencyKey }, names, tell));
       }
+      for (const each of admitted) await this.generations.run(each);
     } catch (error) {
-      this.disown(rows, error, exchange);
+      this.disown(rows(), error, exchange);
       throw admissionFailure(error);
     }
-    return rows;
+    return rows();
   }
 
   /** A request that is repeated long after its answer: its echo is gone, and must not be left out in silence. */
