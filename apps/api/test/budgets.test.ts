@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { withClient } from '@aril/local-services';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OverdueService } from '../src/core/generations/overdue.service.js';
@@ -160,6 +161,20 @@ describe('budgets', () => {
     await settled(ACTUAL);
     expect((await complete({}, key)).status).toBe(200);
     expect((await complete()).status).toBe(429);
+  });
+
+  it('of a tenant who sends many at once hold nobody else up', async () => {
+    const other = await createTenant(test);
+    await setLimits(test, one.user, { budgetHard: '1000000000' });
+    await complete();
+    await withClient(test.ownerUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`${one.id}:admission`]);
+      const many = Array.from({ length: 2 * test.config.DATABASE_CONNECTIONS }, () => complete());
+      expect((await complete({}, {}, other.key)).status).toBe(200);
+      await client.query('COMMIT');
+      expect((await Promise.all(many)).every(({ status }) => status === 200)).toBe(true);
+    });
   });
 
   it('are of UTC months, half open', async () => {

@@ -219,6 +219,15 @@ describe('rates', () => {
     expect(rate(await complete(), 'limit-requests')).toBeNull();
   });
 
+  it('refuse for now while Redis hangs, before anything is written', async () => {
+    await setLimits(test, one.user, { requestsPerMinute: 100 });
+    await runner.redis.call('CLIENT', 'PAUSE', '3000', 'WRITE');
+    const answer = await tryGenerate(test, one.key);
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'OVERLOADED', retryable: true });
+    expect(await rowsOf(one)).toEqual([{ count: '0' }]);
+    await until(async () => (await complete()).status === 200);
+  });
+
   it('survive a restart of the API', async () => {
     await setLimits(test, one.user, { requestsPerMinute: 1 });
     await generate(test, one.key);

@@ -13,6 +13,7 @@ import { monthOf } from './budget-month.js';
 import { requireBudget } from './budget-refusal.js';
 import { LimitsService } from './limits.service.js';
 import { RateLimiter, type RateScope, type RateStatus } from './rate-limiter.js';
+import { TenantLines } from './tenant-lines.js';
 
 /** What may become of a request, at worst. */
 export interface Application {
@@ -42,6 +43,10 @@ const PARALLEL_RETRY_MS = 1_000;
 
 @Injectable()
 export class AdmissionService {
+  private readonly lines = new TenantLines();
+  /** Tenants that were seen to need the lock: a hint, the lock is what counts. */
+  private readonly locking = new Set<string>();
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly db: TenantDatabase,
@@ -55,7 +60,12 @@ export class AdmissionService {
    * and nothing is counted again. `tell` hears how full the rates are.
    * @throws ArilError RATE_LIMITED, BUDGET_EXCEEDED; what is refused uses up nothing
    */
-  async admit<T>(asked: Application, write: (admission: Admission) => Promise<T | null>, tell: (rates: RateStatus[]) => void): Promise<T | null> {
+  admit<T>(asked: Application, write: (admission: Admission) => Promise<T | null>, tell: (rates: RateStatus[]) => void): Promise<T | null> {
+    const work = (): Promise<T | null> => this.admitNow(asked, write, tell);
+    return this.locking.has(asked.tenantId) ? this.lines.run(asked.tenantId, work) : work();
+  }
+
+  private async admitNow<T>(...[asked, write, tell]: Parameters<typeof this.admit<T>>): Promise<T | null> {
     let taken: Admission | null = null;
     const giveBack = (): void => {
       if (taken) this.rates.giveBack(asked, taken.reservedTokens);
@@ -80,7 +90,10 @@ export class AdmissionService {
   private async findRoom(asked: Application): Promise<{ scopes: Scope[]; createdAt: Date }> {
     const { tenant, key } = await this.limits.of(asked.apiKeyId);
     // Those who count what is open go one after the other, each seeing the row of the one before.
-    if (isCounted(tenant) || isCounted(key)) await this.db.lock('admission');
+    if (isCounted(tenant) || isCounted(key)) {
+      this.locking.add(asked.tenantId);
+      await this.db.lock('admission');
+    }
     const createdAt = new Date();
     const use = await this.spend.use(asked.apiKeyId, monthOf(createdAt));
     this.requireRoom(use, asked.choices);

@@ -1,4 +1,5 @@
 /** Holds requests to the rates of their tenant and key: which buckets there are, and what is said of a full one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import { RedisService } from '../../base/redis/redis.service.js';
@@ -34,6 +35,9 @@ interface Holder {
   apiKeyId: string | null;
 }
 
+/** A transaction waits for the answer, so a Redis that hangs is not waited for as long as elsewhere. */
+const ANSWER_MS_MAX = 2_000;
+
 @Injectable()
 export class RateLimiter {
   private readonly logger = new Logger(RateLimiter.name);
@@ -43,15 +47,27 @@ export class RateLimiter {
   /**
    * Takes one request and its tokens from every bucket that there is, or nothing from any. `tell` hears how full they
    * are either way.
-   * @throws ArilError RATE_LIMITED
+   * @throws ArilError RATE_LIMITED, OVERLOADED
    */
   async take(tenantId: string, scopes: readonly RateScope[], tokens: number, tell: (rates: RateStatus[]) => void): Promise<void> {
     const buckets = scopes.flatMap((scope) => bucketsOf(tenantId, scope, tokens));
     if (buckets.length === 0) return;
-    const { refused, levels } = await take(this.redis.client, buckets);
+    const { refused, levels } = await this.inTime(take(this.redis.client, buckets));
     tell(buckets.map(({ unit, perMinute: limit }, index) => ({ unit, limit, remaining: 0, resetMs: 0, ...levels[index] })));
     const bucket = refused && buckets[refused.index];
     if (bucket) throw rateLimited(bucket, refused.waitMs);
+  }
+
+  private async inTime<T>(answer: Promise<T>): Promise<T> {
+    const answered = new AbortController();
+    const late = sleep(ANSWER_MS_MAX, undefined, { signal: answered.signal }).then(() => {
+      throw new ArilError('OVERLOADED', 'The rate limits cannot be checked at the moment. Try again later.');
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      answered.abort();
+    }
   }
 
   /** Of tokens that were taken for a request: those it has not used are given back. */
