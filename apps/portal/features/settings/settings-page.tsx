@@ -1,5 +1,6 @@
 'use client';
 import { Grid, Stack } from '@mantine/core';
+import { LimitsSection } from '@/features/limits/limits-section';
 import { useSession } from '@/features/session/session-context';
 import { formatDate } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
@@ -44,6 +45,7 @@ export const SettingsPage = () => {
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack gap="lg">
             <Appearance />
+            <LimitsSection />
             <Storage storage={tenant.storage} />
             <Section title="You">
               <DefinitionList
