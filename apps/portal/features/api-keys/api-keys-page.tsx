@@ -4,6 +4,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import { useState } from 'react';
+import { useManages } from '@/features/session/use-manages';
 import { ApiKeysDocument } from '@/lib/api/documents/api-keys';
 import type { ApiKeysQuery } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
@@ -91,6 +92,7 @@ export const ApiKeysPage = () => {
   const { data, error, loading, reload } = useApiQuery(ApiKeysDocument, {}, { types: ['ApiKey'] });
   const [creating, create] = useDisclosure(false);
   const [limited, setLimited] = useState<Row | null>(null);
+  const manages = useManages();
   const revoke = useRevokeKey();
   const keys = data?.tenant.apiKeys ?? [];
   const createButton = (
@@ -103,15 +105,17 @@ export const ApiKeysPage = () => {
     title: <VisuallyHidden>Actions</VisuallyHidden>,
     textAlign: 'right',
     render: (row) => (
-      <Group gap={4} justify="flex-end">
-        <Button
-          size="compact-sm"
-          variant="subtle"
-          onClick={() => setLimited(row)}
-          aria-label={`Limits of ${row.name}`}
-        >
-          Limits
-        </Button>
+      <Group gap={4} justify="flex-end" wrap="nowrap">
+        {manages && (
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            onClick={() => setLimited(row)}
+            aria-label={`Limits of ${row.name}`}
+          >
+            Limits
+          </Button>
+        )}
         <Button
           size="compact-sm"
           variant="subtle"

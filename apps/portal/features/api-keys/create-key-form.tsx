@@ -33,6 +33,7 @@ interface Props {
 export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   const [createKey] = useApiMutation(CreateApiKeyDocument);
   const [problem, setProblem] = useState<string | null>(null);
+  const [opened, setOpened] = useState<string | null>(null);
   const form = useForm<Values>({
     initialValues: { name: '', expiry: '90', limits: NO_VALUES },
     validate: schemaResolver(schema, { sync: true }),
@@ -48,7 +49,10 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
     else setProblem(error.message);
   };
   return (
-    <form onSubmit={form.onSubmit(create)} noValidate aria-label="New API key">
+    <form
+      // What is wrong may be folded away.
+      onSubmit={form.onSubmit(create, (errors) => !errors.name && setOpened('limits'))}
+      noValidate aria-label="New API key">
       <Stack>
         {problem && (
           <Alert color="red" role="alert">
@@ -63,7 +67,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
           {...form.getInputProps('name')}
         />
         <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
-        <Accordion variant="separated">
+        <Accordion variant="separated" value={opened} onChange={setOpened}>
           <Accordion.Item value="limits">
             <Accordion.Control>Limits of this key</Accordion.Control>
             <Accordion.Panel>

@@ -20,7 +20,14 @@ const COUNTS = [
   { field: 'parallelRequests', label: 'Requests at once' },
 ] as const;
 
-const DOLLARS = { prefix: '$', decimalScale: 9, thousandSeparator: ',', hideControls: true, min: 0 } as const;
+/** Hints go below, so that the inputs of a row stand in line. */
+const NUMBER = {
+  min: 0,
+  allowNegative: false,
+  thousandSeparator: ',',
+  inputWrapperOrder: ['label', 'input', 'error', 'description'] as ('label' | 'input' | 'error' | 'description')[],
+};
+const DOLLARS = { ...NUMBER, prefix: '$', decimalScale: 9, hideControls: true };
 
 const atMost = (ceiling: string | null | undefined): string => (ceiling ? `At most ${ceiling}` : '');
 
@@ -32,13 +39,12 @@ export const LimitsFields = ({ inputProps, ceilings }: Props) => (
         return (
           <NumberInput
             key={field}
+            {...NUMBER}
             label={label}
             description={atMost(ceiling == null ? null : formatCount(ceiling)) || undefined}
             placeholder="No limit"
             min={1}
             allowDecimal={false}
-            allowNegative={false}
-            thousandSeparator=","
             {...inputProps(field)}
           />
         );
@@ -48,9 +54,8 @@ export const LimitsFields = ({ inputProps, ceilings }: Props) => (
       <NumberInput
         {...DOLLARS}
         label="Warn from"
-        description="Spent in a calendar month (UTC)"
+        description="Per calendar month"
         placeholder="No warning"
-        allowNegative={false}
         {...inputProps('budgetSoft')}
       />
       <NumberInput
@@ -58,7 +63,6 @@ export const LimitsFields = ({ inputProps, ceilings }: Props) => (
         label="Hard budget"
         description={atMost(ceilings?.budgetHard && formatNanoUsd(ceilings.budgetHard)) || 'Never exceeded'}
         placeholder="No budget"
-        allowNegative={false}
         {...inputProps('budgetHard')}
       />
     </SimpleGrid>

@@ -4,6 +4,7 @@ import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import type { ApiError } from '@/lib/api/api-error';
 import type { LimitsInput } from '@/lib/api/generated/graphql';
+import { withSeparators } from '@/lib/format/quantity';
 import { LimitsFields, type Ceilings } from './limits-fields';
 import { limitsSchema, toInput, type LimitValues } from './limit-values';
 
@@ -17,6 +18,9 @@ interface Props {
   onClose: () => void;
 }
 
+/** At a field, its name in the API says nothing. */
+const withoutName = (message: string): string => withSeparators(message.replace(/^\w+: e/, 'E'));
+
 const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Props, 'title'>) => {
   const [problem, setProblem] = useState<string | null>(null);
   const form = useForm<LimitValues>({
@@ -27,7 +31,7 @@ const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Pr
     setProblem(null);
     const error = await onSave(toInput(values));
     if (!error) onClose();
-    else if (error.field !== undefined && error.field in values) form.setFieldError(error.field, error.message);
+    else if (error.field !== undefined && error.field in values) form.setFieldError(error.field, withoutName(error.message));
     else setProblem(error.message);
   };
   return (

@@ -39,13 +39,13 @@ export const SettingsPage = () => {
                 ]}
               />
             </Section>
+            <LimitsSection />
             <Members members={tenant.members} viewerId={viewer.id} />
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack gap="lg">
             <Appearance />
-            <LimitsSection />
             <Storage storage={tenant.storage} />
             <Section title="You">
               <DefinitionList
