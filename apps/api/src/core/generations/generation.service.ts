@@ -28,7 +28,7 @@ import { OverdueService } from './overdue.service.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export interface Admitted {
+export interface AdmittedGeneration {
   row: GenerationRow;
   /** null: nothing is left to be done for it. */
   job: GenerationJob | null;
@@ -61,7 +61,7 @@ export class GenerationService {
    * The row alone: nothing happens before `run`. A retry is looked for before the target, whose adapter may have been
    * deleted since. `tell` hears how far the rates are used.
    */
-  async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<Admitted> {
+  async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
     const earlier = await this.admission.findEarlier(caller, request, names);
     if (earlier && !isOpen(earlier)) return { row: earlier, job: null };
@@ -72,7 +72,7 @@ export class GenerationService {
     return { row, job: taken ? null : this.jobOf(row, request, target) };
   }
 
-  async run({ row, job }: Admitted): Promise<void> {
+  async run({ row, job }: AdmittedGeneration): Promise<void> {
     if (job) await this.enqueue(row, job);
   }
 

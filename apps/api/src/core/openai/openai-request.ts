@@ -2,17 +2,20 @@
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { INPUT_CHARS_MAX, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
-import { constraintFields, toConstraint } from './openai-constraint.js';
+import { constraintFields, type NamedConstraint } from './openai-constraint.js';
 import { refuse } from './openai-error.js';
 import { optional } from './optional.js';
+import type { OfferedTools } from './tools/offered-tools.js';
 
 export interface OpenAiRequest {
   /** One per prompt, in their order; a chat is one. They differ in nothing else. */
   generations: readonly Omit<GenerationRequest, 'idempotencyKey'>[];
   stream: boolean;
   includeUsage: boolean;
-  /** The parameter that the constraint came from; null: there is none. */
-  constraintName: string | null;
+  /** Of each generation; null: the text is free. */
+  constraint: NamedConstraint | null;
+  /** What the answers may call; null: nothing, and all of them is text. */
+  tools: OfferedTools | null;
 }
 
 const { shape } = samplingSchema;
@@ -62,28 +65,28 @@ export function checkLength(param: string, texts: readonly string[]): void {
 }
 
 /** What differs between the two endpoints. */
-export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'> {
+export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
   inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
   /** When the caller gives no number; as much of it as the context has. */
   maxTokensDefault: number;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, echo, ...lengths }: Particulars): OpenAiRequest {
-  const named = toConstraint(body);
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, constraint, tools, ...lengths }: Particulars): OpenAiRequest {
   const common = {
     target: body.model,
     sampling: toSampling(body, lengths),
     n: body.n ?? 1,
     logprobs,
     echo,
-    constraint: named?.constraint ?? null,
+    constraint: constraint?.constraint ?? null,
   };
   return {
     generations: inputs.map((input) => ({ ...common, input })),
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
-    constraintName: named?.name ?? null,
+    constraint,
+    tools,
   };
 }
 
