@@ -91,6 +91,25 @@ describe('budgets', () => {
     });
   });
 
+  it('are told at every endpoint in its own words', async () => {
+    await setLimits(test, one.user, { budgetHard: '100', requestsPerMinute: 50 });
+    const post = (path: string, body: object): Promise<Response> =>
+      fetch(`${test.url}/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...one.key },
+        body: JSON.stringify({ model: TEST_MODEL, ...body }),
+      });
+    const chat = await post('chat/completions', { messages: [{ role: 'user', content: 'Hi' }] });
+    expect(await chat.json()).toMatchObject({ error: { code: 'insufficient_quota', message: expect.stringContaining('A smaller max_tokens') } });
+    const response = await post('responses', { input: 'Hi', store: false });
+    expect(await response.json()).toMatchObject({ error: { code: 'insufficient_quota', message: expect.stringContaining('A smaller max_output_tokens') } });
+    await setLimits(test, one.user, { budgetHard: null });
+    const answered = await post('responses', { input: 'Hi', store: false, stream: true });
+    // What the budget refused took nothing from the rate.
+    expect([answered.status, answered.headers.get('x-ratelimit-remaining-requests')]).toEqual([200, '49']);
+    await answered.text();
+  });
+
   it('are not asked for again by OpenAI clients once they are used up', async () => {
     await setLimits(test, one.user, { budgetHard: '0' });
     let calls = 0;

@@ -55,6 +55,13 @@ describe('the worst case', () => {
     }
   });
 
+  it('has room for the shape that tools are told in', () => {
+    const tools = Array.from({ length: 30 }, (_, index) => ({ name: `tool_${index}` }));
+    const told = tools.map(({ name }) => JSON.stringify({ type: 'function', function: { name, parameters: { type: 'object', properties: {} } } })).join('\n');
+    const input: GenerationInput = { kind: 'messages', messages: [{ role: 'user', content: 'Hi' }], tools };
+    expect(of(input, { maxTokens: 1 }).tokens - of(chat('Hi'), { maxTokens: 1 }).tokens).toBeGreaterThan(told.length);
+  });
+
   it.each(['smollm2-135m-instruct'])('of messages has room for what the template of %s says', (model) => {
     const template = readFileSync(new URL(`../../../models/${model}/chat_template.jinja`, import.meta.url), 'utf8');
     expect(of(chat('Hi'), { maxTokens: 1 }).tokens).toBeGreaterThan(template.length);

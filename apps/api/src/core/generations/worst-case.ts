@@ -17,6 +17,8 @@ const MARKS_TOKENS = 8;
 const TEMPLATE_TOKENS = 1_000;
 /** Its role and the marks around it. */
 const MESSAGE_TOKENS = 16;
+/** The shape that a template, or the words that stand for one, put a tool into. */
+const TOOL_TOKENS = 100;
 
 export function worstCase(request: Pick<GenerationRequest, 'input' | 'sampling' | 'n'>, contextTokens: number, price: Price): WorstCase {
   const maxTokens = maxTokensOf(request.sampling, contextTokens);
@@ -50,7 +52,8 @@ function promptTokens(input: GenerationInput, contextTokens: number): [least: nu
  */
 function textTokensMax(input: Exclude<GenerationInput, { kind: 'tokens' }>, contextTokens: number): number {
   if (input.kind === 'prompt') return MARKS_TOKENS + bytesMax(input.prompt, contextTokens);
-  const overhead = MARKS_TOKENS + TEMPLATE_TOKENS + MESSAGE_TOKENS * input.messages.length;
+  const { messages, tools = [] } = input;
+  const overhead = MARKS_TOKENS + TEMPLATE_TOKENS + MESSAGE_TOKENS * messages.length + TOOL_TOKENS * tools.length;
   return overhead + bytesMax(JSON.stringify(input, null, 4), contextTokens);
 }
 
