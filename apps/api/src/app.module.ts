@@ -12,6 +12,7 @@ import { DeploymentsModule } from './core/deployments/deployments.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
+import { LimitsModule } from './core/limits/limits.module.js';
 import { OpenAiModule } from './core/openai/openai.module.js';
 import { SettlementModule } from './core/settlement/settlement.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
@@ -39,6 +40,7 @@ export class AppModule {
         DeploymentsModule,
         DemoModule,
         HealthModule,
+        LimitsModule,
         SettlementModule,
         GenerationsModule,
         UsageModule,

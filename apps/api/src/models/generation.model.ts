@@ -25,6 +25,11 @@ export interface NewGeneration {
   idempotencyKey: string | null;
   requestHash: string;
   n: number;
+  createdAt: Date;
+  /** The most it can cost. */
+  reservedNanoUsd: bigint;
+  /** Taken from the tokens per minute; 0: there is no such limit. */
+  reservedTokens: number;
 }
 
 export interface GenerationEnd {
@@ -76,15 +81,6 @@ export class GenerationModel {
 
   findByIdempotencyKey(idempotencyKey: string): Promise<GenerationRow | null> {
     return this.findWhere({ tenantId: this.db.tenantId, idempotencyKey });
-  }
-
-  /** Answers of the tenant that wait or run. */
-  async openChoices(): Promise<number> {
-    const { _sum } = await this.db.tx.generation.aggregate({
-      where: { tenantId: this.db.tenantId, status: { in: OPEN } },
-      _sum: { n: true },
-    });
-    return _sum.n ?? 0;
   }
 
   /** The row, which nobody else can change or lock until the transaction ends. */

@@ -6,9 +6,14 @@ import { ComparisonModel } from './comparison.model.js';
 import { DeploymentModel } from './deployment.model.js';
 import { GenerationModel } from './generation.model.js';
 import { LedgerModel } from './ledger.model.js';
+import { LimitModel } from './limit.model.js';
+import { SpendModel } from './spend.model.js';
 import { TenantModel } from './tenant.model.js';
 
-const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, DeploymentModel, ComparisonModel, GenerationModel, LedgerModel];
+const MODELS = [
+  ...[TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, DeploymentModel, ComparisonModel, GenerationModel],
+  ...[LedgerModel, LimitModel, SpendModel],
+];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */
 @Global()

@@ -76,7 +76,8 @@ export function seedOf(generationId: string): number {
   return createHash('sha256').update(generationId).digest().readUInt32LE(0);
 }
 
-const maxTokensOf = ({ maxTokens, maxTokensDefault = MAX_TOKENS_DEFAULT }: RequestedSampling, contextTokens: number): number =>
+/** Of each answer. */
+export const maxTokensOf = ({ maxTokens, maxTokensDefault = MAX_TOKENS_DEFAULT }: RequestedSampling, contextTokens: number): number =>
   maxTokens ?? Math.min(maxTokensDefault, contextTokens);
 
 /** The sampling of the job, complete; `contextTokens` is the base model's. */

@@ -9,6 +9,7 @@ import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
 import type { GenerationRow } from '../../models/generation.model.js';
+import type { Price } from '../../models/ledger.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { chooseVariant } from '../deployments/choose-variant.js';
 import type { GenerationRequest } from './generation-request.js';
@@ -17,6 +18,7 @@ export interface GenerationTarget {
   baseModelId: string;
   contextTokens: number;
   priceId: string;
+  price: Price;
   adapterId: string | null;
   adapter: AdapterRef | null;
   deploymentId: string | null;
@@ -69,9 +71,14 @@ export class GenerationTargets {
   }
 
   private targetOf({ baseModelId, adapter, deploymentId }: Found, target: string, field: string): GenerationTarget {
-    const { contextTokens, priceId } = this.baseModels.find(baseModelId) ?? notFound(target, field);
-    const variant = deploymentId && (adapter?.slug ?? baseModelId);
-    return { baseModelId, contextTokens, priceId, adapterId: adapter?.id ?? null, adapter: adapter && refOf(adapter, field), deploymentId, variant };
+    const price = this.baseModels.find(baseModelId) ?? notFound(target, field);
+    const { contextTokens, priceId } = price;
+    return {
+      ...{ baseModelId, contextTokens, priceId, price, deploymentId },
+      adapterId: adapter?.id ?? null,
+      adapter: adapter && refOf(adapter, field),
+      variant: deploymentId && (adapter?.slug ?? baseModelId),
+    };
   }
 }
 

@@ -11,9 +11,11 @@ import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
-import { GenerationService } from '../generations/generation.service.js';
+import { GenerationService, type AdmittedGeneration } from '../generations/generation.service.js';
 import { variantOf, type GenerationRow } from '../../models/generation.model.js';
+import type { RateStatus } from '../limits/rate-limiter.js';
 import type { Admitted, Endpoint } from './endpoint.js';
+import { writeRateHeaders } from './rate-headers.js';
 import { streamCompletion, type CompletionStream } from './completion-stream.js';
 import { refuse } from './openai-error.js';
 import { admissionFailure, generationFailure } from './openai-failure.js';
@@ -62,23 +64,26 @@ export class CompletionService {
     await (asked.stream ? this.stream(answer, exchange) : this.whole(answer, exchange));
   }
 
-  /** One generation per prompt; all of them, or none that goes on. */
+  /** One generation per prompt. All are admitted before any runs: where one is refused, nothing was done for the others. */
   private async startAll(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
     const key = idempotencyKeyOf(exchange.request);
     // One request has one variant, however many its prompts are.
     const routing = key ?? randomUUID();
-    const rows: GenerationRow[] = [];
+    const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
+    const admitted: AdmittedGeneration[] = [];
+    const rows = (): GenerationRow[] => admitted.map(({ row }) => row);
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
         const idempotencyKey = key && keyOfPrompt(key, prompt);
         const request = { ...generation, routingKey: generation.routingKey ?? routing, idempotencyKey };
-        rows.push(await this.generations.start(exchange.caller, request, endpoint.fieldNames(asked, prompt)));
+        admitted.push(await this.generations.admit(exchange.caller, request, endpoint.fieldNames(asked, prompt), tell));
       }
+      for (const each of admitted) await this.generations.run(each);
     } catch (error) {
-      this.disown(rows, error, exchange);
+      this.disown(rows(), error, exchange);
       throw admissionFailure(error);
     }
-    return rows;
+    return rows();
   }
 
   /** A request that is repeated long after its answer: its echo is gone, and must not be left out in silence. */
