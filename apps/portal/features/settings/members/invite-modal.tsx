@@ -47,7 +47,12 @@ export const InviteModal = ({ opened, onClose, roles, mailed, onInvited }: Props
 
 const Link = ({ id, email, mailed, onDone }: Invited & { mailed: boolean; onDone: () => void }) => (
   <Stack>
-    <Alert icon={<IconMail />} title={mailed ? `A mail is on its way to ${email}` : `Send ${email} this link`}>
+    <Alert
+      color={mailed ? 'leaf' : 'amber'}
+      icon={<IconMail />}
+      title={mailed ? `A mail is on its way to ${email}` : `Send ${email} this link`}
+      style={{ overflowWrap: 'anywhere' }}
+    >
       {mailed
         ? 'If it does not arrive, hand the link on yourself.'
         : 'No mail server is set up here, so nobody is told by e-mail.'}{' '}

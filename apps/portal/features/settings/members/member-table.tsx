@@ -1,5 +1,6 @@
 'use client';
-import { Avatar, Badge, Button, Group, Select, Text, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Avatar, Badge, Button, Group, Select, Text, VisuallyHidden } from '@mantine/core';
+import { IconLogout, IconUserMinus } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import type { Role } from '@/lib/api/generated/graphql';
 import { ROLES, rolesDecidedBy } from './roles';
@@ -14,7 +15,7 @@ interface Props {
 const Person = ({ user, isViewer }: { user: Member['user']; isViewer: boolean }) => (
   <Group gap="sm" wrap="nowrap">
     <Avatar name={user.name} size={30} color="garnet" visibleFrom="xs" />
-    <div style={{ overflowWrap: 'anywhere' }}>
+    <div style={{ overflowWrap: 'anywhere', paddingInlineEnd: 'var(--mantine-spacing-xs)' }}>
       <Text size="sm" fw={500}>
         {user.name}
         {isViewer && (
@@ -46,7 +47,7 @@ export const MemberTable = ({ members, viewerId, viewerRole }: Props) => {
     {
       accessor: 'role',
       title: 'Role',
-      width: 130,
+      width: 116,
       render: (member) =>
         viewerRole === 'OWNER' && !isFixed(member) ? (
           <Select
@@ -67,7 +68,6 @@ export const MemberTable = ({ members, viewerId, viewerRole }: Props) => {
       accessor: 'actions',
       title: <VisuallyHidden>Actions</VisuallyHidden>,
       textAlign: 'right',
-      width: 100,
       render: (member) => {
         if (isFixed(member)) return null;
         if (member.user.id === viewerId) return <Action label="Leave" onClick={leave} />;
@@ -82,19 +82,24 @@ export const MemberTable = ({ members, viewerId, viewerRole }: Props) => {
       columns={columns}
       backgroundColor="transparent"
       verticalSpacing="sm"
-      horizontalSpacing="xs"
+      horizontalSpacing={0}
     />
   );
 };
 
-const Action = ({ label, of, onClick }: { label: string; of?: string; onClick: () => void }) => (
-  <Button
-    size="compact-sm"
-    variant="subtle"
-    color="red"
-    onClick={onClick}
-    aria-label={of ? `${label} ${of}` : `${label} the workspace`}
-  >
-    {label}
-  </Button>
-);
+/** A word where there is room for it, its picture on a phone. */
+const Action = ({ label, of, onClick }: { label: 'Leave' | 'Remove'; of?: string; onClick: () => void }) => {
+  const name = of ? `${label} ${of}` : `${label} the workspace`;
+  const Picture = label === 'Leave' ? IconLogout : IconUserMinus;
+  const shared = { variant: 'subtle', color: 'red', onClick, 'aria-label': name };
+  return (
+    <>
+      <Button size="compact-sm" visibleFrom="sm" {...shared}>
+        {label}
+      </Button>
+      <ActionIcon hiddenFrom="sm" {...shared}>
+        <Picture size={16} />
+      </ActionIcon>
+    </>
+  );
+};

@@ -22,7 +22,7 @@ export const Members = () => {
     <>
       <Section
         title="Members"
-        description="Everyone may use and upload adapters. Admins also manage keys, invite and remove members; owners decide on every role."
+        description="Admins manage keys and members; owners decide on roles."
         actions={
           decides && (
             <Button leftSection={<IconUserPlus size={16} />} onClick={invite.open}>
