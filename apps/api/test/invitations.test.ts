@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { withClient } from '@aril/local-services';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTenant, type Credentials, data, graphql, signUp, startApp, type TestApp } from './harness.js';
@@ -225,7 +224,7 @@ async function mailServer(): Promise<{ url: string; received(): string; stop(): 
   let text = '';
   const server = createServer((socket) => {
     let inMail = false;
-    socket.write("220 test\r\n");
+    socket.write('220 test\r\n');
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       text += String(chunk);
