@@ -23,5 +23,6 @@ export const config = {
     '/api-keys/:path*',
     '/usage/:path*',
     '/settings/:path*',
+    '/workspaces/:path*',
   ],
 };
