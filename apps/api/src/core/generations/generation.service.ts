@@ -12,7 +12,7 @@ import {
 import type { Caller } from '../../base/auth/caller.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
-import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
 import { GenerationAdmission, type TellRates } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationQueue } from './generation-queue.js';
@@ -104,8 +104,18 @@ export class GenerationService {
   async cancel(caller: Caller, id: string): Promise<GenerationRow> {
     const row = await this.find(caller, id);
     if (!isOpen(row)) return row;
-    if (await this.tellToStop(row)) await this.ender.end(row, { finishReason: 'cancelled', error: null });
+    await this.stop(row);
     return this.find(caller, id);
+  }
+
+  /** The same for a caller who is not there to ask for it. */
+  async abandon({ tenantId, id }: GenerationKey): Promise<void> {
+    const row = await this.db.inTenant(tenantId, () => this.generations.find(id));
+    if (row && isOpen(row)) await this.stop(row);
+  }
+
+  private async stop(row: GenerationRow): Promise<void> {
+    if (await this.tellToStop(row)) await this.ender.end(row, { finishReason: 'cancelled', error: null });
   }
 
   /** True: no runner works on it now or will. */

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { SettlementModule } from '../settlement/settlement.module.js';
+import { AttendanceService } from './attendance.service.js';
 import { GenerationAdmission } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
@@ -26,11 +27,12 @@ import { TextRetentionService } from './text-retention.service.js';
     TextRetentionService,
     GenerationService,
     GenerationFollower,
+    AttendanceService,
     HousekeepingWorker,
     GenerationResolver,
     GenerationLogprobsResolver,
     GenerationEventsResolver,
   ],
-  exports: [GenerationService, GenerationFollower],
+  exports: [AttendanceService, GenerationService, GenerationFollower],
 })
 export class GenerationsModule {}

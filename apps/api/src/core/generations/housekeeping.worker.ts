@@ -7,6 +7,7 @@ import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { AttendanceService } from './attendance.service.js';
 import { OverdueService } from './overdue.service.js';
 import { TextRetentionService } from './text-retention.service.js';
 
@@ -26,6 +27,7 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Config,
     private readonly redis: RedisService,
     private readonly overdue: OverdueService,
+    private readonly attendance: AttendanceService,
     private readonly texts: TextRetentionService,
   ) {
     this.queue = new Queue(QUEUE, { connection: redis.client, prefix: QUEUE_PREFIX });
@@ -57,7 +59,7 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
   }
 
   private async process(job: Job): Promise<void> {
-    if (job.name === JOB_SWEEP) await this.overdue.sweep();
+    if (job.name === JOB_SWEEP) await Promise.all([this.overdue.sweep(), this.attendance.sweep()]);
     else if (job.name === JOB_PURGE) await this.texts.purge();
   }
 }

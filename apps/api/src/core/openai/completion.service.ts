@@ -7,6 +7,7 @@ import type { Caller } from '../../base/auth/caller.js';
 import { reportError, type ErrorReport } from '../../base/errors/error-report.js';
 import { VARIANT_HEADER } from '../../base/http/headers.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
+import { AttendanceService } from '../generations/attendance.service.js';
 import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
@@ -46,6 +47,7 @@ export class CompletionService {
 
   constructor(
     private readonly generations: GenerationService,
+    private readonly attendance: AttendanceService,
     private readonly follower: GenerationFollower,
     private readonly baseModels: BaseModelService,
   ) {}
@@ -78,6 +80,7 @@ export class CompletionService {
         const request = { ...generation, routingKey: generation.routingKey ?? routing, idempotencyKey };
         admitted.push(await this.generations.admit(exchange.caller, request, endpoint.fieldNames(asked, prompt), tell));
       }
+      this.attend(rows(), exchange);
       for (const each of admitted) await this.generations.run(each);
     } catch (error) {
       this.disown(rows(), error, exchange);
@@ -144,6 +147,14 @@ export class CompletionService {
     // The connection can have gone while the generations were admitted.
     if (response.destroyed) cancel();
     else response.once('close', cancel);
+  }
+
+  /** As long as the connection is there. */
+  private attend(rows: readonly GenerationRow[], { response }: Exchange): void {
+    const lost = rows.filter(({ idempotencyKey }) => idempotencyKey === null);
+    if (response.destroyed) return;
+    for (const row of lost) this.attendance.begin(row);
+    response.once('close', () => lost.forEach((row) => this.attendance.end(row)));
   }
 
   /** Nobody will read the rest, so it is not generated; what was, is charged. Those that have ended stay as they are. */
