@@ -2,7 +2,9 @@
 import { Template } from '@huggingface/jinja';
 import { EngineError } from '../engine-error.js';
 import type { ChatMessage, Tool } from './conversation.js';
+import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
+import { oneCallPerTurn, withShortIds } from './tool-turns.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
 export type NamedTemplates = string | { name: string; template: string }[];
@@ -13,7 +15,10 @@ interface Program {
   knowsTools: boolean;
 }
 
-const program = (source: string): Program => ({ template: new Template(source), knowsTools: /\btools\b/.test(source) });
+function program(source: string): Program {
+  const template = new Template(source);
+  return { template, knowsTools: readsVariable(template.parsed, 'tools') };
+}
 
 export class ChatTemplate {
   private constructor(
@@ -39,8 +44,19 @@ export class ChatTemplate {
     const { plain, withTools } = this;
     const speaksOfTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === 'tool' || toolCalls);
     if (!speaksOfTools) return this.run(plain, messages, []);
-    if (withTools.knowsTools) return this.run(withTools, messages, tools);
-    const told = (place: ToolPlace): string => this.run(plain, inWords(messages, tools, place), []);
+    const told = (): string => this.runInWords(messages, tools);
+    return withTools.knowsTools ? firstThatWorks([...this.waysOfItsOwn(messages, tools), told]) : told();
+  }
+
+  /** As the messages are; then in the forms that it may insist on. */
+  private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[]): Way[] {
+    const run = (form: readonly ChatMessage[]): string => this.run(this.withTools, form, tools);
+    const short = withShortIds(messages);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
+  }
+
+  private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[]): string {
+    const told = (place: ToolPlace): string => this.run(this.plain, inWords(messages, tools, place), []);
     try {
       return told('system');
     } catch {
@@ -60,6 +76,22 @@ export class ChatTemplate {
       throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, {
         cause: error,
       });
+    }
+  }
+}
+
+type Way = () => string;
+
+/** Of the errors the first is thrown: the others are not of what the caller wrote. */
+function firstThatWorks([way, ...others]: readonly Way[]): string {
+  if (!way) throw new Error('there is no way left');
+  try {
+    return way();
+  } catch (error) {
+    try {
+      return firstThatWorks(others);
+    } catch {
+      throw error;
     }
   }
 }
