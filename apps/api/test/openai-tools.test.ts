@@ -86,6 +86,14 @@ describe('tools of the OpenAI endpoint', () => {
     expect(reason).toBe('tool_calls');
   });
 
+  it('have no text in their stream, not even an empty one', async () => {
+    runner.script = calls(CALL);
+    const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, stream: true, logprobs: true });
+    const texts: unknown[] = [];
+    for await (const { choices } of stream) texts.push(choices[0]?.delta.content ?? null);
+    expect(new Set(texts)).toEqual(new Set([null]));
+  });
+
   it("are collected by the client's own helper, of each choice by itself", async () => {
     runner.script = async (run) => {
       await run.tokens('{"name": "now", "arg', 1, 0);
@@ -219,6 +227,21 @@ describe('tools of the OpenAI endpoint', () => {
     });
   });
 
+  it.each([
+    [{}, { type: 'object' }],
+    [{ description: 'd', properties: { a: {} } }, { type: 'object', description: 'd', properties: { a: {} } }],
+    [{ type: ['object', 'null'] }, { type: ['object', 'null'] }],
+    [{ $ref: '#/$defs/a', $defs: { a: { type: 'object' } } }, { $ref: '#/$defs/f.$defs.a' }],
+    [{ anyOf: [{ type: 'object' }] }, { anyOf: [{ type: 'object' }] }],
+  ])('have an object of arguments, whether their schema says so or not: %j', async (parameters, definition) => {
+    await create({ tools: [{ type: 'function', function: { name: 'f', parameters } }], tool_choice: 'required' });
+    expect(job().constraint).toEqual({
+      type: 'jsonSchema',
+      relaxedDefinitions: expect.any(Array) as string[],
+      schema: expect.objectContaining({ $defs: expect.objectContaining({ f: definition }) as object }) as object,
+    });
+  });
+
   it('leave the choice between a call and an answer of a schema', async () => {
     const schema = { type: 'object', properties: { part: { $ref: '#/$defs/part' } }, $defs: { part: { type: 'integer' } } };
     await create({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });
@@ -255,6 +278,8 @@ describe('tools of the OpenAI endpoint', () => {
     [{ tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools[0].function.name'],
     [{ tools: [NOW, NOW] }, 'tools[1].function.name'],
     [{ tools: [{ type: 'function', function: { name: 'f', parameters: 'none' } }] }, 'tools[0].function.parameters'],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'string' } } }] }, 'tools[0].function.parameters.type'],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: { type: ['array', 'null'] } } }] }, 'tools[0].function.parameters.type'],
     [{ tools: Array.from({ length: 129 }, (_, index) => ({ type: 'function', function: { name: `f${index}` } })) }, 'tools'],
     [{ tools: TOOLS, tool_choice: 'always' }, 'tool_choice'],
     [{ tools: TOOLS, tool_choice: { type: 'function', function: { name: 'g' } } }, 'tool_choice.function.name'],

@@ -6,10 +6,16 @@ import { optional } from '../optional.js';
 
 const named = z.object({ name: toolNameSchema });
 
+/** Arguments have names. A schema may leave unsaid that they are an object. */
+const argumentsSchema = jsonSchemaSchema.refine(({ type }) => type === undefined || [type].flat().includes('object'), {
+  path: ['type'],
+  message: 'expected "object"',
+});
+
 const functionSchema = z.object({
   ...named.shape,
   description: optional(z.string()),
-  parameters: optional(jsonSchemaSchema),
+  parameters: optional(argumentsSchema),
   strict: optional(z.boolean()),
 });
 export type FunctionDefinition = z.output<typeof functionSchema>;

@@ -1,6 +1,6 @@
 /**
  * Constraints that make the model call what it must, and such that leave it the choice between a call and an answer of a
- * given schema. A call is written as `{"name": …, "arguments": …}`, which `ToolCallReader` reads.
+ * given schema. A call is written as `{"name": …, "arguments": …}`, which `AnswerReader` reads.
  */
 import { CONSTRAINT_CHARS_MAX, constraintSchema, type Constraint } from '@aril/contracts';
 import { refuse } from '../openai-error.js';
@@ -46,12 +46,18 @@ function callSchemas({ tools }: OfferedTools): { anyCall: Schema; definitions: S
     required: ['name', 'arguments'],
   }));
   const [only] = calls;
-  const definitions = tools.map(({ name, parameters }) => asDefinition(parameters ?? NO_ARGUMENTS, name));
+  const definitions = tools.map(({ name, parameters }) => asDefinition(ofObject(parameters ?? NO_ARGUMENTS), name));
   return { anyCall: only && calls.length === 1 ? only : { anyOf: calls }, definitions: Object.assign({}, ...definitions) as Schema };
 }
 
 /** Of a function that takes none. */
 const NO_ARGUMENTS = { type: 'object', additionalProperties: false };
+
+/** One of these says what the value is. */
+const SAYING = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'const', 'enum'];
+
+/** A schema that does not say so would let any other value be the arguments. */
+const ofObject = (schema: Schema): Schema => (SAYING.some((key) => schema[key] !== undefined) ? schema : { type: 'object', ...schema });
 
 function constraintOf(name: string, schema: Schema, { tools }: OfferedTools): NamedConstraint {
   const relaxed = tools.filter(({ strict }) => !strict).map((tool) => tool.name);
