@@ -272,6 +272,16 @@ describe('tools of the OpenAI endpoint', () => {
     expect(await refusal({ tools: TOOLS, ...change })).toMatchObject({ status: 400, param });
   });
 
+  it('are refused for what their schemas come to together, in words of that', async () => {
+    const deep = (levels: number): object => (levels === 0 ? {} : { type: 'object', properties: { x: deep(levels - 1) } });
+    const tool = (parameters: object) => ({ type: 'function', function: { name: 'f', parameters } });
+    const refused = { status: 400, param: 'tools' };
+    const tooDeep = await refusal({ tools: [tool(deep(32))], tool_choice: 'required' });
+    expect(tooDeep).toMatchObject({ ...refused, message: expect.stringMatching(/^tools: expected at most \d+ levels/) as string });
+    const long = Array.from({ length: 2 }, (_, index) => ({ type: 'function', function: { name: `f${index}`, parameters: { description: 'x'.repeat(40_000) } } }));
+    expect(await refusal({ tools: long, tool_choice: 'required' })).toMatchObject({ ...refused, message: expect.stringContaining('characters') as string });
+  });
+
   it.each<[object, string]>([
     [{ tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[0].type'],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
@@ -288,7 +298,6 @@ describe('tools of the OpenAI endpoint', () => {
     [{ tool_choice: FORCED, tools: [] }, 'tool_choice'],
     [{ tools: TOOLS, guided_regex: 'a' }, 'guided_regex'],
     [{ tools: TOOLS, tool_choice: 'required', guided_json: {} }, 'guided_json'],
-    [{ tools: Array.from({ length: 2 }, (_, index) => ({ type: 'function', function: { name: `f${index}`, parameters: { description: 'x'.repeat(40_000) } } })), tool_choice: 'required' }, 'tools'],
     [{ messages: [...MESSAGES, { role: 'tool', content: 'x' }] }, 'messages[1].tool_call_id'],
     [{ messages: [...MESSAGES, { role: 'user', content: 'x', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }] }, 'messages[1].tool_calls'],
     [{ messages: [...MESSAGES, { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f' } }] }] }, 'messages[1].tool_calls[0].function.arguments'],

@@ -2,7 +2,7 @@
  * Constraints that make the model call what it must, and such that leave it the choice between a call and an answer of a
  * given schema. A call is written as `{"name": …, "arguments": …}`, which `AnswerReader` reads.
  */
-import { CONSTRAINT_CHARS_MAX, constraintSchema, type Constraint } from '@aril/contracts';
+import { constraintSchema, type Constraint } from '@aril/contracts';
 import { refuse } from '../openai-error.js';
 import type { NamedConstraint } from '../openai-constraint.js';
 import type { OfferedTool, OfferedTools } from './offered-tools.js';
@@ -64,7 +64,8 @@ function constraintOf(name: string, schema: Schema, { tools }: OfferedTools): Na
   const isRelaxed = (definition: string): boolean => relaxed.some((tool) => definition === tool || definition.startsWith(`${tool}.`));
   const relaxedDefinitions = Object.keys(schema.$defs as Schema).filter(isRelaxed);
   const constraint: Constraint = { type: 'jsonSchema', schema, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
-  if (!constraintSchema.safeParse(constraint).success) refuse(name, `${name}: expected schemas of at most ${CONSTRAINT_CHARS_MAX} characters in all.`);
+  const [issue] = constraintSchema.safeParse(constraint).error?.issues ?? [];
+  if (issue) refuse(name, `${name}: ${issue.message}, of all schemas together.`);
   return { name, constraint, parts: tools.map(partOf) };
 }
 
