@@ -9,12 +9,13 @@ import { relax, type KnownKeywords } from './relaxed-schema.js';
 
 type Schema = Record<string, unknown>;
 
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
 const KEYWORDS: Record<string, readonly string[]> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
-  integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-  number: ['minimum'],
+  integer: BOUNDS,
+  number: BOUNDS,
   boolean: [],
   null: [],
 };
@@ -215,11 +216,11 @@ function copy(schema: Schema, keys: string[], path: string): Record<string, numb
 
 /** XGrammar's grammars of bounded reals let some numbers beyond the bounds through, 0 as the least excepted. */
 function narrowNumber(schema: Schema, types: string[], path: string): Schema {
-  const present = KEYWORDS.integer!.filter((key) => schema[key] !== undefined);
-  const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
-  if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
+  const present = BOUNDS.filter((key) => schema[key] !== undefined);
   const beyond = types.includes('number') && present.find((key) => key !== 'minimum' || schema[key] !== 0);
   if (beyond)
-    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type "number"`, 'type "integer", or minimum 0');
+    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type "number"`, 'type "integer", or no bound but minimum 0');
+  const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
+  if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
   return Object.fromEntries(present.map((key) => [key, schema[key]]));
 }
