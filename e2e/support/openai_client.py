@@ -71,7 +71,9 @@ async def extras(client, model, prompt):
         messages=[{"role": "user", "content": "Rome or Paris?"}],
         extra_body={"guided_choice": ["Rome", "Paris"], "repetition_penalty": 1.1, "min_p": 0.05},
     )
+    called = await call(client, model)
     return {
+        "called": called,
         "texts": [choice.message.content for choice in whole.choices],
         "spelled": [spell(choice.logprobs.content) for choice in whole.choices],
         "alternatives": sorted({len(token.top_logprobs) for token in whole.choices[0].logprobs.content}),
@@ -114,6 +116,25 @@ async def calls(client, model, prompt):
         "chat": chat.choices[0].message.tool_calls[0].function.arguments,
         "response": [(item.type, item.name, item.arguments) for item in flat.output],
         "texts": [whole.output_text, "".join(pieces), final.output_text],
+    }
+
+
+async def call(client, model):
+    """A function that must be called, by the client's own stream; then what the model makes of its result."""
+    tool = {"type": "function", "function": {"name": "get_city", "strict": True, "parameters": CITY}}
+    question = {"role": "user", "content": "Which city is the Colosseum in?"}
+    request = {"model": model, "temperature": 0, "max_tokens": 64, "tools": [tool]}
+    async with client.chat.completions.stream(messages=[question], tool_choice="required", parallel_tool_calls=False, **request) as stream:
+        events = {event.type async for event in stream}
+        answer = (await stream.get_final_completion()).choices[0]
+    result = {"role": "tool", "tool_call_id": answer.message.tool_calls[0].id, "content": "done"}
+    again = await client.chat.completions.create(messages=[question, answer.message, result], tool_choice="none", **request)
+    return {
+        "events": sorted(events),
+        "content": answer.message.content,
+        "arguments": answer.message.tool_calls[0].function.arguments,
+        "reason": answer.finish_reason,
+        "again": again.choices[0].message.content,
     }
 
 

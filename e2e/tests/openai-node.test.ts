@@ -123,6 +123,40 @@ describe('the openai client for Node.js', () => {
     expect(paris).toBeGreaterThan((berlin ?? 0) + 1);
   });
 
+  it('gets the calls that it asks for, whole and streamed, and runs them in its own loop', async () => {
+    const { completions } = clientOf(ORDER.adapter).chat;
+    const parameters = {
+      type: 'object',
+      properties: { city: { $ref: '#/$defs/city' }, days: { type: 'array', items: { type: 'integer', minimum: 1, maximum: 7 }, maxItems: 2 } },
+      required: ['city', 'days'],
+      $defs: { city: { enum: ['Paris', 'Rome'] } },
+    };
+    const weather = { type: 'function' as const, function: { name: 'get_weather', description: 'The weather of a city', parameters } };
+    const now = { type: 'function' as const, function: { name: 'now', strict: true } };
+    const named = { type: 'function' as const, function: { name: 'get_weather' } };
+    const request = { ...orderRequest, max_tokens: 128, tools: [weather, now], tool_choice: named };
+
+    const { choices, usage } = await completions.create(request);
+    const call = choices[0]?.message.tool_calls?.[0];
+    if (call?.type !== 'function') throw new Error('the answer is no call');
+    expect(choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: null } });
+    expect(JSON.parse(call.function.arguments)).toEqual({
+      city: expect.stringMatching(/^(Paris|Rome)$/) as string,
+      days: expect.any(Array) as number[],
+    });
+    const streamed = await completions.stream({ ...request, stream_options: { include_usage: true } }).finalChatCompletion();
+    expect(streamed.choices[0]?.message).toMatchObject({ content: null, tool_calls: [{ function: call.function }] });
+    expect(counts(streamed.usage)).toEqual(counts(usage));
+
+    // The loop hands the result back, and the model answers with it in its prompt.
+    const given: string[] = [];
+    const runs = [{ ...weather, function: { ...weather.function, parse: JSON.parse, function: (city: object) => given.push(JSON.stringify(city)) && '18 °C' } }];
+    const loop = completions.runTools({ ...request, tools: runs, tool_choice: 'required', parallel_tool_calls: false }, { maxChatCompletions: 2 });
+    await loop.done();
+    expect(given).toHaveLength(2);
+    expect(loop.messages.filter(({ role }) => role === 'tool')).toMatchObject([{ content: '18 °C' }, { content: '18 °C' }]);
+  });
+
   it('gets several answers to one prompt, whole and streamed', async () => {
     const client = clientOf(ORDER.adapter);
     const single = await client.chat.completions.create(orderRequest);

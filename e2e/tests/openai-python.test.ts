@@ -24,6 +24,7 @@ interface Extras {
   cachedTokens: number;
   constrained: string;
   guided: string;
+  called: { events: string[]; content: string | null; arguments: string; reason: string; again: string };
 }
 
 interface Calls {
@@ -86,5 +87,13 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
     const [[type, name, text] = []] = response;
     expect([response.length, type, name, JSON.parse(text ?? '')]).toEqual([1, 'function_call', 'describe_city', city]);
     expect(texts).toEqual(Array.from({ length: 3 }, () => ORDER.answer));
+  });
+
+  it('calls a function that it must, as its own stream tells it, and goes on from the result', () => {
+    const { called } = output.extras;
+    expect(called).toMatchObject({ content: null, reason: 'tool_calls', again: expect.stringMatching(/\S/) as string });
+    expect(called.events).toContain('tool_calls.function.arguments.done');
+    expect(called.events).not.toContain('content.delta');
+    expect(Object.keys(JSON.parse(called.arguments) as object)).toEqual(['city', 'capital']);
   });
 });

@@ -7,7 +7,7 @@ import { runCommand } from './run.mjs';
 import { findProgram } from '../../packages/local-services/src/find-program.mjs';
 import { aptInstall } from './tools.mjs';
 
-const VERSION_MIN = 'openai>=1.60';
+const VERSION_MIN = 'openai>=1.92';
 
 /** @param {import('./settings.mjs').Settings} settings @returns {Promise<{ python: string, path: string } | { fix: string }>} */
 export async function providePythonClient(settings) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AnswerReader, readAnswer, type AnswerPiece } from '../src/core/openai/tools/answer-reader.js';
 
 const tool = (name: string) => ({ name, param: '', strict: false });
-const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true };
+const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true, duty: 'auto' as const };
 const call = (name: string, given: string) => ({ name, arguments: given });
 
 const CASES: [string, string, string | null, ReturnType<typeof call>[]][] = [
@@ -76,6 +76,13 @@ describe('an answer is told', () => {
   it('one call at most where several are not wanted', () => {
     const text = '[{"name": "f", "arguments": {}}, {"name": "f", "arguments": {"x": 1}}] and text';
     expect(readAnswer(text, { ...OFFERED, parallel: false })).toEqual({ content: null, calls: [call('f', '{}')] });
+  });
+
+  it('nothing but calls where it must be one: what is cut is no text', () => {
+    const forced = { ...OFFERED, duty: 'required' as const };
+    expect(readAnswer('[{"name": "f", "argum', forced)).toEqual({ content: null, calls: [] });
+    expect(readAnswer('[{"name": "f", "arguments": {"a": 1}}, {"name": "get_w', forced)).toEqual({ content: null, calls: [call('f', '{"a": 1}')] });
+    expect(readAnswer('{"name": "f", "arguments": {"a', { ...forced, duty: 'function' })).toEqual({ content: null, calls: [call('f', '{"a')] });
   });
 
   it('in time that grows with its length alone', () => {

@@ -86,6 +86,14 @@ describe('tools of the OpenAI endpoint', () => {
     expect(reason).toBe('tool_calls');
   });
 
+  it('have no text in their stream, not even an empty one', async () => {
+    runner.script = calls(CALL);
+    const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, stream: true, logprobs: true });
+    const texts: unknown[] = [];
+    for await (const { choices } of stream) texts.push(choices[0]?.delta.content ?? null);
+    expect(new Set(texts)).toEqual(new Set([null]));
+  });
+
   it("are collected by the client's own helper, of each choice by itself", async () => {
     runner.script = async (run) => {
       await run.tokens('{"name": "now", "arg', 1, 0);
@@ -219,6 +227,21 @@ describe('tools of the OpenAI endpoint', () => {
     });
   });
 
+  it.each([
+    [{}, { type: 'object' }],
+    [{ description: 'd', properties: { a: {} } }, { type: 'object', description: 'd', properties: { a: {} } }],
+    [{ type: ['object', 'null'] }, { type: ['object', 'null'] }],
+    [{ $ref: '#/$defs/a', $defs: { a: { type: 'object' } } }, { $ref: '#/$defs/f.$defs.a' }],
+    [{ anyOf: [{ type: 'object' }] }, { anyOf: [{ type: 'object' }] }],
+  ])('have an object of arguments, whether their schema says so or not: %j', async (parameters, definition) => {
+    await create({ tools: [{ type: 'function', function: { name: 'f', parameters } }], tool_choice: 'required' });
+    expect(job().constraint).toEqual({
+      type: 'jsonSchema',
+      relaxedDefinitions: expect.any(Array) as string[],
+      schema: expect.objectContaining({ $defs: expect.objectContaining({ f: definition }) as object }) as object,
+    });
+  });
+
   it('leave the choice between a call and an answer of a schema', async () => {
     const schema = { type: 'object', properties: { part: { $ref: '#/$defs/part' } }, $defs: { part: { type: 'integer' } } };
     await create({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });
@@ -249,12 +272,24 @@ describe('tools of the OpenAI endpoint', () => {
     expect(await refusal({ tools: TOOLS, ...change })).toMatchObject({ status: 400, param });
   });
 
+  it('are refused for what their schemas come to together, in words of that', async () => {
+    const deep = (levels: number): object => (levels === 0 ? {} : { type: 'object', properties: { x: deep(levels - 1) } });
+    const tool = (parameters: object) => ({ type: 'function', function: { name: 'f', parameters } });
+    const refused = { status: 400, param: 'tools' };
+    const tooDeep = await refusal({ tools: [tool(deep(32))], tool_choice: 'required' });
+    expect(tooDeep).toMatchObject({ ...refused, message: expect.stringMatching(/^tools: expected at most \d+ levels/) as string });
+    const long = Array.from({ length: 2 }, (_, index) => ({ type: 'function', function: { name: `f${index}`, parameters: { description: 'x'.repeat(40_000) } } }));
+    expect(await refusal({ tools: long, tool_choice: 'required' })).toMatchObject({ ...refused, message: expect.stringContaining('characters') as string });
+  });
+
   it.each<[object, string]>([
     [{ tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[0].type'],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
     [{ tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools[0].function.name'],
     [{ tools: [NOW, NOW] }, 'tools[1].function.name'],
     [{ tools: [{ type: 'function', function: { name: 'f', parameters: 'none' } }] }, 'tools[0].function.parameters'],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'string' } } }] }, 'tools[0].function.parameters.type'],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: { type: ['array', 'null'] } } }] }, 'tools[0].function.parameters.type'],
     [{ tools: Array.from({ length: 129 }, (_, index) => ({ type: 'function', function: { name: `f${index}` } })) }, 'tools'],
     [{ tools: TOOLS, tool_choice: 'always' }, 'tool_choice'],
     [{ tools: TOOLS, tool_choice: { type: 'function', function: { name: 'g' } } }, 'tool_choice.function.name'],
@@ -263,7 +298,6 @@ describe('tools of the OpenAI endpoint', () => {
     [{ tool_choice: FORCED, tools: [] }, 'tool_choice'],
     [{ tools: TOOLS, guided_regex: 'a' }, 'guided_regex'],
     [{ tools: TOOLS, tool_choice: 'required', guided_json: {} }, 'guided_json'],
-    [{ tools: Array.from({ length: 2 }, (_, index) => ({ type: 'function', function: { name: `f${index}`, parameters: { description: 'x'.repeat(40_000) } } })), tool_choice: 'required' }, 'tools'],
     [{ messages: [...MESSAGES, { role: 'tool', content: 'x' }] }, 'messages[1].tool_call_id'],
     [{ messages: [...MESSAGES, { role: 'user', content: 'x', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }] }, 'messages[1].tool_calls'],
     [{ messages: [...MESSAGES, { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f' } }] }] }, 'messages[1].tool_calls[0].function.arguments'],

@@ -54,6 +54,41 @@ describe('a template that knows tools', () => {
     expect(templateOf(KNOWS).render(CALLED, [], {})).toMatch(/^\[user\] Oslo\?\n\[assistant\] \na1: get_weather/);
   });
 
+  /** As Llama's and Mistral's: one call per turn, ids of nine characters. */
+  const PARTICULAR = `{%- for message in messages %}
+{%- if message.tool_calls is defined %}
+{%- if message.tool_calls | length != 1 %}{{ raise_exception('only single tool-calls') }}{% endif %}
+{%- if message.tool_calls[0].id | length != 9 %}{{ raise_exception('ids of length 9') }}{% endif %}
+{{- '[' + message.tool_calls[0].id + ' ' + message.tool_calls[0].function.name + ' ' + message.content + ']' }}
+{%- else %}{{ '[' + message.role + ' ' + (message.tool_call_id or '') + ' ' + message.content + ']' }}{% endif %}
+{%- endfor %}{{ tools | length }}`;
+
+  test('has calls one by one, and with ids of its kind, if it refuses them as they are', () => {
+    const text = templateOf(PARTICULAR).render([...CALLED, { role: 'user', content: 'Well?' }], [WEATHER]);
+    const shape = /^\[user {2}Oslo\?\]\[(\w{9}) get_weather \]\[tool \1 \{"c":3\}\]\[(\w{9}) now \]\[tool \2 12:00\]\[user {2}Well\?\]1$/;
+    const [, first, second] = shape.exec(text) ?? [];
+    expect(first).toBeDefined();
+    expect(first).not.toBe(second);
+  });
+
+  test('keeps ids of its kind, and calls that it takes together', () => {
+    const IDS = `{%- for message in messages %}{% for call in message.tool_calls or [] %}{% if call.id | length != 9 %}{{ raise_exception('ids of length 9') }}{% endif %}{{ call.id }};{% endfor %}{{ message.role }} {% endfor %}{{ (tools or []) | length }}`;
+    const called = (id: string): ChatMessage => ({ role: 'assistant', content: '', toolCalls: [{ id: 'abcDEF123', name: 'now', arguments: {} }, { id, name: 'now', arguments: {} }] });
+    expect(templateOf(IDS).render([called('123456789')], [])).toMatch(/^abcDEF123;123456789;assistant 0$/);
+    expect(templateOf(IDS).render([called('call_1')], [])).toMatch(/^abcDEF123;[0-9a-f]{9};assistant 0$/);
+  });
+
+  test('that cannot write a schema is told of it in words, through the one without tools', () => {
+    const fails = `{% for tool in tools %}{{ {'string': 'str'}[tool.function.parameters.properties.city.items.type] }}{% endfor %}`;
+    const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: fails }]);
+    expect(template.render([{ role: 'user', content: 'Oslo?' }], [WEATHER])).toMatch(/^<system>You can call.*<user>Oslo\?$/s);
+  });
+
+  test('says itself what it refuses in whatever form', () => {
+    const refuses = `{{ raise_exception('no ' + (tools | length) | string) }}`;
+    expect(() => templateOf(refuses).render(CALLED, [WEATHER])).toThrow("messages: the model's chat template refused them: no 1");
+  });
+
   test('is the one for tools where a model has several', () => {
     const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: KNOWS }]);
     expect(template.render([{ role: 'user', content: 'Hi' }], [], {})).toBe('<user>Hi');
@@ -63,6 +98,11 @@ describe('a template that knows tools', () => {
 });
 
 describe('a template that does not know tools', () => {
+  test('may have the word: as a text, as a key of a message', () => {
+    const phi = `{# tools #}{% for message in messages %}{% if 'tools' in message and message['tools'] is not none %}{{ message.tools }}{% endif %}<{{ message.role }}>{{ message.content }}{% endfor %}`;
+    expect(templateOf(phi).render([{ role: 'user', content: 'Oslo?' }], [WEATHER])).toMatch(/^<system>You can call.*<user>Oslo\?$/s);
+  });
+
   test('is told of them in a system message, after what the caller says there', () => {
     const text = templateOf(PLAIN).render([{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Oslo?' }], [WEATHER], {});
     expect(text).toMatch(/^<system>Be brief\.\n\n.*<tools>\n\{"type":"function".*\}\n<\/tools>.*<tool_call>.*<user>Oslo\?$/s);

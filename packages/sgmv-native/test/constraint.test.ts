@@ -205,7 +205,8 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
     [{ $ref: '#/$defs/none' }, 'constraint.schema.$ref'],
     [{ $ref: 'http://elsewhere' }, 'constraint.schema.$ref'],
     [{ type: 'text' }, 'constraint.schema.type: found "text"'],
-    [{ type: 'number', maximum: 5 }, 'constraint.schema.maximum'],
+    [{ type: 'number', maximum: 5 }, 'constraint.schema.maximum: found 5 with type "number"; expected type "integer", minimum 0 alone, or whole numbers as both bounds.'],
+    [{ type: ['number', 'null'], minimum: 0.5 }, 'constraint.schema.minimum: found 0.5 with type "number"'],
     [{ type: 'integer', minimum: 0.5 }, 'constraint.schema.minimum: found 0.5; expected a whole number'],
     [{ type: 'string', minLength: -1 }, 'constraint.schema.minLength: found -1'],
     [{ type: 'string', minLength: 1, pattern: 'a' }, 'constraint.schema: found a length and a pattern'],
@@ -213,6 +214,7 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
     [{ type: 'string', pattern: '\\p{L}' }, 'constraint.schema.pattern: found "\\\\p"'],
     [{ type: 'string', enum: ['a', 1] }, 'constraint.schema.enum: found 1'],
     [{ enum: [] }, 'constraint.schema.enum'],
+    [{ enum: ['a', '\u0001real 0'] }, 'constraint.schema.enum: found "\\u0001real 0"; expected another text'],
     ['{"type": ', 'constraint.schema is not JSON'],
   ])('the schema %j is refused at once, by name', (schema, part) => {
     const submit = (): void =>
@@ -247,7 +249,7 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
     const kept = {
       type: 'object',
       properties: {
-        share: { type: 'number', minimum: 0 },
+        share: { type: 'number', minimum: 0, maximum: 1 },
         tags: { type: 'array', items: { enum: ['a', 'b'] }, minItems: 1, maxItems: 2 },
         mail: { type: 'string' },
         code: { type: 'string', minLength: 2, maxLength: 2 },

@@ -9,6 +9,7 @@ const leaf = (random: Random): object =>
     () => ({ type: 'null' }),
     () => ({ type: 'integer', minimum: random.between(-20, 0), maximum: random.between(1, 1500) }),
     () => ({ type: 'integer', exclusiveMinimum: 5, exclusiveMaximum: random.between(7, 12) }),
+    () => ({ type: 'number', minimum: random.between(-2, 0), maximum: random.between(1, 3) }),
     () => ({ type: 'string', minLength: random.below(3), maxLength: random.between(3, 6) }),
     () => ({ type: 'string', pattern: '^[A-Z]{2}-\\d{3}$' }),
     () => ({ type: 'string', pattern: '^.{2,4}$' }),

@@ -2,7 +2,9 @@
 import { Template } from '@huggingface/jinja';
 import { EngineError } from '../engine-error.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
+import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
+import { oneCallPerTurn, withShortIds } from './tool-turns.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
 export type NamedTemplates = string | { name: string; template: string }[];
@@ -13,7 +15,10 @@ interface Program {
   knowsTools: boolean;
 }
 
-const program = (source: string): Program => ({ template: new Template(source), knowsTools: /\btools\b/.test(source) });
+function program(source: string): Program {
+  const template = new Template(source);
+  return { template, knowsTools: readsVariable(template.parsed, 'tools') };
+}
 
 export class ChatTemplate {
   private constructor(
@@ -39,9 +44,20 @@ export class ChatTemplate {
   render(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
     const { plain, withTools } = this;
     const speaksOfTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === 'tool' || toolCalls);
-    if (!speaksOfTools) return this.run(plain, { ...options, ...variables(messages, []) });
-    if (withTools.knowsTools) return this.run(withTools, { ...options, ...variables(messages, tools) });
-    const told = (place: ToolPlace): string => this.run(plain, { ...options, ...variables(inWords(messages, tools, place), []) });
+    if (!speaksOfTools) return this.run(plain, messages, [], options);
+    const told = (): string => this.runInWords(messages, tools, options);
+    return withTools.knowsTools ? firstThatWorks([...this.waysOfItsOwn(messages, tools, options), told]) : told();
+  }
+
+  /** As the messages are; then in the forms that it may insist on. */
+  private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): Way[] {
+    const run = (form: readonly ChatMessage[]): string => this.run(this.withTools, form, tools, options);
+    const short = withShortIds(messages);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
+  }
+
+  private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
+    const told = (place: ToolPlace): string => this.run(this.plain, inWords(messages, tools, place), [], options);
     try {
       return told('system');
     } catch {
@@ -49,9 +65,15 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template }: Program, given: Record<string, unknown>): string {
+  private run({ template }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
     try {
-      return template.render({ ...given, ...this.specialTokens });
+      return template.render({
+        ...options,
+        ...this.specialTokens,
+        messages: messages.map(messageShape),
+        add_generation_prompt: true,
+        tools: tools.length > 0 ? tools.map(toolShape) : null,
+      });
     } catch (error) {
       throw new EngineError('bad_argument', `messages: the model's chat template refused them: ${(error as Error).message}`, {
         cause: error,
@@ -60,11 +82,21 @@ export class ChatTemplate {
   }
 }
 
-const variables = (messages: readonly ChatMessage[], tools: readonly Tool[]): Record<string, unknown> => ({
-  messages: messages.map(messageShape),
-  add_generation_prompt: true,
-  tools: tools.length > 0 ? tools.map(toolShape) : null,
-});
+type Way = () => string;
+
+/** Of the errors the first is thrown: the others are not of what the caller wrote. */
+function firstThatWorks([way, ...others]: readonly Way[]): string {
+  if (!way) throw new Error('there is no way left');
+  try {
+    return way();
+  } catch (error) {
+    try {
+      return firstThatWorks(others);
+    } catch {
+      throw error;
+    }
+  }
+}
 
 /** As templates have it; what a message lacks must not be there at all, because they ask whether it is. */
 function messageShape({ role, content, toolCalls, toolCallId, toolName }: ChatMessage): Record<string, unknown> {

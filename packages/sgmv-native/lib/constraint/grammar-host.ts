@@ -7,6 +7,7 @@ import {
   type GrammarThreadData,
   type MaskCall,
 } from './protocol.js';
+import { hasMarks, withoutMarks } from './real-bounds.js';
 import {
   XGrammarInstance,
   type CompiledGrammar,
@@ -29,10 +30,11 @@ const regexTag = (pattern: string) => ({
 const ONE_LINE = [false, -1] as const;
 
 /** Everything of a source that can be refused without a vocabulary. */
-function parse({ Grammar }: XGrammar, { kind, text }: GrammarSource): Promise<unknown> {
+function parse(library: XGrammar, { kind, text }: GrammarSource): Promise<unknown> {
+  const { Grammar } = library;
   switch (kind) {
     case 'jsonSchema':
-      return Grammar.fromJSONSchema(text, ...ONE_LINE);
+      return hasMarks(text) ? markedGrammar(library, text).then((grammar) => Grammar.fromEBNF(grammar)) : Grammar.fromJSONSchema(text, ...ONE_LINE);
     case 'regex':
       return Grammar.fromStructuralTag(regexTag(text));
     case 'grammar':
@@ -40,10 +42,18 @@ function parse({ Grammar }: XGrammar, { kind, text }: GrammarSource): Promise<un
   }
 }
 
-function compile(compiler: GrammarCompiler, { kind, text }: GrammarSource): Promise<CompiledGrammar> {
+/** Of a schema in which marks stand for steps between numbers. */
+async function markedGrammar({ Grammar }: XGrammar, schema: string): Promise<string> {
+  const grammar = await Grammar.fromJSONSchema(schema, ...ONE_LINE);
+  const text = withoutMarks(grammar.toString());
+  grammar.dispose();
+  return text;
+}
+
+async function compile(library: XGrammar, compiler: GrammarCompiler, { kind, text }: GrammarSource): Promise<CompiledGrammar> {
   switch (kind) {
     case 'jsonSchema':
-      return compiler.compileJSONSchema(text, ...ONE_LINE);
+      return hasMarks(text) ? compiler.compileGrammar(await markedGrammar(library, text)) : compiler.compileJSONSchema(text, ...ONE_LINE);
     case 'regex':
       return compiler.compileStructuralTag(regexTag(text));
     case 'grammar':
@@ -119,7 +129,7 @@ export class GrammarHost {
     await this.#check(source);
     this.#compiler ??= this.#createCompiler();
     const compiler = await this.#compiler;
-    const compiled = await this.#instance.run(() => compile(compiler, source));
+    const compiled = await this.#instance.run((library) => compile(library, compiler, source));
     this.#grammars.set(key, compiled);
     this.#forgetOldest();
     return compiled;

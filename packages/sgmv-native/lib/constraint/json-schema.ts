@@ -5,16 +5,18 @@
  */
 import { EngineError } from '../engine-error.js';
 import { jsonStringPattern, PLAIN_CHARACTER } from './json-string-pattern.js';
+import { isMark, realWithin } from './real-bounds.js';
 import { relax, type KnownKeywords } from './relaxed-schema.js';
 
 type Schema = Record<string, unknown>;
 
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
 const KEYWORDS: Record<string, readonly string[]> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
-  integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-  number: ['minimum'],
+  integer: BOUNDS,
+  number: BOUNDS,
   boolean: [],
   null: [],
 };
@@ -115,6 +117,7 @@ function narrowValues(schema: Schema, shape: 'const' | 'enum', path: string): Sc
   const values = shape === 'const' ? [schema.const] : schema.enum;
   if (!Array.isArray(values) || values.length === 0)
     return refuse(`${path}.enum`, text(values), 'some values');
+  if (values.some(isMark)) refuse(`${path}.${shape}`, text(values.find(isMark)), 'another text');
   const types = type === undefined ? undefined : [type].flat();
   const wrong = types && values.findIndex((value) => !types.some((one) => hasType(value, one)));
   if (wrong !== undefined && wrong >= 0)
@@ -136,6 +139,8 @@ function narrowTyped(schema: Schema, path: string, inner: Inner): Schema {
   const stray = TYPED.find((key) => schema[key] !== undefined && !allowed.has(key));
   if (stray !== undefined)
     refuse(`${path}.${stray}`, `it with type ${text(types)}`, 'a keyword that XGrammar keeps for it');
+  const real = types.join() === 'number' ? realWithin(schema) : null;
+  if (real) return real;
   const narrowed: Schema = { type: types.length === 1 ? types[0] : types };
   if (types.includes('object')) Object.assign(narrowed, narrowObject(schema, path, inner));
   if (types.includes('array')) Object.assign(narrowed, narrowArray(schema, path, inner));
@@ -213,13 +218,13 @@ function copy(schema: Schema, keys: string[], path: string): Record<string, numb
   return Object.fromEntries(present.map((key) => [key, Number(schema[key])]));
 }
 
-/** XGrammar's grammars of bounded reals let some numbers beyond the bounds through, 0 as the least excepted. */
+/** Of reals there is 0 as the least left here: what XGrammar makes of other bounds, `real-bounds.ts` says. */
 function narrowNumber(schema: Schema, types: string[], path: string): Schema {
-  const present = KEYWORDS.integer!.filter((key) => schema[key] !== undefined);
-  const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
-  if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
+  const present = BOUNDS.filter((key) => schema[key] !== undefined);
   const beyond = types.includes('number') && present.find((key) => key !== 'minimum' || schema[key] !== 0);
   if (beyond)
-    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type "number"`, 'type "integer", or minimum 0');
+    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type "number"`, 'type "integer", minimum 0 alone, or whole numbers as both bounds');
+  const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
+  if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
   return Object.fromEntries(present.map((key) => [key, schema[key]]));
 }

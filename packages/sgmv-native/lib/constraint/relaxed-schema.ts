@@ -3,6 +3,7 @@
  * time, so that the grammar's texts are those of a wider schema. What is no schema at all is left for it to refuse.
  */
 import { jsonStringPattern } from './json-string-pattern.js';
+import { realWithin } from './real-bounds.js';
 
 type Schema = Record<string, unknown>;
 
@@ -16,6 +17,7 @@ export interface KnownKeywords {
   silent: ReadonlySet<string>;
 }
 
+const BOUNDS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
 /** Of these, and keywords of a type beside them, the keywords usually say more. */
 const COMBINATIONS: readonly string[] = ['anyOf', 'oneOf', 'allOf'];
 
@@ -30,11 +32,14 @@ export function relax(schema: Schema, known: KnownKeywords): Schema {
   const types = [schema.type ?? []].flat();
   const allowed = types.length > 0 ? types.flatMap((type) => typed[String(type)] ?? []) : Object.values(typed).flat();
   const relaxed = kept(['type', ...allowed]);
-  for (const key of ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum']) {
-    const keeps = types.includes('number') ? key === 'minimum' && relaxed[key] === 0 : Number.isSafeInteger(relaxed[key]);
-    if (!keeps) delete relaxed[key];
-  }
-  return relaxObject(relaxString(relaxed));
+  return relaxObject(relaxString(relaxBounds(relaxed, types)));
+}
+
+function relaxBounds(schema: Schema, types: readonly unknown[]): Schema {
+  if (types.join() === 'number' && realWithin(schema)) return schema;
+  const isKept = (key: string, value: unknown): boolean =>
+    types.includes('number') ? key === 'minimum' && value === 0 : Number.isSafeInteger(value);
+  return Object.fromEntries(Object.entries(schema).filter(([key, value]) => !BOUNDS.includes(key) || isKept(key, value)));
 }
 
 /** A length, a pattern and a format do not go together; a length is the most telling, a format the least. */

@@ -21,9 +21,10 @@ export class ChunkBuilder {
     private readonly includeUsage: boolean,
   ) {}
 
-  /** Chat only: the piece that names the role, sent before any text. */
+  /** Chat only: the piece that names the role, sent before any text. With tools there may be none, and "" would be one. */
   opening(choice: number): object | null {
-    return this.head.flavour === 'chat' ? this.piece(choice, { delta: { role: 'assistant', content: '' } }) : null;
+    const { flavour, tools } = this.head;
+    return flavour === 'chat' ? this.piece(choice, { delta: { role: 'assistant', content: tools ? null : '' } }) : null;
   }
 
   /** Completions only: the prompt, sent before the text of a choice. */
@@ -36,7 +37,7 @@ export class ChunkBuilder {
   text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object[] {
     const shown = logprobs && this.logprobs(choice, logprobs);
     const contents = this.readerOf(choice)?.push(text).map((piece) => this.delta(choice, piece)) ?? [this.content(text)];
-    const [first = this.content(''), ...others] = contents;
+    const [first = this.nothing, ...others] = contents;
     if (contents.length === 0 && !shown) return [];
     return [this.piece(choice, { ...first, logprobs: shown }), ...others.map((content) => this.piece(choice, content))];
   }
@@ -45,9 +46,8 @@ export class ChunkBuilder {
   finish(choice: number, finishReason: FinishReason): object[] {
     const reader = this.readerOf(choice);
     const left = reader?.end().map((piece) => this.piece(choice, this.delta(choice, piece))) ?? [];
-    const nothing = this.head.flavour === 'chat' ? { delta: {} } : { text: '' };
     const reason = chatFinish(finishReason, this.head.tools, reader?.callCount ?? 0);
-    return [...left, this.piece(choice, { ...nothing, finish_reason: reason })];
+    return [...left, this.piece(choice, { ...this.nothing, finish_reason: reason })];
   }
 
   /** After the finish, when asked for: no choice, only the count. */
@@ -58,6 +58,10 @@ export class ChunkBuilder {
 
   private get object(): string {
     return this.head.flavour === 'chat' ? 'chat.completion.chunk' : 'text_completion';
+  }
+
+  private get nothing(): object {
+    return this.head.flavour === 'chat' ? { delta: {} } : { text: '' };
   }
 
   private content(text: string): object {

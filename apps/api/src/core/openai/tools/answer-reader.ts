@@ -16,6 +16,7 @@ const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
 const CLOSE = '</tool_call>';
 const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
 
+type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
 
 export class AnswerReader {
@@ -28,7 +29,7 @@ export class AnswerReader {
   private calls = 0;
   private readonly names: ReadonlySet<string>;
 
-  constructor(private readonly offered: Pick<OfferedTools, 'tools' | 'parallel'>) {
+  constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
   }
 
@@ -47,11 +48,12 @@ export class AnswerReader {
     return joined(pieces);
   }
 
-  /** After the last text. */
+  /** After the last text. Of an answer that must be a call, what is left is the beginning of one that was cut. */
   end(): AnswerPiece[] {
     const left = this.lead + (this.call?.unread ?? '') + this.held;
     [this.lead, this.held, this.call] = ['', '', null];
-    return this.where === 'over' || this.where === 'between' ? [] : textPieces(left);
+    const isText = this.offered.duty === 'auto' && this.where !== 'over' && this.where !== 'between';
+    return isText ? textPieces(left) : [];
   }
 
   /** A step that leaves it as it was waits for more. */
@@ -161,7 +163,7 @@ export interface Answer {
   calls: { name: string; arguments: string }[];
 }
 
-export function readAnswer(text: string, offered: Pick<OfferedTools, 'tools' | 'parallel'>): Answer {
+export function readAnswer(text: string, offered: Offered): Answer {
   const reader = new AnswerReader(offered);
   const calls: Answer['calls'] = [];
   let content = '';
@@ -170,7 +172,8 @@ export function readAnswer(text: string, offered: Pick<OfferedTools, 'tools' | '
     else if (piece.kind === 'call') calls.push({ name: piece.name, arguments: '' });
     else calls[piece.index]!.arguments += piece.text;
   }
-  return { content: content === '' && calls.length > 0 ? null : content, calls };
+  const isCall = calls.length > 0 || offered.duty !== 'auto';
+  return { content: content === '' && isCall ? null : content, calls };
 }
 
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);

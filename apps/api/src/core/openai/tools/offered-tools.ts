@@ -4,10 +4,16 @@ import { z } from 'zod';
 import { refuse } from '../openai-error.js';
 import { optional } from '../optional.js';
 
+/** Arguments have names. A schema may leave unsaid that they are an object. */
+const argumentsSchema = jsonSchemaSchema.refine(({ type }) => type === undefined || [type].flat().includes('object'), {
+  path: ['type'],
+  message: 'expected "object"',
+});
+
 export const functionSchema = z.object({
   name: toolNameSchema,
   description: optional(z.string()),
-  parameters: optional(jsonSchemaSchema),
+  parameters: optional(argumentsSchema),
   strict: optional(z.boolean()),
 });
 

@@ -1,8 +1,8 @@
 /**
  * Constraints that make the model call what it must, and such that leave it the choice between a call and an answer of a
- * given schema. A call is written as `{"name": …, "arguments": …}`, which `ToolCallReader` reads.
+ * given schema. A call is written as `{"name": …, "arguments": …}`, which `AnswerReader` reads.
  */
-import { CONSTRAINT_CHARS_MAX, constraintSchema, type Constraint } from '@aril/contracts';
+import { constraintSchema, type Constraint } from '@aril/contracts';
 import { refuse } from '../openai-error.js';
 import type { NamedConstraint } from '../openai-constraint.js';
 import type { OfferedTool, OfferedTools } from './offered-tools.js';
@@ -47,19 +47,26 @@ function callSchemas({ tools }: OfferedTools): { anyCall: Schema; definitions: S
     required: ['name', 'arguments'],
   }));
   const [only] = calls;
-  const definitions = tools.map(({ name, parameters }) => asDefinition(parameters ?? NO_ARGUMENTS, name));
+  const definitions = tools.map(({ name, parameters }) => asDefinition(ofObject(parameters ?? NO_ARGUMENTS), name));
   return { anyCall: only && calls.length === 1 ? only : { anyOf: calls }, definitions: Object.assign({}, ...definitions) as Schema };
 }
 
 /** Of a function that takes none. */
 const NO_ARGUMENTS = { type: 'object', additionalProperties: false };
 
+/** One of these says what the value is. */
+const SAYING = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'const', 'enum'];
+
+/** A schema that does not say so would let any other value be the arguments. */
+const ofObject = (schema: Schema): Schema => (SAYING.some((key) => schema[key] !== undefined) ? schema : { type: 'object', ...schema });
+
 function constraintOf(name: string, schema: Schema, { tools }: OfferedTools): NamedConstraint {
   const relaxed = tools.filter(({ strict }) => !strict).map((tool) => tool.name);
   const isRelaxed = (definition: string): boolean => relaxed.some((tool) => definition === tool || definition.startsWith(`${tool}.`));
   const relaxedDefinitions = Object.keys(schema.$defs as Schema).filter(isRelaxed);
   const constraint: Constraint = { type: 'jsonSchema', schema, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
-  if (!constraintSchema.safeParse(constraint).success) refuse(name, `${name}: expected schemas of at most ${CONSTRAINT_CHARS_MAX} characters in all.`);
+  const [issue] = constraintSchema.safeParse(constraint).error?.issues ?? [];
+  if (issue) refuse(name, `${name}: ${issue.message}, of all schemas together.`);
   return { name, constraint, parts: tools.map(partOf) };
 }
 

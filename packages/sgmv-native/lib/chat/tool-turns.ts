@@ -1,0 +1,41 @@
+/** The same calls in the forms that some chat templates insist on, and refuse a conversation for. */
+import { createHash } from 'node:crypto';
+import type { ChatMessage } from './conversation.js';
+
+/** Mistral's length; its templates take letters and digits alone. */
+const SHORT_ID = /^[A-Za-z0-9]{9}$/;
+
+/** Ids that came from elsewhere (OpenAI's are longer), each the same wherever it stands. */
+export function withShortIds(messages: readonly ChatMessage[]): ChatMessage[] {
+  return messages.map((message) => ({
+    ...message,
+    ...(message.toolCalls && { toolCalls: message.toolCalls.map((call) => ({ ...call, id: shortId(call.id) })) }),
+    ...(message.toolCallId !== undefined && { toolCallId: shortId(message.toolCallId) }),
+  }));
+}
+
+const shortId = (id: string): string => (SHORT_ID.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 9));
+
+/** For models that call once per turn, as Llama 3: each call is followed by its result, and then comes the next. */
+export function oneCallPerTurn(messages: readonly ChatMessage[]): ChatMessage[] {
+  const told = new Set<ChatMessage>();
+  return messages.flatMap((message, at) => {
+    if (told.has(message)) return [];
+    const { toolCalls = [] } = message;
+    if (toolCalls.length < 2) return [message];
+    const results = resultsAfter(messages, at);
+    return toolCalls.flatMap((call, index) => {
+      const result = results.find(({ toolCallId }) => toolCallId === call.id);
+      if (result) told.add(result);
+      const turn = { ...message, content: index === 0 ? message.content : '', toolCalls: [call] };
+      return result ? [turn, result] : [turn];
+    });
+  });
+}
+
+/** Those that follow at once: clients may use an id again in a later turn. */
+function resultsAfter(messages: readonly ChatMessage[], at: number): ChatMessage[] {
+  const after = messages.slice(at + 1);
+  const end = after.findIndex(({ role }) => role !== 'tool');
+  return end < 0 ? after : after.slice(0, end);
+}

@@ -1,0 +1,67 @@
+/** Bounds of real numbers: what XGrammar's grammar of the narrowed schema takes is within the bounds that were asked for. */
+import { describe, expect, test } from 'vitest';
+import { realWithin, withoutMarks } from '../lib/constraint/real-bounds.js';
+import { XGrammarInstance } from '../lib/constraint/xgrammar.js';
+import { Random } from './random.js';
+
+type Schema = Record<string, number>;
+
+const within = (schema: Schema, value: number): boolean =>
+  value >= (schema.minimum ?? -Infinity) && value > (schema.exclusiveMinimum ?? -Infinity) && value <= (schema.maximum ?? Infinity) && value < (schema.exclusiveMaximum ?? Infinity);
+
+/** Numbers at, near and far beyond the bounds, and texts that are none. */
+function texts(schema: Schema): string[] {
+  const random = new Random(7);
+  const bounds = Object.values(schema);
+  const steps = [0, 1, -1, 0.5, -0.5, 0.01, -0.01, 0.99, -0.99, 1.5, -1.5, 10, -10];
+  const near = bounds.flatMap((bound) => steps.map((step) => String(Number((bound + step).toFixed(2)))));
+  const between = Array.from({ length: 40 }, () => (random.between(-3_000, 3_000) / 1_000 + bounds[random.between(0, 1)]!).toFixed(random.between(0, 3)));
+  return [...near, ...between, ...near.map((one) => `${one}9`), ...near.map((one) => `${one}.0`), '-0', '-0.0', '0.0', '00', '.5', '1.', '1e3', '-', ''];
+}
+
+async function taken(schema: object, candidates: readonly string[]): Promise<string[]> {
+  return new XGrammarInstance().run(async ({ Grammar, Testings }) => {
+    const marked = await Grammar.fromJSONSchema(JSON.stringify(schema), false, -1);
+    const grammar = await Grammar.fromEBNF(withoutMarks(marked.toString()));
+    const found: string[] = [];
+    for (const text of candidates) if (await Testings.isGrammarAcceptString(grammar, text)) found.push(text);
+    return found;
+  });
+}
+
+describe('a real number within', () => {
+  test.each<[Schema, string[]]>([
+    [{ minimum: 0, maximum: 1 }, ['0', '0.5', '0.987654', '1']],
+    [{ minimum: 0, maximum: 2 }, ['0', '0.123', '1.99', '2']],
+    [{ minimum: 1, maximum: 10 }, ['1', '9.99', '10']],
+    [{ minimum: 18, maximum: 120 }, ['18', '64.5', '119.9', '120']],
+    [{ minimum: 4, exclusiveMaximum: 5 }, ['4', '4.5']],
+    [{ minimum: 0, exclusiveMaximum: 100 }, ['0', '99.9']],
+    [{ minimum: -1, maximum: 0 }, ['-1', '-0.5', '0']],
+    [{ minimum: -1, maximum: 1 }, ['-1', '-0.5', '0', '0.5', '1']],
+    [{ minimum: -90, maximum: 90 }, ['-90', '-89.5', '-1', '-0.5', '0', '89.9', '90']],
+    [{ minimum: -5, maximum: 0 }, ['-5', '-4.5', '-1', '-0.25', '0']],
+    [{ minimum: -2, maximum: 3 }, ['-2', '-1.5', '-0.5', '2.5', '3']],
+    [{ minimum: -20, maximum: -3 }, ['-20', '-3', '-3.5', '-19.9']],
+    [{ minimum: -4, maximum: -3 }, ['-4', '-3.5', '-3']],
+    [{ exclusiveMinimum: -4, maximum: 0 }, ['-3.5', '-0.5', '0']],
+    [{ exclusiveMinimum: -1, exclusiveMaximum: 1 }, ['-0.5', '0', '0.5']],
+    [{ minimum: 0, maximum: 1_000_000 }, ['0.5', '999999.5', '1000000']],
+  ])('%j', async (schema, some) => {
+    const narrowed = realWithin(schema);
+    if (!narrowed) throw new Error('it was not narrowed');
+    const found = await taken(narrowed, [...some, ...texts(schema)]);
+    expect(found).toEqual(expect.arrayContaining(some));
+    for (const text of found) expect([text, within(schema, JSON.parse(text) as number)]).toEqual([text, true]);
+  });
+
+  test.each<Schema>([
+    ...[{ minimum: 1 }, { maximum: 1 }, { minimum: 2, maximum: 1 }, { minimum: 0, exclusiveMinimum: 0, maximum: 1 }],
+    ...[{ exclusiveMinimum: 0, maximum: 9 }, { minimum: -9, exclusiveMaximum: -1 }, { minimum: -9, exclusiveMaximum: 0 }, { minimum: 0.5, maximum: 3 }, { minimum: 0, maximum: 1e10 }],
+  ])(
+    '%j is not kept',
+    (schema) => {
+      expect(realWithin(schema)).toBeNull();
+    },
+  );
+});
