@@ -1,10 +1,10 @@
 /**
  * Tells the calls of an answer from its text, as it arrives. Models write calls in few ways: in `<tool_call>` tags
  * anywhere (Hermes, Qwen, SmolLM), or as the whole answer, one object or a list of them, with or without a mark in front
- * (Llama, Mistral, and whatever a constraint of ours made write). All are read, whichever the model: what names no
- * function that the caller has offered stays text.
+ * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral).
+ * All are read, whichever the model: what names no function that the caller has offered stays text.
  */
-import { CallReader, type CallPiece } from './call-reader.js';
+import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import type { OfferedTools } from './offered-tools.js';
 
 export type AnswerPiece = { kind: 'text'; text: string } | (CallPiece & { index: number });
@@ -14,6 +14,8 @@ const OPEN = '<tool_call>';
 const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
 /** Between calls, and after the last. */
 const CLOSE = '</tool_call>';
+/** Between a name and its arguments, where it is no special token. */
+const ARGUMENTS = '[ARGS]';
 const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
 
 type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
@@ -25,7 +27,7 @@ export class AnswerReader {
   private held = '';
   /** What is in front of the call that is being read: text, if that turns out to be none. */
   private lead = '';
-  private call: CallReader | null = null;
+  private call: CallReader | ArgumentsReader | null = null;
   private calls = 0;
   private readonly names: ReadonlySet<string>;
 
@@ -82,6 +84,8 @@ export class AnswerReader {
     const opening = /^[\s[]*/.exec(this.held)?.[0] ?? '';
     const mark = MARKS.find((one) => this.held.trimStart().startsWith(one));
     if (mark !== undefined) return this.skip(this.held.indexOf(mark) + mark.length);
+    const named = this.readName();
+    if (named) return named;
     const rest = this.held.slice(opening.length);
     if (rest.startsWith('{') && !opening.trimStart().includes('[[')) return this.enter(opening);
     const trimmed = this.held.trimStart();
@@ -89,6 +93,18 @@ export class AnswerReader {
     else if ([OPEN, ...MARKS, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
     this.where = 'text';
     return this.readText();
+  }
+
+  /** A name with its arguments; nothing yet, where it may become one; null: it is none. */
+  private readName(): AnswerPiece[] | null {
+    const text = this.held.trimStart();
+    for (const name of this.names) {
+      for (const head of [`${name}{`, `${name}${ARGUMENTS}{`]) {
+        if (text.startsWith(head)) return this.enter(this.held.slice(0, this.held.indexOf('{')), new ArgumentsReader(name));
+        if (text !== '' && head.startsWith(text)) return [];
+      }
+    }
+    return null;
   }
 
   private readText(): AnswerPiece[] {
@@ -103,10 +119,10 @@ export class AnswerReader {
   }
 
   /** `lead`: what is in front of the call's brace. */
-  private enter(lead: string): AnswerPiece[] {
+  private enter(lead: string, reader: CallReader | ArgumentsReader = new CallReader(this.names)): AnswerPiece[] {
     this.lead = lead;
     this.where = 'call';
-    this.call = new CallReader(this.names);
+    this.call = reader;
     return this.skip(lead.length);
   }
 
@@ -133,6 +149,8 @@ export class AnswerReader {
 
   private readBetween(): AnswerPiece[] {
     this.skip(BETWEEN.exec(this.held)?.[0].length ?? 0);
+    const named = this.readName();
+    if (named) return named;
     if (this.held.startsWith('{')) return this.enter('');
     if ([OPEN, CLOSE, ...MARKS].some((one) => one.startsWith(this.held))) return [];
     this.where = 'text';

@@ -107,6 +107,25 @@ export class CallReader {
   }
 }
 
+/** The arguments of a call whose name stood before them, `f{…}`, as newer models of Mistral write calls. */
+export class ArgumentsReader {
+  private readonly scanner = new JsonValueScanner();
+  private isNamed = false;
+
+  constructor(private readonly name: string) {}
+
+  push(text: string): CallStep {
+    const end = this.scanner.endIn(text);
+    const named: CallPiece[] = this.isNamed ? [] : [{ kind: 'call', name: this.name }];
+    this.isNamed = true;
+    const pieces: CallPiece[] = [...named, { kind: 'arguments', text: text.slice(0, end ?? text.length) }];
+    return end === null ? { state: 'more', pieces, rest: '' } : { state: 'done', pieces, rest: text.slice(end) };
+  }
+
+  /** Nothing: it is known to be a call. */
+  readonly unread = '';
+}
+
 const textOf = (json: string | undefined): unknown => (json === undefined ? undefined : parseJson(json));
 
 const preceded = (piece: CallPiece, step: CallStep): CallStep => ({ ...step, pieces: [piece, ...step.pieces] });
