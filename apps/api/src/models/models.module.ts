@@ -2,11 +2,24 @@ import { Global, Module } from '@nestjs/common';
 import { AdapterModel } from './adapter.model.js';
 import { ApiKeyModel } from './api-key.model.js';
 import { BaseModelModel } from './base-model.model.js';
+import { BillingDetailsModel } from './billing-details.model.js';
 import { GenerationModel } from './generation.model.js';
 import { LedgerModel } from './ledger.model.js';
+import { StatementModel } from './statement.model.js';
 import { TenantModel } from './tenant.model.js';
+import { UsageModel } from './usage.model.js';
 
-const MODELS = [TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, GenerationModel, LedgerModel];
+const MODELS = [
+  TenantModel,
+  ApiKeyModel,
+  BaseModelModel,
+  AdapterModel,
+  GenerationModel,
+  LedgerModel,
+  UsageModel,
+  StatementModel,
+  BillingDetailsModel,
+];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */
 @Global()
