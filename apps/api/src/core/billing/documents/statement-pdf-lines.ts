@@ -6,10 +6,10 @@ import type { FullStatement } from '../statement.view.js';
 import { printedCount, printedPrice, printedUsd } from './amounts.js';
 
 const GREY = '#666666';
-const HEADINGS = ['Requests', 'Failed', 'Tokens in', 'of them cached', 'Tokens out', 'Price in / out\nper million', 'Amount'];
+const HEADINGS = ['Requests', 'Failed', 'Tokens in', 'Cached', 'Tokens out', 'Per million', 'Amount'];
 
-const right = (text: string): TableCell => ({ text, alignment: 'right' });
-const bold = (text: string): TableCell => ({ text, alignment: 'right', bold: true });
+const right = (text: string): Content & TableCell => ({ text, alignment: 'right', noWrap: true });
+const bold = (text: string): TableCell => ({ text, alignment: 'right', bold: true, noWrap: true });
 
 /** Long ids may break anywhere rather than push the figures off the paper. */
 const breakable = (text: string): string => text.replace(/[-._/]/g, '$&\u200b');
@@ -29,7 +29,7 @@ const rowOf = (line: StatementLineRow, month: string): TableCell[] => [
   right(printedCount(line.promptTokens)),
   right(printedCount(line.cachedTokens)),
   right(printedCount(line.completionTokens)),
-  right(`${printedPrice(line.promptNanoUsdPerToken)} / ${printedPrice(line.completionNanoUsdPerToken)}`),
+  { stack: [right(`${printedPrice(line.promptNanoUsdPerToken)} in`), right(`${printedPrice(line.completionNanoUsdPerToken)} out`)] },
   right(printedUsd(line.amountNanoUsd)),
 ];
 
@@ -38,7 +38,7 @@ export function lineTable({ lines, month }: FullStatement): Content {
   if (lines.length === 0) return { text: 'Nothing was used in this month.', color: GREY };
   const sums = totalsOf(lines);
   const counts = [sums.requests, sums.failedRequests, sums.promptTokens, sums.cachedTokens, sums.completionTokens];
-  const head: TableCell[] = ['What', ...HEADINGS].map((text, index) => ({ text, color: GREY, fontSize: 8, alignment: index ? 'right' : 'left' }));
+  const head: TableCell[] = ['What', ...HEADINGS].map((text, index) => ({ text, color: GREY, fontSize: 8, noWrap: true, alignment: index ? 'right' : 'left' }));
   const foot: TableCell[] = [{ text: 'Sum', bold: true }, ...counts.map((count) => bold(printedCount(count))), '', bold(printedUsd(sums.amountNanoUsd))];
   return {
     fontSize: 8.5,
