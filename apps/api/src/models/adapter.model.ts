@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Position } from '../base/graphql/connection.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
 
@@ -9,6 +8,18 @@ export type { AdapterFile as AdapterFileRow, AdapterStatus };
 export interface AdapterFilter {
   status?: AdapterStatus | null;
   search?: string | null;
+}
+
+/** Nulls come last either way; rows of one value are ordered by id, the same way. */
+export interface AdapterOrder {
+  field: 'name' | 'createdAt' | 'lastUsedAt';
+  direction: 'asc' | 'desc';
+}
+
+/** Where a page begins: just after the row with this value of the order's field and this id. */
+export interface AdapterPosition {
+  value: string | Date | null;
+  id: string;
 }
 
 const WITH_FILES = { files: { orderBy: { name: 'asc' } } } as const;
@@ -32,15 +43,13 @@ export class AdapterModel {
     });
   }
 
-  /** Newest first; one row more than `first` when there is another page. */
-  page(filter: AdapterFilter, first: number, after: Position | null): Promise<AdapterRow[]> {
-    const before: Prisma.AdapterWhereInput = after
-      ? { OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }] }
-      : {};
+  /** One row more than `first` when there is another page. */
+  page(filter: AdapterFilter, order: AdapterOrder, first: number, after: AdapterPosition | null): Promise<AdapterRow[]> {
+    const { field, direction } = order;
     return this.database.tx.adapter.findMany({
-      where: { AND: [this.matching(filter), before] },
+      where: { AND: [this.matching(filter), after ? laterThan(order, after) : {}] },
       include: WITH_FILES,
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      orderBy: [{ [field]: field === 'lastUsedAt' ? { sort: direction, nulls: 'last' } : direction }, { id: direction }],
       take: first + 1,
     });
   }
@@ -124,3 +133,11 @@ export class AdapterModel {
 
 /** Prisma makes `contains` a LIKE and leaves its wildcards as they are. */
 const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+function laterThan({ field, direction }: AdapterOrder, { value, id }: AdapterPosition): Prisma.AdapterWhereInput {
+  const beyond = direction === 'asc' ? 'gt' : 'lt';
+  const sameValue = { [field]: value, id: { [beyond]: id } };
+  if (value === null) return sameValue;
+  const never = field === 'lastUsedAt' ? [{ lastUsedAt: null }] : [];
+  return { OR: [{ [field]: { [beyond]: value } }, sameValue, ...never] };
+}
