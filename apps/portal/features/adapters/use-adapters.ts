@@ -1,5 +1,5 @@
 'use client';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { AdaptersDocument } from '@/lib/api/documents/adapters';
 import { useApiQuery } from '@/lib/api/use-api-query';
@@ -11,7 +11,7 @@ export const PAGE_SIZE = 15;
  * One page of adapters. Relay cursors lead forward from page to page, so the cursor each page begins after is
  * kept; for a page further ahead the ones between are read first.
  */
-export const useAdapters = ({ search, status, page: wantedPage }: ListView) => {
+export const useAdapters = ({ search, status, order, page: wantedPage }: ListView) => {
   const client = useClient();
   const cursors = useRef<(string | null)[]>([null]);
   // Null until the cursor of the wanted page is known, which for the first page it always is.
@@ -19,18 +19,22 @@ export const useAdapters = ({ search, status, page: wantedPage }: ListView) => {
     wantedPage === 1 ? { page: 1, after: null } : null,
   );
 
+  // The same object while it says the same: effects compare by identity.
+  const { field, direction } = order;
+  const orderBy = useMemo(() => ({ field, direction }), [field, direction]);
+
   useEffect(() => {
     cursors.current = [null];
-  }, [search, status]);
+  }, [search, status, orderBy]);
 
-  const variables = { first: PAGE_SIZE, search: search || null, status, after: position?.after ?? null };
+  const variables = { first: PAGE_SIZE, search: search || null, status, orderBy, after: position?.after ?? null };
   const query = useApiQuery(AdaptersDocument, variables, { types: ['Adapter'], pause: position === null });
 
   const showPage = useCallback(
     async (wanted: number): Promise<void> => {
       const known = cursors.current;
       while (known.length < wanted) {
-        const variables = { first: PAGE_SIZE, search: search || null, status, after: known.at(-1) ?? null };
+        const variables = { first: PAGE_SIZE, search: search || null, status, orderBy, after: known.at(-1) ?? null };
         const { data } = await client
           .query(AdaptersDocument, variables, { requestPolicy: 'cache-first' })
           .toPromise();
@@ -43,7 +47,7 @@ export const useAdapters = ({ search, status, page: wantedPage }: ListView) => {
         setPosition({ page, after: known[page - 1] ?? null });
       }
     },
-    [client, search, status],
+    [client, search, status, orderBy],
   );
 
   useEffect(() => void showPage(wantedPage), [showPage, wantedPage]);

@@ -22,12 +22,18 @@ const HEIGHT_PX = 300;
 const formatUsd = (usd: number): string =>
   usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
 
-export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
+interface Props {
+  rows: UsageRow[];
+  range: DayRange;
+  title?: string;
+}
+
+export const UsageChart = ({ rows, range, title = 'By day' }: Props) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
   const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
-      title="By day"
+      title={title}
       description="UTC days, stacked by target"
       actions={
         <SegmentedControl
@@ -63,7 +69,7 @@ export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange 
           tooltipAnimationDuration={0}
           tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
           role="img"
-          aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
+          aria-label={`Bar chart of ${measure} by day`}
         />
       )}
     </Section>

@@ -11,6 +11,7 @@ const HEADER = [
   'requests',
   'failed_requests',
   'prompt_tokens',
+  'cached_tokens',
   'completion_tokens',
   'amount_usd',
 ];
@@ -26,6 +27,7 @@ export const usageCsv = (rows: readonly UsageRow[]): string =>
       row.requests,
       row.failedRequests,
       row.promptTokens,
+      row.cachedTokens,
       row.completionTokens,
       nanoUsdToDecimal(row.amount),
     ]),

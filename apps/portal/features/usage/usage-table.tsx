@@ -40,6 +40,7 @@ const columns: DataTableColumn<UsageRow>[] = [
   number('requests', 'Requests'),
   number('failedRequests', 'Failed', '62em'),
   number('promptTokens', 'Tokens in', '48em'),
+  number('cachedTokens', 'Cached', '75em'),
   number('completionTokens', 'Tokens out', '48em'),
   { accessor: 'amount', title: 'Amount', textAlign: 'right', render: ({ amount }) => formatNanoUsd(amount) },
 ];

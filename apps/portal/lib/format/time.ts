@@ -31,6 +31,14 @@ export const formatDay = (day: string): string =>
     timeZone: 'UTC',
   });
 
+/** A UTC month ("2026-03"): “March 2026”. */
+export const formatMonth = (month: string): string =>
+  new Date(`${month}-01T00:00:00Z`).toLocaleDateString('en-GB', {
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+
 /** As `formatDay`, with the year when it is not this one. */
 export const formatDayWithYear = (day: string, now: Date = new Date()): string =>
   day.startsWith(`${now.getUTCFullYear()}-`) ? formatDay(day) : `${formatDay(day)} ${day.slice(0, 4)}`;

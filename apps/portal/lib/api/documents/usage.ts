@@ -15,12 +15,15 @@ export const UsageDocument = graphql(/* GraphQL */ `
           requests
           failedRequests
           promptTokens
+          cachedTokens
           completionTokens
           amount
         }
         totals {
           requests
+          failedRequests
           promptTokens
+          cachedTokens
           completionTokens
           amount
         }
