@@ -94,6 +94,16 @@ describe('billing', () => {
       ]);
     });
 
+    it('late usage does not make an adapter look less used', async () => {
+      const query = '{ tenant { adapters { nodes { slug lastUsedAt } } } }';
+      type Answer = { tenant: { adapters: { nodes: { lastUsedAt: string }[] } } };
+      const read = async () => (await data(graphql<Answer>(test, one.key, query))).tenant.adapters.nodes[0]?.lastUsedAt as string;
+      const before = await read();
+      const [adapter] = await sql<{ id: string }>(test, "SELECT id FROM adapters WHERE slug = 'tales'");
+      await use(test, one.id, { at: '2026-10-05T00:00:00Z', adapterId: adapter?.id, target: 'tales' });
+      expect(await read()).toBe(before);
+    });
+
     it('leads from a line to the generations behind it', async () => {
       const { lines } = await statement('2026-09');
       const query = `query ($line: ID!, $after: String) { statement(id: "2026-09") { line(id: $line) {

@@ -89,6 +89,13 @@ export class AdapterModel {
     return count === 1;
   }
 
+  /** Ends of generations come in any order: an earlier one changes nothing. */
+  async noteUse(id: string, at: Date): Promise<void> {
+    const before = { OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: at } }] };
+    const { tenantId } = this.database;
+    await this.database.tx.adapter.updateMany({ where: { tenantId, id, deletedAt: null, ...before }, data: { lastUsedAt: at } });
+  }
+
   /** Moves on from UPLOADING, once: false when another call was first, or the adapter is deleted. */
   async settle(id: string, data: Prisma.AdapterUpdateManyMutationInput): Promise<boolean> {
     const { tenantId } = this.database;

@@ -12,7 +12,9 @@ export const sortStatus = ({ field, direction }: AdapterOrder): SortStatus => ({
   direction: direction === 'ASC' ? 'asc' : 'desc',
 });
 
-export const orderOf = ({ columnAccessor, direction }: SortStatus): AdapterOrder => ({
-  field: FIELDS[columnAccessor as Sorted],
-  direction: direction === 'asc' ? 'ASC' : 'DESC',
-});
+/** Another column begins as people look for things in it: names from A, times from the newest. */
+export const orderOf = ({ columnAccessor, direction }: SortStatus, before: AdapterOrder): AdapterOrder => {
+  const field = FIELDS[columnAccessor as Sorted];
+  if (field !== before.field) return { field, direction: field === 'NAME' ? 'ASC' : 'DESC' };
+  return { field, direction: direction === 'asc' ? 'ASC' : 'DESC' };
+};

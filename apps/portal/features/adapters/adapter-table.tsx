@@ -84,7 +84,7 @@ export const AdapterTable = ({
       verticalSpacing="sm"
       backgroundColor="transparent"
       sortStatus={sortStatus(order)}
-      onSortStatusChange={(status) => onOrder(orderOf(status))}
+      onSortStatusChange={(status) => onOrder(orderOf(status, order))}
       onRowClick={({ record }) => router.push(`/adapters/${record.id}`)}
       {...paging(total, pageSize, page, onPage)}
     />

@@ -1,5 +1,5 @@
 'use client';
-import { Skeleton, Stack } from '@mantine/core';
+import { Skeleton, Stack, Title } from '@mantine/core';
 import { useState } from 'react';
 import { lastDays, toInterval } from '@/features/usage/range';
 import { UsageChart } from '@/features/usage/usage-chart';
@@ -21,13 +21,12 @@ export const AdapterUsage = ({ adapterId }: { adapterId: string }) => {
   const report = data?.tenant.usage;
   if (error && !report) return <ErrorState message={error.message} onRetry={reload} />;
   return (
-    <Stack component="section" aria-label={`Usage of the last ${DAYS} days`} gap="md">
+    <Stack component="section" aria-label={`Last ${DAYS} days`} gap="md">
+      <Title order={2} size="h3">
+        Last {DAYS} days
+      </Title>
       <UsageTotals totals={report?.totals} />
-      {report ? (
-        <UsageChart rows={report.rows} range={range} title={`Usage of the last ${DAYS} days`} />
-      ) : (
-        <Skeleton height={360} radius="lg" />
-      )}
+      {report ? <UsageChart rows={report.rows} range={range} /> : <Skeleton height={360} radius="lg" />}
     </Stack>
   );
 };

@@ -7,7 +7,7 @@ import type { LineGenerationsQuery } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount } from '@/lib/format/quantity';
-import { formatDateTime } from '@/lib/format/time';
+import { formatUtcDateTime } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
 import { ErrorState } from '@/ui/error-state';
 import type { Line } from './line-table';
@@ -32,7 +32,7 @@ const columns: DataTableColumn<Row>[] = [
       </Group>
     ),
   },
-  { accessor: 'at', title: 'Ended', noWrap: true, render: ({ at }) => formatDateTime(at) },
+  { accessor: 'at', title: 'Ended (UTC)', noWrap: true, render: ({ at }) => formatUtcDateTime(at) },
   {
     accessor: 'promptTokens',
     title: 'Tokens in',

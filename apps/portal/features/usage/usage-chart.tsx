@@ -22,18 +22,12 @@ const HEIGHT_PX = 300;
 const formatUsd = (usd: number): string =>
   usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
 
-interface Props {
-  rows: UsageRow[];
-  range: DayRange;
-  title?: string;
-}
-
-export const UsageChart = ({ rows, range, title = 'By day' }: Props) => {
+export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
   const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
-      title={title}
+      title="By day"
       description="UTC days, stacked by target"
       actions={
         <SegmentedControl

@@ -20,6 +20,10 @@ export const formatRelative = (iso: string, now: Date = new Date()): string => {
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
+/** Where months are UTC's, so are the times in them. */
+export const formatUtcDateTime = (iso: string): string =>
+  new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+
 export const formatDate = (iso: string): string =>
   new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 
