@@ -22,13 +22,20 @@ const HEIGHT_PX = 300;
 const formatUsd = (usd: number): string =>
   usd.toLocaleString('en-US', { style: 'currency', currency: 'USD', maximumSignificantDigits: 3 });
 
-export const UsageChart = ({ rows, range }: { rows: UsageRow[]; range: DayRange }) => {
+interface Props {
+  rows: UsageRow[];
+  range: DayRange;
+  /** What the rows of a day are by. */
+  by?: string;
+}
+
+export const UsageChart = ({ rows, range, by = 'Target' }: Props) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
   const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
       title="By day"
-      description="UTC days, stacked by target"
+      description={`UTC days, stacked by ${by === 'API key' ? by : by.toLowerCase()}`}
       actions={
         <SegmentedControl
           size="xs"

@@ -23,11 +23,11 @@ const number = (
   ...(minWidth ? { visibleMediaQuery: `(min-width: ${minWidth})` } : {}),
 });
 
-const columns: DataTableColumn<UsageRow>[] = [
+const columnsBy = (by: string): DataTableColumn<UsageRow>[] => [
   { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDayWithYear(day) },
   {
     accessor: 'target',
-    title: 'Target',
+    title: by,
     render: ({ target, adapterId }) =>
       adapterId ? (
         <TextLink href={`/adapters/${adapterId}`} size="sm">
@@ -45,8 +45,8 @@ const columns: DataTableColumn<UsageRow>[] = [
   { accessor: 'amount', title: 'Amount', textAlign: 'right', render: ({ amount }) => formatNanoUsd(amount) },
 ];
 
-/** Newest day first. The API's rows are all here, so pages are cut from them. */
-export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
+/** Newest day first. The API's rows are all here, so pages are cut from them. `by`: what those of a day are by. */
+export const UsageTable = ({ rows, by }: { rows: UsageRow[]; by: string }) => {
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [rows]);
   const sorted = useMemo(
@@ -58,7 +58,7 @@ export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
       <DataTable<UsageRow>
         idAccessor={({ day, target, adapterId }) => `${day} ${target} ${adapterId ?? ''}`}
         records={sorted.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)}
-        columns={columns}
+        columns={columnsBy(by)}
         backgroundColor="transparent"
         verticalSpacing="xs"
         horizontalSpacing="xs"

@@ -31,3 +31,36 @@ export const UsageDocument = graphql(/* GraphQL */ `
     }
   }
 `);
+
+/** In groups of choice, of which the day is always one. */
+export const UsageGroupsDocument = graphql(/* GraphQL */ `
+  query UsageGroups($input: UsageInput!) {
+    tenant {
+      id
+      usage(input: $input) {
+        groups {
+          day
+          baseModelId
+          adapterId
+          target
+          apiKeyId
+          apiKeyName
+          requests
+          failedRequests
+          promptTokens
+          cachedTokens
+          completionTokens
+          amount
+        }
+        totals {
+          requests
+          failedRequests
+          promptTokens
+          cachedTokens
+          completionTokens
+          amount
+        }
+      }
+    }
+  }
+`);
