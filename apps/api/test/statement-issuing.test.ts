@@ -205,6 +205,7 @@ describe('issuing statements', () => {
       const last = await check(statements);
       expect(last.reduce((total, { exactAmount }) => total + exactAmount, 0n)).toBe((await sumOf()).sum);
     });
-    await fc.assert(property, { numRuns: 12 });
+    // A race that comes once in a while cannot be made smaller by trying again.
+    await fc.assert(property, { numRuns: 12, endOnFailure: true });
   }, 120_000);
 });

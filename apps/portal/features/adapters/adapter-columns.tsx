@@ -43,7 +43,7 @@ export const columns: DataTableColumn<Row>[] = [
   {
     accessor: 'targets',
     title: 'Targets',
-    visibleMediaQuery: '(min-width: 75em)',
+    visibleMediaQuery: '(min-width: 88em)',
     render: ({ summary }) => (
       <Text size="xs" c="dimmed" ff="monospace" lineClamp={1}>
         {summary ? formatTargets(summary.targetModules) : '–'}

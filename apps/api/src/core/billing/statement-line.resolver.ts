@@ -2,8 +2,8 @@ import { Args, Int, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import type { Connection } from '../../base/graphql/connection.js';
 import type { StatementLineView } from './statement-line.view.js';
+import { type BilledGeneration, BilledGenerationConnection, StatementLineType } from './statement-line.types.js';
 import { StatementService } from './statement.service.js';
-import { type BilledGeneration, BilledGenerationConnection, StatementLineType } from './statement.types.js';
 
 @Resolver(() => StatementLineType)
 export class StatementLineResolver {

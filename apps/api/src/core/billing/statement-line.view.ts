@@ -4,7 +4,8 @@ import type { StatementLineRow } from '../../models/statement.model.js';
 import { monthOf } from './month.js';
 import type { StatementTotals } from './statement-totals.js';
 import { lineId } from './statement.view.js';
-import type { BilledGeneration, StatementLineType, StatementTotalsType } from './statement.types.js';
+import type { BilledGeneration, StatementLineType } from './statement-line.types.js';
+import type { StatementTotalsType } from './statement.types.js';
 
 /** What the field resolvers of a line start from; only the declared fields are visible. */
 export interface StatementLineView extends StatementLineType {

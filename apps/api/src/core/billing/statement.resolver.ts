@@ -2,10 +2,11 @@ import { Args, ID, Int, Parent, Query, ResolveField, Resolver } from '@nestjs/gr
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import type { Connection } from '../../base/graphql/connection.js';
 import { TenantType } from '../tenant/tenant.types.js';
+import { StatementLineType } from './statement-line.types.js';
 import { lineView, type StatementLineView, totalsView } from './statement-line.view.js';
 import { totalsOf } from './statement-totals.js';
 import { StatementService } from './statement.service.js';
-import { StatementConnection, StatementLineType, StatementTotalsType, StatementType } from './statement.types.js';
+import { StatementConnection, StatementTotalsType, StatementType } from './statement.types.js';
 import type { FullStatement, StatementView } from './statement.view.js';
 
 /** What statements add to a tenant. */

@@ -10,7 +10,7 @@ import { StatementModel, type StatementLineRow } from '../../models/statement.mo
 import { BillingDetailsService } from './billing-details.service.js';
 import { isMonth, monthOf, requireBegun, startOf } from './month.js';
 import { billedGeneration } from './statement-line.view.js';
-import type { BilledGeneration } from './statement.types.js';
+import type { BilledGeneration } from './statement-line.types.js';
 import { issuedView, preview, type FullStatement, type StatementView } from './statement.view.js';
 
 @Injectable()
