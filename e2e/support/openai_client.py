@@ -83,6 +83,40 @@ async def extras(client, model, prompt):
     }
 
 
+async def calls(client, model, prompt):
+    """A function that must be called, as chats and as responses have it, and a response whole and streamed."""
+    function = {"name": "describe_city", "description": "Describe a city", "parameters": CITY}
+    chat = await client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Say something about Rome."}],
+        temperature=0,
+        max_tokens=64,
+        tools=[{"type": "function", "function": function}],
+        tool_choice={"type": "function", "function": {"name": "describe_city"}},
+    )
+    flat = await client.responses.create(
+        model=model,
+        input="Say something about Rome.",
+        temperature=0,
+        max_output_tokens=64,
+        tools=[{"type": "function", "strict": True, **function}],
+        tool_choice="required",
+        parallel_tool_calls=False,
+    )
+    whole = await client.responses.create(model=model, input=prompt, temperature=0)
+    pieces = []
+    async with client.responses.stream(model=model, input=prompt, temperature=0) as stream:
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                pieces.append(event.delta)
+        final = await stream.get_final_response()
+    return {
+        "chat": chat.choices[0].message.tool_calls[0].function.arguments,
+        "response": [(item.type, item.name, item.arguments) for item in flat.output],
+        "texts": [whole.output_text, "".join(pieces), final.output_text],
+    }
+
+
 def spell(tokens):
     return bytes(byte for token in tokens for byte in token.bytes or []).decode()
 
@@ -99,7 +133,8 @@ async def main(base_url, requests):
     except NotFoundError as error:
         refused = error.code
     more = await extras(clients[0], requests[0]["adapter"], requests[0]["prompt"])
-    print(json.dumps({"answers": answers, "refused": refused, "extras": more}))
+    called = await calls(clients[0], requests[0]["adapter"], requests[0]["prompt"])
+    print(json.dumps({"answers": answers, "refused": refused, "extras": more, "calls": called}))
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -208,6 +208,63 @@ describe('the openai client for Node.js', () => {
     expect(choices[0]?.finish_reason).toBe('stop');
   });
 
+  const WEATHER = {
+    type: 'object',
+    properties: {
+      city: { enum: ['Paris', 'Rome'] },
+      days: { type: 'integer', minimum: 1, maximum: 9 },
+      unit: { $ref: '#/$defs/unit' },
+      precision: { type: 'number', minimum: 0, maximum: 1 },
+    },
+    required: ['city', 'days', 'unit'],
+    $defs: { unit: { enum: ['C', 'F'] } },
+  };
+  const tools = [{ type: 'function' as const, function: { name: 'get_weather', description: 'The weather of a city', parameters: WEATHER } }];
+  const expectCall = (name: string | undefined, text: string | undefined) => {
+    expect(name).toBe('get_weather');
+    expect(JSON.parse(text ?? '')).toMatchObject({
+      city: expect.stringMatching(/^(Paris|Rome)$/) as string,
+      days: expect.any(Number) as number,
+      unit: expect.stringMatching(/^[CF]$/) as string,
+    });
+  };
+
+  it('gets a call of a function from a model that has never learnt to, and an answer to its result', async () => {
+    const client = clientOf('sql');
+    const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'How warm is it in Rome?' }];
+    const request = { model: 'smollm2-135m-instruct', messages, tools, temperature: 0, max_tokens: 128 };
+    const forced = { ...request, tool_choice: { type: 'function' as const, function: { name: 'get_weather' } } };
+    const whole = (await client.chat.completions.create(forced)).choices[0]?.message;
+    const [call] = whole?.tool_calls ?? [];
+    if (!whole || call?.type !== 'function') throw new Error('no call');
+    expectCall(call.function.name, call.function.arguments);
+    const streamed = (await client.chat.completions.stream(forced).finalChatCompletion()).choices[0]?.message.tool_calls?.[0];
+    expect(streamed?.type === 'function' && streamed.function.arguments).toBe(call.function.arguments);
+    messages.push(whole, { role: 'tool', tool_call_id: call.id, content: '{"celsius": 21}' });
+    const answer = await client.chat.completions.create({ ...request, max_tokens: 24 });
+    expect(answer.choices[0]?.message.content).toMatch(/\w/);
+    expect(answer.usage?.prompt_tokens).toBeGreaterThan(50);
+  });
+
+  it('gets responses: text, calls, and an object that matches a schema', async () => {
+    const client = clientOf(ORDER.adapter);
+    const text = await client.responses.create({ model: ORDER.adapter, input: ORDER.prompt, temperature: 0 });
+    expect([text.output_text, text.status]).toEqual([ORDER.answer, 'completed']);
+    const pieces: string[] = [];
+    const events = await client.responses.create({ model: ORDER.adapter, input: ORDER.prompt, temperature: 0, stream: true });
+    for await (const event of events) if (event.type === 'response.output_text.delta') pieces.push(event.delta);
+    expect(pieces.join('')).toBe(ORDER.answer);
+    expect(pieces.length).toBeGreaterThan(5);
+    const base = { model: 'smollm2-135m-instruct', input: 'How warm is it in Rome?', temperature: 0, max_output_tokens: 128 };
+    const flat = [{ ...tools[0]!.function, type: 'function' as const, strict: false }];
+    const called = await client.responses.create({ ...base, tools: flat, tool_choice: 'required', parallel_tool_calls: false });
+    const [item] = called.output;
+    if (item?.type !== 'function_call') throw new Error('no call');
+    expectCall(item.name, item.arguments);
+    const parsed = await client.responses.parse({ ...base, text: { format: { type: 'json_schema', name: 'city', strict: true, schema: CITY } } });
+    expect(parsed.output_parsed).toMatchObject({ city: expect.stringMatching(/^(Paris|Rome)$/) as string });
+  });
+
   it('is told that a pattern is none', async () => {
     const request = { ...orderRequest, guided_regex: '(' };
     await expect(clientOf(ORDER.adapter).chat.completions.create(request)).rejects.toMatchObject({

@@ -26,7 +26,14 @@ interface Extras {
   guided: string;
 }
 
+interface Calls {
+  chat: string;
+  response: [string, string, string][];
+  texts: string[];
+}
+
 interface Output {
+  calls: Calls;
   answers: [Answer, Answer];
   refused: string;
   extras: Extras;
@@ -70,5 +77,14 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
       capital: expect.any(Boolean) as boolean,
     });
     expect(['Rome', 'Paris']).toContain(extras.guided);
+  });
+
+  it('gets calls of functions, and responses', () => {
+    const { chat, response, texts } = output.calls;
+    const city = { city: expect.stringMatching(/^(Paris|Rome)$/) as string, capital: expect.any(Boolean) as boolean };
+    expect(JSON.parse(chat)).toEqual(city);
+    const [[type, name, text] = []] = response;
+    expect([response.length, type, name, JSON.parse(text ?? '')]).toEqual([1, 'function_call', 'describe_city', city]);
+    expect(texts).toEqual(Array.from({ length: 3 }, () => ORDER.answer));
   });
 });

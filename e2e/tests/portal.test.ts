@@ -129,6 +129,38 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await screenshot(page, '08-advanced');
   });
 
+  it('splits one name between two adapters, and compares them', async () => {
+    await page.goto('/deployments');
+    await page.getByRole('link', { name: 'reply', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'New deployment' }).first().click();
+    const form = page.getByRole('form', { name: 'New deployment' });
+    await form.getByLabel('Slug').fill('my-orders');
+    for (const [index, target] of ['order-json', 'reply-brief'].entries()) {
+      await form.getByRole('combobox', { name: `Variant ${index + 1}: target` }).click();
+      await page.getByRole('option', { name: target, exact: true }).click();
+    }
+    await form.getByRole('textbox', { name: 'Variant 2: weight' }).fill('0');
+    await form.getByRole('button', { name: 'Create deployment' }).click();
+    await page.getByRole('heading', { name: 'my-orders' }).waitFor();
+    await page.getByRole('link', { name: 'Try in playground' }).click();
+    await page.getByLabel('Message').fill('Hi, this is Nora. Please send 12 green chairs to Madrid by Friday.');
+    await page.getByLabel('Message').press('Enter');
+    const answer = page.getByRole('article', { name: 'Answer of my-orders' });
+    await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
+    expect(await answer.innerText()).toContain('my-orders → order-json');
+    await page.goto('/deployments');
+    await page.getByRole('link', { name: 'my-orders', exact: true }).click();
+    await page.waitForURL(/\/deployments\/.+/);
+    const row = page.getByRole('region', { name: 'Comparison' }).getByRole('row', { name: /order-json/ });
+    // The settlement follows the answer by a moment.
+    await eventually('the request to be compared', async () => {
+      await page.reload();
+      await row.waitFor({ timeout: 3_000 }).catch(() => undefined);
+      return (await row.count()) > 0 && /100%, set to 100%/.test(await row.innerText());
+    });
+    await screenshot(page, '10-deployment');
+  });
+
   it('shows the usage', async () => {
     await page.goto('/usage');
     const row = page.getByRole('row').filter({ hasText: 'my-pirate' }).first();

@@ -1,10 +1,10 @@
-/** The two demo tenants with their users, keys and adapters. Seeding twice changes nothing. */
+/** The two demo tenants with their users, keys, adapters and deployments. Seeding twice changes nothing. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiEnvironment } from './apps.mjs';
 import { runCommand } from './run.mjs';
 
-/** @typedef {{ name: string, slug: string, login: string, password: string, apiKey: string, adapters: string[] }} Tenant */
+/** @typedef {{ name: string, slug: string, login: string, password: string, apiKey: string, adapters: string[], deployments: string[] }} Tenant */
 
 const seedFile = (home) => join(home, 'seed.json');
 
@@ -17,12 +17,12 @@ function keptTenants(home) {
   }
 }
 
-/** Whether the tenant's key opens the API and its adapters are all there. */
-async function isServed({ apiKey, adapters }, apiUrl) {
+/** Whether the tenant's key opens the API and what it can call is all there. An earlier version knew no deployments. */
+async function isServed({ apiKey, adapters, deployments }, apiUrl) {
   const response = await fetch(`${apiUrl}/v1/models`, { headers: { authorization: `Bearer ${apiKey}` } });
   if (!response.ok) return false;
   const ids = (await response.json()).data.map(({ id }) => id);
-  return adapters.every((slug) => ids.includes(slug));
+  return deployments !== undefined && [...adapters, ...deployments].every((slug) => ids.includes(slug));
 }
 
 /**

@@ -9,9 +9,11 @@ import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
 import { BillingModule } from './core/billing/billing.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
+import { DeploymentsModule } from './core/deployments/deployments.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
+import { LimitsModule } from './core/limits/limits.module.js';
 import { OpenAiModule } from './core/openai/openai.module.js';
 import { SettlementModule } from './core/settlement/settlement.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
@@ -36,8 +38,10 @@ export class AppModule {
         ApiKeysModule,
         BaseModelsModule,
         AdaptersModule,
+        DeploymentsModule,
         DemoModule,
         HealthModule,
+        LimitsModule,
         SettlementModule,
         GenerationsModule,
         UsageModule,

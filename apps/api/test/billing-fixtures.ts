@@ -1,7 +1,7 @@
 /** Usage of any time, settled the way a runner's report is. */
 import { randomUUID } from 'node:crypto';
 import { settlementSchema, type Settlement } from '@aril/contracts';
-import { SettlementService } from '../src/core/settlement/settlement.service.js';
+import { SettlementService, type SettlementResult } from '../src/core/settlement/settlement.service.js';
 import { sql } from './generation-fixtures.js';
 import { type TestApp, TEST_MODEL } from './harness.js';
 
@@ -14,6 +14,8 @@ export interface Use {
   failed?: boolean;
   adapterId?: string | null;
   target?: string;
+  /** What answers, where the target is a deployment. */
+  variant?: string;
   apiKeyId?: string | null;
   priceId?: string;
 }
@@ -21,12 +23,12 @@ export interface Use {
 /** An open generation, and the report that will end it. */
 export async function admit(test: TestApp, tenantId: string, use: Use): Promise<Settlement> {
   const id = randomUUID();
-  const { adapterId = null, target = TEST_MODEL, apiKeyId = null, failed = false } = use;
+  const { adapterId = null, target = TEST_MODEL, variant = null, apiKeyId = null, failed = false } = use;
   await sql(
     test,
-    `INSERT INTO generations (id, tenant_id, base_model_id, target, adapter_id, api_key_id, request_hash, price_id)
-     VALUES ($1, $2, $3, $4, $5, $6, 'x', coalesce($7::uuid, (SELECT id FROM prices WHERE base_model_id = $3 ORDER BY valid_from, id LIMIT 1)))`,
-    [id, tenantId, TEST_MODEL, target, adapterId, apiKeyId, use.priceId ?? null],
+    `INSERT INTO generations (id, tenant_id, base_model_id, target, adapter_id, api_key_id, request_hash, price_id, variant)
+     VALUES ($1, $2, $3, $4, $5, $6, 'x', coalesce($7::uuid, (SELECT id FROM prices WHERE base_model_id = $3 ORDER BY valid_from, id LIMIT 1)), $8)`,
+    [id, tenantId, TEST_MODEL, target, adapterId, apiKeyId, use.priceId ?? null, variant],
   );
   return settlementSchema.parse({
     version: 1,
@@ -45,7 +47,12 @@ export async function admit(test: TestApp, tenantId: string, use: Use): Promise<
   });
 }
 
-export const settle = (test: TestApp, settlement: Settlement) => test.app.get(SettlementService, { strict: false }).apply(settlement);
+/** As of a generation that was admitted when it ended; before this it is too young for housekeeping to miss its job. */
+export async function settle(test: TestApp, settlement: Settlement): Promise<SettlementResult> {
+  const { generationId, finishedAtMs } = settlement;
+  await sql(test, 'UPDATE generations SET created_at = $2 WHERE id = $1', [generationId, new Date(finishedAtMs)]);
+  return test.app.get(SettlementService, { strict: false }).apply(settlement);
+}
 
 /** Admits and settles; the generation's id. */
 export async function use(test: TestApp, tenantId: string, what: Use): Promise<string> {

@@ -25,7 +25,15 @@ describe('the configuration', () => {
     expect(loadConfig({ ...VALID, API_PORT: '', S3_BUCKET: '' }).API_PORT).toBe(4000);
   });
 
+  it('reads dollars to the last nano-dollar', () => {
+    const { TENANT_BUDGET_USD, TENANT_BUDGET_USD_MAX, TENANT_TOKENS_PER_MINUTE } = loadConfig({ ...VALID, TENANT_BUDGET_USD: '12.50', TENANT_BUDGET_USD_MAX: '0.000000001' });
+    expect([TENANT_BUDGET_USD, TENANT_BUDGET_USD_MAX, TENANT_TOKENS_PER_MINUTE]).toEqual([12_500_000_000n, 1n, undefined]);
+  });
+
   it.each([
+    ['TENANT_BUDGET_USD', { TENANT_BUDGET_USD: '-1' }],
+    ['TENANT_BUDGET_USD', { TENANT_BUDGET_USD: '1,50' }],
+    ['TENANT_REQUESTS_PER_MINUTE_MAX', { TENANT_REQUESTS_PER_MINUTE_MAX: '0' }],
     ['DATABASE_URL', { DATABASE_URL: undefined }],
     ['DATABASE_URL', { DATABASE_URL: 'mysql://x/y' }],
     ['AUTH_SECRET', { AUTH_SECRET: 'short' }],

@@ -8,6 +8,8 @@ export interface GenerationAnswer {
   target: string;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
+  variant: string;
   text: string | null;
   finishReason: string | null;
   choices: { index: number; text: string; finishReason: string; completionTokens: number }[] | null;
@@ -23,7 +25,7 @@ export interface GenerationAnswer {
 export const CHOICE_FIELDS = 'choices { index text finishReason completionTokens }';
 
 export const GENERATION_FIELDS = `
-  id status target baseModelId adapterId text finishReason promptTokens cachedTokens completionTokens amount ${CHOICE_FIELDS}
+  id status target baseModelId adapterId deploymentId variant text finishReason promptTokens cachedTokens completionTokens amount ${CHOICE_FIELDS}
   error { code message retryable } createdAt finishedAt queueMs ttftMs totalMs`;
 
 type Input = Record<string, unknown>;

@@ -11,6 +11,7 @@ const NAMES = {
 };
 const request = (change: Partial<GenerationRequest> = {}, sampling: object = {}): GenerationRequest => ({
   target: 't',
+  routingKey: null,
   input: { kind: 'prompt', prompt: 'p' },
   sampling: requestedSamplingSchema.parse(sampling),
   n: 1,

@@ -143,7 +143,7 @@ describe('HTTP', () => {
         expect(answer.status).toBe(status);
         expect(answer.headers.get('access-control-allow-origin')).toBe('*');
         expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-        expect(answer.headers.get('access-control-expose-headers')).toBe('x-request-id,retry-after');
+        expect(answer.headers.get('access-control-expose-headers')).toMatch(/^x-request-id,.*retry-after,.*x-aril-variant,.*x-ratelimit-remaining-tokens/);
       }
     });
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TenantDatabase } from '../src/base/prisma/tenant-database.js';
 import { AdapterModel } from '../src/models/adapter.model.js';
 import { createAdapter, fixture } from './adapter-fixtures.js';
+import { createDeployment } from './deployment-fixtures.js';
 import { createTenant, startApp, type TestApp } from './harness.js';
 
 /** Tables of all tenants, or of none. A new table without a policy is either added here on purpose or a mistake. */
@@ -18,7 +19,10 @@ describe('row-level security', () => {
     test = await startApp();
     one = await createTenant(test);
     two = await createTenant(test);
-    for (const { key } of [one, two]) await createAdapter(test, key, 'secret', fixture('a'));
+    for (const { key } of [one, two]) {
+      await createAdapter(test, key, 'secret', fixture('a'));
+      await createDeployment(test, key, { slug: 'secret-split' });
+    }
   });
   afterAll(() => test.stop());
 
@@ -65,7 +69,7 @@ describe('row-level security', () => {
     expect(roles).toEqual([{ rolname: 'aril_app', ...none }, { rolname: 'aril_identity', ...none }]);
   });
 
-  it.each(['adapters', 'adapter_files', 'api_keys', 'tenants', 'memberships', 'users'])('%s: nothing without a tenant, only its own rows with one', async (table) => {
+  it.each(['adapters', 'adapter_files', 'deployments', 'deployment_variants', 'api_keys', 'tenants', 'memberships', 'users'])('%s: nothing without a tenant, only its own rows with one', async (table) => {
     const column = table === 'tenants' ? 'id' : 'tenant_id';
     expect(await asApi([[`SELECT 1 FROM ${table}`]])).toEqual([]);
     const rows = await asApi([act(one.id), [`SELECT * FROM ${table}`]]);
@@ -97,7 +101,8 @@ describe('row-level security', () => {
   it('keeps Better Auth out of tenant data', async () => {
     const options = '-c role=aril_identity';
     expect((await asApi([['SELECT * FROM users']], options)).length).toBeGreaterThanOrEqual(2);
-    for (const table of ['adapters', 'api_keys', 'generations', 'ledger_entries', 'statements', 'statement_lines', 'billing_details']) {
+    const tables = ['adapters', 'deployments', 'api_keys', 'generations', 'ledger_entries', 'statements', 'statement_lines', 'billing_details'];
+    for (const table of tables) {
       await expect(asApi([act(one.id), [`SELECT * FROM ${table}`]], options)).rejects.toThrow(/permission denied/);
     }
   });

@@ -1,3 +1,4 @@
+import OpenAI from 'openai';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DemoSeeder } from '../src/core/demo/demo-seeder.js';
 import type { SeedOut } from '../src/core/demo/seed-out.js';
 import { data, graphql, startApp, type TestApp } from './harness.js';
+import { ScriptedRunner } from './scripted-runner.js';
 
 const repository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
@@ -50,6 +52,25 @@ describe('the seed', () => {
     for (const { login, password, apiKey, adapters } of first.tenants) {
       expect(await slugsWith(apiKey)).toEqual([...adapters].sort());
       expect((await signIn(login, password)).status).toBe(200);
+    }
+  });
+
+  it("splits the shop's replies between its two adapters, half and half, for whoever writes", async () => {
+    const runner = new ScriptedRunner(test, 'smollm2-135m-instruct');
+    const client = new OpenAI({ baseURL: `${test.url}/v1`, apiKey: first.tenants[0]?.apiKey, maxRetries: 0 });
+    const reply = async (user: string): Promise<string | null> => {
+      const messages = [{ role: 'user' as const, content: 'Where is my parcel?' }];
+      const { response } = await client.chat.completions.create({ model: 'reply', messages, user }).withResponse();
+      return response.headers.get('x-aril-variant');
+    };
+    try {
+      const users = Array.from({ length: 40 }, (_, index) => `customer-${index}`);
+      const variants = await Promise.all(users.map(reply));
+      expect(new Set(variants)).toEqual(new Set(['reply-friendly', 'reply-brief']));
+      expect(await Promise.all(users.map(reply))).toEqual(variants);
+      expect(new Set(runner.jobs.map(({ adapter }) => adapter?.sha256)).size).toBe(2);
+    } finally {
+      await runner.close();
     }
   });
 

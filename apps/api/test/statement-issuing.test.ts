@@ -58,6 +58,16 @@ describe('issuing statements', () => {
     expect(statement).toMatchObject({ exactAmount: 1530n, amount: 1000n, contentSha256: contentSha256(statement?.lines ?? []) });
   });
 
+  it('has a line for each variant of a deployment', async () => {
+    await newTenant();
+    for (const variant of ['brief', 'friendly', 'brief']) await use(test, tenantId, { at: '2026-01-10T00:00:00Z', target: 'reply', variant });
+    await issue(at('2026-02-10'));
+    const [statement] = await issued();
+    expect(statement?.lines.map(({ target, variant, requests }) => [target, variant, requests])).toEqual([['reply', 'brief', 2n], ['reply', 'friendly', 1n]]);
+    const { totalCount } = await service().entries(tenantId, '2026-01', statement?.lines[0] as never, 1, null);
+    expect(totalCount).toBe(2);
+  });
+
   it('waits for the end of the month and its grace', async () => {
     await newTenant();
     await use(test, tenantId, { at: '2026-01-31T12:00:00Z' });
@@ -150,7 +160,7 @@ describe('issuing statements', () => {
     await issue(at('2026-02-10'));
     await expect(insert(2, 0)).rejects.toThrow(/does not follow/);
     const again = `INSERT INTO statement_lines SELECT gen_random_uuid(), tenant_id, statement_id, 2, service_period, base_model_id, adapter_id,
-      target, api_key_id, api_key_name, price_id, prompt_nano_usd_per_token, completion_nano_usd_per_token, requests, failed_requests,
+      target, variant, api_key_id, api_key_name, price_id, prompt_nano_usd_per_token, completion_nano_usd_per_token, requests, failed_requests,
       prompt_tokens, cached_tokens, completion_tokens, exact_nano_usd, amount_nano_usd FROM statement_lines WHERE tenant_id = $1`;
     await expect(sql(test, again, [tenantId])).rejects.toThrow(/has been issued/);
   });

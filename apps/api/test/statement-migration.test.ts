@@ -5,7 +5,7 @@ import { onDatabase, withClient } from '@aril/local-services';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations/', import.meta.url));
-const STATEMENTS = '20261126000500_statements';
+const STATEMENTS = '20261126160000_statements';
 /** An owner as hosted databases have: row-level security that is forced holds for it too. */
 const ROLE = `plain_owner_${randomBytes(4).toString('hex')}`;
 

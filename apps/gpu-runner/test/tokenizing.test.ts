@@ -55,6 +55,20 @@ describe('tokenizing', () => {
     expect(await tokenizing.encode({ kind: 'tokens', tokens: [3, 1] })).toEqual([3, 1]);
   });
 
+  it('tells the model of tools, and of what they gave', async () => {
+    const { tokenizing, tokenizer } = await open(SMOLLM2, 8192);
+    const tools = [{ name: 'now', description: 'The time' }];
+    const messages = [
+      { role: 'user' as const, content: 'When?' },
+      { role: 'assistant' as const, content: '', toolCalls: [{ id: 'a', name: 'now', arguments: {} }] },
+      { role: 'tool' as const, content: '12:00', toolCallId: 'a', toolName: 'now' },
+    ];
+    const tokens = await tokenizing.encode({ kind: 'messages', messages, tools });
+    expect(tokens).toEqual(tokenizer.chat(messages, tools));
+    const text = tokenizer.decode(tokens);
+    for (const part of ['"The time"', '{"name":"now","arguments":{}}', '<tool_response>\n12:00']) expect(text).toContain(part);
+  });
+
   it('leaves the event loop and short prompts free while a long one is tokenized', async () => {
     const { tokenizing } = await open();
     await tokenizing.encode(prompt('warm'));

@@ -12,6 +12,7 @@ describe('failureInWords', () => {
     ],
     ['sampling.stop[2]: expected at most 256 characters', 'Stop strings: expected at most 256 characters'],
     ['constraint.jsonSchema: unknown keyword', 'JSON schema: unknown keyword'],
+    ['The monthly budget of this workspace: too much. A smaller sampling.maxTokens needs less.', 'The monthly budget of this workspace: too much. A smaller max tokens needs less.'],
     ['The runner was lost.', 'The runner was lost.'],
     ['somethingNew: expected 3', 'somethingNew: expected 3'],
   ])('%s', (message, words) => expect(said(message)).toBe(words));

@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { formatBilledUsd, formatNanoUsd, formatPricePerMillion, nanoUsdToDecimal, sumNanoUsd } from '@/lib/format/money';
+import {
+  decimalToNanoUsd,
+  formatBilledUsd,
+  formatNanoUsd,
+  formatPricePerMillion,
+  nanoUsdToDecimal,
+  sumNanoUsd,
+} from '@/lib/format/money';
 
 it('is exact beyond what a number holds', () => {
   expect(nanoUsdToDecimal('9007199254740993000000001')).toBe('9007199254740993.000000001');
@@ -22,3 +29,14 @@ it.each([
 ])('writes %s nano-dollars on a statement as %s', (nano, written) => expect(formatBilledUsd(nano)).toBe(written));
 
 it('quotes prices per million tokens', () => expect(formatPricePerMillion('20')).toBe('$0.02'));
+
+it.each([
+  ['12', '12000000000'],
+  ['12.5', '12500000000'],
+  ['0.000000001', '1'],
+  ['999999999.', '999999999000000000'],
+  ['', null],
+  ['-1', null],
+  ['1e3', null],
+  ['0.0000000001', null],
+])('reads %j dollars as %s', (usd, nano) => expect(decimalToNanoUsd(usd)).toBe(nano));

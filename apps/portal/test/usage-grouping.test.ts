@@ -10,7 +10,7 @@ const sums = {
   completionTokens: 5,
   amount: '79000',
 };
-const none = { baseModelId: null, adapterId: null, target: null, apiKeyId: null, apiKeyName: null };
+const none = { baseModelId: null, adapterId: null, deploymentId: null, target: null, variant: null, apiKeyId: null, apiKeyName: null };
 const group = (by: Partial<Record<keyof typeof none, string>>) => ({ day: '2026-01-02', ...none, ...by, ...sums });
 const names = (groups: ReturnType<typeof group>[], grouping: Grouping) =>
   toRows(groups, grouping).map(({ target }) => target);
@@ -39,5 +39,5 @@ it('exports the columns that the groups have', () => {
     'day,api_key,requests,failed_requests,prompt_tokens,cached_tokens,completion_tokens,amount_usd\r\n' +
       "2026-01-02,'=Shop,2,1,30,10,5,0.000079\r\n",
   );
-  expect(usageCsv([], 'TARGET').split(',').slice(0, 4)).toEqual(['day', 'target', 'base_model', 'adapter_id']);
+  expect(usageCsv([], 'TARGET').split(',').slice(0, 4)).toEqual(['day', 'target', 'variant', 'base_model']);
 });

@@ -4,8 +4,10 @@ import { isFlat, OTHERS, toChart, type UsageRow } from '@/features/usage/usage-s
 const row = (day: string, target: string, tokens: number): UsageRow => ({
   day,
   target,
+  variant: target,
   baseModelId: 'base',
   adapterId: null,
+  deploymentId: null,
   requests: 1,
   failedRequests: 0,
   promptTokens: tokens,

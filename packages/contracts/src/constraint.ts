@@ -20,15 +20,20 @@ export const jsonSchemaSchema = z
 export const constraintSchema = z.discriminatedUnion('type', [
   /** A JSON object, whatever is in it. */
   z.object({ type: z.literal('json') }),
-  z.object({ type: z.literal('jsonSchema'), schema: jsonSchemaSchema }),
+  z.object({
+    type: z.literal('jsonSchema'),
+    schema: jsonSchemaSchema,
+    /** Names in `$defs`: what the engine cannot keep of these is left out; of everything else it is refused. */
+    relaxedDefinitions: z.array(z.string()).optional(),
+  }),
   z.object({ type: z.literal('regex'), pattern: constraintSourceSchema }),
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */
   z.object({ type: z.literal('grammar'), grammar: constraintSourceSchema }),
 ]);
 export type Constraint = z.infer<typeof constraintSchema>;
 
-/** Level by level and not by recursion: what it looks at is as deep as a stranger has made it. */
-function isShallow(value: unknown): boolean {
+/** At most `SCHEMA_DEPTH_MAX` levels. Level by level and not by recursion: what it looks at is as deep as a stranger has made it. */
+export function isShallow(value: unknown): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; depth <= SCHEMA_DEPTH_MAX; depth++) {
     level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []));

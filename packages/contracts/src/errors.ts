@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   ADAPTER_REFUSED: kind('ADAPTER_REFUSED', 422, 'invalid_request_error'),
   ADAPTER_NOT_READY: kind('ADAPTER_NOT_READY', 409, 'invalid_request_error'),
   QUOTA_EXCEEDED: kind('QUOTA_EXCEEDED', 429, 'insufficient_quota'),
+  BUDGET_EXCEEDED: kind('BUDGET_EXCEEDED', 429, 'insufficient_quota'),
   RATE_LIMITED: kind('RATE_LIMITED', 429, 'rate_limit_error', true),
   // How a generation can fail.
   ADAPTER_LOAD_FAILED: kind('GENERATION_FAILED', 500, 'server_error'),
@@ -50,15 +51,23 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(ERROR_CODES, value);
 
+export interface ArilErrorOptions extends ErrorOptions {
+  /** After this time the same call is likely to succeed. Only where it is known: the code says whether waiting helps at all. */
+  retryAfterMs?: number;
+}
+
 /** An error whose code and message may be shown to the caller. `field` names the input at fault, if one is. */
 export class ArilError extends Error {
+  readonly retryAfterMs: number | null;
+
   constructor(
     readonly code: ErrorCode,
     message: string,
     readonly field?: string,
-    options?: ErrorOptions,
+    options?: ArilErrorOptions,
   ) {
     super(message, options);
     this.name = 'ArilError';
+    this.retryAfterMs = options?.retryAfterMs ?? null;
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { constraintSchema } from './constraint.js';
+import { constraintSchema, jsonSchemaSchema } from './constraint.js';
 import { samplingSchema } from './sampling.js';
 
 /** Answers to one prompt: each is sampled by itself, the prompt is computed once. */
@@ -10,11 +10,43 @@ export const topLogprobsSchema = z.number().int().min(0).max(20);
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
+const TEMPLATE_OPTIONS_MAX = 16;
+
+/** OpenAI's bounds. */
+export const TOOLS_MAX = 128;
+export const toolNameSchema = z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"');
+
+/** A function that the answer may call. `parameters` is the JSON Schema of its arguments. */
+export const toolSchema = z.object({
+  name: toolNameSchema,
+  description: z.string().optional(),
+  parameters: jsonSchemaSchema.optional(),
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+export const toolCallSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** An object, as chat templates expect them; a text where what the model wrote is none. */
+  arguments: z.union([z.record(z.string(), z.unknown()), z.string()]),
+});
+export type ToolCall = z.infer<typeof toolCallSchema>;
+
 export const chatMessageSchema = z.object({
-  role: z.enum(['system', 'user', 'assistant']),
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.string(),
+  /** What an assistant has called, besides what it said. */
+  toolCalls: z.array(toolCallSchema).optional(),
+  /** Of a `tool`: the call whose result it is, and the function's name. */
+  toolCallId: z.string().optional(),
+  toolName: z.string().optional(),
 });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/** What a caller gives the model's chat template besides messages and tools, such as Qwen3's `enable_thinking`. */
+export const templateOptionsSchema = z
+  .record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'expected the name of a variable'), z.union([z.string().max(1_024), z.number(), z.boolean(), z.null()]))
+  .refine((options) => Object.keys(options).length <= TEMPLATE_OPTIONS_MAX, `expected at most ${TEMPLATE_OPTIONS_MAX}`);
 
 /**
  * An adapter by content. `sha256` is the adapter's identity (see `adapterSha256` in the API): equal for equal
@@ -47,7 +79,13 @@ export const generationJobSchema = z.object({
   /** null: the base model itself. */
   adapter: adapterRefSchema.nullable(),
   input: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('messages'), messages: z.array(chatMessageSchema).min(1) }),
+    z.object({
+      kind: z.literal('messages'),
+      messages: z.array(chatMessageSchema).min(1),
+      /** Told to the model by its template. */
+      tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
+      templateOptions: templateOptionsSchema.optional(),
+    }),
     z.object({ kind: z.literal('prompt'), prompt: z.string() }),
     z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
   ]),

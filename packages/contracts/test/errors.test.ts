@@ -32,6 +32,7 @@ describe('the error table', () => {
   it('makes errors that carry code, field and cause', () => {
     const cause = new Error('inner');
     const error = new ArilError('BAD_INPUT', 'topP: found 2, expected at most 1', 'topP', { cause });
-    expect(error).toMatchObject({ name: 'ArilError', code: 'BAD_INPUT', field: 'topP', cause });
+    expect(error).toMatchObject({ name: 'ArilError', code: 'BAD_INPUT', field: 'topP', cause, retryAfterMs: null });
+    expect(new ArilError('RATE_LIMITED', 'later', undefined, { retryAfterMs: 250 }).retryAfterMs).toBe(250);
   });
 });

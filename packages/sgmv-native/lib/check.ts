@@ -102,6 +102,7 @@ const constraintSchema = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('jsonSchema'),
       schema: z.union([z.record(z.string(), z.unknown()), sourceText], 'a JSON Schema or its JSON text'),
+      relaxedDefinitions: z.array(z.string('a string'), 'names of definitions').optional(),
     }),
     z.strictObject({ type: z.literal('regex'), pattern: sourceText }),
     z.strictObject({ type: z.literal('grammar'), grammar: sourceText }),

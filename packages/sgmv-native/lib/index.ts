@@ -6,6 +6,7 @@ export { inspectAdapter } from './inspect.js';
 export { readModelShape } from './model-shape.js';
 export { cpuInfo, sgmvExpand, sgmvShrink, type OpsOptions } from './ops.js';
 export type { TokenFloor } from './token-floor.js';
-export { ModelTokenizer, type ChatMessage } from './tokenizer.js';
+export { ModelTokenizer } from './tokenizer.js';
+export type { ChatMessage, TemplateOptions, Tool, ToolCall } from './chat/conversation.js';
 export type * from './types.js';
 export type { AdapterSummary } from './adapter-report.js';

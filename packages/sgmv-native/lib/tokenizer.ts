@@ -1,18 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
+import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
 import { EngineError } from './engine-error.js';
 import { TokenFloor } from './token-floor.js';
 import { readVocabulary, type TokenizerJson } from './vocabulary.js';
 
-export interface ChatMessage {
-  role: string;
-  content: string;
-}
-
 interface TokenizerConfig {
-  chat_template?: string | { name: string; template: string }[];
+  chat_template?: NamedTemplates;
   [key: string]: unknown;
 }
 
@@ -20,7 +16,8 @@ interface ModelFiles {
   tokenizer: TokenizerJson;
   config: TokenizerConfig;
   model: Record<string, unknown>;
-  chatTemplate: string | null;
+  /** chat_template.jinja, where there is one. */
+  templateFile: string | null;
 }
 
 async function readOptional(path: string): Promise<string | null> {
@@ -40,15 +37,6 @@ function parse<T>(text: string, file: string): T {
   }
 }
 
-/** `chat_template.jinja` beats tokenizer_config.json's `chat_template`; of several templates, the one named default. */
-function chooseTemplate(file: string | null, config: TokenizerConfig): string | null {
-  if (file !== null) return file;
-  const { chat_template: template } = config;
-  if (Array.isArray(template))
-    return (template.find(({ name }) => name === 'default') ?? template[0])?.template ?? null;
-  return template ?? null;
-}
-
 async function readFiles(folder: string): Promise<ModelFiles> {
   const [tokenizer, config, model, template] = await Promise.all(
     ['tokenizer.json', 'tokenizer_config.json', 'config.json', 'chat_template.jinja'].map((file) =>
@@ -61,20 +49,18 @@ async function readFiles(folder: string): Promise<ModelFiles> {
     tokenizer: parse(tokenizer, 'tokenizer.json'),
     config: tokenizerConfig,
     model: parse(model ?? '{}', 'config.json'),
-    chatTemplate: chooseTemplate(template ?? null, tokenizerConfig),
+    templateFile: template ?? null,
   };
 }
 
 /** The model's own tokenizer and chat template. Same tokens as Hugging Face's Python libraries give. */
 export class ModelTokenizer {
   readonly #tokenizer: Tokenizer;
-  readonly #template: Template | null;
-  readonly #specialTokens: Record<string, string>;
+  readonly #template: ChatTemplate | null;
 
   private constructor(private readonly files: ModelFiles) {
     this.#tokenizer = new Tokenizer(files.tokenizer, files.config);
-    this.#template = files.chatTemplate === null ? null : new Template(files.chatTemplate);
-    this.#specialTokens = this.#findSpecialTokens();
+    this.#template = ChatTemplate.choose(files.templateFile, files.config.chat_template, this.#findSpecialTokens());
   }
 
   /** Reads tokenizer.json and, where there, tokenizer_config.json, chat_template.jinja and config.json. */
@@ -97,31 +83,19 @@ export class ModelTokenizer {
   }
 
   /** The tokens of what `render` gives. */
-  chat(messages: ChatMessage[]): number[] {
-    return this.encode(this.render(messages), { addSpecialTokens: false });
+  chat(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}): number[] {
+    return this.encode(this.render(messages, tools, options), { addSpecialTokens: false });
   }
 
   /**
    * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
-   * out. Throws EngineError `bad_argument` when there is no template or the template refuses the conversation.
+   * out. Tools that the template does not know are told in words. Throws EngineError `bad_argument` when there is no
+   * template or the template refuses the conversation.
    */
-  render(messages: ChatMessage[]): string {
+  render(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}): string {
     if (!this.#template)
       throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
-    try {
-      return this.#template.render({
-        ...this.#specialTokens,
-        messages,
-        add_generation_prompt: true,
-        tools: null,
-      });
-    } catch (error) {
-      throw new EngineError(
-        'bad_argument',
-        `messages: the model's chat template refused them: ${(error as Error).message}`,
-        { cause: error },
-      );
-    }
+    return this.#template.render(messages, tools, options);
   }
 
   decode(tokens: number[]): string {

@@ -95,8 +95,11 @@ export interface SamplingOptions {
 export type Constraint =
   /** A JSON object, whatever is in it. */
   | { type: 'json' }
-  /** JSON that satisfies the schema (an object or its JSON text), on one line. */
-  | { type: 'jsonSchema'; schema: object | string }
+  /**
+   * JSON that satisfies the schema (an object or its JSON text), on one line. What cannot be kept of the schema is
+   * refused, and in the definitions (`$defs`) named by `relaxedDefinitions` left out.
+   */
+  | { type: 'jsonSchema'; schema: object | string; relaxedDefinitions?: readonly string[] }
   | { type: 'regex'; pattern: string }
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */
   | { type: 'grammar'; grammar: string };

@@ -222,6 +222,54 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
     expect(submit).toThrow(expect.objectContaining({ code: 'constraint_invalid' }));
   });
 
+  const AWKWARD = {
+    type: 'object',
+    properties: {
+      share: { type: 'number', minimum: 0, maximum: 1, multipleOf: 0.01 },
+      tags: { type: 'array', items: { type: 'string', enum: ['a', 'b'] }, uniqueItems: true, minItems: 1, maxItems: 2 },
+      mail: { type: 'string', format: 'email', pattern: '\\p{L}+@', 'x-hint': true },
+      code: { type: 'string', minLength: 2, maxLength: 2, pattern: '^[A-Z]+$' },
+      place: { type: 'object', properties: { 'a"b': true, city: { type: 'boolean' } }, required: ['a"b', 'city'], anyOf: [{ required: ['city'] }] },
+      both: { allOf: [{ type: 'integer' }, { minimum: 3 }] },
+      old: { type: 'integer', exclusiveMinimum: true, minimum: 1.5, nullable: true },
+    },
+    required: ['share', 'tags', 'code', 'place', 'nobody'],
+    patternProperties: { '^x': true },
+    minProperties: 1,
+  };
+
+  test.each(Array.from({ length: 6 }, (_, seed) => seed))('of a relaxed definition all is kept that can be (seed %i)', async (seed) => {
+    const schema = { $defs: { call: AWKWARD }, $ref: '#/$defs/call' };
+    const strict = (): void => recorder.engine.submit({ id: 'x', ...plan({ type: 'jsonSchema', schema }, 1) });
+    expect(strict).toThrow('constraint.schema.$defs.call');
+    const { text, end } = await recorder.run(plan({ type: 'jsonSchema', schema, relaxedDefinitions: ['call'] }, seed, 0.8));
+    expect(end.error ?? null, end.error?.message).toBeNull();
+    const kept = {
+      type: 'object',
+      properties: {
+        share: { type: 'number', minimum: 0 },
+        tags: { type: 'array', items: { enum: ['a', 'b'] }, minItems: 1, maxItems: 2 },
+        mail: { type: 'string' },
+        code: { type: 'string', minLength: 2, maxLength: 2 },
+        place: { type: 'object', properties: { city: { type: 'boolean' } }, required: ['city'], additionalProperties: false },
+        both: true,
+        old: { type: 'integer' },
+      },
+      required: ['share', 'tags', 'code', 'place'],
+      additionalProperties: false,
+    };
+    if (end.finishReason === 'stop') expectValid(text, kept);
+    else expect(text).toMatch(/^\{"share":/);
+  });
+
+  test('a definition that is not relaxed stays as strict as it is', () => {
+    const schema = { $defs: { one: { not: {} }, other: { uniqueItems: true } }, anyOf: [{ $ref: '#/$defs/one' }, { $ref: '#/$defs/other' }] };
+    const submit = (relaxedDefinitions: string[]) => (): void =>
+      recorder.engine.submit({ id: 'x', ...plan({ type: 'jsonSchema', schema, relaxedDefinitions }, 1) });
+    expect(submit(['one'])).toThrow('constraint.schema.$defs.other.uniqueItems');
+    expect(submit(['other'])).toThrow('constraint.schema.$defs.one.not');
+  });
+
   test('a schema that goes round in circles is refused, and so is what makes no sense', () => {
     const circle: Record<string, unknown> = { type: 'array' };
     circle.items = circle;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
+import { named } from './filters.js';
 
 export type AdapterRow = Adapter & { files: AdapterFile[] };
 export type { AdapterFile as AdapterFileRow, AdapterStatus };
@@ -128,18 +129,9 @@ export class AdapterModel {
   }
 
   private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
-    const contains = search ? { contains: literally(search), mode: 'insensitive' as const } : undefined;
-    return {
-      tenantId: this.database.tenantId,
-      deletedAt: null,
-      ...(status ? { status } : {}),
-      ...(contains ? { OR: [{ slug: contains }, { name: contains }, { description: contains }] } : {}),
-    };
+    return { tenantId: this.database.tenantId, deletedAt: null, ...(status ? { status } : {}), ...named(search) };
   }
 }
-
-/** Prisma makes `contains` a LIKE and leaves its wildcards as they are. */
-const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
 
 function laterThan({ field, direction }: AdapterOrder, { value, id }: AdapterPosition): Prisma.AdapterWhereInput {
   const beyond = direction === 'asc' ? 'gt' : 'lt';

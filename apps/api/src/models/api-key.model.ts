@@ -41,6 +41,11 @@ export class ApiKeyModel {
     return new Map(rows.map(({ id, name }) => [id, name]));
   }
 
+  /** A live one. */
+  find(id: string): Promise<ApiKeyRow | null> {
+    return this.database.tx.apiKey.findFirst({ where: { tenantId: this.database.tenantId, id, revokedAt: null } });
+  }
+
   count(): Promise<number> {
     return this.database.tx.apiKey.count({ where: { tenantId: this.database.tenantId, revokedAt: null } });
   }

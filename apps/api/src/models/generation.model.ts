@@ -17,11 +17,19 @@ export interface NewGeneration {
   apiKeyId: string | null;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
   target: string;
+  /** What the deployment chose; null: the target itself. */
+  variant: string | null;
   priceId: string;
   idempotencyKey: string | null;
   requestHash: string;
   n: number;
+  createdAt: Date;
+  /** The most it can cost. */
+  reservedNanoUsd: bigint;
+  /** Taken from the tokens per minute; 0: there is no such limit. */
+  reservedTokens: number;
 }
 
 export interface GenerationEnd {
@@ -51,6 +59,9 @@ const OPEN: GenerationStatus[] = ['QUEUED', 'RUNNING'];
 
 export const isOpen = (row: Pick<Generation, 'status'>): boolean => OPEN.includes(row.status);
 
+/** What answers: an adapter's slug or a base model's id. */
+export const variantOf = ({ variant, target }: Pick<Generation, 'variant' | 'target'>): string => variant ?? target;
+
 @Injectable()
 export class GenerationModel {
   constructor(private readonly db: TenantDatabase) {}
@@ -70,15 +81,6 @@ export class GenerationModel {
 
   findByIdempotencyKey(idempotencyKey: string): Promise<GenerationRow | null> {
     return this.findWhere({ tenantId: this.db.tenantId, idempotencyKey });
-  }
-
-  /** Answers of the tenant that wait or run. */
-  async openChoices(): Promise<number> {
-    const { _sum } = await this.db.tx.generation.aggregate({
-      where: { tenantId: this.db.tenantId, status: { in: OPEN } },
-      _sum: { n: true },
-    });
-    return _sum.n ?? 0;
   }
 
   /** The row, which nobody else can change or lock until the transaction ends. */

@@ -13,7 +13,10 @@ export interface NewLedgerEntry {
   generationId: string;
   baseModelId: string;
   adapterId: string | null;
+  deploymentId: string | null;
   target: string;
+  /** Null: the target itself. */
+  variant: string | null;
   apiKeyId: string | null;
   priceId: string;
   failed: boolean;
@@ -30,7 +33,7 @@ export interface Price {
 }
 
 /** What entries that are billed in one line have in common. Periods are the first days of months. */
-export type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'apiKeyId' | 'priceId'> & {
+export type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
   servicePeriod: Date;
 };
 

@@ -84,15 +84,15 @@ export class StatementModel {
     const rows = await this.db.tx.$queryRaw<RawLine[]>`
       WITH line AS (
         SELECT date_trunc('month', at AT TIME ZONE 'UTC')::date AS service_period,
-               base_model_id, adapter_id, target, api_key_id, price_id,
+               base_model_id, adapter_id, target, variant, api_key_id, price_id,
                count(*) AS requests, count(*) FILTER (WHERE failed) AS failed_requests, sum(prompt_tokens) AS prompt_tokens,
                sum(cached_tokens) AS cached_tokens, sum(completion_tokens) AS completion_tokens, sum(amount_nano_usd) AS exact
         FROM ledger_entries
         WHERE tenant_id = ${this.db.tenantId}::uuid AND period = ${period}::date
-        GROUP BY 1, 2, 3, 4, 5, 6
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
       )
       SELECT service_period AS "servicePeriod", line.base_model_id AS "baseModelId", adapter_id::text AS "adapterId",
-             target AS "target", api_key_id::text AS "apiKeyId", key.name AS "apiKeyName", price_id::text AS "priceId",
+             target AS "target", variant AS "variant", api_key_id::text AS "apiKeyId", key.name AS "apiKeyName", price_id::text AS "priceId",
              price.prompt_nano_usd_per_token::text AS "promptNanoUsdPerToken",
              price.completion_nano_usd_per_token::text AS "completionNanoUsdPerToken",
              requests::text AS "requests", failed_requests::text AS "failedRequests", prompt_tokens::text AS "promptTokens",
@@ -101,7 +101,7 @@ export class StatementModel {
       FROM line
       JOIN prices price ON price.id = line.price_id
       LEFT JOIN api_keys key ON key.tenant_id = ${this.db.tenantId}::uuid AND key.id = line.api_key_id
-      ORDER BY service_period DESC, target, line.base_model_id, adapter_id, key.created_at NULLS FIRST, api_key_id,
+      ORDER BY service_period DESC, target, variant, line.base_model_id, adapter_id, key.created_at NULLS FIRST, api_key_id,
                price.valid_from, price_id`;
     return rows.map((row, index) => lineOf(row, index + 1));
   }

@@ -56,7 +56,10 @@ export class Tokenizing {
   }
 }
 
-const lengthOf = (input: TextInput): number =>
-  input.kind === 'prompt'
-    ? input.prompt.length
-    : input.messages.reduce((sum, { role, content }) => sum + role.length + content.length + MESSAGE_LENGTH, 0);
+function lengthOf(input: TextInput): number {
+  if (input.kind === 'prompt') return input.prompt.length;
+  const messages = input.messages.map(({ role, content, toolCalls }) => role.length + content.length + jsonLength(toolCalls) + MESSAGE_LENGTH);
+  return messages.reduce((sum, length) => sum + length, jsonLength(input.tools));
+}
+
+const jsonLength = (value: object | undefined): number => (value ? JSON.stringify(value).length : 0);

@@ -51,7 +51,7 @@ export const AdaptersPage = () => {
         actions={uploadButton}
       />
       <Group mb="md" gap="sm">
-        <SearchField value={view.search} onSearch={(search) => show({ search })} />
+        <SearchField label="Search adapters" value={view.search} onSearch={(search) => show({ search })} />
         <SegmentedControl
           data={FILTERS}
           value={view.status ?? 'ALL'}

@@ -5,8 +5,9 @@ import { CodeBlock } from '@/ui/code-block';
 import { TextLink } from '@/ui/text-link';
 import { snippetsFor } from './snippets';
 
-export const CodeSnippets = ({ target }: { target: string }) => {
-  const snippets = snippetsFor(target, usePublicApiUrl());
+/** `user`: an example of the id of whom the answer is for, where that matters. */
+export const CodeSnippets = ({ target, user }: { target: string; user?: string }) => {
+  const snippets = snippetsFor(target, usePublicApiUrl(), user);
   return (
     <>
       <Tabs defaultValue={snippets[0]?.label ?? null}>

@@ -4,8 +4,14 @@ import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 
+interface Props {
+  label: string;
+  value: string;
+  onSearch: (search: string) => void;
+}
+
 /** Searches once typing rests. `value` may also change from outside, when the browser goes back. */
-export const SearchField = ({ value, onSearch }: { value: string; onSearch: (search: string) => void }) => {
+export const SearchField = ({ label, value, onSearch }: Props) => {
   const [text, setText] = useState(value);
   const handedOn = useRef(value);
   const search = useDebouncedCallback((typed: string) => {
@@ -21,8 +27,8 @@ export const SearchField = ({ value, onSearch }: { value: string; onSearch: (sea
   }, [value]);
   return (
     <TextInput
-      aria-label="Search adapters"
-      placeholder="Search adapters"
+      aria-label={label}
+      placeholder={label}
       leftSection={<IconSearch size={16} />}
       value={text}
       onChange={(event) => {

@@ -1,16 +1,21 @@
 'use client';
-import { Badge, Button, Code, Paper, Text, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, Code, Group, Paper, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
+import { useState } from 'react';
+import { useManages } from '@/features/session/use-manages';
 import { ApiKeysDocument } from '@/lib/api/documents/api-keys';
 import type { ApiKeysQuery } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { formatNanoUsd } from '@/lib/format/money';
 import { formatDate, formatDateTime, formatRelative } from '@/lib/format/time';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
 import { CreateKeyModal } from './create-key-modal';
+import { KeyLimits } from './key-limits';
+import { KeyLimitsModal } from './key-limits-modal';
 import { useRevokeKey } from './use-revoke-key';
 
 type Row = ApiKeysQuery['tenant']['apiKeys'][number];
@@ -68,11 +73,26 @@ const columns: DataTableColumn<Row>[] = [
       ),
   },
   { accessor: 'expiresAt', title: 'Expires', render: (row) => <Expiry {...row} /> },
+  {
+    accessor: 'limits',
+    title: 'Limits',
+    visibleMediaQuery: '(min-width: 62em)',
+    render: (row) => <KeyLimits {...row} />,
+  },
+  {
+    accessor: 'budget',
+    title: 'This month',
+    textAlign: 'right',
+    visibleMediaQuery: '(min-width: 48em)',
+    render: ({ budget }) => <span className="tabular">{formatNanoUsd(budget.spent)}</span>,
+  },
 ];
 
 export const ApiKeysPage = () => {
   const { data, error, loading, reload } = useApiQuery(ApiKeysDocument, {}, { types: ['ApiKey'] });
   const [creating, create] = useDisclosure(false);
+  const [limited, setLimited] = useState<Row | null>(null);
+  const manages = useManages();
   const revoke = useRevokeKey();
   const keys = data?.tenant.apiKeys ?? [];
   const createButton = (
@@ -85,15 +105,27 @@ export const ApiKeysPage = () => {
     title: <VisuallyHidden>Actions</VisuallyHidden>,
     textAlign: 'right',
     render: (row) => (
-      <Button
-        size="compact-sm"
-        variant="subtle"
-        color="red"
-        onClick={() => revoke(row)}
-        aria-label={`Revoke ${row.name}`}
-      >
-        Revoke
-      </Button>
+      <Group gap={4} justify="flex-end" wrap="nowrap">
+        {manages && (
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            onClick={() => setLimited(row)}
+            aria-label={`Limits of ${row.name}`}
+          >
+            Limits
+          </Button>
+        )}
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          color="red"
+          onClick={() => revoke(row)}
+          aria-label={`Revoke ${row.name}`}
+        >
+          Revoke
+        </Button>
+      </Group>
     ),
   };
   return (
@@ -127,6 +159,7 @@ export const ApiKeysPage = () => {
         </Paper>
       )}
       <CreateKeyModal opened={creating} onClose={create.close} />
+      {limited && <KeyLimitsModal apiKey={limited} onClose={() => setLimited(null)} />}
     </>
   );
 };

@@ -1,8 +1,10 @@
 'use client';
-import { Alert, Button, Group, Select, Stack, TextInput } from '@mantine/core';
+import { Accordion, Alert, Button, Group, Select, Stack, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import { z } from 'zod';
+import { limitsSchema, NO_VALUES, toInput, type LimitValues } from '@/features/limits/limit-values';
+import { LimitsFields } from '@/features/limits/limits-fields';
 import { CreateApiKeyDocument } from '@/lib/api/documents/api-keys';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
 import { EXPIRIES, expiresAt, type Expiry } from './expiry';
@@ -14,7 +16,14 @@ const schema = z.object({
     .min(1, 'Enter a name that says where the key is used')
     .max(100, 'At most 100 characters'),
   expiry: z.enum(['30', '90', '365', 'never']),
+  limits: limitsSchema,
 });
+
+interface Values {
+  name: string;
+  expiry: Expiry;
+  limits: LimitValues;
+}
 
 interface Props {
   onCreated: (name: string, secret: string) => void;
@@ -24,22 +33,26 @@ interface Props {
 export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   const [createKey] = useApiMutation(CreateApiKeyDocument);
   const [problem, setProblem] = useState<string | null>(null);
-  const form = useForm<{ name: string; expiry: Expiry }>({
-    initialValues: { name: '', expiry: '90' },
+  const [opened, setOpened] = useState<string | null>(null);
+  const form = useForm<Values>({
+    initialValues: { name: '', expiry: '90', limits: NO_VALUES },
     validate: schemaResolver(schema, { sync: true }),
   });
-  const create = async (values: { name: string; expiry: Expiry }): Promise<void> => {
+  const create = async (values: Values): Promise<void> => {
     setProblem(null);
     const name = values.name.trim();
     const { data, error } = await createKey({
-      input: { name, expiresAt: expiresAt(values.expiry, new Date()) },
+      input: { name, expiresAt: expiresAt(values.expiry, new Date()), limits: toInput(values.limits) },
     });
     if (!error) onCreated(name, data.createApiKey.secret);
     else if (error.field?.endsWith('name')) form.setFieldError('name', error.message);
     else setProblem(error.message);
   };
   return (
-    <form onSubmit={form.onSubmit(create)} noValidate aria-label="New API key">
+    <form
+      // What is wrong may be folded away.
+      onSubmit={form.onSubmit(create, (errors) => !errors.name && setOpened('limits'))}
+      noValidate aria-label="New API key">
       <Stack>
         {problem && (
           <Alert color="red" role="alert">
@@ -54,6 +67,16 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
           {...form.getInputProps('name')}
         />
         <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
+        <Accordion variant="separated" value={opened} onChange={setOpened}>
+          <Accordion.Item value="limits">
+            <Accordion.Control>Limits of this key</Accordion.Control>
+            <Accordion.Panel>
+              <Stack>
+                <LimitsFields inputProps={(field) => form.getInputProps(`limits.${field}`)} />
+              </Stack>
+            </Accordion.Panel>
+          </Accordion.Item>
+        </Accordion>
         <Group justify="flex-end">
           <Button variant="default" onClick={onCancel}>
             Cancel

@@ -35,7 +35,8 @@ const What = ({ line, onOpen }: { line: Line; onOpen: (line: Line) => void }) =>
       )}
     </Group>
     <Text size="xs" c="dimmed">
-      {line.target !== line.baseModelId && `${line.baseModelId} · `}
+      {line.variant !== null && `answered by ${line.variant} · `}
+      {![line.target, line.variant].includes(line.baseModelId) && `${line.baseModelId} · `}
       {line.apiKeyId ? `key ${line.apiKeyName ?? line.apiKeyId}` : 'people in the portal'}
     </Text>
   </Stack>

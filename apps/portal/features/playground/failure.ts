@@ -30,5 +30,6 @@ export const failureInWords = ({ code, message }: Pick<ApiError, 'code' | 'messa
   const label = name && FIELDS[name];
   if (name === 'promptTokens' || (code === 'CONTEXT_TOO_LONG' && label))
     return `The conversation is too long for the model: ${withSeparators(said ?? '').replace(/\.$/, '')}. ${TOO_LONG}`;
-  return withSeparators(label ? `${label}: ${said}` : message);
+  // A budget's refusal names what would make the request cost less.
+  return withSeparators(label ? `${label}: ${said}` : message.replace('sampling.maxTokens', 'max tokens'));
 };

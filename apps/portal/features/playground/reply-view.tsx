@@ -43,6 +43,7 @@ export const ReplyView = ({ reply }: { reply: Reply }) => {
     >
       <Text size="xs" fw={600} c="var(--aril-accent-text)" mb={2}>
         {reply.target}
+        {reply.variant && reply.variant !== reply.target && ` → ${reply.variant}`}
       </Text>
       {reply.state === 'waiting' && <Loader type="dots" size="sm" aria-label="Waiting for the first token" />}
       {reply.text && (

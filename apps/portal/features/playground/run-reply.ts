@@ -26,6 +26,7 @@ export class ReplyRun {
       return false;
     }
     this.generationId = started.id;
+    this.report({ variant: started.variant });
     if (this.stopWanted) void cancelGeneration(this.client, started.id);
     void this.listen(started.id, meter).catch((error: unknown) =>
       this.report({ state: 'failed', link: 'up', error: streamFailure(error) }),

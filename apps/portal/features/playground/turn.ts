@@ -6,6 +6,8 @@ export type ReplyState = 'waiting' | 'streaming' | 'finished' | 'failed';
 export interface Reply {
   state: ReplyState;
   target: string;
+  /** What answers, once that is known: another name than `target` where that is a deployment. */
+  variant: string | null;
   text: string;
   /** `broken`: being taken up again. `quiet`: it stands as far as is known, and nothing has come for long. */
   link: 'up' | 'quiet' | 'broken';
@@ -32,6 +34,7 @@ export interface Turn {
 export const newReply = (target: string): Reply => ({
   state: 'waiting',
   target,
+  variant: null,
   text: '',
   link: 'up',
   finishReason: null,

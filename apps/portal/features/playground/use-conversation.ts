@@ -11,6 +11,8 @@ export const useConversation = () => {
   const client = useClient();
   const [turns, setTurns] = useState<Turn[]>([]);
   const running = useRef<ReplyRun | null>(null);
+  // A deployment answers a conversation by one variant, as it would one user; a new one may get another.
+  const [routingKey, setRoutingKey] = useState(randomId);
 
   const send = useCallback(
     (target: string, prompt: string, settings: Settings): Promise<boolean> => {
@@ -23,15 +25,16 @@ export const useConversation = () => {
       running.current = run;
       const messages = toMessages(settings.system, turns, prompt);
       setTurns([...turns, { id, prompt, reply: newReply(target) }]);
-      return run.run({ target, messages, sampling: toSampling(settings), ...toConstraint(settings) });
+      return run.run({ target, routingKey, messages, sampling: toSampling(settings), ...toConstraint(settings) });
     },
-    [client, turns],
+    [client, turns, routingKey],
   );
 
   const stop = useCallback(() => running.current?.stop(), []);
   const clear = useCallback(() => {
     running.current?.abandon();
     setTurns([]);
+    setRoutingKey(randomId());
   }, []);
 
   // Nobody is left to read an answer when the page is left: what is not generated is not billed.

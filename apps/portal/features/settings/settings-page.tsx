@@ -1,5 +1,6 @@
 'use client';
 import { Grid, Stack } from '@mantine/core';
+import { LimitsSection } from '@/features/limits/limits-section';
 import { useSession } from '@/features/session/session-context';
 import { formatDate } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
@@ -38,6 +39,7 @@ export const SettingsPage = () => {
                 ]}
               />
             </Section>
+            <LimitsSection />
             <Members members={tenant.members} viewerId={viewer.id} />
           </Stack>
         </Grid.Col>

@@ -1,4 +1,5 @@
 import {
+  IconArrowsSplit2,
   IconChartBar,
   IconHome,
   IconKey,
@@ -18,6 +19,7 @@ export interface Destination {
 export const DESTINATIONS: Destination[] = [
   { href: '/', label: 'Overview', icon: IconHome },
   { href: '/adapters', label: 'Adapters', icon: IconStack2 },
+  { href: '/deployments', label: 'Deployments', icon: IconArrowsSplit2 },
   { href: '/playground', label: 'Playground', icon: IconMessages },
   { href: '/api-keys', label: 'API keys', icon: IconKey },
   { href: '/usage', label: 'Usage', icon: IconChartBar },

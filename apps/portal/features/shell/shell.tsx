@@ -4,6 +4,7 @@ import { useDisclosure } from '@mantine/hooks';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import type { ReactNode } from 'react';
+import { BudgetBanner } from '@/features/limits/budget-banner';
 import { useSession } from '@/features/session/session-context';
 import { LogoMark } from '@/ui/logo';
 import { ColorSchemeMenu } from './color-scheme-menu';
@@ -76,7 +77,10 @@ export const Shell = ({ children }: { children: ReactNode }) => {
         </Stack>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
-        <div className={classes.page}>{children}</div>
+        <div className={classes.page}>
+          <BudgetBanner />
+          {children}
+        </div>
       </AppShell.Main>
     </AppShell>
   );

@@ -33,5 +33,6 @@ export const toRows = (groups: readonly Group[], grouping: Grouping): UsageRow[]
     day: group.day ?? '',
     baseModelId: group.baseModelId ?? '',
     target: nameOf(group) ?? '',
+    variant: group.variant ?? nameOf(group) ?? '',
   }));
 };

@@ -25,17 +25,18 @@ const formatUsd = (usd: number): string =>
 interface Props {
   rows: UsageRow[];
   range: DayRange;
-  /** What the rows of a day are by. */
-  by?: string;
+  description?: string;
+  /** Of a series, by its label; left out: by rank. */
+  colors?: ReadonlyMap<string, string>;
 }
 
-export const UsageChart = ({ rows, range, by = 'Target' }: Props) => {
+export const UsageChart = ({ rows, range, description = 'UTC days, stacked by target', colors }: Props) => {
   const [measure, setMeasure] = useState<Measure>('tokens');
   const chart = useMemo(() => toChart(rows, daysOf(range), measure), [rows, range, measure]);
   return (
     <Section
       title="By day"
-      description={`UTC days, stacked by ${by === 'API key' ? by : by.toLowerCase()}`}
+      description={description}
       actions={
         <SegmentedControl
           size="xs"
@@ -58,7 +59,7 @@ export const UsageChart = ({ rows, range, by = 'Target' }: Props) => {
           data={chart.data}
           dataKey="day"
           type="stacked"
-          series={chart.series}
+          series={chart.series.map((series) => ({ ...series, color: colors?.get(series.label) ?? series.color }))}
           withLegend
           legendProps={{ verticalAlign: 'bottom' }}
           tickLine="none"

@@ -9,8 +9,10 @@ type Column = [name: string, value: (row: UsageRow) => string | number];
 const BY: Record<Grouping, Column[]> = {
   TARGET: [
     ['target', (row) => row.target],
+    ['variant', (row) => row.variant],
     ['base_model', (row) => row.baseModelId],
     ['adapter_id', (row) => row.adapterId ?? ''],
+    ['deployment_id', (row) => row.deploymentId ?? ''],
   ],
   API_KEY: [['api_key', (row) => row.target]],
   BASE_MODEL: [['base_model', (row) => row.target]],

@@ -83,7 +83,7 @@ export const UsagePage = () => {
             )}
             {rows.length > 0 && (
               <>
-                <UsageChart rows={rows} range={range} by={labelOf(grouping)} />
+                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${labelOf(grouping)}`} />
                 <UsageTable rows={rows} by={labelOf(grouping)} />
               </>
             )}

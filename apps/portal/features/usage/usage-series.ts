@@ -8,7 +8,7 @@ export type Measure = 'tokens' | 'requests' | 'amount';
 const SERIES_MAX = 7;
 export const OTHERS = 'Others';
 
-const SERIES_COLORS = ['garnet.7', 'amber.5', 'leaf.6', 'garnet.3', 'blue.5', 'grape.5', 'cyan.6', 'gray.5'];
+export const SERIES_COLORS = ['garnet.7', 'amber.5', 'leaf.6', 'garnet.3', 'blue.5', 'grape.5', 'cyan.6', 'gray.5'];
 
 export const measureOf = (row: UsageRow, measure: Measure): number =>
   measure === 'tokens'

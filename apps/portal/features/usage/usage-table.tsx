@@ -23,19 +23,33 @@ const number = (
   ...(minWidth ? { visibleMediaQuery: `(min-width: ${minWidth})` } : {}),
 });
 
+/** Of a deployment, what answered is said too: each of its variants has rows of its own. */
+const Target = ({ target, variant, adapterId, deploymentId }: UsageRow) => {
+  const href = deploymentId ? `/deployments/${deploymentId}` : adapterId && `/adapters/${adapterId}`;
+  return (
+    <>
+      {href ? (
+        <TextLink href={href} size="sm">
+          {target}
+        </TextLink>
+      ) : (
+        <Text size="sm">{target}</Text>
+      )}
+      {variant !== target && (
+        <Text size="xs" c="dimmed">
+          {variant}
+        </Text>
+      )}
+    </>
+  );
+};
+
 const columnsBy = (by: string): DataTableColumn<UsageRow>[] => [
   { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDayWithYear(day) },
   {
     accessor: 'target',
     title: by,
-    render: ({ target, adapterId }) =>
-      adapterId ? (
-        <TextLink href={`/adapters/${adapterId}`} size="sm">
-          {target}
-        </TextLink>
-      ) : (
-        <Text size="sm">{target}</Text>
-      ),
+    render: (row) => <Target {...row} />,
   },
   number('requests', 'Requests'),
   number('failedRequests', 'Failed', '62em'),
@@ -50,13 +64,13 @@ export const UsageTable = ({ rows, by }: { rows: UsageRow[]; by: string }) => {
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [rows]);
   const sorted = useMemo(
-    () => [...rows].sort((a, b) => b.day.localeCompare(a.day) || a.target.localeCompare(b.target)),
+    () => [...rows].sort((a, b) => b.day.localeCompare(a.day) || a.target.localeCompare(b.target) || a.variant.localeCompare(b.variant)),
     [rows],
   );
   return (
     <Paper style={{ overflow: 'hidden' }}>
       <DataTable<UsageRow>
-        idAccessor={({ day, target, adapterId }) => `${day} ${target} ${adapterId ?? ''}`}
+        idAccessor={({ day, target, variant, adapterId }) => `${day} ${target} ${variant} ${adapterId ?? ''}`}
         records={sorted.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)}
         columns={columnsBy(by)}
         backgroundColor="transparent"

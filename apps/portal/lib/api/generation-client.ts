@@ -8,13 +8,13 @@ import {
 import type { GenerateInput } from './generated/graphql';
 import { StreamRefusedError } from './stream-error';
 
-/** Starts a generation and gives its id. The caller's key makes a repeat after a lost answer the same generation. */
+/** Starts a generation and gives its id and what answers it. The caller's key makes a repeat after a lost answer the same generation. */
 export const startGeneration = async (
   client: Client,
   input: GenerateInput,
-): Promise<{ id: string } | { error: ApiError }> => {
+): Promise<{ id: string; variant: string } | { error: ApiError }> => {
   const { data, error } = await client.mutation(StartGenerationDocument, { input }).toPromise();
-  if (data) return { id: data.startGeneration.generation.id };
+  if (data) return data.startGeneration.generation;
   return {
     error: error
       ? toApiError(error)

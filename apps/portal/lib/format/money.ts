@@ -13,6 +13,12 @@ export const nanoUsdToDecimal = (nano: string): string => {
   return `${sign}${abs / NANO_PER_USD}${fraction ? `.${fraction}` : ''}`;
 };
 
+/** The other way: "12.5" → 12500000000. Null: not an amount of dollars. */
+export const decimalToNanoUsd = (usd: string): string | null => {
+  const [, whole, fraction = ''] = /^(\d{1,9})(?:\.(\d{0,9}))?$/.exec(usd) ?? [];
+  return whole === undefined ? null : BigInt(whole + fraction.padEnd(9, '0')).toString();
+};
+
 /**
  * For people: cents from one dollar on, and below that as many places as keep two digits that count,
  * since one answer of a small model costs a few millionths of a dollar.

@@ -16,6 +16,10 @@ export const formatCount = (count: number): string => count.toLocaleString('en-U
 export const formatCompact = (count: number): string =>
   count.toLocaleString('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
+/** A part of a whole, 0 to 1, in percent. */
+export const formatShare = (share: number): string =>
+  share.toLocaleString('en-US', { style: 'percent', maximumFractionDigits: 1 });
+
 export const formatDurationMs = (ms: number): string =>
   ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 

@@ -1,5 +1,6 @@
 import { text as readAll } from 'node:stream/consumers';
-import type { ChatMessage, ModelTokenizer } from '../tokenizer.js';
+import type { ChatMessage } from '../chat/conversation.js';
+import type { ModelTokenizer } from '../tokenizer.js';
 import { CliError } from './cli-error.js';
 
 export interface PromptOptions {

@@ -5,6 +5,7 @@
  */
 import { EngineError } from '../engine-error.js';
 import { jsonStringPattern, PLAIN_CHARACTER } from './json-string-pattern.js';
+import { relax, type KnownKeywords } from './relaxed-schema.js';
 
 type Schema = Record<string, unknown>;
 
@@ -26,6 +27,7 @@ const ANNOTATIONS = [
 ];
 const TYPED = Object.values(KEYWORDS).flat();
 const KNOWN = new Set(['type', ...TYPED, ...SHAPES, ...DEFINITIONS, ...ANNOTATIONS]);
+const LAX: KnownKeywords = { typed: KEYWORDS, shapes: SHAPES, silent: new Set([...DEFINITIONS, ...ANNOTATIONS]) };
 /** Deeper than this is a cycle, or meant to exhaust the stack. */
 const PATH_LENGTH_MAX = 2000;
 
@@ -41,26 +43,42 @@ function refuse(path: string, found: string, expected: string): never {
   throw new EngineError('constraint_invalid', `${path}: found ${found}; expected ${expected}.`);
 }
 
-/** The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema. */
-export function narrowSchema(schema: unknown): unknown {
+/** How a schema, and all that is in it, is read. */
+interface Reading {
+  /** The references there can be. */
+  names: ReadonlySet<string>;
+  /** Whether what cannot be kept is left out, and not refused. */
+  relaxed: boolean;
+}
+
+/**
+ * The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema.
+ * `relaxedDefinitions`: of which only as much is kept as can be.
+ */
+export function narrowSchema(schema: unknown, relaxedDefinitions: readonly string[] = []): unknown {
   const root = isObject(schema) ? schema : {};
   const names = new Set(
     DEFINITIONS.flatMap((at) => Object.keys(root[at] ?? {}).map((name) => `#/${at}/${name}`)),
   );
-  return narrow(schema, 'constraint.schema', names);
+  const relaxed = new Set(relaxedDefinitions);
+  return narrow(schema, 'constraint.schema', { names, relaxed: false }, (name) => ({ names, relaxed: relaxed.has(name) }));
 }
 
-function narrow(schema: unknown, path: string, names: ReadonlySet<string>): unknown {
+function narrow(given: unknown, path: string, reading: Reading, ofDefinition = (_name: string): Reading => reading): unknown {
   if (path.length > PATH_LENGTH_MAX) refuse('constraint.schema', 'it nested without end', 'a finite depth');
-  if (schema === true) return true;
-  if (!isObject(schema)) return refuse(path, text(schema), 'a schema that some value satisfies');
+  if (given === true) return true;
+  if (!isObject(given)) return refuse(path, text(given), 'a schema that some value satisfies');
+  const schema = reading.relaxed ? relax(given, LAX) : given;
   const unknown = Object.keys(schema).find((key) => !KNOWN.has(key));
   if (unknown !== undefined)
     refuse(`${path}.${unknown}`, 'a keyword', 'only those that can be kept while generating');
-  const inner = (value: unknown, at: string): unknown => narrow(value, `${path}.${at}`, names);
-  const narrowed: Schema = { ...narrowShape(schema, path, names, inner) };
-  for (const at of DEFINITIONS)
-    if (schema[at] !== undefined) narrowed[at] = mapValues(schema[at], at, path, inner);
+  const inner = (value: unknown, at: string): unknown => narrow(value, `${path}.${at}`, reading);
+  const narrowed: Schema = { ...narrowShape(schema, path, reading.names, inner) };
+  for (const at of DEFINITIONS) {
+    const define = (value: unknown, place: string): unknown =>
+      narrow(value, `${path}.${place}`, ofDefinition(place.slice(at.length + 1)));
+    if (schema[at] !== undefined) narrowed[at] = mapValues(schema[at], at, path, define);
+  }
   return narrowed;
 }
 

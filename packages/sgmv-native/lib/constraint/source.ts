@@ -23,7 +23,7 @@ function convert(constraint: Constraint): GrammarSource {
     case 'json':
       return { kind: 'jsonSchema', text: '{"type":"object"}' };
     case 'jsonSchema':
-      return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(parsed(constraint.schema))) };
+      return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(parsed(constraint.schema), constraint.relaxedDefinitions)) };
     case 'regex':
       return listed('regex', constraint.pattern, 'pattern');
     case 'grammar':

@@ -18,6 +18,17 @@ const origins = z
   .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
   .pipe(z.array(origin).min(1));
 
+/** Dollars, as nano-dollars. */
+const usd = z
+  .string()
+  .regex(/^\d{1,9}(\.\d{1,9})?$/, 'expected dollars, as 12 or 12.50')
+  .transform((text) => {
+    const [whole = '', fraction = ''] = text.split('.');
+    return BigInt(whole + fraction.padEnd(9, '0'));
+  });
+/** As many as Postgres's integers and GraphQL's `Int` hold. */
+const amount = z.coerce.number().int().positive().max(2_147_483_647);
+
 /** "true", a number of hops, or addresses and names of ranges separated by commas. */
 const trustProxy = z.string().transform((text) => {
   if (text === 'true' || text === 'false') return text === 'true';
@@ -59,6 +70,17 @@ const schema = z.object({
   GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
   /** Answers of one tenant that may wait or run at once; more are refused as RATE_LIMITED. */
   TENANT_WAITING_MAX: z.coerce.number().int().positive().default(2_000),
+  /** Limits of a tenant that has set none of its own; unset: none. */
+  TENANT_REQUESTS_PER_MINUTE: amount.optional(),
+  TENANT_TOKENS_PER_MINUTE: amount.optional(),
+  TENANT_PARALLEL_REQUESTS: amount.optional(),
+  /** Hard budget of a UTC calendar month, in dollars. */
+  TENANT_BUDGET_USD: usd.optional(),
+  /** What no tenant can raise its limits above, however it sets them; unset: nothing. */
+  TENANT_REQUESTS_PER_MINUTE_MAX: amount.optional(),
+  TENANT_TOKENS_PER_MINUTE_MAX: amount.optional(),
+  TENANT_PARALLEL_REQUESTS_MAX: amount.optional(),
+  TENANT_BUDGET_USD_MAX: usd.optional(),
   /** Largest adapter, both files together. */
   ADAPTER_BYTES_MAX: bytes.default(512 * MIB),
   /** Adapters of one tenant together. */

@@ -12,6 +12,8 @@ export interface ErrorReport {
   message: string;
   /** The input at fault, as a path: `files.0.bytes`. */
   field: string | null;
+  /** How long to wait before the same call; null: not known. */
+  retryAfterMs: number | null;
   /** What the log should say; see `logReport`. */
   cause: unknown;
 }
@@ -35,7 +37,7 @@ export function reportError(error: unknown, requestId: string): ErrorReport {
   const status = statusOf(error);
   if (status !== null && status < 500) {
     const message = JSON_SYNTAX.test((error as Error).message) ? 'The body is not valid JSON.' : (error as Error).message;
-    return { code: BY_STATUS[status] ?? 'BAD_INPUT', message, field: null, cause: null };
+    return { code: BY_STATUS[status] ?? 'BAD_INPUT', message, field: null, retryAfterMs: null, cause: null };
   }
   if (isUnreachable(error)) return unreachable(error);
   return internal(error, requestId);
@@ -43,7 +45,8 @@ export function reportError(error: unknown, requestId: string): ErrorReport {
 
 function fromArilError(error: ArilError, requestId: string): ErrorReport {
   if (error.code === 'INTERNAL') return internal(error, requestId);
-  return { code: error.code, message: error.message, field: error.field ?? null, cause: error.cause ?? null };
+  const { code, message, field = null, retryAfterMs, cause = null } = error;
+  return { code, message, field, retryAfterMs, cause };
 }
 
 /** The first problem is enough to act on; its path names the field. */
@@ -51,17 +54,17 @@ export function fromZodError(error: ZodError): ErrorReport {
   const issue = error.issues[0];
   const field = issue?.path.join('.') || null;
   const message = issue ? `${field ? `${field}: ` : ''}${issue.message}` : 'the input is not valid';
-  return { code: 'BAD_INPUT', message, field, cause: null };
+  return { code: 'BAD_INPUT', message, field, retryAfterMs: null, cause: null };
 }
 
 function internal(error: unknown, requestId: string): ErrorReport {
   const message = `Something went wrong on our side. Please quote request ${requestId} if you report it.`;
-  return { code: 'INTERNAL', message, field: null, cause: error };
+  return { code: 'INTERNAL', message, field: null, retryAfterMs: null, cause: error };
 }
 
 function unreachable(error: unknown): ErrorReport {
   const message = 'A service that the API needs cannot be reached at the moment. Try again later.';
-  return { code: 'OVERLOADED', message, field: null, cause: error };
+  return { code: 'OVERLOADED', message, field: null, retryAfterMs: null, cause: error };
 }
 
 /** Nest's HTTP errors, and those of Express's middlewares (body-parser's `status` and `expose`). */
@@ -79,8 +82,15 @@ export function restError(report: ErrorReport, requestId: string): object {
   return { error: { code, message, field, retryable: ERROR_CODES[code].retryable, requestId } };
 }
 
-/** The body of a failed call in OpenAI's format. `code` is null-able there; ours is always one of the table. */
+/** Where OpenAI has a code of its own, on which its clients switch. */
+const OPENAI_CODES: Partial<Record<ErrorCode, string>> = {
+  RATE_LIMITED: 'rate_limit_exceeded',
+  BUDGET_EXCEEDED: 'insufficient_quota',
+  QUOTA_EXCEEDED: 'insufficient_quota',
+};
+
+/** The body of a failed call in OpenAI's format. `code` is null-able there; ours is always OpenAI's or one of the table. */
 export function openAiError(report: ErrorReport): object {
   const { code, message, field } = report;
-  return { error: { message, type: ERROR_CODES[code].openai, param: field, code: code.toLowerCase() } };
+  return { error: { message, type: ERROR_CODES[code].openai, param: field, code: OPENAI_CODES[code] ?? code.toLowerCase() } };
 }

@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { GqlContextType } from '@nestjs/graphql';
-import { ERROR_CODES, type ErrorCode } from '@aril/contracts';
+import { ERROR_CODES } from '@aril/contracts';
 import type { Request, Response } from 'express';
 import { OPENAI_PATH } from '../http/paths.js';
-import { openAiError, reportError, restError } from './error-report.js';
+import { openAiError, reportError, restError, type ErrorReport } from './error-report.js';
 import { logReport } from './log-report.js';
 
 /** The one place where errors of REST calls become answers. GraphQL's are formatted by `formatGraphqlError`. */
@@ -25,7 +25,7 @@ export class ErrorFilter implements ExceptionFilter {
     // A stream that has begun can only be cut: its reader sees that the end is missing.
     if (response.headersSent) return void response.destroy();
     if (report.code === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');
-    waitBeforeRetry(report.code, response);
+    tellWhetherToRetry(report, response);
     const body = OPENAI_PATH.test(request.path) ? openAiError(report) : restError(report, requestId);
     response.status(ERROR_CODES[report.code].http).json(body);
   }
@@ -34,9 +34,15 @@ export class ErrorFilter implements ExceptionFilter {
 /** Seconds, by status: restarts and failovers take some; so does the next free place. */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 10, 503: 5 };
 
-/** An exhausted quota is a 429 too, but waiting does not help there. Whoever knows better has set the header already. */
-function waitBeforeRetry(code: ErrorCode, response: Response): void {
+/**
+ * An exhausted quota is a 429 too, but waiting does not help there, and OpenAI's clients, who retry every 429, are told so
+ * in a header of theirs. They also take milliseconds. Whoever knows better has set the header already.
+ */
+function tellWhetherToRetry({ code, retryAfterMs }: ErrorReport, response: Response): void {
   const { http, retryable } = ERROR_CODES[code];
-  const seconds = RETRY_AFTER_S[http];
-  if (seconds && retryable && !response.hasHeader('Retry-After')) response.setHeader('Retry-After', seconds);
+  if (http === 429 && !retryable) response.setHeader('X-Should-Retry', 'false');
+  const seconds = retryAfterMs === null ? RETRY_AFTER_S[http] : Math.ceil(retryAfterMs / 1_000);
+  if (!seconds || !retryable || response.hasHeader('Retry-After')) return;
+  response.setHeader('Retry-After', seconds);
+  if (retryAfterMs !== null) response.setHeader('Retry-After-Ms', retryAfterMs);
 }

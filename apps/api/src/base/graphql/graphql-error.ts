@@ -35,7 +35,9 @@ export function formatGraphqlError(formatted: GraphQLFormattedError, error: unkn
   const report = reportError(original, requestId);
   logReport(logger, report, requestId);
   const kind = ERROR_CODES[report.code];
-  const extensions = { code: kind.graphql, reason: report.code, field: report.field, retryable: kind.retryable, requestId };
+  const { code: reason, field, retryAfterMs } = report;
+  const wait = retryAfterMs === null ? {} : { retryAfterMs };
+  const extensions = { code: kind.graphql, reason, field, retryable: kind.retryable, ...wait, requestId };
   return { message: report.message, locations: formatted.locations, path: formatted.path, extensions };
 }
 

@@ -6,7 +6,9 @@ import { validInput } from '../../base/errors/validate.js';
 import { checkPageSize } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterRow } from '../../models/adapter.model.js';
+import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
+import { TargetNames } from '../targets/target-names.js';
 import { decodeAdapterCursor } from './adapter-order.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
@@ -23,7 +25,9 @@ export class AdapterService {
     @Inject(CONFIG) private readonly config: Config,
     private readonly database: TenantDatabase,
     private readonly adapters: AdapterModel,
+    private readonly deployments: DeploymentModel,
     private readonly baseModels: BaseModelService,
+    private readonly names: TargetNames,
     private readonly uploads: UploadFolder,
     private readonly purge: AdapterPurge,
   ) {}
@@ -61,9 +65,6 @@ export class AdapterService {
   async create(tenantId: string, input: unknown): Promise<AdapterRow> {
     const given = validInput(createAdapterSchema, input);
     this.baseModels.require(given.baseModelId, 'baseModelId');
-    if (this.baseModels.find(given.slug)) {
-      throw new ArilError('CONFLICT', `slug: "${given.slug}" is the id of a base model; expected another name`, 'slug');
-    }
     const bytes = given.files.reduce((sum, file) => sum + file.bytes, 0);
     if (bytes > this.config.ADAPTER_BYTES_MAX) {
       throw new ArilError('PAYLOAD_TOO_LARGE', `files: found ${bytes} bytes, expected at most ${this.config.ADAPTER_BYTES_MAX}`, 'files');
@@ -87,16 +88,29 @@ export class AdapterService {
   /** The row stays for the ledger; the objects go once no generation admitted before now can need them. */
   async delete(tenantId: string, id: string): Promise<void> {
     const row = await this.get(tenantId, id, 'adapterId');
-    // Noted first: a purge that finds the adapter still live does nothing, one that was never noted leaks objects.
-    await this.purge.schedule(tenantId, id);
-    const deleted = await this.database.inTenant(tenantId, () => this.adapters.update(id, { deletedAt: new Date() }));
+    const deleted = await this.database.inTenant(tenantId, async () => {
+      await this.names.lock();
+      await this.requireUnused(row);
+      // Noted first: a purge that finds the adapter still live does nothing, one that was never noted leaks objects.
+      await this.purge.schedule(tenantId, id);
+      return this.adapters.update(id, { deletedAt: new Date() });
+    });
     if (!deleted) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
     await this.uploads.removeOf(row);
   }
 
+  /** A variant of weight 0 counts too: its weight is a number away from being more. */
+  private async requireUnused({ id, slug }: AdapterRow): Promise<void> {
+    const users = await this.deployments.slugsUsing(id);
+    if (users.length === 0) return;
+    const names = users.map((name) => `"${name}"`).join(', ');
+    const what = users.length === 1 ? 'the deployment' : 'the deployments';
+    throw new ArilError('CONFLICT', `adapterId: the adapter "${slug}" is a variant of ${what} ${names}; take it out there first`, 'adapterId');
+  }
+
   /** One at a time per tenant, so that two cannot both take the last free bytes. */
   private async admit(given: NewAdapter, bytes: number): Promise<{ created: AdapterRow; replaced: AdapterRow[] }> {
-    await this.database.lock('adapters');
+    await this.names.reserve(given.slug, 'adapter');
     const replaced = await this.dropAbandoned(given.slug);
     const used = Number(await this.adapters.bytesUsed());
     const { TENANT_STORAGE_BYTES_MAX: max } = this.config;
@@ -114,9 +128,6 @@ export class AdapterService {
   /** Rows that stand in the way: the slug's unusable one, and uploads that expired unfinished. */
   private async dropAbandoned(slug: string): Promise<AdapterRow[]> {
     const same = await this.adapters.findBySlug(slug);
-    if (same?.status === 'READY') {
-      throw new ArilError('CONFLICT', `slug: there is an adapter "${slug}" already; delete it first or choose another name`, 'slug');
-    }
     const dropped = same ? [same] : [];
     for (const row of await this.adapters.all('UPLOADING')) {
       if (row.id !== same?.id && (await this.isAbandoned(row))) dropped.push(row);

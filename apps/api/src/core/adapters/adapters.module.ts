@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
+import { TargetsModule } from '../targets/targets.module.js';
 import { AdapterFinishService } from './adapter-finish.service.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { AdapterResolver } from './adapter.resolver.js';
@@ -12,7 +13,7 @@ import { UploadFolder } from './uploads/upload-folder.js';
 import { UploadLocker } from './uploads/upload-locker.js';
 
 @Module({
-  imports: [BaseModelsModule],
+  imports: [BaseModelsModule, TargetsModule],
   controllers: [UploadController],
   providers: [
     AdapterService,

@@ -2,8 +2,8 @@ import { Args, Int, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { type Connection, toConnectionBy } from '../../base/graphql/connection.js';
 import { validInput } from '../../base/errors/validate.js';
+import { searchSchema } from '../targets/target-input.js';
 import { TenantType } from '../tenant/tenant.types.js';
-import { adapterSearchSchema } from './adapter-input.js';
 import { adapterCursor, AdapterOrderInput, NEWEST_FIRST, toAdapterOrder } from './adapter-order.js';
 import { AdapterService } from './adapter.service.js';
 import { AdapterConnection, type AdapterStatus, AdapterStatusEnum, StorageUseType } from './adapter.types.js';
@@ -24,7 +24,7 @@ export class TenantAdaptersResolver {
     @Args('orderBy', { type: () => AdapterOrderInput, nullable: true }) orderBy: AdapterOrderInput | null,
   ): Promise<Connection<AdapterView>> {
     const size = first ?? 20;
-    const filter = { status, ...validInput(adapterSearchSchema, { search }) };
+    const filter = { status, ...validInput(searchSchema, { search }) };
     const order = orderBy ? toAdapterOrder(orderBy) : NEWEST_FIRST;
     const { rows, totalCount } = await this.service.page(caller.tenantId, filter, order, size, after ?? null);
     return toConnectionBy(rows, { first: size, after: after || null, totalCount }, toAdapterView, (row) => adapterCursor(order, row));

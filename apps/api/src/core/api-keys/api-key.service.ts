@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { ApiKeyModel, type ApiKeyRow } from '../../models/api-key.model.js';
+import { LimitsService, limitsSchema } from '../limits/limits.service.js';
 import { looksLikeSecret, newSecret, secretHasher } from './api-key-secret.js';
 
 /** `lastUsedAt` is for people: to the minute is enough, and saves a write per request. */
@@ -15,6 +16,7 @@ const KEYS_MAX = 100;
 const newKeySchema = z.object({
   name: textWithoutNul.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
   expiresAt: z.date().nullish(),
+  limits: limitsSchema.nullish(),
 });
 
 @Injectable()
@@ -26,6 +28,7 @@ export class ApiKeyService {
     @Inject(CONFIG) config: Config,
     private readonly keys: ApiKeyModel,
     private readonly database: TenantDatabase,
+    private readonly limits: LimitsService,
   ) {
     this.hash = secretHasher(config.AUTH_SECRET);
   }
@@ -44,8 +47,14 @@ export class ApiKeyService {
     return this.database.inTenant(tenantId, () => this.keys.list());
   }
 
+  async find(tenantId: string, id: string): Promise<ApiKeyRow> {
+    const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
+    if (!key) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+    return key;
+  }
+
   async create(caller: Caller, input: unknown): Promise<{ key: ApiKeyRow; secret: string }> {
-    const { name, expiresAt } = validInput(newKeySchema, input);
+    const { name, expiresAt, limits } = validInput(newKeySchema, input);
     if (expiresAt && expiresAt <= new Date()) throw new ArilError('BAD_INPUT', 'expiresAt: expected a time to come', 'expiresAt');
     const { secret, prefix } = newSecret();
     const key = await this.database.inTenant(caller.tenantId, async () => {
@@ -53,7 +62,9 @@ export class ApiKeyService {
       if ((await this.keys.count()) >= KEYS_MAX) {
         throw new ArilError('QUOTA_EXCEEDED', `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`);
       }
-      return this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null });
+      const created = await this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null });
+      if (limits) await this.limits.setForNewKey(created.id, limits);
+      return created;
     });
     return { key, secret };
   }

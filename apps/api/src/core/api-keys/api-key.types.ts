@@ -1,4 +1,5 @@
 import { Field, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { LimitsInput } from '../limits/limits.types.js';
 
 @ObjectType('ApiKey')
 export class ApiKeyType {
@@ -28,6 +29,9 @@ export class CreateApiKeyInput {
 
   @Field(() => Date, { nullable: true })
   expiresAt?: Date | null;
+
+  @Field(() => LimitsInput, { nullable: true, description: "Tighter than the tenant's; those hold as well." })
+  limits?: LimitsInput | null;
 }
 
 @ObjectType()
@@ -49,4 +53,10 @@ export class RevokeApiKeyInput {
 export class RevokeApiKeyPayload {
   @Field(() => ID)
   apiKeyId!: string;
+}
+
+@ObjectType()
+export class UpdateApiKeyLimitsPayload {
+  @Field(() => ApiKeyType)
+  apiKey!: ApiKeyType;
 }

@@ -16,6 +16,7 @@ export const lineContent = (line: StatementLineRow) => ({
   baseModelId: line.baseModelId,
   adapterId: line.adapterId,
   target: line.target,
+  variant: line.variant,
   apiKeyId: line.apiKeyId,
   apiKeyName: line.apiKeyName,
   priceId: line.priceId,

@@ -27,6 +27,9 @@ export class StatementLineType extends StatementTotalsType {
   @Field(() => String)
   target!: string;
 
+  @Field(() => String, { nullable: true, description: 'What answered, where the target is a deployment; null: the target itself.' })
+  variant!: string | null;
+
   @Field(() => ID, { nullable: true, description: 'null: people, in the portal.' })
   apiKeyId!: string | null;
 

@@ -73,8 +73,8 @@ export class StatementService {
   entries(tenantId: string, month: string, line: StatementLineRow, first: number, after: string | null): Promise<Connection<BilledGeneration>> {
     const size = checkPageSize(first);
     const position = after ? decodeCursor(after) : null;
-    const { servicePeriod, baseModelId, adapterId, target, apiKeyId, priceId } = line;
-    const key = { period: startOf(month), servicePeriod, baseModelId, adapterId, target, apiKeyId, priceId };
+    const { servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId } = line;
+    const key = { period: startOf(month), servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId };
     return this.db.inTenant(tenantId, async () => {
       const rows = await this.ledger.page(key, size, position);
       const page = { first: size, after: position, totalCount: await this.ledger.count(key) };

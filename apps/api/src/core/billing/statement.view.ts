@@ -67,8 +67,8 @@ export const CURRENCY = 'USD';
 
 /** The same for a line of a preview and for what becomes of it when the month is issued. */
 export function lineId(month: string, line: StatementLineRow): string {
-  const { servicePeriod, baseModelId, adapterId, target, apiKeyId, priceId } = line;
-  const key = JSON.stringify([month, monthOf(servicePeriod), baseModelId, adapterId, target, apiKeyId, priceId]);
+  const { servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId } = line;
+  const key = JSON.stringify([month, monthOf(servicePeriod), baseModelId, adapterId, target, variant, apiKeyId, priceId]);
   return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 

@@ -13,6 +13,8 @@ const schema = z.object({
       password: z.string(),
       apiKey: z.string(),
       adapters: z.array(z.string()),
+      /** Files of earlier versions know of none. */
+      deployments: z.array(z.string()).default([]),
     }),
   ),
 });

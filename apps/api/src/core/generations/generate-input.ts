@@ -7,6 +7,7 @@ import {
   INPUT_CHARS_MAX,
   MESSAGES_MAX,
   requestedSamplingSchema,
+  routingKeySchema,
   targetSchema,
   type FieldNames,
   type GenerationInput,
@@ -17,6 +18,7 @@ import type { GenerateInput, SamplingInput } from './generation.inputs.js';
 
 const schema = z.object({
   target: targetSchema,
+  routingKey: routingKeySchema.min(1).nullish(),
   prompt: z.string().max(INPUT_CHARS_MAX).nullish(),
   messages: z
     .array(z.object({ role: z.enum(['SYSTEM', 'USER', 'ASSISTANT']), content: z.string() }))
@@ -32,9 +34,10 @@ const schema = z.object({
 
 export function toRequest(input: GenerateInput): GenerationRequest {
   const given = validInput(schema, { ...input, sampling: samplingOf(input.sampling ?? {}) });
-  const { target, sampling, n, logprobs, constraint, idempotencyKey } = given;
+  const { target, routingKey, sampling, n, logprobs, constraint, idempotencyKey } = given;
   return {
     target,
+    routingKey: routingKey ?? null,
     input: inputOf(given),
     sampling,
     n: n ?? 1,

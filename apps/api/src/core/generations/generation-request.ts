@@ -4,13 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { ArilError, samplingSchema, type Constraint, type GenerationJob, type Sampling, textWithoutNul } from '@aril/contracts';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export const MAX_TOKENS_DEFAULT = 256;
 /** A prompt beyond this cannot fit any supported context; refusing it here keeps it out of Redis. */
 export const INPUT_CHARS_MAX = 4_000_000;
 export const MESSAGES_MAX = 2_048;
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+/** Only ever hashed: the bound keeps a mistake from being taken for a key. */
+export const ROUTING_KEY_CHARS_MAX = 1_024;
 /** Of one answer, alternatives included. Each is some 60 bytes of JSON in the stream, the process and the response. */
 export const LOGPROBS_MAX = 500_000;
 
@@ -28,9 +30,13 @@ export type RequestedSampling = z.infer<typeof requestedSamplingSchema> & {
 export const targetSchema = textWithoutNul.min(1).max(255);
 export const idempotencyKeySchema = textWithoutNul.min(1).max(IDEMPOTENCY_KEY_CHARS_MAX);
 
+export const routingKeySchema = z.string().max(ROUTING_KEY_CHARS_MAX);
+
 export interface GenerationRequest {
-  /** An adapter's slug or a base model's id. */
+  /** An adapter's or a deployment's slug, or a base model's id. */
   target: string;
+  /** Equal keys have the same variant of a deployment, such as a user's id; null: any, by weight. */
+  routingKey: string | null;
   input: GenerationInput;
   sampling: RequestedSampling;
   /** How many answers. */
@@ -46,10 +52,10 @@ export interface GenerationRequest {
 /**
  * Identity of a request for idempotency: equal requests, equal hash. Defaults are filled in before hashing, so
  * leaving a value out and giving its default are the same request. A seed left out stays out: it is derived from
- * the generation.
+ * the generation. So does the routing key: whom an answer is for does not change what is asked.
  */
 export function requestHash(request: GenerationRequest): string {
-  const { idempotencyKey: _key, ...asked } = request;
+  const { idempotencyKey: _key, routingKey: _routing, ...asked } = request;
   return createHash('sha256').update(canonicalJson(asked)).digest('hex');
 }
 
@@ -70,7 +76,8 @@ export function seedOf(generationId: string): number {
   return createHash('sha256').update(generationId).digest().readUInt32LE(0);
 }
 
-const maxTokensOf = ({ maxTokens, maxTokensDefault = MAX_TOKENS_DEFAULT }: RequestedSampling, contextTokens: number): number =>
+/** Of each answer. */
+export const maxTokensOf = ({ maxTokens, maxTokensDefault = MAX_TOKENS_DEFAULT }: RequestedSampling, contextTokens: number): number =>
   maxTokens ?? Math.min(maxTokensDefault, contextTokens);
 
 /** The sampling of the job, complete; `contextTokens` is the base model's. */

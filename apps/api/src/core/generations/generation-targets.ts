@@ -1,42 +1,89 @@
-/** What a target name of a request stands for in the caller's tenant: one of its adapters, or a base model. */
+/**
+ * What a target name of a request stands for in the caller's tenant: one of its adapters, a variant of one of its
+ * deployments, or a base model.
+ */
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { adapterRefSchema, ArilError, type AdapterRef } from '@aril/contracts';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
+import { DeploymentModel } from '../../models/deployment.model.js';
+import type { GenerationRow } from '../../models/generation.model.js';
+import type { Price } from '../../models/ledger.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
+import { chooseVariant } from '../deployments/choose-variant.js';
+import type { GenerationRequest } from './generation-request.js';
 
 export interface GenerationTarget {
   baseModelId: string;
   contextTokens: number;
   priceId: string;
+  price: Price;
   adapterId: string | null;
   adapter: AdapterRef | null;
+  deploymentId: string | null;
+  /** What the deployment chose: an adapter's slug or the base model's id. Null without a deployment. */
+  variant: string | null;
 }
+
+interface Found {
+  baseModelId: string;
+  adapter: AdapterRow | null;
+  deploymentId: string | null;
+}
+
+type Named = Pick<GenerationRequest, 'target' | 'routingKey' | 'idempotencyKey'>;
 
 @Injectable()
 export class GenerationTargets {
   constructor(
     private readonly db: TenantDatabase,
     private readonly adapters: AdapterModel,
+    private readonly deployments: DeploymentModel,
     private readonly baseModels: BaseModelService,
   ) {}
 
   /** `field` is what the caller's door calls the target, for the error. */
-  async resolve(tenantId: string, target: string, field: string): Promise<GenerationTarget> {
-    const adapter = await this.db.inTenant(tenantId, () => this.adapters.findBySlug(target));
-    const baseModelId = adapter?.baseModelId ?? target;
-    const baseModel = this.baseModels.find(baseModelId);
-    if (!baseModel) {
-      throw new ArilError('MODEL_NOT_FOUND', `${field}: there is no adapter and no base model ${quote(target)}`, field);
-    }
+  async resolve(tenantId: string, named: Named, field: string): Promise<GenerationTarget> {
+    const found = await this.db.inTenant(tenantId, () => this.lookUp(named, field));
+    return this.targetOf(found, named.target, field);
+  }
+
+  /** The same again for a generation that was admitted before. */
+  async ofRow({ tenantId, adapterId, baseModelId, deploymentId, target }: GenerationRow, field: string): Promise<GenerationTarget> {
+    const adapter = await this.db.inTenant(tenantId, () => this.adapter(adapterId, target, field));
+    return this.targetOf({ baseModelId, adapter, deploymentId }, target, field);
+  }
+
+  private async lookUp({ target, routingKey, idempotencyKey }: Named, field: string): Promise<Found> {
+    const adapter = await this.adapters.findBySlug(target);
+    if (adapter) return { baseModelId: adapter.baseModelId, adapter, deploymentId: null };
+    const deployment = await this.deployments.route(target);
+    if (!deployment) return { baseModelId: target, adapter: null, deploymentId: null };
+    const { id: deploymentId, baseModelId, variants } = deployment;
+    const { adapterId } = chooseVariant(deploymentId, variants, routingKey ?? idempotencyKey ?? randomUUID());
+    return { baseModelId, adapter: await this.adapter(adapterId, target, field), deploymentId };
+  }
+
+  /** It is missing where it was deleted since it was chosen. */
+  private async adapter(id: string | null, target: string, field: string): Promise<AdapterRow | null> {
+    return id === null ? null : ((await this.adapters.find(id)) ?? notFound(target, field));
+  }
+
+  private targetOf({ baseModelId, adapter, deploymentId }: Found, target: string, field: string): GenerationTarget {
+    const price = this.baseModels.find(baseModelId) ?? notFound(target, field);
+    const { contextTokens, priceId } = price;
     return {
-      baseModelId,
-      contextTokens: baseModel.contextTokens,
-      priceId: baseModel.priceId,
+      ...{ baseModelId, contextTokens, priceId, price, deploymentId },
       adapterId: adapter?.id ?? null,
       adapter: adapter && refOf(adapter, field),
+      variant: deploymentId && (adapter?.slug ?? baseModelId),
     };
   }
+}
+
+function notFound(target: string, field: string): never {
+  throw new ArilError('MODEL_NOT_FOUND', `${field}: there is no adapter, deployment or base model ${quote(target)}`, field);
 }
 
 function refOf(adapter: AdapterRow, field: string): AdapterRef {

@@ -83,8 +83,14 @@ export class ConstraintInput {
 
 @InputType({ description: 'Exactly one of `prompt` and `messages`.' })
 export class GenerateInput {
-  @Field(() => String, { description: "An adapter's slug or a base model's id." })
+  @Field(() => String, { description: "An adapter's or a deployment's slug, or a base model's id." })
   target!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'At most 1024 characters, such as the id of your user: equal keys have the same variant of a deployment. Left out: any, by weight.',
+  })
+  routingKey?: string | null;
 
   @Field(() => String, { nullable: true })
   prompt?: string | null;

@@ -1,5 +1,5 @@
 /** Starts, finds and cancels generations. Following one is `GenerationFollower`'s. */
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   ArilError,
   CANCEL_CHANNEL,
@@ -10,16 +10,15 @@ import {
   type GenerationJob,
 } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
-import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { GenerationModel, isOpen, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationAdmission, type TellRates } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationQueue } from './generation-queue.js';
 import {
   checkAgainstContext,
   completeSampling,
-  requestHash,
   type FieldNames,
   type GenerationRequest,
 } from './generation-request.js';
@@ -29,10 +28,15 @@ import { OverdueService } from './overdue.service.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+export interface AdmittedGeneration {
+  row: GenerationRow;
+  /** null: nothing is left to be done for it. */
+  job: GenerationJob | null;
+}
+
 @Injectable()
 export class GenerationService {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
     private readonly db: TenantDatabase,
     private readonly redis: RedisService,
     private readonly generations: GenerationModel,
@@ -40,22 +44,40 @@ export class GenerationService {
     private readonly queue: GenerationQueue,
     private readonly ender: GenerationEnder,
     private readonly overdue: OverdueService,
+    private readonly admission: GenerationAdmission,
   ) {}
 
   /**
-   * Admits a request: its row first, its job second. An API that dies in between leaves a row without a job; a retry
-   * with the same idempotency key adds the job then, and housekeeping fails the row if none comes. The retry is
-   * looked for before the target, whose adapter may have been deleted since.
+   * Its row first, its job second. An API that dies in between leaves a row without a job; a retry with the same
+   * idempotency key adds the job then, and housekeeping fails the row if none comes.
    */
   async start(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow> {
+    const admitted = await this.admit(caller, request, names);
+    await this.run(admitted);
+    return admitted.row;
+  }
+
+  /**
+   * The row alone: nothing happens before `run`. A retry is looked for before the target, whose adapter may have been
+   * deleted since. `tell` hears how far the rates are used.
+   */
+  async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
-    const earlier = await this.findEarlier(caller, request, names);
-    if (earlier && !isOpen(earlier)) return earlier;
-    const target = await this.targets.resolve(caller.tenantId, request.target, names.target);
+    const earlier = await this.admission.findEarlier(caller, request, names);
+    if (earlier && !isOpen(earlier)) return { row: earlier, job: null };
+    const target = earlier
+      ? await this.targets.ofRow(earlier, names.target)
+      : await this.targets.resolve(caller.tenantId, request, names.target);
     checkAgainstContext(request, target.contextTokens, names);
-    const row = earlier ?? (await this.insert(caller, request, target, names));
-    if (!earlier || !(await this.wasTaken(row))) await this.enqueue(row, this.jobOf(row, request, target));
-    return row;
+    const row = earlier ?? (await this.admission.admit(caller, request, { target, names, tell }));
+    // Another request with the same key was first, and may have chosen another variant.
+    if (!row) return this.admit(caller, request, names, tell);
+    const taken = earlier !== null && (await this.wasTaken(row));
+    return { row, job: taken ? null : this.jobOf(row, request, target) };
+  }
+
+  async run({ row, job }: AdmittedGeneration): Promise<void> {
+    if (job) await this.enqueue(row, job);
   }
 
   /**
@@ -64,6 +86,7 @@ export class GenerationService {
    */
   async disown(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
     await this.ender.endUnheard(row, error);
+    this.admission.forgive(row, error.code);
     await this.tellToStop(row);
   }
 
@@ -109,46 +132,6 @@ export class GenerationService {
     }
   }
 
-  private async findEarlier(caller: Caller, request: GenerationRequest, names: FieldNames): Promise<GenerationRow | null> {
-    const { idempotencyKey } = request;
-    if (idempotencyKey === null) return null;
-    const row = await this.db.inTenant(caller.tenantId, () => this.generations.findByIdempotencyKey(idempotencyKey));
-    return row && sameRequest(row, request, names.idempotencyKey);
-  }
-
-  private async insert(
-    caller: Caller,
-    request: GenerationRequest,
-    target: GenerationTarget,
-    names: FieldNames,
-  ): Promise<GenerationRow> {
-    const inserted = await this.db.inTenant(caller.tenantId, async () => {
-      await this.requireRoom(request.n);
-      return this.generations.insert({
-        userId: caller.userId,
-        apiKeyId: caller.apiKeyId,
-        baseModelId: target.baseModelId,
-        adapterId: target.adapterId,
-        target: request.target,
-        priceId: target.priceId,
-        idempotencyKey: request.idempotencyKey,
-        requestHash: requestHash(request),
-        n: request.n,
-      });
-    });
-    const row = inserted ?? (await this.findEarlier(caller, request, names));
-    if (!row) throw new Error('a generation was neither inserted nor there before');
-    return row;
-  }
-
-  /** The order is fair however many wait; this bounds what one tenant can have kept for him. */
-  private async requireRoom(choices: number): Promise<void> {
-    const { TENANT_WAITING_MAX: max } = this.config;
-    const found = await this.generations.openChoices();
-    if (found + choices <= max) return;
-    throw new ArilError('RATE_LIMITED', `${found} answers of this tenant are waited for already, expected at most ${max} at once. Try again later.`);
-  }
-
   private async wasTaken(row: GenerationRow): Promise<boolean> {
     return (await this.redis.client.exists(generationFenceKey(row.id))) === 1;
   }
@@ -171,13 +154,4 @@ export class GenerationService {
       deadlineMs: this.overdue.deadlineOf(row),
     };
   }
-}
-
-function sameRequest(row: GenerationRow, request: GenerationRequest, field: string): GenerationRow {
-  if (row.requestHash === requestHash(request)) return row;
-  throw new ArilError(
-    'IDEMPOTENCY_MISMATCH',
-    `${field}: it was used for generation ${row.id} with a different input`,
-    field,
-  );
 }

@@ -80,6 +80,12 @@ export class GenerationType {
   @Field(() => ID, { nullable: true })
   adapterId!: string | null;
 
+  @Field(() => ID, { nullable: true, description: 'The deployment that was asked for and chose the variant.' })
+  deploymentId!: string | null;
+
+  @Field(() => String, { description: "What answers: an adapter's slug or the base model's id; the same as `target` unless that is a deployment." })
+  variant!: string;
+
   @Field(() => String, {
     nullable: true,
     description: 'Whole text of the first choice once ended (kept for the retention time), null before.',

@@ -1,6 +1,6 @@
 /** Rows and stream events as GraphQL shows them. */
 import { ERROR_CODES, isErrorCode, type ErrorCode, type GenerationEvent } from '@aril/contracts';
-import type { GenerationRow } from '../../models/generation.model.js';
+import { variantOf, type GenerationRow } from '../../models/generation.model.js';
 import type { Outcome } from './events/collect.js';
 import type {
   FinishReasonName,
@@ -13,7 +13,7 @@ import type {
 export function generationView(row: GenerationRow): GenerationType {
   const { errorCode, errorMessage, amountNanoUsd } = row;
   const error = isErrorCode(errorCode) ? errorView(errorCode, errorMessage ?? '') : null;
-  return { ...row, choices: choicesOf(row), amount: amountNanoUsd, error };
+  return { ...row, variant: variantOf(row), choices: choicesOf(row), amount: amountNanoUsd, error };
 }
 
 /** Where there is one choice, its row's columns are it. */

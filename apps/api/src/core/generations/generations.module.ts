@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { SettlementModule } from '../settlement/settlement.module.js';
+import { GenerationAdmission } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
 import { GenerationFollower } from './generation-follower.js';
@@ -14,10 +16,11 @@ import { OverdueService } from './overdue.service.js';
 import { TextRetentionService } from './text-retention.service.js';
 
 @Module({
-  imports: [BaseModelsModule, SettlementModule],
+  imports: [BaseModelsModule, LimitsModule, SettlementModule],
   providers: [
     GenerationQueue,
     GenerationTargets,
+    GenerationAdmission,
     GenerationEnder,
     OverdueService,
     TextRetentionService,

@@ -2,6 +2,7 @@
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { checkLogprobs, echoedTokensMax, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
+import { toConstraint } from './openai-constraint.js';
 import { refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
 import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
@@ -41,7 +42,8 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   const echo = data.echo ?? false;
   const echoed = inputs.reduce((sum, input) => sum + echoedTokensMax({ echo, input }), 0);
   checkLogprobs({ tokens: inputs.length * (data.n ?? 1) * maxTokens + echoed, logprobs }, 'logprobs');
-  return toRequest(data, { inputs, maxTokens, maxTokensDefault: MAX_TOKENS_DEFAULT, logprobs, echo });
+  const constraint = toConstraint(data);
+  return toRequest(data, { inputs, constraint, tools: null, maxTokens, maxTokensDefault: MAX_TOKENS_DEFAULT, logprobs, echo });
 }
 
 function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {

@@ -1,9 +1,10 @@
-/** Writes generations to the client as OpenAI's chunks, as their events arrive. */
+/** Relays generations to the client as their events arrive. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArilError, EndEvent, GenerationEvent } from '@aril/contracts';
 import type { Response } from 'express';
+import type { ErrorReport } from '../../base/errors/error-report.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
-import { ChunkBuilder, type Head } from './openai-response.js';
+import type { AnswerWriter } from './endpoint.js';
 import { SseWriter } from './sse-writer.js';
 
 /**
@@ -13,13 +14,12 @@ import { SseWriter } from './sse-writer.js';
 const FIRST_EVENT_WAIT_MS = 3_000;
 
 export interface CompletionStream {
-  head: Head;
-  includeUsage: boolean;
   response: Response;
+  writer(sse: SseWriter): AnswerWriter;
   /** Of the generation of a prompt. */
   failure(prompt: number, error: NonNullable<EndEvent['error']>): ArilError;
-  /** What a failure looks like in the stream. */
-  errorBody(error: unknown): object;
+  /** What a failure in the stream is told as; it ends the rest. */
+  report(error: unknown): ErrorReport;
 }
 
 /**
@@ -31,48 +31,24 @@ export async function streamCompletion(feeds: readonly EventFeed[], stream: Comp
   const checked = begun.map(async ({ first }, prompt) => throwFailure((await first).value, prompt, stream));
   await Promise.race([...checked, sleep(FIRST_EVENT_WAIT_MS, undefined, { ref: false })]);
   if (stream.response.destroyed) return;
-  const sse = new SseWriter(stream.response);
-  const relay = new Relay(sse, stream);
+  const writer = stream.writer(new SseWriter(stream.response));
   try {
-    const ends = await Promise.all(begun.map((feed, prompt) => relay.prompt(prompt, events(feed))));
-    sse.data(relay.chunks.usage(ends.filter((end) => end !== null)));
-    sse.done();
+    const ends = await Promise.all(begun.map((feed, prompt) => relay(prompt, events(feed), writer, stream)));
+    writer.end(ends.filter((end) => end !== null));
   } catch (error) {
-    sse.error(stream.errorBody(error));
+    writer.fail(stream.report(error));
   }
 }
 
-class Relay {
-  readonly chunks: ChunkBuilder;
-
-  constructor(
-    private readonly sse: SseWriter,
-    private readonly stream: CompletionStream,
-  ) {
-    this.chunks = new ChunkBuilder(stream.head, stream.includeUsage);
+/** null: the client has left, and nobody reads what is written from here on. */
+async function relay(prompt: number, events: AsyncIterable<GenerationEvent>, writer: AnswerWriter, stream: CompletionStream): Promise<EndEvent | null> {
+  writer.begin(prompt);
+  for await (const event of events) {
+    throwFailure(event, prompt, stream);
+    writer.event(prompt, event);
+    if (event.type === 'end') return event;
   }
-
-  /** null: the client has left, and nobody reads what is written from here on. */
-  async prompt(prompt: number, events: AsyncIterable<GenerationEvent>): Promise<EndEvent | null> {
-    const { n } = this.stream.head;
-    const open = new Set(Array.from({ length: n }, (_, choice) => prompt * n + choice));
-    for (const choice of open) this.sse.data(this.chunks.opening(choice));
-    for await (const event of events) {
-      throwFailure(event, prompt, this.stream);
-      if (event.type === 'prompt') {
-        for (const choice of open) this.sse.data(this.chunks.echo(choice, event));
-        continue;
-      }
-      const choice = prompt * n + event.choice;
-      const logprobs = event.type === 'tokens' ? event.logprobs : null;
-      if (event.text !== '' || logprobs) this.sse.data(this.chunks.text(choice, event.text, logprobs));
-      if (event.type === 'choiceEnd' && open.delete(choice)) this.sse.data(this.chunks.finish(choice, event.finishReason));
-      if (event.type !== 'end') continue;
-      for (const left of open) this.sse.data(this.chunks.finish(left, event.finishReason));
-      return event;
-    }
-    return null;
-  }
+  return null;
 }
 
 function throwFailure(event: GenerationEvent | undefined, prompt: number, { failure }: Pick<CompletionStream, 'failure'>): void {

@@ -1,21 +1,25 @@
 /** Runs one OpenAI request: admits its prompts, and answers whole or streamed. */
+import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { ArilError, type EndEvent } from '@aril/contracts';
 import type { Request, Response } from 'express';
 import type { Caller } from '../../base/auth/caller.js';
-import { reportError } from '../../base/errors/error-report.js';
+import { reportError, type ErrorReport } from '../../base/errors/error-report.js';
+import { VARIANT_HEADER } from '../../base/http/headers.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { GenerationFollower } from '../generations/generation-follower.js';
 import type { Outcome } from '../generations/events/collect.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import { idempotencyKeySchema, IDEMPOTENCY_KEY_CHARS_MAX, type FieldNames } from '../generations/generation-request.js';
-import { GenerationService } from '../generations/generation.service.js';
-import type { GenerationRow } from '../../models/generation.model.js';
+import { GenerationService, type AdmittedGeneration } from '../generations/generation.service.js';
+import { variantOf, type GenerationRow } from '../../models/generation.model.js';
+import type { RateStatus } from '../limits/rate-limiter.js';
+import type { Admitted, Endpoint } from './endpoint.js';
+import { writeRateHeaders } from './rate-headers.js';
 import { streamCompletion, type CompletionStream } from './completion-stream.js';
 import { refuse } from './openai-error.js';
-import { admissionFailure, failureBody, generationFailure } from './openai-failure.js';
+import { admissionFailure, generationFailure } from './openai-failure.js';
 import type { OpenAiRequest } from './openai-request.js';
-import { wholeAnswer, type Flavour, type Head } from './openai-response.js';
 
 /** What a request brings along besides its body. */
 export interface Exchange {
@@ -28,6 +32,14 @@ type EngineError = NonNullable<EndEvent['error']>;
 /** In the caller's words, by the number of the prompt. */
 type Failure = CompletionStream['failure'];
 
+interface Answer {
+  /** One per prompt. */
+  rows: readonly GenerationRow[];
+  admitted: Admitted;
+  endpoint: Endpoint;
+  failure: Failure;
+}
+
 @Injectable()
 export class CompletionService {
   private readonly logger = new Logger(CompletionService.name);
@@ -38,34 +50,40 @@ export class CompletionService {
     private readonly baseModels: BaseModelService,
   ) {}
 
-  async answer(flavour: Flavour, asked: OpenAiRequest, exchange: Exchange): Promise<void> {
-    const rows = await this.startAll(flavour, asked, exchange);
+  async answer(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<void> {
+    const rows = await this.startAll(endpoint, asked, exchange);
     const [first] = rows;
     if (!first) throw new Error('a request was parsed into no generation');
     this.cancelOnDisconnect(rows, exchange);
+    exchange.response.setHeader(VARIANT_HEADER, variantOf(first));
     if (asked.generations.some(({ echo }) => echo)) await this.requireEvents(rows);
     const created = Math.floor(first.createdAt.getTime() / 1_000);
-    const head: Head = { flavour, generationId: first.id, created, model: first.target, n: first.n };
-    const failure: Failure = (prompt, error) => this.failure(rows[prompt] ?? first, error, inputName(flavour, asked, prompt), asked);
-    if (asked.stream) await this.stream(rows, { head, includeUsage: asked.includeUsage, failure }, exchange);
-    else await this.whole(rows, head, failure, exchange);
+    const admitted: Admitted = { generationId: first.id, created, model: first.target, n: first.n, asked };
+    const failure: Failure = (prompt, error) => this.failure(rows[prompt] ?? first, error, endpoint.fieldNames(asked, prompt), asked);
+    const answer = { rows, admitted, endpoint, failure };
+    await (asked.stream ? this.stream(answer, exchange) : this.whole(answer, exchange));
   }
 
-  /** One generation per prompt; all of them, or none that goes on. */
-  private async startAll(flavour: Flavour, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
+  /** One generation per prompt. All are admitted before any runs: where one is refused, nothing was done for the others. */
+  private async startAll(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
     const key = idempotencyKeyOf(exchange.request);
-    const rows: GenerationRow[] = [];
+    // One request has one variant, however many its prompts are.
+    const routing = key ?? randomUUID();
+    const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
+    const admitted: AdmittedGeneration[] = [];
+    const rows = (): GenerationRow[] => admitted.map(({ row }) => row);
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
-        const names = fieldNames(flavour, inputName(flavour, asked, prompt));
         const idempotencyKey = key && keyOfPrompt(key, prompt);
-        rows.push(await this.generations.start(exchange.caller, { ...generation, idempotencyKey }, names));
+        const request = { ...generation, routingKey: generation.routingKey ?? routing, idempotencyKey };
+        admitted.push(await this.generations.admit(exchange.caller, request, endpoint.fieldNames(asked, prompt), tell));
       }
+      for (const each of admitted) await this.generations.run(each);
     } catch (error) {
-      this.disown(rows, error, exchange);
+      this.disown(rows(), error, exchange);
       throw admissionFailure(error);
     }
-    return rows;
+    return rows();
   }
 
   /** A request that is repeated long after its answer: its echo is gone, and must not be left out in silence. */
@@ -76,11 +94,11 @@ export class CompletionService {
     }
   }
 
-  private async whole(rows: readonly GenerationRow[], head: Head, failure: Failure, exchange: Exchange): Promise<void> {
+  private async whole({ rows, admitted, endpoint, failure }: Answer, exchange: Exchange): Promise<void> {
     const { caller, response } = exchange;
     try {
       const outcomes = await Promise.all(rows.map((row, prompt) => this.outcome(caller, row, (error) => failure(prompt, error))));
-      if (!response.destroyed) response.json(wholeAnswer(head, outcomes));
+      if (!response.destroyed) response.json(endpoint.whole(admitted, outcomes));
     } catch (error) {
       this.disown(rows, error, exchange);
       throw error;
@@ -93,24 +111,24 @@ export class CompletionService {
     return outcome;
   }
 
-  private failure(row: GenerationRow, error: EngineError, input: string, { constraintName }: OpenAiRequest): ArilError {
+  private failure(row: GenerationRow, error: EngineError, names: FieldNames, { constraint }: OpenAiRequest): ArilError {
     // A model that has left the catalog can still have failures to tell, to a caller who repeats a request.
     const contextTokens = this.baseModels.find(row.baseModelId)?.contextTokens ?? null;
-    return generationFailure(error, { input, constraint: constraintName }, contextTokens);
+    return generationFailure(error, { ...names, constraint }, contextTokens);
   }
 
-  private async stream(rows: readonly GenerationRow[], told: Pick<CompletionStream, 'head' | 'includeUsage' | 'failure'>, exchange: Exchange): Promise<void> {
+  private async stream({ rows, admitted, endpoint, failure }: Answer, exchange: Exchange): Promise<void> {
     const { caller, request, response } = exchange;
     const feeds: EventFeed[] = [];
     const leave = (): void => feeds.forEach((feed) => void feed.return());
-    const errorBody = (error: unknown): object => {
+    const report = (error: unknown): ErrorReport => {
       this.abandon(rows, caller);
-      return failureBody(reportError(error, String(request.id)));
+      return reportError(error, String(request.id));
     };
     try {
       for (const { id } of rows) feeds.push(await this.follower.follow(caller, id));
       response.once('close', leave);
-      await streamCompletion(feeds, { ...told, response, errorBody });
+      await streamCompletion(feeds, { response, writer: (sse) => endpoint.stream(admitted, sse), failure, report });
     } catch (error) {
       this.disown(rows, error, exchange);
       throw error;
@@ -149,21 +167,6 @@ export class CompletionService {
     }
   }
 }
-
-/** What the caller calls the input of a generation. */
-function inputName(flavour: Flavour, { generations }: OpenAiRequest, prompt: number): string {
-  if (flavour === 'chat') return 'messages';
-  return generations.length > 1 ? `prompt[${prompt}]` : 'prompt';
-}
-
-const fieldNames = (flavour: Flavour, input: string): FieldNames => ({
-  target: 'model',
-  input,
-  maxTokens: 'max_tokens',
-  minTokens: 'min_tokens',
-  logprobs: flavour === 'chat' ? 'top_logprobs' : 'logprobs',
-  idempotencyKey: 'Idempotency-Key',
-});
 
 /** A key names one generation: the caller's the first prompt's, so that one prompt has it as it was sent. */
 const keyOfPrompt = (key: string, prompt: number): string => (prompt === 0 ? key : `${key}#${prompt}`);

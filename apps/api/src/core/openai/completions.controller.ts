@@ -1,14 +1,20 @@
 import { Body, Controller, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { ChunkEndpoint } from './chunk-endpoint.js';
 import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
-import { CompletionService } from './completion.service.js';
+import { CompletionService, type Exchange } from './completion.service.js';
+import type { Endpoint } from './endpoint.js';
 import { ContextLengthFilter } from './context-length.filter.js';
 import { requireApiKey } from './openai-caller.js';
 import { refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
-import type { Flavour } from './openai-response.js';
+import { ResponseEndpoint } from './responses/response-endpoint.js';
+import { parseResponseRequest } from './responses/response-request.js';
+
+const CHAT = new ChunkEndpoint('chat');
+const COMPLETION = new ChunkEndpoint('completion');
 
 type Parse = (body: Readonly<Record<string, unknown>>) => OpenAiRequest;
 
@@ -20,23 +26,26 @@ export class CompletionsController {
   @Post('chat/completions')
   @HttpCode(200)
   chat(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('chat', parseChatRequest, body, { caller, request, response });
+    return this.answer(CHAT, parseChatRequest, body, { caller, request, response });
   }
 
   @Post('completions')
   @HttpCode(200)
   complete(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('completion', parseCompletionRequest, body, { caller, request, response });
+    return this.answer(COMPLETION, parseCompletionRequest, body, { caller, request, response });
   }
 
-  private async answer(
-    flavour: Flavour,
-    parse: Parse,
-    body: unknown,
-    exchange: { caller: Caller; request: Request; response: Response },
-  ): Promise<void> {
+  @Post('responses')
+  @HttpCode(200)
+  async respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    requireApiKey(caller);
+    const { asked, settings } = parseResponseRequest(objectOf(body));
+    await this.completions.answer(new ResponseEndpoint(settings), asked, { caller, request, response });
+  }
+
+  private async answer(endpoint: Endpoint, parse: Parse, body: unknown, exchange: Exchange): Promise<void> {
     requireApiKey(exchange.caller);
-    await this.completions.answer(flavour, parse(objectOf(body)), exchange);
+    await this.completions.answer(endpoint, parse(objectOf(body)), exchange);
   }
 }
 

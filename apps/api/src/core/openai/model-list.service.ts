@@ -1,8 +1,9 @@
-/** What a tenant can name as `model`: its adapters that are ready, and the base models. */
+/** What a tenant can name as `model`: the base models, its adapters that are ready, and its deployments. */
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel } from '../../models/adapter.model.js';
 import { BaseModelModel } from '../../models/base-model.model.js';
+import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 
 export interface OpenAiModel {
@@ -11,7 +12,7 @@ export interface OpenAiModel {
   /** Seconds since the epoch. */
   created: number;
   owned_by: string;
-  /** Not OpenAI's, but vLLM's: the base model of an adapter. */
+  /** Not OpenAI's, but vLLM's: the base model of an adapter or a deployment. */
   parent: string | null;
   /** Likewise vLLM's: tokens of prompt and answer together. */
   max_model_len: number;
@@ -22,6 +23,7 @@ export class ModelListService {
   constructor(
     private readonly db: TenantDatabase,
     private readonly adapters: AdapterModel,
+    private readonly deployments: DeploymentModel,
     private readonly baseModels: BaseModelService,
     private readonly baseModelRows: BaseModelModel,
   ) {}
@@ -29,10 +31,10 @@ export class ModelListService {
   async list(tenantId: string): Promise<OpenAiModel[]> {
     const contexts = new Map(this.baseModels.list().map(({ id, contextTokens }) => [id, contextTokens]));
     const rows = await this.baseModelRows.list([...contexts.keys()]);
-    const adapters = await this.db.inTenant(tenantId, () => this.adapters.all('READY'));
+    const own = await this.db.inTenant(tenantId, async () => [...(await this.adapters.all('READY')), ...(await this.deployments.all())]);
     return [
       ...rows.map(({ id, createdAt }) => ({ ...modelOf(id, createdAt), owned_by: 'aril', parent: null, max_model_len: contexts.get(id) ?? 0 })),
-      ...adapters.flatMap(({ slug, createdAt, baseModelId }) => {
+      ...own.flatMap(({ slug, createdAt, baseModelId }) => {
         const context = contexts.get(baseModelId);
         if (context === undefined) return [];
         return { ...modelOf(slug, createdAt), owned_by: tenantId, parent: baseModelId, max_model_len: context };

@@ -19,6 +19,6 @@ export class ModelsController {
     requireApiKey(caller);
     const model = (await this.models.list(caller.tenantId)).find((candidate) => candidate.id === id);
     if (model) return model;
-    throw new ArilError('MODEL_NOT_FOUND', `model: there is no adapter and no base model ${JSON.stringify(id.slice(0, 80))}`, 'model');
+    throw new ArilError('MODEL_NOT_FOUND', `model: there is no adapter, deployment or base model ${JSON.stringify(id.slice(0, 80))}`, 'model');
   }
 }

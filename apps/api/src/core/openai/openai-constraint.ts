@@ -12,19 +12,18 @@ const schemaOrText = z.preprocess(
 );
 const choices = z.array(z.string().min(1).max(1_024)).min(1).max(256);
 
+export const namedSchema = z.object({
+  name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"'),
+  description: optional(z.string()),
+  schema: optional(jsonSchemaSchema),
+  /** Taken and not looked at: a schema is always enforced. */
+  strict: optional(z.boolean()),
+});
+
 const responseFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
   z.object({ type: z.literal('json_object') }),
-  z.object({
-    type: z.literal('json_schema'),
-    json_schema: z.object({
-      name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"'),
-      description: optional(z.string()),
-      schema: optional(jsonSchemaSchema),
-      /** Taken and not looked at: a schema is always enforced. */
-      strict: optional(z.boolean()),
-    }),
-  }),
+  z.object({ type: z.literal('json_schema'), json_schema: namedSchema }),
 ]);
 
 const structuredOutputs = z.strictObject({
@@ -49,6 +48,8 @@ type ConstraintFields = z.output<z.ZodObject<typeof constraintFields>>;
 export interface NamedConstraint {
   name: string;
   constraint: Constraint;
+  /** Of what was put together from several parameters: places in the engine's words and whose they are. */
+  parts?: readonly (readonly [string, string])[];
 }
 
 /** null: the text is free. Of two constraints neither could be left out silently, so they are refused together. */

@@ -4,14 +4,13 @@
  */
 import { ArilError, type EndEvent } from '@aril/contracts';
 import { openAiError, type ErrorReport } from '../../base/errors/error-report.js';
-import { ContextTooLong } from '../generations/generation-request.js';
+import { ContextTooLong, type FieldNames } from '../generations/generation-request.js';
+import type { NamedConstraint } from './openai-constraint.js';
 
 /** How the caller calls what an engine's message can be about. */
-export interface CallerNames {
-  /** `messages`, `prompt`, or one of several prompts. */
-  input: string;
-  /** The parameter that the constraint came from, as far as its text; null: there is none. */
-  constraint: string | null;
+export interface CallerNames extends Pick<FieldNames, 'input' | 'maxTokens' | 'logprobs'> {
+  /** null: there is none. */
+  constraint: Pick<NamedConstraint, 'name' | 'parts'> | null;
 }
 
 /** The engine's names of fields → those of the endpoints, where the caller can be at fault. Longer ones first. */
@@ -26,10 +25,8 @@ const ENGINE_NAMES: readonly (readonly [string, string])[] = [
   ['sampling.frequencyPenalty', 'frequency_penalty'],
   ['sampling.presencePenalty', 'presence_penalty'],
   ['sampling.minTokens', 'min_tokens'],
-  ['maxTokens', 'max_tokens'],
   ['stopTokens', 'stop_token_ids'],
   ['ignoreEos', 'ignore_eos'],
-  ['promptLogprobs', 'logprobs'],
 ];
 /** A message that begins with what it is about: `constraint.schema.type: found …`, `constraint.schema is not JSON: …`. */
 const ABOUT = /^([A-Za-z]\w*(?:[.[].*?)?)(?=: found | is not JSON: )/s;
@@ -46,7 +43,7 @@ export function generationFailure({ code, message }: NonNullable<EndEvent['error
   const about = ABOUT.exec(message)?.[1];
   const param = about === undefined ? null : callerName(about, names);
   if (about !== undefined && param !== null) return new ArilError(code, param + message.slice(about.length), param);
-  const whole = code === 'CONSTRAINT_INVALID' || code === 'CONSTRAINT_DEAD_END' ? names.constraint : null;
+  const whole = code === 'CONSTRAINT_INVALID' || code === 'CONSTRAINT_DEAD_END' ? (names.constraint?.name ?? null) : null;
   return whole === null ? new ArilError(code, message) : new ArilError(code, `${whole}: ${message}`, whole);
 }
 
@@ -56,9 +53,10 @@ export function admissionFailure(error: unknown): unknown {
 }
 
 /** `constraint.schema.type` → `guided_json.type`. null: it is nothing of the caller's. */
-function callerName(about: string, { input, constraint }: CallerNames): string | null {
-  const names: (readonly [string, string])[] = [...ENGINE_NAMES, ['promptTokens', input]];
-  if (constraint !== null) for (const field of ['.schema', '.pattern', '.grammar', '']) names.push([`constraint${field}`, constraint]);
+function callerName(about: string, { input, maxTokens, logprobs, constraint }: CallerNames): string | null {
+  const names: (readonly [string, string])[] = [...ENGINE_NAMES, ['maxTokens', maxTokens], ['promptLogprobs', logprobs], ['promptTokens', input]];
+  if (constraint) names.push(...(constraint.parts ?? []));
+  if (constraint) for (const field of ['.schema', '.pattern', '.grammar', '']) names.push([`constraint${field}`, constraint.name]);
   const found = names.find(([engine]) => about === engine || about.startsWith(`${engine}.`) || about.startsWith(`${engine}[`));
   return found ? found[1] + about.slice(found[0].length) : null;
 }

@@ -1,13 +1,13 @@
-/** Log probabilities in the two shapes that OpenAI has for them. */
+/** Log probabilities in the shapes that OpenAI has for them. */
 import type { ScoredToken, TokenLogprob } from '@aril/contracts';
 import type { Echo } from '../generations/events/collect.js';
 
 const scored = ({ text, logprob, bytes }: ScoredToken) => ({ token: text, logprob, bytes });
 
-export const chatLogprobs = (logprobs: readonly TokenLogprob[]): object => ({
-  content: logprobs.map((token) => ({ ...scored(token), top_logprobs: token.top.map(scored) })),
-  refusal: null,
-});
+export const scoredTokens = (logprobs: readonly TokenLogprob[]): object[] =>
+  logprobs.map((token) => ({ ...scored(token), top_logprobs: token.top.map(scored) }));
+
+export const chatLogprobs = (logprobs: readonly TokenLogprob[]): object => ({ content: scoredTokens(logprobs), refusal: null });
 
 /** A token of a completion or of an echoed prompt, whose first token has no log probability. */
 export type EchoLogprob = Omit<TokenLogprob, 'token' | 'bytes' | 'logprob'> & { logprob: number | null };

@@ -19,7 +19,6 @@ const textOnly: Harmless = (value) => Array.isArray(value) && value.every((item)
 
 /** null is accepted everywhere: it is how several clients say "not given". */
 const COMMON: Readonly<Record<string, Harmless>> = {
-  user: always,
   metadata: always,
   service_tier: always,
   // How vLLM is to enforce a constraint; here there is one way.
@@ -41,19 +40,14 @@ const COMMON: Readonly<Record<string, Harmless>> = {
 
 export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   ...COMMON,
-  safety_identifier: always,
   prompt_cache_key: always,
   prompt_cache_retention: always,
   prediction: always,
-  parallel_tool_calls: always,
   store: only(false),
   echo: only(false),
   add_generation_prompt: only(true),
   continue_final_message: only(false),
   add_special_tokens: only(false),
-  chat_template_kwargs: empty,
-  tools: (value, body) => empty(value, body) || body.tool_choice === 'none',
-  tool_choice: only('none', 'auto'),
   functions: (value, body) => empty(value, body) || body.function_call === 'none',
   function_call: only('none', 'auto'),
   modalities: textOnly,
@@ -70,15 +64,36 @@ export const COMPLETION_PARAMETERS: Readonly<Record<string, Harmless>> = {
   suffix: only(''),
 };
 
-const REASONS: Readonly<Record<string, string>> = {
-  best_of: 'every completion is returned: best_of must equal n',
-  tools: 'leave them out, or send tool_choice "none"',
-  functions: 'leave them out, or send function_call "none"',
-  store: 'completions are not stored: store must be false',
+const effort: Harmless = (value) =>
+  value !== null && typeof value === 'object' && Object.keys(value).every((key) => ['effort', 'summary', 'generate_summary'].includes(key));
+
+export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
+  service_tier: always,
+  prompt_cache_key: always,
+  prompt_cache_retention: always,
+  prompt_cache_options: always,
+  // Of tools that OpenAI runs itself.
+  max_tool_calls: always,
+  // The models do not reason: there is nothing to do more or less of.
+  reasoning: effort,
+  truncation: only('disabled'),
+  store: only(false),
+  background: only(false),
+  previous_response_id: only(),
+  conversation: only(),
+  prompt: only(),
 };
 
-/** They are why `tool_choice` and the like are there, so they are named first, whatever the order of the body. */
-const CULPRITS: readonly string[] = ['tools', 'functions'];
+const REASONS: Readonly<Record<string, string>> = {
+  best_of: 'every completion is returned: best_of must equal n',
+  functions: 'send tools, or function_call "none"',
+  function_call: 'send tool_choice',
+  store: 'answers are not stored: store must be false',
+  background: 'the request is open until its answer is there: background must be false',
+  previous_response_id: 'answers are not stored: send the whole conversation as input',
+  conversation: 'conversations are not stored: send the whole of it as input',
+  truncation: 'nothing is left out of a conversation: truncation must be "disabled"',
+};
 
 /** Refuses the first parameter that is neither acted on (`known`) nor harmless. */
 export function checkParameters(
@@ -86,8 +101,7 @@ export function checkParameters(
   known: readonly string[],
   parameters: Readonly<Record<string, Harmless>>,
 ): void {
-  const given = Object.entries(body);
-  for (const [name, value] of [...given.filter(([name]) => CULPRITS.includes(name)), ...given]) {
+  for (const [name, value] of Object.entries(body)) {
     if (known.includes(name)) continue;
     const harmless = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     if (!harmless) refuse(name, `Unrecognized request argument supplied: ${name}.`);

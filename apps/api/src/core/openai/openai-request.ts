@@ -1,18 +1,21 @@
 /** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
-import { constraintFields, toConstraint } from './openai-constraint.js';
+import { INPUT_CHARS_MAX, routingKeySchema, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { constraintFields, type NamedConstraint } from './openai-constraint.js';
 import { refuse } from './openai-error.js';
 import { optional } from './optional.js';
+import type { OfferedTools } from './tools/offered-tools.js';
 
 export interface OpenAiRequest {
   /** One per prompt, in their order; a chat is one. They differ in nothing else. */
   generations: readonly Omit<GenerationRequest, 'idempotencyKey'>[];
   stream: boolean;
   includeUsage: boolean;
-  /** The parameter that the constraint came from; null: there is none. */
-  constraintName: string | null;
+  /** Of each generation; null: the text is free. */
+  constraint: NamedConstraint | null;
+  /** What the answers may call; null: nothing, and all of them is text. */
+  tools: OfferedTools | null;
 }
 
 const { shape } = samplingSchema;
@@ -20,6 +23,8 @@ const stopText = z.string().max(256);
 
 export const commonFields = {
   model: targetSchema,
+  /** Which variant of a deployment answers: always the same to one user. */
+  user: optional(routingKeySchema),
   stream: optional(z.boolean()),
   stream_options: optional(
     z.object({ include_usage: optional(z.boolean()), include_obfuscation: optional(z.boolean()) }),
@@ -62,28 +67,32 @@ export function checkLength(param: string, texts: readonly string[]): void {
 }
 
 /** What differs between the two endpoints. */
-export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'> {
+export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
+  /** Newer names of `user`. */
+  userAliases?: readonly (string | undefined)[];
   inputs: readonly GenerationInput[];
   maxTokens: number | undefined;
   /** When the caller gives no number; as much of it as the context has. */
   maxTokensDefault: number;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, echo, ...lengths }: Particulars): OpenAiRequest {
-  const named = toConstraint(body);
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, constraint, tools, userAliases = [], ...lengths }: Particulars): OpenAiRequest {
   const common = {
     target: body.model,
+    // Some clients send "" for a user they do not know; all of those are not one user.
+    routingKey: [body.user, ...userAliases].find(Boolean) ?? null,
     sampling: toSampling(body, lengths),
     n: body.n ?? 1,
     logprobs,
     echo,
-    constraint: named?.constraint ?? null,
+    constraint: constraint?.constraint ?? null,
   };
   return {
     generations: inputs.map((input) => ({ ...common, input })),
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
-    constraintName: named?.name ?? null,
+    constraint,
+    tools,
   };
 }
 

@@ -22,9 +22,13 @@ export class SseWriter {
     if (value) this.write(`data: ${JSON.stringify(value)}\n\n`);
   }
 
+  event(name: string, value: object): void {
+    this.write(`event: ${name}\ndata: ${JSON.stringify(value)}\n\n`);
+  }
+
   /** The last thing sent: OpenAI's clients throw what is in it. */
   error(body: object): void {
-    this.write(`event: error\ndata: ${JSON.stringify(body)}\n\n`);
+    this.event('error', body);
     this.close();
   }
 

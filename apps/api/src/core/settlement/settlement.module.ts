@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
+import { LimitsModule } from '../limits/limits.module.js';
 import { SettlementService } from './settlement.service.js';
 import { SettlementWorker } from './settlement.worker.js';
 
 @Module({
+  imports: [LimitsModule],
   providers: [SettlementService, SettlementWorker],
   exports: [SettlementService],
 })

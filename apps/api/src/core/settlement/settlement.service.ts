@@ -1,14 +1,16 @@
 /**
  * Applies the end of a generation: the row's terminal state and the ledger row, in one transaction. The row lock
- * makes deliveries of the same end follow each other, and the second finds nothing left to do.
+ * makes deliveries of the same end follow each other, and the second finds nothing left to do. In that transaction the
+ * actual cost takes the reservation's place: reserved is what open rows say, and the row is open no more.
  */
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { ArilError, type FinishReason, type Settlement } from '@aril/contracts';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel } from '../../models/adapter.model.js';
 import { GenerationModel, isOpen, type GenerationEnd, type GenerationRow } from '../../models/generation.model.js';
 import { LedgerModel } from '../../models/ledger.model.js';
-import { chargeFor } from './settlement-charge.js';
+import { RateLimiter } from '../limits/rate-limiter.js';
+import { chargeFor, type Charge } from './settlement-charge.js';
 
 const STATUS: Record<FinishReason, GenerationEnd['status']> = {
   stop: 'SUCCEEDED',
@@ -21,35 +23,52 @@ export type SettlementResult = 'applied' | 'already settled';
 
 @Injectable()
 export class SettlementService {
+  private readonly logger = new Logger(SettlementService.name);
+
   constructor(
     private readonly db: TenantDatabase,
     private readonly generations: GenerationModel,
     private readonly ledger: LedgerModel,
     private readonly adapters: AdapterModel,
+    private readonly rates: RateLimiter,
   ) {}
 
   /** @throws ArilError NOT_FOUND when the tenant has no such generation. */
-  apply(settlement: Settlement): Promise<SettlementResult> {
-    return this.db.inTenant(settlement.tenantId, async () => {
+  async apply(settlement: Settlement): Promise<SettlementResult> {
+    const settled = await this.db.inTenant(settlement.tenantId, async () => {
       const row = await this.generations.lock(settlement.generationId);
       if (!row) throw new ArilError('NOT_FOUND', `no generation ${settlement.generationId} in its tenant`);
-      if (!isOpen(row)) return 'already settled';
+      if (!isOpen(row)) return null;
       await this.generations.end(row.id, endOf(settlement));
-      await this.charge(row, settlement);
-      return 'applied';
+      return { row, charge: await this.charge(row, settlement) };
     });
+    if (!settled) return 'already settled';
+    this.release(settled.row, settled.charge);
+    return 'applied';
   }
 
-  private async charge(row: GenerationRow, settlement: Settlement): Promise<void> {
-    const { baseModelId, adapterId, target, apiKeyId, priceId } = row;
-    const at = new Date(settlement.finishedAtMs);
+  private release(row: GenerationRow, charge: Charge): void {
+    this.rates.settleTokens(row, row.reservedTokens, charge.promptTokens + charge.completionTokens);
+    // Budgets hold only as long as no model's tokenizer or template makes more of a text than is thought possible.
+    const { reservedNanoUsd } = row;
+    if (charge.amountNanoUsd > reservedNanoUsd && reservedNanoUsd > 0n) {
+      this.logger.error({ generationId: row.id, ...charge, reservedNanoUsd }, 'a generation cost more than its worst case');
+    }
+  }
+
+  private async charge(row: GenerationRow, settlement: Settlement): Promise<Charge> {
+    const { baseModelId, adapterId, deploymentId, target, variant, apiKeyId, priceId } = row;
+    // Not before the admission, whatever the runner's clock says: a budget's month must be that of its check or a later one.
+    const at = new Date(Math.max(settlement.finishedAtMs, row.createdAt.getTime()));
     const charge = chargeFor(settlement, await this.ledger.price(priceId));
     const failed = settlement.finishReason === 'error';
     await this.ledger.insert({
       generationId: row.id,
       baseModelId,
       adapterId,
+      deploymentId,
       target,
+      variant,
       apiKeyId,
       priceId,
       failed,
@@ -57,6 +76,7 @@ export class SettlementService {
       ...charge,
     });
     if (adapterId) await this.adapters.noteUse(adapterId, at);
+    return charge;
   }
 }
 

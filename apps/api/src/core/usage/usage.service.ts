@@ -5,27 +5,19 @@ import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
 import { UsageModel, type UsageDimension, type UsageGroup, type UsageRange, type UsageSums } from '../../models/usage.model.js';
+import { usageRangeSchema } from './usage-range.js';
 import type { UsageInput } from './usage.types.js';
 
-const DAY_MS = 86_400_000;
-const DAYS_MAX = 366;
 const BY_DAY_AND_TARGET: UsageDimension[] = ['DAY', 'TARGET'];
 
-const inputSchema = z
-  .object({
-    from: z.date(),
-    to: z.date(),
-    adapterId: z.uuid().nullish(),
-    groupBy: z
-      .array(z.enum(['DAY', 'TARGET', 'API_KEY', 'BASE_MODEL']))
-      .min(1, 'expected at least one of DAY, TARGET, API_KEY, BASE_MODEL')
-      .nullish(),
-  })
-  .refine(({ from, to }) => from < to, { path: ['to'], message: 'expected a time after `from`' })
-  .refine(({ from, to }) => to.getTime() - from.getTime() <= DAYS_MAX * DAY_MS, {
-    path: ['to'],
-    message: `expected at most ${DAYS_MAX} days after \`from\``,
-  });
+const usageSchema = z.object({
+  adapterId: z.uuid().nullish(),
+  deploymentId: z.uuid().nullish(),
+  groupBy: z
+    .array(z.enum(['DAY', 'TARGET', 'API_KEY', 'BASE_MODEL']))
+    .min(1, 'expected at least one of DAY, TARGET, API_KEY, BASE_MODEL')
+    .nullish(),
+});
 
 export type NamedGroup = UsageGroup & { apiKeyName: string | null };
 
@@ -44,8 +36,9 @@ export class UsageService {
   ) {}
 
   async report(tenantId: string, input: UsageInput): Promise<UsageView> {
-    const { from, to, adapterId, groupBy } = validInput(inputSchema, input);
-    const range = { from, to, adapterId: adapterId ?? null };
+    const { from, to } = validInput(usageRangeSchema, input);
+    const { adapterId, deploymentId, groupBy } = validInput(usageSchema, input);
+    const range = { from, to, adapterId: adapterId ?? null, deploymentId: deploymentId ?? null };
     const by = groupBy ?? BY_DAY_AND_TARGET;
     return this.db.inTenant(tenantId, async () => {
       const { groups, totals } = await this.usages.usage(range, by);

@@ -21,6 +21,9 @@ export class UsageInput {
   @Field(() => ID, { nullable: true })
   adapterId?: string | null;
 
+  @Field(() => ID, { nullable: true })
+  deploymentId?: string | null;
+
   @Field(() => [UsageDimensionEnum], { nullable: true, description: 'What `groups` are by. Default: day and target.' })
   groupBy?: UsageDimension[] | null;
 }
@@ -46,7 +49,7 @@ export class UsageTotals {
   amount!: bigint;
 }
 
-@ObjectType('UsageRow', { description: 'One UTC day of one target.' })
+@ObjectType('UsageRow', { description: 'One UTC day of one target, and of each variant of a deployment.' })
 export class UsageRowType extends UsageTotals {
   @Field(() => String)
   day!: string;
@@ -57,8 +60,14 @@ export class UsageRowType extends UsageTotals {
   @Field(() => ID, { nullable: true, description: 'null: the base model itself.' })
   adapterId!: string | null;
 
-  @Field(() => String, { description: "The adapter's slug (kept when the adapter is deleted), or the base model's id." })
+  @Field(() => ID, { nullable: true, description: 'null: the adapter or the base model was asked for itself.' })
+  deploymentId!: string | null;
+
+  @Field(() => String, { description: "What was asked for: a slug (kept when its adapter or deployment is deleted), or the base model's id." })
   target!: string;
+
+  @Field(() => String, { description: 'What answered; the same as `target` unless that is a deployment.' })
+  variant!: string;
 }
 
 @ObjectType('UsageGroup', { description: 'What it was not grouped by is null.' })
@@ -72,8 +81,14 @@ export class UsageGroupType extends UsageTotals {
   @Field(() => ID, { nullable: true, description: 'Also null for the base model itself.' })
   adapterId!: string | null;
 
+  @Field(() => ID, { nullable: true, description: 'Also null for what was asked for itself.' })
+  deploymentId!: string | null;
+
   @Field(() => String, { nullable: true })
   target!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'What answered; the same as `target` unless that is a deployment.' })
+  variant!: string | null;
 
   @Field(() => ID, { nullable: true, description: 'Also null for people, who use no key.' })
   apiKeyId!: string | null;

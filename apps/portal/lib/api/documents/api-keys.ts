@@ -11,6 +11,18 @@ export const ApiKeysDocument = graphql(/* GraphQL */ `
         createdAt
         lastUsedAt
         expiresAt
+        limits {
+          requestsPerMinute
+          tokensPerMinute
+          parallelRequests
+        }
+        budget {
+          soft
+          hard
+          spent
+          reserved
+          resetsAt
+        }
       }
     }
   }

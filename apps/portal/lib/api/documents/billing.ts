@@ -59,6 +59,7 @@ export const StatementDocument = graphql(/* GraphQL */ `
         baseModelId
         adapterId
         target
+        variant
         apiKeyId
         apiKeyName
         promptNanoUsdPerToken

@@ -7,6 +7,7 @@ export const StartGenerationDocument = graphql(/* GraphQL */ `
         id
         status
         target
+        variant
       }
     }
   }

@@ -11,7 +11,9 @@ export const UsageDocument = graphql(/* GraphQL */ `
           day
           baseModelId
           adapterId
+          deploymentId
           target
+          variant
           requests
           failedRequests
           promptTokens
@@ -42,7 +44,9 @@ export const UsageGroupsDocument = graphql(/* GraphQL */ `
           day
           baseModelId
           adapterId
+          deploymentId
           target
+          variant
           apiKeyId
           apiKeyName
           requests

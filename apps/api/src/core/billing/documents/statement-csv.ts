@@ -15,6 +15,7 @@ const COLUMNS: Column[] = [
   ['adjustment', (line, { month }) => (monthOf(line.servicePeriod) === month ? 'no' : 'yes')],
   ['base_model', (line) => line.baseModelId],
   ['target', (line) => line.target],
+  ['variant', (line) => line.variant ?? line.target],
   ['adapter_id', (line) => line.adapterId],
   ['api_key_id', (line) => line.apiKeyId],
   ['api_key', (line) => line.apiKeyName],

@@ -17,7 +17,9 @@ const breakable = (text: string): string => text.replace(/[-._/]/g, '$&\u200b');
 function what(line: StatementLineRow, month: string): TableCell {
   const used = monthOf(line.servicePeriod);
   const key = line.apiKeyId === null ? 'People in the portal' : `Key ${line.apiKeyName ?? line.apiKeyId}`;
-  const details = [line.target === line.baseModelId ? [] : [breakable(line.baseModelId)], key].flat().join(' · ');
+  const variant = line.variant === null ? [] : [`answered by ${breakable(line.variant)}`];
+  const model = [line.target, line.variant].includes(line.baseModelId) ? [] : [breakable(line.baseModelId)];
+  const details = [...variant, ...model, key].join(' · ');
   const adjustment = used === month ? [] : [{ text: `Adjustment: used in ${nameOf(used)}`, italics: true, fontSize: 8 }];
   return { stack: [{ text: breakable(line.target), bold: true }, { text: details, color: GREY, fontSize: 8 }, ...adjustment] };
 }

@@ -44,6 +44,7 @@ CREATE TABLE "statement_lines" (
     "base_model_id" TEXT NOT NULL,
     "adapter_id" UUID,
     "target" TEXT NOT NULL,
+    "variant" TEXT,
     "api_key_id" UUID,
     "api_key_name" TEXT,
     "price_id" UUID NOT NULL,

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { ArilError } from '@aril/contracts';
+import { z } from 'zod';
+import { validInput } from '../../base/errors/validate.js';
+import { checkPageSize, decodeCursor } from '../../base/graphql/connection.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
+import { BaseModelService } from '../base-models/base-model.service.js';
+import { TargetNames } from '../targets/target-names.js';
+import { createDeploymentSchema, updateDeploymentSchema } from './deployment-input.js';
+import { DeploymentVariants } from './deployment-variants.js';
+
+/** Far more than anyone compares by hand; `GET /v1/models` lists them all. */
+const DEPLOYMENTS_MAX = 1000;
+
+export interface DeploymentPage {
+  rows: DeploymentRow[];
+  totalCount: number;
+}
+
+@Injectable()
+export class DeploymentService {
+  constructor(
+    private readonly database: TenantDatabase,
+    private readonly deployments: DeploymentModel,
+    private readonly variants: DeploymentVariants,
+    private readonly baseModels: BaseModelService,
+    private readonly names: TargetNames,
+  ) {}
+
+  /** @throws NOT_FOUND, also for other tenants' deployments. */
+  get(tenantId: string, id: string, field = 'id'): Promise<DeploymentRow> {
+    return this.database.inTenant(tenantId, () => this.require(id, field));
+  }
+
+  findBySlug(tenantId: string, slug: string): Promise<DeploymentRow | null> {
+    return this.database.inTenant(tenantId, () => this.deployments.findBySlug(slug));
+  }
+
+  page(tenantId: string, search: string | null, first: number, after: string | null): Promise<DeploymentPage> {
+    const size = checkPageSize(first);
+    const position = after ? decodeCursor(after) : null;
+    return this.database.inTenant(tenantId, async () => ({
+      rows: await this.deployments.page(search, size, position),
+      totalCount: await this.deployments.count(search),
+    }));
+  }
+
+  create(tenantId: string, input: unknown): Promise<DeploymentRow> {
+    const { slug, name, description, baseModelId, variants } = validInput(createDeploymentSchema, input);
+    this.baseModels.require(baseModelId, 'baseModelId');
+    return this.database.inTenant(tenantId, async () => {
+      await this.names.reserve(slug, 'deployment');
+      if ((await this.deployments.count(null)) >= DEPLOYMENTS_MAX) {
+        throw new ArilError('QUOTA_EXCEEDED', `found ${DEPLOYMENTS_MAX} deployments, expected fewer: delete one that is not used any more`);
+      }
+      const resolved = await this.variants.resolve(variants, { baseModelId, variants: [] });
+      const row = { slug, name: name ?? slug, description: description ?? '', baseModelId };
+      return this.require(await this.deployments.create(row, resolved), 'id');
+    });
+  }
+
+  /** What is left out stays as it is; variants are given all or not at all. */
+  update(tenantId: string, id: string, input: unknown): Promise<DeploymentRow> {
+    const { name, description, variants } = validInput(updateDeploymentSchema, input);
+    return this.database.inTenant(tenantId, async () => {
+      await this.names.lock();
+      const present = await this.require(id, 'deploymentId');
+      if (variants) await this.deployments.replaceVariants(id, await this.variants.resolve(variants, present));
+      await this.deployments.update(id, { name: name ?? undefined, description: description ?? undefined, updatedAt: new Date() });
+      return this.require(id, 'deploymentId');
+    });
+  }
+
+  /** The row stays for the ledger; generations that were admitted go on, since their variant is chosen. */
+  async delete(tenantId: string, id: string): Promise<void> {
+    await this.database.inTenant(tenantId, async () => {
+      await this.require(id, 'deploymentId');
+      await this.deployments.update(id, { deletedAt: new Date() });
+    });
+  }
+
+  private async require(id: string, field: string): Promise<DeploymentRow> {
+    const row = z.uuid().safeParse(id).success ? await this.deployments.find(id) : null;
+    if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such deployment`, field);
+    return row;
+  }
+}

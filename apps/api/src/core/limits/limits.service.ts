@@ -1,0 +1,130 @@
+/** Which limits hold for a tenant and its API keys, and how they are set. Held against them is `AdmissionService`'s. */
+import { Inject, Injectable } from '@nestjs/common';
+import { ArilError } from '@aril/contracts';
+import { z } from 'zod';
+import { CONFIG, type Config } from '../../base/config/config.js';
+import { validInput } from '../../base/errors/validate.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { ApiKeyModel } from '../../models/api-key.model.js';
+import { LimitModel, type Limits } from '../../models/limit.model.js';
+import { SpendModel, type Use } from '../../models/spend.model.js';
+import { monthOf } from './budget-month.js';
+import { defaultLimits, limitCeilings, NO_LIMITS, within } from './limit-bounds.js';
+
+/** Amounts add up in 64 bits, with room for every key's. */
+const BUDGET_MAX = 10n ** 18n;
+
+const count = z.number().int().min(1, 'expected 1 or more, or null for no limit').max(2_147_483_647).nullish();
+const budget = z.bigint().min(0n, 'expected 0 or more, or null for no budget').max(BUDGET_MAX, `expected at most ${BUDGET_MAX}`).nullish();
+export const limitsSchema = z.object({
+  requestsPerMinute: count,
+  tokensPerMinute: count,
+  parallelRequests: count,
+  budgetSoft: budget,
+  budgetHard: budget,
+});
+/** What is left out stays as it is; null removes the limit. */
+export type LimitsChange = z.output<typeof limitsSchema>;
+
+export interface LimitsInUse {
+  limits: Limits;
+  use: Use;
+}
+
+const UNUSED: Use = { open: 0, spentNanoUsd: 0n, reservedNanoUsd: 0n };
+
+@Injectable()
+export class LimitsService {
+  private readonly defaults: Limits;
+  readonly ceilings: Limits;
+
+  constructor(
+    @Inject(CONFIG) config: Config,
+    private readonly db: TenantDatabase,
+    private readonly rows: LimitModel,
+    private readonly spend: SpendModel,
+    private readonly apiKeys: ApiKeyModel,
+  ) {
+    this.ceilings = limitCeilings(config);
+    this.defaults = defaultLimits(config);
+  }
+
+  /** In an open transaction: what a request of the key has to keep to, in one look. */
+  async of(apiKeyId: string | null): Promise<{ tenant: Limits; key: Limits }> {
+    const rows = await this.rows.of(apiKeyId);
+    const tenant = rows.find((row) => row.apiKeyId === null) ?? this.defaults;
+    const key = rows.find((row) => row.apiKeyId !== null) ?? NO_LIMITS;
+    return { tenant: within(tenant, this.ceilings), key };
+  }
+
+  ofTenant(tenantId: string): Promise<LimitsInUse> {
+    return this.db.inTenant(tenantId, async () => {
+      const { tenant: limits } = await this.of(null);
+      const { tenant: use } = await this.spend.use(null, monthOf(new Date()));
+      return { limits, use };
+    });
+  }
+
+  /** By key id; a key that is not there has neither limits nor use. */
+  ofKeys(tenantId: string): Promise<(apiKeyId: string) => LimitsInUse> {
+    return this.db.inTenant(tenantId, async () => {
+      const limits = new Map((await this.rows.ofAllKeys()).map((row) => [row.apiKeyId, row]));
+      const uses = new Map((await this.spend.useOfKeys(monthOf(new Date()))).map((row) => [row.apiKeyId, row]));
+      return (id) => ({ limits: limits.get(id) ?? NO_LIMITS, use: uses.get(id) ?? UNUSED });
+    });
+  }
+
+  async changeTenant(tenantId: string, input: unknown): Promise<void> {
+    const change = validInput(limitsSchema, input);
+    await this.db.inTenant(tenantId, async () => {
+      await this.db.lock('limits');
+      const limits = changed((await this.of(null)).tenant, change);
+      this.refuseAboveCeilings(change);
+      await this.rows.put(null, limits);
+    });
+  }
+
+  async changeKey(tenantId: string, apiKeyId: string, input: unknown): Promise<void> {
+    const change = validInput(limitsSchema, input);
+    await this.db.inTenant(tenantId, async () => {
+      await this.db.lock('limits');
+      const known = z.uuid().safeParse(apiKeyId).success && (await this.apiKeys.find(apiKeyId));
+      if (!known) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+      await this.rows.put(apiKeyId, changed((await this.of(apiKeyId)).key, change));
+    });
+  }
+
+  /** In the transaction that makes the key, so that it never has none of them. */
+  async setForNewKey(apiKeyId: string, change: LimitsChange): Promise<void> {
+    await this.rows.put(apiKeyId, changed(NO_LIMITS, change));
+  }
+
+  /** No limit is above every ceiling. */
+  private refuseAboveCeilings(change: LimitsChange): void {
+    const { requestsPerMinute, tokensPerMinute, parallelRequests, budgetHardNanoUsd } = this.ceilings;
+    const ceilings = { requestsPerMinute, tokensPerMinute, parallelRequests, budgetHard: budgetHardNanoUsd };
+    for (const [field, ceiling] of Object.entries(ceilings)) {
+      const asked = change[field as keyof typeof ceilings];
+      if (ceiling === null || asked === undefined || (asked !== null && asked <= ceiling)) continue;
+      const found = asked === null ? 'none' : String(asked);
+      throw new ArilError('BAD_INPUT', `${field}: expected at most ${ceiling}, which the operator allows, found ${found}`, field);
+    }
+  }
+}
+
+/** @throws BAD_INPUT when the two budgets do not go together. */
+function changed(limits: Limits, change: LimitsChange): Limits {
+  const pick = <T>(asked: T | null | undefined, before: T | null): T | null => (asked === undefined ? before : asked);
+  const soft = pick(change.budgetSoft, limits.budgetSoftNanoUsd);
+  const hard = pick(change.budgetHard, limits.budgetHardNanoUsd);
+  if (soft !== null && hard !== null && soft > hard) {
+    throw new ArilError('BAD_INPUT', `budgetSoft: expected at most the hard budget, ${hard}, found ${soft}`, 'budgetSoft');
+  }
+  return {
+    requestsPerMinute: pick(change.requestsPerMinute, limits.requestsPerMinute),
+    tokensPerMinute: pick(change.tokensPerMinute, limits.tokensPerMinute),
+    parallelRequests: pick(change.parallelRequests, limits.parallelRequests),
+    budgetSoftNanoUsd: soft,
+    budgetHardNanoUsd: hard,
+  };
+}

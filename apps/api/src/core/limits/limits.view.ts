@@ -1,0 +1,14 @@
+import type { Limits } from '../../models/limit.model.js';
+import { monthEnd } from './budget-month.js';
+import type { LimitsInUse } from './limits.service.js';
+import type { BudgetType, LimitCeilings } from './limits.types.js';
+
+export const budgetView = ({ limits, use }: LimitsInUse): BudgetType => ({
+  soft: limits.budgetSoftNanoUsd,
+  hard: limits.budgetHardNanoUsd,
+  spent: use.spentNanoUsd,
+  reserved: use.reservedNanoUsd,
+  resetsAt: monthEnd(new Date()),
+});
+
+export const ceilingsView = (ceilings: Limits): LimitCeilings => ({ ...ceilings, budgetHard: ceilings.budgetHardNanoUsd });

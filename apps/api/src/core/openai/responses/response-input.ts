@@ -1,0 +1,86 @@
+/** The input of `POST /v1/responses`, a text or a list of items → messages as the models' templates know them. */
+import type { ChatMessage } from '@aril/contracts';
+import { z } from 'zod';
+import { MESSAGES_MAX } from '../../generations/generation-request.js';
+import { toMessages, type MessageShape } from '../chat-messages.js';
+import { refuse } from '../openai-error.js';
+import { optional } from '../optional.js';
+
+const CALL_ID = z.string().min(1).max(255);
+const textPart = z.object({ type: z.enum(['input_text', 'output_text', 'text']), text: z.string() });
+const texts = z.union([z.string(), z.array(textPart).min(1)], 'expected a string or a list of text parts');
+
+const messageItem = z.object({
+  type: z.literal('message').optional(),
+  role: z.enum(['system', 'developer', 'user', 'assistant']),
+  content: texts,
+});
+const callItem = z.object({ type: z.literal('function_call'), call_id: CALL_ID, name: z.string().min(1), arguments: z.string() });
+const resultItem = z.object({ type: z.literal('function_call_output'), call_id: CALL_ID, output: texts });
+
+const items = { message: messageItem, function_call: callItem, function_call_output: resultItem };
+type Item = z.output<(typeof items)[keyof typeof items]>;
+const KINDS = Object.keys(items).join(', ');
+
+/** By hand and not as a union, whose error would only say that nothing matched. */
+const itemSchema = z.unknown().transform((value, context): Item => {
+  const type: unknown = value !== null && typeof value === 'object' ? (Reflect.get(value, 'type') ?? 'message') : undefined;
+  const known = typeof type === 'string' && Object.hasOwn(items, type) ? items[type as keyof typeof items] : null;
+  if (!known) {
+    context.addIssue({ code: 'custom', path: type === undefined ? [] : ['type'], message: `expected an item of the type ${KINDS}` });
+    return z.NEVER;
+  }
+  const parsed = known.safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) context.addIssue({ ...issue, code: 'custom' });
+  return z.NEVER;
+});
+
+const INPUT = `expected a string or a list of 1 to ${MESSAGES_MAX} items`;
+
+export const inputFields = {
+  /** A text is what a user says. Not a union, for the sake of its errors again. */
+  input: z.preprocess(
+    (value) => (typeof value === 'string' ? [{ role: 'user', content: value }] : value),
+    z.array(itemSchema, INPUT).min(1, INPUT).max(MESSAGES_MAX, INPUT),
+  ),
+  instructions: optional(z.string()),
+};
+type InputFields = z.output<z.ZodObject<typeof inputFields>>;
+
+export function inputMessages({ input, instructions }: InputFields): ChatMessage[] {
+  const said: MessageShape[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }];
+  return toMessages(input.reduce(withItem, said));
+}
+
+/** What an assistant says and the calls that follow it are one message to a template. */
+function withItem(messages: MessageShape[], item: Item): MessageShape[] {
+  if ('role' in item) return [...messages, { role: item.role, content: textOf(item.content) }];
+  if (item.type === 'function_call_output') return [...messages, { role: 'tool', tool_call_id: item.call_id, content: textOf(item.output) }];
+  const call = { id: item.call_id, type: 'function' as const, function: { name: item.name, arguments: item.arguments } };
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant') return [...messages, { role: 'assistant', content: null, tool_calls: [call] }];
+  return [...messages.slice(0, -1), { ...last, tool_calls: [...(last.tool_calls ?? []), call] }];
+}
+
+const textOf = (content: z.output<typeof texts>): string =>
+  typeof content === 'string' ? content : content.map(({ text }) => text).join('');
+
+/** Images and files are for other models, and told as what they are. */
+export function checkInputParts(input: unknown): void {
+  if (!Array.isArray(input)) return;
+  input.forEach((item: unknown, index) => {
+    if (item === null || typeof item !== 'object') return;
+    for (const key of ['content', 'output']) {
+      const parts: unknown = Reflect.get(item, key);
+      if (Array.isArray(parts)) parts.forEach((part: unknown, at) => checkPart(part, `input[${index}].${key}[${at}].type`));
+    }
+  });
+}
+
+const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio', 'refusal'];
+
+function checkPart(part: unknown, name: string): void {
+  const type: unknown = part !== null && typeof part === 'object' ? Reflect.get(part, 'type') : undefined;
+  if (typeof type === 'string' && OTHERS.includes(type)) refuse(name, `${name}: only text parts are supported, found ${JSON.stringify(type)}.`);
+}

@@ -1,0 +1,193 @@
+/**
+ * Tells the calls of an answer from its text, as it arrives. Models write calls in few ways: in `<tool_call>` tags
+ * anywhere (Hermes, Qwen, SmolLM), or as the whole answer, one object or a list of them, with or without a mark in front
+ * (Llama, Mistral, and whatever a constraint of ours made write). All are read, whichever the model: what names no
+ * function that the caller has offered stays text.
+ */
+import { CallReader, type CallPiece } from './call-reader.js';
+import type { OfferedTools } from './offered-tools.js';
+
+export type AnswerPiece = { kind: 'text'; text: string } | (CallPiece & { index: number });
+
+const OPEN = '<tool_call>';
+/** Written as text by models to whose tokenizer they are no special tokens. */
+const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
+/** Between calls, and after the last. */
+const CLOSE = '</tool_call>';
+const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
+
+type Where = 'start' | 'text' | 'call' | 'between' | 'over';
+
+export class AnswerReader {
+  private where: Where = 'start';
+  /** Arrived and not told: what may turn out to be the beginning of a call. */
+  private held = '';
+  /** What is in front of the call that is being read: text, if that turns out to be none. */
+  private lead = '';
+  private call: CallReader | null = null;
+  private calls = 0;
+  private readonly names: ReadonlySet<string>;
+
+  constructor(private readonly offered: Pick<OfferedTools, 'tools' | 'parallel'>) {
+    this.names = new Set(offered.tools.map(({ name }) => name));
+  }
+
+  /** How many calls there have been. */
+  get callCount(): number {
+    return this.calls;
+  }
+
+  push(text: string): AnswerPiece[] {
+    this.held += text;
+    const pieces: AnswerPiece[] = [];
+    for (let before = ''; this.held !== '' && before !== this.place; ) {
+      before = this.place;
+      pieces.push(...this.step());
+    }
+    return joined(pieces);
+  }
+
+  /** After the last text. */
+  end(): AnswerPiece[] {
+    const left = this.lead + (this.call?.unread ?? '') + this.held;
+    [this.lead, this.held, this.call] = ['', '', null];
+    return this.where === 'over' || this.where === 'between' ? [] : textPieces(left);
+  }
+
+  /** A step that leaves it as it was waits for more. */
+  private get place(): string {
+    return `${this.where} ${this.held.length}`;
+  }
+
+  private step(): AnswerPiece[] {
+    switch (this.where) {
+      case 'start':
+        return this.readStart();
+      case 'text':
+        return this.readText();
+      case 'call':
+        return this.readCall();
+      case 'between':
+        return this.readBetween();
+      case 'over':
+        this.held = '';
+        return [];
+    }
+  }
+
+  /** Spaces and marks, and then a call or text. */
+  private readStart(): AnswerPiece[] {
+    const opening = /^[\s[]*/.exec(this.held)?.[0] ?? '';
+    const mark = MARKS.find((one) => this.held.trimStart().startsWith(one));
+    if (mark !== undefined) return this.skip(this.held.indexOf(mark) + mark.length);
+    const rest = this.held.slice(opening.length);
+    if (rest.startsWith('{') && !opening.trimStart().includes('[[')) return this.enter(opening);
+    const trimmed = this.held.trimStart();
+    if (trimmed.startsWith(OPEN)) this.held = trimmed;
+    else if ([OPEN, ...MARKS, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
+    this.where = 'text';
+    return this.readText();
+  }
+
+  private readText(): AnswerPiece[] {
+    const at = this.held.indexOf(OPEN);
+    if (at < 0) return this.tellText(this.held.length - overlap(this.held, OPEN));
+    const after = this.held.slice(at + OPEN.length);
+    const opening = /^[\s[]*/.exec(after)?.[0] ?? '';
+    if (opening.length === after.length) return this.tellText(at);
+    if (!after.slice(opening.length).startsWith('{')) return this.tellText(at + OPEN.length);
+    const text = this.tellText(at);
+    return [...text, ...this.enter(this.held.slice(0, OPEN.length + opening.length))];
+  }
+
+  /** `lead`: what is in front of the call's brace. */
+  private enter(lead: string): AnswerPiece[] {
+    this.lead = lead;
+    this.where = 'call';
+    this.call = new CallReader(this.names);
+    return this.skip(lead.length);
+  }
+
+  private readCall(): AnswerPiece[] {
+    const { state, pieces, rest } = this.call?.push(this.held) ?? { state: 'none', pieces: [], rest: this.held };
+    const told = pieces.map((piece) => this.numbered(piece));
+    this.held = rest;
+    if (told.length > 0) this.lead = '';
+    if (state === 'more') return told;
+    this.call = null;
+    if (state === 'none') return this.giveUp();
+    this.where = this.offered.parallel ? 'between' : 'over';
+    return told;
+  }
+
+  /** It looked like a call: what of it is in the way of the next one is text. */
+  private giveUp(): AnswerPiece[] {
+    this.where = 'text';
+    const text = this.lead + this.held.slice(0, 1);
+    this.lead = '';
+    this.held = this.held.slice(1);
+    return textPieces(text);
+  }
+
+  private readBetween(): AnswerPiece[] {
+    this.skip(BETWEEN.exec(this.held)?.[0].length ?? 0);
+    if (this.held.startsWith('{')) return this.enter('');
+    if ([OPEN, CLOSE, ...MARKS].some((one) => one.startsWith(this.held))) return [];
+    this.where = 'text';
+    return this.readText();
+  }
+
+  private numbered(piece: CallPiece): AnswerPiece {
+    if (piece.kind === 'call') this.calls++;
+    return { ...piece, index: this.calls - 1 };
+  }
+
+  private tellText(length: number): AnswerPiece[] {
+    const text = this.held.slice(0, length);
+    this.skip(length);
+    return textPieces(text);
+  }
+
+  private skip(length: number): AnswerPiece[] {
+    this.held = this.held.slice(length);
+    return [];
+  }
+}
+
+/** A whole answer. */
+export interface Answer {
+  /** null: nothing but calls. */
+  content: string | null;
+  calls: { name: string; arguments: string }[];
+}
+
+export function readAnswer(text: string, offered: Pick<OfferedTools, 'tools' | 'parallel'>): Answer {
+  const reader = new AnswerReader(offered);
+  const calls: Answer['calls'] = [];
+  let content = '';
+  for (const piece of [...reader.push(text), ...reader.end()]) {
+    if (piece.kind === 'text') content += piece.text;
+    else if (piece.kind === 'call') calls.push({ name: piece.name, arguments: '' });
+    else calls[piece.index]!.arguments += piece.text;
+  }
+  return { content: content === '' && calls.length > 0 ? null : content, calls };
+}
+
+const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);
+
+/** How much of the end of `text` is the beginning of `mark`. */
+function overlap(text: string, mark: string): number {
+  for (let length = Math.min(mark.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(mark.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/** Texts that follow each other, and arguments of one call, are one piece. */
+function joined(pieces: readonly AnswerPiece[]): AnswerPiece[] {
+  return pieces.reduce<AnswerPiece[]>((all, piece) => {
+    const last = all.at(-1);
+    if (last?.kind === 'text' && piece.kind === 'text') return [...all.slice(0, -1), { kind: 'text', text: last.text + piece.text }];
+    return [...all, piece];
+  }, []);
+}

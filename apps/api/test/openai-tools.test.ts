@@ -1,0 +1,279 @@
+/** Functions that an answer may call, through the official client. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import OpenAI from 'openai';
+import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { say, ScriptedRunner, tell, type Script } from './scripted-runner.js';
+
+const MESSAGES = [{ role: 'user' as const, content: 'How warm is it in Oslo?' }];
+const PARAMETERS = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+const WEATHER = { type: 'function' as const, function: { name: 'get_weather', description: 'The weather of a city', parameters: PARAMETERS } };
+const NOW = { type: 'function' as const, function: { name: 'now' } };
+const TOOLS = [WEATHER, NOW];
+const FORCED = { type: 'function' as const, function: { name: 'get_weather' } };
+
+const CALL = '{"name": "get_weather", "arguments": {"city": "Oslo"}}';
+const calls = (text: string): Script => say(...(text.match(/.{1,5}/gs) ?? []));
+
+describe('tools of the OpenAI endpoint', () => {
+  let test: TestApp;
+  let runner: ScriptedRunner;
+  let client: OpenAI;
+  let key: { authorization: string };
+
+  beforeAll(async () => {
+    test = await startApp();
+    ({ key } = await createTenant(test));
+    runner = new ScriptedRunner(test);
+    client = new OpenAI({ baseURL: `${test.url}/v1`, apiKey: key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+  });
+  afterEach(() => {
+    runner.script = tell;
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  const create = (change: object = {}) =>
+    client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, ...change, stream: false });
+  const job = () => runner.jobs.at(-1)!;
+  interface OpenAiError {
+    error: { message: string; param: string | null };
+  }
+  async function refusal(change: object): Promise<{ status: number; param: string | null; message: string }> {
+    const body = JSON.stringify({ model: TEST_MODEL, messages: MESSAGES, ...change });
+    const response = await fetch(`${test.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...key }, body });
+    const { error } = (await response.json()) as OpenAiError;
+    return { status: response.status, param: error.param, message: error.message };
+  }
+
+  it('are told to the model, and its calls to the caller', async () => {
+    runner.script = calls(`Let me see.\n<tool_call>\n${CALL}\n</tool_call>\n<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>`);
+    const completion = await create();
+    expect(job().input).toMatchObject({ tools: [{ name: 'get_weather', description: 'The weather of a city', parameters: PARAMETERS }, { name: 'now' }] });
+    expect(job().constraint).toBeNull();
+    const [choice] = completion.choices;
+    expect(choice).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: {
+        content: 'Let me see.\n',
+        tool_calls: [
+          { type: 'function', function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } },
+          { type: 'function', function: { name: 'now', arguments: '{}' } },
+        ],
+      },
+    });
+    const ids = choice?.message.tool_calls?.map(({ id }) => id) ?? [];
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9]{9}$/);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it('stream as the calls are written', async () => {
+    runner.script = calls(CALL);
+    const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, stream: true });
+    const deltas = [];
+    let reason: string | null = null;
+    for await (const { choices } of stream) {
+      deltas.push(...(choices[0]?.delta.tool_calls ?? []));
+      reason = choices[0]?.finish_reason ?? reason;
+      expect(choices[0]?.delta.content || '').toBe('');
+    }
+    const [first, ...others] = deltas;
+    expect(first).toMatchObject({ index: 0, type: 'function', id: expect.any(String) as string, function: { name: 'get_weather', arguments: '' } });
+    expect(others.length).toBeGreaterThan(2);
+    for (const other of others) expect(other).toEqual({ index: 0, function: { arguments: expect.any(String) as string } });
+    expect(others.map((other) => other.function?.arguments).join('')).toBe('{"city": "Oslo"}');
+    expect(reason).toBe('tool_calls');
+  });
+
+  it("are collected by the client's own helper, of each choice by itself", async () => {
+    runner.script = async (run) => {
+      await run.tokens('{"name": "now", "arg', 1, 0);
+      await run.tokens('No', 1, 1);
+      await run.tokens('uments": {}}', 1, 0);
+      await run.endChoice(1, 'stop', ' call');
+      await run.finish('stop');
+    };
+    const final = await client.chat.completions.stream({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, n: 2 }).finalChatCompletion();
+    expect(final.choices.map(({ message, finish_reason: reason }) => [message.content || null, message.tool_calls?.map((call) => call.function) ?? [], reason])).toEqual([
+      [null, [expect.objectContaining({ name: 'now', arguments: '{}' })], 'tool_calls'],
+      ['No call', [], 'stop'],
+    ]);
+  });
+
+  it('leave an answer in text as it is, held back for no call', async () => {
+    runner.script = say('{"city', '": "Oslo"', '} and <tool');
+    const whole = await create();
+    expect(whole.choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: '{"city": "Oslo"} and <tool' } });
+    expect(whole.choices[0]?.message).not.toHaveProperty('tool_calls');
+    const stream = client.chat.completions.stream({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS });
+    expect((await stream.finalChatCompletion()).choices[0]?.message.content).toBe('{"city": "Oslo"} and <tool');
+  });
+
+  it('keep log probabilities of what is held back', async () => {
+    runner.script = async (run) => {
+      for (const text of ['{"name"', ': "now", "arguments"', ': {}}']) await run.scored(text);
+      await run.finish('stop');
+    };
+    const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, stream: true, logprobs: true });
+    const tokens: string[] = [];
+    for await (const { choices } of stream) tokens.push(...(choices[0]?.logprobs?.content ?? []).map(({ token }) => token));
+    expect(tokens).toEqual(['{"name"', ': "now", "arguments"', ': {}}']);
+  });
+
+  it('have the same ids when the same answer is asked for again', async () => {
+    runner.script = calls(CALL);
+    const ask = async (stream: boolean): Promise<string | undefined> => {
+      const options = { headers: { 'idempotency-key': 'calls-again' } };
+      const body = { model: TEST_MODEL, messages: MESSAGES, tools: TOOLS };
+      if (!stream) return (await client.chat.completions.create(body, options)).choices[0]?.message.tool_calls?.[0]?.id;
+      for await (const { choices } of await client.chat.completions.create({ ...body, stream: true }, options)) {
+        const id = choices[0]?.delta.tool_calls?.[0]?.id;
+        if (id) return id;
+      }
+      return undefined;
+    };
+    const id = await ask(false);
+    expect(id).toBeDefined();
+    expect([await ask(false), await ask(true)]).toEqual([id, id]);
+  });
+
+  it('come back with their results, arguments as objects where they are objects', async () => {
+    const call = (id: string, name: string, text: string) => ({ id, type: 'function' as const, function: { name, arguments: text } });
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+    await create({
+      messages: [
+        ...MESSAGES,
+        { role: 'assistant', tool_calls: [call('a', 'get_weather', '{"city": "Oslo"}'), call('b', 'now', ''), call('c', 'now', 'no JSON'), call('d', 'now', `{"a":${deep}}`)] },
+        { role: 'tool', tool_call_id: 'a', content: '3 °C' },
+        { role: 'tool', tool_call_id: 'x', content: [{ type: 'text', text: 'lost' }] },
+      ],
+    });
+    expect(job().input).toMatchObject({
+      messages: [
+        { role: 'user' },
+        {
+          role: 'assistant',
+          content: '',
+          toolCalls: [
+            { id: 'a', name: 'get_weather', arguments: { city: 'Oslo' } },
+            { id: 'b', name: 'now', arguments: {} },
+            { id: 'c', name: 'now', arguments: 'no JSON' },
+            { id: 'd', name: 'now', arguments: `{"a":${deep}}` },
+          ],
+        },
+        { role: 'tool', content: '3 °C', toolCallId: 'a', toolName: 'get_weather' },
+        { role: 'tool', content: 'lost', toolCallId: 'x' },
+      ],
+    });
+  });
+
+  const one = { type: 'object', properties: { name: { const: 'get_weather' }, arguments: { $ref: '#/$defs/get_weather' } }, required: ['name', 'arguments'] };
+  const other = { type: 'object', properties: { name: { const: 'now' }, arguments: { $ref: '#/$defs/now' } }, required: ['name', 'arguments'] };
+  const definitions = { get_weather: PARAMETERS, now: { type: 'object', additionalProperties: false } };
+  const allowed = (mode: string) => ({ type: 'allowed_tools', allowed_tools: { mode, tools: [FORCED] } });
+
+  it.each<[string, { tool_choice: unknown; parallel_tool_calls?: boolean }, object | null]>([
+    ['a function', { tool_choice: FORCED }, { ...one, $defs: { get_weather: PARAMETERS } }],
+    ['some function', { tool_choice: 'required' }, { type: 'array', items: { anyOf: [one, other] }, minItems: 1, maxItems: 16, $defs: definitions }],
+    ['some function once', { tool_choice: 'required', parallel_tool_calls: false }, { anyOf: [one, other], $defs: definitions }],
+    ['one of some', { tool_choice: allowed('required'), parallel_tool_calls: false }, { ...one, $defs: { get_weather: PARAMETERS } }],
+    ['nothing', { tool_choice: 'auto' }, null],
+  ])('that must be called are called: %s', async (_name, change, schema) => {
+    runner.script = calls(CALL);
+    const completion = await create(change);
+    expect(job().constraint?.type === 'jsonSchema' ? job().constraint : null).toEqual(
+      schema && { type: 'jsonSchema', schema, relaxedDefinitions: expect.arrayContaining(['get_weather']) as string[] },
+    );
+    expect(completion.choices[0]?.message.tool_calls).toMatchObject([{ function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } }]);
+    expect(completion.choices[0]?.finish_reason).toBe(change.tool_choice === FORCED ? 'stop' : 'tool_calls');
+  });
+
+  it('that may not be called are not told of, and nothing is read as a call', async () => {
+    runner.script = calls(CALL);
+    const none = await create({ tool_choice: 'none' });
+    expect([job().input, none.choices[0]?.message.content, none.choices[0]?.finish_reason]).toEqual([
+      { kind: 'messages', messages: MESSAGES },
+      CALL,
+      'stop',
+    ]);
+    await create({ tool_choice: allowed('auto') });
+    expect(job().input).toMatchObject({ tools: [{ name: 'get_weather' }] });
+    expect(Reflect.get(job().input, 'tools')).toHaveLength(1);
+  });
+
+  it('keep the definitions of their schemas apart, and what is strict strict', async () => {
+    const node = { type: 'object', properties: { next: { $ref: '#/$defs/node' }, self: { $ref: '#' }, $ref: { type: 'string', default: { $ref: '#' } } } };
+    const tree = { type: 'object', properties: { root: { $ref: '#/$defs/node' } }, $defs: { node } };
+    const strict = { type: 'function', function: { name: 'a', parameters: tree, strict: true } };
+    const lax = { type: 'function', function: { name: 'b', parameters: { ...tree, definitions: { node: { $ref: '#/definitions/node' } } } } };
+    await create({ tools: [strict, lax], tool_choice: 'required' });
+    const moved = (name: string) => ({
+      type: 'object',
+      properties: { next: { $ref: `#/$defs/${name}.$defs.node` }, self: { $ref: `#/$defs/${name}` }, $ref: { type: 'string', default: { $ref: '#' } } },
+    });
+    const whole = (name: string) => ({ [name]: { type: 'object', properties: { root: { $ref: `#/$defs/${name}.$defs.node` } } }, [`${name}.$defs.node`]: moved(name) });
+    expect(job().constraint).toMatchObject({
+      schema: { $defs: { ...whole('a'), ...whole('b'), 'b.definitions.node': { $ref: '#/$defs/b.definitions.node' } } },
+      relaxedDefinitions: ['b', 'b.$defs.node', 'b.definitions.node'],
+    });
+  });
+
+  it('leave the choice between a call and an answer of a schema', async () => {
+    const schema = { type: 'object', properties: { part: { $ref: '#/$defs/part' } }, $defs: { part: { type: 'integer' } } };
+    await create({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });
+    expect(job().constraint).toMatchObject({
+      type: 'jsonSchema',
+      schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, { anyOf: [one, other] }], $defs: { 'answer.schema.$defs.part': { type: 'integer' } } },
+      relaxedDefinitions: ['get_weather', 'now'],
+    });
+    await create({ response_format: { type: 'json_object' } });
+    expect(job().constraint).toEqual({ type: 'json' });
+    await create({ response_format: { type: 'json_object' }, tool_choice: FORCED });
+    expect(job().constraint).toMatchObject({ schema: { $defs: { get_weather: PARAMETERS } } });
+  });
+
+  it.each<[string, object, string]>([
+    ['constraint.schema.$defs.get_weather.properties.city.x: found a keyword; expected none.', { tool_choice: FORCED }, 'tools[0].function.parameters.properties.city.x'],
+    ['constraint.schema.$defs.now.not: found a keyword; expected none.', { tool_choice: 'required' }, 'tools[1].function.parameters.not'],
+    ['constraint.schema: found too much; expected less.', { tool_choice: 'required' }, 'tools'],
+    [
+      'constraint.schema.$defs.answer.schema.not: found a keyword; expected none.',
+      { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: {} } } },
+      'response_format.json_schema.schema.not',
+    ],
+  ])('are named where the engine refuses them: %s', async (message, change, param) => {
+    runner.script = async (run) => {
+      await run.finish('error', { code: 'CONSTRAINT_INVALID', message });
+    };
+    expect(await refusal({ tools: TOOLS, ...change })).toMatchObject({ status: 400, param });
+  });
+
+  it.each<[object, string]>([
+    [{ tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[0].type'],
+    [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
+    [{ tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools[0].function.name'],
+    [{ tools: [NOW, NOW] }, 'tools[1].function.name'],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: 'none' } }] }, 'tools[0].function.parameters'],
+    [{ tools: Array.from({ length: 129 }, (_, index) => ({ type: 'function', function: { name: `f${index}` } })) }, 'tools'],
+    [{ tools: TOOLS, tool_choice: 'always' }, 'tool_choice'],
+    [{ tools: TOOLS, tool_choice: { type: 'function', function: { name: 'g' } } }, 'tool_choice.function.name'],
+    [{ tools: TOOLS, tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'g' } }] } } }, 'tool_choice.allowed_tools.tools[0].function.name'],
+    [{ tool_choice: 'required' }, 'tool_choice'],
+    [{ tool_choice: FORCED, tools: [] }, 'tool_choice'],
+    [{ tools: TOOLS, guided_regex: 'a' }, 'guided_regex'],
+    [{ tools: TOOLS, tool_choice: 'required', guided_json: {} }, 'guided_json'],
+    [{ tools: Array.from({ length: 2 }, (_, index) => ({ type: 'function', function: { name: `f${index}`, parameters: { description: 'x'.repeat(40_000) } } })), tool_choice: 'required' }, 'tools'],
+    [{ messages: [...MESSAGES, { role: 'tool', content: 'x' }] }, 'messages[1].tool_call_id'],
+    [{ messages: [...MESSAGES, { role: 'user', content: 'x', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }] }, 'messages[1].tool_calls'],
+    [{ messages: [...MESSAGES, { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f' } }] }] }, 'messages[1].tool_calls[0].function.arguments'],
+    [{ messages: [...MESSAGES, { role: 'assistant' }] }, 'messages[1].content'],
+    [{ messages: [...MESSAGES, { role: 'function', name: 'f', content: 'x' }] }, 'messages[1].role'],
+    [{ messages: [...MESSAGES, { role: 'assistant', content: null, function_call: { name: 'f', arguments: '' } }] }, 'messages[1].function_call'],
+    [{ tools: [{ type: 'function', function: { name: 'f', description: 'x'.repeat(4_000_001) } }] }, 'messages'],
+  ])('are refused by name: %#', async (change, param) => {
+    const found = await refusal(change);
+    expect({ status: found.status, param: found.param }).toEqual({ status: 400, param });
+    expect(found.message).toContain(param);
+  });
+});

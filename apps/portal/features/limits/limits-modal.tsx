@@ -1,0 +1,73 @@
+'use client';
+import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { schemaResolver, useForm } from '@mantine/form';
+import { useState } from 'react';
+import type { ApiError } from '@/lib/api/api-error';
+import type { LimitsInput } from '@/lib/api/generated/graphql';
+import { withSeparators } from '@/lib/format/quantity';
+import { LimitsFields, type Ceilings } from './limits-fields';
+import { limitsSchema, toInput, type LimitValues } from './limit-values';
+
+interface Props {
+  title: string;
+  description: string;
+  initial: LimitValues;
+  ceilings?: Ceilings | undefined;
+  /** Gives what went wrong, if something did. */
+  onSave: (input: LimitsInput) => Promise<ApiError | undefined>;
+  onClose: () => void;
+}
+
+/** At a field, its name in the API says nothing. */
+const withoutName = (message: string): string => withSeparators(message.replace(/^\w+: e/, 'E'));
+
+const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Props, 'title'>) => {
+  const [problem, setProblem] = useState<string | null>(null);
+  const form = useForm<LimitValues>({
+    initialValues: initial,
+    validate: schemaResolver(limitsSchema, { sync: true }),
+  });
+  const save = async (values: LimitValues): Promise<void> => {
+    setProblem(null);
+    const error = await onSave(toInput(values));
+    if (!error) onClose();
+    else if (error.field !== undefined && error.field in values) form.setFieldError(error.field, withoutName(error.message));
+    else setProblem(error.message);
+  };
+  return (
+    <form onSubmit={form.onSubmit(save)} noValidate aria-label="Limits">
+      <Stack>
+        <Text size="sm" c="dimmed">
+          {description}
+        </Text>
+        {problem && (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        )}
+        <LimitsFields inputProps={(field) => form.getInputProps(field)} ceilings={ceilings} />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={form.submitting}>
+            Save limits
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+};
+
+/** Limits of the workspace or of one key. Closing it forgets what was typed. */
+export const LimitsModal = ({ opened, title, onClose, ...form }: Props & { opened: boolean }) => (
+  <Modal
+    opened={opened}
+    onClose={onClose}
+    title={title}
+    closeButtonProps={{ 'aria-label': 'Close' }}
+    styles={{ title: { overflowWrap: 'anywhere' } }}
+  >
+    <LimitsForm {...form} onClose={onClose} />
+  </Modal>
+);

@@ -1,0 +1,101 @@
+/** Conversations with tools: through templates that know them, and through those that do not. */
+import { describe, expect, test } from 'vitest';
+import { ChatTemplate, type NamedTemplates } from '../lib/chat/chat-template.js';
+import type { ChatMessage, Tool } from '../lib/chat/conversation.js';
+
+const WEATHER: Tool = {
+  name: 'get_weather',
+  description: 'The weather of a city, é',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+};
+const CALLED: ChatMessage[] = [
+  { role: 'user', content: 'Oslo?' },
+  { role: 'assistant', content: '', toolCalls: [{ id: 'a1', name: 'get_weather', arguments: { city: 'Oslo' } }, { id: 'a2', name: 'now', arguments: {} }] },
+  { role: 'tool', content: '{"c":3}', toolCallId: 'a1', toolName: 'get_weather' },
+  { role: 'tool', content: '12:00', toolCallId: 'a2' },
+];
+
+const templateOf = (source: NamedTemplates, file: string | null = null): ChatTemplate => {
+  const template = ChatTemplate.choose(file, source, { eos_token: '</s>' });
+  if (!template) throw new Error('no template');
+  return template;
+};
+
+/** The constructs that templates with tools have in common: Qwen's list, Llama's test for a key, Mistral's ids. */
+const KNOWS = `{%- for tool in tools or [] %}{{ (tool | tojson) + '\\n' }}{% endfor %}
+{%- for message in messages %}
+{{- '[' + message.role + (' ' + message.name if message.name is defined else '') + (' #' + message.tool_call_id if message.tool_call_id is defined else '') + '] ' + message.content + '\\n' }}
+{%- if 'tool_calls' in message %}{% for call in message.tool_calls %}
+{{- call.id + ': ' + call.function.name + ' ' + (call.function.arguments | tojson) + '\\n' }}
+{%- endfor %}{% endif %}
+{%- endfor %}`;
+/** Turns alternate, and there is no system message. */
+const STRICT = `{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}<{{ message.role }}>{{ message.content }}{{ eos_token }}{% endfor %}`;
+const PLAIN = `{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}`;
+
+describe('a template that knows tools', () => {
+  test('has them as OpenAI shapes them, calls with arguments as objects, and results with their call', () => {
+    expect(templateOf(KNOWS).render(CALLED, [WEATHER, { name: 'now' }], {})).toBe(
+      [
+        '{"type": "function", "function": {"name": "get_weather", "description": "The weather of a city, é", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}',
+        '{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}',
+        '[user] Oslo?',
+        '[assistant] ',
+        'a1: get_weather {"city": "Oslo"}',
+        'a2: now {}',
+        '[tool get_weather #a1] {"c":3}',
+        '[tool #a2] 12:00',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('keeps the calls of a conversation whose tools are no longer offered', () => {
+    expect(templateOf(KNOWS).render(CALLED, [], {})).toMatch(/^\[user\] Oslo\?\n\[assistant\] \na1: get_weather/);
+  });
+
+  test('is the one for tools where a model has several', () => {
+    const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: KNOWS }]);
+    expect(template.render([{ role: 'user', content: 'Hi' }], [], {})).toBe('<user>Hi');
+    expect(template.render([{ role: 'user', content: 'Hi' }], [WEATHER], {})).toMatch(/^\{"type": "function"/);
+    expect(templateOf([{ name: 'tool_use', template: KNOWS }], PLAIN).render(CALLED.slice(0, 1), [], {})).toBe('<user>Oslo?');
+  });
+});
+
+describe('a template that does not know tools', () => {
+  test('is told of them in a system message, after what the caller says there', () => {
+    const text = templateOf(PLAIN).render([{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Oslo?' }], [WEATHER], {});
+    expect(text).toMatch(/^<system>Be brief\.\n\n.*<tools>\n\{"type":"function".*\}\n<\/tools>.*<tool_call>.*<user>Oslo\?$/s);
+    expect(templateOf(PLAIN).render([{ role: 'user', content: 'Oslo?' }], [WEATHER], {})).toMatch(/^<system>You can.*<user>Oslo\?$/s);
+  });
+
+  test('has calls and results as texts, and the results as one turn of the user', () => {
+    const text = templateOf(PLAIN).render([...CALLED, { role: 'user', content: 'Well?' }], [], {});
+    expect(text).toBe(
+      '<user>Oslo?<assistant><tool_call>\n{"name":"get_weather","arguments":{"city":"Oslo"}}\n</tool_call>\n<tool_call>\n{"name":"now","arguments":{}}\n</tool_call>' +
+        '<user><tool_response>\n{"c":3}\n</tool_response>\n<tool_response>\n12:00\n</tool_response>\nWell?',
+    );
+  });
+
+  test('that refuses a system message has them in front of what the user says first', () => {
+    const text = templateOf(STRICT).render(CALLED, [WEATHER], {});
+    expect(text).toMatch(/^<user>You can call.*<\/tool_call>\n\nOslo\?<\/s><assistant>.*<user><tool_response>/s);
+  });
+
+  test('that refuses the conversation still does', () => {
+    const twice = [{ role: 'user', content: 'a' }, { role: 'user', content: 'b' }];
+    expect(() => templateOf(STRICT).render(twice, [WEATHER], {})).toThrow("messages: the model's chat template refused them: roles must alternate");
+  });
+});
+
+test('without tools nothing changes: no message has keys that it was not given', () => {
+  const keys = `{% for message in messages %}{{ message.keys() | join(',') }};{% endfor %}{{ tools is none }}`;
+  expect(templateOf(keys).render([{ role: 'user', content: 'a' }], [], {})).toMatch(/^role,content;/i);
+});
+
+test('a template has what else it is given, which takes the place of nothing', () => {
+  const template = templateOf(`{{ 'thinks' if enable_thinking else 'answers' }} {{ level }} {{ messages | length }} {{ eos_token }}`);
+  const user = [{ role: 'user', content: 'a' }];
+  expect(template.render(user, [], { enable_thinking: true, level: 2, messages: 'none', eos_token: 'x' })).toBe('thinks 2 1 </s>');
+  expect(template.render(user, [], { enable_thinking: false, level: null })).toMatch(/^answers/);
+});
