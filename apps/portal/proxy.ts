@@ -24,5 +24,6 @@ export const config = {
     '/usage/:path*',
     '/billing/:path*',
     '/settings/:path*',
+    '/workspaces/:path*',
   ],
 };

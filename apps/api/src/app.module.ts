@@ -13,11 +13,13 @@ import { DeploymentsModule } from './core/deployments/deployments.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
 import { HealthModule } from './core/health/health.module.js';
 import { IdentityModule } from './core/identity/identity.module.js';
+import { InvitationsModule } from './core/invitations/invitations.module.js';
 import { LimitsModule } from './core/limits/limits.module.js';
 import { OpenAiModule } from './core/openai/openai.module.js';
 import { SettlementModule } from './core/settlement/settlement.module.js';
 import { TenantModule } from './core/tenant/tenant.module.js';
 import { UsageModule } from './core/usage/usage.module.js';
+import { MailModule } from './integrations/mail/mail.module.js';
 import { ObjectStorageModule } from './integrations/object-storage/object-storage.module.js';
 import { ModelsModule } from './models/models.module.js';
 
@@ -32,9 +34,11 @@ export class AppModule {
         RedisModule,
         GraphqlApiModule,
         ObjectStorageModule,
+        MailModule,
         ModelsModule,
         IdentityModule,
         TenantModule,
+        InvitationsModule,
         ApiKeysModule,
         BaseModelsModule,
         AdaptersModule,

@@ -78,13 +78,28 @@ describe('adapters', () => {
       await createAdapter(test, other.key, 'waiting', fixture('a'));
     });
 
-    it('replaces an unfinished adapter of the same slug, and refuses to replace a usable one', async () => {
-      const first = await createAdapter(test, shop.key, 'again', fixture('a'));
-      const ready = await bringAdapter(test, shop.key, 'again', fixture('a'));
-      expect(ready.status).toBe('READY');
-      expect(ready.id).not.toBe(first.id);
-      const { errors } = await graphql(test, shop.key, CREATE, input({ slug: 'again' }));
+    it.each(['UPLOADING', 'READY'] as const)('refuses the slug of an adapter that is %s, which stays as it is', async (status) => {
+      const slug = `taken-${status.toLowerCase()}`;
+      const first = status === 'READY' ? await bringAdapter(test, shop.key, slug, fixture('a')) : await createAdapter(test, shop.key, slug, fixture('a'));
+      const { errors } = await graphql(test, shop.key, CREATE, input({ slug }));
       expect(errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT', field: 'slug' });
+      const { adapter } = await data(graphql<{ adapter: object }>(test, shop.key, `{ adapter(id: "${first.id}") { status } }`));
+      expect(adapter).toEqual({ status });
+    });
+
+    it('names the unfinished adapter, which can then be continued', async () => {
+      const files = fixture('a');
+      const first = await createAdapter(test, shop.key, 'half-way', files);
+      await upload(test, shop.key, first.id, 'adapter_config.json', files['adapter_config.json']);
+      const { errors } = await graphql(test, shop.key, CREATE, input({ slug: 'half-way' }));
+      expect(errors?.[0]?.message).toContain(first.id);
+      await upload(test, shop.key, first.id, 'adapter_model.safetensors', files['adapter_model.safetensors']);
+      expect((await finishAdapter(test, shop.key, first.id)).status).toBe('READY');
+    });
+
+    it('lets one of many who ask for a slug at once have it', async () => {
+      const answers = await Promise.all(Array.from({ length: 5 }, () => graphql(test, shop.key, CREATE, input({ slug: 'contested' }))));
+      expect(answers.flatMap(({ errors }) => errors?.[0]?.extensions.code ?? 'made').sort()).toEqual([...Array<string>(4).fill('CONFLICT'), 'made']);
     });
 
     it('refuses what does not fit into the quota, also when many try at once', async () => {
@@ -165,7 +180,7 @@ describe('adapters', () => {
     });
 
     it.each(['finishAdapterUpload', 'updateAdapter', 'deleteAdapter'])('%s: UNAUTHENTICATED without credentials, NOT_FOUND for another tenant', async (mutation) => {
-      const mine = await createAdapter(test, shop.key, 'private', fixture('a'));
+      const mine = await createAdapter(test, shop.key, `private-${mutation.toLowerCase()}`, fixture('a'));
       const selection = mutation === 'deleteAdapter' ? 'adapterId' : 'adapter { id }';
       const query = `mutation { ${mutation}(input: { adapterId: "${mine.id}" }) { ${selection} } }`;
       expect((await graphql(test, {}, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');

@@ -5,6 +5,7 @@ import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { apiKeyIdOf, use } from './billing-fixtures.js';
 import { reasonOf, sql } from './generation-fixtures.js';
 import { createApiKey, createTenant, type Credentials, data, graphql, type GraphqlAnswer, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { join } from './member-fixtures.js';
 
 interface Line {
   id: string;
@@ -213,10 +214,10 @@ describe('billing', () => {
     it('are not changed by keys, by mere members, or without credentials', async () => {
       expect(reasonOf(await tryUpdate(one.key, { taxId: 'x' }))).toBe('FORBIDDEN');
       expect(reasonOf(await tryUpdate({}, { taxId: 'x' }))).toBe('UNAUTHENTICATED');
-      await sql(test, "UPDATE memberships SET role = 'member' WHERE tenant_id = $1", [other.id]);
-      expect(reasonOf(await tryUpdate(other.user.cookie, { taxId: 'x' }))).toBe('FORBIDDEN');
-      await sql(test, "UPDATE memberships SET role = 'admin' WHERE tenant_id = $1", [other.id]);
-      expect((await tryUpdate(other.user.cookie, { taxId: 'x' })).errors).toBeUndefined();
+      const [admin, member] = [await join(test, other.user, 'admin'), await join(test, other.user, 'member')];
+      expect(reasonOf(await tryUpdate(member.cookie, { taxId: 'x' }))).toBe('FORBIDDEN');
+      expect(await details(member.cookie)).toEqual(NONE);
+      expect((await tryUpdate(admin.cookie, { taxId: 'x' })).errors).toBeUndefined();
     });
 
     it("are the tenant's own", async () => {

@@ -41,6 +41,8 @@ describe('the configuration', () => {
     ['PORTAL_URL.0', { PORTAL_URL: 'not a url' }],
     ['LOG_LEVEL', { LOG_LEVEL: 'loud' }],
     ['OBJECTS_DIR', { OBJECTS_DIR: undefined }],
+    ['SMTP_URL', { SMTP_URL: 'http://mail.example', MAIL_FROM: 'a@example.com' }],
+    ['MAIL_FROM', { SMTP_URL: 'smtp://mail.example' }],
   ])('names the variable at fault: %s', (name, wrong) => {
     expect(() => loadConfig({ ...VALID, ...wrong })).toThrow(ConfigError);
     expect(() => loadConfig({ ...VALID, ...wrong })).toThrow(new RegExp(`^  ${name}: `, 'm'));

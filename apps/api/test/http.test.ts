@@ -177,6 +177,16 @@ describe('HTTP', () => {
       expect(await answer.json()).toMatchObject({ error: { code: 'overloaded', type: 'server_error' } });
       const { errors } = await graphql(away, tenant.key, '{ tenant { id } }');
       expect(errors?.[0]?.extensions).toMatchObject({ code: 'OVERLOADED', reason: 'OVERLOADED', retryable: true });
+      // Better Auth itself would say "not signed in", or nothing that tells an outage from a mistake of ours.
+      const bySession = await graphql(away, tenant.user.cookie, '{ tenant { id } }');
+      expect(bySession.errors?.[0]?.extensions).toMatchObject({ code: 'OVERLOADED', retryable: true });
+      expect((await fetch(`${away.url}/v1/models`, { headers: tenant.user.cookie })).status).toBe(503);
+      for (const path of ['get-session', 'organization/list']) {
+        expect((await fetch(`${away.url}/api/auth/${path}`, { headers: tenant.user.cookie })).status).toBe(503);
+      }
+      const signIn = { email: tenant.user.email, password: tenant.user.password };
+      const headers = { 'content-type': 'application/json', origin: 'http://127.0.0.1:3000' };
+      expect((await fetch(`${away.url}/api/auth/sign-in/email`, { method: 'POST', headers, body: JSON.stringify(signIn) })).status).toBe(503);
       await road.open();
       await expect.poll(async () => (await models()).status).toBe(200);
     } finally {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { reasonOf, sql } from './generation-fixtures.js';
+import { reasonOf } from './generation-fixtures.js';
 import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
 import { keysOf, limitsOf, setKeyLimits, setLimits, trySetKeyLimits, trySetLimits } from './limit-fixtures.js';
+import { join } from './member-fixtures.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 const NONE = { requestsPerMinute: null, tokensPerMinute: null, parallelRequests: null };
@@ -20,7 +21,6 @@ describe('limits', () => {
   });
   afterAll(() => test.stop());
   const keyOf = async (tenant = one) => (await keysOf(test, tenant.user))[0]!;
-  const asMember = (tenant: Tenant) => sql(test, "UPDATE memberships SET role = 'member' WHERE tenant_id = $1", [tenant.id]);
 
   describe('of a tenant', () => {
     it.each([
@@ -70,10 +70,11 @@ describe('limits', () => {
     it('are changed by owners and admins only, and never by keys', async () => {
       expect(reasonOf(await trySetLimits(test, {}, { requestsPerMinute: 1 }))).toBe('UNAUTHENTICATED');
       expect(reasonOf(await trySetLimits(test, one.key, { requestsPerMinute: 1 }))).toBe('FORBIDDEN');
-      await asMember(one);
-      expect(reasonOf(await trySetLimits(test, one.user.cookie, { requestsPerMinute: 1 }))).toBe('FORBIDDEN');
+      const [admin, member] = [await join(test, one.user, 'admin'), await join(test, one.user, 'member')];
+      expect(reasonOf(await trySetLimits(test, member.cookie, { requestsPerMinute: 1 }))).toBe('FORBIDDEN');
       // To see them is everyone's right.
-      expect((await limitsOf(test, one.user.cookie)).limits).toEqual(NONE);
+      expect((await limitsOf(test, member.cookie)).limits).toEqual(NONE);
+      expect((await trySetLimits(test, admin.cookie, { requestsPerMinute: 1 })).errors).toBeUndefined();
     });
 
     it("are no other tenant's", async () => {
@@ -116,8 +117,9 @@ describe('limits', () => {
       const input = { apiKeyId: (await keyOf()).id, requestsPerMinute: 1 };
       expect(reasonOf(await trySetKeyLimits(test, {}, input))).toBe('UNAUTHENTICATED');
       expect(reasonOf(await trySetKeyLimits(test, one.key, input))).toBe('FORBIDDEN');
-      await asMember(one);
-      expect(reasonOf(await trySetKeyLimits(test, one.user.cookie, input))).toBe('FORBIDDEN');
+      const [admin, member] = [await join(test, one.user, 'admin'), await join(test, one.user, 'member')];
+      expect(reasonOf(await trySetKeyLimits(test, member.cookie, input))).toBe('FORBIDDEN');
+      expect((await trySetKeyLimits(test, admin.cookie, input)).errors).toBeUndefined();
     });
 
     it("are not for other tenants, nor for keys that are not there", async () => {

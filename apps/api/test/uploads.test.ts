@@ -148,8 +148,8 @@ describe('uploads', () => {
     ['a length other than declared', 400, async (id: string) => ({ ...metadata(id, 'adapter_config.json'), 'upload-length': '11' })],
     ['a deferred length', 400, async (id: string) => ({ ...metadata(id, 'adapter_config.json'), 'upload-defer-length': '1' })],
     ['an adapter that does not exist', 404, async () => ({ ...metadata('00000000-0000-7000-8000-000000000000', 'adapter_config.json'), 'upload-length': '10' })],
-  ])('refuses %s', async (_, status, headers) => {
-    const { id } = await createAdapter(test, shop.key, 'refusals', files);
+  ])('refuses %s', async (what, status, headers) => {
+    const { id } = await createAdapter(test, shop.key, what.toLowerCase().replaceAll(' ', '-'), files);
     const response = await send('POST', '/uploads', { ...shop.key, ...(await headers(id)) });
     expect(response.status).toBe(status);
     const body = (await response.json()) as { error: { code: string; message: string } };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { safeNextPath } from '@/features/session/next-path';
+import { authHref, isInvitationPath, safeNextPath } from '@/features/session/next-path';
 
 it.each([
   ['/usage?range=7', '/usage?range=7'],
@@ -11,3 +11,9 @@ it.each([
   ['/sign-in?next=/x', '/'],
   ['/sign-instead', '/sign-instead'],
 ])('goes from %j to %j', (next, path) => expect(safeNextPath(next)).toBe(path));
+
+it('takes the way on along from sign-in to sign-up', () => {
+  expect(authHref('/sign-up', '/')).toBe('/sign-up');
+  expect(authHref('/sign-up', '/invitations/1')).toBe('/sign-up?next=%2Finvitations%2F1');
+  expect([isInvitationPath('/invitations/1'), isInvitationPath('/invitationsettings')]).toEqual([true, false]);
+});

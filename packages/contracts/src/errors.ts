@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   CONSTRAINT_INVALID: kind('BAD_USER_INPUT', 400, 'invalid_request_error'),
   UNAUTHENTICATED: kind('UNAUTHENTICATED', 401, 'authentication_error'),
   FORBIDDEN: kind('FORBIDDEN', 403, 'permission_error'),
+  NO_TENANT: kind('FORBIDDEN', 403, 'permission_error'),
   NOT_FOUND: kind('NOT_FOUND', 404, 'not_found_error'),
   MODEL_NOT_FOUND: kind('NOT_FOUND', 404, 'invalid_request_error'),
   CONFLICT: kind('CONFLICT', 409, 'invalid_request_error'),

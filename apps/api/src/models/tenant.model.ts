@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
-import type { Membership, Tenant, User } from '../generated/prisma/client.js';
+import type { Invitation, Membership, Tenant, User } from '../generated/prisma/client.js';
 
 export type TenantRow = Tenant;
 export type UserRow = Pick<User, 'id' | 'name' | 'email'>;
 export type MemberRow = Membership & { user: UserRow };
+export type InvitationRow = Invitation;
 
 const USER_FIELDS = { id: true, name: true, email: true } as const;
 
@@ -31,6 +32,14 @@ export class TenantModel {
     return this.database.tx.membership.findUnique({
       where: { tenantId_userId: { tenantId, userId } },
       include: { user: { select: USER_FIELDS } },
+    });
+  }
+
+  /** Neither answered nor revoked nor expired; the newest first. */
+  openInvitations(now: Date): Promise<InvitationRow[]> {
+    return this.database.tx.invitation.findMany({
+      where: { tenantId: this.database.tenantId, status: 'pending', expiresAt: { gt: now } },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
     });
   }
 }

@@ -1,7 +1,8 @@
 'use client';
 import { Button, Group, Paper, Text, Textarea } from '@mantine/core';
 import { IconPlayerStop, IconSend } from '@tabler/icons-react';
-import { useState, type KeyboardEvent } from 'react';
+import type { KeyboardEvent } from 'react';
+import { useDraft } from '@/features/session/use-draft';
 
 interface Props {
   busy: boolean;
@@ -13,7 +14,7 @@ interface Props {
 }
 
 export const Composer = ({ busy, disabled, compare, onSend, onStop }: Props) => {
-  const [draft, setDraft] = useState('');
+  const [draft, setDraft] = useDraft('playground');
   const ready = !busy && !disabled && draft.trim() !== '';
   const send = async (): Promise<void> => {
     if (!ready) return;

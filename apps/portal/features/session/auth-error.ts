@@ -5,10 +5,20 @@ export interface AuthFailure {
   status: number;
 }
 
+const ONLY_OWNER = 'A workspace needs an owner. Make somebody else an owner first.';
+
 const MESSAGES: Record<string, string> = {
   INVALID_EMAIL_OR_PASSWORD: 'E-mail or password is wrong.',
   USER_ALREADY_EXISTS: 'There is already an account with this e-mail. Sign in instead.',
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: 'There is already an account with this e-mail. Sign in instead.',
+  USER_IS_ALREADY_A_MEMBER_OF_THIS_ORGANIZATION: 'Somebody with this e-mail is already a member.',
+  YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER: ONLY_OWNER,
+  YOU_CANNOT_LEAVE_THE_ORGANIZATION_WITHOUT_AN_OWNER: ONLY_OWNER,
+  MEMBER_NOT_FOUND: 'That person is not a member any more.',
+  INVITATION_NOT_FOUND: 'This invitation is not open any more.',
+  INVITATION_LIMIT_REACHED: 'There are too many open invitations. Revoke some first.',
+  ORGANIZATION_MEMBERSHIP_LIMIT_REACHED: 'This workspace has as many members as it can hold.',
+  YOU_HAVE_REACHED_THE_MAXIMUM_NUMBER_OF_ORGANIZATIONS: 'You are in as many workspaces as one person can be.',
 };
 
 export const authErrorMessage = ({ code, message, status }: AuthFailure): string => {

@@ -10,3 +10,10 @@ export const safeNextPath = (next: string | null | undefined): string => {
   if (!next?.startsWith('/') || /^\/[/\\]/.test(next) || /\p{Cc}/u.test(next)) return '/';
   return /^\/sign-(in|up)(\/|\?|#|$)/.test(next) ? '/' : next;
 };
+
+/** Whether somebody came with an invitation: then they need no workspace of their own. */
+export const isInvitationPath = (path: string): boolean => path.startsWith('/invitations/');
+
+/** The sign-in or sign-up page, with the way on to `next`. */
+export const authHref = (page: '/sign-in' | '/sign-up', next: string): string =>
+  next === '/' ? page : `${page}?${new URLSearchParams({ next })}`;

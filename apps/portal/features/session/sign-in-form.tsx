@@ -8,7 +8,7 @@ import { useResetApi } from '@/lib/api/api-provider';
 import { authClient } from '@/lib/api/auth-client';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
-import { safeNextPath } from './next-path';
+import { authHref, safeNextPath } from './next-path';
 
 const schema = z.object({
   email: z.email('Enter your e-mail address'),
@@ -69,7 +69,7 @@ export const SignInForm = () => {
           Sign in
         </Button>
         <Text size="sm" c="dimmed" ta="center">
-          New here? <TextLink href="/sign-up">Create an account</TextLink>
+          New here? <TextLink href={authHref('/sign-up', next)}>Create an account</TextLink>
         </Text>
       </Stack>
     </form>

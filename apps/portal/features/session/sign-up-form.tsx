@@ -1,31 +1,32 @@
 'use client';
 import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
-import { useRouter } from 'next/navigation';
+import { useRouter, useSearchParams } from 'next/navigation';
 import { useState } from 'react';
 import { z } from 'zod';
 import { useResetApi } from '@/lib/api/api-provider';
+import { workspaceName } from '@/features/workspaces/workspace-name';
 import { authClient } from '@/lib/api/auth-client';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
+import { authHref, isInvitationPath, safeNextPath } from './next-path';
 
 /** The API's limit for names. */
 const NAME_CHARS_MAX = 80;
 const TOO_LONG = `At most ${NAME_CHARS_MAX} characters`;
 
-const schema = z.object({
+const person = z.object({
   name: z.string().trim().min(1, 'Enter your name').max(NAME_CHARS_MAX, TOO_LONG),
-  tenantName: z
-    .string()
-    .trim()
-    .min(2, 'Enter the name of your company or team')
-    .max(NAME_CHARS_MAX, TOO_LONG),
   email: z.email('Enter a valid e-mail address'),
   password: z.string().min(8, 'At least 8 characters').max(128, 'At most 128 characters'),
 });
+const founder = person.extend({ tenantName: workspaceName });
 
 export const SignUpForm = () => {
   const router = useRouter();
+  const next = safeNextPath(useSearchParams().get('next'));
+  const invited = isInvitationPath(next);
+  const schema = invited ? person : founder;
   const resetApi = useResetApi();
   const [problem, setProblem] = useState<string | null>(null);
   const form = useForm({
@@ -34,12 +35,12 @@ export const SignUpForm = () => {
     validate: schemaResolver(schema, { sync: true }),
   });
 
-  const signUp = async (values: z.infer<typeof schema>): Promise<void> => {
+  const signUp = async (values: z.infer<typeof founder>): Promise<void> => {
     setProblem(null);
     const { error } = await authClient.signUp.email(schema.parse(values));
     if (error) return setProblem(authErrorMessage(error));
     resetApi();
-    router.replace('/');
+    router.replace(next);
   };
 
   return (
@@ -57,16 +58,19 @@ export const SignUpForm = () => {
           key={form.key('name')}
           {...form.getInputProps('name')}
         />
-        <TextInput
-          label="Company or team"
-          description="Adapters, keys and usage belong to it"
-          autoComplete="organization"
-          size="md"
-          key={form.key('tenantName')}
-          {...form.getInputProps('tenantName')}
-        />
+        {!invited && (
+          <TextInput
+            label="Company or team"
+            description="Adapters, keys and usage belong to it"
+            autoComplete="organization"
+            size="md"
+            key={form.key('tenantName')}
+            {...form.getInputProps('tenantName')}
+          />
+        )}
         <TextInput
           label="E-mail"
+          description={invited ? 'The address that was invited' : undefined}
           type="email"
           autoComplete="username"
           size="md"
@@ -85,7 +89,7 @@ export const SignUpForm = () => {
           Create account
         </Button>
         <Text size="sm" c="dimmed" ta="center">
-          Already registered? <TextLink href="/sign-in">Sign in</TextLink>
+          Already registered? <TextLink href={authHref('/sign-in', next)}>Sign in</TextLink>
         </Text>
       </Stack>
     </form>

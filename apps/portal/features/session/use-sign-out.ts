@@ -2,8 +2,10 @@
 import { notifications } from '@mantine/notifications';
 import { useCallback } from 'react';
 import { authClient } from '@/lib/api/auth-client';
+import { clearDrafts } from './drafts';
 
-export const useSignOut = (): (() => Promise<void>) =>
+/** `to` is where the next person signs in. */
+export const useSignOut = (to = '/sign-in'): (() => Promise<void>) =>
   useCallback(async () => {
     const { error } = await authClient.signOut();
     if (error) {
@@ -15,5 +17,6 @@ export const useSignOut = (): (() => Promise<void>) =>
       return;
     }
     // A full load, so that nothing of this person's stays in the browser's memory.
-    window.location.assign('/sign-in');
-  }, []);
+    clearDrafts();
+    window.location.assign(to);
+  }, [to]);

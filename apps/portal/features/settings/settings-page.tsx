@@ -2,14 +2,13 @@
 import { Grid, Stack } from '@mantine/core';
 import { LimitsSection } from '@/features/limits/limits-section';
 import { useSession } from '@/features/session/session-context';
-import { formatDate } from '@/lib/format/time';
-import { CopyButton } from '@/ui/copy-button';
 import { DefinitionList } from '@/ui/definition-list';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
 import { Appearance } from './appearance';
-import { Members } from './members';
+import { Members } from './members/members';
 import { Storage } from './storage';
+import { Workspace } from './workspace';
 
 export const SettingsPage = () => {
   const { tenant, viewer } = useSession();
@@ -22,25 +21,9 @@ export const SettingsPage = () => {
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="lg">
-            <Section title="Workspace">
-              <DefinitionList
-                items={[
-                  { term: 'Name', value: tenant.name },
-                  { term: 'Slug', value: tenant.slug },
-                  { term: 'Created', value: formatDate(tenant.createdAt) },
-                  {
-                    term: 'Id',
-                    value: (
-                      <>
-                        {tenant.id} <CopyButton value={tenant.id} what="workspace id" />
-                      </>
-                    ),
-                  },
-                ]}
-              />
-            </Section>
+            <Workspace />
             <LimitsSection />
-            <Members members={tenant.members} viewerId={viewer.id} />
+            <Members />
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>

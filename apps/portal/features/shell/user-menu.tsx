@@ -4,6 +4,7 @@ import { IconLogout, IconSettings } from '@tabler/icons-react';
 import Link from 'next/link';
 import { useSession } from '@/features/session/session-context';
 import { useSignOut } from '@/features/session/use-sign-out';
+import { WorkspaceMenu } from '@/features/workspaces/workspace-menu';
 
 /** Of the first and the last name; what the button shows is also part of what it is called. */
 const initialsOf = (name: string): string => {
@@ -34,6 +35,8 @@ export const UserMenu = () => {
             {viewer.email}
           </Text>
         </Menu.Label>
+        <Menu.Divider />
+        <WorkspaceMenu />
         <Menu.Divider />
         <Menu.Item component={Link} href="/settings" leftSection={<IconSettings size={16} />}>
           Settings

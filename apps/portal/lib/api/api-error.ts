@@ -5,6 +5,8 @@ export interface ApiError {
   code: string;
   message: string;
   field?: string;
+  /** The API's finer code, where the portal has something to offer for it. */
+  reason?: string;
 }
 
 export const API_UNREACHABLE = 'API_UNREACHABLE';
@@ -15,11 +17,12 @@ const UNREACHABLE_MESSAGE = 'The Aril API cannot be reached. It may be starting;
 export const toApiError = (error: CombinedError): ApiError => {
   const first = error.graphQLErrors[0];
   if (!first) return { code: API_UNREACHABLE, message: UNREACHABLE_MESSAGE };
-  const { code, field } = first.extensions as { code?: unknown; field?: unknown };
+  const { code, field, reason } = first.extensions as { code?: unknown; field?: unknown; reason?: unknown };
   return {
     code: typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR',
     message: first.message,
     ...(typeof field === 'string' ? { field } : {}),
+    ...(typeof reason === 'string' ? { reason } : {}),
   };
 };
 

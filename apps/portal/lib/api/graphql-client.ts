@@ -1,4 +1,5 @@
 import { cacheExchange, createClient, fetchExchange, type Client } from 'urql';
+import { tenantWatch } from './tenant-watch';
 
 /**
  * The one client of the browser. Queries on tenant data name the types they may change with, because the document
@@ -7,7 +8,7 @@ import { cacheExchange, createClient, fetchExchange, type Client } from 'urql';
 export const createGraphqlClient = (): Client =>
   createClient({
     url: '/api/graphql',
-    exchanges: [cacheExchange, fetchExchange],
+    exchanges: [tenantWatch(() => window.location.assign('/')), cacheExchange, fetchExchange],
     preferGetMethod: false,
     requestPolicy: 'cache-and-network',
     fetchOptions: { credentials: 'same-origin' },

@@ -51,8 +51,12 @@ const schema = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
   /** Signs sessions and peppers API keys. Changing it ends every session and voids every key. */
   AUTH_SECRET: z.string().min(32),
-  /** Sign-ins and sign-ups accepted per minute and client address. */
+  /** Sign-ins, sign-ups and invitations accepted per minute and client address. */
   AUTH_ATTEMPTS_MAX: z.coerce.number().int().positive().default(20),
+  /** A mail server for invitations. Without one their links are handed on by whoever invites. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  /** Who mail is from: an address, or "Name <address>". Needed with SMTP_URL. */
+  MAIL_FROM: z.string().optional(),
   /** Which proxies' X-Forwarded-* headers to believe, in Express's `trust proxy` syntax. */
   TRUST_PROXY: trustProxy.default('loopback'),
   OBJECTS_DIR: z.string().optional(),
@@ -127,6 +131,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     throw new ConfigError([
       { code: 'custom', path: ['OBJECTS_DIR'], message: 'found neither OBJECTS_DIR nor S3_BUCKET, expected one of them', input: undefined },
     ]);
+  }
+  if (variables.SMTP_URL && !variables.MAIL_FROM) {
+    throw new ConfigError([{ code: 'custom', path: ['MAIL_FROM'], message: 'found SMTP_URL without it, expected an address', input: undefined }]);
   }
   return {
     ...variables,

@@ -59,8 +59,8 @@ export class AdapterService {
   }
 
   /**
-   * Makes room for an upload. A slug whose adapter was refused, or never finished, is taken over: that is how one
-   * tries again. A usable adapter is not replaced by accident.
+   * Makes room for an upload. A slug whose adapter was refused, or whose upload has expired, is taken over: that is
+   * how one tries again. A usable adapter, or an upload that may go on, is not replaced by accident.
    */
   async create(tenantId: string, input: unknown): Promise<AdapterRow> {
     const given = validInput(createAdapterSchema, input);
@@ -128,10 +128,11 @@ export class AdapterService {
   /** Rows that stand in the way: the slug's unusable one, and uploads that expired unfinished. */
   private async dropAbandoned(slug: string): Promise<AdapterRow[]> {
     const same = await this.adapters.findBySlug(slug);
-    const dropped = same ? [same] : [];
+    const dropped = same?.status === 'REFUSED' ? [same] : [];
     for (const row of await this.adapters.all('UPLOADING')) {
-      if (row.id !== same?.id && (await this.isAbandoned(row))) dropped.push(row);
+      if (await this.isAbandoned(row)) dropped.push(row);
     }
+    if (same && !dropped.some((row) => row.id === same.id)) throw slugTaken(same);
     for (const row of dropped) await this.adapters.update(row.id, { deletedAt: new Date() });
     return dropped;
   }
@@ -139,4 +140,10 @@ export class AdapterService {
   private async isAbandoned(row: AdapterRow): Promise<boolean> {
     return Date.now() - (await this.uploads.lastTouchedMs(row)) > this.config.UPLOAD_EXPIRY_S * 1000;
   }
+}
+
+/** Names the unfinished adapter, as a program whose answer was lost knows only the slug. */
+function slugTaken({ id, slug }: AdapterRow): ArilError {
+  const way = `continue it (adapter ${id}), delete it, or choose another name`;
+  return new ArilError('CONFLICT', `slug: the upload of "${slug}" is not finished; ${way}`, 'slug');
 }

@@ -26,6 +26,8 @@ export class DemoAdapterService {
   async ensure(tenantId: string, demo: DemoAdapter, folder: string): Promise<void> {
     const existing = await this.adapters.findBySlug(tenantId, demo.slug);
     if (existing?.status === 'READY') return;
+    // What a seed that was cut off began.
+    if (existing?.status === 'UPLOADING') await this.adapters.delete(tenantId, existing.id);
     const files = await Promise.all(
       ADAPTER_FILES.map(async (name) => ({ name, path: join(folder, name), bytes: (await stat(join(folder, name))).size })),
     );

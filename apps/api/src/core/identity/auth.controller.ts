@@ -3,6 +3,7 @@ import { toNodeHandler } from 'better-auth/node';
 import type { Request, Response } from 'express';
 import { Public } from '../../base/auth/caller.js';
 import { AUTH, type Auth, AUTH_PATH, CLIENT_ADDRESS_HEADER } from './auth.js';
+import { IdentityOutage } from './identity-outage.js';
 
 /** Hands sign-up, sign-in, sessions and tenant administration to Better Auth, with the body unread. */
 @Public()
@@ -10,8 +11,12 @@ import { AUTH, type Auth, AUTH_PATH, CLIENT_ADDRESS_HEADER } from './auth.js';
 export class AuthController {
   private readonly handler: ReturnType<typeof toNodeHandler>;
 
-  constructor(@Inject(AUTH) auth: Auth) {
-    this.handler = toNodeHandler(auth);
+  constructor(@Inject(AUTH) auth: Auth, outage: IdentityOutage) {
+    this.handler = toNodeHandler(async (request) => {
+      const answer = await auth.handler(request);
+      if (!answer.ok) outage.rethrow();
+      return answer;
+    });
   }
 
   @All('*path')

@@ -7,10 +7,13 @@ import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
 import { APIError, createAuthMiddleware } from 'better-auth/api';
-import { organization } from 'better-auth/plugins/organization';
 import type { Config } from '../../base/config/config.js';
-import type { IdentityPrisma } from '../../base/prisma/prisma.service.js';
+import type { Mailer } from '../../integrations/mail/mailer.js';
+import type { IdentityOutage } from './identity-outage.js';
+import { membershipRules } from './membership-rules.js';
+import { TENANT_NAME } from './tenant-name.js';
 import { ensureTenant } from './tenant-of-user.js';
+import { CLOSED_PATHS, tenantsPlugin } from './tenants-plugin.js';
 
 export const AUTH_PATH = '/api/auth';
 /** Set by `AuthController` from the connection, never taken from the client. */
@@ -19,7 +22,6 @@ export const CLIENT_ADDRESS_HEADER = 'x-aril-client-address';
 type RateLimitStorage = NonNullable<NonNullable<BetterAuthOptions['rateLimit']>['customStorage']>;
 
 const DAY_S = 24 * 60 * 60;
-const TENANT_NAME = textWithoutNul.trim().min(1).max(80);
 
 /** Browsers refuse `Secure` cookies over plain http, except on loopback, where only some of them make an exception. */
 const usesHttps = (config: Config): boolean =>
@@ -32,21 +34,15 @@ function rateLimit(config: Config, storage: RateLimitStorage): BetterAuthOptions
     window: 60,
     max: 600,
     customStorage: storage,
-    customRules: { '/sign-in/*': attempts, '/sign-up/*': attempts, '/change-password': attempts },
+    customRules: {
+      '/sign-in/*': attempts,
+      '/sign-up/*': attempts,
+      '/change-password': attempts,
+      // Each may send a mail to a stranger.
+      '/organization/invite-member': attempts,
+    },
   };
 }
-
-/** A tenant's rows outlive it for the ledger's sake, so it cannot be deleted through this door. */
-const tenants = organization({
-  organizationLimit: 10,
-  disableOrganizationDeletion: true,
-  schema: {
-    organization: { modelName: 'tenant' },
-    member: { modelName: 'membership', fields: { organizationId: 'tenantId' } },
-    invitation: { modelName: 'invitation', fields: { organizationId: 'tenantId' } },
-    session: { fields: { activeOrganizationId: 'activeTenantId' } },
-  },
-});
 
 const user = {
   additionalFields: {
@@ -70,8 +66,15 @@ function logLine(level: 'debug' | 'info' | 'warn' | 'error', message: string, ..
   else logger.warn({ err }, message);
 }
 
+interface Parts {
+  /** The identity tables, watched for outages. */
+  rows: ReturnType<IdentityOutage['watch']>;
+  storage: RateLimitStorage;
+  mailer: Mailer;
+}
+
 // The return type is Better Auth's inference from the options; writing it down would repeat them.
-export function createAuth(config: Config, prisma: IdentityPrisma, storage: RateLimitStorage) {
+export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
   return betterAuth({
     appName: 'Aril',
     baseURL: config.API_URL,
@@ -79,11 +82,14 @@ export function createAuth(config: Config, prisma: IdentityPrisma, storage: Rate
     secret: config.AUTH_SECRET,
     trustedOrigins: [config.API_URL, ...config.PORTAL_URL],
     // In one transaction sign-up writes the user, the password, the tenant, the membership and the session.
-    database: prismaAdapter(prisma, { provider: 'postgresql', transaction: true }),
+    database: prismaAdapter(rows, { provider: 'postgresql', transaction: true }),
     emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true },
     session: { expiresIn: 30 * DAY_S, updateAge: DAY_S },
     user,
-    plugins: [tenants],
+    plugins: [tenantsPlugin(config, mailer), membershipRules],
+    disabledPaths: CLOSED_PATHS,
+    // To `AuthController`, and so to the one filter of errors.
+    onAPIError: { throw: true },
     rateLimit: rateLimit(config, storage),
     telemetry: { enabled: false },
     // Its informational lines name people's e-mail addresses.
@@ -100,7 +106,7 @@ export function createAuth(config: Config, prisma: IdentityPrisma, storage: Rate
     databaseHooks: {
       session: {
         create: {
-          // A session always has a tenant: the user's own, made here when there is none yet.
+          // A session has a tenant from the start: the user's own, made here when there is none and none awaits them.
           before: async (session, context) => {
             if (!context) return;
             const rows = await getCurrentAdapter(context.context.adapter);

@@ -10,6 +10,7 @@ import { TenantModel } from '../../models/tenant.model.js';
 import { ApiKeyService } from '../api-keys/api-key.service.js';
 import { AUTH, type Auth } from './auth.js';
 import { IdentityDirectory } from './identity-directory.js';
+import { IdentityOutage } from './identity-outage.js';
 import { highestRole } from './role.js';
 
 @Injectable()
@@ -21,6 +22,7 @@ export class SessionCallerResolver extends CallerResolver {
     @Inject(AUTH) private readonly auth: Auth,
     private readonly apiKeys: ApiKeyService,
     private readonly directory: IdentityDirectory,
+    private readonly outage: IdentityOutage,
     private readonly database: TenantDatabase,
     private readonly tenants: TenantModel,
   ) {
@@ -49,7 +51,7 @@ export class SessionCallerResolver extends CallerResolver {
 
   private async fromSession(request: ApiRequest): Promise<Caller | null> {
     this.refuseForeignPage(request);
-    const found = await this.auth.api.getSession({ headers: fromNodeHeaders(request.headers) });
+    const found = await this.session(request);
     if (!found) return null;
     const { id: sessionId, userId, activeOrganizationId } = found.session;
     const active = activeOrganizationId ? await this.roleIn(activeOrganizationId, userId) : null;
@@ -57,11 +59,20 @@ export class SessionCallerResolver extends CallerResolver {
     return this.inAnotherTenant(sessionId, userId);
   }
 
-  /** The session's tenant has removed the user: go on in another one. */
+  private async session({ headers }: ApiRequest): ReturnType<Auth['api']['getSession']> {
+    try {
+      return await this.auth.api.getSession({ headers: fromNodeHeaders(headers) });
+    } catch (error) {
+      this.outage.rethrow();
+      throw error;
+    }
+  }
+
+  /** The session's tenant has removed the user, or there was none yet: go on in another one. */
   private async inAnotherTenant(sessionId: string, userId: string): Promise<Caller> {
     const [tenantId] = await this.directory.tenantsOfUser(userId);
     const role = tenantId ? await this.roleIn(tenantId, userId) : null;
-    if (!tenantId || !role) throw new ArilError('FORBIDDEN', 'You are not a member of any tenant. Sign in again to get one.');
+    if (!tenantId || !role) throw new ArilError('NO_TENANT', 'You are not a member of any tenant: make one, or accept an invitation.');
     await this.directory.setActiveTenant(sessionId, tenantId);
     return { tenantId, userId, apiKeyId: null, role };
   }

@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { Suspense } from 'react';
 import { AuthFrame } from '@/features/session/auth-frame';
 import { SignUpForm } from '@/features/session/sign-up-form';
 
@@ -6,8 +7,10 @@ export const metadata: Metadata = { title: 'Create account' };
 
 export default function SignUpPage() {
   return (
-    <AuthFrame title="Create your workspace" subtitle="For you and your team, in a minute.">
-      <SignUpForm />
+    <AuthFrame title="Create your account" subtitle="For you and your team, in a minute.">
+      <Suspense>
+        <SignUpForm />
+      </Suspense>
     </AuthFrame>
   );
 }

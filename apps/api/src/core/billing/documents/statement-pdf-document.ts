@@ -4,8 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import pdfmake from 'pdfmake';
-import type { Column, Content, TDocumentDefinitions } from 'pdfmake/interfaces.js';
+import pdfmake, { type Block, type Content, type Definition } from 'pdfmake';
 import { nameOf } from '../month.js';
 import { addressee, type FullStatement } from '../statement.view.js';
 import { printedUsd } from './amounts.js';
@@ -25,7 +24,7 @@ const GREY = '#666666';
 
 export const statementDocument = (statement: FullStatement): Promise<Buffer> => pdfmake.createPdf(definition(statement)).getBuffer();
 
-function definition(statement: FullStatement): TDocumentDefinitions {
+function definition(statement: FullStatement): Definition {
   const title = statement.number ? `Statement ${statement.number}` : `Preview of ${nameOf(statement.month)}`;
   const { issuedAt } = statement;
   return {
@@ -67,7 +66,7 @@ function heading({ number, month, issuedAt, currency }: FullStatement): Content 
 function parties({ issuer, billTo }: FullStatement): Content {
   const [name = '', ...address] = issuer.split('\n');
   const to = [billTo.address, billTo.taxId && `Tax id ${billTo.taxId}`, billTo.email].filter(Boolean).join('\n');
-  const party = (label: string, who: string, rest: string): Column => ({
+  const party = (label: string, who: string, rest: string): Block => ({
     width: '50%',
     stack: [
       { text: label, color: GREY, fontSize: 8, margin: [0, 0, 0, 2] },

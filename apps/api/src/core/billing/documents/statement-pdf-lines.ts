@@ -1,4 +1,4 @@
-import type { Content, TableCell } from 'pdfmake/interfaces.js';
+import type { Content } from 'pdfmake';
 import type { StatementLineRow } from '../../../models/statement.model.js';
 import { monthOf, nameOf } from '../month.js';
 import { totalsOf } from '../statement-totals.js';
@@ -8,13 +8,13 @@ import { printedCount, printedPrice, printedUsd } from './amounts.js';
 const GREY = '#666666';
 const HEADINGS = ['Requests', 'Failed', 'Tokens in', 'Cached', 'Tokens out', 'Per million', 'Amount'];
 
-const right = (text: string): Content & TableCell => ({ text, alignment: 'right', noWrap: true });
-const bold = (text: string): TableCell => ({ text, alignment: 'right', bold: true, noWrap: true });
+const right = (text: string): Content => ({ text, alignment: 'right', noWrap: true });
+const bold = (text: string): Content => ({ text, alignment: 'right', bold: true, noWrap: true });
 
 /** Long ids may break anywhere rather than push the figures off the paper. */
 const breakable = (text: string): string => text.replace(/[-._/]/g, '$&\u200b');
 
-function what(line: StatementLineRow, month: string): TableCell {
+function what(line: StatementLineRow, month: string): Content {
   const used = monthOf(line.servicePeriod);
   const key = line.apiKeyId === null ? 'People in the portal' : `Key ${line.apiKeyName ?? line.apiKeyId}`;
   const variant = line.variant === null ? [] : [`answered by ${breakable(line.variant)}`];
@@ -24,7 +24,7 @@ function what(line: StatementLineRow, month: string): TableCell {
   return { stack: [{ text: breakable(line.target), bold: true }, { text: details, color: GREY, fontSize: 8 }, ...adjustment] };
 }
 
-const rowOf = (line: StatementLineRow, month: string): TableCell[] => [
+const rowOf = (line: StatementLineRow, month: string): Content[] => [
   what(line, month),
   right(printedCount(line.requests)),
   right(printedCount(line.failedRequests)),
@@ -40,8 +40,8 @@ export function lineTable({ lines, month }: FullStatement): Content {
   if (lines.length === 0) return { text: 'Nothing was used in this month.', color: GREY };
   const sums = totalsOf(lines);
   const counts = [sums.requests, sums.failedRequests, sums.promptTokens, sums.cachedTokens, sums.completionTokens];
-  const head: TableCell[] = ['What', ...HEADINGS].map((text, index) => ({ text, color: GREY, fontSize: 8, noWrap: true, alignment: index ? 'right' : 'left' }));
-  const foot: TableCell[] = [{ text: 'Sum', bold: true }, ...counts.map((count) => bold(printedCount(count))), '', bold(printedUsd(sums.amountNanoUsd))];
+  const head: Content[] = ['What', ...HEADINGS].map((text, index) => ({ text, color: GREY, fontSize: 8, noWrap: true, alignment: index ? 'right' : 'left' }));
+  const foot: Content[] = [{ text: 'Sum', bold: true }, ...counts.map((count) => bold(printedCount(count))), '', bold(printedUsd(sums.amountNanoUsd))];
   return {
     fontSize: 8.5,
     table: {
