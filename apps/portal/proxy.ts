@@ -22,6 +22,7 @@ export const config = {
     '/playground/:path*',
     '/api-keys/:path*',
     '/usage/:path*',
+    '/billing/:path*',
     '/settings/:path*',
     '/workspaces/:path*',
   ],

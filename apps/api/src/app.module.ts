@@ -7,6 +7,7 @@ import { RedisModule } from './base/redis/redis.module.js';
 import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
+import { BillingModule } from './core/billing/billing.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
 import { DeploymentsModule } from './core/deployments/deployments.module.js';
 import { GenerationsModule } from './core/generations/generations.module.js';
@@ -48,6 +49,7 @@ export class AppModule {
         SettlementModule,
         GenerationsModule,
         UsageModule,
+        BillingModule,
         OpenAiModule,
       ],
     };

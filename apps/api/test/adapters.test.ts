@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { ADAPTER_FIELDS, type AdapterAnswer, bringAdapter, createAdapter, example, finishAdapter, fixture, upload } from './adapter-fixtures.js';
+import { sql } from './generation-fixtures.js';
 import { OBJECT_STORE } from '../src/integrations/object-storage/object-storage.module.js';
 import { createTenant, data, graphql, startApp, type TestApp, TEST_MODEL } from './harness.js';
 
@@ -244,6 +245,57 @@ describe('adapters', () => {
     for (const search of ['%%', 'p%n', 'plai_', '\\%']) expect((await adaptersPage(tenant, { search })).totalCount).toBe(0);
   });
 
+  describe('in an order of choice', () => {
+    const USED = { ash: '2026-03-01', birch: null, cedar: '2026-01-01', dogwood: '2026-03-01', elm: null };
+    let tenant: Tenant;
+    beforeAll(async () => {
+      tenant = await createTenant(test);
+      // Names run against the order of creation.
+      for (const [index, [slug, usedAt]] of Object.entries(USED).entries()) {
+        const { id } = await createAdapter(test, tenant.key, slug, fixture('a'));
+        await sql(test, 'UPDATE adapters SET name = $2, last_used_at = $3 WHERE id = $1', [id, `name ${9 - index}`, usedAt]);
+      }
+    });
+
+    async function slugs(orderBy: object, between: () => Promise<unknown> = async () => undefined): Promise<string[]> {
+      const seen: string[] = [];
+      for (let after: string | null = null, more = true; more; await between()) {
+        const page: Page = await adaptersPage(tenant, { first: 2, after, orderBy });
+        seen.push(...page.nodes.map((node) => node.slug));
+        after = page.pageInfo.endCursor;
+        more = page.pageInfo.hasNextPage;
+      }
+      return seen;
+    }
+
+    const inOrder = ['ash', 'birch', 'cedar', 'dogwood', 'elm'];
+    it.each([
+      ['NAME', 'ASC', inOrder.toReversed()],
+      ['NAME', 'DESC', inOrder],
+      ['CREATED_AT', 'ASC', inOrder],
+      ['CREATED_AT', 'DESC', inOrder.toReversed()],
+      ['LAST_USED_AT', 'ASC', ['cedar', 'ash', 'dogwood', 'birch', 'elm']],
+      ['LAST_USED_AT', 'DESC', ['dogwood', 'ash', 'cedar', 'elm', 'birch']],
+    ])('%s %s goes through all pages', async (field, direction, expected) => {
+      expect(await slugs({ field, direction })).toEqual(expected);
+    });
+
+    it('keeps its place while rows come before it and go', async () => {
+      let name = 0;
+      const come = () => createAdapter(test, tenant.key, `a${name++}-early`, fixture('a'));
+      const seen = await slugs({ field: 'LAST_USED_AT', direction: 'DESC' }, come);
+      expect(seen.filter((slug) => inOrder.includes(slug))).toEqual(['dogwood', 'ash', 'cedar', 'elm', 'birch']);
+      await sql(test, "UPDATE adapters SET deleted_at = now() WHERE tenant_id = $1 AND slug LIKE '%-early'", [tenant.id]);
+    });
+
+    it.each(['NAME', 'LAST_USED_AT'])('refuses a cursor of another order: %s', async (field) => {
+      const { pageInfo } = await adaptersPage(tenant, { first: 1 });
+      const query = 'query ($after: String, $orderBy: AdapterOrder) { tenant { adapters(after: $after, orderBy: $orderBy) { totalCount } } }';
+      const answer = await graphql(test, tenant.key, query, { after: pageInfo.endCursor, orderBy: { field, direction: 'ASC' } });
+      expect(answer.errors?.[0]?.extensions).toMatchObject({ reason: 'BAD_INPUT', field: 'after' });
+    });
+  });
+
   interface Page {
     totalCount: number;
     nodes: { slug: string }[];
@@ -252,8 +304,8 @@ describe('adapters', () => {
   }
 
   async function adaptersPage(tenant: Tenant, variables: Record<string, unknown>): Promise<Page> {
-    const query = `query ($first: Int, $after: String, $status: AdapterStatus, $search: String) {
-      tenant { adapters(first: $first, after: $after, status: $status, search: $search) {
+    const query = `query ($first: Int, $after: String, $status: AdapterStatus, $search: String, $orderBy: AdapterOrder) {
+      tenant { adapters(first: $first, after: $after, status: $status, search: $search, orderBy: $orderBy) {
         totalCount nodes { slug } edges { cursor node { slug } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`;
     const { tenant: found } = await data(graphql<{ tenant: { adapters: Page } }>(test, tenant.key, query, variables));
     return found.adapters;

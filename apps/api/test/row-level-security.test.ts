@@ -101,13 +101,15 @@ describe('row-level security', () => {
   it('keeps Better Auth out of tenant data', async () => {
     const options = '-c role=aril_identity';
     expect((await asApi([['SELECT * FROM users']], options)).length).toBeGreaterThanOrEqual(2);
-    for (const table of ['adapters', 'deployments', 'api_keys', 'generations', 'ledger_entries']) {
+    const tables = ['adapters', 'deployments', 'api_keys', 'generations', 'ledger_entries', 'statements', 'statement_lines', 'billing_details'];
+    for (const table of tables) {
       await expect(asApi([act(one.id), [`SELECT * FROM ${table}`]], options)).rejects.toThrow(/permission denied/);
     }
   });
 
-  it('does not let the API change the ledger or a price', async () => {
-    for (const sql of ['UPDATE ledger_entries SET amount_nano_usd = 0', 'DELETE FROM ledger_entries', 'UPDATE prices SET valid_from = now()', 'DELETE FROM prices']) {
+  it('does not let the API change the ledger, a statement or a price', async () => {
+    const tables = ['statements', 'statement_lines'].flatMap((table) => [`UPDATE ${table} SET amount_nano_usd = 0`, `DELETE FROM ${table}`]);
+    for (const sql of [...tables, 'UPDATE ledger_entries SET amount_nano_usd = 0', 'DELETE FROM ledger_entries', 'UPDATE prices SET valid_from = now()', 'DELETE FROM prices']) {
       await expect(asApi([act(one.id), [sql]])).rejects.toThrow(/permission denied/);
     }
   });

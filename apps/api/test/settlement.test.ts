@@ -10,16 +10,16 @@ import { PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js
 describe('the charge', () => {
   const price = { promptNanoUsdPerToken: 20n, completionNanoUsdPerToken: 9_007_199_254_740_993n };
   const charge = (finishReason: Settlement['finishReason'], completionTokens: number) =>
-    chargeFor({ finishReason, promptTokens: 5, completionTokens }, price);
+    chargeFor({ finishReason, promptTokens: 5, cachedTokens: 2, completionTokens }, price);
 
   it.each(['stop', 'length', 'cancelled'] as const)('of %s is tokens times price, exactly', (reason) => {
-    expect(charge(reason, 3)).toEqual({ promptTokens: 5, completionTokens: 3, amountNanoUsd: 27_021_597_764_223_079n });
+    expect(charge(reason, 3)).toEqual({ promptTokens: 5, cachedTokens: 2, completionTokens: 3, amountNanoUsd: 27_021_597_764_223_079n });
   });
   it('covers the prompt of a generation that stopped at once', () => {
     expect(charge('stop', 0).amountNanoUsd).toBe(100n);
   });
   it('is nothing when cancelled before the first token', () => {
-    expect(charge('cancelled', 0)).toEqual({ promptTokens: 0, completionTokens: 0, amountNanoUsd: 0n });
+    expect(charge('cancelled', 0)).toEqual({ promptTokens: 0, cachedTokens: 0, completionTokens: 0, amountNanoUsd: 0n });
   });
   it('is nothing after an error', () => {
     expect(charge('error', 3).amountNanoUsd).toBe(0n);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { generate, reasonOf, sql } from './generation-fixtures.js';
 import { createTenant, type Credentials, data, graphql, type GraphqlAnswer, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { PROMPT_TOKENS, ScriptedRunner, tell } from './scripted-runner.js';
+import { CACHED_TOKENS, PROMPT_TOKENS, ScriptedRunner, tell } from './scripted-runner.js';
 
 interface UsageRow {
   day: string;
@@ -110,6 +110,42 @@ describe('usage', () => {
     expect(totals).toMatchObject({ requests: 3, promptTokens: 6_000_000_000, amount: String(3n * large) });
   });
 
+  describe('in groups of choice', () => {
+    interface Group extends Omit<UsageRow, 'day' | 'baseModelId' | 'target'> {
+      day: string | null;
+      baseModelId: string | null;
+      target: string | null;
+      apiKeyId: string | null;
+      apiKeyName: string | null;
+      cachedTokens: number;
+    }
+    const groups = async (groupBy: string[] | undefined, credentials = one.key): Promise<Group[]> => {
+      const fields = 'day baseModelId adapterId target apiKeyId apiKeyName requests failedRequests promptTokens cachedTokens completionTokens amount';
+      const query = `query ($input: UsageInput!) { tenant { usage(input: $input) { groups { ${fields} } rows { day target } totals { requests cachedTokens } } } }`;
+      const answer = await data(graphql<{ tenant: { usage: { groups: Group[]; rows: object[]; totals: object } } }>(test, credentials, query, { input: { ...today(), groupBy } }));
+      // Whatever the groups: today's clients see what they always saw, and the sums are of everything.
+      expect(answer.tenant.usage).toMatchObject({ rows: [{ target: TEST_MODEL }, { target: 'tales' }], totals: { requests: 4, cachedTokens: 3 * CACHED_TOKENS } });
+      return answer.tenant.usage.groups;
+    };
+    const none = { day: null, baseModelId: null, adapterId: null, target: null, apiKeyId: null, apiKeyName: null };
+    const sums = { requests: 4, failedRequests: 1, promptTokens: 3 * PROMPT_TOKENS, cachedTokens: 3 * CACHED_TOKENS, completionTokens: 9, amount: String(3 * (PROMPT_TOKENS * 20 + 3 * 60)) };
+
+    it('sums up by each dimension alone', async () => {
+      const [{ apiKeyId } = { apiKeyId: null }] = await groups(['API_KEY']);
+      expect(apiKeyId).toMatch(/^[0-9a-f-]{36}$/);
+      expect(await groups(['API_KEY'])).toEqual([{ ...none, ...sums, apiKeyId, apiKeyName: 'test' }]);
+      expect(await groups(['BASE_MODEL'])).toEqual([{ ...none, ...sums, baseModelId: TEST_MODEL }]);
+      expect(await groups(['DAY'])).toEqual([{ ...none, ...sums, day: today().from.slice(0, 10) }]);
+      expect((await groups(['TARGET'])).map(({ target, adapterId: id, requests }) => [target, id, requests])).toEqual([[TEST_MODEL, null, 1], ['tales', adapterId, 3]]);
+    });
+
+    it('and by several together, day and target unless said otherwise', async () => {
+      const all = await groups(['API_KEY', 'DAY', 'TARGET', 'BASE_MODEL']);
+      expect(all).toMatchObject([{ target: TEST_MODEL, apiKeyName: 'test' }, { target: 'tales', apiKeyName: 'test' }]);
+      expect(await groups(undefined)).toEqual(all.map((group) => ({ ...group, apiKeyId: null, apiKeyName: null })));
+    });
+  });
+
   it('is empty where nothing was used', async () => {
     const { rows, totals } = await usage(one.key, { from: '2020-01-01T00:00:00Z', to: '2020-12-31T00:00:00Z' });
     expect({ rows, totals }).toEqual({ rows: [], totals: { requests: 0, promptTokens: 0, completionTokens: 0, amount: '0' } });
@@ -119,6 +155,7 @@ describe('usage', () => {
     ['an empty range', { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' }, 'to'],
     ['a range backwards', { from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' }, 'to'],
     ['more than 366 days', { from: '2025-01-01T00:00:00Z', to: '2026-01-02T00:00:01Z' }, 'to'],
+    ['no group at all', { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', groupBy: [] }, 'groupBy'],
     ['an id that is none', { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', adapterId: 'x' }, 'adapterId'],
   ])('refuses %s', async (_, input, field) => {
     expect((await tryUsage(one.key, input)).errors?.[0]?.extensions).toMatchObject({ reason: 'BAD_INPUT', field });

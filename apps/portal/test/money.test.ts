@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { decimalToNanoUsd, formatNanoUsd, formatPricePerMillion, nanoUsdToDecimal, sumNanoUsd } from '@/lib/format/money';
+import {
+  decimalToNanoUsd,
+  formatBilledUsd,
+  formatNanoUsd,
+  formatPricePerMillion,
+  nanoUsdToDecimal,
+  sumNanoUsd,
+} from '@/lib/format/money';
 
 it('is exact beyond what a number holds', () => {
   expect(nanoUsdToDecimal('9007199254740993000000001')).toBe('9007199254740993.000000001');
@@ -14,6 +21,12 @@ it.each([
   ['1234567890', '$1.23'],
   ['50000000', '$0.05'],
 ])('shows %s nano-dollars as %s', (nano, shown) => expect(formatNanoUsd(nano)).toBe(shown));
+
+it.each([
+  ['0', '$0.000000'],
+  ['79000', '$0.000079'],
+  ['1234567890123000', '$1,234,567.890123'],
+])('writes %s nano-dollars on a statement as %s', (nano, written) => expect(formatBilledUsd(nano)).toBe(written));
 
 it('quotes prices per million tokens', () => expect(formatPricePerMillion('20')).toBe('$0.02'));
 

@@ -37,6 +37,7 @@ describe('paths', () => {
     ['/api/graphql/stream', '/graphql/stream'],
     ['/api/uploads', '/uploads'],
     ['/api/uploads/a.b', '/uploads/a.b'],
+    ['/api/statements/2026-10.pdf', '/statements/2026-10.pdf'],
     ['/api/auth/sign-in/email', '/api/auth/sign-in/email'],
     ['/api/graphqlish', null],
     ['/api/v1/models', null],

@@ -11,6 +11,7 @@ const row = (day: string, target: string, tokens: number): UsageRow => ({
   requests: 1,
   failedRequests: 0,
   promptTokens: tokens,
+  cachedTokens: 0,
   completionTokens: 0,
   amount: '1000000000',
 });

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { Position } from '../base/graphql/connection.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
-import { named, olderThan } from './filters.js';
+import { named } from './filters.js';
 
 export type AdapterRow = Adapter & { files: AdapterFile[] };
 export type { AdapterFile as AdapterFileRow, AdapterStatus };
@@ -10,6 +9,18 @@ export type { AdapterFile as AdapterFileRow, AdapterStatus };
 export interface AdapterFilter {
   status?: AdapterStatus | null;
   search?: string | null;
+}
+
+/** Nulls come last either way; rows of one value are ordered by id, the same way. */
+export interface AdapterOrder {
+  field: 'name' | 'createdAt' | 'lastUsedAt';
+  direction: 'asc' | 'desc';
+}
+
+/** Where a page begins: just after the row with this value of the order's field and this id. */
+export interface AdapterPosition {
+  value: string | Date | null;
+  id: string;
 }
 
 const WITH_FILES = { files: { orderBy: { name: 'asc' } } } as const;
@@ -33,12 +44,13 @@ export class AdapterModel {
     });
   }
 
-  /** Newest first; one row more than `first` when there is another page. */
-  page(filter: AdapterFilter, first: number, after: Position | null): Promise<AdapterRow[]> {
+  /** One row more than `first` when there is another page. */
+  page(filter: AdapterFilter, order: AdapterOrder, first: number, after: AdapterPosition | null): Promise<AdapterRow[]> {
+    const { field, direction } = order;
     return this.database.tx.adapter.findMany({
-      where: { AND: [this.matching(filter), olderThan(after)] },
+      where: { AND: [this.matching(filter), after ? laterThan(order, after) : {}] },
       include: WITH_FILES,
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      orderBy: [{ [field]: field === 'lastUsedAt' ? { sort: direction, nulls: 'last' } : direction }, { id: direction }],
       take: first + 1,
     });
   }
@@ -78,6 +90,13 @@ export class AdapterModel {
     return count === 1;
   }
 
+  /** Ends of generations come in any order: an earlier one changes nothing. */
+  async noteUse(id: string, at: Date): Promise<void> {
+    const before = { OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: at } }] };
+    const { tenantId } = this.database;
+    await this.database.tx.adapter.updateMany({ where: { tenantId, id, deletedAt: null, ...before }, data: { lastUsedAt: at } });
+  }
+
   /** Moves on from UPLOADING, once: false when another call was first, or the adapter is deleted. */
   async settle(id: string, data: Prisma.AdapterUpdateManyMutationInput): Promise<boolean> {
     const { tenantId } = this.database;
@@ -112,4 +131,12 @@ export class AdapterModel {
   private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
     return { tenantId: this.database.tenantId, deletedAt: null, ...(status ? { status } : {}), ...named(search) };
   }
+}
+
+function laterThan({ field, direction }: AdapterOrder, { value, id }: AdapterPosition): Prisma.AdapterWhereInput {
+  const beyond = direction === 'asc' ? 'gt' : 'lt';
+  const sameValue = { [field]: value, id: { [beyond]: id } };
+  if (value === null) return sameValue;
+  const never = field === 'lastUsedAt' ? [{ lastUsedAt: null }] : [];
+  return { OR: [{ [field]: { [beyond]: value } }, sameValue, ...never] };
 }

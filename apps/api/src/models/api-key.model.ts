@@ -32,6 +32,15 @@ export class ApiKeyModel {
     });
   }
 
+  /** Names by id, those of revoked keys too: what they used stays in reports. */
+  async names(): Promise<Map<string, string>> {
+    const rows = await this.database.tx.apiKey.findMany({
+      where: { tenantId: this.database.tenantId },
+      select: { id: true, name: true },
+    });
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
   /** A live one. */
   find(id: string): Promise<ApiKeyRow | null> {
     return this.database.tx.apiKey.findFirst({ where: { tenantId: this.database.tenantId, id, revokedAt: null } });

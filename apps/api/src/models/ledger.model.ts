@@ -3,7 +3,11 @@
  * those charged for, so that its amount is always tokens times price; a generation's own row says what it used.
  */
 import { Injectable } from '@nestjs/common';
+import type { Position } from '../base/graphql/connection.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
+import { type LedgerEntry, Prisma } from '../generated/prisma/client.js';
+
+export type LedgerRow = LedgerEntry;
 
 export interface NewLedgerEntry {
   generationId: string;
@@ -17,34 +21,10 @@ export interface NewLedgerEntry {
   priceId: string;
   failed: boolean;
   promptTokens: number;
+  cachedTokens: number;
   completionTokens: number;
   amountNanoUsd: bigint;
   at: Date;
-}
-
-/** One UTC day of one target, and of each variant of a deployment. */
-export interface UsageRow {
-  /** YYYY-MM-DD */
-  day: string;
-  baseModelId: string;
-  adapterId: string | null;
-  deploymentId: string | null;
-  target: string;
-  variant: string;
-  requests: number;
-  failedRequests: number;
-  promptTokens: number;
-  completionTokens: number;
-  amountNanoUsd: bigint;
-}
-
-export interface UsageRange {
-  /** Inclusive. */
-  from: Date;
-  /** Exclusive. */
-  to: Date;
-  adapterId: string | null;
-  deploymentId: string | null;
 }
 
 export interface Price {
@@ -52,8 +32,10 @@ export interface Price {
   completionNanoUsdPerToken: bigint;
 }
 
-type RawUsageRow = Omit<UsageRow, 'requests' | 'failedRequests' | 'promptTokens' | 'completionTokens' | 'amountNanoUsd'> &
-  Record<'requests' | 'failedRequests' | 'promptTokens' | 'completionTokens' | 'amountNanoUsd', string>;
+/** What entries that are billed in one line have in common. Periods are the first days of months. */
+export type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
+  servicePeriod: Date;
+};
 
 @Injectable()
 export class LedgerModel {
@@ -68,28 +50,25 @@ export class LedgerModel {
     return this.db.tx.price.findUniqueOrThrow({ where: { id: priceId } });
   }
 
-  /** Sums by UTC day and target, newest day first. Sums are text on the way: they may exceed what the driver's numbers hold. */
-  async usage(range: UsageRange): Promise<UsageRow[]> {
-    const rows = await this.db.tx.$queryRaw<RawUsageRow[]>`
-      SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "day",
-             base_model_id AS "baseModelId", adapter_id::text AS "adapterId", deployment_id::text AS "deploymentId",
-             target AS "target", coalesce(variant, target) AS "variant",
-             count(*)::text AS "requests", (count(*) FILTER (WHERE failed))::text AS "failedRequests",
-             sum(prompt_tokens)::text AS "promptTokens", sum(completion_tokens)::text AS "completionTokens",
-             sum(amount_nano_usd)::text AS "amountNanoUsd"
-      FROM ledger_entries
-      WHERE tenant_id = ${this.db.tenantId}::uuid AND at >= ${range.from} AND at < ${range.to}
-        AND (${range.adapterId}::uuid IS NULL OR adapter_id = ${range.adapterId}::uuid)
-        AND (${range.deploymentId}::uuid IS NULL OR deployment_id = ${range.deploymentId}::uuid)
-      GROUP BY 1, 2, 3, 4, 5, 6
-      ORDER BY 1 DESC, 5, 6, 3`;
-    return rows.map((row) => ({
-      ...row,
-      requests: Number(row.requests),
-      failedRequests: Number(row.failedRequests),
-      promptTokens: Number(row.promptTokens),
-      completionTokens: Number(row.completionTokens),
-      amountNanoUsd: BigInt(row.amountNanoUsd),
-    }));
+  /** The entries behind a line, newest first; one row more than `first` when there is another page. */
+  page(line: LineKey, first: number, after: Position | null): Promise<LedgerRow[]> {
+    const older: Prisma.LedgerEntryWhereInput = after
+      ? { OR: [{ at: { lt: after.createdAt } }, { at: after.createdAt, generationId: { lt: after.id } }] }
+      : {};
+    return this.db.tx.ledgerEntry.findMany({
+      where: { AND: [this.behind(line), older] },
+      orderBy: [{ at: 'desc' }, { generationId: 'desc' }],
+      take: first + 1,
+    });
+  }
+
+  count(line: LineKey): Promise<number> {
+    return this.db.tx.ledgerEntry.count({ where: this.behind(line) });
+  }
+
+  private behind({ servicePeriod, ...key }: LineKey): Prisma.LedgerEntryWhereInput {
+    const end = new Date(servicePeriod);
+    end.setUTCMonth(end.getUTCMonth() + 1);
+    return { ...key, tenantId: this.db.tenantId, at: { gte: servicePeriod, lt: end } };
   }
 }

@@ -1,7 +1,7 @@
 'use client';
-import { Alert, Button, Grid, Paper, Skeleton, Stack, Text } from '@mantine/core';
-import { useDisclosure, useDocumentTitle } from '@mantine/hooks';
-import { IconArrowLeft, IconCircleX, IconMessages, IconStackPop, IconTrash, IconUpload } from '@tabler/icons-react';
+import { Alert, Button, Grid, Skeleton, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconArrowLeft, IconCircleX, IconMessages, IconTrash, IconUpload } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
 import { useCallback } from 'react';
 import { UploadDrawer } from '@/features/upload/upload-drawer';
@@ -9,14 +9,14 @@ import { AdapterDocument } from '@/lib/api/documents/adapters';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { ButtonLink } from '@/ui/button-link';
-import { EmptyState } from '@/ui/empty-state';
-import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
 import { TextLink } from '@/ui/text-link';
 import { AdapterFiles } from './adapter-files';
+import { AdapterMissing } from './adapter-missing';
 import { AdapterSummaryList } from './adapter-summary-list';
 import { AdapterTitle } from './adapter-title';
+import { AdapterUsage } from './adapter-usage';
 import { CodeSnippets } from './code-snippets';
 import { ProblemList } from './problem-list';
 import { useDeleteAdapter } from './use-delete-adapter';
@@ -38,29 +38,11 @@ export const AdapterPage = ({ id }: { id: string }) => {
       {data ? (
         <AdapterDetails adapter={data.adapter} />
       ) : error ? (
-        <Missing code={error.code} message={error.message} onRetry={reload} />
+        <AdapterMissing code={error.code} message={error.message} onRetry={reload} />
       ) : (
         <Loading />
       )}
     </>
-  );
-};
-
-const Missing = ({ code, message, onRetry }: { code: string; message: string; onRetry: () => void }) =>
-  code === 'NOT_FOUND' || code === 'BAD_USER_INPUT' ? (
-    <NoSuchAdapter />
-  ) : (
-    <ErrorState message={message} onRetry={onRetry} />
-  );
-
-const NoSuchAdapter = () => {
-  useDocumentTitle('Adapter not found · Aril');
-  return (
-    <Paper>
-      <EmptyState icon={<IconStackPop />} title="There is no such adapter" order={1}>
-        It may have been deleted, or belong to another workspace.
-      </EmptyState>
-    </Paper>
   );
 };
 
@@ -143,6 +125,7 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
             </Stack>
           </Grid.Col>
         </Grid>
+        {adapter.status === 'READY' && <AdapterUsage adapterId={adapter.id} />}
       </Stack>
       <UploadDrawer opened={uploading} onClose={upload.close} subject={subject} />
     </>

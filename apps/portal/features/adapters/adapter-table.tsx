@@ -1,17 +1,14 @@
 'use client';
-import { ActionIcon, Group, Stack, Text, Tooltip, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Group, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconMessages, IconTrash } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import type { ReactNode } from 'react';
-import type { AdapterListFieldsFragment } from '@/lib/api/generated/graphql';
-import { formatBytes } from '@/lib/format/quantity';
-import { formatDateTime, formatRelative } from '@/lib/format/time';
+import type { AdapterListFieldsFragment, AdapterOrder } from '@/lib/api/generated/graphql';
 import { paging } from '@/ui/paging';
-import { TextLink } from '@/ui/text-link';
-import { formatRank, formatTargets } from './adapter-facts';
-import { AdapterStatusBadge } from './adapter-status';
+import { columns } from './adapter-columns';
+import { orderOf, sortStatus } from './adapter-sort';
 
 type Row = AdapterListFieldsFragment;
 
@@ -22,74 +19,11 @@ interface Props {
   page: number;
   pageSize: number;
   onPage: (page: number) => void;
+  order: AdapterOrder;
+  onOrder: (order: AdapterOrder) => void;
   onDelete: (row: Row) => void;
   empty: ReactNode;
 }
-
-const Name = ({ id, slug, name }: Row) => (
-  // A long word breaks rather than push the actions out of the table.
-  <Stack gap={0} miw="8rem" style={{ overflowWrap: 'anywhere' }}>
-    <TextLink href={`/adapters/${id}`} fw={600} size="sm">
-      {slug}
-    </TextLink>
-    {name !== slug && (
-      <Text size="xs" c="dimmed" lineClamp={1}>
-        {name}
-      </Text>
-    )}
-  </Stack>
-);
-
-const columns: DataTableColumn<Row>[] = [
-  { accessor: 'slug', title: 'Adapter', render: (row) => <Name {...row} /> },
-  {
-    accessor: 'status',
-    title: 'Status',
-    width: 110,
-    render: ({ status }) => <AdapterStatusBadge status={status} />,
-  },
-  { accessor: 'baseModel.name', title: 'Base model', visibleMediaQuery: '(min-width: 62em)' },
-  {
-    accessor: 'rank',
-    title: 'Rank',
-    width: 70,
-    visibleMediaQuery: '(min-width: 48em)',
-    textAlign: 'right',
-    render: ({ summary }) => (summary ? formatRank(summary) : '–'),
-  },
-  {
-    accessor: 'targets',
-    title: 'Targets',
-    visibleMediaQuery: '(min-width: 75em)',
-    render: ({ summary }) => (
-      <Text size="xs" c="dimmed" ff="monospace" lineClamp={1}>
-        {summary ? formatTargets(summary.targetModules) : '–'}
-      </Text>
-    ),
-  },
-  {
-    accessor: 'bytes',
-    title: 'Size',
-    width: 95,
-    visibleMediaQuery: '(min-width: 30em)',
-    textAlign: 'right',
-    render: ({ bytes }) => formatBytes(bytes),
-  },
-  {
-    accessor: 'lastUsedAt',
-    title: 'Last used',
-    width: 130,
-    visibleMediaQuery: '(min-width: 48em)',
-    render: ({ lastUsedAt }) =>
-      lastUsedAt ? (
-        <span title={formatDateTime(lastUsedAt)}>{formatRelative(lastUsedAt)}</span>
-      ) : (
-        <Text size="sm" c="dimmed">
-          never
-        </Text>
-      ),
-  },
-];
 
 const RowActions = ({ row, onDelete }: { row: Row; onDelete: (row: Row) => void }) => (
   <Group gap={2} justify="flex-end" wrap="nowrap" onClick={(event) => event.stopPropagation()}>
@@ -119,7 +53,18 @@ const RowActions = ({ row, onDelete }: { row: Row; onDelete: (row: Row) => void 
   </Group>
 );
 
-export const AdapterTable = ({ rows, fetching, total, page, pageSize, onPage, onDelete, empty }: Props) => {
+export const AdapterTable = ({
+  rows,
+  fetching,
+  total,
+  page,
+  pageSize,
+  onPage,
+  order,
+  onOrder,
+  onDelete,
+  empty,
+}: Props) => {
   const router = useRouter();
   const actions: DataTableColumn<Row> = {
     accessor: 'actions',
@@ -138,6 +83,8 @@ export const AdapterTable = ({ rows, fetching, total, page, pageSize, onPage, on
       highlightOnHover
       verticalSpacing="sm"
       backgroundColor="transparent"
+      sortStatus={sortStatus(order)}
+      onSortStatusChange={(status) => onOrder(orderOf(status, order))}
       onRowClick={({ record }) => router.push(`/adapters/${record.id}`)}
       {...paging(total, pageSize, page, onPage)}
     />

@@ -70,6 +70,8 @@ export const AdaptersPage = () => {
             page={page}
             pageSize={PAGE_SIZE}
             onPage={(wanted) => show({ page: wanted })}
+            order={view.order}
+            onOrder={(order) => show({ order })}
             onDelete={deleteAdapter}
             empty={loading ? <span /> : empty}
           />

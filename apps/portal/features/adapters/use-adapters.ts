@@ -5,9 +5,9 @@ import type { ListView } from './list-view';
 
 export const PAGE_SIZE = 15;
 
-export const useAdapters = ({ search, status, page }: ListView) =>
+export const useAdapters = ({ search, status, order, page }: ListView) =>
   useCursorPage(AdaptersDocument, {
-    filter: { search: search || null, status },
+    filter: { search: search || null, status, orderBy: order },
     page,
     pageSize: PAGE_SIZE,
     types: ['Adapter'],

@@ -4,6 +4,7 @@ import {
   IconHome,
   IconKey,
   IconMessages,
+  IconReceipt,
   IconSettings,
   IconStack2,
   type Icon,
@@ -22,6 +23,7 @@ export const DESTINATIONS: Destination[] = [
   { href: '/playground', label: 'Playground', icon: IconMessages },
   { href: '/api-keys', label: 'API keys', icon: IconKey },
   { href: '/usage', label: 'Usage', icon: IconChartBar },
+  { href: '/billing', label: 'Billing', icon: IconReceipt },
   { href: '/settings', label: 'Settings', icon: IconSettings },
 ];
 

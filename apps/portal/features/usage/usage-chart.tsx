@@ -71,7 +71,7 @@ export const UsageChart = ({ rows, range, description = 'UTC days, stacked by ta
           tooltipAnimationDuration={0}
           tooltipProps={{ labelFormatter: (day) => formatDay(String(day)) }}
           role="img"
-          aria-label={`Bar chart of ${measure} by day; the table below holds the same numbers`}
+          aria-label={`Bar chart of ${measure} by day`}
         />
       )}
     </Section>

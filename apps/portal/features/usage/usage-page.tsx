@@ -1,13 +1,14 @@
 'use client';
-import { Button, Paper, Skeleton, Stack } from '@mantine/core';
+import { Button, Group, Paper, SegmentedControl, Skeleton, Stack } from '@mantine/core';
 import { IconCalendarOff, IconChartBar, IconDownload } from '@tabler/icons-react';
-import { useState } from 'react';
-import { UsageDocument } from '@/lib/api/documents/usage';
+import { useMemo, useState } from 'react';
+import { UsageGroupsDocument } from '@/lib/api/documents/usage';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { ButtonLink } from '@/ui/button-link';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
+import { GROUPINGS, labelOf, toRows, type Grouping } from './grouping';
 import { lastDays, toInterval, type DayRange } from './range';
 import { RangePicker } from './range-picker';
 import { UsageChart } from './usage-chart';
@@ -19,31 +20,40 @@ export const UsagePage = () => {
   const [recent] = useState(() => lastDays(30, new Date()));
   // Null while someone is typing a range that makes no sense: old totals under it would be taken for its own.
   const [range, setRange] = useState<DayRange | null>(recent);
+  const [grouping, setGrouping] = useState<Grouping>('TARGET');
   const { data, error, reload } = useApiQuery(
-    UsageDocument,
-    { input: toInterval(range ?? recent) },
+    UsageGroupsDocument,
+    { input: { ...toInterval(range ?? recent), groupBy: ['DAY', grouping] } },
     { types: ['Generation'], pause: range === null },
   );
   const report = range ? data?.tenant.usage : undefined;
-  const rows = report?.rows ?? [];
+  const rows = useMemo(() => toRows(report?.groups ?? [], grouping), [report, grouping]);
   return (
     <>
       <PageHeader
         title="Usage"
-        description="What your adapters generated, by day and target. Idle adapters cost nothing."
+        description="What was generated, day by day, by target, API key or base model. Idle adapters cost nothing."
         actions={
           <Button
             variant="default"
             leftSection={<IconDownload size={16} />}
             disabled={rows.length === 0}
-            onClick={() => range && downloadUsage(rows, range)}
+            onClick={() => range && downloadUsage(rows, range, grouping)}
           >
             Export CSV
           </Button>
         }
       />
       <Stack gap="lg">
-        <RangePicker range={range} onRange={setRange} />
+        <Group justify="space-between" align="flex-start" gap="sm">
+          <RangePicker range={range} onRange={setRange} />
+          <SegmentedControl
+            data={GROUPINGS}
+            value={grouping}
+            onChange={(value) => setGrouping(value as Grouping)}
+            aria-label="Group by"
+          />
+        </Group>
         {!range ? (
           <Paper>
             <EmptyState icon={<IconCalendarOff />} title="No valid range">
@@ -73,8 +83,8 @@ export const UsagePage = () => {
             )}
             {rows.length > 0 && (
               <>
-                <UsageChart rows={rows} range={range} />
-                <UsageTable rows={rows} />
+                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${labelOf(grouping)}`} />
+                <UsageTable rows={rows} by={labelOf(grouping)} />
               </>
             )}
           </>

@@ -44,22 +44,23 @@ const Target = ({ target, variant, adapterId, deploymentId }: UsageRow) => {
   );
 };
 
-const columns: DataTableColumn<UsageRow>[] = [
+const columnsBy = (by: string): DataTableColumn<UsageRow>[] => [
   { accessor: 'day', title: 'Day', noWrap: true, render: ({ day }) => formatDayWithYear(day) },
   {
     accessor: 'target',
-    title: 'Target',
+    title: by,
     render: (row) => <Target {...row} />,
   },
   number('requests', 'Requests'),
   number('failedRequests', 'Failed', '62em'),
   number('promptTokens', 'Tokens in', '48em'),
+  number('cachedTokens', 'Cached', '75em'),
   number('completionTokens', 'Tokens out', '48em'),
   { accessor: 'amount', title: 'Amount', textAlign: 'right', render: ({ amount }) => formatNanoUsd(amount) },
 ];
 
-/** Newest day first. The API's rows are all here, so pages are cut from them. */
-export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
+/** Newest day first. The API's rows are all here, so pages are cut from them. `by`: what those of a day are by. */
+export const UsageTable = ({ rows, by }: { rows: UsageRow[]; by: string }) => {
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [rows]);
   const sorted = useMemo(
@@ -71,7 +72,7 @@ export const UsageTable = ({ rows }: { rows: UsageRow[] }) => {
       <DataTable<UsageRow>
         idAccessor={({ day, target, variant, adapterId }) => `${day} ${target} ${variant} ${adapterId ?? ''}`}
         records={sorted.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)}
-        columns={columns}
+        columns={columnsBy(by)}
         backgroundColor="transparent"
         verticalSpacing="xs"
         horizontalSpacing="xs"

@@ -12,12 +12,14 @@ export const UsageTotals = ({ totals }: { totals: Totals | undefined }) => (
     <StatCard
       label="Requests"
       value={formatCount(totals?.requests ?? 0)}
+      hint={`${formatCount(totals?.failedRequests ?? 0)} failed, at no cost`}
       loading={!totals}
       icon={<IconSend size={16} />}
     />
     <StatCard
       label="Tokens in"
       value={formatCount(totals?.promptTokens ?? 0)}
+      hint={`${formatCount(totals?.cachedTokens ?? 0)} cached`}
       loading={!totals}
       icon={<IconArrowUpRight size={16} />}
     />

@@ -9,7 +9,7 @@ interface Connection {
 }
 
 interface Options<Data, Filter, C extends Connection> {
-  /** Primitive values only. */
+  /** What JSON can say. */
   filter: Filter;
   page: number;
   pageSize: number;

@@ -35,6 +35,14 @@ export const formatNanoUsd = (nano: string): string => {
   });
 };
 
+/** As statements write amounts: to the millionth of a dollar, to which their lines are rounded. */
+export const formatBilledUsd = (nano: string): string =>
+  Number(nanoUsdToDecimal(nano)).toLocaleString('en-US', {
+    style: 'currency',
+    currency: 'USD',
+    minimumFractionDigits: 6,
+  });
+
 /** A price per token as prices are quoted: dollars per million tokens. */
 export const formatPricePerMillion = (nanoPerToken: string): string =>
   formatNanoUsd((BigInt(nanoPerToken) * 1_000_000n).toString());

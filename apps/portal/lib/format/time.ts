@@ -20,6 +20,10 @@ export const formatRelative = (iso: string, now: Date = new Date()): string => {
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
+/** Where months are UTC's, so are the times in them. */
+export const formatUtcDateTime = (iso: string): string =>
+  new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+
 export const formatDate = (iso: string): string =>
   new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 
@@ -28,6 +32,14 @@ export const formatDay = (day: string): string =>
   new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', {
     day: 'numeric',
     month: 'short',
+    timeZone: 'UTC',
+  });
+
+/** A UTC month ("2026-03"): “March 2026”. */
+export const formatMonth = (month: string): string =>
+  new Date(`${month}-01T00:00:00Z`).toLocaleDateString('en-GB', {
+    month: 'long',
+    year: 'numeric',
     timeZone: 'UTC',
   });
 

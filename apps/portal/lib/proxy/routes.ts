@@ -6,6 +6,7 @@ const PREFIXES = [
   { portal: '/api/auth', api: '/api/auth' },
   { portal: '/api/graphql', api: '/graphql' },
   { portal: '/api/uploads', api: '/uploads' },
+  { portal: '/api/statements', api: '/statements' },
 ] as const;
 
 const moved = (path: string, from: string, to: string): string | null =>

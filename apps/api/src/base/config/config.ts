@@ -93,6 +93,10 @@ const schema = z.object({
   UPLOAD_EXPIRY_S: z.coerce.number().positive().default(24 * 60 * 60),
   /** How long a finished generation's text stays readable by its id. */
   TEXT_RETENTION_S: z.coerce.number().positive().default(24 * 60 * 60),
+  /** After the end of a month, how long late settlements still count in it; then its statements are issued. */
+  STATEMENT_GRACE_S: z.coerce.number().min(0).default(24 * 60 * 60),
+  /** Whom statements come from, name and address; `\n` begins a new line. */
+  STATEMENT_ISSUER: z.string().default('Aril').transform((text) => text.replaceAll('\\n', '\n')),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Colours and one line per entry, for people; JSON otherwise. */
   LOG_PRETTY: flag.default(false),

@@ -92,8 +92,18 @@ export function toConnection<R extends Position, T>(
   page: { first: number; after: Position | null; totalCount: number },
   toNode: (row: R) => T,
 ): Connection<T> {
+  return toConnectionBy(rows, page, toNode, encodeCursor);
+}
+
+/** For rows in another order than that of their creation, which their cursors have to tell. */
+export function toConnectionBy<R, T>(
+  rows: R[],
+  page: { first: number; after: unknown; totalCount: number },
+  toNode: (row: R) => T,
+  toCursor: (row: R) => string,
+): Connection<T> {
   const shown = rows.slice(0, page.first);
-  const edges = shown.map((row) => ({ cursor: encodeCursor(row), node: toNode(row) }));
+  const edges = shown.map((row) => ({ cursor: toCursor(row), node: toNode(row) }));
   const pageInfo = {
     hasNextPage: rows.length > page.first,
     hasPreviousPage: page.after !== null,

@@ -3,12 +3,13 @@ import { ArilError } from '@aril/contracts';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
-import { checkPageSize, decodeCursor } from '../../base/graphql/connection.js';
+import { checkPageSize } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
-import { type AdapterFilter, AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
+import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
+import { decodeAdapterCursor } from './adapter-order.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
 import { UploadFolder } from './uploads/upload-folder.js';
@@ -43,11 +44,11 @@ export class AdapterService {
     return this.database.inTenant(tenantId, () => this.adapters.findBySlug(slug));
   }
 
-  page(tenantId: string, filter: AdapterFilter, first: number, after: string | null): Promise<AdapterPage> {
+  page(tenantId: string, filter: AdapterFilter, order: AdapterOrder, first: number, after: string | null): Promise<AdapterPage> {
     const size = checkPageSize(first);
-    const position = after ? decodeCursor(after) : null;
+    const position = after ? decodeAdapterCursor(order, after) : null;
     return this.database.inTenant(tenantId, async () => ({
-      rows: await this.adapters.page(filter, size, position),
+      rows: await this.adapters.page(filter, order, size, position),
       totalCount: await this.adapters.count(filter),
     }));
   }

@@ -75,7 +75,7 @@ export class SettlementService {
       at,
       ...charge,
     });
-    if (adapterId) await this.adapters.update(adapterId, { lastUsedAt: at });
+    if (adapterId) await this.adapters.noteUse(adapterId, at);
     return charge;
   }
 }

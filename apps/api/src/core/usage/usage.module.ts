@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { UsageResolver } from './usage.resolver.js';
+import { UsageResolver, UsageRowsResolver } from './usage.resolver.js';
 import { UsageService } from './usage.service.js';
 
-@Module({ providers: [UsageService, UsageResolver] })
+@Module({ providers: [UsageService, UsageResolver, UsageRowsResolver] })
 export class UsageModule {}

@@ -1,8 +1,9 @@
-import { Args, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import type { UsageGroup } from '../../models/usage.model.js';
 import { TenantType } from '../tenant/tenant.types.js';
-import { UsageService } from './usage.service.js';
-import { UsageInput, UsageReport } from './usage.types.js';
+import { UsageService, type UsageView } from './usage.service.js';
+import { UsageInput, UsageReport, UsageRowType } from './usage.types.js';
 
 /** Everyone in a tenant may see what it uses. */
 @Resolver(() => TenantType)
@@ -10,9 +11,19 @@ export class UsageResolver {
   constructor(private readonly usages: UsageService) {}
 
   @ResolveField(() => UsageReport, {
-    description: 'Tokens, requests and amount by UTC day and target; `from` inclusive, `to` exclusive, at most 366 days.',
+    description: 'Requests, tokens and amount, in groups of choice; days are UTC, `from` inclusive, `to` exclusive, at most 366 days.',
   })
-  usage(@CurrentCaller() caller: Caller, @Args('input') input: UsageInput): Promise<UsageReport> {
+  usage(@CurrentCaller() caller: Caller, @Args('input') input: UsageInput): Promise<UsageView> {
     return this.usages.report(caller.tenantId, input);
+  }
+}
+
+@Resolver(() => UsageReport)
+export class UsageRowsResolver {
+  constructor(private readonly usages: UsageService) {}
+
+  @ResolveField(() => [UsageRowType], { description: 'By UTC day and target, whatever `groups` are by.' })
+  rows(@CurrentCaller() caller: Caller, @Parent() report: UsageView): Promise<UsageGroup[]> {
+    return this.usages.rows(caller.tenantId, report);
   }
 }

@@ -1,5 +1,14 @@
-import { Field, Float, ID, InputType, Int, ObjectType } from '@nestjs/graphql';
+import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { NanoUsdScalar } from '../../base/graphql/scalars.js';
+import type { UsageDimension } from '../../models/usage.model.js';
+
+export const UsageDimensionEnum = {
+  DAY: 'DAY',
+  TARGET: 'TARGET',
+  API_KEY: 'API_KEY',
+  BASE_MODEL: 'BASE_MODEL',
+} as const satisfies Record<UsageDimension, UsageDimension>;
+registerEnumType(UsageDimensionEnum, { name: 'UsageDimension' });
 
 @InputType()
 export class UsageInput {
@@ -14,10 +23,34 @@ export class UsageInput {
 
   @Field(() => ID, { nullable: true })
   deploymentId?: string | null;
+
+  @Field(() => [UsageDimensionEnum], { nullable: true, description: 'What `groups` are by. Default: day and target.' })
+  groupBy?: UsageDimension[] | null;
+}
+
+@ObjectType()
+export class UsageTotals {
+  @Field(() => Int)
+  requests!: number;
+
+  @Field(() => Int)
+  failedRequests!: number;
+
+  @Field(() => Float)
+  promptTokens!: number;
+
+  @Field(() => Float, { description: 'Of the prompt tokens, those found computed.' })
+  cachedTokens!: number;
+
+  @Field(() => Float)
+  completionTokens!: number;
+
+  @Field(() => NanoUsdScalar)
+  amount!: bigint;
 }
 
 @ObjectType('UsageRow', { description: 'One UTC day of one target, and of each variant of a deployment.' })
-export class UsageRowType {
+export class UsageRowType extends UsageTotals {
   @Field(() => String)
   day!: string;
 
@@ -35,38 +68,36 @@ export class UsageRowType {
 
   @Field(() => String, { description: 'What answered; the same as `target` unless that is a deployment.' })
   variant!: string;
-
-  @Field(() => Int)
-  requests!: number;
-
-  @Field(() => Int)
-  failedRequests!: number;
-
-  @Field(() => Float)
-  promptTokens!: number;
-
-  @Field(() => Float)
-  completionTokens!: number;
-
-  @Field(() => NanoUsdScalar)
-  amount!: bigint;
 }
 
-@ObjectType()
-export class UsageTotals {
-  @Field(() => Int)
-  requests!: number;
+@ObjectType('UsageGroup', { description: 'What it was not grouped by is null.' })
+export class UsageGroupType extends UsageTotals {
+  @Field(() => String, { nullable: true })
+  day!: string | null;
 
-  @Field(() => Float)
-  promptTokens!: number;
+  @Field(() => ID, { nullable: true })
+  baseModelId!: string | null;
 
-  @Field(() => Float)
-  completionTokens!: number;
+  @Field(() => ID, { nullable: true, description: 'Also null for the base model itself.' })
+  adapterId!: string | null;
 
-  @Field(() => NanoUsdScalar)
-  amount!: bigint;
+  @Field(() => ID, { nullable: true, description: 'Also null for what was asked for itself.' })
+  deploymentId!: string | null;
+
+  @Field(() => String, { nullable: true })
+  target!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'What answered; the same as `target` unless that is a deployment.' })
+  variant!: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'Also null for people, who use no key.' })
+  apiKeyId!: string | null;
+
+  @Field(() => String, { nullable: true })
+  apiKeyName!: string | null;
 }
 
+/** `rows` are resolved apart. */
 @ObjectType()
 export class UsageReport {
   @Field(() => Date)
@@ -75,8 +106,8 @@ export class UsageReport {
   @Field(() => Date)
   to!: Date;
 
-  @Field(() => [UsageRowType])
-  rows!: UsageRowType[];
+  @Field(() => [UsageGroupType], { description: 'By `input.groupBy`, the newest day first.' })
+  groups!: UsageGroupType[];
 
   @Field(() => UsageTotals)
   totals!: UsageTotals;

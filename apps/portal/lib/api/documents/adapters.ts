@@ -63,10 +63,16 @@ export const AdapterDetailFields = graphql(/* GraphQL */ `
 `);
 
 export const AdaptersDocument = graphql(/* GraphQL */ `
-  query Adapters($first: Int!, $after: String, $status: AdapterStatus, $search: String) {
+  query Adapters(
+    $first: Int!
+    $after: String
+    $status: AdapterStatus
+    $search: String
+    $orderBy: AdapterOrder
+  ) {
     tenant {
       id
-      adapters(first: $first, after: $after, status: $status, search: $search) {
+      adapters(first: $first, after: $after, status: $status, search: $search, orderBy: $orderBy) {
         totalCount
         pageInfo {
           hasNextPage

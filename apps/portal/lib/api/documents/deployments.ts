@@ -89,6 +89,7 @@ export const ComparisonDocument = graphql(/* GraphQL */ `
           requests
           failedRequests
           promptTokens
+          cachedTokens
           completionTokens
           amount
         }

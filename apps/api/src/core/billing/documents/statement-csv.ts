@@ -1,0 +1,39 @@
+import { stringify } from 'csv-stringify/sync';
+import type { StatementLineRow } from '../../../models/statement.model.js';
+import { monthOf } from '../month.js';
+import type { FullStatement } from '../statement.view.js';
+import { exactUsd } from './amounts.js';
+
+type Cell = string | number | bigint | null;
+type Column = [name: string, value: (line: StatementLineRow, statement: FullStatement) => Cell];
+
+const COLUMNS: Column[] = [
+  ['statement', (_, { number }) => number ?? 'preview'],
+  ['month', (_, { month }) => month],
+  ['line', (line) => line.position],
+  ['service_month', (line) => monthOf(line.servicePeriod)],
+  ['adjustment', (line, { month }) => (monthOf(line.servicePeriod) === month ? 'no' : 'yes')],
+  ['base_model', (line) => line.baseModelId],
+  ['target', (line) => line.target],
+  ['variant', (line) => line.variant ?? line.target],
+  ['adapter_id', (line) => line.adapterId],
+  ['api_key_id', (line) => line.apiKeyId],
+  ['api_key', (line) => line.apiKeyName],
+  ['price_id', (line) => line.priceId],
+  ['prompt_usd_per_million_tokens', (line) => exactUsd(line.promptNanoUsdPerToken * 1_000_000n)],
+  ['completion_usd_per_million_tokens', (line) => exactUsd(line.completionNanoUsdPerToken * 1_000_000n)],
+  ['requests', (line) => line.requests],
+  ['failed_requests', (line) => line.failedRequests],
+  ['prompt_tokens', (line) => line.promptTokens],
+  ['cached_tokens', (line) => line.cachedTokens],
+  ['completion_tokens', (line) => line.completionTokens],
+  ['exact_amount_usd', (line) => exactUsd(line.exactNanoUsd)],
+  ['amount_usd', (line) => exactUsd(line.amountNanoUsd)],
+];
+
+/** RFC 4180. Names are their tenants' own words: what a spreadsheet would run as a formula begins with an apostrophe. */
+export const statementCsv = (statement: FullStatement): string =>
+  stringify(
+    statement.lines.map((line) => COLUMNS.map(([, value]) => value(line, statement))),
+    { header: true, columns: COLUMNS.map(([name]) => name), record_delimiter: 'windows', escape_formulas: true },
+  );

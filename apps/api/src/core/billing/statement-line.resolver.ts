@@ -1,0 +1,21 @@
+import { Args, Int, Parent, ResolveField, Resolver } from '@nestjs/graphql';
+import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import type { Connection } from '../../base/graphql/connection.js';
+import type { StatementLineView } from './statement-line.view.js';
+import { type BilledGeneration, BilledGenerationConnection, StatementLineType } from './statement-line.types.js';
+import { StatementService } from './statement.service.js';
+
+@Resolver(() => StatementLineType)
+export class StatementLineResolver {
+  constructor(private readonly service: StatementService) {}
+
+  @ResolveField(() => BilledGenerationConnection, { description: 'What the line is the sum of, newest first.' })
+  generations(
+    @CurrentCaller() caller: Caller,
+    @Parent() { month, row }: StatementLineView,
+    @Args('first', { type: () => Int, nullable: true, defaultValue: 20 }) first: number,
+    @Args('after', { type: () => String, nullable: true }) after: string | null,
+  ): Promise<Connection<BilledGeneration>> {
+    return this.service.entries(caller.tenantId, month, row, first ?? 20, after ?? null);
+  }
+}

@@ -1,0 +1,89 @@
+/** Statements as their tenant sees them: issued ones as they were written, open months as of now. */
+import { Inject, Injectable } from '@nestjs/common';
+import { ArilError } from '@aril/contracts';
+import { z } from 'zod';
+import { CONFIG, type Config } from '../../base/config/config.js';
+import { checkPageSize, decodeCursor, encodeCursor, toConnectionBy, type Connection } from '../../base/graphql/connection.js';
+import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { LedgerModel } from '../../models/ledger.model.js';
+import { StatementModel, type StatementLineRow } from '../../models/statement.model.js';
+import { BillingDetailsService } from './billing-details.service.js';
+import { isMonth, monthOf, requireBegun, startOf } from './month.js';
+import { billedGeneration } from './statement-line.view.js';
+import type { BilledGeneration } from './statement-line.types.js';
+import { issuedView, preview, type FullStatement, type StatementView } from './statement.view.js';
+
+@Injectable()
+export class StatementService {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly db: TenantDatabase,
+    private readonly statements: StatementModel,
+    private readonly ledger: LedgerModel,
+    private readonly details: BillingDetailsService,
+  ) {}
+
+  /** Issued ones, newest first. */
+  page(tenantId: string, first: number, after: string | null): Promise<Connection<StatementView>> {
+    const size = checkPageSize(first);
+    const position = after ? decodeCursor(after) : null;
+    return this.db.inTenant(tenantId, async () => {
+      const rows = await this.statements.page(size, position?.createdAt ?? null);
+      const page = { first: size, after: position, totalCount: await this.statements.count() };
+      return toConnectionBy(rows, page, issuedView, ({ period, id }) => encodeCursor({ createdAt: period, id }));
+    });
+  }
+
+  /** The current month, and before it months that ended and are not issued yet; newest first. */
+  open(tenantId: string, now = new Date()): Promise<FullStatement[]> {
+    return this.db.inTenant(tenantId, async () => {
+      const months = [monthOf(now)];
+      let period = await this.statements.firstOpenPeriod();
+      for (; period && monthOf(period) < monthOf(now); period = await this.statements.firstOpenPeriod(period)) {
+        months.splice(1, 0, monthOf(period));
+      }
+      const previews: FullStatement[] = [];
+      for (const month of months) previews.push(await this.preview(tenantId, month));
+      return previews;
+    });
+  }
+
+  /** `id` of an issued one, or a month, issued or not. @throws NOT_FOUND, also for other tenants' statements. */
+  async find(tenantId: string, id: string, now = new Date()): Promise<StatementView> {
+    const row = await this.db.inTenant(tenantId, async () => {
+      if (isMonth(id)) return this.statements.findByPeriod(startOf(id));
+      return z.uuid().safeParse(id).success ? this.statements.find(id) : null;
+    });
+    if (row) return issuedView(row);
+    if (!isMonth(id)) throw new ArilError('NOT_FOUND', 'id: there is no such statement', 'id');
+    requireBegun(id, now);
+    return this.db.inTenant(tenantId, async () => {
+      const newest = await this.statements.newest();
+      if (!newest || monthOf(newest.period) < id) return this.preview(tenantId, id);
+      throw new ArilError('NOT_FOUND', `id: nothing was used in ${id}, so there is no statement of it`, 'id');
+    });
+  }
+
+  async withLines(tenantId: string, statement: StatementView): Promise<FullStatement> {
+    if ('lines' in statement) return statement as FullStatement;
+    return { ...statement, lines: await this.db.inTenant(tenantId, () => this.statements.lines(statement.id)) };
+  }
+
+  /** What a line is the sum of, newest first. */
+  entries(tenantId: string, month: string, line: StatementLineRow, first: number, after: string | null): Promise<Connection<BilledGeneration>> {
+    const size = checkPageSize(first);
+    const position = after ? decodeCursor(after) : null;
+    const { servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId } = line;
+    const key = { period: startOf(month), servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId };
+    return this.db.inTenant(tenantId, async () => {
+      const rows = await this.ledger.page(key, size, position);
+      const page = { first: size, after: position, totalCount: await this.ledger.count(key) };
+      return toConnectionBy(rows, page, billedGeneration, ({ at, generationId }) => encodeCursor({ createdAt: at, id: generationId }));
+    });
+  }
+
+  private async preview(tenantId: string, month: string): Promise<FullStatement> {
+    const lines = await this.statements.openLines(startOf(month));
+    return preview(month, this.config.STATEMENT_ISSUER, await this.details.billTo(tenantId), lines);
+  }
+}
