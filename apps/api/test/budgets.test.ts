@@ -237,6 +237,23 @@ describe('budgets', () => {
     await settled(PROMPT_TOKENS * PROMPT + COMPLETION);
   });
 
+  it('charge no month to come, nor keep a text longer, for a runner whose clock runs ahead', async () => {
+    runner.script = async (run) => {
+      await run.tokens('x');
+      const settlement = await run.end('stop');
+      await run.report({ ...settlement, finishedAtMs: settlement.finishedAtMs + 400 * 86_400_000 });
+    };
+    const { id } = await generate(test, one.key);
+    await settled(PROMPT_TOKENS * PROMPT + COMPLETION);
+    const [row] = await sql<{ timely: boolean; month: boolean }>(
+      test,
+      `SELECT at <= now() AND finished_at <= now() AS timely, (SELECT month <= now() FROM monthly_spend s WHERE s.tenant_id = l.tenant_id) AS month
+       FROM ledger_entries l JOIN generations g ON g.id = l.generation_id WHERE g.id = $1`,
+      [id],
+    );
+    expect(row).toEqual({ timely: true, month: true });
+  });
+
   it('agree with the ledger however often an end is settled', async () => {
     const settlements: Parameters<SettlementService['apply']>[0][] = [];
     runner.script = async (run) => {

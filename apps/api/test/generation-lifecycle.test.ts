@@ -10,6 +10,7 @@ import {
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RedisService } from '../src/base/redis/redis.service.js';
+import { Schedules } from '../src/base/redis/schedules.js';
 import { GenerationQueue } from '../src/core/generations/generation-queue.js';
 import { LOST_AFTER_MS, OverdueService } from '../src/core/generations/overdue.service.js';
 import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
@@ -308,6 +309,18 @@ describe('the life of a generation', () => {
       expect(await queue.getFailedCount()).toBe(0);
       await queue.close();
     });
+  });
+
+  it('is looked after again when Redis has lost everything, the schedules too', async () => {
+    const schedules = () => Promise.all(['housekeeping', 'statements'].map((name) => runner.redis.zcard(`aril:bull:api-${name}:repeat`)));
+    await until(async () => (await schedules()).every((count) => count > 0));
+    const before = await schedules();
+    await runner.redis.flushdb();
+    await test.app.get(Schedules, { strict: false }).keep();
+    expect(await schedules()).toEqual(before);
+    // Two that look at the same time, and one that finds them there, change nothing.
+    await Promise.all([1, 2].map(() => test.app.get(Schedules, { strict: false }).keep()));
+    expect(await schedules()).toEqual(before);
   });
 
   it('is refused while Redis is away, before anything is written', async () => {

@@ -66,6 +66,15 @@ describe('GraphQL', () => {
     expect(answer.data ?? null).toBeNull();
   });
 
+  it.each([
+    ['statement(id: "0000-01") { id }', 'NOT_FOUND'],
+    ['tenant { usage(input: { from: "0000-01-01T00:00:00Z", to: "0000-02-01T00:00:00Z" }) { totals { requests } } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['tenant { usage(input: { from: "0001-01-01T00:00:00+01:00", to: "0001-02-01T00:00:00Z" }) { totals { requests } } }', 'GRAPHQL_VALIDATION_FAILED'],
+    [`tenant { statements(after: "${Buffer.from('["0000-01-01T00:00:00Z","00000000-0000-0000-0000-000000000000"]').toString('base64url')}") { totalCount } }`, 'BAD_USER_INPUT'],
+  ])('refuses the year 0, which Postgres does not know: %s', async (query, code) => {
+    expect((await errorOf(`{ ${query} }`)).code).toBe(code);
+  });
+
   it('limits what comes over other transports too', async () => {
     const query = `{ ${'viewer { id } '.repeat(700)} }`;
     expect(await overSocket(query)).toMatchObject({ type: 'error', payload: [{ message: expect.stringContaining('tokens') as string }] });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { duration } from '../src/core/openai/rate-headers.js';
 import { generate, reasonOf, sql, startGeneration, tryGenerate } from './generation-fixtures.js';
 import { createApiKey, createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { keysOf, setKeyLimits, setLimits } from './limit-fixtures.js';
+import { keysOf, limitsOf, setKeyLimits, setLimits } from './limit-fixtures.js';
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
@@ -204,9 +204,39 @@ describe('rates', () => {
     const list = (length: number): object => ({ prompt: Array.from({ length }, () => [1, 2, 3]) });
     expect((await complete(list(5))).status).toBe(429);
     await until(async () => (await complete(list(4))).status === 200);
-    // Settlements follow the answers.
-    const charged = 'SELECT count(*)::int AS entries FROM ledger_entries WHERE tenant_id = $1 AND amount_nano_usd > 0';
-    await until(async () => (await sql<{ entries: number }>(test, charged, [one.id]))[0]?.entries === 4);
+    await until(async () => (await sql(test, 'SELECT 1 FROM ledger_entries WHERE tenant_id = $1', [one.id])).length === 4);
+  });
+
+  it.each([
+    ['limit', {}, [1, 2, 3], 429],
+    ['limit, which will be asked for again', { 'idempotency-key': 'list' }, [1, 2, 3], 429],
+    ['prompt', {}, Array.from({ length: 600 }, () => 1), 400],
+    ['prompt, which will be asked for again', { 'idempotency-key': 'long' }, Array.from({ length: 600 }, () => 1), 400],
+  ])('of a list that is refused for a %s have nothing to count: no row, no entry, nothing reserved', async (_, headers, last, status) => {
+    await setLimits(test, one.user, { parallelRequests: 2, requestsPerMinute: 100, tokensPerMinute: 100_000, budgetHard: '1000000' });
+    const prompt = [[1, 2, 3], ...(status === 429 ? [[1, 2, 3]] : []), last];
+    expect((await complete({ prompt }, headers)).status).toBe(status);
+    expect(await rowsOf(one)).toEqual([{ count: '0' }]);
+    expect(await sql(test, 'SELECT 1 FROM ledger_entries WHERE tenant_id = $1', [one.id])).toEqual([]);
+    expect((await limitsOf(test, one.key)).budget.reserved).toBe('0');
+    const answer = await complete({ prompt: [[1, 2, 3], [1, 2, 3]] }, headers);
+    expect([answer.status, rate(answer, 'remaining-requests')]).toEqual([200, '98']);
+  });
+
+  it('leaves an earlier try of the same list what it has', async () => {
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await opened;
+      await tell(run);
+    };
+    await setLimits(test, one.user, { parallelRequests: 2 });
+    const twice = { prompt: [[1, 2, 3], [1, 2, 3]] };
+    const first = complete(twice, { 'idempotency-key': 'list' });
+    await until(async () => (await rowsOf(one))[0]?.count === '2');
+    expect((await complete({ prompt: [...twice.prompt, [1, 2, 3]] }, { 'idempotency-key': 'list' })).status).toBe(429);
+    open();
+    expect((await first).status).toBe(200);
+    expect(await rowsOf(one)).toEqual([{ count: '2' }]);
   });
 
   it('take a changed limit at once, and keep how much of it is used', async () => {

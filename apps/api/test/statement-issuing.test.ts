@@ -68,6 +68,25 @@ describe('issuing statements', () => {
     expect(totalCount).toBe(2);
   });
 
+  it('has as many lines as it takes, well within the time of a transaction', async () => {
+    await newTenant();
+    await use(test, tenantId, { at: '2026-01-10T00:00:00Z' });
+    const generations = `
+      INSERT INTO generations (id, tenant_id, base_model_id, target, request_hash, price_id, status)
+      SELECT gen_random_uuid(), tenant_id, base_model_id, 'target ' || i, 'x', price_id, status FROM generations, generate_series(1, 12000) i
+      WHERE tenant_id = $1 RETURNING *`;
+    await sql(
+      test,
+      `WITH added AS (${generations})
+       INSERT INTO ledger_entries (id, tenant_id, generation_id, base_model_id, target, price_id, prompt_tokens, completion_tokens, amount_nano_usd, at)
+       SELECT gen_random_uuid(), tenant_id, id, base_model_id, target, price_id, 1, 1, 0, '2026-01-10' FROM added`,
+      [tenantId],
+    );
+    expect(await issue(at('2026-02-10'))).toMatchObject([{ lineCount: 12_001 }]);
+    const [statement] = await issued();
+    expect(statement?.contentSha256).toBe(contentSha256(statement?.lines ?? []));
+  });
+
   it('waits for the end of the month and its grace', async () => {
     await newTenant();
     await use(test, tenantId, { at: '2026-01-31T12:00:00Z' });

@@ -5,7 +5,8 @@ import { onDatabase, withClient } from '@aril/local-services';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations/', import.meta.url));
-const STATEMENTS = '20261126160000_statements';
+/** Those before it are of a release that knew neither deployments nor limits nor statements. */
+const SINCE = '20261126130000_deployments';
 /** An owner as hosted databases have: row-level security that is forced holds for it too. */
 const ROLE = `plain_owner_${randomBytes(4).toString('hex')}`;
 
@@ -30,9 +31,9 @@ afterAll(async () => {
   await admin(`DROP ROLE ${ROLE}`);
 });
 
-it('fills the new columns of entries that were there before, whoever owns the tables', async () => {
-  const earlier = readdirSync(MIGRATIONS).filter((name) => /^\d/.test(name) && name < STATEMENTS);
-  await apply(earlier);
+it('fills what is new for entries that were there before, whoever owns the tables', async () => {
+  const all = readdirSync(MIGRATIONS).filter((name) => /^\d/.test(name)).sort();
+  await apply(all.filter((name) => name < SINCE));
   await withClient(superuserUrl, (client) =>
     client.query(`
       INSERT INTO tenants (id, name, slug) VALUES (gen_random_uuid(), 'x', 'x');
@@ -43,11 +44,13 @@ it('fills the new columns of entries that were there before, whoever owns the ta
       INSERT INTO ledger_entries (id, tenant_id, generation_id, base_model_id, target, price_id, prompt_tokens, completion_tokens, amount_nano_usd, at)
         SELECT gen_random_uuid(), tenant_id, id, 'm', 'm', price_id, 10, 1, 11, '2026-01-31T23:59:59.999Z' FROM generations`),
   );
-  await apply([STATEMENTS]);
+  await apply(all.filter((name) => name >= SINCE));
   const { rows } = await withClient(superuserUrl, (client) =>
     client.query(`SELECT cached_tokens AS cached, period::text FROM ledger_entries ORDER BY 1`),
   );
   expect(rows).toEqual([0, 3, 10].map((cached) => ({ cached, period: '2026-01-01' })));
+  const spend = await withClient(superuserUrl, (client) => client.query(`SELECT month::text, spent_nano_usd FROM monthly_spend`));
+  expect(spend.rows).toEqual([{ month: '2026-01-01', spent_nano_usd: '33' }]);
   const forced = await withClient(superuserUrl, (client) =>
     client.query(`SELECT relname FROM pg_class WHERE relname IN ('ledger_entries', 'generations') AND relforcerowsecurity`),
   );

@@ -62,6 +62,14 @@ describe('the worst case', () => {
     expect(of(input, { maxTokens: 1 }).tokens - of(chat('Hi'), { maxTokens: 1 }).tokens).toBeGreaterThan(told.length);
   });
 
+  it('does not spread out what fills the context anyway', () => {
+    // Indented, this is more than the longest string there can be.
+    let value: unknown = Array.from({ length: 2_000_000 }, () => 1);
+    for (let depth = 0; depth < 62; depth++) value = [value];
+    const toolCalls = [{ id: 'x', name: 'x', arguments: { value } }];
+    expect(of({ kind: 'messages', messages: [{ role: 'assistant', content: '', toolCalls }] }).tokens).toBe(CONTEXT);
+  });
+
   it.each(['smollm2-135m-instruct'])('of messages has room for what the template of %s says', (model) => {
     const template = readFileSync(new URL(`../../../models/${model}/chat_template.jinja`, import.meta.url), 'utf8');
     expect(of(chat('Hi'), { maxTokens: 1 }).tokens).toBeGreaterThan(template.length);

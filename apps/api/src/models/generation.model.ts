@@ -96,6 +96,12 @@ export class GenerationModel {
     await this.db.tx.generation.update({ where: { tenantId_id: { tenantId: this.db.tenantId, id } }, data });
   }
 
+  /** false: it has ended, and stays. */
+  async removeOpen(id: string): Promise<boolean> {
+    const { count } = await this.db.tx.generation.deleteMany({ where: { tenantId: this.db.tenantId, id, status: { in: OPEN } } });
+    return count === 1;
+  }
+
   /** Removes the texts of generations that ended before `time`, at most `limit`; how many there were. */
   async purgeTexts(time: Date, limit: number): Promise<number> {
     return this.db.tx.$executeRaw`

@@ -2,6 +2,7 @@
  * Statements and their lines. An open month's lines are summed from the ledger whenever they are asked for; an issued
  * month's were written once. Periods are the first days of months, at midnight UTC.
  */
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Prisma, Statement, StatementLine } from '../generated/prisma/client.js';
@@ -115,10 +116,22 @@ export class StatementModel {
     const { tenantId } = this.db;
     const billTo = { ...statement.billTo } satisfies Prisma.InputJsonObject;
     const row = await this.db.tx.statement.create({ data: { ...statement, billTo, tenantId } });
-    await this.db.tx.statementLine.createMany({ data: lines.map((line) => ({ ...line, tenantId, statementId: row.id })) });
+    await this.insertLines(lines.map((line) => ({ id: randomUUID(), tenantId, statementId: row.id, ...line })));
     return row;
   }
+
+  /** In one statement, as one value: Prisma takes milliseconds per row, and the ledger is locked meanwhile. */
+  private async insertLines(lines: readonly StatementLine[]): Promise<void> {
+    const rows = lines.map((line) => Object.fromEntries(Object.entries(line).map(([name, value]) => [columnOf(name), textOf(value)])));
+    await this.db.tx.$executeRaw`
+      INSERT INTO statement_lines SELECT * FROM jsonb_populate_recordset(NULL::statement_lines, ${JSON.stringify(rows)}::jsonb)`;
+  }
 }
+
+/** `servicePeriod` → `service_period` */
+const columnOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const textOf = (value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
 
 function lineOf(row: RawLine, position: number): StatementLineRow {
   const counts = Object.fromEntries(COUNTS.map((name) => [name, BigInt(row[name])])) as Record<Count, bigint>;

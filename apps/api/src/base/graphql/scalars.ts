@@ -1,8 +1,22 @@
 import { GraphQLDateTimeISO } from 'graphql-scalars';
 import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 
+const iso = GraphQLDateTimeISO.toConfig();
+
+/** There is no year 0, and Postgres says so. */
+function storable(time: Date): Date {
+  if (time.getUTCFullYear() >= 1) return time;
+  throw new GraphQLError('DateTime: expected a year from 0001 on', { extensions: { code: 'BAD_USER_INPUT' } });
+}
+
 /** ISO 8601 in and out. What fields of type `Date` are. */
-export const DateTimeScalar = new GraphQLScalarType({ ...GraphQLDateTimeISO.toConfig(), name: 'DateTime', description: undefined });
+export const DateTimeScalar = new GraphQLScalarType({
+  ...iso,
+  name: 'DateTime',
+  description: undefined,
+  parseValue: (value) => storable(iso.parseValue(value)),
+  parseLiteral: (node, variables) => storable(iso.parseLiteral(node, variables)),
+});
 
 function parse(value: unknown): bigint {
   if (typeof value === 'string' && /^-?\d{1,30}$/.test(value)) return BigInt(value);

@@ -1,7 +1,8 @@
 /** UTC calendar months, written "YYYY-MM". Rows name them by their first day. */
 import { ArilError } from '@aril/contracts';
 
-const FORM = /^\d{4}-(0[1-9]|1[0-2])$/;
+/** There is no year 0, and Postgres says so. */
+const FORM = /^(?!0000)\d{4}-(0[1-9]|1[0-2])$/;
 
 export const isMonth = (text: string): boolean => FORM.test(text);
 

@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { StatementIssuer } from './statement-issuer.js';
 
 const QUEUE = 'api-statements';
@@ -17,16 +18,15 @@ export class StatementWorker implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly redis: RedisService,
+    private readonly schedules: Schedules,
     private readonly issuer: StatementIssuer,
   ) {
     this.queue = new Queue(QUEUE, { connection: redis.client, prefix: QUEUE_PREFIX });
     this.queue.on('error', (error) => this.logger.warn(`statement queue: ${error.message}`));
   }
 
-  /** Not awaited: an API that starts before Redis waits for it in `/ready`, not here. */
   onModuleInit(): void {
-    const scheduled = this.queue.upsertJobScheduler(JOB_ISSUE, { every: ISSUE_EVERY_MS }, { name: JOB_ISSUE });
-    scheduled.catch((error: unknown) => this.logger.error({ err: error }, 'statements could not be scheduled'));
+    this.schedules.start({ queue: this.queue, job: JOB_ISSUE, everyMs: ISSUE_EVERY_MS });
     this.worker = new Worker(QUEUE, () => this.issuer.issueDue(), {
       connection: this.redis.connect('statements'),
       prefix: QUEUE_PREFIX,

@@ -1,6 +1,6 @@
 /** The admission of one request: its worst case, its row, and the row that an earlier try of it has left. */
 import { Injectable } from '@nestjs/common';
-import { ArilError, type ErrorCode } from '@aril/contracts';
+import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { GenerationModel, type GenerationRow, type NewGeneration } from '../../models/generation.model.js';
@@ -17,9 +17,6 @@ interface Door {
   names: FieldNames;
   tell: TellRates;
 }
-
-/** With these the admission refuses; no generation ends with one by itself. */
-const REFUSALS: readonly ErrorCode[] = ['RATE_LIMITED', 'BUDGET_EXCEEDED'];
 
 @Injectable()
 export class GenerationAdmission {
@@ -57,12 +54,10 @@ export class GenerationAdmission {
     }
   }
 
-  /**
-   * For a row that nobody will be answered for. One of several prompts, of which another was refused, was not let in
-   * either. Its tokens are back already: it has used none.
-   */
-  forgive(row: GenerationRow, why: ErrorCode): void {
-    if (REFUSALS.includes(why)) this.rates.giveBack(row, 0);
+  /** For a row that nothing was done for. One of several prompts, of which another was refused, was not let in either. */
+  async takeBack(row: GenerationRow): Promise<void> {
+    const removed = await this.db.inTenant(row.tenantId, () => this.generations.removeOpen(row.id));
+    if (removed) this.rates.giveBack(row, row.reservedTokens);
   }
 }
 

@@ -32,6 +32,8 @@ export interface AdmittedGeneration {
   row: GenerationRow;
   /** null: nothing is left to be done for it. */
   job: GenerationJob | null;
+  /** false: an earlier try of the same request has left it. */
+  isNew: boolean;
 }
 
 @Injectable()
@@ -64,7 +66,7 @@ export class GenerationService {
   async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
     const earlier = await this.admission.findEarlier(caller, request, names);
-    if (earlier && !isOpen(earlier)) return { row: earlier, job: null };
+    if (earlier && !isOpen(earlier)) return { row: earlier, job: null, isNew: false };
     const target = earlier
       ? await this.targets.ofRow(earlier, names.target)
       : await this.targets.resolve(caller.tenantId, request, names.target);
@@ -73,11 +75,16 @@ export class GenerationService {
     // Another request with the same key was first, and may have chosen another variant.
     if (!row) return this.admit(caller, request, names, tell);
     const taken = earlier !== null && (await this.wasTaken(row));
-    return { row, job: taken ? null : this.jobOf(row, request, target) };
+    return { row, job: taken ? null : this.jobOf(row, request, target), isNew: earlier === null };
   }
 
   async run({ row, job }: AdmittedGeneration): Promise<void> {
     if (job) await this.enqueue(row, job);
+  }
+
+  /** Instead of `run`, for a request of which something else was refused: it leaves no trace, and nothing reserved. */
+  async takeBack({ row, isNew }: AdmittedGeneration): Promise<void> {
+    if (isNew) await this.admission.takeBack(row);
   }
 
   /**
@@ -86,7 +93,6 @@ export class GenerationService {
    */
   async disown(row: GenerationRow, error: NonNullable<EndEvent['error']>): Promise<void> {
     await this.ender.endUnheard(row, error);
-    this.admission.forgive(row, error.code);
     await this.tellToStop(row);
   }
 

@@ -7,6 +7,7 @@ import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { AttendanceService } from './attendance.service.js';
 import { OverdueService } from './overdue.service.js';
 import { TextRetentionService } from './text-retention.service.js';
@@ -26,6 +27,7 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly redis: RedisService,
+    private readonly schedules: Schedules,
     private readonly overdue: OverdueService,
     private readonly attendance: AttendanceService,
     private readonly texts: TextRetentionService,
@@ -34,9 +36,10 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
     this.queue.on('error', (error) => this.logger.warn(`housekeeping queue: ${error.message}`));
   }
 
-  /** Not awaited: an API that starts before Redis waits for it in `/ready`, not here. */
   onModuleInit(): void {
-    this.schedule().catch((error: unknown) => this.logger.error({ err: error }, 'housekeeping could not be scheduled'));
+    const purgeEveryMs = Math.min(PURGE_EVERY_MS_MAX, this.config.TEXT_RETENTION_S * 1_000);
+    this.schedules.start({ queue: this.queue, job: JOB_SWEEP, everyMs: SWEEP_EVERY_MS });
+    this.schedules.start({ queue: this.queue, job: JOB_PURGE, everyMs: purgeEveryMs });
     this.worker = new Worker(QUEUE, (job) => this.process(job), {
       connection: this.redis.connect('housekeeping'),
       prefix: QUEUE_PREFIX,
@@ -50,12 +53,6 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.worker?.close();
     await this.queue.close();
-  }
-
-  private async schedule(): Promise<void> {
-    const purgeEveryMs = Math.min(PURGE_EVERY_MS_MAX, this.config.TEXT_RETENTION_S * 1_000);
-    await this.queue.upsertJobScheduler(JOB_SWEEP, { every: SWEEP_EVERY_MS }, { name: JOB_SWEEP });
-    await this.queue.upsertJobScheduler(JOB_PURGE, { every: purgeEveryMs }, { name: JOB_PURGE });
   }
 
   private async process(job: Job): Promise<void> {

@@ -54,7 +54,9 @@ function textTokensMax(input: Exclude<GenerationInput, { kind: 'tokens' }>, cont
   if (input.kind === 'prompt') return MARKS_TOKENS + bytesMax(input.prompt, contextTokens);
   const { messages, tools = [] } = input;
   const overhead = MARKS_TOKENS + TEMPLATE_TOKENS + MESSAGE_TOKENS * messages.length + TOOL_TOKENS * tools.length;
-  return overhead + bytesMax(JSON.stringify(input, null, 4), contextTokens);
+  const compact = JSON.stringify(input);
+  // Spread out, a few megabytes at some depth are half a gigabyte of spaces.
+  return overhead + (compact.length >= contextTokens ? compact.length : bytesMax(JSON.stringify(input, null, 4), contextTokens));
 }
 
 /** Of a text that fills the context anyway its length is enough. */

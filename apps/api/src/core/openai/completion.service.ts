@@ -68,25 +68,44 @@ export class CompletionService {
 
   /** One generation per prompt. All are admitted before any runs: where one is refused, nothing was done for the others. */
   private async startAll(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<GenerationRow[]> {
+    const admitted = await this.admitAll(endpoint, asked, exchange);
+    const rows = admitted.map(({ row }) => row);
+    try {
+      this.attend(rows, exchange);
+      for (const each of admitted) await this.generations.run(each);
+      return rows;
+    } catch (error) {
+      this.disown(rows, error, exchange);
+      throw error;
+    }
+  }
+
+  private async admitAll(endpoint: Endpoint, asked: OpenAiRequest, exchange: Exchange): Promise<AdmittedGeneration[]> {
     const key = idempotencyKeyOf(exchange.request);
     // One request has one variant, however many its prompts are.
     const routing = key ?? randomUUID();
     const tell = (rates: RateStatus[]): void => writeRateHeaders(exchange.response, rates);
     const admitted: AdmittedGeneration[] = [];
-    const rows = (): GenerationRow[] => admitted.map(({ row }) => row);
     try {
       for (const [prompt, generation] of asked.generations.entries()) {
         const idempotencyKey = key && keyOfPrompt(key, prompt);
         const request = { ...generation, routingKey: generation.routingKey ?? routing, idempotencyKey };
         admitted.push(await this.generations.admit(exchange.caller, request, endpoint.fieldNames(asked, prompt), tell));
       }
-      this.attend(rows(), exchange);
-      for (const each of admitted) await this.generations.run(each);
+      return admitted;
     } catch (error) {
-      this.disown(rows(), error, exchange);
+      await Promise.all(admitted.map((each) => this.takeBack(each)));
       throw admissionFailure(error);
     }
-    return rows();
+  }
+
+  /** What cannot be taken back now is ended by housekeeping, as it has no job. */
+  private async takeBack(admitted: AdmittedGeneration): Promise<void> {
+    try {
+      await this.generations.takeBack(admitted);
+    } catch (error) {
+      this.logger.warn({ generationId: admitted.row.id, err: error }, 'what was refused could not be taken back');
+    }
   }
 
   /** A request that is repeated long after its answer: its echo is gone, and must not be left out in silence. */

@@ -39,8 +39,9 @@ export class SettlementService {
       const row = await this.generations.lock(settlement.generationId);
       if (!row) throw new ArilError('NOT_FOUND', `no generation ${settlement.generationId} in its tenant`);
       if (!isOpen(row)) return null;
-      await this.generations.end(row.id, endOf(settlement));
-      return { row, charge: await this.charge(row, settlement) };
+      const at = endedAt(row, settlement);
+      await this.generations.end(row.id, endOf(settlement, at));
+      return { row, charge: await this.charge(row, settlement, at) };
     });
     if (!settled) return 'already settled';
     this.release(settled.row, settled.charge);
@@ -56,10 +57,8 @@ export class SettlementService {
     }
   }
 
-  private async charge(row: GenerationRow, settlement: Settlement): Promise<Charge> {
+  private async charge(row: GenerationRow, settlement: Settlement, at: Date): Promise<Charge> {
     const { baseModelId, adapterId, deploymentId, target, variant, apiKeyId, priceId } = row;
-    // Not before the admission, whatever the runner's clock says: a budget's month must be that of its check or a later one.
-    const at = new Date(Math.max(settlement.finishedAtMs, row.createdAt.getTime()));
     const charge = chargeFor(settlement, await this.ledger.price(priceId));
     const failed = settlement.finishReason === 'error';
     await this.ledger.insert({
@@ -80,7 +79,14 @@ export class SettlementService {
   }
 }
 
-function endOf(settlement: Settlement): GenerationEnd {
+/**
+ * After the admission and not after now, whatever the runner's clock says. Earlier, a month would be charged whose budget
+ * was not asked; later, one that comes long after this, and until then nobody would be billed, nor the text removed.
+ */
+const endedAt = ({ createdAt }: GenerationRow, { finishedAtMs }: Settlement): Date =>
+  new Date(Math.max(createdAt.getTime(), Math.min(finishedAtMs, Date.now())));
+
+function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
   const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, error, timings, runnerId } = settlement;
   return {
     status: STATUS[finishReason],
@@ -94,7 +100,7 @@ function endOf(settlement: Settlement): GenerationEnd {
     errorMessage: error ? storable(error.message) : null,
     ...timings,
     runnerId,
-    finishedAt: new Date(settlement.finishedAtMs),
+    finishedAt,
   };
 }
 
