@@ -4,6 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Position } from '../base/graphql/connection.js';
+import { endOf, monthOf } from '../base/month.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import { type LedgerEntry, Prisma } from '../generated/prisma/client.js';
 
@@ -67,8 +68,7 @@ export class LedgerModel {
   }
 
   private behind({ servicePeriod, ...key }: LineKey): Prisma.LedgerEntryWhereInput {
-    const end = new Date(servicePeriod);
-    end.setUTCMonth(end.getUTCMonth() + 1);
+    const end = endOf(monthOf(servicePeriod));
     return { ...key, tenantId: this.db.tenantId, at: { gte: servicePeriod, lt: end } };
   }
 }

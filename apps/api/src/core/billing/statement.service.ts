@@ -4,11 +4,11 @@ import { ArilError } from '@aril/contracts';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { checkPageSize, decodeCursor, encodeCursor, toConnectionBy, type Connection } from '../../base/graphql/connection.js';
+import { isMonth, monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { LedgerModel } from '../../models/ledger.model.js';
 import { StatementModel, type StatementLineRow } from '../../models/statement.model.js';
 import { BillingDetailsService } from './billing-details.service.js';
-import { isMonth, monthOf, requireBegun, startOf } from './month.js';
 import { billedGeneration } from './statement-line.view.js';
 import type { BilledGeneration } from './statement-line.types.js';
 import { issuedView, preview, type FullStatement, type StatementView } from './statement.view.js';
@@ -56,7 +56,7 @@ export class StatementService {
     });
     if (row) return issuedView(row);
     if (!isMonth(id)) throw new ArilError('NOT_FOUND', 'id: there is no such statement', 'id');
-    requireBegun(id, now);
+    if (startOf(id) > now) throw new ArilError('BAD_INPUT', `id: found ${id}, expected a month that has begun`, 'id');
     return this.db.inTenant(tenantId, async () => {
       const newest = await this.statements.newest();
       if (!newest || monthOf(newest.period) < id) return this.preview(tenantId, id);

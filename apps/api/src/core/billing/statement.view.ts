@@ -1,7 +1,7 @@
 /** A statement, issued or as it would be if its month ended now. */
 import { createHash } from 'node:crypto';
+import { monthOf } from '../../base/month.js';
 import type { BillTo, StatementLineRow, StatementRow } from '../../models/statement.model.js';
-import { monthOf } from './month.js';
 import { totalsOf } from './statement-totals.js';
 
 export type StatementStatus = 'PREVIEW' | 'ISSUED';

@@ -4,11 +4,11 @@ import { ArilError } from '@aril/contracts';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
+import { monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
 import { LimitModel, type Limits } from '../../models/limit.model.js';
 import { SpendModel, type Use } from '../../models/spend.model.js';
-import { monthOf } from './budget-month.js';
 import { defaultLimits, limitCeilings, NO_LIMITS, within } from './limit-bounds.js';
 
 /** Amounts add up in 64 bits, with room for every key's. */
@@ -31,6 +31,7 @@ export interface LimitsInUse {
   use: Use;
 }
 
+const thisMonth = (): Date => startOf(monthOf(new Date()));
 const UNUSED: Use = { open: 0, spentNanoUsd: 0n, reservedNanoUsd: 0n };
 
 @Injectable()
@@ -60,7 +61,7 @@ export class LimitsService {
   ofTenant(tenantId: string): Promise<LimitsInUse> {
     return this.db.inTenant(tenantId, async () => {
       const { tenant: limits } = await this.of(null);
-      const { tenant: use } = await this.spend.use(null, monthOf(new Date()));
+      const { tenant: use } = await this.spend.use(null, thisMonth());
       return { limits, use };
     });
   }
@@ -69,7 +70,7 @@ export class LimitsService {
   ofKeys(tenantId: string): Promise<(apiKeyId: string) => LimitsInUse> {
     return this.db.inTenant(tenantId, async () => {
       const limits = new Map((await this.rows.ofAllKeys()).map((row) => [row.apiKeyId, row]));
-      const uses = new Map((await this.spend.useOfKeys(monthOf(new Date()))).map((row) => [row.apiKeyId, row]));
+      const uses = new Map((await this.spend.useOfKeys(thisMonth())).map((row) => [row.apiKeyId, row]));
       return (id) => ({ limits: limits.get(id) ?? NO_LIMITS, use: uses.get(id) ?? UNUSED });
     });
   }

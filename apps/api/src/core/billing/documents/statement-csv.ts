@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
+import { monthOf } from '../../../base/month.js';
 import type { StatementLineRow } from '../../../models/statement.model.js';
-import { monthOf } from '../month.js';
 import type { FullStatement } from '../statement.view.js';
 import { exactUsd } from './amounts.js';
 

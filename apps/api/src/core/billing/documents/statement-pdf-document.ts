@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pdfmake, { type Block, type Content, type Definition } from 'pdfmake';
-import { nameOf } from '../month.js';
+import { nameOf } from '../../../base/month.js';
 import { addressee, type FullStatement } from '../statement.view.js';
 import { printedUsd } from './amounts.js';
 import { lineTable } from './statement-pdf-lines.js';

@@ -1,6 +1,6 @@
 import type { Content } from 'pdfmake';
+import { monthOf, nameOf } from '../../../base/month.js';
 import type { StatementLineRow } from '../../../models/statement.model.js';
-import { monthOf, nameOf } from '../month.js';
 import { totalsOf } from '../statement-totals.js';
 import type { FullStatement } from '../statement.view.js';
 import { printedCount, printedPrice, printedUsd } from './amounts.js';

@@ -1,6 +1,4 @@
 /** UTC calendar months, written "YYYY-MM". Rows name them by their first day. */
-import { ArilError } from '@aril/contracts';
-
 const FORM = /^\d{4}-(0[1-9]|1[0-2])$/;
 
 export const isMonth = (text: string): boolean => FORM.test(text);
@@ -19,9 +17,3 @@ export function endOf(month: string): Date {
 /** "October 2026" */
 export const nameOf = (month: string): string =>
   startOf(month).toLocaleDateString('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
-
-/** @throws BAD_INPUT for months that have not begun. */
-export function requireBegun(month: string, now: Date): void {
-  if (startOf(month) <= now) return;
-  throw new ArilError('BAD_INPUT', `id: found ${month}, expected a month that has begun`, 'id');
-}
