@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
 import { checkPageSize } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
@@ -34,8 +34,7 @@ export class AdapterService {
 
   /** @throws NOT_FOUND, also for other tenants' adapters. */
   async get(tenantId: string, id: string, field = 'id'): Promise<AdapterRow> {
-    const known = z.uuid().safeParse(id).success;
-    const row = known ? await this.database.inTenant(tenantId, () => this.adapters.find(id)) : null;
+    const row = isUuid(id) ? await this.database.inTenant(tenantId, () => this.adapters.find(id)) : null;
     if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such adapter`, field);
     return row;
   }

@@ -1,11 +1,11 @@
 /** Statements as their tenant sees them: issued ones as they were written, open months as of now. */
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { checkPageSize, decodeCursor, encodeCursor, toConnectionBy, type Connection } from '../../base/graphql/connection.js';
 import { isMonth, monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { LedgerModel } from '../../models/ledger.model.js';
 import { StatementModel, type StatementLineRow } from '../../models/statement.model.js';
 import { BillingDetailsService } from './billing-details.service.js';
@@ -52,7 +52,7 @@ export class StatementService {
   async find(tenantId: string, id: string, now = new Date()): Promise<StatementView> {
     const row = await this.db.inTenant(tenantId, async () => {
       if (isMonth(id)) return this.statements.findByPeriod(startOf(id));
-      return z.uuid().safeParse(id).success ? this.statements.find(id) : null;
+      return isUuid(id) ? this.statements.find(id) : null;
     });
     if (row) return issuedView(row);
     if (!isMonth(id)) throw new ArilError('NOT_FOUND', 'id: there is no such statement', 'id');

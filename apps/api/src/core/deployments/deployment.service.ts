@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { validInput } from '../../base/errors/validate.js';
 import { checkPageSize, decodeCursor } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
@@ -81,7 +81,7 @@ export class DeploymentService {
   }
 
   private async require(id: string, field: string): Promise<DeploymentRow> {
-    const row = z.uuid().safeParse(id).success ? await this.deployments.find(id) : null;
+    const row = isUuid(id) ? await this.deployments.find(id) : null;
     if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such deployment`, field);
     return row;
   }

@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
 import { monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
 import { LimitModel, type Limits } from '../../models/limit.model.js';
 import { SpendModel, type Use } from '../../models/spend.model.js';
@@ -89,7 +90,7 @@ export class LimitsService {
     const change = validInput(limitsSchema, input);
     await this.db.inTenant(tenantId, async () => {
       await this.db.lock('limits');
-      const known = z.uuid().safeParse(apiKeyId).success && (await this.apiKeys.find(apiKeyId));
+      const known = isUuid(apiKeyId) && (await this.apiKeys.find(apiKeyId));
       if (!known) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
       await this.rows.put(apiKeyId, changed((await this.of(apiKeyId)).key, change));
     });
