@@ -2,22 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
-import { checkPageSize } from '../../base/graphql/connection.js';
+import type { Page } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
-import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterRow } from '../../models/adapter.model.js';
+import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterPosition, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
-import { decodeAdapterCursor } from './adapter-order.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
 import { UploadFolder } from './uploads/upload-folder.js';
-
-export interface AdapterPage {
-  rows: AdapterRow[];
-  totalCount: number;
-}
 
 @Injectable()
 export class AdapterService {
@@ -43,11 +37,9 @@ export class AdapterService {
     return this.database.inTenant(tenantId, () => this.adapters.findBySlug(slug));
   }
 
-  page(tenantId: string, filter: AdapterFilter, order: AdapterOrder, first: number, after: string | null): Promise<AdapterPage> {
-    const size = checkPageSize(first);
-    const position = after ? decodeAdapterCursor(order, after) : null;
+  page(tenantId: string, filter: AdapterFilter, order: AdapterOrder, { first, after }: Page<AdapterPosition>): Promise<{ rows: AdapterRow[]; totalCount: number }> {
     return this.database.inTenant(tenantId, async () => ({
-      rows: await this.adapters.page(filter, order, size, position),
+      rows: await this.adapters.page(filter, order, first, after),
       totalCount: await this.adapters.count(filter),
     }));
   }
