@@ -21,7 +21,7 @@ export interface TenantUse {
 
 export type KeyUse = Use & { apiKeyId: string };
 
-/** Sums are text on the way: they may exceed what the driver's numbers hold. */
+/** Sums as text, as in `sums.ts`. */
 type RawUse = Record<'openChoices' | 'open' | 'keyOpen' | 'reserved' | 'keyReserved' | 'spent' | 'keySpent', string>;
 
 @Injectable()

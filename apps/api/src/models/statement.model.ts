@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Prisma, Statement, StatementLine } from '../generated/prisma/client.js';
+import { toBigInts } from './sums.js';
 
 export type StatementRow = Statement;
 export type StatementLineRow = Omit<StatementLine, 'id' | 'tenantId' | 'statementId'>;
@@ -121,6 +122,5 @@ export class StatementModel {
 }
 
 function lineOf(row: RawLine, position: number): StatementLineRow {
-  const counts = Object.fromEntries(COUNTS.map((name) => [name, BigInt(row[name])])) as Record<Count, bigint>;
-  return { ...row, ...counts, servicePeriod: new Date(row.servicePeriod), position };
+  return { ...row, ...toBigInts(row, COUNTS), servicePeriod: new Date(row.servicePeriod), position };
 }
