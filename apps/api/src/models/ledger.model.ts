@@ -34,7 +34,7 @@ export interface Price {
 }
 
 /** What entries that are billed in one line have in common. Periods are the first days of months. */
-export type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
+type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
   servicePeriod: Date;
 };
 

@@ -19,7 +19,7 @@ export interface TenantUse {
   openChoices: number;
 }
 
-export type KeyUse = Use & { apiKeyId: string };
+type KeyUse = Use & { apiKeyId: string };
 
 /** Sums as text, as in `sums.ts`. */
 type RawUse = Record<'openChoices' | 'open' | 'keyOpen' | 'reserved' | 'keyReserved' | 'spent' | 'keySpent', string>;

@@ -17,7 +17,7 @@ export interface BillTo {
   taxId: string;
   email: string;
 }
-export type NewStatement = Omit<Statement, 'id' | 'tenantId' | 'issuedAt' | 'billTo'> & { billTo: BillTo };
+type NewStatement = Omit<Statement, 'id' | 'tenantId' | 'issuedAt' | 'billTo'> & { billTo: BillTo };
 
 const COUNTS = [
   'promptNanoUsdPerToken',

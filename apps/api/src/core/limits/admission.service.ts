@@ -16,7 +16,7 @@ import { RateLimiter, type RateScope, type RateStatus } from './rate-limiter.js'
 import { TenantLines } from './tenant-lines.js';
 
 /** What may become of a request, at worst. */
-export interface Application {
+interface Application {
   tenantId: string;
   apiKeyId: string | null;
   /** Answers. */

@@ -25,7 +25,7 @@ export const limitsSchema = z.object({
   budgetHard: budget,
 });
 /** What is left out stays as it is; null removes the limit. */
-export type LimitsChange = z.output<typeof limitsSchema>;
+type LimitsChange = z.output<typeof limitsSchema>;
 
 export interface LimitsInUse {
   limits: Limits;

@@ -34,7 +34,7 @@ export const toolFields = {
 type ToolFields = z.output<z.ZodObject<typeof toolFields>>;
 
 /** What the model has to do: call as it sees fit, call something, or call the one function there is. */
-export type ToolDuty = 'auto' | 'required' | 'function';
+type ToolDuty = 'auto' | 'required' | 'function';
 
 export interface OfferedTool extends Tool {
   /** Where the caller has it, for what is said of it. */
