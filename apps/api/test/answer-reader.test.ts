@@ -1,6 +1,7 @@
 /** Calls in the text of an answer, however it is cut into pieces. */
 import { describe, expect, it } from 'vitest';
-import { AnswerReader, readAnswer, type AnswerPiece } from '../src/core/openai/tools/answer-reader.js';
+import { AnswerReader, type AnswerPiece } from '../src/core/openai/tools/answer-reader.js';
+import { readAnswer } from '../src/core/openai/tools/whole-answer.js';
 
 const tool = (name: string) => ({ name, param: '', strict: false });
 const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true, duty: 'auto' as const };

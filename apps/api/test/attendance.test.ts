@@ -33,17 +33,20 @@ describe('an API process that dies', () => {
       body: JSON.stringify({ model: TEST_MODEL, messages: [{ role: 'user', content: 'Hi' }] }),
     });
   const attended = (): Promise<Record<string, string>> => runner.redis.hgetall(ATTENDED);
-  /** A generation with one token that goes on until it is cancelled. */
+  /** A generation with one token that goes on until it is cancelled, which its runner listens for by now. */
   async function running(headers: Record<string, string> = {}): Promise<{ id: string; answer: Promise<Response> }> {
-    const before = runner.jobs.length;
-    runner.script = async (run) => {
-      await run.tokens('Once');
-      await run.cancelled();
-      await run.finish('cancelled');
-    };
-    const answer = ask(headers);
-    const job = await until(() => runner.jobs[before]);
-    return { id: job.generationId, answer };
+    let answer: Promise<Response> | undefined;
+    const id = await new Promise<string>((resolve) => {
+      runner.script = async (run) => {
+        await run.tokens('Once');
+        const cancelled = run.cancelled();
+        resolve(run.job.generationId);
+        await cancelled;
+        await run.finish('cancelled');
+      };
+      answer = ask(headers);
+    });
+    return { id, answer: answer as Promise<Response> };
   }
 
   it('leaves nothing that goes on for callers who are gone; what there was is billed', async () => {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { withClient } from '@aril/local-services';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { endOf, monthOf } from '../src/base/month.js';
+import { dollars } from '../src/base/usd.js';
 import { OverdueService } from '../src/core/generations/overdue.service.js';
-import { monthEnd, monthOf } from '../src/core/limits/budget-month.js';
-import { dollars } from '../src/core/limits/budget-refusal.js';
 import { SettlementService } from '../src/core/settlement/settlement.service.js';
 import { generate, sql, startGeneration, tryCancel, tryGenerate } from './generation-fixtures.js';
 import { createApiKey, createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -61,7 +61,7 @@ describe('budgets', () => {
     };
     const running = complete();
     await until(async () => (await budget()).reserved === String(WORST));
-    expect(await budget()).toMatchObject({ soft: null, hard: null, spent: '0', resetsAt: monthEnd(new Date()).toISOString() });
+    expect(await budget()).toMatchObject({ soft: null, hard: null, spent: '0', resetsAt: endOf(monthOf(new Date())).toISOString() });
     open();
     await running;
     await settled(ACTUAL);
@@ -81,7 +81,7 @@ describe('budgets', () => {
     expect(error.message).toBe(
       `The monthly budget of this workspace: this request can cost up to ${dollars(BigInt(WORST))}, and ` +
         `${dollars(BigInt(WORST - ACTUAL))} of ${dollars(BigInt(WORST + ACTUAL))} are left. A smaller max_tokens needs less; ` +
-        `the budget begins anew on ${monthEnd(new Date()).toISOString().slice(0, 10)} (UTC).`,
+        `the budget begins anew on ${endOf(monthOf(new Date())).toISOString().slice(0, 10)} (UTC).`,
     );
     // As it says.
     expect((await complete({ max_tokens: 3 })).status).toBe(200);
@@ -197,9 +197,9 @@ describe('budgets', () => {
   });
 
   it('are of UTC months, half open', async () => {
-    expect(monthOf(new Date('2026-12-31T23:59:59.999Z'))).toBe('2026-12-01');
-    expect(monthEnd(new Date('2026-12-31T23:59:59.999Z'))).toEqual(new Date('2027-01-01T00:00:00Z'));
-    expect(monthEnd(new Date('2027-01-01T00:00:00Z'))).toEqual(new Date('2027-02-01T00:00:00Z'));
+    expect(monthOf(new Date('2026-12-31T23:59:59.999Z'))).toBe('2026-12');
+    expect(monthOf(new Date('2027-01-01T00:00:00Z'))).toBe('2027-01');
+    expect(endOf('2026-12')).toEqual(new Date('2027-01-01T00:00:00Z'));
     const { id } = await generate(test, one.user.cookie);
     await settled(ACTUAL);
     const charge = async (at: string): Promise<void> => {

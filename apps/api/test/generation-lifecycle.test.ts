@@ -10,8 +10,9 @@ import {
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RedisService } from '../src/base/redis/redis.service.js';
-import { Schedules } from '../src/base/redis/schedules.js';
 import { GenerationQueue } from '../src/core/generations/generation-queue.js';
+import { StatementWorker } from '../src/core/billing/statement.worker.js';
+import { HousekeepingWorker } from '../src/core/generations/housekeeping.worker.js';
 import { LOST_AFTER_MS, OverdueService } from '../src/core/generations/overdue.service.js';
 import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
@@ -316,10 +317,11 @@ describe('the life of a generation', () => {
     await until(async () => (await schedules()).every((count) => count > 0));
     const before = await schedules();
     await runner.redis.flushdb();
-    await test.app.get(Schedules, { strict: false }).keep();
+    const keep = () => Promise.all([HousekeepingWorker, StatementWorker].map((worker) => test.app.get(worker, { strict: false }).schedule.keep()));
+    await keep();
     expect(await schedules()).toEqual(before);
     // Two that look at the same time, and one that finds them there, change nothing.
-    await Promise.all([1, 2].map(() => test.app.get(Schedules, { strict: false }).keep()));
+    await Promise.all([1, 2].map(keep));
     expect(await schedules()).toEqual(before);
   });
 

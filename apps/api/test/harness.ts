@@ -120,15 +120,20 @@ export interface TestUser {
   cookie: Credentials;
 }
 
-const PORTAL = 'http://127.0.0.1:3000';
+/** The portal's. */
+export const ORIGIN = 'http://127.0.0.1:3000';
 
-export async function signUp(test: TestApp, tenantName = `Tenant ${randomUUID().slice(0, 8)}`): Promise<TestUser> {
-  const email = `user-${randomUUID()}@example.test`;
+/** `tenantName` empty: one that names no tenant, as that of an invited person does. */
+export async function signUp(
+  test: TestApp,
+  tenantName = `Tenant ${randomUUID().slice(0, 8)}`,
+  email = `user-${randomUUID()}@example.test`,
+): Promise<TestUser> {
   const password = 'a long enough password';
   const response = await fetch(`${test.url}/api/auth/sign-up/email`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', origin: PORTAL },
-    body: JSON.stringify({ name: 'Test User', email, password, tenantName }),
+    headers: { 'content-type': 'application/json', origin: ORIGIN },
+    body: JSON.stringify({ name: 'Test User', email, password, tenantName: tenantName || undefined }),
   });
   if (!response.ok) throw new Error(`sign-up failed: ${response.status} ${await response.text()}`);
   return { email, password, tenantName, cookie: { cookie: cookieOf(response) } };

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cookieOf, createTenant, data, graphql, signUp, startApp, type TestApp } from './harness.js';
-
-const ORIGIN = 'http://127.0.0.1:3000';
+import { cookieOf, createTenant, data, graphql, ORIGIN, signUp, startApp, type TestApp } from './harness.js';
 
 interface TenantAnswer {
   id: string;

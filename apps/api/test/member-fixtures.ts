@@ -1,9 +1,7 @@
 /** Tenants with people of each role, who came in through Better Auth's doors as the portal's users do. */
-import { randomUUID } from 'node:crypto';
-import { cookieOf, createTenant, type Credentials, data, graphql, signUp, type TestApp, type TestUser } from './harness.js';
+import { createTenant, type Credentials, data, graphql, ORIGIN, signUp, type TestApp, type TestUser } from './harness.js';
 
 export type RoleName = 'owner' | 'admin' | 'member';
-export const ORIGIN = 'http://127.0.0.1:3000';
 
 export interface AuthAnswer {
   status: number;
@@ -33,17 +31,6 @@ export async function join(test: TestApp, by: TestUser, role: RoleName): Promise
   const accepted = await accept(test, user, invited.body.id);
   if (accepted.status !== 200) throw new Error(`did not join: ${JSON.stringify([invited, accepted])}`);
   return user;
-}
-
-/** A sign-up that names no tenant, as that of an invited person does. */
-export async function signUpInvited(test: TestApp, email = `guest-${randomUUID()}@example.test`): Promise<TestUser> {
-  const password = 'a long enough password';
-  const response = await fetch(`${test.url}/api/auth/sign-up/email`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', origin: ORIGIN },
-    body: JSON.stringify({ name: 'Guest', email, password }),
-  });
-  return { email, password, tenantName: '', cookie: { cookie: cookieOf(response) } };
 }
 
 export interface Team {

@@ -30,7 +30,7 @@ describe('issuing statements', () => {
   const issue = (now: number, app = test) => app.app.get(StatementIssuer, { strict: false }).issueDueOf(tenantId, now);
   const service = () => test.app.get(StatementService, { strict: false });
   const issued = async (): Promise<FullStatement[]> => {
-    const { nodes } = await service().page(tenantId, 100, null);
+    const { nodes } = await service().page(tenantId, { first: 100, after: null });
     return Promise.all(nodes.reverse().map((node) => service().withLines(tenantId, node)));
   };
   const newTenant = async (): Promise<void> => void (tenantId = (await createTenant(test)).id);
@@ -64,7 +64,7 @@ describe('issuing statements', () => {
     await issue(at('2026-02-10'));
     const [statement] = await issued();
     expect(statement?.lines.map(({ target, variant, requests }) => [target, variant, requests])).toEqual([['reply', 'brief', 2n], ['reply', 'friendly', 1n]]);
-    const { totalCount } = await service().entries(tenantId, '2026-01', statement?.lines[0] as never, 1, null);
+    const { totalCount } = await service().entries(tenantId, '2026-01', statement?.lines[0] as never, { first: 1, after: null });
     expect(totalCount).toBe(2);
   });
 
@@ -120,7 +120,7 @@ describe('issuing statements', () => {
     expect(january).toEqual(before);
     expect(february?.lines.map((line) => [line.servicePeriod.toISOString().slice(0, 7), line.requests])).toEqual([['2026-02', 1n], ['2026-01', 1n]]);
     expect((preview as FullStatement).lines).toEqual(february?.lines);
-    const { nodes } = await service().entries(tenantId, '2026-02', february?.lines[1] as never, 10, null);
+    const { nodes } = await service().entries(tenantId, '2026-02', february?.lines[1] as never, { first: 10, after: null });
     expect(nodes.map((node) => node.id)).toEqual([late]);
   });
 

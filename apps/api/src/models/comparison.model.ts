@@ -1,12 +1,14 @@
 /** How the variants of a deployment did: counts and amounts of the ledger, times of the generations behind it. */
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
+import { toNumbers } from './sums.js';
+import type { TimeRange } from './usage.model.js';
 
 const COUNTS = ['requests', 'failedRequests', 'promptTokens', 'completionTokens'] as const;
 type Count = (typeof COUNTS)[number];
 
 /** Median and 95th percentile in milliseconds, of what ended by itself. Null: nothing did. */
-export interface VariantTimes {
+interface VariantTimes {
   ttftMsP50: number | null;
   ttftMsP95: number | null;
   totalMsP50: number | null;
@@ -23,19 +25,12 @@ export interface ComparisonRow extends Record<Count, number>, VariantTimes {
 
 type RawRow = Pick<ComparisonRow, 'adapterId' | 'target' | keyof VariantTimes> & Record<Count | 'amountNanoUsd', string>;
 
-export interface ComparisonRange {
-  /** Inclusive. */
-  from: Date;
-  /** Exclusive. */
-  to: Date;
-}
-
 @Injectable()
 export class ComparisonModel {
   constructor(private readonly db: TenantDatabase) {}
 
-  /** One row per variant that was ever used in the range. Sums are text on the way, as in the ledger's own reports. */
-  async byVariant(deploymentId: string, { from, to }: ComparisonRange): Promise<ComparisonRow[]> {
+  /** One row per variant that was ever used in the range. */
+  async byVariant(deploymentId: string, { from, to }: TimeRange): Promise<ComparisonRow[]> {
     const rows = await this.db.tx.$queryRaw<RawRow[]>`
       SELECT l.adapter_id::text AS "adapterId", l.variant AS "target",
              count(*)::text AS "requests", (count(*) FILTER (WHERE l.failed))::text AS "failedRequests",
@@ -50,10 +45,6 @@ export class ComparisonModel {
         AND l.at >= ${from} AND l.at < ${to}
       GROUP BY 1, 2
       ORDER BY 2, 1`;
-    return rows.map((row) => ({
-      ...row,
-      ...(Object.fromEntries(COUNTS.map((name) => [name, Number(row[name])])) as Record<Count, number>),
-      amountNanoUsd: BigInt(row.amountNanoUsd),
-    }));
+    return rows.map((row) => ({ ...row, ...toNumbers(row, COUNTS), amountNanoUsd: BigInt(row.amountNanoUsd) }));
   }
 }

@@ -8,7 +8,7 @@ import { named, olderThan } from './filters.js';
 export type VariantRow = DeploymentVariant & { adapter: AdapterRow | null };
 export type DeploymentRow = Deployment & { variants: VariantRow[] };
 /** As much of a deployment as it takes to choose a variant. */
-export type RouteRow = Pick<Deployment, 'id' | 'baseModelId'> & {
+type RouteRow = Pick<Deployment, 'id' | 'baseModelId'> & {
   variants: Pick<DeploymentVariant, 'id' | 'weight' | 'adapterId'>[];
 };
 

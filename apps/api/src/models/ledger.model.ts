@@ -4,6 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Position } from '../base/graphql/connection.js';
+import { endOf, monthOf } from '../base/month.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import { type LedgerEntry, Prisma } from '../generated/prisma/client.js';
 
@@ -33,7 +34,7 @@ export interface Price {
 }
 
 /** What entries that are billed in one line have in common. Periods are the first days of months. */
-export type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
+type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'target' | 'variant' | 'apiKeyId' | 'priceId'> & {
   servicePeriod: Date;
 };
 
@@ -67,8 +68,7 @@ export class LedgerModel {
   }
 
   private behind({ servicePeriod, ...key }: LineKey): Prisma.LedgerEntryWhereInput {
-    const end = new Date(servicePeriod);
-    end.setUTCMonth(end.getUTCMonth() + 1);
+    const end = endOf(monthOf(servicePeriod));
     return { ...key, tenantId: this.db.tenantId, at: { gte: servicePeriod, lt: end } };
   }
 }

@@ -11,7 +11,7 @@ export interface Limits {
   budgetHardNanoUsd: bigint | null;
 }
 
-export type LimitRow = Limits & { apiKeyId: string | null };
+type LimitRow = Limits & { apiKeyId: string | null };
 
 const FIELDS = {
   apiKeyId: true,

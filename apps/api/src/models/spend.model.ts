@@ -19,9 +19,9 @@ export interface TenantUse {
   openChoices: number;
 }
 
-export type KeyUse = Use & { apiKeyId: string };
+type KeyUse = Use & { apiKeyId: string };
 
-/** Sums are text on the way: they may exceed what the driver's numbers hold. */
+/** Sums as text, as in `sums.ts`. */
 type RawUse = Record<'openChoices' | 'open' | 'keyOpen' | 'reserved' | 'keyReserved' | 'spent' | 'keySpent', string>;
 
 @Injectable()
@@ -30,9 +30,9 @@ export class SpendModel {
 
   /**
    * One statement, hence one snapshot: a generation that is settled meanwhile counts as open or as spent, never as
-   * neither. `month`: its first day, YYYY-MM-01. What clocks that run ahead have already put into the next month counts too.
+   * neither. `period`: the first day of the month. What clocks that run ahead have already put into the next month counts too.
    */
-  async use(apiKeyId: string | null, month: string): Promise<TenantUse> {
+  async use(apiKeyId: string | null, period: Date): Promise<TenantUse> {
     const { tenantId } = this.db;
     const [row] = await this.db.tx.$queryRaw<RawUse[]>`
       SELECT coalesce(sum(n), 0)::text AS "openChoices",
@@ -40,9 +40,9 @@ export class SpendModel {
              coalesce(sum(reserved_nano_usd), 0)::text AS "reserved",
              coalesce(sum(reserved_nano_usd) FILTER (WHERE api_key_id = ${apiKeyId}::uuid), 0)::text AS "keyReserved",
              (SELECT coalesce(sum(spent_nano_usd), 0) FROM monthly_spend
-              WHERE tenant_id = ${tenantId}::uuid AND month >= ${month}::date)::text AS "spent",
+              WHERE tenant_id = ${tenantId}::uuid AND month >= ${period}::date)::text AS "spent",
              (SELECT coalesce(sum(spent_nano_usd), 0) FROM monthly_spend
-              WHERE tenant_id = ${tenantId}::uuid AND month >= ${month}::date AND api_key_id = ${apiKeyId}::uuid)::text AS "keySpent"
+              WHERE tenant_id = ${tenantId}::uuid AND month >= ${period}::date AND api_key_id = ${apiKeyId}::uuid)::text AS "keySpent"
       FROM generations
       WHERE tenant_id = ${tenantId}::uuid AND status IN ('QUEUED', 'RUNNING')`;
     if (!row) throw new Error('a sum gave no row');
@@ -53,14 +53,14 @@ export class SpendModel {
     };
   }
 
-  /** Of every API key that has spent or reserved anything this month. */
-  async useOfKeys(month: string): Promise<KeyUse[]> {
+  /** Of every API key that has spent or reserved anything in the month. */
+  async useOfKeys(period: Date): Promise<KeyUse[]> {
     const { tenantId } = this.db;
     const rows = await this.db.tx.$queryRaw<({ apiKeyId: string } & Record<'open' | 'spent' | 'reserved', string>)[]>`
       SELECT api_key_id::text AS "apiKeyId", sum(open)::text AS "open", sum(spent)::text AS "spent", sum(reserved)::text AS "reserved"
       FROM (
         SELECT api_key_id, 0 AS open, spent_nano_usd AS spent, 0 AS reserved FROM monthly_spend
-        WHERE tenant_id = ${tenantId}::uuid AND month >= ${month}::date
+        WHERE tenant_id = ${tenantId}::uuid AND month >= ${period}::date
         UNION ALL
         SELECT api_key_id, 1, 0, reserved_nano_usd FROM generations
         WHERE tenant_id = ${tenantId}::uuid AND status IN ('QUEUED', 'RUNNING')) AS each

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Prisma, Statement, StatementLine } from '../generated/prisma/client.js';
+import { toBigInts } from './sums.js';
 
 export type StatementRow = Statement;
 export type StatementLineRow = Omit<StatementLine, 'id' | 'tenantId' | 'statementId'>;
@@ -17,7 +18,7 @@ export interface BillTo {
   taxId: string;
   email: string;
 }
-export type NewStatement = Omit<Statement, 'id' | 'tenantId' | 'issuedAt' | 'billTo'> & { billTo: BillTo };
+type NewStatement = Omit<Statement, 'id' | 'tenantId' | 'issuedAt' | 'billTo'> & { billTo: BillTo };
 
 const COUNTS = [
   'promptNanoUsdPerToken',
@@ -134,6 +135,5 @@ const columnOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) =>
 const textOf = (value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
 
 function lineOf(row: RawLine, position: number): StatementLineRow {
-  const counts = Object.fromEntries(COUNTS.map((name) => [name, BigInt(row[name])])) as Record<Count, bigint>;
-  return { ...row, ...counts, servicePeriod: new Date(row.servicePeriod), position };
+  return { ...row, ...toBigInts(row, COUNTS), servicePeriod: new Date(row.servicePeriod), position };
 }

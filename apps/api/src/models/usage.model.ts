@@ -2,24 +2,25 @@
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import { Prisma } from '../generated/prisma/client.js';
+import { toNumbers } from './sums.js';
 
 export type UsageDimension = 'DAY' | 'TARGET' | 'API_KEY' | 'BASE_MODEL';
 
-export interface UsageRange {
+export interface TimeRange {
   /** Inclusive. */
   from: Date;
   /** Exclusive. */
   to: Date;
+}
+
+export interface UsageRange extends TimeRange {
   adapterId: string | null;
   deploymentId: string | null;
 }
 
-export interface UsageSums {
-  requests: number;
-  failedRequests: number;
-  promptTokens: number;
-  cachedTokens: number;
-  completionTokens: number;
+const COUNTS = ['requests', 'failedRequests', 'promptTokens', 'cachedTokens', 'completionTokens'] as const;
+
+export interface UsageSums extends Record<(typeof COUNTS)[number], number> {
   amount: bigint;
 }
 
@@ -36,7 +37,7 @@ export interface UsageGroup extends UsageSums {
   apiKeyId: string | null;
 }
 
-export interface UsageGroups {
+interface UsageGroups {
   groups: UsageGroup[];
   totals: UsageSums;
 }
@@ -47,7 +48,7 @@ type RawGroup = Omit<UsageGroup, keyof UsageSums> & Record<keyof UsageSums, stri
 export class UsageModel {
   constructor(private readonly db: TenantDatabase) {}
 
-  /** Newest day first. Sums are text on the way: they may exceed what the driver's numbers hold. */
+  /** Newest day first. */
   async usage(range: UsageRange, by: readonly UsageDimension[]): Promise<UsageGroups> {
     const column = (sql: Prisma.Sql, ...dimensions: UsageDimension[]): Prisma.Sql =>
       dimensions.some((dimension) => by.includes(dimension)) ? sql : Prisma.sql`NULL::text`;
@@ -81,11 +82,4 @@ export class UsageModel {
 
 const groupOf = ({ isTotal: _, ...row }: RawGroup): UsageGroup => ({ ...row, ...sumsOf(row) });
 
-const sumsOf = (row: Record<keyof UsageSums, string>): UsageSums => ({
-  requests: Number(row.requests),
-  failedRequests: Number(row.failedRequests),
-  promptTokens: Number(row.promptTokens),
-  cachedTokens: Number(row.cachedTokens),
-  completionTokens: Number(row.completionTokens),
-  amount: BigInt(row.amount),
-});
+const sumsOf = (row: Record<keyof UsageSums, string>): UsageSums => ({ ...toNumbers(row, COUNTS), amount: BigInt(row.amount) });

@@ -84,6 +84,7 @@ export function restError(report: ErrorReport, requestId: string): object {
 
 /** Where OpenAI has a code of its own, on which its clients switch. */
 const OPENAI_CODES: Partial<Record<ErrorCode, string>> = {
+  CONTEXT_TOO_LONG: 'context_length_exceeded',
   RATE_LIMITED: 'rate_limit_exceeded',
   BUDGET_EXCEEDED: 'insufficient_quota',
   QUOTA_EXCEEDED: 'insufficient_quota',

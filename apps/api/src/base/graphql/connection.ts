@@ -1,6 +1,6 @@
 /** Relay connections: https://relay.dev/graphql/connections.htm */
 import type { Type } from '@nestjs/common';
-import { Field, Int, ObjectType } from '@nestjs/graphql';
+import { ArgsType, Field, Int, ObjectType } from '@nestjs/graphql';
 import { ArilError } from '@aril/contracts';
 import { z } from 'zod';
 
@@ -79,26 +79,35 @@ export function decodeCursor(cursor: string): Position {
   }
 }
 
-export const PAGE_SIZE_MAX = 100;
+const PAGE_SIZE_DEFAULT = 20;
+const PAGE_SIZE_MAX = 100;
 
-export function checkPageSize(first: number): number {
-  if (first >= 1 && first <= PAGE_SIZE_MAX) return first;
-  throw new ArilError('BAD_INPUT', `first: found ${first}, expected 1 to ${PAGE_SIZE_MAX}`, 'first');
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { nullable: true, defaultValue: PAGE_SIZE_DEFAULT })
+  first!: number | null;
+
+  @Field(() => String, { nullable: true })
+  after!: string | null;
+}
+
+/** What is asked for, checked; `after` null: the beginning. */
+export interface Page<P = Position> {
+  first: number;
+  after: P | null;
+}
+
+/** @throws BAD_INPUT naming the argument. */
+export function pageOf<P>({ first, after }: PageArgs, decode: (cursor: string) => P): Page<P> {
+  const size = first ?? PAGE_SIZE_DEFAULT;
+  if (size >= 1 && size <= PAGE_SIZE_MAX) return { first: size, after: after ? decode(after) : null };
+  throw new ArilError('BAD_INPUT', `first: found ${size}, expected 1 to ${PAGE_SIZE_MAX}`, 'first');
 }
 
 /** `rows` may hold one more than `first`: that one tells that there is another page. */
-export function toConnection<R extends Position, T>(
+export function toConnection<R, T>(
   rows: R[],
-  page: { first: number; after: Position | null; totalCount: number },
-  toNode: (row: R) => T,
-): Connection<T> {
-  return toConnectionBy(rows, page, toNode, encodeCursor);
-}
-
-/** For rows in another order than that of their creation, which their cursors have to tell. */
-export function toConnectionBy<R, T>(
-  rows: R[],
-  page: { first: number; after: unknown; totalCount: number },
+  page: Page<unknown> & { totalCount: number },
   toNode: (row: R) => T,
   toCursor: (row: R) => string,
 ): Connection<T> {

@@ -2,12 +2,12 @@
 import type { CorsOptions, CorsOptionsDelegate } from '@nestjs/common/interfaces/external/cors-options.interface.js';
 import type { Request } from 'express';
 import type { Config } from '../config/config.js';
-import { VARIANT_HEADER } from './headers.js';
+import { rateHeaders, VARIANT_HEADER } from './headers.js';
 import { OPENAI_PATH } from './paths.js';
 
 const UPLOADS = /^\/uploads(\/|\?|$)/;
 const TUS_HEADERS = ['Location', 'Upload-Offset', 'Upload-Length', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'];
-const RATE_HEADERS = ['requests', 'tokens'].flatMap((unit) => ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-${unit}`));
+const RATE_HEADERS = (['requests', 'tokens'] as const).flatMap((unit) => Object.values(rateHeaders(unit)));
 const PREFLIGHT_S = 600;
 
 /**

@@ -6,13 +6,13 @@ import { Injectable } from '@nestjs/common';
 import { Propagation, TransactionHost } from '@nestjs-cls/transactional';
 import type { TransactionalAdapterPrisma } from '@nestjs-cls/transactional-adapter-prisma';
 import { ClsService } from 'nestjs-cls';
+import { isUuid } from '../uuid.js';
 import type { PrismaService } from './prisma.service.js';
 
 type Host = TransactionHost<TransactionalAdapterPrisma<PrismaService>>;
 export type TenantTransaction = Host['tx'];
 
 const TENANT = Symbol('tenant of the open transaction');
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 @Injectable()
 export class TenantDatabase {
@@ -36,7 +36,7 @@ export class TenantDatabase {
 
   /** Runs `work` in a transaction that sees `tenantId`'s rows only; inside another one of that tenant, joins it. */
   async inTenant<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
-    if (!UUID.test(tenantId)) throw new Error('TenantDatabase.inTenant: found no UUID, expected a tenant id');
+    if (!isUuid(tenantId)) throw new Error('TenantDatabase.inTenant: found no UUID, expected a tenant id');
     if (this.host.isTransactionActive()) return this.join(tenantId, work);
     return this.cls.run({ ifNested: 'inherit' }, () => {
       this.cls.set(TENANT, tenantId);

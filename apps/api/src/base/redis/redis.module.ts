@@ -1,7 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { RedisService } from './redis.service.js';
-import { Schedules } from './schedules.js';
 
 @Global()
-@Module({ providers: [RedisService, Schedules], exports: [RedisService, Schedules] })
+@Module({ providers: [RedisService], exports: [RedisService] })
 export class RedisModule {}

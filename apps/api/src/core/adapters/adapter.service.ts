@@ -1,23 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
-import { checkPageSize } from '../../base/graphql/connection.js';
+import type { Page } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
-import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterRow } from '../../models/adapter.model.js';
+import { isUuid } from '../../base/uuid.js';
+import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterPosition, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
-import { decodeAdapterCursor } from './adapter-order.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
 import { UploadFolder } from './uploads/upload-folder.js';
-
-export interface AdapterPage {
-  rows: AdapterRow[];
-  totalCount: number;
-}
 
 @Injectable()
 export class AdapterService {
@@ -34,8 +28,7 @@ export class AdapterService {
 
   /** @throws NOT_FOUND, also for other tenants' adapters. */
   async get(tenantId: string, id: string, field = 'id'): Promise<AdapterRow> {
-    const known = z.uuid().safeParse(id).success;
-    const row = known ? await this.database.inTenant(tenantId, () => this.adapters.find(id)) : null;
+    const row = isUuid(id) ? await this.database.inTenant(tenantId, () => this.adapters.find(id)) : null;
     if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such adapter`, field);
     return row;
   }
@@ -44,11 +37,9 @@ export class AdapterService {
     return this.database.inTenant(tenantId, () => this.adapters.findBySlug(slug));
   }
 
-  page(tenantId: string, filter: AdapterFilter, order: AdapterOrder, first: number, after: string | null): Promise<AdapterPage> {
-    const size = checkPageSize(first);
-    const position = after ? decodeAdapterCursor(order, after) : null;
+  page(tenantId: string, filter: AdapterFilter, order: AdapterOrder, { first, after }: Page<AdapterPosition>): Promise<{ rows: AdapterRow[]; totalCount: number }> {
     return this.database.inTenant(tenantId, async () => ({
-      rows: await this.adapters.page(filter, order, size, position),
+      rows: await this.adapters.page(filter, order, first, after),
       totalCount: await this.adapters.count(filter),
     }));
   }

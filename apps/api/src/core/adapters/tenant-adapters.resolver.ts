@@ -1,10 +1,10 @@
-import { Args, Int, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
-import { type Connection, toConnectionBy } from '../../base/graphql/connection.js';
+import { type Connection, PageArgs, pageOf, toConnection } from '../../base/graphql/connection.js';
 import { validInput } from '../../base/errors/validate.js';
 import { searchSchema } from '../targets/target-input.js';
 import { TenantType } from '../tenant/tenant.types.js';
-import { adapterCursor, AdapterOrderInput, NEWEST_FIRST, toAdapterOrder } from './adapter-order.js';
+import { adapterCursor, AdapterOrderInput, decodeAdapterCursor, NEWEST_FIRST, toAdapterOrder } from './adapter-order.js';
 import { AdapterService } from './adapter.service.js';
 import { AdapterConnection, type AdapterStatus, AdapterStatusEnum, StorageUseType } from './adapter.types.js';
 import { type AdapterView, toAdapterView } from './adapter.view.js';
@@ -17,17 +17,16 @@ export class TenantAdaptersResolver {
   @ResolveField(() => AdapterConnection)
   async adapters(
     @CurrentCaller() caller: Caller,
-    @Args('first', { type: () => Int, nullable: true, defaultValue: 20 }) first: number,
-    @Args('after', { type: () => String, nullable: true }) after: string | null,
+    @Args() page: PageArgs,
     @Args('status', { type: () => AdapterStatusEnum, nullable: true }) status: AdapterStatus | null,
     @Args('search', { type: () => String, nullable: true }) search: string | null,
     @Args('orderBy', { type: () => AdapterOrderInput, nullable: true }) orderBy: AdapterOrderInput | null,
   ): Promise<Connection<AdapterView>> {
-    const size = first ?? 20;
     const filter = { status, ...validInput(searchSchema, { search }) };
     const order = orderBy ? toAdapterOrder(orderBy) : NEWEST_FIRST;
-    const { rows, totalCount } = await this.service.page(caller.tenantId, filter, order, size, after ?? null);
-    return toConnectionBy(rows, { first: size, after: after || null, totalCount }, toAdapterView, (row) => adapterCursor(order, row));
+    const asked = pageOf(page, (cursor) => decodeAdapterCursor(order, cursor));
+    const { rows, totalCount } = await this.service.page(caller.tenantId, filter, order, asked);
+    return toConnection(rows, { ...asked, totalCount }, toAdapterView, (row) => adapterCursor(order, row));
   }
 
   @ResolveField(() => StorageUseType)

@@ -7,8 +7,8 @@
  * Names and order are part of the content and therefore stay as they are. Amounts and counts are decimal strings.
  */
 import { createHash } from 'node:crypto';
+import { monthOf } from '../../base/month.js';
 import type { StatementLineRow } from '../../models/statement.model.js';
-import { monthOf } from './month.js';
 
 export const lineContent = (line: StatementLineRow) => ({
   position: line.position,

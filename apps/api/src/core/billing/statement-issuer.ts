@@ -5,14 +5,14 @@
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '../../base/config/config.js';
+import { endOf, monthOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { CURRENCY } from '../../base/usd.js';
 import { StatementModel, type StatementRow } from '../../models/statement.model.js';
 import { IdentityDirectory } from '../identity/identity-directory.js';
 import { BillingDetailsService } from './billing-details.service.js';
-import { endOf, monthOf } from './month.js';
 import { contentSha256 } from './statement-content.js';
 import { totalsOf } from './statement-totals.js';
-import { CURRENCY } from './statement.view.js';
 
 @Injectable()
 export class StatementIssuer {

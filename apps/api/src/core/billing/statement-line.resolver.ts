@@ -1,6 +1,6 @@
-import { Args, Int, Parent, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
-import type { Connection } from '../../base/graphql/connection.js';
+import { decodeCursor, PageArgs, pageOf, type Connection } from '../../base/graphql/connection.js';
 import type { StatementLineView } from './statement-line.view.js';
 import { type BilledGeneration, BilledGenerationConnection, StatementLineType } from './statement-line.types.js';
 import { StatementService } from './statement.service.js';
@@ -13,9 +13,8 @@ export class StatementLineResolver {
   generations(
     @CurrentCaller() caller: Caller,
     @Parent() { month, row }: StatementLineView,
-    @Args('first', { type: () => Int, nullable: true, defaultValue: 20 }) first: number,
-    @Args('after', { type: () => String, nullable: true }) after: string | null,
+    @Args() page: PageArgs,
   ): Promise<Connection<BilledGeneration>> {
-    return this.service.entries(caller.tenantId, month, row, first ?? 20, after ?? null);
+    return this.service.entries(caller.tenantId, month, row, pageOf(page, decodeCursor));
   }
 }

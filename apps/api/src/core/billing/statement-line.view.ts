@@ -1,7 +1,7 @@
 /** Lines and what they are made of, as GraphQL shows them. */
+import { monthOf } from '../../base/month.js';
 import type { LedgerRow } from '../../models/ledger.model.js';
 import type { StatementLineRow } from '../../models/statement.model.js';
-import { monthOf } from './month.js';
 import type { StatementTotals } from './statement-totals.js';
 import { lineId } from './statement.view.js';
 import type { BilledGeneration, StatementLineType } from './statement-line.types.js';

@@ -1,6 +1,6 @@
-import { Args, ID, Int, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, ID, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
-import type { Connection } from '../../base/graphql/connection.js';
+import { decodeCursor, PageArgs, pageOf, type Connection } from '../../base/graphql/connection.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { StatementLineType } from './statement-line.types.js';
 import { lineView, type StatementLineView, totalsView } from './statement-line.view.js';
@@ -15,12 +15,8 @@ export class TenantStatementsResolver {
   constructor(private readonly service: StatementService) {}
 
   @ResolveField(() => StatementConnection, { description: 'Issued ones, newest first. A month without usage has none.' })
-  statements(
-    @CurrentCaller() caller: Caller,
-    @Args('first', { type: () => Int, nullable: true, defaultValue: 20 }) first: number,
-    @Args('after', { type: () => String, nullable: true }) after: string | null,
-  ): Promise<Connection<StatementView>> {
-    return this.service.page(caller.tenantId, first ?? 20, after ?? null);
+  statements(@CurrentCaller() caller: Caller, @Args() page: PageArgs): Promise<Connection<StatementView>> {
+    return this.service.page(caller.tenantId, pageOf(page, decodeCursor));
   }
 
   @ResolveField(() => [StatementType], {

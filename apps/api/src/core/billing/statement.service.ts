@@ -1,14 +1,14 @@
 /** Statements as their tenant sees them: issued ones as they were written, open months as of now. */
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
-import { checkPageSize, decodeCursor, encodeCursor, toConnectionBy, type Connection } from '../../base/graphql/connection.js';
+import { encodeCursor, toConnection, type Connection, type Page } from '../../base/graphql/connection.js';
+import { isMonth, monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { LedgerModel } from '../../models/ledger.model.js';
 import { StatementModel, type StatementLineRow } from '../../models/statement.model.js';
 import { BillingDetailsService } from './billing-details.service.js';
-import { isMonth, monthOf, requireBegun, startOf } from './month.js';
 import { billedGeneration } from './statement-line.view.js';
 import type { BilledGeneration } from './statement-line.types.js';
 import { issuedView, preview, type FullStatement, type StatementView } from './statement.view.js';
@@ -24,13 +24,11 @@ export class StatementService {
   ) {}
 
   /** Issued ones, newest first. */
-  page(tenantId: string, first: number, after: string | null): Promise<Connection<StatementView>> {
-    const size = checkPageSize(first);
-    const position = after ? decodeCursor(after) : null;
+  page(tenantId: string, page: Page): Promise<Connection<StatementView>> {
     return this.db.inTenant(tenantId, async () => {
-      const rows = await this.statements.page(size, position?.createdAt ?? null);
-      const page = { first: size, after: position, totalCount: await this.statements.count() };
-      return toConnectionBy(rows, page, issuedView, ({ period, id }) => encodeCursor({ createdAt: period, id }));
+      const rows = await this.statements.page(page.first, page.after?.createdAt ?? null);
+      const totalCount = await this.statements.count();
+      return toConnection(rows, { ...page, totalCount }, issuedView, ({ period, id }) => encodeCursor({ createdAt: period, id }));
     });
   }
 
@@ -52,11 +50,11 @@ export class StatementService {
   async find(tenantId: string, id: string, now = new Date()): Promise<StatementView> {
     const row = await this.db.inTenant(tenantId, async () => {
       if (isMonth(id)) return this.statements.findByPeriod(startOf(id));
-      return z.uuid().safeParse(id).success ? this.statements.find(id) : null;
+      return isUuid(id) ? this.statements.find(id) : null;
     });
     if (row) return issuedView(row);
     if (!isMonth(id)) throw new ArilError('NOT_FOUND', 'id: there is no such statement', 'id');
-    requireBegun(id, now);
+    if (startOf(id) > now) throw new ArilError('BAD_INPUT', `id: found ${id}, expected a month that has begun`, 'id');
     return this.db.inTenant(tenantId, async () => {
       const newest = await this.statements.newest();
       if (!newest || monthOf(newest.period) < id) return this.preview(tenantId, id);
@@ -70,15 +68,13 @@ export class StatementService {
   }
 
   /** What a line is the sum of, newest first. */
-  entries(tenantId: string, month: string, line: StatementLineRow, first: number, after: string | null): Promise<Connection<BilledGeneration>> {
-    const size = checkPageSize(first);
-    const position = after ? decodeCursor(after) : null;
+  entries(tenantId: string, month: string, line: StatementLineRow, page: Page): Promise<Connection<BilledGeneration>> {
     const { servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId } = line;
     const key = { period: startOf(month), servicePeriod, baseModelId, adapterId, target, variant, apiKeyId, priceId };
     return this.db.inTenant(tenantId, async () => {
-      const rows = await this.ledger.page(key, size, position);
-      const page = { first: size, after: position, totalCount: await this.ledger.count(key) };
-      return toConnectionBy(rows, page, billedGeneration, ({ at, generationId }) => encodeCursor({ createdAt: at, id: generationId }));
+      const rows = await this.ledger.page(key, page.first, page.after);
+      const totalCount = await this.ledger.count(key);
+      return toConnection(rows, { ...page, totalCount }, billedGeneration, ({ at, generationId }) => encodeCursor({ createdAt: at, id: generationId }));
     });
   }
 

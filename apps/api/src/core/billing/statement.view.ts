@@ -1,7 +1,8 @@
 /** A statement, issued or as it would be if its month ended now. */
 import { createHash } from 'node:crypto';
+import { monthOf } from '../../base/month.js';
+import { CURRENCY } from '../../base/usd.js';
 import type { BillTo, StatementLineRow, StatementRow } from '../../models/statement.model.js';
-import { monthOf } from './month.js';
 import { totalsOf } from './statement-totals.js';
 
 export type StatementStatus = 'PREVIEW' | 'ISSUED';
@@ -61,9 +62,6 @@ export function preview(month: string, issuer: string, billTo: BillTo, lines: St
     lines,
   };
 }
-
-/** Prices are in it; see BaseModel. */
-export const CURRENCY = 'USD';
 
 /** The same for a line of a preview and for what becomes of it when the month is issued. */
 export function lineId(month: string, line: StatementLineRow): string {

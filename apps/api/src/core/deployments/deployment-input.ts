@@ -2,8 +2,8 @@ import { textWithoutNul } from '@aril/contracts';
 import { z } from 'zod';
 import { baseModelId, description, name, slug } from '../targets/target-input.js';
 
-export const VARIANTS_MAX = 16;
-export const WEIGHT_MAX = 1000;
+const VARIANTS_MAX = 16;
+const WEIGHT_MAX = 1000;
 
 const WEIGHT = `expected a whole number from 0 to ${WEIGHT_MAX}`;
 const COUNT = `expected 1 to ${VARIANTS_MAX} variants`;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { z } from 'zod';
 import { validInput } from '../../base/errors/validate.js';
-import { checkPageSize, decodeCursor } from '../../base/graphql/connection.js';
+import type { Page } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
@@ -12,11 +12,6 @@ import { DeploymentVariants } from './deployment-variants.js';
 
 /** Far more than anyone compares by hand; `GET /v1/models` lists them all. */
 const DEPLOYMENTS_MAX = 1000;
-
-export interface DeploymentPage {
-  rows: DeploymentRow[];
-  totalCount: number;
-}
 
 @Injectable()
 export class DeploymentService {
@@ -37,11 +32,9 @@ export class DeploymentService {
     return this.database.inTenant(tenantId, () => this.deployments.findBySlug(slug));
   }
 
-  page(tenantId: string, search: string | null, first: number, after: string | null): Promise<DeploymentPage> {
-    const size = checkPageSize(first);
-    const position = after ? decodeCursor(after) : null;
+  page(tenantId: string, search: string | null, { first, after }: Page): Promise<{ rows: DeploymentRow[]; totalCount: number }> {
     return this.database.inTenant(tenantId, async () => ({
-      rows: await this.deployments.page(search, size, position),
+      rows: await this.deployments.page(search, first, after),
       totalCount: await this.deployments.count(search),
     }));
   }
@@ -81,7 +74,7 @@ export class DeploymentService {
   }
 
   private async require(id: string, field: string): Promise<DeploymentRow> {
-    const row = z.uuid().safeParse(id).success ? await this.deployments.find(id) : null;
+    const row = isUuid(id) ? await this.deployments.find(id) : null;
     if (!row) throw new ArilError('NOT_FOUND', `${field}: there is no such deployment`, field);
     return row;
   }

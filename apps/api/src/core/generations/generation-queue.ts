@@ -26,7 +26,6 @@ const JOB_OPTIONS: JobsOptions = {
   removeOnFail: false,
 };
 
-
 /** A reconnect after a short interruption takes less. */
 const REDIS_WAIT_MS = 5_000;
 

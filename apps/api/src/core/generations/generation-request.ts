@@ -12,7 +12,7 @@ export const INPUT_CHARS_MAX = 4_000_000;
 export const MESSAGES_MAX = 2_048;
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
 /** Only ever hashed: the bound keeps a mistake from being taken for a key. */
-export const ROUTING_KEY_CHARS_MAX = 1_024;
+const ROUTING_KEY_CHARS_MAX = 1_024;
 /** Of one answer, alternatives included. Each is some 60 bytes of JSON in the stream, the process and the response. */
 export const LOGPROBS_MAX = 500_000;
 

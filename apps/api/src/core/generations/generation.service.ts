@@ -12,6 +12,7 @@ import {
 import type { Caller } from '../../base/auth/caller.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { isUuid } from '../../base/uuid.js';
 import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
 import { GenerationAdmission, type TellRates } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
@@ -25,8 +26,6 @@ import {
 import { GenerationTargets, type GenerationTarget } from './generation-targets.js';
 import { visibleTo } from './generation.policy.js';
 import { OverdueService } from './overdue.service.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export interface AdmittedGeneration {
   row: GenerationRow;
@@ -97,7 +96,7 @@ export class GenerationService {
   }
 
   async find(caller: Caller, id: string): Promise<GenerationRow> {
-    const row = UUID.test(id) ? await this.db.inTenant(caller.tenantId, () => this.generations.find(id)) : null;
+    const row = isUuid(id) ? await this.db.inTenant(caller.tenantId, () => this.generations.find(id)) : null;
     return visibleTo(caller, row, id);
   }
 

@@ -6,7 +6,7 @@
 import type { Price } from '../../models/ledger.model.js';
 import { maxTokensOf, type GenerationInput, type GenerationRequest } from './generation-request.js';
 
-export interface WorstCase {
+interface WorstCase {
   tokens: number;
   nanoUsd: bigint;
 }

@@ -1,6 +1,6 @@
 import type { Mail } from '../../integrations/mail/mailer.js';
 
-export interface SentInvitation {
+interface SentInvitation {
   id: string;
   email: string;
   organization: { name: string };

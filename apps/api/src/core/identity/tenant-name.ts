@@ -14,7 +14,7 @@ export async function newTenantSlug(rows: Pick<DBTransactionAdapter, 'findOne'>,
 }
 
 /** "Fern & Thistle" → "fern-thistle"; accents go, other scripts become "team". */
-export function tenantSlug(name: string): string {
+function tenantSlug(name: string): string {
   const ascii = name.normalize('NFKD').replace(/\p{Mark}/gu, '').toLowerCase();
   const words = ascii.replace(/[^a-z0-9]+/g, '-').slice(0, SLUG_CHARACTERS_MAX);
   return words.replace(/^-+|-+$/g, '') || 'team';

@@ -1,8 +1,8 @@
 /** Invitations as they are read; Better Auth makes, accepts, declines and revokes them (`core/identity`). */
 import { Injectable } from '@nestjs/common';
-import { z } from 'zod';
 import type { Caller } from '../../base/auth/caller.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { TenantModel } from '../../models/tenant.model.js';
 import { type FoundInvitation, IdentityDirectory } from '../identity/identity-directory.js';
 import { mayDecideOn } from '../identity/membership.policy.js';
@@ -33,7 +33,7 @@ export class InvitationService {
 
   /** For whoever has the link, signed in or not. null: there is no such invitation. */
   async preview(id: string): Promise<InvitationPreviewType | null> {
-    const found = z.uuid().safeParse(id).success ? await this.directory.invitation(id) : null;
+    const found = isUuid(id) ? await this.directory.invitation(id) : null;
     if (!found) return null;
     const { tenant, inviter, email, expiresAt } = found;
     const role = highestRole(found.role ?? '');

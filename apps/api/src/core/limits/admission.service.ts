@@ -6,17 +6,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import { CONFIG, type Config } from '../../base/config/config.js';
+import { monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import type { Limits } from '../../models/limit.model.js';
 import { SpendModel, type TenantUse, type Use } from '../../models/spend.model.js';
-import { monthOf } from './budget-month.js';
 import { requireBudget } from './budget-refusal.js';
 import { LimitsService } from './limits.service.js';
 import { RateLimiter, type RateScope, type RateStatus } from './rate-limiter.js';
 import { TenantLines } from './tenant-lines.js';
 
 /** What may become of a request, at worst. */
-export interface Application {
+interface Application {
   tenantId: string;
   apiKeyId: string | null;
   /** Answers. */
@@ -95,7 +95,7 @@ export class AdmissionService {
       await this.db.lock('admission');
     }
     const createdAt = new Date();
-    const use = await this.spend.use(asked.apiKeyId, monthOf(createdAt));
+    const use = await this.spend.use(asked.apiKeyId, startOf(monthOf(createdAt)));
     this.requireRoom(use, asked.choices);
     const scopes: Scope[] = [{ apiKeyId: null, name: 'this workspace', limits: tenant, use: use.tenant }];
     if (asked.apiKeyId !== null) scopes.push({ apiKeyId: asked.apiKeyId, name: 'this API key', limits: key, use: use.key });

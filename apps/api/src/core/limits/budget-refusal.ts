@@ -1,9 +1,10 @@
 /** Whether a request fits into what is left of a month's budget, and what its caller is told if not. */
 import { ArilError } from '@aril/contracts';
+import { endOf, monthOf } from '../../base/month.js';
+import { dollars } from '../../base/usd.js';
 import type { Use } from '../../models/spend.model.js';
-import { monthEnd } from './budget-month.js';
 
-export interface Cost {
+interface Cost {
   nanoUsd: bigint;
   maxTokensName: string;
   now: Date;
@@ -27,13 +28,6 @@ export function requireBudget(whose: string, hard: bigint | null, { spentNanoUsd
     const message = `${facts}, ${dollars(reservedNanoUsd)} being reserved for requests that wait or run. ${less}; or try again when they have ended.`;
     throw new ArilError('RATE_LIMITED', message, undefined, { retryAfterMs: RESERVED_RETRY_MS });
   }
-  const resets = monthEnd(now).toISOString().slice(0, 10);
+  const resets = endOf(monthOf(now)).toISOString().slice(0, 10);
   throw new ArilError('BUDGET_EXCEEDED', `${facts}. ${less}; the budget begins anew on ${resets} (UTC).`);
-}
-
-/** Exact: amounts of a single request are millionths. */
-export function dollars(nanoUsd: bigint): string {
-  const digits = nanoUsd.toString().padStart(10, '0');
-  const fraction = digits.slice(-9).replace(/0+$/, '').padEnd(2, '0');
-  return `$${digits.slice(0, -9)}.${fraction}`;
 }

@@ -4,11 +4,12 @@ import { ArilError } from '@aril/contracts';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
+import { monthOf, startOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
 import { LimitModel, type Limits } from '../../models/limit.model.js';
 import { SpendModel, type Use } from '../../models/spend.model.js';
-import { monthOf } from './budget-month.js';
 import { defaultLimits, limitCeilings, NO_LIMITS, within } from './limit-bounds.js';
 
 /** Amounts add up in 64 bits, with room for every key's. */
@@ -24,13 +25,14 @@ export const limitsSchema = z.object({
   budgetHard: budget,
 });
 /** What is left out stays as it is; null removes the limit. */
-export type LimitsChange = z.output<typeof limitsSchema>;
+type LimitsChange = z.output<typeof limitsSchema>;
 
 export interface LimitsInUse {
   limits: Limits;
   use: Use;
 }
 
+const thisMonth = (): Date => startOf(monthOf(new Date()));
 const UNUSED: Use = { open: 0, spentNanoUsd: 0n, reservedNanoUsd: 0n };
 
 @Injectable()
@@ -60,7 +62,7 @@ export class LimitsService {
   ofTenant(tenantId: string): Promise<LimitsInUse> {
     return this.db.inTenant(tenantId, async () => {
       const { tenant: limits } = await this.of(null);
-      const { tenant: use } = await this.spend.use(null, monthOf(new Date()));
+      const { tenant: use } = await this.spend.use(null, thisMonth());
       return { limits, use };
     });
   }
@@ -69,7 +71,7 @@ export class LimitsService {
   ofKeys(tenantId: string): Promise<(apiKeyId: string) => LimitsInUse> {
     return this.db.inTenant(tenantId, async () => {
       const limits = new Map((await this.rows.ofAllKeys()).map((row) => [row.apiKeyId, row]));
-      const uses = new Map((await this.spend.useOfKeys(monthOf(new Date()))).map((row) => [row.apiKeyId, row]));
+      const uses = new Map((await this.spend.useOfKeys(thisMonth())).map((row) => [row.apiKeyId, row]));
       return (id) => ({ limits: limits.get(id) ?? NO_LIMITS, use: uses.get(id) ?? UNUSED });
     });
   }
@@ -88,7 +90,7 @@ export class LimitsService {
     const change = validInput(limitsSchema, input);
     await this.db.inTenant(tenantId, async () => {
       await this.db.lock('limits');
-      const known = z.uuid().safeParse(apiKeyId).success && (await this.apiKeys.find(apiKeyId));
+      const known = isUuid(apiKeyId) && (await this.apiKeys.find(apiKeyId));
       if (!known) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
       await this.rows.put(apiKeyId, changed((await this.of(apiKeyId)).key, change));
     });

@@ -1,5 +1,5 @@
+import { endOf, monthOf } from '../../base/month.js';
 import type { Limits } from '../../models/limit.model.js';
-import { monthEnd } from './budget-month.js';
 import type { LimitsInUse } from './limits.service.js';
 import type { BudgetType, LimitCeilings } from './limits.types.js';
 
@@ -8,7 +8,7 @@ export const budgetView = ({ limits, use }: LimitsInUse): BudgetType => ({
   hard: limits.budgetHardNanoUsd,
   spent: use.spentNanoUsd,
   reserved: use.reservedNanoUsd,
-  resetsAt: monthEnd(new Date()),
+  resetsAt: endOf(monthOf(new Date())),
 });
 
 export const ceilingsView = (ceilings: Limits): LimitCeilings => ({ ...ceilings, budgetHard: ceilings.budgetHardNanoUsd });

@@ -20,7 +20,7 @@ export interface Level {
   resetMs: number;
 }
 
-export interface Taking {
+interface Taking {
   /** null: every bucket was charged. Otherwise none was, and this one has to leak the longest. */
   refused: { index: number; waitMs: number } | null;
   levels: Level[];

@@ -6,7 +6,7 @@ import { RedisService } from '../../base/redis/redis.service.js';
 import type { Limits } from '../../models/limit.model.js';
 import { settle, take, type Charge } from './rate-buckets.js';
 
-export type RateUnit = 'requests' | 'tokens';
+type RateUnit = 'requests' | 'tokens';
 
 /** How far a rate is used, for those who ask for it in headers. */
 export interface RateStatus {

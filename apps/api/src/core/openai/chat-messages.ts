@@ -2,13 +2,13 @@
 import { isShallow, type ChatMessage, type ToolCall } from '@aril/contracts';
 import { z } from 'zod';
 import { parseJson } from '../../base/parse-json.js';
-import { refuse } from './openai-error.js';
+import { memberOf, refuse, refuseType } from './openai-error.js';
 import { optional } from './optional.js';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
 
 const CONTENT = 'expected a string or a list of text parts';
-const CALL_ID = z.string().min(1).max(255);
+export const CALL_ID = z.string().min(1).max(255);
 
 const toolCallSchema = z.object({
   id: CALL_ID,
@@ -57,11 +57,14 @@ function toMessage({ role, content, name, tool_calls: calls = [], tool_call_id: 
   return {
     // "developer" is OpenAI's newer name of the same role; the models' templates know "system".
     role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : (content ?? []).map((part) => part.text).join(''),
+    content: textOf(content ?? ''),
     ...(calls.length > 0 && { toolCalls: calls.map(toCall) }),
     ...(role === 'tool' && { toolCallId: callId, ...(toolName !== undefined && { toolName }) }),
   };
 }
+
+export const textOf = (content: string | readonly { text: string }[]): string =>
+  typeof content === 'string' ? content : content.map(({ text }) => text).join('');
 
 function toCall({ id, function: { name, arguments: text } }: z.output<typeof toolCallSchema>): ToolCall {
   const given = parseJson(text === '' ? '{}' : text);
@@ -73,27 +76,19 @@ function toCall({ id, function: { name, arguments: text } }: z.output<typeof too
 export const textsOf = (messages: readonly ChatMessage[]): string[] =>
   messages.flatMap(({ content, toolCalls = [] }) => [content, ...toolCalls.map((call) => JSON.stringify(call))]);
 
-/**
- * Told as what they are: the union's own messages would only say that nothing matched. Images and audio are for other
- * models; functions are what tools were called before.
- */
+/** Images and audio are for other models; functions are what tools were called before. */
 export function checkKinds(messages: unknown): void {
   if (!Array.isArray(messages)) return;
   messages.forEach((message: unknown, index) => {
-    if (message === null || typeof message !== 'object') return;
     checkFunctions(message, `messages[${index}]`);
-    const content: unknown = Reflect.get(message, 'content');
-    if (Array.isArray(content)) content.forEach((part: unknown, at) => checkPart(part, `messages[${index}].content[${at}].type`));
+    const content = memberOf(message, 'content');
+    if (!Array.isArray(content)) return;
+    content.forEach((part: unknown, at) => refuseType(part, `messages[${index}].content[${at}]`, 'text parts', (type) => type === 'text'));
   });
 }
 
-function checkFunctions(message: object, at: string): void {
-  if (Reflect.get(message, 'role') === 'function') refuse(`${at}.role`, `${at}.role: functions are not supported; expected "tool" and a tool_call_id, found "function".`);
-  const called: unknown = Reflect.get(message, 'function_call');
-  if (called !== null && called !== undefined) refuse(`${at}.function_call`, `${at}.function_call: functions are not supported; expected tool_calls, found a call of one.`);
-}
-
-function checkPart(part: unknown, name: string): void {
-  const type: unknown = part !== null && typeof part === 'object' ? Reflect.get(part, 'type') : undefined;
-  if (typeof type === 'string' && type !== 'text') refuse(name, `${name}: only text parts are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
+function checkFunctions(message: unknown, at: string): void {
+  if (memberOf(message, 'role') === 'function') refuse(`${at}.role`, `${at}.role: functions are not supported; expected "tool" and a tool_call_id, found "function".`);
+  const called = memberOf(message, 'function_call') ?? null;
+  if (called !== null) refuse(`${at}.function_call`, `${at}.function_call: functions are not supported; expected tool_calls, found a call of one.`);
 }

@@ -1,12 +1,12 @@
 /** The body of `POST /v1/chat/completions`. */
 import { templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { LOGPROBS_MAX, MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
+import { MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
 import { checkKinds, messageSchema, textsOf, toMessages } from './chat-messages.js';
 import { toConstraint } from './openai-constraint.js';
 import { refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
-import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { checkLength, commonFields, longestAnswer, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
 import { checkToolTypes, offeredTools, toldTools, toolFields, toolOffer } from './tools/offered-tools.js';
 import { withTools } from './tools/tool-constraint.js';
@@ -55,11 +55,6 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
     logprobs,
     userAliases: [data.safety_identifier],
   });
-}
-
-/** An answer ends when the model ends it or its context is full, unless log probabilities fill the memory before. */
-function longestAnswer(n: number, logprobs: number | null): number {
-  return logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (n * (1 + logprobs)));
 }
 
 const isEmpty = (options: object | undefined): boolean => Object.keys(options ?? {}).length === 0;

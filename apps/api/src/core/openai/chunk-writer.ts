@@ -1,9 +1,8 @@
 /** Writes chats and completions to the client as OpenAI's chunks. */
 import type { EndEvent, GenerationEvent } from '@aril/contracts';
-import type { ErrorReport } from '../../base/errors/error-report.js';
+import { openAiError, type ErrorReport } from '../../base/errors/error-report.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { AnswerWriter } from './endpoint.js';
-import { failureBody } from './openai-failure.js';
 import type { Head } from './openai-response.js';
 import type { SseWriter } from './sse-writer.js';
 
@@ -43,7 +42,7 @@ export class ChunkWriter implements AnswerWriter {
   }
 
   fail(report: ErrorReport): void {
-    this.sse.error(failureBody(report));
+    this.sse.error(openAiError(report));
   }
 
   private send(chunks: readonly object[]): void {

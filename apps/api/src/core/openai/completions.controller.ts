@@ -1,12 +1,12 @@
-import { Body, Controller, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { ChunkEndpoint } from './chunk-endpoint.js';
 import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
-import { CompletionService, type Exchange } from './completion.service.js';
+import { CompletionService } from './completion.service.js';
 import type { Endpoint } from './endpoint.js';
-import { ContextLengthFilter } from './context-length.filter.js';
+import type { Exchange } from './exchange.js';
 import { requireApiKey } from './openai-caller.js';
 import { refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
@@ -19,7 +19,6 @@ const COMPLETION = new ChunkEndpoint('completion');
 type Parse = (body: Readonly<Record<string, unknown>>) => OpenAiRequest;
 
 @Controller('v1')
-@UseFilters(ContextLengthFilter)
 export class CompletionsController {
   constructor(private readonly completions: CompletionService) {}
 

@@ -10,7 +10,7 @@ export function refuse(param: string, message: string): never {
 }
 
 /** `['messages', 0, 'content']` → `messages[0].content`. */
-export function paramName(path: readonly PropertyKey[]): string {
+function paramName(path: readonly PropertyKey[]): string {
   return path.reduce<string>((name, part) => {
     if (typeof part === 'number') return `${name}[${part}]`;
     return name === '' ? String(part) : `${name}.${String(part)}`;
@@ -26,12 +26,18 @@ export function refuseIssue(error: z.ZodError, body: unknown): never {
   return refuse(param, `${name}: ${issue.message}, found ${describe(valueAt(body, issue.path))}.`);
 }
 
-function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, part) => (value === null || typeof value !== 'object' ? undefined : Reflect.get(value, part)),
-    body,
-  );
+/** Parts and tools that are for other models, told as what they are: a union's own message only says that nothing matched. */
+export function refuseType(of: unknown, param: string, expected: string, isKnown: (type: string) => boolean): void {
+  const type = memberOf(of, 'type');
+  if (typeof type !== 'string' || isKnown(type)) return;
+  refuse(`${param}.type`, `${param}.type: only ${expected} are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
 }
+
+/** Of what may be anything. */
+export const memberOf = (value: unknown, key: PropertyKey): unknown =>
+  value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined;
+
+const valueAt = (body: unknown, path: readonly PropertyKey[]): unknown => path.reduce(memberOf, body);
 
 /** Numbers and the like as they are; of texts only that they are texts, because they can be somebody's prompt. */
 function describe(value: unknown): string {

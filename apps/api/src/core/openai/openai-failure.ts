@@ -1,14 +1,13 @@
 /**
  * What fails after a request has been read, in the words of its caller: the engine calls the fields by its own names,
- * and OpenAI has a code and a sentence for a full context that clients (LiteLLM, LangChain) look for.
+ * and OpenAI has a sentence for a full context that clients (LiteLLM, LangChain) look for.
  */
 import { ArilError, type EndEvent } from '@aril/contracts';
-import { openAiError, type ErrorReport } from '../../base/errors/error-report.js';
 import { ContextTooLong, type FieldNames } from '../generations/generation-request.js';
 import type { NamedConstraint } from './openai-constraint.js';
 
 /** How the caller calls what an engine's message can be about. */
-export interface CallerNames extends Pick<FieldNames, 'input' | 'maxTokens' | 'logprobs'> {
+interface CallerNames extends Pick<FieldNames, 'input' | 'maxTokens' | 'logprobs'> {
   /** null: there is none. */
   constraint: Pick<NamedConstraint, 'name' | 'parts'> | null;
 }
@@ -37,7 +36,7 @@ const TEMPLATE = /^messages: /;
 export function generationFailure({ code, message }: NonNullable<EndEvent['error']>, names: CallerNames, contextTokens: number | null): ArilError {
   if (code === 'CONTEXT_TOO_LONG' && contextTokens !== null) {
     const found = /(\d+) tokens/.exec(message)?.[1];
-    return new ContextLengthExceeded(names.input, found === undefined ? null : Number(found), contextTokens);
+    return contextLengthExceeded(names.input, found === undefined ? null : Number(found), contextTokens);
   }
   if (TEMPLATE.test(message)) return new ArilError(code, message, names.input);
   const about = ABOUT.exec(message)?.[1];
@@ -49,7 +48,7 @@ export function generationFailure({ code, message }: NonNullable<EndEvent['error
 
 /** What the admission refused, likewise; everything but a full context names the caller's parameter already. */
 export function admissionFailure(error: unknown): unknown {
-  return error instanceof ContextTooLong ? new ContextLengthExceeded(error.field ?? '', error.found, error.contextTokens) : error;
+  return error instanceof ContextTooLong ? contextLengthExceeded(error.field ?? '', error.found, error.contextTokens) : error;
 }
 
 /** `constraint.schema.type` → `guided_json.type`. null: it is nothing of the caller's. */
@@ -62,18 +61,9 @@ function callerName(about: string, { input, maxTokens, logprobs, constraint }: C
 }
 
 /** In OpenAI's own words up to the number; `found` null: nobody has said how many tokens there were. */
-export class ContextLengthExceeded extends ArilError {
-  constructor(input: string, found: number | null, contextTokens: number) {
-    const whose = input === 'messages' ? 'messages resulted in' : `${input} has`;
-    const how = found === null ? `your ${input} left no room in it` : `your ${whose} ${found} tokens`;
-    super('CONTEXT_TOO_LONG', `This model's maximum context length is ${contextTokens} tokens. However, ${how}. Please reduce its length.`, input);
-  }
-}
-
-/** The body of a failure; for a full context with OpenAI's code instead of the table's. */
-export function failureBody(report: ErrorReport): object {
-  const body = openAiError(report);
-  if (report.code !== 'CONTEXT_TOO_LONG') return body;
-  const error: unknown = Reflect.get(body, 'error');
-  return { error: { ...(error as object), code: 'context_length_exceeded' } };
+function contextLengthExceeded(input: string, found: number | null, contextTokens: number): ArilError {
+  const whose = input === 'messages' ? 'messages resulted in' : `${input} has`;
+  const how = found === null ? `your ${input} left no room in it` : `your ${whose} ${found} tokens`;
+  const message = `This model's maximum context length is ${contextTokens} tokens. However, ${how}. Please reduce its length.`;
+  return new ArilError('CONTEXT_TOO_LONG', message, input);
 }

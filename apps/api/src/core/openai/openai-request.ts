@@ -1,7 +1,7 @@
-/** What `POST /v1/chat/completions` and `POST /v1/completions` have in common. */
+/** What the requests of the endpoints that generate have in common. */
 import { choicesSchema, logitBiasSchema, samplingSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { INPUT_CHARS_MAX, routingKeySchema, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
+import { INPUT_CHARS_MAX, LOGPROBS_MAX, routingKeySchema, targetSchema, type GenerationInput, type GenerationRequest, type RequestedSampling } from '../generations/generation-request.js';
 import { constraintFields, type NamedConstraint } from './openai-constraint.js';
 import { refuse } from './openai-error.js';
 import { optional } from './optional.js';
@@ -52,7 +52,7 @@ export const commonFields = {
   ...constraintFields,
 };
 
-export type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
+type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
 
 export const streamOptionsNeedStream = {
   check: (body: Pick<CommonFields, 'stream' | 'stream_options'>): boolean =>
@@ -66,8 +66,12 @@ export function checkLength(param: string, texts: readonly string[]): void {
   if (chars > INPUT_CHARS_MAX) refuse(param, `${param}: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}.`);
 }
 
-/** What differs between the two endpoints. */
-export interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
+/** An answer ends when the model ends it or its context is full, unless log probabilities fill the memory before. */
+export const longestAnswer = (n: number, logprobs: number | null): number =>
+  logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (n * (1 + logprobs)));
+
+/** What differs between the endpoints. */
+interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
   /** Newer names of `user`. */
   userAliases?: readonly (string | undefined)[];
   inputs: readonly GenerationInput[];

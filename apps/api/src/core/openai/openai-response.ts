@@ -2,9 +2,9 @@
 import type { FinishReason } from '@aril/contracts';
 import type { Echo, Outcome, OutcomeChoice } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs } from './openai-logprobs.js';
-import { readAnswer } from './tools/answer-reader.js';
 import type { OfferedTools } from './tools/offered-tools.js';
 import { toolCallId } from './tools/tool-call-id.js';
+import { readAnswer } from './tools/whole-answer.js';
 
 /** Which of the two endpoints answers; they differ in names and in where the text sits. */
 export type Flavour = 'chat' | 'completion';

@@ -6,11 +6,12 @@ import { CompletionsController } from './completions.controller.js';
 import { ModelListService } from './model-list.service.js';
 import { ModelsController } from './models.controller.js';
 import { UnknownEndpointController } from './unknown-endpoint.controller.js';
+import { UnreadAnswers } from './unread-answers.js';
 
 @Module({
   imports: [BaseModelsModule, GenerationsModule],
   // In this order: the last takes what the others leave.
   controllers: [CompletionsController, ModelsController, UnknownEndpointController],
-  providers: [CompletionService, ModelListService],
+  providers: [CompletionService, UnreadAnswers, ModelListService],
 })
 export class OpenAiModule {}

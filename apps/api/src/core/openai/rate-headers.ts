@@ -1,5 +1,6 @@
 /** OpenAI's headers that say how far a rate is used: clients slow down by them before they are refused. */
 import type { Response } from 'express';
+import { rateHeaders } from '../../base/http/headers.js';
 import type { RateStatus } from '../limits/rate-limiter.js';
 
 /** Of a tenant's and a key's limits on the same thing, the one that is reached first is told. */
@@ -7,9 +8,10 @@ export function writeRateHeaders(response: Response, rates: readonly RateStatus[
   for (const unit of ['requests', 'tokens'] as const) {
     const [first] = rates.filter((rate) => rate.unit === unit).sort((a, b) => a.remaining - b.remaining || a.limit - b.limit);
     if (!first || response.headersSent) continue;
-    response.setHeader(`x-ratelimit-limit-${unit}`, first.limit);
-    response.setHeader(`x-ratelimit-remaining-${unit}`, first.remaining);
-    response.setHeader(`x-ratelimit-reset-${unit}`, duration(first.resetMs));
+    const names = rateHeaders(unit);
+    response.setHeader(names.limit, first.limit);
+    response.setHeader(names.remaining, first.remaining);
+    response.setHeader(names.reset, duration(first.resetMs));
   }
 }
 

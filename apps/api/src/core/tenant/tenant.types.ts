@@ -28,7 +28,7 @@ export class MemberType {
   user!: UserType;
 }
 
-/** Features add their own fields to it (adapters, apiKeys, storage, usage). */
+/** Features add their own fields to it, such as `adapters`, `limits` and `statements`. */
 @ObjectType('Tenant')
 export class TenantType {
   @Field(() => ID)

@@ -19,7 +19,7 @@ const usageSchema = z.object({
     .nullish(),
 });
 
-export type NamedGroup = UsageGroup & { apiKeyName: string | null };
+type NamedGroup = UsageGroup & { apiKeyName: string | null };
 
 export interface UsageView extends UsageRange {
   groupBy: UsageDimension[];

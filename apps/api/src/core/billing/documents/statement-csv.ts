@@ -1,8 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
+import { monthOf } from '../../../base/month.js';
+import { exactUsd } from '../../../base/usd.js';
 import type { StatementLineRow } from '../../../models/statement.model.js';
-import { monthOf } from '../month.js';
 import type { FullStatement } from '../statement.view.js';
-import { exactUsd } from './amounts.js';
 
 type Cell = string | number | bigint | null;
 type Column = [name: string, value: (line: StatementLineRow, statement: FullStatement) => Cell];

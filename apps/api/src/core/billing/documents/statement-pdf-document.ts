@@ -5,9 +5,9 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pdfmake, { type Block, type Content, type Definition } from 'pdfmake';
-import { nameOf } from '../month.js';
+import { nameOf } from '../../../base/month.js';
+import { roundedDollars } from '../../../base/usd.js';
 import { addressee, type FullStatement } from '../statement.view.js';
-import { printedUsd } from './amounts.js';
 import { lineTable } from './statement-pdf-lines.js';
 
 const FONTS = join(dirname(createRequire(import.meta.url).resolve('pdfmake/package.json')), 'fonts', 'Roboto');
@@ -85,7 +85,7 @@ function total({ amount, currency }: FullStatement): Content {
   return {
     columns: [
       { text: `Total (${currency})`, alignment: 'right', width: '*' },
-      { text: printedUsd(amount), alignment: 'right', width: 120 },
+      { text: roundedDollars(amount), alignment: 'right', width: 120 },
     ],
     bold: true,
     fontSize: 12,

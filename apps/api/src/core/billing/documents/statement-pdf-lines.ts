@@ -1,15 +1,17 @@
 import type { Content } from 'pdfmake';
+import { monthOf, nameOf } from '../../../base/month.js';
+import { dollars, grouped, roundedDollars } from '../../../base/usd.js';
 import type { StatementLineRow } from '../../../models/statement.model.js';
-import { monthOf, nameOf } from '../month.js';
 import { totalsOf } from '../statement-totals.js';
 import type { FullStatement } from '../statement.view.js';
-import { printedCount, printedPrice, printedUsd } from './amounts.js';
 
 const GREY = '#666666';
 const HEADINGS = ['Requests', 'Failed', 'Tokens in', 'Cached', 'Tokens out', 'Per million', 'Amount'];
 
 const right = (text: string): Content => ({ text, alignment: 'right', noWrap: true });
 const bold = (text: string): Content => ({ text, alignment: 'right', bold: true, noWrap: true });
+
+const perMillion = (nanoUsdPerToken: bigint): string => dollars(nanoUsdPerToken * 1_000_000n);
 
 /** Long ids may break anywhere rather than push the figures off the paper. */
 const breakable = (text: string): string => text.replace(/[-._/]/g, '$&\u200b');
@@ -26,13 +28,13 @@ function what(line: StatementLineRow, month: string): Content {
 
 const rowOf = (line: StatementLineRow, month: string): Content[] => [
   what(line, month),
-  right(printedCount(line.requests)),
-  right(printedCount(line.failedRequests)),
-  right(printedCount(line.promptTokens)),
-  right(printedCount(line.cachedTokens)),
-  right(printedCount(line.completionTokens)),
-  { stack: [right(`${printedPrice(line.promptNanoUsdPerToken)} in`), right(`${printedPrice(line.completionNanoUsdPerToken)} out`)] },
-  right(printedUsd(line.amountNanoUsd)),
+  right(grouped(line.requests)),
+  right(grouped(line.failedRequests)),
+  right(grouped(line.promptTokens)),
+  right(grouped(line.cachedTokens)),
+  right(grouped(line.completionTokens)),
+  { stack: [right(`${perMillion(line.promptNanoUsdPerToken)} in`), right(`${perMillion(line.completionNanoUsdPerToken)} out`)] },
+  right(roundedDollars(line.amountNanoUsd)),
 ];
 
 /** The head comes again on every page, and no line is torn in two. */
@@ -41,7 +43,7 @@ export function lineTable({ lines, month }: FullStatement): Content {
   const sums = totalsOf(lines);
   const counts = [sums.requests, sums.failedRequests, sums.promptTokens, sums.cachedTokens, sums.completionTokens];
   const head: Content[] = ['What', ...HEADINGS].map((text, index) => ({ text, color: GREY, fontSize: 8, noWrap: true, alignment: index ? 'right' : 'left' }));
-  const foot: Content[] = [{ text: 'Sum', bold: true }, ...counts.map((count) => bold(printedCount(count))), '', bold(printedUsd(sums.amountNanoUsd))];
+  const foot: Content[] = [{ text: 'Sum', bold: true }, ...counts.map((count) => bold(grouped(count))), '', bold(roundedDollars(sums.amountNanoUsd))];
   return {
     fontSize: 8.5,
     table: {

@@ -2,11 +2,10 @@
 import type { ChatMessage } from '@aril/contracts';
 import { z } from 'zod';
 import { MESSAGES_MAX } from '../../generations/generation-request.js';
-import { toMessages, type MessageShape } from '../chat-messages.js';
-import { refuse } from '../openai-error.js';
+import { CALL_ID, textOf, toMessages, type MessageShape } from '../chat-messages.js';
+import { memberOf, refuseType } from '../openai-error.js';
 import { optional } from '../optional.js';
 
-const CALL_ID = z.string().min(1).max(255);
 const textPart = z.object({ type: z.enum(['input_text', 'output_text', 'text']), text: z.string() });
 const texts = z.union([z.string(), z.array(textPart).min(1)], 'expected a string or a list of text parts');
 
@@ -24,7 +23,7 @@ const KINDS = Object.keys(items).join(', ');
 
 /** By hand and not as a union, whose error would only say that nothing matched. */
 const itemSchema = z.unknown().transform((value, context): Item => {
-  const type: unknown = value !== null && typeof value === 'object' ? (Reflect.get(value, 'type') ?? 'message') : undefined;
+  const type = value !== null && typeof value === 'object' ? (memberOf(value, 'type') ?? 'message') : undefined;
   const known = typeof type === 'string' && Object.hasOwn(items, type) ? items[type as keyof typeof items] : null;
   if (!known) {
     context.addIssue({ code: 'custom', path: type === undefined ? [] : ['type'], message: `expected an item of the type ${KINDS}` });
@@ -63,24 +62,16 @@ function withItem(messages: MessageShape[], item: Item): MessageShape[] {
   return [...messages.slice(0, -1), { ...last, tool_calls: [...(last.tool_calls ?? []), call] }];
 }
 
-const textOf = (content: z.output<typeof texts>): string =>
-  typeof content === 'string' ? content : content.map(({ text }) => text).join('');
+const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio', 'refusal'];
 
-/** Images and files are for other models, and told as what they are. */
+/** Images and files are for other models. */
 export function checkInputParts(input: unknown): void {
   if (!Array.isArray(input)) return;
   input.forEach((item: unknown, index) => {
-    if (item === null || typeof item !== 'object') return;
     for (const key of ['content', 'output']) {
-      const parts: unknown = Reflect.get(item, key);
-      if (Array.isArray(parts)) parts.forEach((part: unknown, at) => checkPart(part, `input[${index}].${key}[${at}].type`));
+      const parts = memberOf(item, key);
+      if (!Array.isArray(parts)) continue;
+      parts.forEach((part: unknown, at) => refuseType(part, `input[${index}].${key}[${at}]`, 'text parts', (type) => !OTHERS.includes(type)));
     }
   });
-}
-
-const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio', 'refusal'];
-
-function checkPart(part: unknown, name: string): void {
-  const type: unknown = part !== null && typeof part === 'object' ? Reflect.get(part, 'type') : undefined;
-  if (typeof type === 'string' && OTHERS.includes(type)) refuse(name, `${name}: only text parts are supported, found ${JSON.stringify(type)}.`);
 }

@@ -4,7 +4,7 @@ import type { Admitted } from '../endpoint.js';
 import type { OutputItem } from './response-output.js';
 import type { ResponseSettings } from './response-request.js';
 
-export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
+type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
 /** What ended too early, because its tokens were used up or somebody stopped it, is incomplete. */
 export const statusOf = (reason: FinishReason): 'completed' | 'incomplete' => (reason === 'stop' ? 'completed' : 'incomplete');

@@ -15,14 +15,14 @@ interface TextPart {
   annotations: [];
   logprobs: object[];
 }
-export interface MessageItem {
+interface MessageItem {
   type: 'message';
   id: string;
   status: Status;
   role: 'assistant';
   content: TextPart[];
 }
-export interface CallItem {
+interface CallItem {
   type: 'function_call';
   id: string;
   status: Status;

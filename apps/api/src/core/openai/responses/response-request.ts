@@ -1,12 +1,12 @@
 /** The body of `POST /v1/responses`. Nothing is stored, so each request brings all of its conversation. */
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
-import { LOGPROBS_MAX, routingKeySchema } from '../../generations/generation-request.js';
+import { routingKeySchema } from '../../generations/generation-request.js';
 import { textsOf } from '../chat-messages.js';
 import { namedSchema, type NamedConstraint } from '../openai-constraint.js';
 import { refuseIssue } from '../openai-error.js';
 import { checkParameters, RESPONSE_PARAMETERS } from '../openai-parameters.js';
-import { checkLength, commonFields, toRequest, type OpenAiRequest } from '../openai-request.js';
+import { checkLength, commonFields, longestAnswer, toRequest, type OpenAiRequest } from '../openai-request.js';
 import { optional } from '../optional.js';
 import { checkToolTypes, offeredTools, toldTools } from '../tools/offered-tools.js';
 import { withTools } from '../tools/tool-constraint.js';
@@ -42,7 +42,7 @@ const schema = z.object(fields);
 /** What an answer repeats of its request. */
 export type ResponseSettings = z.output<typeof schema>;
 
-export interface ResponseRequest {
+interface ResponseRequest {
   asked: OpenAiRequest;
   settings: ResponseSettings;
 }
@@ -67,8 +67,7 @@ export function parseResponseRequest(body: Readonly<Record<string, unknown>>): R
     userAliases: [settings.safety_identifier],
     echo: false,
     maxTokens: settings.max_output_tokens,
-    // An answer ends when the model ends it or its context is full, unless log probabilities fill the memory before.
-    maxTokensDefault: logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (1 + logprobs)),
+    maxTokensDefault: longestAnswer(1, logprobs),
     logprobs,
   });
   return { asked, settings };

@@ -18,7 +18,7 @@ const CLOSE = '</tool_call>';
 const ARGUMENTS = '[ARGS]';
 const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
 
-type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
+export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
 
 export class AnswerReader {
@@ -174,26 +174,6 @@ export class AnswerReader {
   }
 }
 
-/** A whole answer. */
-export interface Answer {
-  /** null: nothing but calls. */
-  content: string | null;
-  calls: { name: string; arguments: string }[];
-}
-
-export function readAnswer(text: string, offered: Offered): Answer {
-  const reader = new AnswerReader(offered);
-  const calls: Answer['calls'] = [];
-  let content = '';
-  for (const piece of [...reader.push(text), ...reader.end()]) {
-    if (piece.kind === 'text') content += piece.text;
-    else if (piece.kind === 'call') calls.push({ name: piece.name, arguments: '' });
-    else calls[piece.index]!.arguments += piece.text;
-  }
-  const isCall = calls.length > 0 || offered.duty !== 'auto';
-  return { content: content === '' && isCall ? null : content, calls };
-}
-
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);
 
 /** How much of the end of `text` is the beginning of `mark`. */
@@ -204,7 +184,7 @@ function overlap(text: string, mark: string): number {
   return 0;
 }
 
-/** Texts that follow each other, and arguments of one call, are one piece. */
+/** Texts that follow each other are one piece. */
 function joined(pieces: readonly AnswerPiece[]): AnswerPiece[] {
   return pieces.reduce<AnswerPiece[]>((all, piece) => {
     const last = all.at(-1);

@@ -1,7 +1,7 @@
 /** The functions that a request offers to the model, and how much of a choice it leaves it. */
 import { jsonSchemaSchema, toolNameSchema, TOOLS_MAX, type Tool } from '@aril/contracts';
 import { z } from 'zod';
-import { refuse } from '../openai-error.js';
+import { refuse, refuseType } from '../openai-error.js';
 import { optional } from '../optional.js';
 
 /** Arguments have names. A schema may leave unsaid that they are an object. */
@@ -34,7 +34,7 @@ export const toolFields = {
 type ToolFields = z.output<z.ZodObject<typeof toolFields>>;
 
 /** What the model has to do: call as it sees fit, call something, or call the one function there is. */
-export type ToolDuty = 'auto' | 'required' | 'function';
+type ToolDuty = 'auto' | 'required' | 'function';
 
 export interface OfferedTool extends Tool {
   /** Where the caller has it, for what is said of it. */
@@ -88,14 +88,10 @@ export const toldTools = ({ tools }: OfferedTools): Tool[] =>
     ...(parameters !== undefined && { parameters }),
   }));
 
-/** Custom tools and those that OpenAI runs itself: what they are is told, not that a literal was expected. */
+/** Custom tools and those that OpenAI runs itself are others. */
 export function checkToolTypes(tools: unknown): void {
   if (!Array.isArray(tools)) return;
-  tools.forEach((tool: unknown, index) => {
-    const type: unknown = tool !== null && typeof tool === 'object' ? Reflect.get(tool, 'type') : undefined;
-    const name = `tools[${index}].type`;
-    if (typeof type === 'string' && type !== 'function') refuse(name, `${name}: only function tools are supported, found ${JSON.stringify(type.slice(0, 40))}.`);
-  });
+  tools.forEach((tool: unknown, index) => refuseType(tool, `tools[${index}]`, 'function tools', (type) => type === 'function'));
 }
 
 function checkUnique(tools: readonly OfferedTool[]): void {

@@ -1,6 +1,4 @@
 /** UTC calendar months, written "YYYY-MM". Rows name them by their first day. */
-import { ArilError } from '@aril/contracts';
-
 /** There is no year 0, and Postgres says so. */
 const FORM = /^(?!0000)\d{4}-(0[1-9]|1[0-2])$/;
 
@@ -20,9 +18,3 @@ export function endOf(month: string): Date {
 /** "October 2026" */
 export const nameOf = (month: string): string =>
   startOf(month).toLocaleDateString('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
-
-/** @throws BAD_INPUT for months that have not begun. */
-export function requireBegun(month: string, now: Date): void {
-  if (startOf(month) <= now) return;
-  throw new ArilError('BAD_INPUT', `id: found ${month}, expected a month that has begun`, 'id');
-}
