@@ -14,7 +14,7 @@ const schema = z.object({
     .string()
     .trim()
     .min(1, 'Enter a name that says where the key is used')
-    .max(100, 'At most 100 characters'),
+    .max(80, 'At most 80 characters'),
   expiry: z.enum(['30', '90', '365', 'never']),
   limits: limitsSchema,
 });

@@ -8,7 +8,7 @@ import { ButtonLink } from '@/ui/button-link';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
-import { GROUPINGS, labelOf, toRows, type Grouping } from './grouping';
+import { GROUPINGS, groupingOf, labelOf, nounOf, toRows, type Grouping } from './grouping';
 import { lastDays, toInterval, type DayRange } from './range';
 import { RangePicker } from './range-picker';
 import { UsageChart } from './usage-chart';
@@ -27,7 +27,8 @@ export const UsagePage = () => {
     { types: ['Generation'], pause: range === null },
   );
   const report = range ? data?.tenant.usage : undefined;
-  const rows = useMemo(() => toRows(report?.groups ?? [], grouping), [report, grouping]);
+  const rows = useMemo(() => toRows(report?.groups ?? []), [report]);
+  const shown = groupingOf(report?.groups ?? []);
   return (
     <>
       <PageHeader
@@ -38,7 +39,7 @@ export const UsagePage = () => {
             variant="default"
             leftSection={<IconDownload size={16} />}
             disabled={rows.length === 0}
-            onClick={() => range && downloadUsage(rows, range, grouping)}
+            onClick={() => range && downloadUsage(rows, range, shown)}
           >
             Export CSV
           </Button>
@@ -83,8 +84,8 @@ export const UsagePage = () => {
             )}
             {rows.length > 0 && (
               <>
-                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${labelOf(grouping)}`} />
-                <UsageTable rows={rows} by={labelOf(grouping)} />
+                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${nounOf(shown)}`} />
+                <UsageTable rows={rows} by={labelOf(shown)} />
               </>
             )}
           </>
