@@ -61,13 +61,7 @@ const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Pr
 
 /** Limits of the workspace or of one key. Closing it forgets what was typed. */
 export const LimitsModal = ({ opened, title, onClose, ...form }: Props & { opened: boolean }) => (
-  <Modal
-    opened={opened}
-    onClose={onClose}
-    title={title}
-    closeButtonProps={{ 'aria-label': 'Close' }}
-    styles={{ title: { overflowWrap: 'anywhere' } }}
-  >
+  <Modal opened={opened} onClose={onClose} title={title}>
     <LimitsForm {...form} onClose={onClose} />
   </Modal>
 );

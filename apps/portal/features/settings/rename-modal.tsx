@@ -11,7 +11,7 @@ import { authClient } from '@/lib/api/auth-client';
 const schema = z.object({ name: workspaceName });
 
 export const RenameModal = ({ opened, onClose }: { opened: boolean; onClose: () => void }) => (
-  <Modal opened={opened} onClose={onClose} title="Rename workspace" closeButtonProps={{ 'aria-label': 'Close' }}>
+  <Modal opened={opened} onClose={onClose} title="Rename workspace">
     <RenameForm onClose={onClose} />
   </Modal>
 );
