@@ -15,8 +15,8 @@ import type { NewAdapter } from './use-adapter-upload';
 
 const schema = z.object({
   slug: z.string().regex(SLUG_PATTERN, `Expected ${SLUG_RULE}`),
-  name: z.string().trim().max(100, 'At most 100 characters'),
-  description: z.string().trim().max(1000, 'At most 1000 characters'),
+  name: z.string().trim().max(120, 'At most 120 characters'),
+  description: z.string().trim().max(2000, 'At most 2000 characters'),
   baseModelId: z
     .string({ error: 'Choose the base model it was trained on' })
     .min(1, 'Choose the base model it was trained on'),

@@ -4,6 +4,7 @@ import { IconCalendarOff, IconChartBar, IconDownload } from '@tabler/icons-react
 import { useMemo, useState } from 'react';
 import { UsageGroupsDocument } from '@/lib/api/documents/usage';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { formatNanoUsd } from '@/lib/format/money';
 import { ButtonLink } from '@/ui/button-link';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
@@ -65,7 +66,7 @@ export const UsagePage = () => {
           <ErrorState message={error.message} onRetry={reload} />
         ) : (
           <>
-            <UsageTotals totals={report?.totals} />
+            <UsageTotals totals={report?.totals} amount={report && formatNanoUsd(report.totals.amount)} />
             {!report && <Skeleton height={360} radius="lg" />}
             {report && rows.length === 0 && (
               <Paper>
