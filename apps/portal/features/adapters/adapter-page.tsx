@@ -87,7 +87,7 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
     <>
       <PageHeader
         title={<AdapterTitle adapter={adapter} />}
-        description={adapter.description || adapter.name}
+        description={adapter.description || (adapter.name !== adapter.slug && adapter.name)}
         actions={actions}
       />
       <Stack gap="lg">

@@ -36,7 +36,7 @@ const columns: DataTableColumn<Row>[] = [
       </Group>
     ),
   },
-  { accessor: 'at', title: 'Ended (UTC)', noWrap: true, render: ({ at }) => formatUtcDateTime(at) },
+  { accessor: 'at', title: 'Ended (UTC)', render: ({ at }) => formatUtcDateTime(at) },
   {
     accessor: 'promptTokens',
     title: 'Tokens in',

@@ -72,7 +72,7 @@ const Details = ({ deployment }: { deployment: DeploymentFieldsFragment }) => {
   );
   return (
     <>
-      <PageHeader title={<Name slug={slug} />} description={description || name} actions={actions} />
+      <PageHeader title={<Name slug={slug} />} description={description || (name !== slug && name)} actions={actions} />
       <Stack gap="xl">
         <Grid gap="lg">
           <Grid.Col span={{ base: 12, md: 5 }}>

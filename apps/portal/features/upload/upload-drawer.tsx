@@ -48,7 +48,7 @@ export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
       size="lg"
       title={subject ? `Upload ${subject.slug}` : 'Upload adapter'}
     >
-      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} />}
+      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} onCancel={askToClose} />}
     </Drawer>
   );
 };
