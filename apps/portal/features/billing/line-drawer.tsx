@@ -26,7 +26,7 @@ const columns: DataTableColumn<Row>[] = [
     title: 'Request',
     render: ({ id, failed }) => (
       <Group gap={6} wrap="nowrap">
-        <Code>{id.slice(-12)}</Code>
+        <Code>{id.slice(-8)}</Code>
         <CopyButton value={id} what={`id ${id}`} />
         {failed && (
           <Badge color="red" variant="light" radius="sm" tt="none">
