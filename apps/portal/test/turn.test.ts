@@ -29,3 +29,12 @@ it('measures the rate after the first token, and the wait before it', () => {
   meter.saw(0);
   expect([meter.ttftMs, meter.tokensPerSecond, meter.tokenCount]).toEqual([250, 30, 31]);
 });
+
+it('tells no rate of tokens that came all at once, as a network hands them on after a pause', () => {
+  let now = 1_000;
+  const meter = new SpeedMeter(now, () => now);
+  meter.saw(1);
+  now += 2;
+  meter.saw(8);
+  expect(meter.tokensPerSecond).toBeNull();
+});

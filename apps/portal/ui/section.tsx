@@ -12,7 +12,8 @@ interface Props extends PaperProps {
 export const Section = ({ title, description, actions, children, ...paper }: Props) => (
   <Paper p={{ base: 'md', sm: 'lg' }} component="section" aria-label={title} {...paper}>
     <Group justify="space-between" align="flex-start" mb="md" gap="sm">
-      <div>
+      {/* Beside a long description, actions stay on its first line where there is room for both. */}
+      <div style={{ flex: '1 1 12rem' }}>
         <Title order={2} size="h3">
           {title}
         </Title>

@@ -1,19 +1,21 @@
 'use client';
 import { Alert, Button, Grid, Skeleton, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconArrowLeft, IconCircleX, IconMessages, IconTrash, IconUpload } from '@tabler/icons-react';
+import { IconCircleX, IconMessages, IconStackPop, IconTrash, IconUpload } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
 import { useCallback } from 'react';
 import { UploadDrawer } from '@/features/upload/upload-drawer';
+import { isMissing } from '@/lib/api/api-error';
 import { AdapterDocument } from '@/lib/api/documents/adapters';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { BackLink } from '@/ui/back-link';
 import { ButtonLink } from '@/ui/button-link';
+import { ErrorState } from '@/ui/error-state';
+import { Missing } from '@/ui/missing';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
-import { TextLink } from '@/ui/text-link';
 import { AdapterFiles } from './adapter-files';
-import { AdapterMissing } from './adapter-missing';
 import { AdapterSummaryList } from './adapter-summary-list';
 import { AdapterTitle } from './adapter-title';
 import { AdapterUsage } from './adapter-usage';
@@ -25,20 +27,15 @@ export const AdapterPage = ({ id }: { id: string }) => {
   const { data, error, reload } = useApiQuery(AdapterDocument, { id }, { types: ['Adapter'] });
   return (
     <>
-      <TextLink
-        href="/adapters"
-        size="sm"
-        c="dimmed"
-        mb="sm"
-        display="inline-flex"
-        style={{ alignItems: 'center', gap: 4 }}
-      >
-        <IconArrowLeft size={15} aria-hidden /> All adapters
-      </TextLink>
-      {data ? (
+      <BackLink href="/adapters">All adapters</BackLink>
+      {error && isMissing(error) ? (
+        <Missing icon={<IconStackPop />} noun="adapter">
+          It may have been deleted, or belong to another workspace. What it used stays in your reports.
+        </Missing>
+      ) : data ? (
         <AdapterDetails adapter={data.adapter} />
       ) : error ? (
-        <AdapterMissing code={error.code} message={error.message} onRetry={reload} />
+        <ErrorState message={error.message} onRetry={reload} />
       ) : (
         <Loading />
       )}
@@ -90,7 +87,7 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
     <>
       <PageHeader
         title={<AdapterTitle adapter={adapter} />}
-        description={adapter.description || adapter.name}
+        description={adapter.description || (adapter.name !== adapter.slug && adapter.name)}
         actions={actions}
       />
       <Stack gap="lg">

@@ -6,6 +6,7 @@ import { UsageChart } from '@/features/usage/usage-chart';
 import { UsageTotals } from '@/features/usage/usage-totals';
 import { UsageDocument } from '@/lib/api/documents/usage';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { formatNanoUsd } from '@/lib/format/money';
 import { ErrorState } from '@/ui/error-state';
 
 const DAYS = 30;
@@ -25,7 +26,7 @@ export const AdapterUsage = ({ adapterId }: { adapterId: string }) => {
       <Title order={2} size="h3">
         Last {DAYS} days
       </Title>
-      <UsageTotals totals={report?.totals} />
+      <UsageTotals totals={report?.totals} amount={report && formatNanoUsd(report.totals.amount)} />
       {report ? <UsageChart rows={report.rows} range={range} /> : <Skeleton height={360} radius="lg" />}
     </Stack>
   );

@@ -1,10 +1,10 @@
 'use client';
-import { Code, Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
+import { Code } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useCallback } from 'react';
 import { DeleteAdapterDocument } from '@/lib/api/documents/adapters';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { askFirst } from '@/ui/confirm';
 
 interface Deletable {
   id: string;
@@ -32,16 +32,16 @@ export const useDeleteAdapter = (onDeleted?: () => void): ((adapter: Deletable) 
   );
   return useCallback(
     (adapter) =>
-      modals.openConfirmModal({
+      askFirst({
         title: 'Delete adapter',
-        children: (
-          <Text size="sm">
+        question: (
+          <>
             Delete <Code>{adapter.slug}</Code>? Requests that name it will fail from now on. Its usage stays
             in your reports. This cannot be undone.
-          </Text>
+          </>
         ),
-        labels: { confirm: 'Delete adapter', cancel: 'Keep it' },
-        confirmProps: { color: 'red' },
+        confirm: 'Delete adapter',
+        cancel: 'Keep it',
         onConfirm: () => void run(adapter),
       }),
     [run],

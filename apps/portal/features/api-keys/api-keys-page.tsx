@@ -56,6 +56,7 @@ const columns: DataTableColumn<Row>[] = [
   {
     accessor: 'createdAt',
     title: 'Created',
+    noWrap: true,
     visibleMediaQuery: '(min-width: 48em)',
     render: ({ createdAt }) => formatDate(createdAt),
   },
@@ -82,6 +83,7 @@ const columns: DataTableColumn<Row>[] = [
   {
     accessor: 'budget',
     title: 'This month',
+    noWrap: true,
     textAlign: 'right',
     visibleMediaQuery: '(min-width: 48em)',
     render: ({ budget }) => <span className="tabular">{formatNanoUsd(budget.spent)}</span>,

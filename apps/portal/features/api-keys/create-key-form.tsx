@@ -1,5 +1,5 @@
 'use client';
-import { Accordion, Alert, Button, Group, Select, Stack, TextInput } from '@mantine/core';
+import { Accordion, Select, Stack, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import { z } from 'zod';
@@ -7,6 +7,8 @@ import { limitsSchema, NO_VALUES, toInput, type LimitValues } from '@/features/l
 import { LimitsFields } from '@/features/limits/limits-fields';
 import { CreateApiKeyDocument } from '@/lib/api/documents/api-keys';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 import { EXPIRIES, expiresAt, type Expiry } from './expiry';
 
 const schema = z.object({
@@ -14,7 +16,7 @@ const schema = z.object({
     .string()
     .trim()
     .min(1, 'Enter a name that says where the key is used')
-    .max(100, 'At most 100 characters'),
+    .max(80, 'At most 80 characters'),
   expiry: z.enum(['30', '90', '365', 'never']),
   limits: limitsSchema,
 });
@@ -54,11 +56,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
       onSubmit={form.onSubmit(create, (errors) => !errors.name && setOpened('limits'))}
       noValidate aria-label="New API key">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput
           label="Name"
           description="Where the key is used"
@@ -77,14 +75,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
             </Accordion.Panel>
           </Accordion.Item>
         </Accordion>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={form.submitting}>
-            Create key
-          </Button>
-        </Group>
+        <FormButtons submit="Create key" busy={form.submitting} onCancel={onCancel} />
       </Stack>
     </form>
   );

@@ -19,7 +19,6 @@ export const CreateKeyModal = ({ opened, onClose }: { opened: boolean; onClose: 
       closeOnClickOutside={!created}
       closeOnEscape={!created}
       withCloseButton={!created}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {created ? (
         <SecretView {...created} onDone={close} />

@@ -1,10 +1,9 @@
 'use client';
-import { Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { useCallback } from 'react';
 import { RevokeApiKeyDocument } from '@/lib/api/documents/api-keys';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { askFirst } from '@/ui/confirm';
 
 /** Asks first: whatever signs in with the key is cut off at once. */
 export const useRevokeKey = (): ((key: { id: string; name: string }) => void) => {
@@ -19,16 +18,16 @@ export const useRevokeKey = (): ((key: { id: string; name: string }) => void) =>
             : { color: 'leaf', title: 'API key revoked', message: `${name} no longer works.` },
         );
       };
-      modals.openConfirmModal({
+      askFirst({
         title: 'Revoke API key',
-        children: (
-          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+        question: (
+          <>
             Revoke <b>{name}</b>? Programs that use it are refused from the next request on. This cannot be
             undone.
-          </Text>
+          </>
         ),
-        labels: { confirm: 'Revoke key', cancel: 'Keep it' },
-        confirmProps: { color: 'red' },
+        confirm: 'Revoke key',
+        cancel: 'Keep it',
         onConfirm: () => void run(),
       });
     },

@@ -1,5 +1,5 @@
 'use client';
-import { Alert, Button, Group, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
+import { Button, Group, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { UpdateBillingDetailsDocument } from '@/lib/api/documents/billing';
 import type { BillingDetailsQuery } from '@/lib/api/generated/graphql';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { FormProblem } from '@/ui/form-problem';
 
 type Details = Pick<
   BillingDetailsQuery['tenant']['billingDetails'],
@@ -46,11 +47,7 @@ export const BillingDetailsForm = ({ details, tenantName }: { details: Details; 
   return (
     <form onSubmit={form.onSubmit(save)} noValidate aria-label="Billing details">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <Stack>
             <TextInput

@@ -1,5 +1,6 @@
 'use client';
 import { Skeleton } from '@mantine/core';
+import { useManages } from '@/features/session/use-manages';
 import { useSession } from '@/features/session/session-context';
 import { BillingDetailsDocument } from '@/lib/api/documents/billing';
 import { useApiQuery } from '@/lib/api/use-api-query';
@@ -10,16 +11,15 @@ import { BillingDetailsForm } from './billing-details-form';
 
 /** Owners and admins change them; everyone sees whom statements are addressed to. */
 export const BillingDetailsSection = () => {
-  const { tenant, viewer } = useSession();
-  const role = tenant.members.find(({ user }) => user.id === viewer.id)?.role;
+  const { tenant } = useSession();
+  const manages = useManages();
   const { data, error, reload } = useApiQuery(BillingDetailsDocument, {}, { types: ['BillingDetails'] });
   const details = data?.tenant.billingDetails;
-  const editable = role === 'OWNER' || role === 'ADMIN';
   return (
     <Section
       title="Billing details"
       description={
-        editable
+        manages
           ? 'Printed on statements to come; those already issued keep what they were issued with.'
           : 'Owners and admins of the workspace change them.'
       }
@@ -28,7 +28,7 @@ export const BillingDetailsSection = () => {
         <ErrorState message={error.message} onRetry={reload} />
       ) : !details ? (
         <Skeleton height={160} />
-      ) : editable ? (
+      ) : manages ? (
         <BillingDetailsForm details={details} tenantName={tenant.name} />
       ) : (
         <DefinitionList

@@ -1,20 +1,24 @@
 'use client';
-import { Badge, Button, Code, Drawer, Group, Text } from '@mantine/core';
+import { Badge, Code, Drawer, Group } from '@mantine/core';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { LineGenerationsDocument } from '@/lib/api/documents/billing';
 import type { LineGenerationsQuery } from '@/lib/api/generated/graphql';
-import { useApiQuery } from '@/lib/api/use-api-query';
+import { useCursorPage } from '@/lib/api/use-cursor-page';
 import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount } from '@/lib/format/quantity';
 import { formatUtcDateTime } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
 import { ErrorState } from '@/ui/error-state';
+import { paging } from '@/ui/paging';
 import type { Line } from './line-table';
 
-type Row = NonNullable<LineGenerationsQuery['statement']['line']>['generations']['nodes'][number];
+type Generations = NonNullable<LineGenerationsQuery['statement']['line']>['generations'];
+type Row = Generations['nodes'][number];
 
 const PAGE_SIZE = 20;
+/** Of a line that has gone since: a preview's lines are made anew with every request. */
+const NONE: Generations = { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [] };
 
 const columns: DataTableColumn<Row>[] = [
   {
@@ -22,7 +26,7 @@ const columns: DataTableColumn<Row>[] = [
     title: 'Request',
     render: ({ id, failed }) => (
       <Group gap={6} wrap="nowrap">
-        <Code>{id.slice(-12)}</Code>
+        <Code>{id.slice(-8)}</Code>
         <CopyButton value={id} what={`id ${id}`} />
         {failed && (
           <Badge color="red" variant="light" radius="sm" tt="none">
@@ -32,10 +36,11 @@ const columns: DataTableColumn<Row>[] = [
       </Group>
     ),
   },
-  { accessor: 'at', title: 'Ended (UTC)', noWrap: true, render: ({ at }) => formatUtcDateTime(at) },
+  { accessor: 'at', title: 'Ended (UTC)', render: ({ at }) => formatUtcDateTime(at) },
   {
     accessor: 'promptTokens',
     title: 'Tokens in',
+    visibleMediaQuery: '(min-width: 48em)',
     textAlign: 'right',
     render: ({ promptTokens, cachedTokens }) => (
       <span title={`${formatCount(cachedTokens)} cached`}>{formatCount(promptTokens)}</span>
@@ -44,6 +49,7 @@ const columns: DataTableColumn<Row>[] = [
   {
     accessor: 'completionTokens',
     title: 'Tokens out',
+    visibleMediaQuery: '(min-width: 48em)',
     textAlign: 'right',
     render: ({ completionTokens }) => formatCount(completionTokens),
   },
@@ -59,54 +65,33 @@ export const LineDrawer = ({
   statementId: string;
   line: Line | null;
   onClose: () => void;
-}) => {
-  // The cursors that the pages up to this one begin after; none for the first.
-  const [cursors, setCursors] = useState<string[]>([]);
-  useEffect(() => setCursors([]), [line]);
-  const variables = { id: statementId, line: line?.id ?? '', first: PAGE_SIZE, after: cursors.at(-1) ?? null };
-  const { data, error, loading, reload } = useApiQuery(LineGenerationsDocument, variables, { pause: line === null });
-  const generations = data?.statement.line?.generations;
-  const total = generations?.totalCount ?? line?.requests ?? 0;
-  const next = generations?.pageInfo.hasNextPage ? generations.pageInfo.endCursor : null;
+}) => (
+  <Drawer opened={line !== null} onClose={onClose} size="xl" title={`Requests of ${line?.target ?? ''}`}>
+    {line && <Requests statementId={statementId} lineId={line.id} />}
+  </Drawer>
+);
+
+const Requests = ({ statementId, lineId }: { statementId: string; lineId: string }) => {
+  const [wanted, setPage] = useState(1);
+  const { connection, error, loading, reload, page } = useCursorPage(LineGenerationsDocument, {
+    filter: { id: statementId, line: lineId },
+    page: wanted,
+    pageSize: PAGE_SIZE,
+    types: [],
+    connectionOf: (data) => data.statement.line?.generations ?? NONE,
+  });
+  if (error && !connection) return <ErrorState message={error.message} onRetry={reload} />;
   return (
-    <Drawer opened={line !== null} onClose={onClose} position="right" size="xl" title={`Requests of ${line?.target ?? ''}`}>
-      {error && !generations ? (
-        <ErrorState message={error.message} onRetry={reload} />
-      ) : (
-        <DataTable<Row>
-          records={generations?.nodes ?? []}
-          columns={columns}
-          fetching={loading}
-          minHeight={generations ? 0 : 200}
-          backgroundColor="transparent"
-          noRecordsText="No requests"
-          verticalSpacing="xs"
-          horizontalSpacing="xs"
-        />
-      )}
-      <Group justify="space-between" mt="md">
-        <Text size="sm" c="dimmed">
-          {formatCount(total)} {total === 1 ? 'request' : 'requests'}
-        </Text>
-        <Group gap="xs">
-          <Button
-            variant="default"
-            size="xs"
-            disabled={cursors.length === 0}
-            onClick={() => setCursors(cursors.slice(0, -1))}
-          >
-            Newer
-          </Button>
-          <Button
-            variant="default"
-            size="xs"
-            disabled={next === null}
-            onClick={() => next !== null && setCursors([...cursors, next])}
-          >
-            Older
-          </Button>
-        </Group>
-      </Group>
-    </Drawer>
+    <DataTable<Row>
+      records={connection?.nodes ?? []}
+      columns={columns}
+      fetching={loading}
+      minHeight={connection ? 0 : 200}
+      backgroundColor="transparent"
+      noRecordsText={loading ? '' : 'No requests'}
+      verticalSpacing="xs"
+      horizontalSpacing="xs"
+      {...paging(connection?.totalCount ?? 0, PAGE_SIZE, page, setPage)}
+    />
   );
 };

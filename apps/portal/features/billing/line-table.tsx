@@ -1,5 +1,5 @@
 'use client';
-import { Badge, Button, Group, Stack, Text } from '@mantine/core';
+import { Anchor, Badge, Group, Stack, Text } from '@mantine/core';
 import { IconReceiptOff } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import { useState } from 'react';
@@ -18,16 +18,18 @@ const PAGE_SIZE = 25;
 const What = ({ line, onOpen }: { line: Line; onOpen: (line: Line) => void }) => (
   <Stack gap={0} align="flex-start" miw="9rem" style={{ overflowWrap: 'anywhere' }}>
     <Group gap="xs">
-      <Button
-        variant="transparent"
-        size="compact-sm"
-        px={0}
+      <Anchor
+        component="button"
+        type="button"
+        size="sm"
         fw={600}
+        ta="start"
+        underline="always"
         onClick={() => onOpen(line)}
         aria-label={`Requests of line ${line.position}, ${line.target}`}
       >
         {line.target}
-      </Button>
+      </Anchor>
       {line.adjustment && (
         <Badge variant="light" color="amber" radius="sm" tt="none">
           Adjustment of {formatMonth(line.serviceMonth)}

@@ -1,13 +1,13 @@
 'use client';
-import { Group, SimpleGrid } from '@mantine/core';
+import { Group } from '@mantine/core';
+import { UsageTotals } from '@/features/usage/usage-totals';
 import type { StatementFieldsFragment } from '@/lib/api/generated/graphql';
 import { formatBilledUsd } from '@/lib/format/money';
-import { formatCount } from '@/lib/format/quantity';
 import { formatMonth } from '@/lib/format/time';
 import { ButtonLink } from '@/ui/button-link';
 import { Section } from '@/ui/section';
-import { StatCard } from '@/ui/stat-card';
 import { DownloadMenu } from './download-menu';
+import { ROUNDING } from './rounding';
 
 interface Props {
   statement: StatementFieldsFragment;
@@ -35,20 +35,7 @@ export const PreviewSection = ({ statement, ended }: Props) => {
         </Group>
       }
     >
-      <SimpleGrid cols={{ base: 2, md: 4 }} spacing={{ base: 'sm', sm: 'md' }}>
-        <StatCard label="Amount" value={formatBilledUsd(amount)} />
-        <StatCard
-          label="Requests"
-          value={formatCount(totals.requests)}
-          hint={`${formatCount(totals.failedRequests)} failed, at no cost`}
-        />
-        <StatCard
-          label="Tokens in"
-          value={formatCount(totals.promptTokens)}
-          hint={`${formatCount(totals.cachedTokens)} cached`}
-        />
-        <StatCard label="Tokens out" value={formatCount(totals.completionTokens)} />
-      </SimpleGrid>
+      <UsageTotals totals={totals} amount={formatBilledUsd(amount)} amountHint={ROUNDING} />
     </Section>
   );
 };

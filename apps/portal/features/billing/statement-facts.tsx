@@ -1,38 +1,21 @@
-import { Grid, SimpleGrid, Text } from '@mantine/core';
+import { Grid, Text } from '@mantine/core';
+import { UsageTotals } from '@/features/usage/usage-totals';
 import type { StatementQuery } from '@/lib/api/generated/graphql';
 import { formatBilledUsd } from '@/lib/format/money';
-import { formatCount } from '@/lib/format/quantity';
-import { formatDate } from '@/lib/format/time';
+import { formatUtcDate } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
 import { DefinitionList } from '@/ui/definition-list';
 import { Section } from '@/ui/section';
-import { StatCard } from '@/ui/stat-card';
+import { ROUNDING } from './rounding';
 
 type Statement = StatementQuery['statement'];
 
 export const StatementFacts = ({ statement }: { statement: Statement }) => {
-  const { amount, totals, currency } = statement;
+  const { amount, totals } = statement;
   return (
     <Grid gap="lg">
       <Grid.Col span={{ base: 12, md: 6 }}>
-        <SimpleGrid cols={2} spacing="md">
-          <StatCard
-            label="Total"
-            value={formatBilledUsd(amount)}
-            hint={`${currency}; each line is rounded once, to the millionth`}
-          />
-          <StatCard
-            label="Requests"
-            value={formatCount(totals.requests)}
-            hint={`${formatCount(totals.failedRequests)} failed, at no cost`}
-          />
-          <StatCard
-            label="Tokens in"
-            value={formatCount(totals.promptTokens)}
-            hint={`${formatCount(totals.cachedTokens)} cached`}
-          />
-          <StatCard label="Tokens out" value={formatCount(totals.completionTokens)} />
-        </SimpleGrid>
+        <UsageTotals totals={totals} amount={formatBilledUsd(amount)} amountHint={ROUNDING} square />
       </Grid.Col>
       <Grid.Col span={{ base: 12, md: 6 }}>
         <Section title="Billed to" h="100%">
@@ -49,7 +32,7 @@ function facts({ billTo, number, issuedAt, contentSha256 }: Statement) {
     { term: 'Tax id', value: billTo.taxId, given: billTo.taxId },
     { term: 'E-mail', value: billTo.email, given: billTo.email },
     { term: 'Number', value: number, given: number },
-    { term: 'Issued', value: issuedAt && formatDate(issuedAt), given: issuedAt },
+    { term: 'Issued', value: issuedAt && formatUtcDate(issuedAt), given: issuedAt },
     { term: 'Content SHA-256', value: contentSha256 && <Hash value={contentSha256} />, given: contentSha256 },
   ];
   return [{ term: 'Name', value: billTo.legalName || billTo.tenantName }, ...optional.filter(({ given }) => given)];

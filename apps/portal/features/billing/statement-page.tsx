@@ -1,16 +1,17 @@
 'use client';
-import { Badge, Group, Paper, Skeleton, Stack, Text } from '@mantine/core';
+import { Badge, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
-import { IconArrowLeft, IconReceiptOff } from '@tabler/icons-react';
+import { IconReceiptOff } from '@tabler/icons-react';
+import { isMissing } from '@/lib/api/api-error';
 import { StatementDocument } from '@/lib/api/documents/billing';
 import type { StatementQuery } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { formatMonth } from '@/lib/format/time';
-import { EmptyState } from '@/ui/empty-state';
+import { BackLink } from '@/ui/back-link';
 import { ErrorState } from '@/ui/error-state';
+import { Missing } from '@/ui/missing';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
-import { TextLink } from '@/ui/text-link';
 import { DownloadMenu } from './download-menu';
 import { LineTable } from './line-table';
 import { StatementFacts } from './statement-facts';
@@ -20,43 +21,29 @@ export const StatementPage = ({ id }: { id: string }) => {
   const { data, error, reload } = useApiQuery(StatementDocument, { id }, { types: ['Generation'] });
   return (
     <>
-      <TextLink
-        href="/billing"
-        size="sm"
-        c="dimmed"
-        mb="sm"
-        display="inline-flex"
-        style={{ alignItems: 'center', gap: 4 }}
-      >
-        <IconArrowLeft size={15} aria-hidden /> Billing
-      </TextLink>
-      {data ? (
+      <BackLink href="/billing">All statements</BackLink>
+      {error && isMissing(error) ? (
+        <Missing icon={<IconReceiptOff />} noun="statement">
+          Nothing was used in that month, or it belongs to another workspace.
+        </Missing>
+      ) : data ? (
         <StatementDetails statement={data.statement} />
-      ) : !error ? (
-        <Stack role="status" aria-label="Loading statement">
-          <Skeleton height={34} width="40%" />
-          <Skeleton height={180} radius="lg" />
-          <Skeleton height={260} radius="lg" />
-        </Stack>
-      ) : error.code === 'NOT_FOUND' || error.code === 'BAD_USER_INPUT' ? (
-        <NoSuchStatement />
-      ) : (
+      ) : error ? (
         <ErrorState message={error.message} onRetry={reload} />
+      ) : (
+        <Loading />
       )}
     </>
   );
 };
 
-const NoSuchStatement = () => {
-  useDocumentTitle('Statement not found · Aril');
-  return (
-    <Paper>
-      <EmptyState icon={<IconReceiptOff />} title="There is no such statement" order={1}>
-        Nothing was used in that month, or it belongs to another workspace.
-      </EmptyState>
-    </Paper>
-  );
-};
+const Loading = () => (
+  <Stack role="status" aria-label="Loading statement">
+    <Skeleton height={34} width="40%" />
+    <Skeleton height={180} radius="lg" />
+    <Skeleton height={260} radius="lg" />
+  </Stack>
+);
 
 const StatementDetails = ({ statement }: { statement: StatementQuery['statement'] }) => {
   const { id, month, status, number, lines } = statement;
@@ -81,7 +68,7 @@ const StatementDetails = ({ statement }: { statement: StatementQuery['statement'
             ? `Statement ${number}. It never changes; usage of this month that is settled later is billed in the next.`
             : 'As of now. It grows until the month is over and its statement is issued.'
         }
-        actions={<DownloadMenu id={id} of={`statement of ${name}`} />}
+        actions={<DownloadMenu id={id} of={`${issued ? 'statement' : 'preview'} of ${name}`} />}
       />
       <Stack gap="lg">
         <StatementFacts statement={statement} />

@@ -5,7 +5,7 @@ import { DataTable, type DataTableColumn } from 'mantine-datatable';
 import { useState } from 'react';
 import type { BillingQuery } from '@/lib/api/generated/graphql';
 import { formatBilledUsd } from '@/lib/format/money';
-import { formatDate, formatMonth } from '@/lib/format/time';
+import { formatMonth, formatUtcDate } from '@/lib/format/time';
 import { EmptyState } from '@/ui/empty-state';
 import { paging } from '@/ui/paging';
 import { TextLink } from '@/ui/text-link';
@@ -30,7 +30,7 @@ const columns: DataTableColumn<Row>[] = [
     accessor: 'issuedAt',
     title: 'Issued',
     visibleMediaQuery: '(min-width: 48em)',
-    render: ({ issuedAt }) => (issuedAt ? formatDate(issuedAt) : '–'),
+    render: ({ issuedAt }) => (issuedAt ? formatUtcDate(issuedAt) : '–'),
   },
   {
     accessor: 'amount',

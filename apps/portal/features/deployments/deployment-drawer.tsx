@@ -1,8 +1,8 @@
 'use client';
 import { Drawer } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { useState } from 'react';
 import type { DeploymentFieldsFragment } from '@/lib/api/generated/graphql';
+import { askFirst } from '@/ui/confirm';
 import { DeploymentForm } from './deployment-form';
 
 interface Props {
@@ -21,10 +21,11 @@ export const DeploymentDrawer = ({ opened, onClose, deployment, onSaved }: Props
   };
   const askToClose = (): void => {
     if (!dirty) return close();
-    modals.openConfirmModal({
+    askFirst({
       title: deployment ? 'Discard the changes?' : 'Discard this deployment?',
-      children: 'Nothing of it has been saved.',
-      labels: { confirm: 'Discard', cancel: 'Go on editing' },
+      question: 'Nothing of it has been saved.',
+      confirm: 'Discard',
+      cancel: 'Go on editing',
       onConfirm: close,
     });
   };
@@ -32,11 +33,8 @@ export const DeploymentDrawer = ({ opened, onClose, deployment, onSaved }: Props
     <Drawer
       opened={opened}
       onClose={askToClose}
-      position="right"
       size="lg"
       title={deployment ? `Edit ${deployment.slug}` : 'New deployment'}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-      styles={{ title: { fontWeight: 650, fontSize: '1.125rem' } }}
     >
       {opened && (
         <DeploymentForm

@@ -1,10 +1,13 @@
 'use client';
-import { Alert, Button, Group, Select, Stack, Textarea, TextInput } from '@mantine/core';
+import { Select, Stack, Textarea, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useEffect, useState } from 'react';
 import { BaseModelsDocument } from '@/lib/api/documents/adapters';
 import type { DeploymentFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { ErrorState } from '@/ui/error-state';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 import { draftOf, draftSchema, isDraftField, type DeploymentDraft } from './deployment-draft';
 import { useSaveDeployment } from './use-save-deployment';
 import { VariantFields } from './variant-fields';
@@ -55,15 +58,9 @@ export const DeploymentForm = ({ deployment, onDirty, onSaved, onCancel }: Props
   return (
     <form onSubmit={form.onSubmit(submit)} noValidate aria-label={deployment ? 'Edit deployment' : 'New deployment'}>
       <Stack>
-        {refusal && (
-          <Alert color="red" role="alert" title="It was not saved">
-            {refusal}
-          </Alert>
-        )}
+        <FormProblem title="It was not saved" problem={refusal} />
         {models.error && !models.data && (
-          <Alert color="red" title="The base models could not be loaded" onClick={models.reload}>
-            {models.error.message}
-          </Alert>
+          <ErrorState title="The base models could not be loaded" message={models.error.message} onRetry={models.reload} />
         )}
         <TextInput
           label="Slug"
@@ -92,14 +89,7 @@ export const DeploymentForm = ({ deployment, onDirty, onSaved, onCancel }: Props
           maxRows={6}
           {...form.getInputProps('description')}
         />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={form.submitting}>
-            {deployment ? 'Save' : 'Create deployment'}
-          </Button>
-        </Group>
+        <FormButtons submit={deployment ? 'Save' : 'Create deployment'} busy={form.submitting} onCancel={onCancel} />
       </Stack>
     </form>
   );

@@ -1,21 +1,22 @@
 'use client';
-import { Button, Grid, Group, Paper, Skeleton, Stack, Text } from '@mantine/core';
-import { useDisclosure, useDocumentTitle } from '@mantine/hooks';
+import { Button, Grid, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
-import { IconArrowLeft, IconArrowsSplit2, IconMessages, IconPencil, IconTrash } from '@tabler/icons-react';
+import { IconArrowsSplit2, IconMessages, IconPencil, IconTrash } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
 import { useCallback } from 'react';
 import { CodeSnippets } from '@/features/adapters/code-snippets';
+import { isMissing } from '@/lib/api/api-error';
 import { DeploymentDocument } from '@/lib/api/documents/deployments';
 import type { DeploymentFieldsFragment } from '@/lib/api/generated/graphql';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { BackLink } from '@/ui/back-link';
 import { ButtonLink } from '@/ui/button-link';
 import { CopyButton } from '@/ui/copy-button';
-import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
+import { Missing } from '@/ui/missing';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
-import { TextLink } from '@/ui/text-link';
 import { Comparison } from './comparison';
 import { DeploymentDrawer } from './deployment-drawer';
 import { DeploymentSplit } from './deployment-split';
@@ -23,14 +24,13 @@ import { useDeleteDeployment } from './use-delete-deployment';
 
 export const DeploymentPage = ({ id }: { id: string }) => {
   const { data, error, reload } = useApiQuery(DeploymentDocument, { id }, { types: ['Deployment'] });
-  const missing = error?.code === 'NOT_FOUND';
   return (
     <>
-      <TextLink href="/deployments" size="sm" c="dimmed" mb="sm" display="inline-flex" style={{ alignItems: 'center', gap: 4 }}>
-        <IconArrowLeft size={15} aria-hidden /> All deployments
-      </TextLink>
-      {missing ? (
-        <NoSuchDeployment />
+      <BackLink href="/deployments">All deployments</BackLink>
+      {error && isMissing(error) ? (
+        <Missing icon={<IconArrowsSplit2 />} noun="deployment">
+          It may have been deleted, or belong to another workspace. What it used stays in your reports.
+        </Missing>
       ) : data ? (
         <Details deployment={data.deployment} />
       ) : error ? (
@@ -39,17 +39,6 @@ export const DeploymentPage = ({ id }: { id: string }) => {
         <Loading />
       )}
     </>
-  );
-};
-
-const NoSuchDeployment = () => {
-  useDocumentTitle('Deployment not found · Aril');
-  return (
-    <Paper>
-      <EmptyState icon={<IconArrowsSplit2 />} title="There is no such deployment" order={1}>
-        It may have been deleted, or belong to another workspace. What it used stays in your reports.
-      </EmptyState>
-    </Paper>
   );
 };
 
@@ -83,7 +72,7 @@ const Details = ({ deployment }: { deployment: DeploymentFieldsFragment }) => {
   );
   return (
     <>
-      <PageHeader title={<Name slug={slug} />} description={description || name} actions={actions} />
+      <PageHeader title={<Name slug={slug} />} description={description || (name !== slug && name)} actions={actions} />
       <Stack gap="xl">
         <Grid gap="lg">
           <Grid.Col span={{ base: 12, md: 5 }}>

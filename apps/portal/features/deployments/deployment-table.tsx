@@ -26,7 +26,7 @@ interface Props {
 }
 
 const Split = ({ variants }: Row) => (
-  <Stack gap={6} miw="9rem">
+  <Stack gap={6} miw="6rem">
     <SplitBar parts={variants} size="sm" />
     <Text size="xs" c="dimmed" lineClamp={2} style={{ overflowWrap: 'anywhere' }}>
       {variants.map(({ target, share }) => `${target} ${formatShare(share)}`).join(' · ')}
@@ -39,7 +39,7 @@ const columns: DataTableColumn<Row>[] = [
     accessor: 'slug',
     title: 'Deployment',
     render: ({ id, slug, name }) => (
-      <Stack gap={0} miw="7rem" style={{ overflowWrap: 'anywhere' }}>
+      <Stack gap={0} miw="5rem" style={{ overflowWrap: 'anywhere' }}>
         <TextLink href={`/deployments/${id}`} fw={600} size="sm">
           {slug}
         </TextLink>

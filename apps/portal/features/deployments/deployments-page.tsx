@@ -40,9 +40,8 @@ export const DeploymentsPage = () => {
     </EmptyState>
   ) : (
     <EmptyState icon={<IconArrowsSplit2 />} title="No deployments yet" action={newButton}>
-      A deployment is one name that splits its requests between adapters by weight. Your clients keep calling
-      it while you compare the adapters, shift the weights, or put a new version in the place of an old one, and
-      none of your users changes variant who need not.
+      One name that splits its requests between adapters by weight. Clients keep calling it while you compare
+      adapters, or put a new version in the place of an old one.
     </EmptyState>
   );
 

@@ -1,10 +1,10 @@
 'use client';
-import { Code, Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
+import { Code } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useCallback } from 'react';
 import { DeleteDeploymentDocument } from '@/lib/api/documents/deployments';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
+import { askFirst } from '@/ui/confirm';
 
 interface Deletable {
   id: string;
@@ -28,16 +28,16 @@ export const useDeleteDeployment = (onDeleted?: () => void): ((deployment: Delet
   );
   return useCallback(
     (deployment) =>
-      modals.openConfirmModal({
+      askFirst({
         title: 'Delete deployment',
-        children: (
-          <Text size="sm">
+        question: (
+          <>
             Delete <Code>{deployment.slug}</Code>? Requests that name it will fail from now on. Its adapters
             stay, and so does its usage in your reports. This cannot be undone.
-          </Text>
+          </>
         ),
-        labels: { confirm: 'Delete deployment', cancel: 'Keep it' },
-        confirmProps: { color: 'red' },
+        confirm: 'Delete deployment',
+        cancel: 'Keep it',
         onConfirm: () => void run(deployment),
       }),
     [run],

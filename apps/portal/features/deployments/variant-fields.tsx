@@ -38,7 +38,7 @@ const VariantRow = ({ form, index, share }: { form: Form; index: number; share: 
         w={92}
         {...form.getInputProps(`variants.${index}.weight`)}
       />
-      <Text size="sm" c="dimmed" w={52} ta="right" mt={7} className="tabular">
+      <Text size="sm" c="dimmed" w={52} visibleFrom="xs" ta="right" mt={7} className="tabular">
         {formatShare(share)}
       </Text>
       <Tooltip label="Remove" withArrow>

@@ -9,6 +9,7 @@ import { useSignOut } from '@/features/session/use-sign-out';
 import { authClient } from '@/lib/api/auth-client';
 import { formatDateTime } from '@/lib/format/time';
 import { ButtonLink } from '@/ui/button-link';
+import { FormProblem } from '@/ui/form-problem';
 import type { Invitation } from './invitation-page';
 import { useRecipient } from './use-recipient';
 
@@ -87,11 +88,7 @@ const Answer = ({ invitation, onAnswered }: Props) => {
   const enter = (): void => window.location.assign('/');
   return (
     <Stack>
-      {problem && (
-        <Alert color="red" role="alert">
-          {problem}
-        </Alert>
-      )}
+      <FormProblem problem={problem} />
       <Group grow>
         <Button
           size="md"

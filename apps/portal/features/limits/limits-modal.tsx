@@ -1,10 +1,12 @@
 'use client';
-import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Modal, Stack, Text } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import type { ApiError } from '@/lib/api/api-error';
 import type { LimitsInput } from '@/lib/api/generated/graphql';
 import { withSeparators } from '@/lib/format/quantity';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 import { LimitsFields, type Ceilings } from './limits-fields';
 import { limitsSchema, toInput, type LimitValues } from './limit-values';
 
@@ -40,20 +42,9 @@ const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Pr
         <Text size="sm" c="dimmed">
           {description}
         </Text>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <LimitsFields inputProps={(field) => form.getInputProps(field)} ceilings={ceilings} />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={form.submitting}>
-            Save limits
-          </Button>
-        </Group>
+        <FormButtons submit="Save limits" busy={form.submitting} onCancel={onClose} />
       </Stack>
     </form>
   );
@@ -61,13 +52,7 @@ const LimitsForm = ({ description, initial, ceilings, onSave, onClose }: Omit<Pr
 
 /** Limits of the workspace or of one key. Closing it forgets what was typed. */
 export const LimitsModal = ({ opened, title, onClose, ...form }: Props & { opened: boolean }) => (
-  <Modal
-    opened={opened}
-    onClose={onClose}
-    title={title}
-    closeButtonProps={{ 'aria-label': 'Close' }}
-    styles={{ title: { overflowWrap: 'anywhere' } }}
-  >
+  <Modal opened={opened} onClose={onClose} title={title}>
     <LimitsForm {...form} onClose={onClose} />
   </Modal>
 );

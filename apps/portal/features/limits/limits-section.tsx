@@ -23,7 +23,13 @@ export const LimitsSection = () => {
   const [update] = useApiMutation(UpdateTenantLimitsDocument);
   const [editing, edit] = useDisclosure(false);
   const manages = useManages();
-  if (!data && error) return <ErrorState message={error.message} onRetry={reload} />;
+  if (!data && error) {
+    return (
+      <Section title={TITLE}>
+        <ErrorState message={error.message} onRetry={reload} />
+      </Section>
+    );
+  }
   if (!data) return <Skeleton height={260} radius="lg" aria-label="Loading the limits" />;
   const { limits, budget, limitCeilings } = data.tenant;
   const save = async (input: LimitsInput) => (await update({ input })).error;

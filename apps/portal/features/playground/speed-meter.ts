@@ -1,3 +1,6 @@
+/** What comes in less time than this came at once, and says nothing about how fast it was made. */
+const MEASURED_MS_MIN = 50;
+
 /** Time to the first token and the rate after it, from the moments tokens are seen. `now` is in milliseconds. */
 export class SpeedMeter {
   private first: number | null = null;
@@ -30,7 +33,7 @@ export class SpeedMeter {
 
   /** Tokens after the first event over the time after it; the wait before is the TTFT's. */
   get tokensPerSecond(): number | null {
-    const seconds = this.first === null ? 0 : (this.last - this.first) / 1_000;
-    return seconds > 0 ? (this.tokens - this.firstTokens) / seconds : null;
+    const elapsedMs = this.first === null ? 0 : this.last - this.first;
+    return elapsedMs >= MEASURED_MS_MIN ? ((this.tokens - this.firstTokens) * 1_000) / elapsedMs : null;
   }
 }

@@ -6,6 +6,7 @@ import { useEffect, useState } from 'react';
 import { z } from 'zod';
 import { useResetApi } from '@/lib/api/api-provider';
 import { authClient } from '@/lib/api/auth-client';
+import { FormProblem } from '@/ui/form-problem';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
 import { authHref, safeNextPath } from './next-path';
@@ -45,11 +46,7 @@ export const SignInForm = () => {
     <form onSubmit={form.onSubmit(signIn)} noValidate aria-label="Sign in">
       <Stack>
         {expired && !problem && <Alert color="amber">Please sign in again to go on.</Alert>}
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput
           label="E-mail"
           type="email"

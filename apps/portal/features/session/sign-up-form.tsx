@@ -1,5 +1,5 @@
 'use client';
-import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useRouter, useSearchParams } from 'next/navigation';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { useResetApi } from '@/lib/api/api-provider';
 import { workspaceName } from '@/features/workspaces/workspace-name';
 import { authClient } from '@/lib/api/auth-client';
+import { FormProblem } from '@/ui/form-problem';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
 import { authHref, isInvitationPath, safeNextPath } from './next-path';
@@ -46,11 +47,7 @@ export const SignUpForm = () => {
   return (
     <form onSubmit={form.onSubmit(signUp)} noValidate aria-label="Create account">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput
           label="Your name"
           autoComplete="name"

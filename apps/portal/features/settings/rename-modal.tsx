@@ -1,5 +1,5 @@
 'use client';
-import { Alert, Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Modal, Stack, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import { z } from 'zod';
@@ -7,11 +7,13 @@ import { authErrorMessage } from '@/features/session/auth-error';
 import { useSession } from '@/features/session/session-context';
 import { workspaceName } from '@/features/workspaces/workspace-name';
 import { authClient } from '@/lib/api/auth-client';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 
 const schema = z.object({ name: workspaceName });
 
 export const RenameModal = ({ opened, onClose }: { opened: boolean; onClose: () => void }) => (
-  <Modal opened={opened} onClose={onClose} title="Rename workspace" closeButtonProps={{ 'aria-label': 'Close' }}>
+  <Modal opened={opened} onClose={onClose} title="Rename workspace">
     <RenameForm onClose={onClose} />
   </Modal>
 );
@@ -30,25 +32,14 @@ const RenameForm = ({ onClose }: { onClose: () => void }) => {
   return (
     <form onSubmit={form.onSubmit(rename)} noValidate aria-label="Rename workspace">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput
           label="Name"
           description="The slug stays as it is"
           data-autofocus
           {...form.getInputProps('name')}
         />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={form.submitting}>
-            Rename
-          </Button>
-        </Group>
+        <FormButtons submit="Rename" busy={form.submitting} onCancel={onClose} />
       </Stack>
     </form>
   );

@@ -1,6 +1,7 @@
 'use client';
 import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { useManages } from '@/features/session/use-manages';
 import { useSession } from '@/features/session/session-context';
 import { formatDate } from '@/lib/format/time';
 import { CopyButton } from '@/ui/copy-button';
@@ -9,14 +10,14 @@ import { Section } from '@/ui/section';
 import { RenameModal } from './rename-modal';
 
 export const Workspace = () => {
-  const { tenant, viewer } = useSession();
+  const { tenant } = useSession();
+  const manages = useManages();
   const [renaming, rename] = useDisclosure(false);
-  const role = tenant.members.find(({ user }) => user.id === viewer.id)?.role;
   return (
     <Section
       title="Workspace"
       actions={
-        role !== 'MEMBER' && (
+        manages && (
           <Button variant="default" size="xs" onClick={rename.open}>
             Rename
           </Button>

@@ -1,5 +1,6 @@
 'use client';
-import { Alert, Button, Stack, Text } from '@mantine/core';
+import { Alert, Stack, Text } from '@mantine/core';
+import { FormButtons } from '@/ui/form-buttons';
 import { ADAPTER_FILES, type ChosenFiles } from './chosen-files';
 import { FilePicker } from './file-picker';
 import type { UploadSubject } from './upload-flow';
@@ -9,10 +10,11 @@ interface Props {
   files: ChosenFiles;
   onFiles: (files: ChosenFiles) => void;
   onSend: () => void;
+  onCancel: () => void;
 }
 
 /** Takes an interrupted upload up again. Browsers forget files on reload, so they are chosen once more. */
-export const ContinueForm = ({ subject, files, onFiles, onSend }: Props) => {
+export const ContinueForm = ({ subject, files, onFiles, onSend, onCancel }: Props) => {
   const missing = ADAPTER_FILES.filter((name) => !files[name]);
   const changed = ADAPTER_FILES.filter((name) => {
     const declared = subject.files.find((file) => file.name === name)?.bytes;
@@ -30,9 +32,12 @@ export const ContinueForm = ({ subject, files, onFiles, onSend }: Props) => {
           and upload anew.
         </Alert>
       )}
-      <Button size="md" disabled={missing.length > 0 || changed.length > 0} onClick={onSend}>
-        Continue upload
-      </Button>
+      <FormButtons
+        submit="Continue upload"
+        disabled={missing.length > 0 || changed.length > 0}
+        onSubmit={onSend}
+        onCancel={onCancel}
+      />
     </Stack>
   );
 };

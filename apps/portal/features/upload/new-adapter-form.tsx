@@ -1,5 +1,5 @@
 'use client';
-import { Alert, Button, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useEffect, useState } from 'react';
 import { z } from 'zod';
@@ -7,6 +7,9 @@ import type { ApiError } from '@/lib/api/api-error';
 import { BaseModelsDocument } from '@/lib/api/documents/adapters';
 import { useApiQuery } from '@/lib/api/use-api-query';
 import { withSeparators } from '@/lib/format/quantity';
+import { ErrorState } from '@/ui/error-state';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 import { ADAPTER_FILES, CONFIG_FILE, type ChosenFiles } from './chosen-files';
 import { guessBaseModel, readConfigPreview, type ConfigPreview } from './config-preview';
 import { FilePicker } from './file-picker';
@@ -15,8 +18,8 @@ import type { NewAdapter } from './use-adapter-upload';
 
 const schema = z.object({
   slug: z.string().regex(SLUG_PATTERN, `Expected ${SLUG_RULE}`),
-  name: z.string().trim().max(100, 'At most 100 characters'),
-  description: z.string().trim().max(1000, 'At most 1000 characters'),
+  name: z.string().trim().max(120, 'At most 120 characters'),
+  description: z.string().trim().max(2000, 'At most 2000 characters'),
   baseModelId: z
     .string({ error: 'Choose the base model it was trained on' })
     .min(1, 'Choose the base model it was trained on'),
@@ -30,9 +33,10 @@ interface Props {
   files: ChosenFiles;
   onFiles: (files: ChosenFiles) => void;
   onBegin: (adapter: NewAdapter, files: ChosenFiles) => Promise<ApiError | null>;
+  onCancel: () => void;
 }
 
-export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBegin }: Props) => {
+export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBegin, onCancel }: Props) => {
   const { data, error: modelsError, reload } = useApiQuery(BaseModelsDocument, {});
   const [preview, setPreview] = useState<ConfigPreview | null>(null);
   const [filesProblem, setFilesProblem] = useState<string | undefined>();
@@ -84,15 +88,9 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
   return (
     <form onSubmit={form.onSubmit(begin)} noValidate aria-label="New adapter">
       <Stack>
-        {refusal && (
-          <Alert color="red" title="The upload was not started" role="alert">
-            {refusal}
-          </Alert>
-        )}
+        <FormProblem title="The upload was not started" problem={refusal} />
         {modelsError && !data && (
-          <Alert color="red" title="The base models could not be loaded" onClick={reload}>
-            {modelsError.message}
-          </Alert>
+          <ErrorState title="The base models could not be loaded" message={modelsError.message} onRetry={reload} />
         )}
         <FilePicker files={files} onFiles={take} error={filesProblem} />
         {preview && <PreviewLine preview={preview} />}
@@ -120,9 +118,7 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
           maxRows={6}
           {...form.getInputProps('description')}
         />
-        <Button type="submit" size="md" loading={form.submitting}>
-          Upload
-        </Button>
+        <FormButtons submit="Upload" busy={form.submitting} onCancel={onCancel} />
       </Stack>
     </form>
   );

@@ -1,7 +1,7 @@
 'use client';
 import { Drawer } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { useState } from 'react';
+import { askFirst } from '@/ui/confirm';
 import { UploadFlow, type UploadSubject } from './upload-flow';
 import { useAdapterUpload } from './use-adapter-upload';
 
@@ -14,13 +14,15 @@ interface Props {
 
 const STOP = {
   title: 'Stop the upload?',
-  children: 'What was sent so far is kept. You can continue from the adapter’s page.',
-  labels: { confirm: 'Stop for now', cancel: 'Keep uploading' },
+  question: 'What was sent so far is kept. You can continue from the adapter’s page.',
+  confirm: 'Stop for now',
+  cancel: 'Keep uploading',
 };
 const DISCARD = {
   title: 'Discard this upload?',
-  children: 'Nothing has been sent yet. What you chose and wrote is not kept.',
-  labels: { confirm: 'Discard', cancel: 'Go on editing' },
+  question: 'Nothing has been sent yet. What you chose and wrote is not kept.',
+  confirm: 'Discard',
+  cancel: 'Go on editing',
 };
 
 /** The upload in a drawer. Closing it asks first while files are on their way or chosen; afterwards it starts over. */
@@ -36,20 +38,17 @@ export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
   };
   const askToClose = (): void => {
     if (!busy && !filled) return close();
-    modals.openConfirmModal({ ...(busy ? STOP : DISCARD), onConfirm: close });
+    askFirst({ ...(busy ? STOP : DISCARD), onConfirm: close });
   };
 
   return (
     <Drawer
       opened={opened}
       onClose={askToClose}
-      position="right"
       size="lg"
       title={subject ? `Upload ${subject.slug}` : 'Upload adapter'}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-      styles={{ title: { fontWeight: 650, fontSize: '1.125rem' } }}
     >
-      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} />}
+      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} onCancel={askToClose} />}
     </Drawer>
   );
 };

@@ -27,9 +27,11 @@ interface Props {
   /** Told whether closing now would lose what was filled in. */
   onFilled: (filled: boolean) => void;
   onClose: () => void;
+  /** Asks first where something would be lost. */
+  onCancel: () => void;
 }
 
-export const UploadFlow = ({ upload, subject, onFilled, onClose }: Props) => {
+export const UploadFlow = ({ upload, subject, onFilled, onClose, onCancel }: Props) => {
   const { phase } = upload;
   // Kept across phases, so that a refused adapter can be corrected without choosing everything again.
   const [files, setFiles] = useState<ChosenFiles>({});
@@ -44,6 +46,7 @@ export const UploadFlow = ({ upload, subject, onFilled, onClose }: Props) => {
           subject={subject}
           files={files}
           onFiles={setFiles}
+          onCancel={onCancel}
           onSend={() => upload.send(subject.id, subject.slug, files)}
         />
       ) : (
@@ -54,6 +57,7 @@ export const UploadFlow = ({ upload, subject, onFilled, onClose }: Props) => {
           files={files}
           onFiles={setFiles}
           onBegin={upload.begin}
+          onCancel={onCancel}
         />
       );
     case 'sending':

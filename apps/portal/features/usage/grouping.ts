@@ -14,6 +14,9 @@ export const GROUPINGS: { value: Grouping; label: string }[] = [
 export const labelOf = (grouping: Grouping): string =>
   GROUPINGS.find(({ value }) => value === grouping)?.label ?? '';
 
+/** Within a sentence. */
+export const nounOf = (grouping: Grouping): string => labelOf(grouping).replace(/^[TB]/, (letter) => letter.toLowerCase());
+
 /** Two keys may have one name, and are not one: the end of the id tells them apart. */
 const keyName = ({ apiKeyId, apiKeyName }: Group, names: ReadonlyMap<string, number>): string => {
   if (apiKeyId === null) return 'People in the portal';
@@ -21,8 +24,13 @@ const keyName = ({ apiKeyId, apiKeyName }: Group, names: ReadonlyMap<string, num
   return (names.get(apiKeyName) ?? 0) > 1 ? `${apiKeyName} (…${apiKeyId.slice(-6)})` : apiKeyName;
 };
 
+/** What an answer is grouped by. While the next one is on its way the last one is shown, which may be by something else. */
+export const groupingOf = ([group]: readonly Group[]): Grouping =>
+  group?.target != null ? 'TARGET' : group?.baseModelId != null ? 'BASE_MODEL' : 'API_KEY';
+
 /** Groups as chart, table and export take them, with whatever they are by in the place of the target. */
-export const toRows = (groups: readonly Group[], grouping: Grouping): UsageRow[] => {
+export const toRows = (groups: readonly Group[]): UsageRow[] => {
+  const grouping = groupingOf(groups);
   const keys = new Map(groups.map(({ apiKeyId, apiKeyName }) => [apiKeyId, apiKeyName]));
   const names = new Map<string, number>();
   for (const name of keys.values()) if (name !== null) names.set(name, (names.get(name) ?? 0) + 1);

@@ -4,11 +4,12 @@ import { IconCalendarOff, IconChartBar, IconDownload } from '@tabler/icons-react
 import { useMemo, useState } from 'react';
 import { UsageGroupsDocument } from '@/lib/api/documents/usage';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { formatNanoUsd } from '@/lib/format/money';
 import { ButtonLink } from '@/ui/button-link';
 import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
-import { GROUPINGS, labelOf, toRows, type Grouping } from './grouping';
+import { GROUPINGS, groupingOf, labelOf, nounOf, toRows, type Grouping } from './grouping';
 import { lastDays, toInterval, type DayRange } from './range';
 import { RangePicker } from './range-picker';
 import { UsageChart } from './usage-chart';
@@ -27,7 +28,8 @@ export const UsagePage = () => {
     { types: ['Generation'], pause: range === null },
   );
   const report = range ? data?.tenant.usage : undefined;
-  const rows = useMemo(() => toRows(report?.groups ?? [], grouping), [report, grouping]);
+  const rows = useMemo(() => toRows(report?.groups ?? []), [report]);
+  const shown = groupingOf(report?.groups ?? []);
   return (
     <>
       <PageHeader
@@ -38,7 +40,7 @@ export const UsagePage = () => {
             variant="default"
             leftSection={<IconDownload size={16} />}
             disabled={rows.length === 0}
-            onClick={() => range && downloadUsage(rows, range, grouping)}
+            onClick={() => range && downloadUsage(rows, range, shown)}
           >
             Export CSV
           </Button>
@@ -64,7 +66,7 @@ export const UsagePage = () => {
           <ErrorState message={error.message} onRetry={reload} />
         ) : (
           <>
-            <UsageTotals totals={report?.totals} />
+            <UsageTotals totals={report?.totals} amount={report && formatNanoUsd(report.totals.amount)} />
             {!report && <Skeleton height={360} radius="lg" />}
             {report && rows.length === 0 && (
               <Paper>
@@ -83,8 +85,8 @@ export const UsagePage = () => {
             )}
             {rows.length > 0 && (
               <>
-                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${labelOf(grouping)}`} />
-                <UsageTable rows={rows} by={labelOf(grouping)} />
+                <UsageChart rows={rows} range={range} description={`UTC days, stacked by ${nounOf(shown)}`} />
+                <UsageTable rows={rows} by={labelOf(shown)} />
               </>
             )}
           </>

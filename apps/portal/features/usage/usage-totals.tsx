@@ -1,14 +1,23 @@
 import { SimpleGrid } from '@mantine/core';
 import { IconArrowDownLeft, IconArrowUpRight, IconCoin, IconSend } from '@tabler/icons-react';
 import type { UsageQuery } from '@/lib/api/generated/graphql';
-import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount } from '@/lib/format/quantity';
 import { StatCard } from '@/ui/stat-card';
 
 type Totals = UsageQuery['tenant']['usage']['totals'];
 
-export const UsageTotals = ({ totals }: { totals: Totals | undefined }) => (
-  <SimpleGrid cols={{ base: 2, md: 4 }} spacing={{ base: 'sm', sm: 'md' }}>
+interface Props {
+  /** Missing while they are loading. */
+  totals: Omit<Totals, 'amount'> | undefined;
+  amount: string | undefined;
+  /** Said under the amount. */
+  amountHint?: string;
+  /** Two rows of two, beside something else. */
+  square?: boolean;
+}
+
+export const UsageTotals = ({ totals, amount, amountHint, square = false }: Props) => (
+  <SimpleGrid cols={square ? 2 : { base: 2, md: 4 }} spacing={{ base: 'sm', sm: 'md' }}>
     <StatCard
       label="Requests"
       value={formatCount(totals?.requests ?? 0)}
@@ -31,7 +40,8 @@ export const UsageTotals = ({ totals }: { totals: Totals | undefined }) => (
     />
     <StatCard
       label="Amount"
-      value={formatNanoUsd(totals?.amount ?? '0')}
+      value={amount ?? '$0.00'}
+      hint={amountHint}
       loading={!totals}
       icon={<IconCoin size={16} />}
     />

@@ -1,11 +1,12 @@
 'use client';
-import { Alert, Anchor, Button, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Stack, Text, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import { z } from 'zod';
 import { authErrorMessage } from '@/features/session/auth-error';
 import { useSignOut } from '@/features/session/use-sign-out';
 import { createTenant } from '@/lib/api/auth-client';
+import { FormProblem } from '@/ui/form-problem';
 import { TextLink } from '@/ui/text-link';
 import { workspaceName } from './workspace-name';
 
@@ -30,11 +31,7 @@ export const NewWorkspaceForm = () => {
   return (
     <form onSubmit={form.onSubmit(create)} noValidate aria-label="New workspace">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput
           label="Company or team"
           description="Adapters, keys and usage belong to it"

@@ -28,3 +28,6 @@ export const toApiError = (error: CombinedError): ApiError => {
 
 export const isUnauthenticated = (error: CombinedError | undefined): boolean =>
   error?.graphQLErrors.some((each) => each.extensions['code'] === 'UNAUTHENTICATED') ?? false;
+
+/** Whether what a page is about is not there; an id that cannot be one counts too. */
+export const isMissing = ({ code }: ApiError): boolean => code === 'NOT_FOUND' || code === 'BAD_USER_INPUT';

@@ -8,11 +8,14 @@ const RELATIVE_STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
-/** “3 hours ago”, “in 2 days”; less than a minute either way is “just now”. */
+/**
+ * “3 hours ago”, “in 2 days”; less than a minute either way is “just now”. What has gone by is counted in full, what is
+ * to come to the nearest: a key that was made for 90 days expires in 3 months, also a moment later.
+ */
 export const formatRelative = (iso: string, now: Date = new Date()): string => {
   const seconds = (new Date(iso).getTime() - now.getTime()) / 1_000;
   for (const [unit, size] of RELATIVE_STEPS) {
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= size) return relative.format((seconds > 0 ? Math.round : Math.trunc)(seconds / size), unit);
   }
   return 'just now';
 };
@@ -23,6 +26,9 @@ export const formatDateTime = (iso: string): string =>
 /** Where months are UTC's, so are the times in them. */
 export const formatUtcDateTime = (iso: string): string =>
   new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+
+export const formatUtcDate = (iso: string): string =>
+  new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 
 export const formatDate = (iso: string): string =>
   new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium' });

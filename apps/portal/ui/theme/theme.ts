@@ -69,6 +69,13 @@ const gray: MantineColorsTuple = [
   '#241e21',
 ];
 
+/** What opens over a page: all look alike, and their titles break rather than push the button out. */
+const OVERLAID = {
+  overlayProps: { backgroundOpacity: 0.5, blur: 2 },
+  closeButtonProps: { 'aria-label': 'Close' },
+};
+const TITLE = { title: { fontWeight: 650, fontSize: '1.125rem', overflowWrap: 'anywhere' } } as const;
+
 export const theme = createTheme({
   primaryColor: 'garnet',
   primaryShade: { light: 7, dark: 6 },
@@ -91,9 +98,7 @@ export const theme = createTheme({
   },
   components: {
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: 'lg' } }),
-    Modal: Modal.extend({
-      defaultProps: { radius: 'lg', centered: true, overlayProps: { backgroundOpacity: 0.5, blur: 2 } },
-    }),
-    Drawer: Drawer.extend({ defaultProps: { overlayProps: { backgroundOpacity: 0.5, blur: 2 } } }),
+    Modal: Modal.extend({ defaultProps: { radius: 'lg', centered: true, ...OVERLAID }, styles: TITLE }),
+    Drawer: Drawer.extend({ defaultProps: { position: 'right', ...OVERLAID }, styles: TITLE }),
   },
 });

@@ -1,12 +1,12 @@
 'use client';
 import { Button, Group, Skeleton, Stack, Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { authErrorMessage } from '@/features/session/auth-error';
 import { authClient } from '@/lib/api/auth-client';
 import type { InvitationsQuery } from '@/lib/api/generated/graphql';
 import type { ApiQuery } from '@/lib/api/use-api-query';
 import { formatDateTime, formatRelative } from '@/lib/format/time';
+import { askFirst } from '@/ui/confirm';
 import { CopyButton } from '@/ui/copy-button';
 import { ErrorState } from '@/ui/error-state';
 import { Section } from '@/ui/section';
@@ -47,11 +47,11 @@ const Row = ({ invitation, onRevoked }: { invitation: Invitation; onRevoked: () 
     onRevoked();
   };
   const ask = () =>
-    modals.openConfirmModal({
+    askFirst({
       title: 'Revoke invitation',
-      children: <Text size="sm">Revoke the invitation of {email}? Its link stops working at once.</Text>,
-      labels: { confirm: 'Revoke', cancel: 'Keep it' },
-      confirmProps: { color: 'red' },
+      question: `Revoke the invitation of ${email}? Its link stops working at once.`,
+      confirm: 'Revoke',
+      cancel: 'Keep it',
       onConfirm: () => void revoke(),
     });
   return (

@@ -1,5 +1,5 @@
 'use client';
-import { Alert, Button, Group, Select, Stack, TextInput } from '@mantine/core';
+import { Select, Stack, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useState } from 'react';
 import { z } from 'zod';
@@ -7,6 +7,8 @@ import { authErrorMessage } from '@/features/session/auth-error';
 import { useSession } from '@/features/session/session-context';
 import { authClient } from '@/lib/api/auth-client';
 import type { Role } from '@/lib/api/generated/graphql';
+import { FormButtons } from '@/ui/form-buttons';
+import { FormProblem } from '@/ui/form-problem';
 import { ROLES, roleName } from './roles';
 
 const schema = z.object({
@@ -46,11 +48,7 @@ export const InviteForm = ({ roles, onInvited, onCancel }: Props) => {
   return (
     <form onSubmit={form.onSubmit(invite)} noValidate aria-label="Invite somebody">
       <Stack>
-        {problem && (
-          <Alert color="red" role="alert">
-            {problem}
-          </Alert>
-        )}
+        <FormProblem problem={problem} />
         <TextInput label="E-mail" type="email" autoComplete="off" data-autofocus {...form.getInputProps('email')} />
         <Select
           label="Role"
@@ -59,14 +57,7 @@ export const InviteForm = ({ roles, onInvited, onCancel }: Props) => {
           allowDeselect={false}
           {...form.getInputProps('role')}
         />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={form.submitting}>
-            Invite
-          </Button>
-        </Group>
+        <FormButtons submit="Invite" busy={form.submitting} onCancel={onCancel} />
       </Stack>
     </form>
   );

@@ -23,12 +23,7 @@ export const InviteModal = ({ opened, onClose, roles, mailed, onInvited }: Props
     onClose();
   };
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title={invited ? 'Invitation made' : 'Invite somebody'}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Modal opened={opened} onClose={close} title={invited ? 'Invitation made' : 'Invite somebody'}>
       {invited ? (
         <Link {...invited} mailed={mailed} onDone={close} />
       ) : (

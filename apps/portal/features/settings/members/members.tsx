@@ -25,7 +25,7 @@ export const Members = () => {
         description="Admins manage keys and members; owners decide on roles."
         actions={
           decides && (
-            <Button leftSection={<IconUserPlus size={16} />} onClick={invite.open}>
+            <Button variant="default" size="xs" leftSection={<IconUserPlus size={14} />} onClick={invite.open}>
               Invite
             </Button>
           )

@@ -1,11 +1,10 @@
 'use client';
-import { Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { authErrorMessage, type AuthFailure } from '@/features/session/auth-error';
 import { useSession } from '@/features/session/session-context';
 import { authClient } from '@/lib/api/auth-client';
 import type { Role, SessionQuery } from '@/lib/api/generated/graphql';
+import { askFirst } from '@/ui/confirm';
 import { ROLES, roleName } from './roles';
 
 export type Member = SessionQuery['tenant']['members'][number];
@@ -28,17 +27,7 @@ const run = async ({ call, done, failed, then }: Change): Promise<void> => {
 };
 
 const ask = (title: string, question: string, confirm: string, change: Change) =>
-  modals.openConfirmModal({
-    title,
-    children: (
-      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-        {question}
-      </Text>
-    ),
-    labels: { confirm, cancel: 'Cancel' },
-    confirmProps: { color: 'red' },
-    onConfirm: () => void run(change),
-  });
+  askFirst({ title, question, confirm, onConfirm: () => void run(change) });
 
 /** What can be done about members. The list is asked for anew after each, also after a refusal: it may have been stale. */
 export const useMemberActions = () => {

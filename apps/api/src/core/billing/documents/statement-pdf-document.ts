@@ -48,7 +48,7 @@ function heading({ number, month, issuedAt, currency }: FullStatement): Content 
   const facts: [string, string][] = [
     ['Number', number ?? 'not issued yet'],
     ['Period', `${nameOf(month)} (UTC)`],
-    ['Issued', issuedAt ? day(issuedAt) : `preview of ${day(new Date())}`],
+    issuedAt ? ['Issued', day(issuedAt)] : ['As of', day(new Date())],
     ['Currency', currency],
   ];
   return {
