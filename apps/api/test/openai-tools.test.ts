@@ -242,6 +242,12 @@ describe('tools of the OpenAI endpoint', () => {
     });
   });
 
+  it('may have any name there is', async () => {
+    await create({ tools: ['__proto__', 'constructor'].map((name) => ({ type: 'function', function: { name } })), tool_choice: 'required' });
+    const { constraint } = job();
+    expect(constraint?.type === 'jsonSchema' && Object.keys(constraint.schema.$defs as object)).toEqual(['__proto__', 'constructor']);
+  });
+
   it('leave the choice between a call and an answer of a schema', async () => {
     const schema = { type: 'object', properties: { part: { $ref: '#/$defs/part' } }, $defs: { part: { type: 'integer' } } };
     await create({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });

@@ -48,7 +48,7 @@ function callSchemas({ tools }: OfferedTools): { anyCall: Schema; definitions: S
   }));
   const [only] = calls;
   const definitions = tools.map(({ name, parameters }) => asDefinition(ofObject(parameters ?? NO_ARGUMENTS), name));
-  return { anyCall: only && calls.length === 1 ? only : { anyOf: calls }, definitions: Object.assign({}, ...definitions) as Schema };
+  return { anyCall: only && calls.length === 1 ? only : { anyOf: calls }, definitions: Object.fromEntries(definitions.flatMap(Object.entries)) };
 }
 
 /** Of a function that takes none. */
