@@ -42,7 +42,8 @@ export class ResponseOutput {
 
   /** What the next tokens come to, which may be nothing yet. */
   push(pieces: readonly AnswerPiece[], logprobs: readonly TokenLogprob[] | null): OutputEvent[] {
-    this.logprobs.push(...scoredTokens(logprobs ?? []));
+    // Not as arguments: a whole answer's are more than a call takes.
+    for (const scored of scoredTokens(logprobs ?? [])) this.logprobs.push(scored);
     return pieces.flatMap((piece) => this.take(piece));
   }
 
@@ -68,7 +69,7 @@ export class ResponseOutput {
     const [part] = item.content as [TextPart];
     const logprobs = this.logprobs.splice(0);
     part.text += text;
-    part.logprobs.push(...logprobs);
+    for (const scored of logprobs) part.logprobs.push(scored);
     return [...opened, { type: 'response.output_text.delta', ...this.place(item), content_index: 0, delta: text, logprobs }];
   }
 
