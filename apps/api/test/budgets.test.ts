@@ -8,7 +8,7 @@ import { OverdueService } from '../src/core/generations/overdue.service.js';
 import { SettlementService } from '../src/core/settlement/settlement.service.js';
 import { generate, sql, startGeneration, tryCancel, tryGenerate } from './generation-fixtures.js';
 import { createApiKey, createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { keysOf, limitsOf, setKeyLimits, setLimits } from './limit-fixtures.js';
+import { keysOf, limitsOf, postCompletion, setKeyLimits, setLimits } from './limit-fixtures.js';
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
@@ -40,11 +40,7 @@ describe('budgets', () => {
   });
 
   const complete = (body: object = {}, headers: Record<string, string> = {}, key = one.key): Promise<Response> =>
-    fetch(`${test.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...key, ...headers },
-      body: JSON.stringify({ ...BODY, ...body }),
-    });
+    postCompletion(test, key, { ...BODY, ...body }, headers);
   const budget = async () => (await limitsOf(test, one.key)).budget;
   /** After a generation: `spent` follows its end within moments. */
   const settled = (spent: number) =>

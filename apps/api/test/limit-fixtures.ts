@@ -45,3 +45,7 @@ export const limitsOf = async (test: TestApp, as: Credentials): Promise<LimitedA
 
 export const keysOf = async (test: TestApp, { cookie }: TestUser): Promise<KeyAnswer[]> =>
   (await data(graphql<{ tenant: { apiKeys: KeyAnswer[] } }>(test, cookie, `{ tenant { apiKeys { id name ${FIELDS} } } }`))).tenant.apiKeys;
+
+/** A completion through `/v1`, its status and headers for the test to look at. */
+export const postCompletion = (test: TestApp, key: Credentials, body: object, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${test.url}/v1/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...key, ...headers }, body: JSON.stringify(body) });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { duration } from '../src/core/openai/rate-headers.js';
 import { generate, reasonOf, sql, startGeneration, tryGenerate } from './generation-fixtures.js';
 import { createApiKey, createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { keysOf, limitsOf, setKeyLimits, setLimits } from './limit-fixtures.js';
+import { keysOf, limitsOf, postCompletion, setKeyLimits, setLimits } from './limit-fixtures.js';
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
@@ -36,11 +36,7 @@ describe('rates', () => {
   });
 
   const complete = (body: object = {}, headers: Record<string, string> = {}, key = one.key): Promise<Response> =>
-    fetch(`${test.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...key, ...headers },
-      body: JSON.stringify({ ...BODY, ...body }),
-    });
+    postCompletion(test, key, { ...BODY, ...body }, headers);
   const rate = (response: Response, what: string): string | null => response.headers.get(`x-ratelimit-${what}`);
   const remaining = async (unit: 'requests' | 'tokens', key = one.key): Promise<number> => {
     const response = await complete({}, {}, key);

@@ -2,14 +2,14 @@
 import { templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
-import { checkKinds, messageSchema, textsOf, toMessages } from './chat-messages.js';
+import { checkKinds, messageSchema, toMessages } from './chat-messages.js';
 import { toConstraint } from './openai-constraint.js';
 import { refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
-import { checkLength, commonFields, longestAnswer, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
+import { commonFields, longestAnswer, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
-import { checkToolTypes, offeredTools, toldTools, toolFields, toolOffer } from './tools/offered-tools.js';
-import { withTools } from './tools/tool-constraint.js';
+import { conversation } from './tools/conversation.js';
+import { checkToolTypes, toolFields, toolOffer } from './tools/offered-tools.js';
 
 const fields = {
   ...commonFields,
@@ -38,17 +38,14 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   if (!parsed.success) return refuseIssue(parsed.error, body);
   checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
   const { data } = parsed;
-  const messages = toMessages(data.messages);
   const options = data.chat_template_kwargs;
-  const offered = offeredTools(toolOffer(data));
-  const tools = offered && toldTools(offered);
+  const messages = toMessages(data.messages);
+  const { input, constraint, tools } = conversation({ param: 'messages', messages, offer: toolOffer(data), asked: () => toConstraint(data) });
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
-  checkLength('messages', [...textsOf(messages), JSON.stringify(tools)]);
-  const asked = toConstraint(data);
   return toRequest(data, {
-    inputs: [{ kind: 'messages', messages, ...(tools && { tools }), ...(isEmpty(options) ? {} : { templateOptions: options }) }],
-    constraint: offered ? withTools(asked, offered) : asked,
-    tools: offered,
+    inputs: [isEmpty(options) ? input : { ...input, templateOptions: options }],
+    constraint,
+    tools,
     echo: false,
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     maxTokensDefault: longestAnswer(data.n ?? 1, logprobs),

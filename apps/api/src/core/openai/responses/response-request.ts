@@ -2,14 +2,13 @@
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { routingKeySchema } from '../../generations/generation-request.js';
-import { textsOf } from '../chat-messages.js';
 import { namedSchema, type NamedConstraint } from '../openai-constraint.js';
 import { refuseIssue } from '../openai-error.js';
 import { checkParameters, RESPONSE_PARAMETERS } from '../openai-parameters.js';
-import { checkLength, commonFields, longestAnswer, toRequest, type OpenAiRequest } from '../openai-request.js';
+import { commonFields, longestAnswer, toRequest, type OpenAiRequest } from '../openai-request.js';
 import { optional } from '../optional.js';
-import { checkToolTypes, offeredTools, toldTools } from '../tools/offered-tools.js';
-import { withTools } from '../tools/tool-constraint.js';
+import { conversation } from '../tools/conversation.js';
+import { checkToolTypes } from '../tools/offered-tools.js';
 import { checkInputParts, inputFields, inputMessages } from './response-input.js';
 import { responseToolFields, responseToolOffer } from './response-tools.js';
 
@@ -55,15 +54,12 @@ export function parseResponseRequest(body: Readonly<Record<string, unknown>>): R
   checkParameters(body, Object.keys(fields), RESPONSE_PARAMETERS);
   const settings = parsed.data;
   const messages = inputMessages(settings);
-  const offered = offeredTools(responseToolOffer(settings));
-  const tools = offered && toldTools(offered);
-  checkLength('input', [...textsOf(messages), JSON.stringify(tools)]);
-  const constraint = constraintOf(settings);
+  const { input, constraint, tools } = conversation({ param: 'input', messages, offer: responseToolOffer(settings), asked: () => constraintOf(settings) });
   const logprobs = logprobsOf(settings);
   const asked = toRequest(settings, {
-    inputs: [{ kind: 'messages', messages, ...(tools && { tools }) }],
-    constraint: offered ? withTools(constraint, offered) : constraint,
-    tools: offered,
+    inputs: [input],
+    constraint,
+    tools,
     userAliases: [settings.safety_identifier],
     echo: false,
     maxTokens: settings.max_output_tokens,
