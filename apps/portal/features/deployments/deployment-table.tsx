@@ -1,29 +1,14 @@
 'use client';
-import { ActionIcon, Group, Stack, Text, Tooltip, VisuallyHidden } from '@mantine/core';
-import { IconMessages, IconTrash } from '@tabler/icons-react';
-import { DataTable, type DataTableColumn } from 'mantine-datatable';
-import Link from 'next/link';
-import { useRouter } from 'next/navigation';
-import type { ReactNode } from 'react';
+import { Stack, Text } from '@mantine/core';
+import type { DataTableColumn } from 'mantine-datatable';
+import { TargetTable, type TargetPage } from '@/features/targets/target-table';
 import type { DeploymentFieldsFragment } from '@/lib/api/generated/graphql';
 import { formatShare } from '@/lib/format/quantity';
 import { formatDateTime, formatRelative } from '@/lib/format/time';
-import { paging } from '@/ui/paging';
 import { TextLink } from '@/ui/text-link';
 import { SplitBar } from './split-bar';
 
 type Row = DeploymentFieldsFragment;
-
-interface Props {
-  rows: Row[];
-  fetching: boolean;
-  total: number;
-  page: number;
-  pageSize: number;
-  onPage: (page: number) => void;
-  onDelete: (row: Row) => void;
-  empty: ReactNode;
-}
 
 const Split = ({ variants }: Row) => (
   <Stack gap={6} miw="6rem">
@@ -62,48 +47,4 @@ const columns: DataTableColumn<Row>[] = [
   },
 ];
 
-const RowActions = ({ row, onDelete }: { row: Row; onDelete: (row: Row) => void }) => (
-  <Group gap={2} justify="flex-end" wrap="nowrap" onClick={(event) => event.stopPropagation()}>
-    <Tooltip label="Try in playground" withArrow>
-      <ActionIcon
-        component={Link}
-        href={`/playground?target=${encodeURIComponent(row.slug)}`}
-        variant="subtle"
-        color="gray"
-        aria-label={`Try ${row.slug} in the playground`}
-      >
-        <IconMessages size={17} />
-      </ActionIcon>
-    </Tooltip>
-    <Tooltip label="Delete" withArrow>
-      <ActionIcon variant="subtle" color="red" aria-label={`Delete ${row.slug}`} onClick={() => onDelete(row)}>
-        <IconTrash size={17} />
-      </ActionIcon>
-    </Tooltip>
-  </Group>
-);
-
-export const DeploymentTable = ({ rows, fetching, total, page, pageSize, onPage, onDelete, empty }: Props) => {
-  const router = useRouter();
-  const actions: DataTableColumn<Row> = {
-    accessor: 'actions',
-    title: <VisuallyHidden>Actions</VisuallyHidden>,
-    width: 90,
-    textAlign: 'right',
-    render: (row) => <RowActions row={row} onDelete={onDelete} />,
-  };
-  return (
-    <DataTable<Row>
-      records={rows}
-      columns={[...columns, actions]}
-      fetching={fetching}
-      minHeight={rows.length === 0 ? 320 : 0}
-      emptyState={empty}
-      highlightOnHover
-      verticalSpacing="sm"
-      backgroundColor="transparent"
-      onRowClick={({ record }) => router.push(`/deployments/${record.id}`)}
-      {...paging(total, pageSize, page, onPage)}
-    />
-  );
-};
+export const DeploymentTable = (page: TargetPage<Row>) => <TargetTable {...page} columns={columns} path="/deployments" />;

@@ -102,15 +102,21 @@ export const LineGenerationsDocument = graphql(/* GraphQL */ `
   }
 `);
 
+export const BillingDetailsFields = graphql(/* GraphQL */ `
+  fragment BillingDetailsFields on BillingDetails {
+    legalName
+    address
+    taxId
+    email
+  }
+`);
+
 export const BillingDetailsDocument = graphql(/* GraphQL */ `
   query BillingDetails {
     tenant {
       id
       billingDetails {
-        legalName
-        address
-        taxId
-        email
+        ...BillingDetailsFields
       }
     }
   }
@@ -120,10 +126,7 @@ export const UpdateBillingDetailsDocument = graphql(/* GraphQL */ `
   mutation UpdateBillingDetails($input: UpdateBillingDetailsInput!) {
     updateBillingDetails(input: $input) {
       billingDetails {
-        legalName
-        address
-        taxId
-        email
+        ...BillingDetailsFields
       }
     }
   }

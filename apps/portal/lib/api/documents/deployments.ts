@@ -80,18 +80,7 @@ export const ComparisonDocument = graphql(/* GraphQL */ `
       id
       usage(input: $usage) {
         rows {
-          day
-          baseModelId
-          adapterId
-          deploymentId
-          target
-          variant
-          requests
-          failedRequests
-          promptTokens
-          cachedTokens
-          completionTokens
-          amount
+          ...UsageRowFields
         }
       }
     }

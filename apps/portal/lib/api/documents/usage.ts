@@ -1,5 +1,33 @@
 import { graphql } from '../generated';
 
+export const UsageRowFields = graphql(/* GraphQL */ `
+  fragment UsageRowFields on UsageRow {
+    day
+    baseModelId
+    adapterId
+    deploymentId
+    target
+    variant
+    requests
+    failedRequests
+    promptTokens
+    cachedTokens
+    completionTokens
+    amount
+  }
+`);
+
+export const UsageTotalsFields = graphql(/* GraphQL */ `
+  fragment UsageTotalsFields on UsageTotals {
+    requests
+    failedRequests
+    promptTokens
+    cachedTokens
+    completionTokens
+    amount
+  }
+`);
+
 export const UsageDocument = graphql(/* GraphQL */ `
   query Usage($input: UsageInput!) {
     tenant {
@@ -8,26 +36,10 @@ export const UsageDocument = graphql(/* GraphQL */ `
         from
         to
         rows {
-          day
-          baseModelId
-          adapterId
-          deploymentId
-          target
-          variant
-          requests
-          failedRequests
-          promptTokens
-          cachedTokens
-          completionTokens
-          amount
+          ...UsageRowFields
         }
         totals {
-          requests
-          failedRequests
-          promptTokens
-          cachedTokens
-          completionTokens
-          amount
+          ...UsageTotalsFields
         }
       }
     }
@@ -57,12 +69,7 @@ export const UsageGroupsDocument = graphql(/* GraphQL */ `
           amount
         }
         totals {
-          requests
-          failedRequests
-          promptTokens
-          cachedTokens
-          completionTokens
-          amount
+          ...UsageTotalsFields
         }
       }
     }
