@@ -25,6 +25,7 @@ const optionsSchema = z.strictObject(
       .min(1, 'a path')
       .regex(/^[^\0]*$/, 'a path without NUL characters'),
     kvBlockSize: count(1).max(1024, 'at most 1024').optional(),
+    memoryBytes: byteCount.optional(),
     kvBytes: byteCount.optional(),
     adapterBytes: byteCount.optional(),
     maxBatch: count(1).max(4096, 'at most 4096').optional(),

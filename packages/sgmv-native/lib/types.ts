@@ -10,9 +10,15 @@ export interface EngineOptions {
   model: string;
   /** Positions per KV block, at most 1024. Default 16. */
   kvBlockSize?: number;
-  /** Bytes for the KV cache. Default: a quarter of available memory, at most 2 GiB; on CUDA most of what is free there. */
+  /**
+   * Bytes that resident adapters and the KV cache share: of both, what has been idle longest makes room. Default: `kvBytes`
+   * and `adapterBytes` together, where one that is not given counts as a quarter of available memory (at most 2 GiB) and
+   * as 1 GiB; on CUDA with neither given, most of what is free there.
+   */
+  memoryBytes?: number;
+  /** Bytes that the KV cache may take of these at most. Default: all that adapters leave. */
   kvBytes?: number;
-  /** Bytes of resident adapters before the least recently used idle one is dropped. Default 1 GiB. */
+  /** Bytes that resident adapters may take at most. Default: all but what one request of full context needs. */
   adapterBytes?: number;
   /** Requests decoded together. Default 64. */
   maxBatch?: number;
@@ -201,8 +207,9 @@ export interface EngineStats {
   running: number;
   waiting: number;
   kvBlockSize: number;
+  /** Blocks that have memory, and those for which there is memory that nobody has. */
   kvBlocksTotal: number;
-  /** Blocks that no request uses, cached ones included. */
+  /** Of them, those that no request uses, cached ones included. */
   kvBlocksFree: number;
   /** Free blocks that still hold a prefix a request may reuse; the least recently used are overwritten first. */
   kvBlocksCached: number;
@@ -211,7 +218,12 @@ export interface EngineStats {
   prefixHitTokens: number;
   adaptersResident: number;
   adapterBytes: number;
+  /** What adapters may take at most, whatever the KV cache has. */
   adapterBytesMax: number;
+  /** Of KV blocks that have memory. */
+  kvBytes: number;
+  /** What adapters and blocks share. */
+  memoryBytesMax: number;
   /** Mean over the last steps; 0 before the first. */
   stepMs: number;
   /** From submission to the first admission, and to the first new token: means over the last completions. */

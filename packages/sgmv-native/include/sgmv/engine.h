@@ -20,8 +20,12 @@ using Vocabulary = std::vector<std::optional<std::string>>;
 
 struct EngineOptions {
   int32_t kv_block_size = 16;  // positions
-  size_t kv_bytes = 0;         // 0: a quarter of available memory, at most 2 GiB
-  size_t adapter_bytes = size_t{1} << 30;
+  // What adapters and the KV cache share, and what each of them may take of it at most. 0 of the latter: whatever is left.
+  // 0 of the first: kv_bytes and adapter_bytes together; for one that is 0 too, a quarter of available memory, at most
+  // 2 GiB, and 1 GiB; on a device with neither of them given, what is free there.
+  size_t memory_bytes = 0;
+  size_t kv_bytes = 0;
+  size_t adapter_bytes = 0;
   int32_t max_batch = 64;
   int32_t max_step_tokens = 256;
   bool prefix_cache = true;
@@ -81,14 +85,16 @@ struct EngineStats {
   int32_t running = 0;
   int32_t waiting = 0;
   int32_t kv_block_size = 0;
-  int32_t kv_blocks_total = 0;
-  int32_t kv_blocks_free = 0;    // used by no request
+  int32_t kv_blocks_total = 0;   // those that have memory, and those for which there is memory that nobody has
+  int32_t kv_blocks_free = 0;    // of them, used by no request
   int32_t kv_blocks_cached = 0;  // free, and holding a prefix that may be reused
   int64_t prefix_queried_tokens = 0;
   int64_t prefix_hit_tokens = 0;
   int32_t adapters_resident = 0;
   size_t adapter_bytes = 0;
   size_t adapter_bytes_max = 0;
+  size_t kv_bytes = 0;  // of the blocks that have memory
+  size_t memory_bytes_max = 0;
   double step_ms = 0.0;   // mean over the last 64 steps
   double queue_ms = 0.0;  // submission to admission, mean over the last 64 choices
   double ttft_ms = 0.0;   // submission to the first new token, likewise

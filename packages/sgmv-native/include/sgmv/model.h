@@ -66,12 +66,23 @@ struct Batch {
 
 // Paged storage of keys and values: `block_count` blocks of `block_size` positions, all layers.
 // Who owns a block is the engine's business (BlockManager); the cache only stores.
+//
+// Blocks have addresses from the start, and memory by extents: neighbours that get it and give it back together. Extent i
+// holds blocks [i * extent_blocks, (i + 1) * extent_blocks), the last one what is left. A block is used only while its
+// extent has been committed; what it holds then is whatever the memory held.
 class KvCache {
  public:
   virtual ~KvCache() = default;
   virtual int32_t block_size() const = 0;   // positions
   virtual int32_t block_count() const = 0;
   virtual size_t bytes_per_block() const = 0;
+  // All of it in one extent: the cache has its memory as long as it lives.
+  virtual int32_t extent_blocks() const { return block_count(); }
+  virtual size_t extent_bytes() const { return bytes_per_block() * static_cast<size_t>(extent_blocks()); }
+  // Of an extent that is not committed, and of one that is. Throws Error("out_of_memory") or bad_alloc, and nothing has
+  // changed then. Between passes only; decommit() waits for those that are under way.
+  virtual void commit(int32_t /*extent*/) {}
+  virtual void decommit(int32_t /*extent*/) noexcept {}
   // Makes block `to` hold what block `from` holds. Not while a forward pass uses the cache.
   virtual void copy_block(int32_t from, int32_t to) = 0;
 };
@@ -101,6 +112,9 @@ struct ModelOptions {
   size_t adapter_host_bytes = size_t{4} << 30;
 };
 
+// Whether a cache gets its memory at once and keeps it, or by extents, as they are committed.
+enum class KvMemory : uint8_t { whole, extents };
+
 // A loaded base model on one device. Not thread-safe: one engine thread calls it; adapters may be loaded on
 // another thread meanwhile.
 class Model {
@@ -122,7 +136,9 @@ class Model {
   // Whether a step can be started while another is under way.
   virtual bool runs_ahead() const { return false; }
 
-  virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) = 0;
+  // Whether caches can have extents; all are whole otherwise.
+  virtual bool has_kv_extents() const { return true; }
+  virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) = 0;
 
   // Reads, checks and packs a PEFT adapter for this model. Thread-safe. Throws sgmv::Error.
   virtual std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) = 0;

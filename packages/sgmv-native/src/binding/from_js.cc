@@ -97,8 +97,9 @@ LogitsMode logits_mode_from(const std::string& name) {
 EngineOptions engine_options_from(const Napi::Object& object) {
   EngineOptions options;
   options.kv_block_size = static_cast<int32_t>(number(object, "kvBlockSize", options.kv_block_size));
+  options.memory_bytes = static_cast<size_t>(number(object, "memoryBytes", 0));
   options.kv_bytes = static_cast<size_t>(number(object, "kvBytes", 0));
-  options.adapter_bytes = static_cast<size_t>(number(object, "adapterBytes", static_cast<double>(options.adapter_bytes)));
+  options.adapter_bytes = static_cast<size_t>(number(object, "adapterBytes", 0));
   options.max_batch = static_cast<int32_t>(number(object, "maxBatch", options.max_batch));
   options.max_step_tokens = static_cast<int32_t>(number(object, "maxStepTokens", options.max_step_tokens));
   if (object.Get("prefixCache").IsBoolean()) options.prefix_cache = object.Get("prefixCache").ToBoolean();

@@ -128,6 +128,8 @@ Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::str
   object.Set("adaptersResident", stats.adapters_resident);
   object.Set("adapterBytes", static_cast<double>(stats.adapter_bytes));
   object.Set("adapterBytesMax", static_cast<double>(stats.adapter_bytes_max));
+  object.Set("kvBytes", static_cast<double>(stats.kv_bytes));
+  object.Set("memoryBytesMax", static_cast<double>(stats.memory_bytes_max));
   object.Set("stepMs", stats.step_ms);
   object.Set("queueMs", stats.queue_ms);
   object.Set("ttftMs", stats.ttft_ms);

@@ -1,5 +1,8 @@
 #include "cpu/cpu_kv_cache.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,6 +14,7 @@ namespace {
 
 constexpr int64_t kLaneGroup = 16;  // the widest register in floats
 constexpr int64_t kHeadDimMax = 1024;  // check_model_config
+constexpr size_t kExtentBytes = size_t{2} << 20;  // at least: a huge page, which smaller ones would break up
 
 }  // namespace
 
@@ -25,6 +29,8 @@ CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int3
   size_t count = static_cast<size_t>(layers_ * kv_heads_ * unit_);
   if (__builtin_mul_overflow(count, static_cast<size_t>(block_count), &count) || count > SIZE_MAX / sizeof(float)) throw std::bad_alloc();
   data_ = AlignedBuffer<std::byte>(count * number_bytes());
+  const size_t blocks = (kExtentBytes + bytes_per_block() - 1) / bytes_per_block();
+  extent_blocks_ = static_cast<int32_t>(std::min(blocks, static_cast<size_t>(block_count)));
 }
 
 namespace {
@@ -38,10 +44,19 @@ void place(const Number* key, const Number* value, int64_t dim, int64_t lanes, N
 }  // namespace
 
 void CpuKvCache::copy_block(int32_t from, int32_t to) {
-  const size_t bytes = static_cast<size_t>(kv_heads_ * unit_) * number_bytes();
-  for (int64_t layer = 0; layer < layers_; ++layer) {
-    std::copy_n(keys(layer, from, 0), bytes, data_.data() + (keys(layer, to, 0) - data_.data()));
-  }
+  std::copy_n(keys(0, from, 0), bytes_per_block(), data_.data() + (keys(0, to, 0) - data_.data()));
+}
+
+// The pages that hold nothing else.
+void CpuKvCache::decommit(int32_t extent) noexcept {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto data = reinterpret_cast<uintptr_t>(data_.data());
+  const size_t first = static_cast<size_t>(extent) * static_cast<size_t>(extent_blocks_);
+  const size_t last = std::min(first + static_cast<size_t>(extent_blocks_), static_cast<size_t>(block_count_));
+  const uintptr_t begin = (data + first * bytes_per_block() + page - 1) / page * page;
+  const uintptr_t end = (data + last * bytes_per_block()) / page * page;
+  // A hint: where it fails, the memory stays until the cache goes.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 void CpuKvCache::store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value) {

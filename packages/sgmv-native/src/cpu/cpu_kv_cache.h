@@ -1,6 +1,7 @@
-// Keys and values in blocks of positions. A block of one layer and one key/value head holds its keys as
-// [head_dim, lanes], so that a register holds one component of neighbouring positions, then its values as
-// [block_size, head_dim]. `lanes` is block_size rounded up to whole registers; the extra lanes are never used.
+// Keys and values in blocks of positions, a block's layers and heads one after another. A block of one layer and one
+// key/value head holds its keys as [head_dim, lanes], so that a register holds one component of neighbouring positions,
+// then its values as [block_size, head_dim]. `lanes` is block_size rounded up to whole registers; the extra lanes are
+// never used. Memory comes from the system when it is first written, and goes back to it by extents.
 #pragma once
 
 #include "cpu/aligned_buffer.h"
@@ -18,6 +19,8 @@ class CpuKvCache : public KvCache {
   int32_t block_count() const override { return block_count_; }
   size_t bytes_per_block() const override { return static_cast<size_t>(layers_ * kv_heads_ * unit_) * number_bytes(); }
 
+  int32_t extent_blocks() const override { return extent_blocks_; }
+  void decommit(int32_t extent) noexcept override;
   void copy_block(int32_t from, int32_t to) override;
 
   int64_t lanes() const { return lanes_; }
@@ -26,7 +29,7 @@ class CpuKvCache : public KvCache {
   int64_t layers() const { return layers_; }
   KvType type() const { return type_; }
   const std::byte* keys(int64_t layer, int64_t block, int64_t kv_head) const {
-    return data_.data() + static_cast<size_t>(((layer * block_count_ + block) * kv_heads_ + kv_head) * unit_) * number_bytes();
+    return data_.data() + static_cast<size_t>(((block * layers_ + layer) * kv_heads_ + kv_head) * unit_) * number_bytes();
   }
   const std::byte* values(int64_t layer, int64_t block, int64_t kv_head) const {
     return keys(layer, block, kv_head) + static_cast<size_t>(head_dim_ * lanes_) * number_bytes();
@@ -39,7 +42,7 @@ class CpuKvCache : public KvCache {
   const Kernels& kernels_;
   KvType type_;
   int64_t layers_, kv_heads_, head_dim_, lanes_, unit_;
-  int32_t block_count_, block_size_;
+  int32_t block_count_, block_size_, extent_blocks_;
   AlignedBuffer<std::byte> data_;
 };
 

@@ -10,6 +10,13 @@ Context::Context(int device) : device_(device), chosen_(device) {
   check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "setting up the device's memory pool");
 }
 
+void Context::release_unused() {
+  cudaMemPool_t pool = nullptr;
+  check(cudaDeviceGetDefaultMemPool(&pool, device_), "finding the device's memory pool");
+  copies.synchronize();
+  check(cudaMemPoolTrimTo(pool, 0), "giving memory back to the device");
+}
+
 std::string Context::name() const {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, device_), "asking for the device's properties");

@@ -16,6 +16,8 @@ class Context {
   // Calls of this thread are about this device from here on.
   void use() const { check(cudaSetDevice(device_), "choosing the device"); }
   int device() const { return device_; }
+  // Gives memory that dropped adapters had back to the device, once their stream is done with it.
+  void release_unused();
   std::string name() const;  // "cuda:0 NVIDIA H100 80GB HBM3"
 
  private:

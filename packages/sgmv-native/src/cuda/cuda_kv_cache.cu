@@ -1,6 +1,7 @@
 #include "cuda/cuda_kv_cache.h"
 
 #include <atomic>
+#include <numeric>
 #include <string>
 
 #include "sgmv/error.h"
@@ -8,22 +9,68 @@
 namespace sgmv::cuda {
 namespace {
 
+constexpr size_t kExtentBytes = size_t{16} << 20;  // at least: mapping one costs tens of microseconds
+
 std::atomic<int64_t> caches_made{0};
 
 }  // namespace
 
 CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-                         int32_t block_size)
-    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size) {
+                         int32_t block_size, KvMemory memory)
+    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), extent_blocks_(block_count) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024) throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
-  if (int64_t{block_count} * block_size > INT32_MAX)
-    throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at most 2^31 positions in all");
   layer_block_bytes_ = static_cast<size_t>(kv_heads) * 2 * static_cast<size_t>(block_size * padded(head_dim)) * number_bytes(type);
-  size_t bytes = bytes_per_block();
-  if (__builtin_mul_overflow(bytes, static_cast<size_t>(block_count), &bytes)) throw Error("out_of_memory", "a key-value cache of more bytes than can be counted");
   context_->use();
-  data_ = DeviceArray<std::byte>(bytes);
+  const size_t granularity = memory == KvMemory::extents ? DeviceRange::granularity(context_->device()) : 0;
+  if (granularity > 0) extent_blocks_ = blocks_of_an_extent(granularity);
+  // Kernels count rows of keys and values in 32 bits.
+  const int64_t extents = (int64_t{block_count} + extent_blocks_ - 1) / extent_blocks_;
+  const int64_t places = granularity > 0 ? extents * extent_blocks_ * layers : block_count;
+  if (places * block_size > INT32_MAX || places * block_size > UINT32_MAX / (2 * int64_t{kv_heads}))
+    throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected fewer, so that keys and values can be counted in 32 bits");
+  if (granularity > 0) {
+    range_ = DeviceRange(context_->device(), static_cast<size_t>(places) * layer_block_bytes_);
+  } else {
+    whole_ = DeviceArray<std::byte>(static_cast<size_t>(block_count) * bytes_per_block());
+  }
+  data_ = granularity > 0 ? range_.data() : whole_.data();
+}
+
+// The fewest that fill pieces of the device's memory without a rest.
+int32_t CudaKvCache::blocks_of_an_extent(size_t granularity) const {
+  const size_t blocks = granularity / std::gcd(granularity, bytes_per_block());
+  const size_t bytes = blocks * bytes_per_block();
+  return static_cast<int32_t>(blocks * ((kExtentBytes + bytes - 1) / bytes));
+}
+
+void CudaKvCache::commit(int32_t extent) {
+  if (range_.data() == nullptr) return;
+  const size_t offset = static_cast<size_t>(extent) * extent_bytes();
+  context_->use();
+  try {
+    range_.map(offset, extent_bytes());
+  } catch (const Error& error) {
+    if (std::string(error.code()) != "out_of_memory") throw;
+    // What dropped adapters had may still be their pool's.
+    context_->release_unused();
+    range_.map(offset, extent_bytes());
+  }
+}
+
+void CudaKvCache::decommit(int32_t extent) noexcept {
+  if (range_.data() == nullptr) return;
+  wait();
+  range_.unmap(static_cast<size_t>(extent) * extent_bytes());
+}
+
+// A step under way may still write rows that are nobody's any more.
+void CudaKvCache::wait() noexcept {
+  try {
+    context_->use();
+    context_->compute.synchronize();
+  } catch (...) {  // a device that failed runs nothing; whoever asks it for more is told
+  }
 }
 
 void CudaKvCache::copy_block(int32_t from, int32_t to) {
@@ -31,14 +78,14 @@ void CudaKvCache::copy_block(int32_t from, int32_t to) {
   // Layer by layer: layers are further apart than a copy of two dimensions allows (2 GiB).
   for (int32_t i = 0; i < layers_; ++i) {
     auto* const blocks = static_cast<std::byte*>(layer(i).data);
-    check(cudaMemcpyAsync(blocks + static_cast<size_t>(to) * layer_block_bytes_, blocks + static_cast<size_t>(from) * layer_block_bytes_, layer_block_bytes_,
-                          cudaMemcpyDeviceToDevice, context_->compute),
+    check(cudaMemcpyAsync(blocks + static_cast<size_t>(place(to)) * layer_block_bytes_, blocks + static_cast<size_t>(place(from)) * layer_block_bytes_,
+                          layer_block_bytes_, cudaMemcpyDeviceToDevice, context_->compute),
           "copying a block of the key-value cache");
   }
 }
 
 KvLayer CudaKvCache::layer(int32_t index) const {
-  std::byte* data = data_.data() + static_cast<size_t>(index) * layer_block_bytes_ * static_cast<size_t>(block_count_);
+  std::byte* data = data_ + static_cast<size_t>(index) * layer_block_bytes_ * static_cast<size_t>(extent_blocks_);
   return {type_, data, kv_heads_, block_size_, head_dim_};
 }
 

@@ -1,10 +1,13 @@
-// Keys and values in blocks of positions, layer by layer as attention wants them (ops/attention_cuda.h). What was never
-// written is whatever the memory holds.
+// Keys and values in blocks of positions. Within an extent they lie layer by layer, as attention wants them
+// (ops/attention_cuda.h): [extents, layers, extent_blocks, kv_heads, 2, block_size, head_dim]. So a block has one place,
+// counted in blocks of one layer, that finds it behind the beginning of every layer. What was never written is whatever
+// the memory holds.
 #pragma once
 
 #include <memory>
 
 #include "cuda/context.h"
+#include "cuda/device_range.h"
 #include "cuda/memory.h"
 #include "ops/attention_cuda.h"
 #include "sgmv/model.h"
@@ -14,24 +17,36 @@ namespace sgmv::cuda {
 class CudaKvCache : public KvCache {
  public:
   CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-              int32_t block_size);
+              int32_t block_size, KvMemory memory = KvMemory::whole);
+
+  ~CudaKvCache() override { wait(); }
 
   int32_t block_size() const override { return block_size_; }
   int32_t block_count() const override { return block_count_; }
   size_t bytes_per_block() const override { return static_cast<size_t>(layers_) * layer_block_bytes_; }
+  int32_t extent_blocks() const override { return extent_blocks_; }
+  void commit(int32_t extent) override;
+  void decommit(int32_t extent) noexcept override;
   void copy_block(int32_t from, int32_t to) override;  // in the order of the compute stream
 
   KvLayer layer(int32_t index) const;
+  // Where block `block` lies in layer().
+  int32_t place(int32_t block) const { return block / extent_blocks_ * layers_ * extent_blocks_ + block % extent_blocks_; }
   int64_t id() const { return id_; }  // no other cache of this process has it
   bool fits(const ModelConfig& config, Number type) const;
 
  private:
+  int32_t blocks_of_an_extent(size_t granularity) const;
+  void wait() noexcept;
+
   std::shared_ptr<Context> context_;
   const int64_t id_;
   Number type_;
-  int32_t layers_, kv_heads_, head_dim_, block_count_, block_size_;
+  int32_t layers_, kv_heads_, head_dim_, block_count_, block_size_, extent_blocks_;
   size_t layer_block_bytes_;  // of one block of one layer
-  DeviceArray<std::byte> data_;
+  DeviceArray<std::byte> whole_;  // all of it in one extent, or
+  DeviceRange range_;             // extents that come and go
+  std::byte* data_;               // of either
 };
 
 }  // namespace sgmv::cuda

@@ -72,7 +72,7 @@ void AdapterTable::load(const std::string& name, const std::filesystem::path& fo
   std::unique_lock lock(mutex_);
   const auto found = entries_.find(name);
   if (closed_ || found != entries_.end()) {
-    if (!closed_) found->second->last_used = ++clock_;
+    if (!closed_) found->second->last_used = Clock::now();
     if (!closed_ && priority == LoadPriority::wanted) found->second->grace_end = Clock::now() + kGrace;
     load->waiters.push_back(std::move(done));
     const std::exception_ptr failure = closed_ ? closed_failure() : nullptr;
@@ -142,16 +142,16 @@ void AdapterTable::perform(std::unique_lock<std::mutex>& lock, const LoadPointer
 bool AdapterTable::admit(std::unique_lock<std::mutex>& lock, const LoadPointer& load,
                          std::shared_ptr<const Adapter> adapter) {
   const size_t bytes = adapter->bytes();
-  if (bytes > bytes_max_) {
-    throw Error("out_of_memory", "Adapter \"" + load->name + "\" takes " + std::to_string(bytes) +
-                                     " bytes; expected at most adapterBytes = " + std::to_string(bytes_max_) + ".");
+  if (bytes > bounds_.adapters_max) {
+    throw Error("out_of_memory", "Adapter \"" + load->name + "\" takes " + std::to_string(bytes) + " bytes; expected at most " +
+                                     std::to_string(bounds_.adapters_max) + ", which adapterBytes and memoryBytes leave to adapters.");
   }
   auto entry = std::make_shared<AdapterEntry>();
   entry->name = load->name;
   entry->adapter = std::move(adapter);
   if (!wait_for_room(lock, load, bytes)) return false;
   entry->serial = ++serial_;
-  entry->last_used = ++clock_;
+  entry->last_used = Clock::now();
   if (load->priority == LoadPriority::wanted) entry->grace_end = Clock::now() + kGrace;
   entries_.emplace(load->name, std::move(entry));
   bytes_ += bytes;
@@ -160,11 +160,12 @@ bool AdapterTable::admit(std::unique_lock<std::mutex>& lock, const LoadPointer& 
 
 bool AdapterTable::wait_for_room(std::unique_lock<std::mutex>& lock, const LoadPointer& load, size_t bytes) {
   if (load->priority == LoadPriority::prefetch) {
-    return !closed_ && for_room_.empty() && bytes_ + bytes <= bytes_max_ + idle_bytes() && make_room(bytes);
+    return !closed_ && for_room_.empty() && bytes <= room() + idle_bytes() && make_room(bytes, false);
   }
   for_room_.push_back(load);
-  while (!closed_ && !(for_room_.front() == load && make_room(bytes))) changed_.wait_for(lock, kGrace);
+  while (!closed_ && !(for_room_.front() == load && make_room(bytes, true))) changed_.wait_for(lock, kGrace);
   for_room_.remove(load);
+  want(0);
   changed_.notify_all();
   return !closed_;
 }
@@ -179,19 +180,69 @@ size_t AdapterTable::idle_bytes() const {
   return bytes;
 }
 
-// Drops idle adapters even where that is not enough yet: a load that waits gets there in the end.
-bool AdapterTable::make_room(size_t bytes) noexcept {
+AdapterTable::Entries::iterator AdapterTable::longest_idle() noexcept {
   const auto now = Clock::now();
-  while (bytes_ + bytes > bytes_max_) {
-    auto oldest = entries_.end();
-    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-      if (entry->second->pins > 0 || entry->second->grace_end > now) continue;
-      if (oldest == entries_.end() || entry->second->last_used < oldest->second->last_used) oldest = entry;
-    }
-    if (oldest == entries_.end()) return false;
-    drop(oldest);
+  auto longest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second->pins > 0 || entry->second->grace_end > now) continue;
+    if (longest == entries_.end() || entry->second->last_used < longest->second->last_used) longest = entry;
+  }
+  return longest;
+}
+
+// Drops idle adapters even where that is not enough yet: a load that waits gets there in the end. With `ask`, blocks that
+// have been idle for longer are asked for first, and everything that is missing when no adapter is left to drop.
+bool AdapterTable::make_room(size_t bytes, bool ask) noexcept {
+  if (ask) wanted_ = 0;
+  while (room() < bytes) {
+    const auto longest = longest_idle();
+    const bool none = longest == entries_.end();
+    const bool shared = bounds_.adapters_max - bytes_ >= bytes;  // it is only the shared bound that is in the way
+    if (ask && shared && (none || blocks_idle_since_ < longest->second->last_used)) want(bytes - room());
+    else if (!none) drop(longest);
+    if (none || wanted_ > 0) return false;
   }
   return true;
+}
+
+void AdapterTable::want(size_t bytes) noexcept {
+  wanted_ = bytes;
+  if (bytes > 0 && ask_blocks_) ask_blocks_();
+}
+
+bool AdapterTable::take(size_t bytes, TimePoint idle_since) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (wanted_ > 0 && block_bytes_ + bytes > bounds_.blocks_min) return false;
+  while (unused_bytes() < bytes) {
+    const auto longest = longest_idle();
+    if (longest == entries_.end() || longest->second->last_used >= idle_since) return false;
+    drop(longest);
+  }
+  block_bytes_ += bytes;
+  return true;
+}
+
+void AdapterTable::give(size_t bytes) noexcept {
+  const std::lock_guard lock(mutex_);
+  block_bytes_ -= bytes;
+  wanted_ = wanted_ - std::min<size_t>(wanted_, bytes);
+  changed_.notify_all();
+}
+
+void AdapterTable::tell_idle(TimePoint since) noexcept {
+  const std::lock_guard lock(mutex_);
+  blocks_idle_since_ = since;
+  if (wanted_ > 0) changed_.notify_all();  // no more can be given now
+}
+
+size_t AdapterTable::unused() const {
+  const std::lock_guard lock(mutex_);
+  return unused_bytes();
+}
+
+size_t AdapterTable::block_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return block_bytes_;
 }
 
 // The waiter is called again where there was no memory to answer it.
@@ -225,7 +276,7 @@ AdapterPin AdapterTable::pin(const std::string& name) {
   if (found == entries_.end()) {
     throw Error("adapter_unknown", "adapter: \"" + name + "\" is not resident; expected a name given to loadAdapter.");
   }
-  found->second->last_used = ++clock_;
+  found->second->last_used = Clock::now();
   found->second->pins += 1;
   found->second->grace_end = {};
   return AdapterPin(this, found->second);
@@ -233,7 +284,7 @@ AdapterPin AdapterTable::pin(const std::string& name) {
 
 void AdapterTable::unpin(AdapterEntry& entry) noexcept {
   const std::lock_guard lock(mutex_);
-  entry.last_used = ++clock_;
+  entry.last_used = Clock::now();
   entry.pins -= 1;
   if (entry.pins > 0) return;
   if (!entry.listed) bytes_ -= entry.adapter->bytes();

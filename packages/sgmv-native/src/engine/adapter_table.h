@@ -1,6 +1,9 @@
-// Adapters resident by name, counted in bytes. Loading happens on threads of the table's own.
+// Adapters resident by name, counted in bytes, under a bound that they share with the blocks of the KV cache. Loading
+// happens on threads of the table's own.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -15,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "block_memory.h"
 #include "sgmv/adapter.h"
 #include "sgmv/engine.h"
 
@@ -27,7 +31,7 @@ struct AdapterEntry {
   std::string name;
   std::shared_ptr<const Adapter> adapter;
   uint64_t serial = 0;     // 1, 2, …: a stable order for grouping a batch by adapter
-  uint64_t last_used = 0;  // the table's clock
+  std::chrono::steady_clock::time_point last_used;
   int32_t pins = 0;
   // Until then it is not dropped for another: whoever loaded it is about to use it.
   std::chrono::steady_clock::time_point grace_end;
@@ -53,12 +57,25 @@ class AdapterPin {
   std::shared_ptr<AdapterEntry> entry_;
 };
 
-class AdapterTable {
+// Bytes of adapters and blocks together. Adapters never take so much that less than `blocks_min` is left, so a request
+// whose blocks fit into that can always run.
+struct MemoryBounds {
+  size_t total = 0;
+  size_t adapters_max = 0;  // at most total - blocks_min
+  size_t blocks_min = 0;
+};
+
+// Of both, what has been idle longest goes first, whether an adapter or blocks are to have its place. The table drops
+// adapters itself; blocks it asks for, and the engine's thread gives them back between two steps. While a load waits for
+// its bytes, blocks take none beyond blocks_min.
+class AdapterTable final : public BlockMemory {
  public:
   using Loader = std::function<std::shared_ptr<const Adapter>(const std::filesystem::path&)>;
 
-  AdapterTable(Loader loader, size_t bytes_max) : loader_(std::move(loader)), bytes_max_(bytes_max) {}
-  ~AdapterTable() { close(); }
+  // `ask_blocks`: called, from any thread, when bytes are wanted() from blocks. Must not call the table.
+  AdapterTable(Loader loader, MemoryBounds bounds, std::function<void()> ask_blocks)
+      : loader_(std::move(loader)), bounds_(bounds), ask_blocks_(std::move(ask_blocks)) {}
+  ~AdapterTable() override { close(); }
 
   // Calls `done` once: at once if `name` is resident, else after loading. Loads of one name that is on its way
   // are joined, and wanted if one of them is. When pinned adapters leave no room, a wanted load waits for requests to
@@ -70,7 +87,14 @@ class AdapterTable {
   bool unload(const std::string& name);
   std::vector<AdapterInfo> list() const;
   size_t bytes() const;
-  size_t bytes_max() const { return bytes_max_; }
+  size_t block_bytes() const;
+  size_t unused() const;  // by adapters and blocks
+  const MemoryBounds& bounds() const { return bounds_; }
+
+  bool take(size_t bytes, TimePoint idle_since) noexcept override;
+  void give(size_t bytes) noexcept override;
+  size_t wanted() const noexcept override { return wanted_; }
+  void tell_idle(TimePoint since) noexcept override;
 
   // Loads that have not finished fail with `closed`. Idempotent.
   void close();
@@ -92,21 +116,28 @@ class AdapterTable {
   void perform(std::unique_lock<std::mutex>& lock, const LoadPointer& load) noexcept;
   bool admit(std::unique_lock<std::mutex>& lock, const LoadPointer& load, std::shared_ptr<const Adapter> adapter);
   bool wait_for_room(std::unique_lock<std::mutex>& lock, const LoadPointer& load, size_t bytes);
-  bool make_room(size_t bytes) noexcept;
+  bool make_room(size_t bytes, bool ask) noexcept;
   size_t idle_bytes() const;
+  size_t unused_bytes() const { return bounds_.total - bytes_ - block_bytes_; }
+  size_t room() const { return std::min(bounds_.adapters_max - bytes_, unused_bytes()); }
+  void want(size_t bytes) noexcept;
+  Entries::iterator longest_idle() noexcept;
   void drop(Entries::iterator entry) noexcept;
   void unpin(AdapterEntry& entry) noexcept;
   static void answer(const Load& load, bool resident, std::exception_ptr failure) noexcept;
 
   const Loader loader_;
-  const size_t bytes_max_;
+  const MemoryBounds bounds_;
+  const std::function<void()> ask_blocks_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // a load came or ended, a pin was released, or the table closed
   Entries entries_;
   std::list<LoadPointer> loads_;     // under way or still to come, oldest first
   std::list<LoadPointer> for_room_;  // of these, wanted ones that have been read and wait for room
   size_t bytes_ = 0;                 // resident, listed or not
-  uint64_t clock_ = 0;
+  size_t block_bytes_ = 0;
+  std::atomic<size_t> wanted_ = 0;   // of block_bytes_, by the load that is first in line; written under the mutex
+  TimePoint blocks_idle_since_ = TimePoint::max();
   uint64_t serial_ = 0;
   bool closed_ = false;
   std::vector<std::thread> threads_;

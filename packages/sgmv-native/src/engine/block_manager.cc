@@ -5,13 +5,19 @@
 
 namespace sgmv {
 
-BlockManager::BlockManager(KvCache& cache, bool reuse_prefixes, PrefixIndex::Hash hash)
+BlockManager::BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory, PrefixIndex::Hash hash)
     : cache_(cache),
+      memory_(memory),
       block_size_(cache.block_size()),
       reuse_prefixes_(reuse_prefixes),
       index_(hash),
       blocks_(static_cast<size_t>(cache.block_count())) {
-  for (int32_t block = 0; block < total(); ++block) blocks_[block].place = empty_.insert(empty_.end(), block);
+  const int32_t count = cache.block_count();
+  extents_.resize(static_cast<size_t>((count + cache.extent_blocks() - 1) / cache.extent_blocks()));
+  for (int32_t block = 0; block < count; ++block) blocks_[block].place = absent_.insert(absent_.end(), block);
+  const int32_t from_the_start = memory_ ? 1 : static_cast<int32_t>(extents_.size());
+  if (memory_ && !memory_->take(cache_.extent_bytes(), TimePoint::max())) throw std::bad_alloc();
+  for (int32_t extent = 0; extent < from_the_start; ++extent) commit(extent);
 }
 
 int32_t BlockManager::blocks_for(int64_t positions) const {
@@ -31,13 +37,22 @@ int32_t BlockManager::reuse(BlockTable& table, const PrefixScope& scope, std::sp
   return static_cast<int32_t>(table.published) * block_size_;
 }
 
+bool BlockManager::has_room(int64_t count) noexcept {
+  while (static_cast<int64_t>(empty_.size()) < count) {
+    // Cached blocks are overwritten before anything goes that was used since.
+    const bool enough = free() >= count;
+    if (!grow(enough ? blocks_[cached_.front()].idle_since : TimePoint::max())) break;
+  }
+  return free() >= count;
+}
+
 bool BlockManager::prepare(BlockTable& table, int64_t begin, int64_t end) {
   const size_t held = table.blocks.size();
   const auto wanted = std::max(static_cast<size_t>(blocks_for(end)), held);
   const auto first = static_cast<size_t>(begin / block_size_);
   size_t needed = wanted - held;
   for (size_t i = first; i < held; ++i) needed += blocks_[table.blocks[i]].users > 1 ? 1 : 0;
-  if (needed > static_cast<size_t>(free())) return false;
+  if (!has_room(static_cast<int64_t>(needed))) return false;
   table.blocks.reserve(wanted);  // so that nothing throws once blocks have changed hands
   for (size_t i = first; i < held; ++i) make_own(table, i);
   while (table.blocks.size() < wanted) table.blocks.push_back(take());
@@ -104,17 +119,23 @@ int32_t BlockManager::take() noexcept {
   if (block.identity != 0) forget(block);
   used_.splice(used_.end(), from, block.place);
   block.users = 1;
+  extent_of(number).used += 1;
   return number;
 }
 
 void BlockManager::acquire(int32_t number) noexcept {
   Block& block = blocks_[number];
-  if (block.users++ == 0) used_.splice(used_.end(), cached_, block.place);
+  if (block.users++ > 0) return;
+  used_.splice(used_.end(), cached_, block.place);
+  extent_of(number).used += 1;
 }
 
 void BlockManager::drop(int32_t number) noexcept {
   Block& block = blocks_[number];
   if (--block.users > 0) return;
+  Extent& extent = extent_of(number);
+  extent.used -= 1;
+  if (memory_) extent.idle_since = block.idle_since = std::chrono::steady_clock::now();
   if (block.identity != 0) {
     cached_.splice(cached_.end(), used_, block.place);
   } else {
@@ -126,6 +147,69 @@ void BlockManager::forget(Block& block) noexcept {
   index_.erase(*block.key);
   block.key = nullptr;
   block.identity = 0;
+}
+
+// False: there are no more, or no memory for them, or nothing that idles since before then.
+bool BlockManager::grow(TimePoint idle_since) noexcept {
+  if (absent_.empty() || !memory_->take(cache_.extent_bytes(), idle_since)) return false;
+  try {
+    commit(absent_.front() / cache_.extent_blocks());
+    return true;
+  } catch (...) {  // there was less than had been counted on
+    memory_->give(cache_.extent_bytes());
+    return false;
+  }
+}
+
+void BlockManager::commit(int32_t number) {
+  cache_.commit(number);
+  extents_[static_cast<size_t>(number)].committed = true;
+  move_extent(number, empty_);
+}
+
+void BlockManager::decommit(int32_t number) noexcept {
+  move_extent(number, absent_);
+  extents_[static_cast<size_t>(number)].committed = false;
+  cache_.decommit(number);
+  memory_->give(cache_.extent_bytes());
+}
+
+// All blocks of an extent, none of which is in use.
+void BlockManager::move_extent(int32_t number, std::list<int32_t>& to) noexcept {
+  const int32_t first = number * cache_.extent_blocks();
+  const int32_t last = std::min(first + cache_.extent_blocks(), cache_.block_count());
+  for (int32_t i = last - 1; i >= first; --i) {  // the first of them lies in front in the end
+    Block& block = blocks_[i];
+    std::list<int32_t>& from = &to == &empty_ ? absent_ : block.identity != 0 ? cached_ : empty_;
+    if (block.identity != 0) forget(block);
+    to.splice(to.begin(), from, block.place);
+  }
+}
+
+void BlockManager::give_back() noexcept {
+  if (!memory_) return;
+  while (memory_->wanted() > 0) {
+    const int32_t extent = longest_idle();
+    if (extent < 0) break;
+    decommit(extent);
+  }
+  memory_->tell_idle(idle_since());
+}
+
+// -1: every one is in use, but the first, which stays.
+int32_t BlockManager::longest_idle() const noexcept {
+  int32_t longest = -1;
+  for (size_t i = 1; i < extents_.size(); ++i) {
+    const Extent& extent = extents_[i];
+    if (!extent.committed || extent.used > 0) continue;
+    if (longest < 0 || extent.idle_since < extents_[static_cast<size_t>(longest)].idle_since) longest = static_cast<int32_t>(i);
+  }
+  return longest;
+}
+
+BlockMemory::TimePoint BlockManager::idle_since() const noexcept {
+  const int32_t extent = longest_idle();
+  return extent < 0 ? TimePoint::max() : extents_[static_cast<size_t>(extent)].idle_since;
 }
 
 }  // namespace sgmv

@@ -1,5 +1,5 @@
-// Owns the blocks of the KV cache: who uses which, and which still hold what a later request may reuse. Knows
-// nothing of policy.
+// Owns the blocks of the KV cache: who uses which, which still hold what a later request may reuse, and which have
+// memory at all. Knows nothing of policy.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "block_memory.h"
 #include "prefix_index.h"
 #include "sgmv/model.h"
 
@@ -18,24 +19,28 @@ struct BlockTable {
   size_t published = 0;         // leading blocks that are in the prefix index
 };
 
-// A block is empty, used by one or more tables, or cached: used by none, but in the prefix index. Full blocks are
-// shared as they are; a block is written by a table only while no other uses it and it is not in the index.
-// Cached blocks are overwritten when no empty one is left, least recently used first. A table lets its last blocks
-// go first, so that a block is never overwritten before those that continue it.
+// A block is absent (its extent has no memory), empty, used by one or more tables, or cached: used by none, but in the
+// prefix index. Full blocks are shared as they are; a block is written by a table only while no other uses it and it is
+// not in the index. When no empty block is left, an extent gets memory, or cached blocks are overwritten, least recently
+// used first: whichever costs what has been idle for longer. A table lets its last blocks go first, so that a block is
+// never overwritten before those that continue it.
 class BlockManager {
  public:
-  BlockManager(KvCache& cache, bool reuse_prefixes, PrefixIndex::Hash hash = PrefixIndex::hash);
+  // Without `memory` every block is there from the start; else the first extent is, and stays. Throws what commit() does.
+  BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory = nullptr, PrefixIndex::Hash hash = PrefixIndex::hash);
 
   bool reuses_prefixes() const { return reuse_prefixes_; }
   int32_t block_size() const { return block_size_; }
-  int32_t total() const { return static_cast<int32_t>(blocks_.size()); }
   int32_t free() const { return static_cast<int32_t>(empty_.size() + cached_.size()); }
   int32_t cached() const { return static_cast<int32_t>(cached_.size()); }
+  int32_t total() const { return static_cast<int32_t>(used_.size()) + free(); }  // that have memory
   int32_t blocks_for(int64_t positions) const;
 
   // Gives an empty table the cached blocks of the longest known beginning of `tokens`, the last token excepted: it
   // has to be computed for its logits. Returns the positions covered. Throws bad_alloc; the table is then empty.
   int32_t reuse(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens);
+  // Whether so many blocks are free, once memory has been found for them.
+  bool has_room(int64_t count) noexcept;
   // Grows the table until it covers positions [0, end), and makes [begin, end) its own to write, copying blocks that
   // others use. Takes all the blocks it needs or, returning false, none. Throws bad_alloc; nothing has changed then.
   bool prepare(BlockTable& table, int64_t begin, int64_t end);
@@ -46,12 +51,23 @@ class BlockManager {
   void publish(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens) noexcept;
   void release(BlockTable& table) noexcept;
 
+  // Gives back what is wanted, as far as extents have no block in use, those that have been idle longest first.
+  void give_back() noexcept;
+
  private:
+  using TimePoint = BlockMemory::TimePoint;
+
   struct Block {
     int32_t users = 0;
     uint64_t identity = 0;                  // 0: not in the index
     const PrefixIndex::Key* key = nullptr;  // where it is in the index
-    std::list<int32_t>::iterator place;     // in empty_, cached_ or used_
+    TimePoint idle_since{};                 // if it is cached
+    std::list<int32_t>::iterator place;     // in one of the lists
+  };
+  struct Extent {
+    bool committed = false;
+    int32_t used = 0;        // of its blocks
+    TimePoint idle_since{};  // if none of them is used
   };
 
   PrefixView view_at(const BlockTable& table, size_t index, const PrefixScope& scope,
@@ -61,14 +77,24 @@ class BlockManager {
   void drop(int32_t block) noexcept;
   void forget(Block& block) noexcept;
   void make_own(BlockTable& table, size_t index);
+  bool grow(TimePoint idle_since) noexcept;
+  void commit(int32_t extent);
+  void decommit(int32_t extent) noexcept;
+  int32_t longest_idle() const noexcept;
+  TimePoint idle_since() const noexcept;
+  void move_extent(int32_t extent, std::list<int32_t>& to) noexcept;
+  Extent& extent_of(int32_t block) { return extents_[static_cast<size_t>(block / cache_.extent_blocks())]; }
 
   KvCache& cache_;
+  BlockMemory* const memory_;
   const int32_t block_size_;
   const bool reuse_prefixes_;
   PrefixIndex index_;
   uint64_t identities_ = 0;
   std::vector<Block> blocks_;
+  std::vector<Extent> extents_;
   // Every block's number is in one of these; blocks change hands by splicing, which allocates nothing.
+  std::list<int32_t> absent_;
   std::list<int32_t> empty_;   // a stack: the block freed last is used first, while it is in the processor's cache
   std::list<int32_t> cached_;  // least recently used first
   std::list<int32_t> used_;

@@ -16,13 +16,13 @@ class Engine::Impl {
  public:
   Impl(std::unique_ptr<Model> model, EngineOptions options, EventSink sink)
       : model_(std::move(model)),
-        cache_(model_->make_kv_cache(count_blocks(*model_, options), options.kv_block_size)),
-        limits_(limits_of(*model_, *cache_)),
+        memory_(make_memory(*model_, options)),
+        limits_{model_->config().max_positions, memory_.positions_max},
         context_{std::move(options.vocabulary), model_->config().end_tokens, model_->config().vocab_size,
                  std::min(limits_.max_positions, limits_.cache_positions), model_->config().short_context_max()},
-        adapters_([this](const std::filesystem::path& folder) { return model_->load_adapter(folder); },
-                  options.adapter_bytes),
-        thread_(*model_, *cache_, options, inbox_, std::move(sink)) {}
+        adapters_([this](const std::filesystem::path& folder) { return model_->load_adapter(folder); }, memory_.bounds,
+                  [this] { inbox_.wake(); }),
+        thread_(*model_, *memory_.cache, adapters_, options, inbox_, std::move(sink)) {}
 
   ~Impl() { close(); }
 
@@ -54,7 +54,12 @@ class Engine::Impl {
     stats.waiting += inbox_.waiting();
     stats.adapters_resident = static_cast<int32_t>(adapters_.list().size());
     stats.adapter_bytes = adapters_.bytes();
-    stats.adapter_bytes_max = adapters_.bytes_max();
+    stats.adapter_bytes_max = adapters_.bounds().adapters_max;
+    const int32_t more = blocks_to_come(stats.kv_blocks_total);
+    stats.kv_blocks_total += more;
+    stats.kv_blocks_free += more;
+    stats.kv_bytes = adapters_.block_bytes();
+    stats.memory_bytes_max = adapters_.bounds().total;
     return stats;
   }
 
@@ -65,13 +70,15 @@ class Engine::Impl {
   }
 
  private:
-  static RequestLimits limits_of(const Model& model, const KvCache& cache) {
-    const int64_t positions = int64_t{cache.block_count()} * cache.block_size();
-    return {model.config().max_positions, static_cast<int32_t>(std::min<int64_t>(positions, INT32_MAX))};
+  // Beyond those that have memory: blocks for which there is memory that nobody has.
+  int32_t blocks_to_come(int32_t committed) const {
+    const KvCache& cache = *memory_.cache;
+    const size_t most = adapters_.unused() / cache.extent_bytes() * static_cast<size_t>(cache.extent_blocks());
+    return static_cast<int32_t>(std::min(most, static_cast<size_t>(cache.block_count() - committed)));
   }
 
   const std::unique_ptr<Model> model_;
-  const std::unique_ptr<KvCache> cache_;
+  const EngineMemory memory_;
   const RequestLimits limits_;
   const SequenceContext context_;
   AdapterTable adapters_;  // outlives the pins in sequences

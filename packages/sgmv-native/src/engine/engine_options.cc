@@ -21,29 +21,70 @@ void check_options(const EngineOptions& options) {
 namespace {
 
 constexpr size_t kDeviceRest = size_t{1} << 30;  // what a device's library, working memory and graphs may take besides
+constexpr size_t kAdapterBytes = size_t{1} << 30;
+constexpr size_t kBlocksMin = 4;
+
+struct Budget {
+  size_t total;
+  size_t blocks_max;
+  size_t adapters_max;
+};
 
 // A device serves nothing but the engine, the host's memory others too.
-size_t automatic_bytes(const Model& model, const EngineOptions& options) {
+size_t automatic_block_bytes(const Model& model, size_t adapter_bytes) {
   const std::optional<size_t> free = model.device_bytes_free();
   if (!free) return std::min<size_t>(available_memory() / 4, size_t{2} << 30);
-  const size_t taken = options.adapter_bytes + kDeviceRest;
+  const size_t taken = adapter_bytes + kDeviceRest;
   return *free > taken ? (*free - taken) / 20 * 19 : 0;
+}
+
+Budget budget_of(const Model& model, const EngineOptions& options, size_t block_bytes) {
+  const size_t adapters = options.adapter_bytes > 0 ? options.adapter_bytes : kAdapterBytes;
+  size_t total = options.memory_bytes;
+  if (total == 0) {
+    const size_t automatic = std::max(automatic_block_bytes(model, adapters), block_bytes * kBlocksMin);
+    total = (options.kv_bytes > 0 ? options.kv_bytes : automatic) + adapters;
+  }
+  Budget budget{total, options.kv_bytes > 0 ? std::min(options.kv_bytes, total) : total,
+                options.adapter_bytes > 0 ? std::min(options.adapter_bytes, total) : total};
+  if (model.has_kv_extents()) return budget;
+  // Blocks keep what they have from the start, so that each has its part.
+  budget.adapters_max = std::min(adapters, total / 2);
+  budget.blocks_max = std::min(budget.blocks_max, total - budget.adapters_max);
+  return budget;
+}
+
+// What adapters leave: for one request of the full context if that is at most two thirds of it all.
+size_t least_block_bytes(const KvCache& cache, const Budget& budget, size_t context_blocks) {
+  const auto extent_blocks = static_cast<size_t>(cache.extent_blocks());
+  const size_t blocks = std::min(context_blocks, static_cast<size_t>(cache.block_count()));
+  const size_t most = std::max(budget.total / 3 * 2, budget.total - budget.adapters_max);
+  const size_t extents = std::min((blocks + extent_blocks - 1) / extent_blocks, most / cache.extent_bytes());
+  return std::max<size_t>(extents, 1) * cache.extent_bytes();
 }
 
 }  // namespace
 
-int32_t count_blocks(Model& model, const EngineOptions& options) {
+EngineMemory make_memory(Model& model, const EngineOptions& options) {
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
-  const size_t automatic = automatic_bytes(model, options);
-  const size_t bytes = options.kv_bytes > 0 ? options.kv_bytes : std::max(automatic, block_bytes * 4);
-  const auto context = static_cast<size_t>(model.config().max_positions);
-  const size_t useful = (context + options.kv_block_size - 1) / options.kv_block_size * options.max_batch;
-  const size_t count = std::min(bytes / block_bytes, useful);
-  if (count < 1) {
-    throw Error("bad_argument", "kvBytes: found " + std::to_string(bytes) + "; expected at least one block, " +
-                                    std::to_string(block_bytes) + " bytes.");
-  }
-  return static_cast<int32_t>(std::min<size_t>(count, INT32_MAX));
+  const Budget budget = budget_of(model, options, block_bytes);
+  const size_t context_blocks = (static_cast<size_t>(model.config().max_positions) + options.kv_block_size - 1) / options.kv_block_size;
+  const size_t count = std::min({budget.blocks_max / block_bytes, context_blocks * options.max_batch, size_t{INT32_MAX}});
+  const bool parted = budget.blocks_max + budget.adapters_max <= budget.total;
+  const char* const field = options.kv_bytes > 0 ? "kvBytes" : "memoryBytes";
+  const auto refuse = [&](const std::string& expected) {
+    throw Error("bad_argument", std::string(field) + ": found " + std::to_string(budget.blocks_max) + "; expected at least " + expected);
+  };
+  if (count < 1) refuse("one block, " + std::to_string(block_bytes) + " bytes.");
+  EngineMemory memory;
+  memory.cache = model.make_kv_cache(static_cast<int32_t>(count), options.kv_block_size, parted ? KvMemory::whole : KvMemory::extents);
+  const size_t least = least_block_bytes(*memory.cache, budget, context_blocks);
+  if (least > budget.total) refuse(std::to_string(least) + ", the bytes in which the device gives memory to blocks.");
+  memory.bounds = {budget.total, std::min(budget.adapters_max, budget.total - least), least};
+  const size_t blocks = std::min(least / memory.cache->extent_bytes() * static_cast<size_t>(memory.cache->extent_blocks()), count);
+  const size_t positions = blocks * static_cast<size_t>(options.kv_block_size);
+  memory.positions_max = static_cast<int32_t>(std::min<size_t>(positions, INT32_MAX));
+  return memory;
 }
 
 }  // namespace sgmv

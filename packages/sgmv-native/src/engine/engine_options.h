@@ -1,6 +1,7 @@
-// Whether an engine can be built at all, and how large its cache is.
+// Whether an engine can be built at all, and how much memory it has for what.
 #pragma once
 
+#include "adapter_table.h"
 #include "sgmv/engine.h"
 
 namespace sgmv {
@@ -8,8 +9,14 @@ namespace sgmv {
 // Throws Error("bad_argument").
 void check_options(const EngineOptions& options);
 
-// Blocks for the byte budget, but no more than `max_batch` sequences of full context could ever fill. Throws
-// Error("bad_argument") when the budget holds none.
-int32_t count_blocks(Model& model, const EngineOptions& options);
+struct EngineMemory {
+  std::unique_ptr<KvCache> cache;
+  MemoryBounds bounds;
+  int32_t positions_max;  // of a request: its blocks can be had whatever adapters take
+};
+
+// A cache of as many blocks as the budget could hold, but no more than `max_batch` sequences of full context could ever
+// fill. Throws Error("bad_argument") when that is none.
+EngineMemory make_memory(Model& model, const EngineOptions& options);
 
 }  // namespace sgmv

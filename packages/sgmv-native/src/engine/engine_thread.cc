@@ -17,12 +17,12 @@ double ms_between(std::chrono::steady_clock::time_point begin, std::chrono::stea
 
 }  // namespace
 
-EngineThread::EngineThread(Model& model, KvCache& cache, const EngineOptions& options, Inbox& inbox,
+EngineThread::EngineThread(Model& model, KvCache& cache, BlockMemory& memory, const EngineOptions& options, Inbox& inbox,
                            Engine::EventSink sink)
     : inbox_(inbox),
       sink_(std::move(sink)),
       runs_ahead_(model.runs_ahead()),
-      blocks_(cache, options.prefix_cache),
+      blocks_(cache, options.prefix_cache, &memory),
       scheduler_({options.max_batch, options.max_step_tokens}, blocks_),
       runner_(model, cache) {
   under_way_.reserve(static_cast<size_t>(options.max_batch));
@@ -42,6 +42,7 @@ EngineStats EngineThread::stats() const {
 
 void EngineThread::run() noexcept {
   while (take_mail((idle() || blocked_) && delivered_)) {
+    blocks_.give_back();
     // What the caller cannot be told yet does not become more.
     if (delivered_) pick_unblocked();
     if (delivered_ && !idle()) step();

@@ -19,7 +19,7 @@ namespace sgmv {
 // it belongs to, which ends; what tells of its end is made when there is memory for it.
 class EngineThread {
  public:
-  EngineThread(Model& model, KvCache& cache, const EngineOptions& options, Inbox& inbox, Engine::EventSink sink);
+  EngineThread(Model& model, KvCache& cache, BlockMemory& memory, const EngineOptions& options, Inbox& inbox, Engine::EventSink sink);
   ~EngineThread() { join(); }
 
   // Returns when the inbox has been closed and everything has ended and been delivered. Idempotent.

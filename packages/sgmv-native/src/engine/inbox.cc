@@ -52,6 +52,12 @@ void Inbox::close() {
   wake_.notify_one();
 }
 
+void Inbox::wake() noexcept {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  wake_.notify_one();
+}
+
 int32_t Inbox::waiting() const {
   const std::lock_guard lock(mutex_);
   size_t count = 0;
@@ -63,10 +69,11 @@ Inbox::Mail Inbox::take(bool wait) noexcept {
   std::unique_lock lock(mutex_);
   if (wait) {
     wake_.wait(lock, [this] {
-      return mail_.closed || !mail_.arrived.empty() || !mail_.cancelled.empty() || !mail_.failed.empty() ||
+      return woken_ || mail_.closed || !mail_.arrived.empty() || !mail_.cancelled.empty() || !mail_.failed.empty() ||
              !mail_.masks.empty();
     });
   }
+  woken_ = false;
   Mail taken;
   taken.arrived.splice(taken.arrived.end(), mail_.arrived);
   taken.cancelled.swap(mail_.cancelled);

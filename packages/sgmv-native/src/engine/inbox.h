@@ -29,6 +29,8 @@ class Inbox {
   void fail(const std::string& id, std::exception_ptr cause);
   void provide(ProvidedMask provided);
   void close();
+  // Lets the engine's thread look around, though there is nothing in here for it.
+  void wake() noexcept;
   int32_t waiting() const;
 
   // The engine's thread takes what there is, first waiting for something if it has nothing else to do.
@@ -44,6 +46,7 @@ class Inbox {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   Mail mail_;
+  bool woken_ = false;
   std::map<std::string, int32_t> live_;  // choices that have not ended, of requests that have some
 };
 

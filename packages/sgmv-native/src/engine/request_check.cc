@@ -96,7 +96,7 @@ void check_length(const Request& request, const RequestLimits& limits) {
   if (tokens + room > static_cast<size_t>(limits.cache_positions)) {
     throw Error("out_of_memory", "promptTokens: found " + counted + "; the KV cache holds " +
                                      std::to_string(limits.cache_positions) +
-                                     " positions. Give the engine more kvBytes.");
+                                     " positions of one request. Give the engine more memoryBytes or kvBytes.");
   }
 }
 

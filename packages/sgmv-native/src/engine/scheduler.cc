@@ -97,7 +97,7 @@ bool Scheduler::find_room(Sequence& sequence) {
   sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), sequence.tokens) : 0;
   const auto needed = blocks_.blocks_for(positions) - static_cast<int32_t>(sequence.table.blocks.size());
   try {
-    const bool roomy = running_.empty() || blocks_.free() - needed >= running();
+    const bool roomy = running_.empty() || blocks_.has_room(int64_t{needed} + running());
     if (!roomy || !blocks_.prepare(sequence.table, sequence.computed, positions)) {
       blocks_.release(sequence.table);
       sequence.computed = 0;
@@ -159,7 +159,7 @@ bool Scheduler::fork(const Sequence& leader, Sequence& follower) noexcept {
   const int64_t shared = std::min<int64_t>(follower.prompt_count, positions - 1);
   try {
     blocks_.share(leader.table, follower.table, shared);
-    const bool roomy = blocks_.free() - blocks_.blocks_for(positions - shared) >= running();
+    const bool roomy = blocks_.has_room(int64_t{blocks_.blocks_for(positions - shared)} + running());
     if (roomy && blocks_.prepare(follower.table, shared, positions)) {
       follower.computed = static_cast<int32_t>(shared);
       follower.planned = 0;

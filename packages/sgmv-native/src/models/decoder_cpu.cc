@@ -25,7 +25,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
   long_rope_.emplace(longer, config_.head_dim);
 }
 
-std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size) {
+std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory /*memory*/) {
   return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
 }
 

@@ -21,7 +21,7 @@ class DecoderCpu : public Model {
   std::string device() const override { return device_->name(); }
   size_t weight_bytes() const override { return weights_.bytes(); }
   NumberTypes number_types() const override { return types_; }
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
 

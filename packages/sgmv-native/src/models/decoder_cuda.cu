@@ -51,8 +51,10 @@ std::optional<size_t> DecoderCuda::device_bytes_free() const {
   return free;
 }
 
-std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size) {
-  return std::make_unique<CudaKvCache>(context_, type_, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
+bool DecoderCuda::has_kv_extents() const { return DeviceRange::granularity(context_->device()) > 0; }
+
+std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory) {
+  return std::make_unique<CudaKvCache>(context_, type_, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size, memory);
 }
 
 namespace {

@@ -36,7 +36,8 @@ class DecoderCuda : public Model {
   std::optional<size_t> device_bytes_free() const override;
   bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
   bool runs_ahead() const override { return draws_tokens(); }
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
+  bool has_kv_extents() const override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
   void start(const Batch& batch, KvCache& cache) override;
@@ -92,7 +93,7 @@ class DecoderCuda : public Model {
     return array.reserve(std::max(size, array.size() + array.size() / 2));
   }
   void fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape);
-  void fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table);
+  void fill_sequence(const SequenceSlice& sequence, const CudaKvCache& cache, int32_t& tile, int32_t& table);
   void fill_rows(const Batch& batch, const Shape& shape);
 
   // step_issue_cuda.cu: the device's part.

@@ -135,7 +135,7 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   const StepArrays& in = inputs_.host();
   std::copy(batch.tokens.begin(), batch.tokens.end(), in.token_ids);
   int32_t tile = 0, table = 0;
-  for (const SequenceSlice& sequence : batch.sequences) fill_sequence(sequence, cache.block_size(), tile, table);
+  for (const SequenceSlice& sequence : batch.sequences) fill_sequence(sequence, cache, tile, table);
   for (const Segment& segment : batch.segments) {
     const LoraFactor* factors = segment.adapter == nullptr ? nullptr : adapter_of(segment)->factors();
     const LoraEmbeddingFactors* embedding = segment.adapter == nullptr ? nullptr : adapter_of(segment)->embedding();
@@ -153,19 +153,20 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   fill_rows(batch, shape);
 }
 
-void DecoderCuda::fill_sequence(const SequenceSlice& sequence, int32_t block_size, int32_t& tile, int32_t& table) {
+void DecoderCuda::fill_sequence(const SequenceSlice& sequence, const CudaKvCache& cache, int32_t& tile, int32_t& table) {
+  const int32_t block_size = cache.block_size();
   const StepArrays& in = inputs_.host();
   const bool longer = long_rope_ && std::max(sequence.length, positions_end(sequence)) > config_.rope.original_max_positions;
   for (int32_t i = 0; i < sequence.token_count; ++i) {
     const int32_t token = sequence.token_begin + i, position = sequence.position_begin + i;
     in.positions[token] = position;
-    in.slots[token] = sequence.block_table[static_cast<size_t>(position / block_size)] * block_size + position % block_size;
+    in.slots[token] = cache.place(sequence.block_table[static_cast<size_t>(position / block_size)]) * block_size + position % block_size;
     in.long_context[token] = longer ? 1 : 0;
   }
   const int32_t most = attention_tile_tokens(config_.heads, config_.kv_heads);
   for (int32_t i = 0; i < sequence.token_count; i += most)
     in.tiles[tile++] = {sequence.token_begin + i, std::min(most, sequence.token_count - i), sequence.position_begin + i, table};
-  std::copy(sequence.block_table.begin(), sequence.block_table.end(), in.block_tables + table);
+  std::transform(sequence.block_table.begin(), sequence.block_table.end(), in.block_tables + table, [&](int32_t block) { return cache.place(block); });
   table += static_cast<int32_t>(sequence.block_table.size());
 }
 

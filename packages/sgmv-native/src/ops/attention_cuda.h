@@ -10,7 +10,7 @@
 
 namespace sgmv::cuda {
 
-// One layer's keys and values: [blocks, kv_heads, 2, block_size, padded(head_dim)] in `type`, keys at index 0 and values at index 1 of the
+// One layer's keys and values: [places, kv_heads, 2, block_size, padded(head_dim)] in `type`, keys at index 0 and values at index 1 of the
 // third axis.
 struct KvLayer {
   Number type = Number::bf16;

@@ -126,6 +126,13 @@ cudaError_t enqueue(cudaStream_t stream, Work work) {
   return cudaSuccess;
 }
 
+bool count_device_bytes(int64_t more) {
+  const std::lock_guard lock(mutex);
+  if (more > 0 && device_bytes + static_cast<size_t>(more) > device_bytes_max) return false;
+  device_bytes += static_cast<size_t>(more);
+  return true;
+}
+
 }  // namespace sgmv::emulator
 
 using sgmv::emulator::enqueue;
@@ -226,6 +233,7 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   return enqueue(stream, [p] { give_back(p); });

@@ -12,7 +12,7 @@ namespace {
 
 struct Blocks {
   explicit Blocks(int32_t count, int32_t size, bool reuse = true, PrefixIndex::Hash hash = PrefixIndex::hash)
-      : cache(FakeModel({}, log).make_kv_cache(count, size)), manager(*cache, reuse, hash) {}
+      : cache(FakeModel({}, log).make_kv_cache(count, size)), manager(*cache, reuse, nullptr, hash) {}
 
   // A table that has computed `tokens`, from what is found on.
   BlockTable compute(const std::vector<int32_t>& tokens, const PrefixScope& scope, int32_t* found = nullptr) {
@@ -144,6 +144,88 @@ TEST("blocks: one that is to be written again is taken out of the index") {
   blocks.manager.publish(b, {}, counting(8));
   CHECK_EQUAL(blocks.found(counting(9)), 8);
   blocks.manager.release(b);
+}
+
+// So many bytes as the test says, and what it wants back.
+struct FakeMemory final : BlockMemory {
+  explicit FakeMemory(size_t bytes) : bytes(bytes) {}
+  bool take(size_t more, TimePoint) noexcept override {
+    if (more > bytes) return false;
+    bytes -= more;
+    return true;
+  }
+  void give(size_t back) noexcept override {
+    bytes += back;
+    back_wanted -= std::min(back_wanted, back);
+  }
+  size_t wanted() const noexcept override { return back_wanted; }
+  void tell_idle(TimePoint since) noexcept override { idle = since; }
+
+  size_t bytes;
+  size_t back_wanted = 0;
+  TimePoint idle{};
+};
+
+// Extents of two blocks of four positions, of 64 bytes.
+struct Extents {
+  explicit Extents(size_t extents) : memory(extents * 64) {}
+
+  std::shared_ptr<FakeLog> log = std::make_shared<FakeLog>();
+  FakeMemory memory;
+  std::unique_ptr<KvCache> cache = FakeModel({.extent_blocks = 2}, log).make_kv_cache(9, 4, KvMemory::extents);
+  BlockManager manager{*cache, true, &memory};
+};
+
+TEST("blocks: memory comes by extents, and no more of it than there is") {
+  Extents extents(3);
+  BlockTable a, b;
+  CHECK(extents.manager.prepare(a, 0, 12) && extents.manager.total() == 4);
+  CHECK(!extents.manager.prepare(b, 0, 16));
+  CHECK_EQUAL(extents.manager.total(), 6);
+  CHECK(b.blocks.empty() && extents.manager.prepare(b, 0, 12));
+  CHECK_EQUAL(extents.log->extents.load(), 3);
+  CHECK(extents.log->fault.empty(), extents.log->fault);
+}
+
+TEST("blocks: an extent that cannot be had after all is not taken") {
+  Extents extents(3);
+  extents.log->scarce_extents = 1;
+  BlockTable a;
+  CHECK(!extents.manager.prepare(a, 0, 12));
+  CHECK(extents.memory.bytes == 128 && extents.manager.total() == 2);
+  CHECK(extents.manager.prepare(a, 0, 12));
+}
+
+TEST("blocks: extents go back that have no block in use, the longest idle first, but the first") {
+  Extents extents(5);
+  std::vector<BlockTable> tables;
+  for (int32_t i = 0; i < 4; ++i) {
+    BlockTable& table = tables.emplace_back();
+    const std::vector<int32_t> tokens = counting(8, 100 * i);
+    CHECK(extents.manager.prepare(table, 0, 8));
+    extents.manager.publish(table, {}, tokens);
+  }
+  extents.memory.back_wanted = 1000;
+  extents.manager.give_back();
+  CHECK(extents.log->extents == 4 && extents.memory.idle == BlockMemory::TimePoint::max());
+  for (const size_t i : {size_t{0}, size_t{2}, size_t{1}}) extents.manager.release(tables[i]);
+  extents.memory.back_wanted = 64;
+  extents.manager.give_back();
+  CHECK(extents.memory.back_wanted == 0 && extents.log->extents == 3);
+  const auto found = [&](int32_t i) {
+    BlockTable table;
+    const int32_t positions = extents.manager.reuse(table, {}, counting(9, 100 * i));
+    extents.manager.release(table);
+    return positions;
+  };
+  CHECK_EQUAL(found(2), 0);
+  CHECK_EQUAL(found(1), 8);
+  CHECK_EQUAL(found(0), 8);
+  extents.memory.back_wanted = 1000;
+  extents.manager.give_back();
+  CHECK(extents.log->extents == 2 && extents.manager.free() == 2);
+  CHECK(extents.manager.prepare(tables[0], 0, 24));
+  CHECK(extents.log->fault.empty(), extents.log->fault);
 }
 
 // What random tables hold must be what their tokens say, whatever was shared, copied, dropped and reused before: each

@@ -17,15 +17,29 @@ constexpr int32_t kUnwritten = -1;
 
 class FakeCache final : public KvCache {
  public:
-  FakeCache(int32_t block_count, int32_t block_size, std::shared_ptr<FakeLog> log)
-      : size_(block_size), count_(block_count), log_(std::move(log)) {
+  FakeCache(int32_t block_count, int32_t block_size, int32_t extent_blocks, std::shared_ptr<FakeLog> log)
+      : size_(block_size), count_(block_count), extent_blocks_(extent_blocks), log_(std::move(log)) {
     tokens.assign(static_cast<size_t>(block_count) * static_cast<size_t>(block_size), kUnwritten);
+    committed_.assign(static_cast<size_t>((block_count + extent_blocks - 1) / extent_blocks), 0);
     log_->caches += 1;
   }
   ~FakeCache() override { log_->caches -= 1; }
   int32_t block_size() const override { return size_; }
   int32_t block_count() const override { return count_; }
   size_t bytes_per_block() const override { return static_cast<size_t>(size_) * 8; }
+  int32_t extent_blocks() const override { return extent_blocks_; }
+  void commit(int32_t extent) override {
+    if (log_->scarce_extents > 0 && log_->scarce_extents-- > 0) throw std::bad_alloc();
+    change(extent, 0, 1);
+    log_->extents += 1;
+  }
+  void decommit(int32_t extent) noexcept override {
+    change(extent, 1, 0);
+    log_->extents -= 1;
+    for (int32_t block = extent * extent_blocks_; block < std::min((extent + 1) * extent_blocks_, count_); ++block)
+      std::fill_n(tokens.begin() + block * size_, size_, kUnwritten);
+  }
+  bool committed(int32_t block) const { return committed_[static_cast<size_t>(block / extent_blocks_)] != 0; }
   void copy_block(int32_t from, int32_t to) override {
     std::copy_n(tokens.begin() + from * size_, size_, tokens.begin() + to * size_);
     log_->copies += 1;
@@ -37,8 +51,18 @@ class FakeCache final : public KvCache {
   std::vector<int32_t> tokens;
 
  private:
+  void change(int32_t extent, char from, char to) {
+    char& state = committed_[static_cast<size_t>(extent)];
+    const FaultShelter shelter;
+    const std::lock_guard lock(log_->mutex);
+    if (state != from && log_->fault.empty()) log_->fault = "an extent is committed and decommitted in turns";
+    state = to;
+  }
+
   int32_t size_;
   int32_t count_;
+  int32_t extent_blocks_;
+  std::vector<char> committed_;
   std::shared_ptr<FakeLog> log_;
 };
 
@@ -100,8 +124,9 @@ FakeModel::FakeModel(FakeOptions options, std::shared_ptr<FakeLog> log) : option
   config_.rope.long_factors = {2.0f};
 }
 
-std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size) {
-  return std::make_unique<FakeCache>(block_count, block_size, log_);
+std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory) {
+  const bool whole = memory == KvMemory::whole || options_.extent_blocks == 0;
+  return std::make_unique<FakeCache>(block_count, block_size, whole ? block_count : options_.extent_blocks, log_);
 }
 
 std::shared_ptr<const Adapter> FakeModel::load_adapter(const std::filesystem::path& folder) {
@@ -131,6 +156,7 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
     for (size_t i = 0; i < slice.block_table.size(); ++i) {
       const int32_t block = slice.block_table[i];
       require(block >= 0 && block < cache.block_count(), "blocks exist");
+      require(static_cast<const FakeCache&>(cache).committed(block), "blocks have memory");
       require(mine.insert(block).second, "a sequence has a block once");
       const auto begin = static_cast<int32_t>(i) * cache.block_size();
       const bool writes = begin + cache.block_size() > slice.position_begin && begin < slice.position_begin + slice.token_count;

@@ -54,6 +54,7 @@ struct FakeOptions {
   bool ends = false;  // whether kEnd follows a text now and then
   bool draws = false;  // chooses tokens itself, as a device does
   bool ahead = false;  // besides, lets a step be started while another is under way
+  int32_t extent_blocks = 0;  // of caches; 0: all of a cache is one extent
   int32_t short_context = 0;  // past so many tokens all of a text means something else, as with LongRoPE; 0: never
   std::shared_ptr<Gate> forward_gate = nullptr;
   std::shared_ptr<Gate> load_gate = nullptr;  // for adapter folders called slow…
@@ -69,6 +70,8 @@ struct FakeLog {
   std::atomic<int> loads{0};
   std::atomic<int> caches{0};  // alive
   std::atomic<int> copies{0};  // of blocks
+  std::atomic<int> extents{0};  // committed
+  std::atomic<int> scarce_extents{0};  // so many of these cannot be
   std::mutex mutex;
   std::vector<std::vector<int32_t>> steps;  // token counts of each batch's slices
   std::string fault;                        // the first rule a batch broke; empty: none
@@ -81,7 +84,7 @@ class FakeModel final : public Model {
   const ModelConfig& config() const override { return config_; }
   std::string device() const override { return "fake"; }
   size_t weight_bytes() const override { return 0; }
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size) override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
   // The folder's name says what comes: "…-BYTES" a sound adapter, "bad…" a refusal, "huge…" bad_alloc.
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
