@@ -62,6 +62,8 @@ FAMILIES = {
     "mistral3": ("mistral3", dict(text_config=dict(SMALL, model_type="mistral", sliding_window=None, rope_theta=1e9), tie_word_embeddings=False,
                                   vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
                                                      num_attention_heads=1, image_size=4, patch_size=2, head_dim=4))),
+    "ministral3": ("ministral3", dict(SMALL, rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=16.0, mscale=1.0, mscale_all_dim=1.0,
+                                                                  original_max_position_embeddings=8, llama_4_scaling_beta=0.4))),
 }
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 # As their publishers spell them: the fields of Transformers 4.

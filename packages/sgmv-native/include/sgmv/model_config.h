@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -69,6 +70,9 @@ struct ModelConfig {
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
+  float query_growth = 0.0f;
+  int32_t query_growth_span = 1;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
   float logit_scale = 1.0f;        // of logits, before the cap: the final norm is multiplied by it when it is loaded
@@ -80,6 +84,10 @@ struct ModelConfig {
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
+  float query_scale(int64_t position) const {
+    if (query_growth == 0.0f) return attention_scale;
+    return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
+  }
   int32_t q_norm_width() const { return qk_norm_of_all ? heads * head_dim : head_dim; }
   int32_t k_norm_width() const { return qk_norm_of_all ? kv_heads * head_dim : head_dim; }
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then

@@ -136,6 +136,19 @@ void read_granite(const Metadata& meta, ModelConfig& config) {
   config.scale_residuals(scale("residual_scale", 1.0));
 }
 
+// Ministral 3, and in newer files Mistral Small 3.1: that one says nothing of this.
+void read_ministral(const Metadata& meta, ModelConfig& config) {
+  const double growth = meta.number("attention.temperature_scale", 0.0);
+  if (!(growth >= 0 && growth <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("attention.temperature_scale"), std::to_string(growth), "a number from 0 to 1e3");
+  config.query_growth = static_cast<float>(growth);
+  config.query_growth_span = std::max(1, config.rope.original_max_positions);
+  config.rope.beta_fast = meta.number("rope.scaling.yarn_beta_fast", 32.0);
+  config.rope.beta_slow = meta.number("rope.scaling.yarn_beta_slow", 1.0);
+  if (!(config.rope.beta_fast > 0) || !(config.rope.beta_slow > 0)) meta.refuse("model_corrupt", meta.key("rope.scaling.yarn_beta_fast"), "a number of 0 or less", "more than 0");
+  config.rope.mscale_all_dim = meta.number("rope.scaling.yarn_log_multiplier", 0.0);
+  config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
+}
+
 // llama.cpp's name of an architecture, the model type in Hugging Face's words, and whether llama.cpp's converter reorders
 // the rows of q and k so that rotated pairs are neighbours.
 struct Architecture {
@@ -144,7 +157,7 @@ struct Architecture {
   bool interleaved_heads = false;
 };
 constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
-                                           {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}};
+                                           {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true}};
 
 const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
   std::string names;
@@ -203,6 +216,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
+  if (architecture == "mistral3") read_ministral(meta, config);
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
   return config;

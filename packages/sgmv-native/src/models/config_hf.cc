@@ -36,6 +36,7 @@ constexpr Family kFamilies[] = {
     {.model_type = "llama", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "mistral", .max_positions = 131072, .sliding_window = 4096},
     {.model_type = "ministral", .max_positions = 131072, .sliding_window = 4096},
+    {.model_type = "ministral3", .max_positions = 262144, .rms_norm_eps = 1e-5f, .kv_heads = 8, .head_dim = 128},
     {.model_type = "qwen2", .max_positions = 32768, .attention_bias = Bias::qkv},
     {.model_type = "qwen3", .max_positions = 32768, .head_dim = 128, .attention_bias = Bias::as_config, .qk_norm = true},
     {.model_type = "gemma2", .max_positions = 8192, .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 2,

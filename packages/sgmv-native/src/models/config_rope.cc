@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <tuple>
 
@@ -142,6 +143,16 @@ void refuse_two_readings(const ConfigFields& fields, const json::Value* paramete
     fields.refuse("model_unsupported", "rope_theta", std::to_string(*outer), "rope_parameters with the rope_theta of sliding_attention, which versions of Transformers read differently");
 }
 
+// Ministral 3. Its rope_parameters are always there: what Transformers assumes without them no checkpoint means.
+void read_query_growth(const ConfigFields& fields, const json::Value* parameters, ModelConfig& config) {
+  if (parameters == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation and llama_4_scaling_beta of Ministral 3");
+  const ConfigFields inside(*parameters, fields.file() + ": rope_parameters");
+  const double growth = inside.number("llama_4_scaling_beta").value_or(0.0);
+  if (!(growth >= 0 && growth <= kMultiplierMax)) inside.refuse("model_unsupported", "llama_4_scaling_beta", std::to_string(growth), "a number from 0 to 1e3");
+  config.query_growth = static_cast<float>(growth);
+  config.query_growth_span = std::max(1, inside.integer("original_max_position_embeddings").value_or(config.rope.original_max_positions));
+}
+
 bool same_rope(const RopeConfig& a, const RopeConfig& b) {
   const auto values = [](const RopeConfig& r) {
     return std::tie(r.kind, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
@@ -173,6 +184,7 @@ void read_ropes(const json::Value& root, const std::string& file, ModelConfig& c
   const json::Value* parameters = get_object(fields, "rope_parameters");
   if (parameters != nullptr && by_type) read_by_layer_type(fields, *parameters, around, config);
   else if (parameters != nullptr) read_flat(fields, "rope_parameters", *parameters, around, config.rope);
+  if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
   if (scaling == nullptr) return;

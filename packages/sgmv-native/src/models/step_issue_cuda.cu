@@ -65,6 +65,8 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.long_context = in.long_context;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
+  store.q_growth = config_.query_growth;
+  store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
   store.slots = in.slots;
   store.tokens = shape.tokens;

@@ -261,6 +261,23 @@ TEST("config: Granite's multipliers") {
   }
 }
 
+TEST("config: Ministral and Ministral 3") {
+  const ModelConfig one = read_as("ministral", R"("sliding_window":8,"layer_types":["full_attention","sliding_attention","full_attention","full_attention","full_attention","sliding_attention"])");
+  CHECK(one.layer_is_sliding == std::vector<bool>({false, true, false, false, false, true}) && one.kv_heads == 4);
+  const std::string yarn = R"("rope_type":"yarn","rope_theta":1e6,"factor":16,"mscale":1,"mscale_all_dim":1,"original_max_position_embeddings":64)";
+  const auto three = [&](const std::string& beta) { return R"("num_attention_heads":8,"rope_parameters":{)" + yarn + beta + "}"; };
+  const std::string shape = R"("model_type":"ministral3","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2)";
+  const ModelConfig c = read(three(R"(,"llama_4_scaling_beta":0.1)"), shape);
+  CHECK(c.kv_heads == 8 && c.head_dim == 128 && c.sliding_window == 0 && c.rope.kind == RopeConfig::Kind::yarn);
+  CHECK_EQUAL(c.query_scale(63), c.attention_scale);
+  CHECK(std::abs(c.query_scale(64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  CHECK(std::abs(c.query_scale(255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
+  CHECK_EQUAL(read(three(""), shape).query_growth, 0.0f);
+  refuse(three(R"(,"llama_4_scaling_beta":-0.1)"), "model_unsupported", "llama_4_scaling_beta", shape);
+  refuse(three(R"(,"llama_4_scaling_beta":"0.1")"), "model_corrupt", "llama_4_scaling_beta", shape);
+  refuse(R"("num_attention_heads":8)", "model_unsupported", "rope_parameters", shape);
+}
+
 TEST("config: OLMo 2 and 3") {
   const ModelConfig c = read_as("olmo2", R"("rope_theta":500000,"attention_bias":true,"sliding_window":8)");
   CHECK(!c.pre_norms && c.post_norms && c.qk_norm && c.qk_norm_of_all && c.attention_bias && !c.sliding_rope && c.sliding_window == 0);

@@ -29,10 +29,11 @@ std::vector<float> interleave(const std::vector<float>& values, int64_t dim, int
 std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "mistral") return "llama";
   if (config.model_type == "olmo3") return "olmo2";
+  if (config.model_type == "ministral3") return "mistral3";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
-bool interleaves(const std::string& architecture) { return architecture == "llama" || architecture == "smollm3" || architecture == "granite"; }
+bool interleaves(const std::string& architecture) { return architecture == "llama" || architecture == "smollm3" || architecture == "granite" || architecture == "mistral3"; }
 
 constexpr float kGraniteEps = 1e-2f;  // of the golden model: ModelConfig keeps what scale_residuals() makes of it
 
@@ -91,6 +92,10 @@ void write_metadata(GgufWriter& writer, const ModelConfig& config) {
   } else {
     writer.real(prefix + "attention.layer_norm_rms_epsilon", config.rms_norm_eps);
   }
+  if (config.query_growth > 0) {
+    writer.real(prefix + "attention.temperature_scale", config.query_growth);
+    writer.real(prefix + "rope.scaling.yarn_log_multiplier", static_cast<float>(config.rope.mscale_all_dim));
+  }
   if (config.unit_offset_norms) {
     writer.real(prefix + "attention.scale", config.attention_scale);
     writer.real(prefix + "attn_logit_softcapping", config.attention_softcap);
@@ -130,7 +135,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -146,7 +151,7 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 19, families, " families in ", golden_root().string());
+  CHECK(families >= 20, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {
