@@ -7,6 +7,9 @@
 namespace sgmv {
 namespace {
 
+// Of Gemma, in the same way as Granite's multipliers.
+constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
+
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
 
@@ -158,7 +161,8 @@ void read_gemma(const ConfigFields& fields, const Family& family, const json::Va
   if (config.model_type == "gemma2") config.attention_softcap = read_softcap(fields, family, root, "attn_logit_softcapping", family.attention_softcap);
   config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
   const double query_scalar = fields.number("query_pre_attn_scalar").value_or(256);
-  if (!(query_scalar > 0)) fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number above 0");
+  if (!(query_scalar >= kQueryScalarMin && query_scalar <= kQueryScalarMax))
+    fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number from 1e-3 to 1e9");
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(query_scalar));
   config.unit_offset_norms = true;
   use_gemma_layout(config);

@@ -183,6 +183,7 @@ TEST("config: Gemma 2") {
   refuse_as("gemma2", R"("hidden_activation":"gelu")", "model_unsupported", "hidden_activation");
   refuse_as("gemma2", R"("use_bidirectional_attention":true)", "model_unsupported", "use_bidirectional_attention");
   refuse_as("gemma2", R"("query_pre_attn_scalar":0)", "model_corrupt", "query_pre_attn_scalar");
+  refuse_as("gemma2", R"("query_pre_attn_scalar":1e-300)", "model_corrupt", "query_pre_attn_scalar");
   refuse_as("gemma2", R"("attn_logit_softcapping":-1)", "model_corrupt", "attn_logit_softcapping");
 }
 
