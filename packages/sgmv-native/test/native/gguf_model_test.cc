@@ -247,6 +247,21 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse([](GgufWriter& w, ModelConfig&) { w.tensor("rope_factors_long.weight", {16}, std::vector<float>(16, 1.0f)); }, "32 numbers");
   refuse([](GgufWriter& w, ModelConfig&) { w.tensor("rope_factors_short.weight", {32}, std::vector<float>(32, 0.0f)); }, "above 0");
   refuse([](GgufWriter&, ModelConfig& c) { c.sliding_window = 4; c.layer_is_sliding = {true}; }, "sliding_window_pattern");
+  const auto refuse_as = [&](const char* type, const std::function<void(GgufWriter&, ModelConfig&)>& change, const char* part) {
+    refuse([&](GgufWriter& writer, ModelConfig& config) {
+      config.model_type = type;
+      config.rms_norm_eps = kGraniteEps;  // a residual that is added as it is
+      config.attention_scale = 0.125f;
+      change(writer, config);
+    }, part);
+  };
+  refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.embedding_scale = 0; }, "granite.embedding_scale");
+  refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.attention_scale = -1; }, "granite.attention.scale");
+  refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.logit_scale = 1e9f; }, "granite.logit_scale");
+  refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.rms_norm_eps = 1e9f, c.embedding_scale = 1e6f; }, "granite.residual_scale");
+  refuse_as("granite", [](GgufWriter& w, ModelConfig&) { w.flag("granite.rope.scaling.finetuned", false); }, "granite.rope.scaling.finetuned");
+  refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
+  refuse_as("ministral3", [](GgufWriter& w, ModelConfig&) { w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }
 
 }  // namespace
