@@ -1,9 +1,9 @@
 """Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
 
-Usage: python scripts/make-family-golden.py [FOLDER]     needs torch, transformers, peft
+Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
 
 The shapes are odd on purpose (nothing is a multiple of 32, one key/value head) and the folders small: weights are
-stored in bfloat16 and computed with in float32. Prompts are longer and shorter than every window and every original
+stored in bfloat16 and computed with in float32, in the smallest ones with few bits and adapters in bfloat16 too. Prompts are longer and shorter than every window and every original
 context, so that both sides of each are seen. Format: as of `sgmv golden`.
 """
 import json
@@ -13,12 +13,18 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
+
+
+SMALL = dict(SHAPE, hidden_size=24, num_attention_heads=3, num_key_value_heads=1, head_dim=8, intermediate_size=36, vocab_size=48)
+# Phi-3's head_dim is a share of the hidden size.
+SMALL_PHI = dict(SMALL, hidden_size=32, num_attention_heads=4, num_key_value_heads=2)
+SLIDES_EVERY_THIRD = ["sliding_attention", "full_attention", "sliding_attention"]
 
 
 def longrope(pairs, **more):
@@ -38,7 +44,30 @@ FAMILIES = {
     "phi3": ("phi3", dict(sliding_window=15)),
     "phi3-longrope": ("phi3", dict(original_max_position_embeddings=24, tie_word_embeddings=True,
                                    rope_parameters=longrope(6, partial_rotary_factor=0.75, original_max_position_embeddings=24))),
+    "phi4": ("phi3", dict(SMALL_PHI, rope_theta=250000.0, original_max_position_embeddings=256)),
+    "phi4-mini": ("phi3", dict(SMALL_PHI, sliding_window=512, original_max_position_embeddings=16, tie_word_embeddings=True,
+                               rope_parameters=longrope(3, partial_rotary_factor=0.75, original_max_position_embeddings=16))),
+    "smollm3": ("smollm3", dict(SMALL, num_hidden_layers=4, use_sliding_window=True, sliding_window=9, tie_word_embeddings=True)),
+    "granite": ("granite", dict(SMALL, embedding_multiplier=12.0, attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0,
+                                attention_bias=True, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    "olmo2": ("olmo2", dict(SMALL, num_key_value_heads=3, attention_bias=True)),
+    "olmo3": ("olmo3", dict(SMALL, num_hidden_layers=3, sliding_window=9, layer_types=SLIDES_EVERY_THIRD,
+                            rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=500000.0),
+                                                 full_attention=dict(rope_type="yarn", rope_theta=500000.0, factor=4.0,
+                                                                     original_max_position_embeddings=64)))),
+    "gemma3-vision": ("gemma3", dict(text_config=dict(SMALL, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True,
+                                                      layer_types=SLIDES_EVERY_THIRD[:2]), tie_word_embeddings=True,
+                                     vision_config=dict(hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1,
+                                                        image_size=4, patch_size=2, vision_use_head=False), mm_tokens_per_image=1)),
+    "mistral3": ("mistral3", dict(text_config=dict(SMALL, model_type="mistral", sliding_window=None, rope_theta=1e9), tie_word_embeddings=False,
+                                  vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
+                                                     num_attention_heads=1, image_size=4, patch_size=2, head_dim=4))),
+    "ministral3": ("ministral3", dict(SMALL, rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=16.0, mscale=1.0, mscale_all_dim=1.0,
+                                                                  original_max_position_embeddings=8, llama_4_scaling_beta=0.4))),
 }
+SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
+# As their publishers spell them: the fields of Transformers 4.
+OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision"]
 
 
 def adapters(fused):
@@ -48,20 +77,43 @@ def adapters(fused):
             "ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])}
 
 
-def randomize(model, gemma, generator):
+def few(fused, ends):
+    """Adapters of the smallest folders; base weights of embed_tokens and lm_head make an adapter large."""
+    three = adapters(fused)
+    everything = three["all-r5"]["target_modules"]
+    two = {"all-r2": dict(three["all-r5"], r=2), "dora": dict(three["dora"], r=1, target_modules=everything)}
+    return {**two, "ends": three["ends"]} if ends else two
+
+
+def respell(path):
+    """rope_parameters in the words of Transformers 4."""
+    config = json.loads(path.read_text())
+    text = config.get("text_config", config)
+    rope = text.pop("rope_parameters")
+    if "full_attention" in rope:
+        text["rope_theta"], text["rope_local_base_freq"] = rope["full_attention"]["rope_theta"], rope["sliding_attention"]["rope_theta"]
+    else:
+        text["rope_theta"], text["partial_rotary_factor"] = rope["rope_theta"], rope["partial_rotary_factor"]
+        if "long_factor" in rope: text["rope_scaling"] = dict(type="longrope", short_factor=rope["short_factor"], long_factor=rope["long_factor"])
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def randomize(model, gemma, few_bits, generator):
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         if "norm" in name: p.data = noise * 0.2 + (0.0 if gemma else 1.0)
         elif name.endswith("bias"): p.data = noise * 0.3
         else: p.data = noise * (1.2 / p.shape[-1] ** 0.5 if "embed" not in name else 0.7)
+        if few_bits: p.data = p.data.to(torch.float8_e4m3fn)
         p.data = p.data.bfloat16().float()
 
 
-def randomize_adapter(model, generator):
+def randomize_adapter(model, few_bits, generator):
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         if "lora_magnitude" in name: p.data = p.data * (1 + 0.2 * noise)
         elif "lora_" in name: p.data = noise * (0.6 / p.shape[-1] ** 0.5 if "embedding_A" not in name else 0.3)
+        if few_bits and "lora_" in name: p.data = p.data.bfloat16().float()
 
 
 @torch.no_grad()
@@ -69,10 +121,14 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
-    randomize(model, "gemma" in kind, generator)
+    auto = AutoModelForImageTextToText if kind == "mistral3" else AutoModelForCausalLM
+    model = auto.from_config(config, attn_implementation="eager").float().eval()
+    small = family in SMALLEST
+    randomize(model, "gemma" in kind, small, generator)
     model.bfloat16().save_pretrained(folder / "model")
-    prompts = [torch.randint(3, config.vocab_size, (n,), generator=generator) for n in (1, 12, 40)]
+    if family in OLD_SPELLING: respell(folder / "model" / "config.json")
+    vocabulary = config.get_text_config().vocab_size
+    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 26) if small else (1, 12, 40))]
     cases, tensors = [], {}
 
     def record(label, adapter, net):
@@ -81,22 +137,25 @@ def write_family(family, folder):
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     def base():
-        return AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32, attn_implementation="eager").eval()
+        return auto.from_pretrained(folder / "model", dtype=torch.float32, attn_implementation="eager").eval()
 
     record("base", None, base())
-    for label, lora in adapters(kind == "phi3").items():
+    # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
+    chosen = few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
+    for label, lora in chosen.items():
         net = get_peft_model(base(), LoraConfig(task_type="CAUSAL_LM", **lora)).eval()
         net.peft_config["default"].base_model_name_or_path = f"tiny-{family}"
-        randomize_adapter(net, generator)
-        net.save_pretrained(folder / "adapters" / label)
+        randomize_adapter(net, small, generator)
+        half = dict(state_dict={name: p.bfloat16() for name, p in net.state_dict().items()}) if small else {}
+        net.save_pretrained(folder / "adapters" / label, **half)
         (folder / "adapters" / label / "README.md").unlink(missing_ok=True)
         record(label, label, net)
     (folder / "golden.json").write_text(json.dumps({"model": "model", "cases": cases}) + "\n")
     save_file(tensors, folder / "golden.safetensors")
-    print(family, {c["name"]: round(float(tensors[c["name"] + "/logits"].abs().max()), 1) for c in cases if c["name"].endswith("/2")})
+    print(family, {c["name"]: round(float(tensors[c["name"] + "/logits"].abs().max()), 1) for c in cases if c["name"].endswith(f"/{len(prompts) - 1}")})
 
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "test" / "golden"
-    for name in FAMILIES: write_family(name, root / name)
+    for name in sys.argv[2:] or FAMILIES: write_family(name, root / name)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -40,7 +41,7 @@ struct RopeConfig {
 };
 
 struct ModelConfig {
-  std::string model_type;  // "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3"
+  std::string model_type;  // "llama", "mistral" …: the families of config_hf.cc
   int32_t vocab_size = 0;
   int32_t hidden_size = 0;
   int32_t intermediate_size = 0;
@@ -53,24 +54,42 @@ struct ModelConfig {
   bool tied_embeddings = false;
   bool attention_bias = false;  // q, k, v (and o where the family has it: the weights decide)
   bool mlp_bias = false;
-  bool qk_norm = false;         // Qwen3, Gemma 3
+  bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
+  bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   int32_t sliding_window = 0;   // 0: none
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
-  std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3)
+  std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
+  std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
 
   bool fused_projections = false;  // Phi-3: qkv_proj and gate_up_proj are one matrix each
   Activation activation = Activation::silu;
-  bool post_norms = false;         // Gemma: attention and MLP are normed once more before they are added
+  bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
+  bool post_norms = false;         // Gemma, OLMo: attention and MLP are normed once more before they are added
   bool unit_offset_norms = false;  // Gemma checkpoints store a norm's weight minus one
-  float embedding_scale = 1.0f;    // Gemma: √hidden_size
+  bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
+  float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
+  float query_growth = 0.0f;
+  int32_t query_growth_span = 1;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
+  float logit_scale = 1.0f;        // of logits, before the cap: the final norm is multiplied by it when it is loaded
   std::vector<int32_t> end_tokens;  // from generation_config.json, else config.json, else GGUF
   int32_t bos_token = -1;           // -1: none
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
+  bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
+  // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
+  void scale_residuals(double factor);
+  float query_scale(int64_t position) const {
+    if (query_growth == 0.0f) return attention_scale;
+    return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
+  }
+  int32_t q_norm_width() const { return qk_norm_of_all ? heads * head_dim : head_dim; }
+  int32_t k_norm_width() const { return qk_norm_of_all ? kv_heads * head_dim : head_dim; }
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.
   int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }

@@ -73,11 +73,14 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   if (!std::filesystem::is_directory(folder, error)) throw Error("adapter_not_found", folder.string() + ": is not a folder");
   open_config(folder, problems);
   const bool config_good = problems.empty();
+  ProblemList of_weights;
+  open_weights(folder, of_weights);
+  const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
-  if (config_good) targets = resolve_targets(config_, model, problems);
-  open_weights(folder, problems);
+  if (config_good) targets = resolve_targets(config_, model, problems, prefix);
+  problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
-  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems);
+  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
   readable_ = config_good && !pairs_.empty();
 }
 

@@ -53,6 +53,9 @@ class PeftAdapter {
 // The tensor headers against the targets (peft_tensors.cc): every target has its pair, every tensor its target, and
 // shapes and types fit.
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
-                                    const ModelConfig& model, ProblemList& problems);
+                                    const ModelConfig& model, ProblemList& problems, std::string_view prefix);
+
+// What the modules of the model are called that the adapter was trained on (module_names.h), by the names of its tensors.
+std::string_view module_prefix(const TensorSource& file);
 
 }  // namespace sgmv

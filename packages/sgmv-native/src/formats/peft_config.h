@@ -24,6 +24,9 @@ class ProblemList {
            const std::string& expected);
   bool empty() const { return problems_.empty(); }
   std::vector<AdapterProblem> take() { return std::move(problems_); }
+  void append(ProblemList& others) {
+    for (AdapterProblem& problem : others.problems_) problems_.push_back(std::move(problem));
+  }
 
  private:
   std::vector<AdapterProblem> problems_;

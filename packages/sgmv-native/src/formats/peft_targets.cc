@@ -126,16 +126,16 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<const char*, 11> modules = {"model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+  constexpr std::array<const char*, 12> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
                                                    "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm"};
   return std::any_of(modules.begin(), modules.end(), [&](const char* module) { return ends_with_module(name, module); });
 }
 
 // A list that was written for several architectures has names that a model lacks; as in PEFT they mean nothing beside
 // one that it has. Tensors for such a name are refused with the others that nothing announces.
-void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
+void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, ProblemList& problems) {
   std::vector<std::string> modules;
-  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p)); });
+  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p, prefix)); });
   const auto is_known = [&](const std::string& name) {
     return std::any_of(modules.begin(), modules.end(), [&](const std::string& module) { return ends_with_module(module, name); });
   };
@@ -151,10 +151,10 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, ProblemList& 
                    "layers 0 to " + std::to_string(model.layers - 1) + " of the base model");
 }
 
-std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, ProblemList& problems) {
+std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, ProblemList& problems) {
   std::vector<LoraTarget> targets;
   for_each_module(model, [&](int32_t layer, Projection projection) {
-    const std::string module = module_name(layer, projection);
+    const std::string module = module_name(layer, projection, prefix);
     if (!is_target(peft, m, module, layer)) return;
     const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
     const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
@@ -173,21 +173,21 @@ std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig&
 
 }  // namespace
 
-std::string module_name(int32_t layer, Projection projection) {
-  if (projection == Projection::lm_head) return "lm_head";
-  if (projection == Projection::embed_tokens) return "model.embed_tokens";
+std::string module_name(int32_t layer, Projection projection, std::string_view prefix) {
+  if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
+  if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
   const bool attention = projection <= Projection::o;
-  return "model.layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
+  return std::string(prefix) + "layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
 }
 
-std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems) {
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
   Patterns patterns(problems);
   const Matchers matchers = compile(peft, patterns);
-  check_names(peft, model, problems);
+  check_names(peft, model, prefix, problems);
   if (!problems.empty()) return {};
   std::vector<LoraTarget> targets;
   try {
-    targets = match_modules(peft, model, matchers, problems);
+    targets = match_modules(peft, model, matchers, prefix, problems);
   } catch (const RegexError& error) {
     problems.add("unsupported_pattern", kAdapterConfigFile, "", error.what(), "patterns that are matched quickly");
     return {};

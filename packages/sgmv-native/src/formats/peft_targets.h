@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/module_names.h"
 #include "formats/peft_config.h"
 #include "sgmv/model_config.h"
 
@@ -18,10 +19,9 @@ struct LoraTarget {
   float scale = 0;
 };
 
-std::string module_name(int32_t layer, Projection projection);  // "model.layers.3.self_attn.q_proj"
-
 // The embedding first, then in order of layer and projection, the head last. Names of which the model has
-// none, and modules that the engine cannot adapt, are added to `problems`.
-std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems);
+// none, and modules that the engine cannot adapt, are added to `problems`. `prefix`: of the model's modules where the adapter
+// was trained.
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix = kModulePrefix);
 
 }  // namespace sgmv

@@ -77,9 +77,17 @@ void refuse_name(ProblemList& problems, const std::string& name) {
   refuse(problems, "tensor_unexpected", name, "an unknown name", "base_model.model.<module>.lora_A.weight or …lora_B.weight");
 }
 
-FoundModules collect(const TensorSource& file, ProblemList& problems) {
+// Beside a language model there are modules that see images. What an adapter changes in them no text reaches.
+bool sees_images(std::string_view name) {
+  name.remove_prefix(std::min(name.size(), kPrefix.size()));
+  if (name.starts_with(kModulePrefix)) name.remove_prefix(kModulePrefix.size());
+  return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.");
+}
+
+FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& problems) {
   FoundModules modules;
   for (const auto& [name, info] : file.tensors()) {
+    if (wrapped && sees_images(name)) continue;
     std::string module;
     Part part;
     if (!split_name(name, module, part)) {
@@ -96,8 +104,8 @@ FoundModules collect(const TensorSource& file, ProblemList& problems) {
 // Takes the tensors of one target out of what was found.
 class TargetMatcher {
  public:
-  TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems)
-      : target_(target), model_(model), problems_(problems), module_(module_name(target.layer, target.projection)) {
+  TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems, std::string_view prefix)
+      : target_(target), model_(model), problems_(problems), module_(module_name(target.layer, target.projection, prefix)) {
     const auto it = found.find(module_);
     if (it != found.end()) parts_ = &it->second;
   }
@@ -164,11 +172,18 @@ void refuse_left_over(const std::string& module, const FoundParts& parts, bool d
 
 }  // namespace
 
+std::string_view module_prefix(const TensorSource& file) {
+  for (const auto& [name, info] : file.tensors())
+    for (const std::string_view prefix : kWrappedPrefixes)
+      if (name.starts_with(kPrefix) && std::string_view(name).substr(kPrefix.size()).starts_with(prefix)) return prefix;
+  return kModulePrefix;
+}
+
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
-                                    const ModelConfig& model, ProblemList& problems) {
-  FoundModules found = collect(file, problems);
+                                    const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
+  FoundModules found = collect(file, prefix != kModulePrefix, problems);
   std::vector<PeftPair> pairs;
-  for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems).match(dora, pairs);
+  for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
   for (const auto& [module, parts] : found) refuse_left_over(module, parts, dora, problems);
   return pairs;
 }

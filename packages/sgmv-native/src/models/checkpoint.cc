@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "formats/gguf.h"
+#include "formats/module_names.h"
 #include "formats/safetensors.h"
 #include "models/config_gguf.h"
+#include "models/layer_tensors.h"
 #include "sgmv/error.h"
 
 namespace sgmv {
@@ -14,20 +16,27 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
   if (weights.extension() == ".gguf") {
     source_ = std::make_unique<GgufFile>(weights);
     gguf_ = true;
-    // llama.cpp's converter reorders the rows of q and k of this architecture, so that rotated pairs are neighbours.
-    interleaved_heads_ = config.model_type == "llama";
   } else {
     source_ = open_safetensors_folder(weights);
+    for (const char* prefix : kWrappedPrefixes)
+      if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
   }
 }
 
+std::string Checkpoint::stored_name(const std::string& name) const {
+  if (gguf_) return gguf_tensor_name(name, config_);
+  if (name.starts_with(kModulePrefix)) return layers_prefix_ + name.substr(kModulePrefix.size());
+  const std::string wrapped = "language_model." + name;  // the head
+  return source_->find(name) == nullptr && source_->find(wrapped) != nullptr ? wrapped : name;
+}
+
 const TensorInfo* Checkpoint::find(const std::string& name) const {
-  return source_->find(gguf_ ? gguf_tensor_name(name, config_) : name);
+  return source_->find(stored_name(name));
 }
 
 const TensorInfo& Checkpoint::require(const std::string& name, const std::vector<int64_t>& shape) const {
   const TensorInfo* info = find(name);
-  const std::string shown = gguf_ ? gguf_tensor_name(name, config_) : name;
+  const std::string shown = stored_name(name);
   if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
@@ -49,7 +58,7 @@ std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInf
 // the rows of LoRA matrices.
 std::vector<int32_t> Checkpoint::row_order(const std::string& name, int64_t rows) const {
   const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
-  if (!interleaved_heads_ || !rotated) return {};
+  if (!config_.interleaved_heads || !rotated) return {};
   std::vector<int32_t> order(static_cast<size_t>(rows));
   const int32_t dim = config_.head_dim, half = dim / 2;
   for (int32_t row = 0; row < rows; ++row) {
@@ -76,6 +85,12 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
   // llama.cpp's converter has added the one already.
   if (config_.unit_offset_norms && !gguf_)
     for (float& weight : weights) weight += 1.0f;
+  return weights;
+}
+
+std::vector<float> Checkpoint::final_norm() const {
+  std::vector<float> weights = norm(kFinalNormTensor, config_.hidden_size);
+  for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }
 

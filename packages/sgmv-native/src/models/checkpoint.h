@@ -22,6 +22,7 @@ class Checkpoint {
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
   std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
+  std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   struct Part { std::string module; int64_t out; bool bias; };
@@ -32,6 +33,7 @@ class Checkpoint {
   std::vector<float> biases(const std::vector<Part>& parts) const;  // [out]; empty: no part has one
 
  private:
+  std::string stored_name(const std::string& name) const;
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
@@ -41,7 +43,8 @@ class Checkpoint {
   const ModelConfig& config_;
   const WeightType compute_;
   bool gguf_ = false;
-  bool interleaved_heads_ = false;
+  // In safetensors of a vision model, what its language model's names begin with instead of "model.".
+  std::string layers_prefix_ = "model.";
 };
 
 }  // namespace sgmv

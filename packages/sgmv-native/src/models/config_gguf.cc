@@ -27,6 +27,11 @@ class Metadata {
     return value ? clamp(*value) : otherwise;
   }
   double number(const char* key, double otherwise) const { return gguf_.number(prefix_ + key).value_or(otherwise); }
+  bool flag(const char* key, bool otherwise) const {
+    const GgufValue* value = gguf_.metadata(prefix_ + key);
+    const bool* said = value == nullptr ? nullptr : std::get_if<bool>(value);
+    return said == nullptr ? otherwise : *said;
+  }
   std::string text(const char* key, const char* otherwise) const { return gguf_.text(prefix_ + key).value_or(otherwise); }
   std::string key(const char* name) const { return prefix_ + name; }
 
@@ -91,7 +96,7 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", gemma2 ? 2 : gemma3 ? 6 : 0));
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", gemma2 ? 2 : gemma3 ? 6 : config.model_type == "olmo2" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
@@ -112,9 +117,56 @@ void read_gemma(const Metadata& meta, ModelConfig& config) {
   if (!(config.sliding_rope->theta > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base_swa"), "a number of 0 or less", "more than 0");
 }
 
-// llama.cpp's name of an architecture and the model type in Hugging Face's words.
-constexpr std::array<std::pair<const char*, const char*>, 6> kArchitectures = {{
-    {"llama", "llama"}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"}, {"phi3", "phi3"}}};
+// OLMo 2 has no sliding layers; OLMo 3, in files of the same architecture, does not stretch the RoPE of its own.
+void read_olmo(const Metadata& meta, ModelConfig& config) {
+  use_olmo_layout(config);
+  if (config.sliding_window > 0) config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", meta.number("rope.freq_base", 10000.0));
+}
+
+void read_granite(const Metadata& meta, ModelConfig& config) {
+  const auto scale = [&](const char* key, double otherwise) {
+    const double value = meta.number(key, otherwise);
+    if (!(value >= kMultiplierMin && value <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key(key), std::to_string(value), "a number from 1e-3 to 1e3");
+    return value;
+  };
+  if (!meta.flag("rope.scaling.finetuned", true)) meta.refuse("model_unsupported", meta.key("rope.scaling.finetuned"), "false", "true: layers with RoPE");
+  config.embedding_scale = static_cast<float>(scale("embedding_scale", 1.0));
+  config.attention_scale = static_cast<float>(scale("attention.scale", config.attention_scale));
+  config.logit_scale = static_cast<float>(1.0 / scale("logit_scale", 1.0));
+  config.scale_residuals(scale("residual_scale", 1.0));
+}
+
+// Ministral 3, and in newer files Mistral Small 3.1: that one says nothing of this.
+void read_ministral(const Metadata& meta, ModelConfig& config) {
+  const double growth = meta.number("attention.temperature_scale", 0.0);
+  if (!(growth >= 0 && growth <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("attention.temperature_scale"), std::to_string(growth), "a number from 0 to 1e3");
+  config.query_growth = static_cast<float>(growth);
+  config.query_growth_span = std::max(1, config.rope.original_max_positions);
+  config.rope.beta_fast = meta.number("rope.scaling.yarn_beta_fast", 32.0);
+  config.rope.beta_slow = meta.number("rope.scaling.yarn_beta_slow", 1.0);
+  if (!(config.rope.beta_fast > 0) || !(config.rope.beta_slow > 0)) meta.refuse("model_corrupt", meta.key("rope.scaling.yarn_beta_fast"), "a number of 0 or less", "more than 0");
+  config.rope.mscale_all_dim = meta.number("rope.scaling.yarn_log_multiplier", 0.0);
+  config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
+}
+
+// llama.cpp's name of an architecture, the model type in Hugging Face's words, and whether llama.cpp's converter reorders
+// the rows of q and k so that rotated pairs are neighbours.
+struct Architecture {
+  const char* name;
+  const char* model_type;
+  bool interleaved_heads = false;
+};
+constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
+                                           {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true}};
+
+const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
+  std::string names;
+  for (const Architecture& architecture : kArchitectures) {
+    if (name == architecture.name) return architecture;
+    names += (names.empty() ? "" : ", ") + std::string(architecture.name);
+  }
+  meta.refuse("model_unsupported", "general.architecture", '"' + name + '"', "one of " + names);
+}
 
 void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
@@ -132,16 +184,15 @@ void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
 ModelConfig config_from_gguf(const GgufFile& gguf) {
   const std::string architecture = gguf.text("general.architecture").value_or("");
   const Metadata meta(gguf, architecture + ".");
-  const auto known = std::find_if(kArchitectures.begin(), kArchitectures.end(), [&](const auto& pair) { return architecture == pair.first; });
-  if (known == kArchitectures.end())
-    meta.refuse("model_unsupported", "general.architecture", '"' + architecture + '"', "one of llama, qwen2, qwen3, gemma2, gemma3, phi3");
+  const Architecture& known = find_architecture(architecture, meta);
   if (meta.integer("expert_count", 0) > 0)
     meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(meta.integer("expert_count", 0)), "0");
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");
 
   ModelConfig config;
-  config.model_type = known->second;
+  config.model_type = known.model_type;
+  config.interleaved_heads = known.interleaved_heads;
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
   config.intermediate_size = meta.required("feed_forward_length");
@@ -160,7 +211,12 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
   if (architecture.starts_with("gemma")) read_gemma(meta, config);
+  if (architecture == "olmo2") read_olmo(meta, config);
+  if (architecture == "granite") read_granite(meta, config);
+  // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
+  for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
+  if (architecture == "mistral3") read_ministral(meta, config);
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
   return config;

@@ -7,6 +7,9 @@
 namespace sgmv {
 namespace {
 
+// Of Gemma, in the same way as Granite's multipliers.
+constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
+
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
 
@@ -14,39 +17,56 @@ enum class Bias : uint8_t { none, qkv, as_config };
 struct Family {
   const char* model_type;
   int32_t max_positions;
-  int32_t head_dim;          // 0: hidden_size / heads
-  int32_t sliding_window;    // 0: none
-  int32_t full_every;        // of sliding layers, every n-th sees everything; 0: as layer_types or the family says
-  float rms_norm_eps;
-  Bias attention_bias;
-  bool mlp_bias;             // as config.json says; otherwise none, whatever it says
-  bool qk_norm;
-  bool fused;
-  bool gemma;
-  float attention_softcap;
-  float logit_softcap;
+  float rms_norm_eps = 1e-6f;
+  double rope_theta = 1e4;
+  double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
+  int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
+  int32_t head_dim = 0;            // 0: hidden_size / heads
+  bool tied_embeddings = false;
+  bool may_slide = true;           // otherwise a sliding_window means nothing
+  int32_t sliding_window = 0;      // 0: none
+  int32_t full_every = 0;          // of sliding layers, every n-th sees everything; 0: as layer_types or the family says
+  Bias attention_bias = Bias::none;
+  bool mlp_bias = false;           // as config.json says; otherwise none, whatever it says
+  bool qk_norm = false;
+  bool fused = false;
+  bool gemma = false;
+  bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
+  float attention_softcap = 0, logit_softcap = 0;
 };
 
 constexpr Family kFamilies[] = {
-    {"llama", 2048, 0, 0, 0, 1e-6f, Bias::as_config, true, false, false, false, 0, 0},
-    {"mistral", 131072, 0, 4096, 0, 1e-6f, Bias::none, false, false, false, false, 0, 0},
-    {"qwen2", 32768, 0, 0, 0, 1e-6f, Bias::qkv, false, false, false, false, 0, 0},
-    {"qwen3", 32768, 128, 0, 0, 1e-6f, Bias::as_config, false, true, false, false, 0, 0},
-    {"gemma2", 8192, 256, 4096, 2, 1e-6f, Bias::as_config, false, false, false, true, 50, 30},
-    {"gemma3_text", 131072, 256, 4096, 6, 1e-6f, Bias::as_config, false, true, false, true, 0, 0},
-    {"phi3", 4096, 0, 0, 0, 1e-5f, Bias::none, false, false, true, false, 0, 0},
+    {.model_type = "llama", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "mistral", .max_positions = 131072, .sliding_window = 4096},
+    {.model_type = "ministral", .max_positions = 131072, .sliding_window = 4096},
+    {.model_type = "ministral3", .max_positions = 262144, .rms_norm_eps = 1e-5f, .kv_heads = 8, .head_dim = 128},
+    {.model_type = "qwen2", .max_positions = 32768, .attention_bias = Bias::qkv},
+    {.model_type = "qwen3", .max_positions = 32768, .head_dim = 128, .attention_bias = Bias::as_config, .qk_norm = true},
+    {.model_type = "gemma2", .max_positions = 8192, .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 2,
+     .attention_bias = Bias::as_config, .gemma = true, .attention_softcap = 50, .logit_softcap = 30},
+    {.model_type = "gemma3_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262208, .heads = 8, .kv_heads = 4,
+     .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true},
+    {.model_type = "phi3", .max_positions = 4096, .rms_norm_eps = 1e-5f, .fused = true},
+    {.model_type = "smollm3", .max_positions = 32768, .rope_theta = 2e6, .kv_heads = 4, .tied_embeddings = true, .attention_bias = Bias::as_config,
+     .mlp_bias = true},
+    {.model_type = "granite", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
+    {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
+     .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
 };
 
 const Family& find_family(const ConfigFields& fields) {
   const std::string type = fields.text("model_type", "");
-  for (const Family& family : kFamilies)
+  std::string names;
+  for (const Family& family : kFamilies) {
     if (type == family.model_type) return family;
-  fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"',
-                "one of llama, mistral, qwen2, qwen3, gemma2, gemma3_text, phi3");
+    names += std::string(family.model_type) + ", ";
+  }
+  fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"', "one of " + names + "gemma3, mistral3");
 }
 
 // Fields that would change the computation in a way this engine does not do.
-void refuse_unsupported(const ConfigFields& fields) {
+void refuse_unsupported(const ConfigFields& fields, const char* task) {
   if (const json::Value* quantization = fields.get("quantization_config"))
     fields.refuse("model_unsupported", "quantization_config", quantization->describe(), "weights in F32, F16 or BF16");
   for (const char* field : {"rope_interleaved", "use_bidirectional_attention"})
@@ -54,9 +74,9 @@ void refuse_unsupported(const ConfigFields& fields) {
   const json::Value* architectures = fields.get("architectures");
   if (architectures == nullptr || !architectures->is_array()) return;
   for (const json::Value& name : architectures->array())
-    if (name.is_string() && name.string().ends_with("ForCausalLM")) return;
+    if (name.is_string() && name.string().ends_with(task)) return;
   if (!architectures->array().empty())
-    fields.refuse("model_unsupported", "architectures", architectures->describe(), "a …ForCausalLM model");
+    fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + task + " model");
 }
 
 Activation read_activation(const ConfigFields& fields, const Family& family) {
@@ -68,16 +88,16 @@ Activation read_activation(const ConfigFields& fields, const Family& family) {
 }
 
 void read_sliding_window(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
-  const bool qwen = config.model_type.starts_with("qwen");
+  const bool qwen = config.model_type.starts_with("qwen"), smollm = config.model_type == "smollm3";
   const bool present = root.find("sliding_window") != nullptr;
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
-  if (window == 0 || (qwen && !fields.flag("use_sliding_window", false)) || config.model_type == "llama") return;
+  if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
   config.sliding_window = window;
   const int32_t first = qwen ? fields.integer("max_window_layers").value_or(28) : 0;
   const bool has_pattern = config.model_type == "gemma3_text" && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
   for (int32_t layer = 0; layer < config.layers; ++layer)
-    config.layer_is_sliding.push_back(layer >= first && (full_every == 0 || (layer + 1) % full_every != 0));
+    config.layer_is_sliding.push_back(smollm ? !config.has_rope(layer) : layer >= first && (full_every == 0 || (layer + 1) % full_every != 0));
 }
 
 void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
@@ -97,6 +117,37 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
+// SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
+void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
+  const auto layers = static_cast<size_t>(config.layers);
+  if (const json::Value* list = fields.get("no_rope_layers")) {
+    const std::string expected = "a list of 0 and 1, at least one for each of " + std::to_string(layers) + " layers";
+    if (!list->is_array() || list->array().size() < layers) fields.refuse("model_corrupt", "no_rope_layers", list->describe(), expected);
+    for (const json::Value& rope : list->array()) {
+      if (!rope.is_integer() || rope.integer() < 0 || rope.integer() > 1) fields.refuse("model_corrupt", "no_rope_layers", rope.describe(), expected);
+      if (config.layer_has_rope.size() < layers) config.layer_has_rope.push_back(rope.integer() == 1);
+    }
+    return;
+  }
+  const int32_t every = fields.integer("no_rope_layer_interval").value_or(4);
+  if (every < 1) fields.refuse("model_corrupt", "no_rope_layer_interval", std::to_string(every), "a whole number of at least 1");
+  for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
+}
+
+// Granite's multipliers, all 1 where they are missing.
+void read_granite(const ConfigFields& fields, ModelConfig& config) {
+  const auto multiplier = [&](const char* field) {
+    const double value = fields.number(field).value_or(1.0);
+    if (!(value >= kMultiplierMin && value <= kMultiplierMax))
+      fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+    return value;
+  };
+  config.embedding_scale = static_cast<float>(multiplier("embedding_multiplier"));
+  config.attention_scale = static_cast<float>(multiplier("attention_multiplier"));
+  config.logit_scale = static_cast<float>(1.0 / multiplier("logits_scaling"));
+  config.scale_residuals(multiplier("residual_multiplier"));
+}
+
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
   if (!family.gemma) return 0;
   const bool present = root.find(field) != nullptr;
@@ -110,7 +161,8 @@ void read_gemma(const ConfigFields& fields, const Family& family, const json::Va
   if (config.model_type == "gemma2") config.attention_softcap = read_softcap(fields, family, root, "attn_logit_softcapping", family.attention_softcap);
   config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
   const double query_scalar = fields.number("query_pre_attn_scalar").value_or(256);
-  if (!(query_scalar > 0)) fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number above 0");
+  if (!(query_scalar >= kQueryScalarMin && query_scalar <= kQueryScalarMax))
+    fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number from 1e-3 to 1e9");
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(query_scalar));
   config.unit_offset_norms = true;
   use_gemma_layout(config);
@@ -125,6 +177,12 @@ int32_t read_head_dim(const ConfigFields& fields, const Family& family, const Mo
   return share;
 }
 
+// A field that is missing and one that is null are different things where the family has a default of its own.
+int32_t read_kv_heads(const ConfigFields& fields, const Family& family, const json::Value& root, const ModelConfig& config) {
+  const bool present = root.find("num_key_value_heads") != nullptr;
+  return fields.integer("num_key_value_heads").value_or(present || family.kv_heads == 0 ? config.heads : family.kv_heads);
+}
+
 }  // namespace
 
 void use_gemma_layout(ModelConfig& config) {
@@ -132,22 +190,30 @@ void use_gemma_layout(ModelConfig& config) {
   config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
 }
 
-ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
+void use_olmo_layout(ModelConfig& config) {
+  config.pre_norms = false;
+  config.post_norms = config.qk_norm = config.qk_norm_of_all = true;
+}
+
+namespace {
+
+ModelConfig read_decoder(const json::Value& root, const std::string& file) {
   const ConfigFields fields(root, file);
   const Family& family = find_family(fields);
-  refuse_unsupported(fields);
+  refuse_unsupported(fields, "ForCausalLM");
+  const auto number = [&](const char* field, int32_t otherwise) { return otherwise > 0 ? fields.integer(field).value_or(otherwise) : fields.required(field); };
   ModelConfig config;
   config.model_type = family.model_type;
-  config.vocab_size = fields.required("vocab_size");
+  config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
   config.intermediate_size = fields.required("intermediate_size");
   config.layers = fields.required("num_hidden_layers");
-  config.heads = fields.required("num_attention_heads");
-  config.kv_heads = fields.integer("num_key_value_heads").value_or(config.heads);
+  config.heads = number("num_attention_heads", family.heads);
+  config.kv_heads = read_kv_heads(fields, family, root, config);
   config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(family.rms_norm_eps));
-  config.tied_embeddings = fields.flag("tie_word_embeddings", family.gemma);
+  config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
   config.attention_bias = family.attention_bias == Bias::qkv || (family.attention_bias == Bias::as_config && fields.flag("attention_bias", false));
   config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
   config.qk_norm = family.qk_norm;
@@ -157,10 +223,36 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
   check_model_config(config, file);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   if (family.gemma) read_gemma(fields, family, root, config);
+  if (family.olmo) use_olmo_layout(config);
+  if (config.model_type == "granite") read_granite(fields, config);
+  if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
+  config.rope.theta = family.rope_theta;
+  if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   read_ropes(root, file, config);
   read_sliding_window(fields, family, root, config);
   read_layer_types(fields, config);
   return config;
+}
+
+// A vision model, of which the language model is served: its fields are in text_config.
+ModelConfig read_language_model(const ConfigFields& fields, const std::string& file) {
+  const json::Value* text = fields.get("text_config");
+  if (text == nullptr || !text->is_object()) fields.refuse("model_corrupt", "text_config", text == nullptr ? "nothing" : text->describe(), "an object");
+  refuse_unsupported(fields, "ForConditionalGeneration");
+  const ConfigFields inner(*text, file + ": text_config");
+  if (inner.get("model_type") == nullptr) inner.refuse("model_corrupt", "model_type", "nothing", "the language model's");
+  ModelConfig config = read_decoder(*text, inner.file());
+  // Of the two that say it, Transformers reads the outer one. A head that is in the file counts in any case.
+  config.tied_embeddings = fields.flag("tie_word_embeddings", true);
+  return config;
+}
+
+}  // namespace
+
+ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
+  const ConfigFields fields(root, file);
+  const std::string type = fields.text("model_type", "");
+  return type == "gemma3" || type == "mistral3" ? read_language_model(fields, file) : read_decoder(root, file);
 }
 
 void check_model_config(const ModelConfig& config, const std::string& file) {

@@ -12,14 +12,20 @@ namespace sgmv {
 ModelConfig config_from_hf(const json::Value& root, const std::string& file);
 
 // Fills config.rope and config.sliding_rope from rope_parameters (transformers 5) or from rope_theta, rope_scaling and
-// rope_local_base_freq (older). The shape in `config` is already read.
+// rope_local_base_freq (older). In `config` are already the shape and the family's own theta of both.
 void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config);
+
+// Granite's multipliers: far beyond those of any model, and far within what float32 can bear.
+inline constexpr double kMultiplierMin = 1e-3, kMultiplierMax = 1e3;
 
 // LongRoPE's factor of the embedding, from how far the context was stretched.
 double longrope_attention_factor(double factor, int32_t original_max_positions);
 
 // What all Gemma checkpoints have in common, whatever the file format.
 void use_gemma_layout(ModelConfig& config);
+
+// What OLMo 2 and 3 have in common.
+void use_olmo_layout(ModelConfig& config);
 
 // Checks that hold for every source: sizes in range, heads that divide.
 void check_model_config(const ModelConfig& config, const std::string& file);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <tuple>
 
@@ -79,11 +80,13 @@ RopeConfig::Kind read_kind(const ConfigFields& fields, const Surroundings& aroun
   using Kind = RopeConfig::Kind;
   const std::string type = fields.text("rope_type", fields.text("type", "default"));
   if (type == "default") return Kind::none;
+  // Stretched only in sequences longer than max_position_embeddings, and no sequence is.
+  if (type == "dynamic" && !around.phi3) return Kind::none;
   if (type == "longrope" || (around.phi3 && (type == "su" || type == "yarn"))) return Kind::longrope;
   if (type == "linear") return Kind::linear;
   if (type == "llama3") return Kind::llama3;
   if (type == "yarn") return Kind::yarn;
-  fields.refuse("model_unsupported", "rope_type", '"' + type + '"', "one of default, linear, llama3, yarn, longrope");
+  fields.refuse("model_unsupported", "rope_type", '"' + type + '"', "one of default, dynamic, linear, llama3, yarn, longrope");
 }
 
 // `scaling` holds type, factor and the rest; it may be the same object that holds rope_theta.
@@ -106,7 +109,7 @@ void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeC
   if (rope.kind == RopeConfig::Kind::longrope) read_longrope(scaling, around.model, rope);
 }
 
-// Gemma 3: {"full_attention": {…}, "sliding_attention": {…}}.
+// Gemma 3 and OLMo 3: {"full_attention": {…}, "sliding_attention": {…}}.
 void read_by_layer_type(const ConfigFields& fields, const json::Value& types, const Surroundings& around, ModelConfig& config) {
   for (const auto& [name, value] : types.object()) {
     const bool full = name == "full_attention";
@@ -131,6 +134,25 @@ const json::Value* get_object(const ConfigFields& fields, const char* field) {
   return value->object().empty() ? nullptr : value;
 }
 
+// OLMo 3's sliding layers rotate by the outer rope_theta in Transformers 4 and by 500000 in Transformers 5.
+void refuse_two_readings(const ConfigFields& fields, const json::Value* parameters, const ModelConfig& config) {
+  const json::Value* sliding = parameters == nullptr ? nullptr : parameters->find("sliding_attention");
+  if (sliding != nullptr && sliding->is_object() && sliding->find("rope_theta") != nullptr) return;
+  const auto outer = fields.number("rope_theta");
+  if (outer && *outer != config.sliding_rope->theta)
+    fields.refuse("model_unsupported", "rope_theta", std::to_string(*outer), "rope_parameters with the rope_theta of sliding_attention, which versions of Transformers read differently");
+}
+
+// Ministral 3. Its rope_parameters are always there: what Transformers assumes without them no checkpoint means.
+void read_query_growth(const ConfigFields& fields, const json::Value* parameters, ModelConfig& config) {
+  if (parameters == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation and llama_4_scaling_beta of Ministral 3");
+  const ConfigFields inside(*parameters, fields.file() + ": rope_parameters");
+  const double growth = inside.number("llama_4_scaling_beta").value_or(0.0);
+  if (!(growth >= 0 && growth <= kMultiplierMax)) inside.refuse("model_unsupported", "llama_4_scaling_beta", std::to_string(growth), "a number from 0 to 1e3");
+  config.query_growth = static_cast<float>(growth);
+  config.query_growth_span = std::max(1, inside.integer("original_max_position_embeddings").value_or(config.rope.original_max_positions));
+}
+
 bool same_rope(const RopeConfig& a, const RopeConfig& b) {
   const auto values = [](const RopeConfig& r) {
     return std::tie(r.kind, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
@@ -147,25 +169,27 @@ double longrope_attention_factor(double factor, int32_t original_max_positions) 
 
 void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config) {
   const ConfigFields fields(root, file);
-  const bool phi3 = config.model_type == "phi3", gemma3 = config.model_type == "gemma3_text";
+  const bool phi3 = config.model_type == "phi3", by_type = config.sliding_rope.has_value();
   // Of RoPE by layer type Transformers reads only what each type says itself.
-  const int32_t original = gemma3 ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
+  const int32_t original = by_type ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
   const Surroundings around{config, original, phi3};
-  config.rope.theta = fields.number("rope_theta").value_or(gemma3 ? 1e6 : 1e4);
+  config.rope.theta = fields.number("rope_theta").value_or(config.rope.theta);
   require_positive(fields, "rope_theta", config.rope.theta);
   read_rotary_dim(fields, around, config.rope);
-  if (gemma3) {
-    config.sliding_rope.emplace().theta = fields.number("rope_local_base_freq").value_or(1e4);
+  if (config.model_type == "gemma3_text") {
+    config.sliding_rope->theta = fields.number("rope_local_base_freq").value_or(config.sliding_rope->theta);
     require_positive(fields, "rope_local_base_freq", config.sliding_rope->theta);
   }
   const RopeConfig plain = config.rope;
   const json::Value* parameters = get_object(fields, "rope_parameters");
-  if (parameters != nullptr && gemma3) read_by_layer_type(fields, *parameters, around, config);
+  if (parameters != nullptr && by_type) read_by_layer_type(fields, *parameters, around, config);
   else if (parameters != nullptr) read_flat(fields, "rope_parameters", *parameters, around, config.rope);
+  if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
+  if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
   if (scaling == nullptr) return;
-  // Transformers forgets rope_parameters where there is rope_scaling; for Gemma 3 it writes the one over the other.
-  RopeConfig scaled = gemma3 ? config.rope : plain;
+  // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.
+  RopeConfig scaled = by_type ? config.rope : plain;
   read_flat(fields, "rope_scaling", *scaling, around, scaled);
   if (parameters != nullptr && !same_rope(config.rope, scaled))
     fields.refuse("model_unsupported", "rope_scaling, rope_parameters", "both, and they say different things",

@@ -120,10 +120,17 @@ void DecoderCpu::embed(const Batch& batch) {
     weights_.embedding.copy_row(id, hidden_.row(token));
     if (lora != nullptr) lora->add(cpu_.kernels(), id, hidden_.row(token));
     if (config_.embedding_scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), config_.embedding_scale, config_.hidden_size);
-    cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+    normalize(token, norm);
     normed_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), normed_, token);
   });
+}
+
+// Without a norm the residual is read as it is.
+void DecoderCpu::normalize(int64_t token, const std::vector<float>& norm) {
+  const float* residual = hidden_.row(token);
+  if (norm.empty()) std::copy_n(residual, config_.hidden_size, normed_.row(token));
+  else cpu_.kernels().rms_norm(residual, norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
 }
 
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
@@ -161,15 +168,23 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const RopeTable& table = rope(index, place);
   const float* cosines = table.cosines(place.position);
   const float* sines = table.sines(place.position);
+  const int64_t half = config_.has_rope(index) ? table.half() : 0;
+  const float query_scale = config_.query_scale(place.position);
+  const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
   float* head = qkv_.row(token);
+  if (config_.qk_norm_of_all) {
+    const int64_t width = config_.q_norm_width(), kv_width = config_.k_norm_width();
+    kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, width, head);
+    kernels.rms_norm(head + width, layer.k_norm.data(), config_.rms_norm_eps, kv_width, head + width);
+  }
   for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
-    if (!layer.q_norm.empty()) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, table.half());
-    kernels.scale(head, config_.attention_scale, dim);
+    if (norm_heads) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
+    kernels.rope(head, cosines, sines, half);
+    kernels.scale(head, query_scale, dim);
   }
   for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
-    if (!layer.k_norm.empty()) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, table.half());
+    if (norm_heads) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
+    kernels.rope(head, cosines, sines, half);
     cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
   }
 }
@@ -200,7 +215,7 @@ void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& post_nor
     float* delta = delta_.row(token);
     if (!post_norm.empty()) cpu_.kernels().rms_norm(delta, post_norm.data(), config_.rms_norm_eps, config_.hidden_size, delta);
     cpu_.kernels().add(hidden_.row(token), delta, config_.hidden_size);
-    cpu_.kernels().rms_norm(hidden_.row(token), norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+    normalize(token, norm);
     if (!next) return;
     normed_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), normed_, token);

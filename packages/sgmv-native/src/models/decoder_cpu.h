@@ -35,6 +35,7 @@ class DecoderCpu : public Model {
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
+  void normalize(int64_t token, const std::vector<float>& norm);
   void gated_mlp(int32_t layer, int64_t tokens, const CpuKvCache& cache);
   void add_and_norm(int64_t tokens, const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   const RopeTable& rope(int32_t layer, const Place& place) const;

@@ -100,6 +100,7 @@ class DecoderCuda : public Model {
   void issue(const Shape& shape, const CudaKvCache& cache);
   void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
   void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm);
   void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);

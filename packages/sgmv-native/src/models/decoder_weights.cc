@@ -15,8 +15,8 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.mlp_norm = norm(names.mlp_norm, config.hidden_size);
   layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
-  layer.q_norm = norm(names.q_norm, config.head_dim);
-  layer.k_norm = norm(names.k_norm, config.head_dim);
+  layer.q_norm = norm(names.q_norm, config.q_norm_width());
+  layer.k_norm = norm(names.k_norm, config.k_norm_width());
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
   layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
   layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
@@ -77,7 +77,7 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     DecoderWeights result;
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
-    result.final_norm = checkpoint.norm(kFinalNormTensor, config.hidden_size);
+    result.final_norm = checkpoint.final_norm();
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(load_layer(checkpoint, config, layer));
     return result;
   } catch (const FormatError& error) {

@@ -9,9 +9,9 @@
 namespace sgmv {
 
 struct DecoderLayer {
-  std::vector<float> attention_norm, mlp_norm;            // [hidden]
-  std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]; empty: none
-  std::vector<float> q_norm, k_norm;                      // [head_dim]; empty: none
+  // Empty: none.
+  std::vector<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
+  std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   Linear qkv, o, gate_up, down;
 };
 

@@ -72,8 +72,8 @@ class Loader {
     layer.mlp_norm = norm(names.mlp_norm, config_.hidden_size);
     layer.post_attention_norm = norm(names.post_attention_norm, config_.hidden_size);
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
-    layer.q_norm = norm(names.q_norm, config_.head_dim);
-    layer.k_norm = norm(names.k_norm, config_.head_dim);
+    layer.q_norm = norm(names.q_norm, config_.q_norm_width());
+    layer.k_norm = norm(names.k_norm, config_.k_norm_width());
     layer.qkv = biased(names.qkv, config_.hidden_size);
     layer.o = biased(names.o, config_.in_features(Projection::o));
     layer.gate_up = biased(names.gate_up, config_.hidden_size);
@@ -119,7 +119,7 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     result.type = type;
     result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
-    result.final_norm = loader.norm(kFinalNormTensor, config.hidden_size);
+    result.final_norm = uploaded(checkpoint.final_norm());
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(loader.layer(layer));
     return result;
   } catch (const FormatError& error) {

@@ -26,9 +26,9 @@ struct BiasedMatrix {
 };
 
 struct DecoderLayerCuda {
-  DeviceArray<float> attention_norm, mlp_norm;            // [hidden]
-  DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]; empty: none
-  DeviceArray<float> q_norm, k_norm;                      // [head_dim]; empty: none
+  // Empty: none.
+  DeviceArray<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
+  DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   BiasedMatrix qkv, o, gate_up, down;
 };
 

@@ -11,8 +11,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
-  names.attention_norm = prefix + "input_layernorm.weight";
-  names.mlp_norm = prefix + (config.post_norms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+  if (config.pre_norms) {
+    names.attention_norm = prefix + "input_layernorm.weight";
+    names.mlp_norm = prefix + (config.post_norms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+  }
   if (config.post_norms) {
     names.post_attention_norm = prefix + "post_attention_layernorm.weight";
     names.post_mlp_norm = prefix + "post_feedforward_layernorm.weight";

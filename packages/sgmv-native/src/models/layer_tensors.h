@@ -13,9 +13,9 @@ inline constexpr const char* kHeadTensor = "lm_head.weight";
 inline constexpr const char* kFinalNormTensor = "model.norm.weight";
 
 struct LayerTensors {
-  std::string attention_norm, mlp_norm;            // [hidden]
-  std::string post_attention_norm, post_mlp_norm;  // [hidden]; empty: none
-  std::string q_norm, k_norm;                      // [head_dim]; empty: none
+  // Empty: none.
+  std::string attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
+  std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   std::vector<Checkpoint::Part> qkv, o, gate_up, down;
 };
 

@@ -48,6 +48,8 @@ ModelConfig read_hf(const std::filesystem::path& path) {
   const std::filesystem::path generation = path.parent_path() / "generation_config.json";
   if (file_exists(generation)) config.end_tokens = end_tokens(read_object(generation), generation.string());
   if (config.end_tokens.empty()) config.end_tokens = end_tokens(root, path.string());
+  const json::Value* text = root.find("text_config");
+  if (config.end_tokens.empty() && text != nullptr && text->is_object()) config.end_tokens = end_tokens(*text, path.string());
   return config;
 }
 
@@ -57,6 +59,11 @@ const char* projection_name(Projection p) {
   constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj",
                                    "down_proj", "embed_tokens", "lm_head"};
   return names[static_cast<int>(p)];
+}
+
+void ModelConfig::scale_residuals(double factor) {
+  embedding_scale = static_cast<float>(embedding_scale / factor);
+  rms_norm_eps = static_cast<float>(rms_norm_eps / (factor * factor));
 }
 
 std::span<const Projection> ModelConfig::layer_projections() const {

@@ -52,14 +52,21 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   RotateAndStore store;
   store.qkv = qkv_.data();
   store.bias = layer.qkv.bias.data();
-  store.q_norm = layer.q_norm.data();
-  store.k_norm = layer.k_norm.data();
+  if (config_.qk_norm_of_all) {
+    norm_queries_and_keys(shape, layer);
+    store.bias = nullptr;  // it is added
+  } else {
+    store.q_norm = layer.q_norm.data();
+    store.k_norm = layer.k_norm.data();
+  }
   store.eps = config_.rms_norm_eps;
   store.rope = rope.rows.data();
   store.long_rope = long_rope_ ? long_rope_->rows.data() : nullptr;
   store.long_context = in.long_context;
-  store.half = static_cast<int32_t>(rope.table.half());
+  store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
+  store.q_growth = config_.query_growth;
+  store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
   store.slots = in.slots;
   store.tokens = shape.tokens;
@@ -81,6 +88,20 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.scratch = attention_scratch_.data();
   work.out = attended_.data();
   attention(context_->compute, work);
+}
+
+// Norms of all heads of a token together.
+void DecoderCuda::norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer) {
+  NormQueriesAndKeys work;
+  work.bias = layer.qkv.bias.data();
+  work.q_norm = layer.q_norm.data();
+  work.k_norm = layer.k_norm.data();
+  work.eps = config_.rms_norm_eps;
+  work.tokens = shape.tokens;
+  work.q_width = config_.q_norm_width();
+  work.kv_width = config_.k_norm_width();
+  work.qkv = qkv_.data();
+  cuda::norm_queries_and_keys(context_->compute, work);
 }
 
 void DecoderCuda::issue_logits(const Shape& shape) {

@@ -35,6 +35,8 @@ struct RotateAndStore {
   const uint8_t* long_context = nullptr;     // [tokens], read where long_rope is there
   int32_t half = 0;
   float q_scale = 1.0f;
+  float q_growth = 0.0f;           // queries at position p are multiplied by q_scale · (1 + q_growth · ln(1 + ⌊p / q_growth_span⌋))
+  int32_t q_growth_span = 1;
   const int32_t* positions = nullptr;  // [tokens]
   const int32_t* slots = nullptr;      // [tokens]: block · block_size + place in it; -1: a row that only fills a bucket, nothing is written
   int32_t tokens = 0;

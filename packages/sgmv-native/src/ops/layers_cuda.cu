@@ -167,10 +167,27 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
       if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
     }
   }
-  normalize(row, work.norm, of_warp[1]);
+  if (work.norm != nullptr) normalize(row, work.norm, of_warp[1]);
   T* normed = static_cast<T*>(work.normed) + token * stride;
   for (int j = 0; j < kQuads; ++j)
     if (column_of(j) < width) store_numbers<kWhole>(normed, column_of(j), width, row[j]);
+}
+
+// Block (token, part): 0 are queries, 1 keys, 2 values, of which there are blocks only if there is a bias.
+__global__ void __launch_bounds__(kThreads) norm_queries_and_keys_kernel(NormQueriesAndKeys work) {
+  __shared__ float of_warp[kBlockWarpsMax];
+  const int part = static_cast<int>(blockIdx.y), first = static_cast<int>(threadIdx.x);
+  const int width = part == 0 ? work.q_width : work.kv_width, begin = part == 0 ? 0 : work.q_width + (part - 1) * work.kv_width;
+  const float* norm = part == 0 ? work.q_norm : work.k_norm;
+  float* row = work.qkv + int64_t{blockIdx.x} * (work.q_width + 2 * work.kv_width) + begin;
+  float sum = 0;
+  for (int i = first; i < width; i += kThreads) {
+    if (work.bias != nullptr) row[i] += work.bias[begin + i];
+    sum = fmaf(row[i], row[i], sum);
+  }
+  if (part == 2) return;  // the whole block
+  const float factor = 1.0f / sqrtf(block_sum(sum, of_warp) / static_cast<float>(width) + work.eps);
+  for (int i = first; i < width; i += kThreads) row[i] = norm[i] * (row[i] * factor);
 }
 
 // Exponents are cut where the CPU's are, so that an infinite gate stays infinite.
@@ -259,6 +276,12 @@ void add_and_norm(cudaStream_t stream, const AddAndNorm& work) {
       else throw Error("bad_argument", "add_and_norm: found rows of " + std::to_string(work.width) + " numbers; expected a multiple of 4 above 8192, 16-byte aligned");
     });
   });
+}
+
+void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work) {
+  if (work.tokens == 0) return;
+  const Shape shape{dim3(static_cast<unsigned>(work.tokens), work.bias == nullptr ? 2u : 3u), kThreads};
+  launch(stream, shape, norm_queries_and_keys_kernel, work);
 }
 
 void gated_activation(cudaStream_t stream, const GatedActivation& work) {

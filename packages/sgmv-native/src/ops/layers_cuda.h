@@ -37,7 +37,7 @@ void embed(cudaStream_t stream, const Embedding& work);
 inline constexpr int32_t kNormWidthMax = 16384;
 
 // residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm).
-// Each optional part is left out where its pointer is null: without delta only the norm remains.
+// Each optional part is left out where its pointer is null: without delta only the norm remains, without norm a copy.
 // rms_norm(x, w) = x / √(mean(x²) + eps) · w.
 struct AddAndNorm {
   Number type = Number::bf16;         // of normed
@@ -52,6 +52,19 @@ struct AddAndNorm {
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
+
+// In place, with q, k and v side by side in each row: q := rms_norm(q + its bias, q_norm), the same of k, v += its bias.
+struct NormQueriesAndKeys {
+  const float* bias = nullptr;    // [q_width + 2 · kv_width] or null
+  const float* q_norm = nullptr;  // [q_width]
+  const float* k_norm = nullptr;  // [kv_width]
+  float eps = 1e-5f;
+  int32_t tokens = 0;
+  int32_t q_width = 0;
+  int32_t kv_width = 0;
+  float* qkv = nullptr;           // [tokens, q_width + 2 · kv_width]
+};
+void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work);
 
 // out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up.
 struct GatedActivation {

@@ -78,7 +78,8 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);
   }
-  const float scale = is_query ? work.q_scale : 1.0f;
+  float scale = is_query ? work.q_scale : 1.0f;
+  if (is_query && work.q_growth != 0.0f) scale *= 1.0f + work.q_growth * log1pf(static_cast<float>(work.positions[token] / work.q_growth_span));
   T* to = place_of<T>(work, token, head, slot, columns);
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) {

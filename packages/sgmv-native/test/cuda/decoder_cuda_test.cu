@@ -44,7 +44,7 @@ std::vector<std::filesystem::path> golden_families() {
   for (const auto& entry : std::filesystem::directory_iterator(root))
     if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
-  CHECK(folders.size() >= 11, folders.size(), " families in ", root.string());
+  CHECK(folders.size() >= 20, folders.size(), " families in ", root.string());
   return folders;
 }
 
@@ -121,7 +121,7 @@ TEST("cuda invariance: alone and among others, any chunking, any blocks, replaye
   const ModelOptions options = on_cuda(WeightType::bf16, true);
   if (!kSanitized) check_mixed_batches("llama2", options, options, 16, 63, seed++);
   // Fewer at a time: each of these is about a way through the kernels.
-  for (const char* family : {"gemma3", "phi3-longrope", "mistral", "qwen3-yarn"}) {
+  for (const char* family : {"gemma3", "phi3-longrope", "mistral", "qwen3-yarn", "smollm3", "granite", "olmo2", "olmo3"}) {
     check_mixed_batches(family, options, options, 7, kSanitized ? 3 : 15, seed++);
     if (kSanitized) return;
   }

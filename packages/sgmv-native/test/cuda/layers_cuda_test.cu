@@ -228,7 +228,7 @@ struct NormOnDevice {
         squares += sum * sum;
       }
       const double factor = 1 / std::sqrt(squares / work.width + work.eps);
-      for (size_t i = 0; i < row.size(); ++i) row[i] *= factor * host_norm[i];
+      for (size_t i = 0; i < row.size() && work.norm != nullptr; ++i) row[i] *= factor * host_norm[i];
       expected.push_back(std::move(row));
     }
     check_rows(work.type, from_device(normed), work.tokens, work.width, "normed",
@@ -249,6 +249,43 @@ TEST("layers: rows are added and normed, with and without bias and second norm")
         add_and_norm(nullptr, given.work);
         given.check();
       }
+}
+
+TEST("layers: without a norm the sum is written as it is") {
+  for (const Number type : kTypes)
+    for (const int32_t width : {8, 37, 4096, 16384})
+      for (const int parts : {0, 1, 5, 7}) {
+        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0}, 2);
+        given.work.norm = nullptr;
+        add_and_norm(nullptr, given.work);
+        given.check();
+      }
+}
+
+TEST("layers: queries and keys of all heads are normed together, values only get their bias") {
+  constexpr int32_t kTokens = 3;
+  for (const auto& [q_width, kv_width] : {std::pair{24, 8}, {37, 37}, {4096, 1024}, {256, 2}})
+    for (const bool biased : {false, true}) {
+      const int32_t row_width = q_width + 2 * kv_width;
+      const std::vector<float> host = normal(int64_t{kTokens} * row_width, 2.0f), host_bias = normal(row_width), q_norm = normal(q_width), k_norm = normal(kv_width);
+      const auto rows = on_device(host), bias = on_device(host_bias), q = on_device(q_norm), k = on_device(k_norm);
+      norm_queries_and_keys(nullptr, {biased ? bias.data() : nullptr, q.data(), k.data(), 1e-5f, kTokens, q_width, kv_width, rows.data()});
+      const std::vector<float> found = from_device(rows);
+      for (int32_t token = 0; token < kTokens; ++token) {
+        const auto input = [&](int32_t i) { return double{host[static_cast<size_t>(token * row_width + i)]} + (biased ? host_bias[static_cast<size_t>(i)] : 0.0f); };
+        const auto factor = [&](int32_t begin, int32_t width) {
+          double squares = 0;
+          for (int32_t i = begin; i < begin + width; ++i) squares += input(i) * input(i);
+          return 1 / std::sqrt(squares / width + 1e-5);
+        };
+        const double of_q = factor(0, q_width), of_k = factor(q_width, kv_width);
+        for (int32_t i = 0; i < row_width; ++i) {
+          const double expected = i < q_width ? input(i) * of_q * q_norm[static_cast<size_t>(i)]
+                                  : i < q_width + kv_width ? input(i) * of_k * k_norm[static_cast<size_t>(i - q_width)] : input(i);
+          check_near(found[static_cast<size_t>(token * row_width + i)], expected, 2e-5, "queries and keys", token, i);
+        }
+      }
+    }
 }
 
 TEST("layers: longer rows than a block holds are refused") {
@@ -375,6 +412,7 @@ TEST("layers: nothing to do is nothing started") {
   embed(nullptr, {});
   add_and_norm(nullptr, {});
   gated_activation(nullptr, {});
+  norm_queries_and_keys(nullptr, {});
   gather_rows(nullptr, Number::bf16, nullptr, nullptr, 0, 100, nullptr);
   softcap_logits(nullptr, nullptr, 0, 30.0f);
 }

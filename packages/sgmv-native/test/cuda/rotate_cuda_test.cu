@@ -20,9 +20,10 @@ struct Shape {
   bool bias = false;
   bool norms = false;
   bool long_rope = false;
+  float growth = 0.0f;
 };
 
-constexpr int32_t kPositions = 50, kBlocks = 6;
+constexpr int32_t kPositions = 50, kBlocks = 6, kGrowthSpan = 12;
 constexpr float kEps = 1e-5f, kQScale = 0.37f;
 
 struct Token {
@@ -83,6 +84,8 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   if (shape.long_rope) work.long_rope = long_rope.data(), work.long_context = device_long.data();
   work.half = shape.half;
   work.q_scale = kQScale;
+  work.q_growth = shape.growth;
+  work.q_growth_span = kGrowthSpan;
   work.positions = device_positions.data();
   work.slots = device_slots.data();
   work.tokens = static_cast<int32_t>(tokens.size());
@@ -113,7 +116,8 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
     x[i] = a * c - b * s;
     x[i + half] = b * c + a * s;
   }
-  for (double& v : x) v *= query ? static_cast<double>(kQScale) : 1.0;
+  const double growth = 1 + static_cast<double>(shape.growth) * std::log(1.0 + token.position / kGrowthSpan);
+  for (double& v : x) v *= query ? static_cast<double>(kQScale) * growth : 1.0;
   return x;
 }
 
@@ -168,7 +172,7 @@ TEST("rotate cuda: types, head sizes, parts that are rotated, norms, biases, tab
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
-        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0};
+        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f};
         check_tokens(shape, some_tokens(shape));
         ++at;
       }

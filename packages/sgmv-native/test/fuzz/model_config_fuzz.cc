@@ -1,4 +1,6 @@
 // A model's config.json, and the rotary frequencies that follow from it.
+#include <cmath>
+
 #include "fuzz_files.h"
 #include "layers/rope_table.h"
 #include "sgmv/error.h"
@@ -22,7 +24,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const ModelConfig config = read_model_config(files.folder.path());
     fuzz::require(config.heads % config.kv_heads == 0, "heads that cannot share keys were admitted");
+    const auto one_per_layer = [&](const std::vector<bool>& of_layers) { return of_layers.empty() || of_layers.size() == static_cast<size_t>(config.layers); };
+    fuzz::require(one_per_layer(config.layer_is_sliding) && one_per_layer(config.layer_has_rope), "a list of another length than the layers was admitted");
+    for (const float factor : {config.embedding_scale, config.query_scale(INT32_MAX), config.logit_scale, config.rms_norm_eps})
+      fuzz::require(std::isfinite(factor), "a factor without end was admitted");
     RopeTable(config.rope, config.head_dim).reserve(2);
+    if (config.sliding_rope) RopeTable(*config.sliding_rope, config.head_dim).reserve(2);
   } catch (const Error&) {
   }
   return 0;

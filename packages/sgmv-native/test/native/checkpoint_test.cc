@@ -101,5 +101,22 @@ TEST("checkpoint: Llama's bias of o is added") {
   CHECK(copy.logits() != expected);
 }
 
+TEST("checkpoint: a language model in a vision model, by either of its names") {
+  Copy copy("gemma3-vision");
+  const std::vector<float> expected = copy.logits();
+  for (NamedTensor& tensor : copy.tensors)
+    if (tensor.name.starts_with("language_model.model.")) tensor.name = "model.language_model." + tensor.name.substr(21);
+  CHECK(copy.logits() == expected);
+  copy.named("model.language_model.norm.weight").name = "norm.weight";
+  CHECK_THROWS(copy.load(), Error, "model.language_model.norm.weight");
+}
+
+TEST("checkpoint: a whole projection's norm is not one of a head") {
+  Copy copy("olmo2");
+  NamedTensor& norm = copy.named("model.layers.1.self_attn.k_norm.weight");
+  norm = {norm.name, "F32", {8}, f32_bytes(std::vector<float>(8, 1.0f))};
+  CHECK_THROWS(copy.load(), Error, "k_norm.weight: found shape [8], expected [24]");
+}
+
 }  // namespace
 }  // namespace sgmv::test

@@ -56,7 +56,7 @@ TEST("config: both spellings of RoPE scaling") {
 }
 
 TEST("config: what would compute something else is refused by name") {
-  refuse(R"("rope_scaling":{"type":"dynamic","factor":2})", "model_unsupported", "dynamic");
+  refuse(R"("rope_scaling":{"type":"ntk","factor":2})", "model_unsupported", "ntk");
   refuse(R"("rope_scaling":{"rope_type":"longrope","factor":2})", "model_corrupt", "short_factor");
   refuse(R"("rope_parameters":{"full_attention":{"rope_theta":1}})", "model_unsupported", "full_attention");
   refuse(R"("rope_scaling":{"type":"linear"})", "model_corrupt", "factor");
@@ -82,7 +82,7 @@ TEST("config: rope_scaling beside rope_parameters") {
   CHECK_EQUAL(read(both(linear, theta) + ",\"rope_theta\":5000").rope.theta, 5000.0);
   for (const std::string& parameters : {yarn, plain, theta, std::string(R"({"rope_type":"linear","factor":2})")})
     for (const char* part : {"rope_scaling", "rope_parameters", "remove rope_scaling"}) refuse(both(linear, parameters), "model_unsupported", part);
-  refuse(both(R"({"type":"dynamic","factor":2})", linear), "model_unsupported", "dynamic");
+  refuse(both(R"({"type":"ntk","factor":2})", linear), "model_unsupported", "ntk");
 }
 
 TEST("config: original_max_position_embeddings of the whole model comes first, and max_position_embeddings last") {
@@ -183,6 +183,7 @@ TEST("config: Gemma 2") {
   refuse_as("gemma2", R"("hidden_activation":"gelu")", "model_unsupported", "hidden_activation");
   refuse_as("gemma2", R"("use_bidirectional_attention":true)", "model_unsupported", "use_bidirectional_attention");
   refuse_as("gemma2", R"("query_pre_attn_scalar":0)", "model_corrupt", "query_pre_attn_scalar");
+  refuse_as("gemma2", R"("query_pre_attn_scalar":1e-300)", "model_corrupt", "query_pre_attn_scalar");
   refuse_as("gemma2", R"("attn_logit_softcapping":-1)", "model_corrupt", "attn_logit_softcapping");
 }
 
@@ -202,7 +203,6 @@ TEST("config: Gemma 3, both spellings of its two RoPEs") {
   CHECK_EQUAL(read_as("gemma3_text", types + R"("linear","factor":8,"rope_theta":500000}})" + same).rope.theta, 500000.0);
   refuse_as("gemma3_text", types + R"("default"}})" + same, "model_unsupported", "rope_scaling, rope_parameters");
   refuse_as("gemma3_text", R"("rope_parameters":{"rope_theta":1})", "model_unsupported", "rope_parameters.rope_theta");
-  refuse_as("gemma3", R"("text_config":{})", "model_unsupported", "gemma3_text");
 }
 
 TEST("config: Phi-3 and LongRoPE") {
@@ -225,6 +225,89 @@ TEST("config: Phi-3 and LongRoPE") {
   refuse_as("phi3", around + R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,0],"long_factor":[1,2,3,4,5,6]})", "model_corrupt", "short_factor");
   refuse_as("phi3", R"("partial_rotary_factor":0.01)", "model_unsupported", "partial_rotary_factor");
   refuse_as("phi3", R"("partial_rotary_factor":1.5)", "model_unsupported", "partial_rotary_factor");
+}
+
+TEST("config: dynamic RoPE stretches nothing within max_position_embeddings") {
+  const ModelConfig c = read(R"("rope_theta":5000,"rope_scaling":{"type":"dynamic","factor":4})");
+  CHECK(c.rope.kind == RopeConfig::Kind::none && c.rope.theta == 5000 && c.max_positions == 2048);
+  refuse_as("phi3", R"("rope_scaling":{"type":"dynamic","factor":2})", "model_unsupported", "dynamic");
+}
+
+TEST("config: SmolLM3") {
+  const ModelConfig c = read_as("smollm3", R"("num_key_value_heads":2,"sliding_window":16)");
+  CHECK(c.layer_has_rope == std::vector<bool>({true, true, true, false, true, true}));
+  CHECK(c.tied_embeddings && c.rope.theta == 2e6 && c.sliding_window == 0 && c.layer_is_sliding.empty() && c.kv_heads == 2);
+  CHECK_EQUAL(read_as("smollm3", "\"rope_theta\":5e6").kv_heads, 4);
+  const ModelConfig listed = read_as("smollm3", R"("no_rope_layers":[0,1,0,1,1,1,0],"no_rope_layer_interval":2,"use_sliding_window":true,"sliding_window":16)");
+  CHECK(listed.layer_has_rope == std::vector<bool>({false, true, false, true, true, true}));
+  CHECK(listed.layer_is_sliding == std::vector<bool>({true, false, true, false, false, false}) && listed.sliding_window == 16);
+  CHECK(read_as("smollm3", R"("no_rope_layers":null,"no_rope_layer_interval":1)").layer_has_rope == std::vector<bool>(6, false));
+  for (const char* bad : {"[1,1,1,1,1]", "[]", "[1,1,1,1,1,2]", "[1,1,1,1,1,-1]", "[1,1,1,1,1,\"1\"]", "[1,1,1,1,1,0.5]", "4", "{}", "\"1\""})
+    refuse_as("smollm3", std::string("\"no_rope_layers\":") + bad, "model_corrupt", "no_rope_layers");
+  for (const char* bad : {"0", "-4", "\"4\"", "1.5", "[4]"})
+    refuse_as("smollm3", std::string("\"no_rope_layer_interval\":") + bad, "model_corrupt", "no_rope_layer_interval");
+  CHECK(read_as("llama", R"("no_rope_layers":[0])").layer_has_rope.empty());
+}
+
+TEST("config: Granite's multipliers") {
+  const ModelConfig c = read_as("granite", R"("embedding_multiplier":12,"attention_multiplier":0.5,"residual_multiplier":0.25,"logits_scaling":8.0,"rms_norm_eps":1e-4)");
+  CHECK(c.embedding_scale == 48 && c.attention_scale == 0.5f && c.logit_scale == 0.125f);
+  CHECK(std::abs(c.rms_norm_eps - 1.6e-3f) < 1e-9f);
+  const ModelConfig plain = read_as("granite", R"("attention_bias":true,"mlp_bias":true,"sliding_window":8)");
+  CHECK(plain.attention_scale == 1 && plain.embedding_scale == 1 && plain.logit_scale == 1 && plain.rms_norm_eps == 1e-6f);
+  CHECK(plain.attention_bias && plain.mlp_bias && plain.sliding_window == 0);
+  for (const char* field : {"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"}) {
+    for (const char* bad : {"0", "-1", "1e-30", "1e30"}) refuse_as("granite", std::string("\"") + field + "\":" + bad, "model_unsupported", field);
+    for (const char* bad : {"\"1\"", "true", "[1]", "{}"}) refuse_as("granite", std::string("\"") + field + "\":" + bad, "model_corrupt", field);
+  }
+}
+
+TEST("config: Ministral and Ministral 3") {
+  const ModelConfig one = read_as("ministral", R"("sliding_window":8,"layer_types":["full_attention","sliding_attention","full_attention","full_attention","full_attention","sliding_attention"])");
+  CHECK(one.layer_is_sliding == std::vector<bool>({false, true, false, false, false, true}) && one.kv_heads == 4);
+  const std::string yarn = R"("rope_type":"yarn","rope_theta":1e6,"factor":16,"mscale":1,"mscale_all_dim":1,"original_max_position_embeddings":64)";
+  const auto three = [&](const std::string& beta) { return R"("num_attention_heads":8,"rope_parameters":{)" + yarn + beta + "}"; };
+  const std::string shape = R"("model_type":"ministral3","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2)";
+  const ModelConfig c = read(three(R"(,"llama_4_scaling_beta":0.1)"), shape);
+  CHECK(c.kv_heads == 8 && c.head_dim == 128 && c.sliding_window == 0 && c.rope.kind == RopeConfig::Kind::yarn);
+  CHECK_EQUAL(c.query_scale(63), c.attention_scale);
+  CHECK(std::abs(c.query_scale(64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  CHECK(std::abs(c.query_scale(255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
+  CHECK_EQUAL(read(three(""), shape).query_growth, 0.0f);
+  refuse(three(R"(,"llama_4_scaling_beta":-0.1)"), "model_unsupported", "llama_4_scaling_beta", shape);
+  refuse(three(R"(,"llama_4_scaling_beta":"0.1")"), "model_corrupt", "llama_4_scaling_beta", shape);
+  refuse(R"("num_attention_heads":8)", "model_unsupported", "rope_parameters", shape);
+}
+
+TEST("config: OLMo 2 and 3") {
+  const ModelConfig c = read_as("olmo2", R"("rope_theta":500000,"attention_bias":true,"sliding_window":8)");
+  CHECK(!c.pre_norms && c.post_norms && c.qk_norm && c.qk_norm_of_all && c.attention_bias && !c.sliding_rope && c.sliding_window == 0);
+  CHECK(c.q_norm_width() == 64 && c.k_norm_width() == 64 && c.rms_norm_eps == 1e-5f);
+  const ModelConfig three = read_as("olmo3", R"("num_key_value_heads":2,"sliding_window":16,"rope_theta":500000,"rope_scaling":{"rope_type":"yarn","factor":8,"original_max_position_embeddings":64})");
+  CHECK(three.q_norm_width() == 64 && three.k_norm_width() == 32);
+  CHECK(three.layer_is_sliding == std::vector<bool>({true, true, true, false, true, true}) && three.rope.kind == RopeConfig::Kind::yarn);
+  CHECK(three.sliding_rope && three.sliding_rope->kind == RopeConfig::Kind::none && three.sliding_rope->theta == 5e5);
+  refuse_as("olmo3", R"("rope_theta":10000)", "model_unsupported", "rope_theta");
+  CHECK_EQUAL(read_as("olmo3", R"("rope_theta":10000,"rope_parameters":{"sliding_attention":{"rope_theta":10000}})").rope.theta, 1e4);
+  refuse_as("olmo3", R"("rope_parameters":{"rope_type":"default","rope_theta":10000})", "model_unsupported", "rope_parameters.rope_t");
+  refuse_as("olmo3", R"("layer_types":["full_attention"])", "model_corrupt", "layer_types");
+}
+
+TEST("config: the language model of a vision model") {
+  const std::string text = R"("text_config":{"hidden_size":64,"intermediate_size":160,"num_hidden_layers":6)", outer = R"("model_type":"gemma3","architectures":["Gemma3ForConditionalGeneration"])";
+  const ModelConfig c = read(text + R"(,"model_type":"gemma3_text","sliding_window":8,"eos_token_id":7})", outer);
+  CHECK(c.model_type == "gemma3_text" && c.vocab_size == 262208 && c.heads == 8 && c.kv_heads == 4 && c.head_dim == 256 && c.tied_embeddings);
+  CHECK(c.end_tokens == std::vector<int32_t>{7});
+  CHECK(read(text + R"(,"model_type":"gemma3_text","eos_token_id":7},"eos_token_id":[1,106])", outer).end_tokens == std::vector<int32_t>({1, 106}));
+  const std::string mistral = R"(,"model_type":"mistral","vocab_size":128,"num_attention_heads":4})", around = R"("model_type":"mistral3")";
+  CHECK(read(text + mistral + R"(,"tie_word_embeddings":false)", around).model_type == "mistral");
+  for (const char* bad : {"", "\"text_config\":null", "\"text_config\":[]", "\"text_config\":\"gemma3_text\""}) refuse(bad, "model_corrupt", "text_config", outer);
+  refuse(R"("text_config":{})", "model_corrupt", "text_config: model_type", outer);
+  refuse(R"("text_config":{"model_type":"gemma3"})", "model_unsupported", "text_config: model_type", outer);
+  refuse(text + R"(,"model_type":"gemma3_text","num_attention_heads":-8})", "model_corrupt", "text_config: num_attention_heads", outer);
+  refuse(text + R"(,"model_type":"gemma3_text"},"quantization_config":{"quant_method":"fp8"})", "model_unsupported", "quantization_config", outer);
+  refuse(text + R"(,"model_type":"gemma3_text"},"architectures":["Gemma3ForSequenceClassification"])", "model_unsupported", "architectures", R"("model_type":"gemma3")");
+  refuse_as("llama", R"("architectures":["LlamaForConditionalGeneration"])", "model_unsupported", "architectures");
 }
 
 TEST("rope: yarn's attention factor") {

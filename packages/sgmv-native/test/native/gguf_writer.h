@@ -36,6 +36,12 @@ struct GgufWriter {
     text(keys, value);
     ++key_count;
   }
+  void flag(const std::string& key, bool value) {
+    text(keys, key);
+    append<uint32_t>(keys, 7);
+    append<uint8_t>(keys, value ? 1 : 0);
+    ++key_count;
+  }
   void flags(const std::string& key, const std::vector<bool>& values) {
     text(keys, key);
     append<uint32_t>(keys, 9);

@@ -418,5 +418,29 @@ TEST("peft: golden adapters of every kind against their own and another model") 
   }
 }
 
+TEST("peft: an adapter of a vision model: its language model's modules by either name, those that see images left out") {
+  for (const char* prefix : kWrappedPrefixes) {
+    const auto files = [&] {
+      AdapterFiles made;
+      made.tensors.clear();
+      for (const int32_t layer : {0, 1})
+        for (const Projection p : {Projection::q, Projection::v}) made.add_pair(module_name(layer, p, prefix), p, 4);
+      return made;
+    };
+    AdapterFiles seeing = files();
+    for (const char* eye : {"model.vision_tower.encoder.layers.0.self_attn.q_proj", "vision_tower.layers.0.attention.v_proj", "model.multi_modal_projector.linear_1"})
+      seeing.add_pair(eye, Projection::q, 4);
+    accept(seeing);
+    accept(files().set("target_modules", R"(".*language_model.*\\.(q|v)_proj")"));
+    refuse(files().set("target_modules", R"("model\\.layers\\..*\\.(q|v)_proj")"), "no_targets", "target_modules");
+    AdapterFiles two = files();
+    two.add_pair("model.layers.0.self_attn.q_proj", Projection::q, 4);
+    refuse(two, "tensor_unexpected", "model.layers.0.self_attn.q_proj");
+  }
+  AdapterFiles plain;
+  plain.add_pair("model.vision_tower.encoder.layers.0.self_attn.q_proj", Projection::q, 4);
+  refuse(plain, "tensor_unexpected", "vision_tower");
+}
+
 }  // namespace
 }  // namespace sgmv::test

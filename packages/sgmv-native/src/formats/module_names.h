@@ -1,0 +1,19 @@
+// What a decoder's modules are called. In a vision model the decoder is a module of another one, by two names: as saved by
+// Transformers (language_model.model) and as PEFT sees it since Transformers 4.52 (model.language_model).
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "sgmv/model_config.h"
+
+namespace sgmv {
+
+inline constexpr std::string_view kModulePrefix = "model.";
+inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_model.", "language_model.model."};
+
+// "model.layers.3.self_attn.q_proj"; `prefix`: one of those above.
+std::string module_name(int32_t layer, Projection projection, std::string_view prefix = kModulePrefix);
+
+}  // namespace sgmv
