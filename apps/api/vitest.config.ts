@@ -4,7 +4,9 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * esbuild, vitest's own compiler, does not emit the types decorators need for dependency injection; SWC does.
- * One file at a time: each has a database and an application of its own, and two cores are soon busy.
+ *
+ * Every application has a database, a Redis and a port of its own, so that files run side by side. Those of one worker
+ * share what they have loaded: loading the application takes longer than most files.
  */
 export default defineConfig({
   plugins: [swc.vite({ module: { type: 'nodenext' } })],
@@ -14,8 +16,10 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
     globalSetup: ['test/services.ts'],
-    fileParallelism: false,
-    testTimeout: 30_000,
+    isolate: false,
+    maxWorkers: 2,
+    restoreMocks: true,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

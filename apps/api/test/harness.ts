@@ -40,11 +40,12 @@ export interface TestApp {
   stop(): Promise<void>;
 }
 
-/** Redis databases are numbered 0 to 15: files take turns, and each flushes its own before it starts. */
-let nextRedisDatabase = process.pid % 15;
+/** Redis databases are numbered 0 to 15: applications take turns, and each flushes its own before it starts. */
+let nextRedisDatabase = 0;
 
 async function emptyRedis(): Promise<string> {
-  const url = new URL(inject('redisUrl'));
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 1) - 1;
+  const url = new URL(inject('redisUrls')[worker]!);
   nextRedisDatabase = (nextRedisDatabase + 1) % 15;
   url.pathname = `/${nextRedisDatabase + 1}`;
   const { Redis } = await import('ioredis');
