@@ -58,6 +58,11 @@ export class TenantDatabase {
     await this.tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${this.tenantId}:${name}`}, 0))`;
   }
 
+  /** Those who share the name do not wait for each other; who asks for it alone, by `lock`, waits for all of them, and they for him. */
+  async lockShared(name: string): Promise<void> {
+    await this.tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended(${`${this.tenantId}:${name}`}, 0))`;
+  }
+
   private join<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
     if (this.cls.get<string | undefined>(TENANT) !== tenantId) {
       throw new Error("a transaction of one tenant inside another's");
