@@ -1,8 +1,8 @@
 import { generationFenceKey, generationRunKey, generationStreamKey } from '@aril/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { all, type Event, type Follow, overSocket, overSse } from './event-followers.js';
+import { all, type Event, overSocket, overSse } from './event-followers.js';
 import { generate, startGeneration } from './generation-fixtures.js';
-import { createTenant, type Credentials, startApp, type TestApp } from './harness.js';
+import { createTenant, startApp, type TestApp } from './harness.js';
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 const textOf = (events: Event[]): string => events.map(({ text }) => text).join('');
