@@ -1,63 +1,9 @@
 import { generationFenceKey, generationRunKey, generationStreamKey } from '@aril/contracts';
-import { createClient as createSseClient } from 'graphql-sse';
-import { createClient as createSocketClient } from 'graphql-ws';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import WebSocket from 'ws';
+import { all, type Event, overSocket, overSse } from './event-followers.js';
 import { generate, startGeneration } from './generation-fixtures.js';
-import { createTenant, type Credentials, startApp, type TestApp } from './harness.js';
+import { createTenant, startApp, type TestApp } from './harness.js';
 import { gate, PROMPT_TOKENS, ScriptedRunner, tell, until } from './scripted-runner.js';
-
-interface Event {
-  __typename: 'GenerationTokens' | 'GenerationChoiceEnd' | 'GenerationEnd';
-  seq: number;
-  choice: number;
-  logprobs?: { text: string }[] | null;
-  text: string;
-  tokenCount?: number;
-  finishReason?: string;
-  promptTokens?: number;
-  completionTokens?: number;
-  error?: { code: string } | null;
-}
-interface Result {
-  data?: { generationEvents: Event } | null;
-  errors?: readonly { message: string; extensions?: Record<string, unknown> }[];
-}
-type Follow = (test: TestApp, credentials: Credentials, generationId: string, after?: number) => AsyncIterableIterator<Result>;
-
-const QUERY = `subscription ($generationId: ID!, $after: Int) {
-  generationEvents(generationId: $generationId, after: $after) {
-    __typename
-    ... on GenerationTokens { seq choice text tokenCount logprobs { text top { text } } }
-    ... on GenerationChoiceEnd { seq choice text finishReason }
-    ... on GenerationEnd { seq choice text finishReason promptTokens cachedTokens completionTokens error { code } }
-  }
-}`;
-
-const overSocket: Follow = (test, credentials, generationId, after = 0) => {
-  const { cookie, ...connectionParams } = credentials;
-  class Socket extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols, { headers: cookie ? { cookie } : {} });
-    }
-  }
-  const client = createSocketClient({ url: `${test.url.replace('http', 'ws')}/graphql`, webSocketImpl: Socket, connectionParams, retryAttempts: 0 });
-  return client.iterate({ query: QUERY, variables: { generationId, after } }) as AsyncIterableIterator<Result>;
-};
-
-const overSse: Follow = (test, credentials, generationId, after = 0) => {
-  const client = createSseClient({ url: `${test.url}/graphql/stream`, headers: credentials, retryAttempts: 0 });
-  return client.iterate({ query: QUERY, variables: { generationId, after } }) as AsyncIterableIterator<Result>;
-};
-
-async function all(results: AsyncIterableIterator<Result>): Promise<Event[]> {
-  const events: Event[] = [];
-  for await (const { data, errors } of results) {
-    if (errors || !data) throw new Error(String(errors?.[0]?.extensions?.['reason'] ?? errors?.[0]?.message));
-    events.push(data.generationEvents);
-  }
-  return events;
-}
 
 const textOf = (events: Event[]): string => events.map(({ text }) => text).join('');
 const seqsOf = (events: Event[]): number[] => events.map(({ seq }) => seq);

@@ -43,6 +43,8 @@ function call<K extends 'generate' | 'startGeneration'>(
 
 export const tryGenerate = (test: TestApp, credentials: Credentials, input: Input = {}) => call('generate', test, credentials, input);
 
+export const tryStart = (test: TestApp, credentials: Credentials, input: Input = {}) => call('startGeneration', test, credentials, input);
+
 export async function generate(test: TestApp, credentials: Credentials, input: Input = {}): Promise<GenerationAnswer> {
   return (await data(call('generate', test, credentials, input))).generate.generation;
 }

@@ -16,6 +16,7 @@ import { HousekeepingWorker } from '../src/core/generations/housekeeping.worker.
 import { LOST_AFTER_MS, OverdueService } from '../src/core/generations/overdue.service.js';
 import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
+import { tryDelete } from './deployment-fixtures.js';
 import {
   find,
   generate,
@@ -95,6 +96,24 @@ describe('the life of a generation', () => {
       const first = await generate(test, one.key, { idempotencyKey: 'k5', target: 'short-lived' });
       await data(graphql(test, one.key, 'mutation ($id: ID!) { deleteAdapter(input: { adapterId: $id }) { adapterId } }', { id: adapterId }));
       expect((await generate(test, one.key, { idempotencyKey: 'k5', target: 'short-lived' })).id).toBe(first.id);
+    });
+
+    it.each(['waits', 'has lost its job', 'runs'])('finds its generation after the adapter is gone, while it %s', async (how) => {
+      const target = `gone-${how.replaceAll(' ', '-')}`;
+      const { id: adapterId } = await bringAdapter(test, one.key, target, fixture('a'));
+      const { opened, open } = gate();
+      runner.script = async (run) => opened.then(() => tell(run));
+      if (how !== 'runs') await runner.pause();
+      const request = { idempotencyKey: target, target };
+      const first = await startGeneration(test, one.key, request);
+      if (how === 'runs') await until(async () => (await find(test, one.key, first.id)).status === 'RUNNING');
+      await data(tryDelete(test, one.key, 'Adapter', adapterId));
+      if (how === 'has lost its job') await (await runner.generations.getJob(first.id))?.remove();
+      expect((await startGeneration(test, one.key, request)).id).toBe(first.id);
+      open();
+      await runner.resume();
+      expect(await generate(test, one.key, request)).toMatchObject({ id: first.id, status: 'SUCCEEDED', text: 'Once upon a time', adapterId });
+      expect(await ledgerOf(test, first.id)).toHaveLength(1);
     });
 
     it('brings back the job that an API could not add any more, with the same seed', async () => {

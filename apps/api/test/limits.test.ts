@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { reasonOf } from './generation-fixtures.js';
+import { reasonOf, sql, tryStart } from './generation-fixtures.js';
 import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
 import { keysOf, limitsOf, setKeyLimits, setLimits, trySetKeyLimits, trySetLimits } from './limit-fixtures.js';
 import { join } from './member-fixtures.js';
@@ -65,6 +66,20 @@ describe('limits', () => {
         limits: { requestsPerMinute: 7, tokensPerMinute: 8, parallelRequests: 9 },
         budget: { soft: '1', hard: '2' },
       });
+    });
+
+    it.each([null, '100000000000'])('hold for every request that is let in after the answer, also for those that came before it (budget %s)', async (before) => {
+      await setLimits(test, one.user, { budgetHard: before });
+      const admitted = async () => (await sql<{ count: string }>(test, 'SELECT count(*) FROM generations WHERE tenant_id = $1', [one.id]))[0]!.count;
+      for (let round = 0; round < 8; round++) {
+        const asked = Array.from({ length: 8 }, () => tryStart(test, one.key));
+        await sleep(4 * round);
+        await setLimits(test, one.user, { budgetHard: '0' });
+        const then = await admitted();
+        await Promise.all(asked);
+        expect(await admitted()).toBe(then);
+        await setLimits(test, one.user, { budgetHard: before });
+      }
     });
 
     it('are changed by owners and admins only, and never by keys', async () => {

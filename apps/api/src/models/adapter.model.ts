@@ -6,6 +6,11 @@ import { named } from './filters.js';
 export type AdapterRow = Adapter & { files: AdapterFile[] };
 export type { AdapterFile as AdapterFileRow, AdapterStatus };
 
+export interface AdapterKey {
+  tenantId: string;
+  id: string;
+}
+
 export interface AdapterFilter {
   status?: AdapterStatus | null;
   search?: string | null;
@@ -35,6 +40,11 @@ export class AdapterModel {
       where: { tenantId: this.database.tenantId, id, deletedAt: null },
       include: WITH_FILES,
     });
+  }
+
+  /** Deleted or not. */
+  findEver(id: string): Promise<AdapterRow | null> {
+    return this.database.tx.adapter.findFirst({ where: { tenantId: this.database.tenantId, id }, include: WITH_FILES });
   }
 
   findBySlug(slug: string): Promise<AdapterRow | null> {
@@ -116,16 +126,33 @@ export class AdapterModel {
     await this.database.tx.adapterFile.updateMany({ where: { tenantId, uploadId }, data: { received } });
   }
 
-  /** Rows, deleted ones too, that may have objects under `sha256`. */
-  holders(sha256: string): Promise<Adapter[]> {
-    return this.database.tx.adapter.findMany({ where: { tenantId: this.database.tenantId, sha256, deletedAt: null } });
+  /** Of every tenant: adapters deleted before `time` that may have objects still, the longest deleted first. */
+  unpurgedBefore(time: Date, limit: number): Promise<AdapterKey[]> {
+    return this.database.acrossTenants(() =>
+      this.database.tx.adapter.findMany({
+        where: { deletedAt: { lt: time }, sha256: { not: null }, purgedAt: null },
+        orderBy: { deletedAt: 'asc' },
+        take: limit,
+        select: { tenantId: true, id: true },
+      }),
+    );
   }
 
-  findDeleted(id: string): Promise<AdapterRow | null> {
-    return this.database.tx.adapter.findFirst({
-      where: { tenantId: this.database.tenantId, id, deletedAt: { not: null } },
-      include: WITH_FILES,
-    });
+  /** One of those, in its tenant. */
+  findUnpurged(id: string): Promise<AdapterRow | null> {
+    const { tenantId } = this.database;
+    return this.database.tx.adapter.findFirst({ where: { tenantId, id, deletedAt: { not: null }, purgedAt: null }, include: WITH_FILES });
+  }
+
+  /** How many adapters need the objects of this content, those among them that were deleted at or after `time`. */
+  countHolders(sha256: string, time: Date): Promise<number> {
+    const held = { OR: [{ deletedAt: null }, { deletedAt: { gte: time } }] };
+    return this.database.tx.adapter.count({ where: { tenantId: this.database.tenantId, sha256, ...held } });
+  }
+
+  /** `at` null: it may have objects again. */
+  async setPurged(id: string, at: Date | null): Promise<void> {
+    await this.database.tx.adapter.updateMany({ where: { tenantId: this.database.tenantId, id, deletedAt: { not: null } }, data: { purgedAt: at } });
   }
 
   private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {

@@ -114,7 +114,7 @@ export class GenerationModel {
 
   /** Of every tenant: open generations created before `time`, oldest first. */
   openBefore(time: Date, limit: number): Promise<GenerationKey[]> {
-    return this.acrossTenants(() =>
+    return this.db.acrossTenants(() =>
       this.db.tx.generation.findMany({
         where: { status: { in: OPEN }, createdAt: { lt: time } },
         orderBy: { createdAt: 'asc' },
@@ -126,7 +126,7 @@ export class GenerationModel {
 
   /** Tenants that have texts of generations that ended before `time`. */
   async tenantsWithTextsBefore(time: Date): Promise<string[]> {
-    const rows = await this.acrossTenants(() =>
+    const rows = await this.db.acrossTenants(() =>
       this.db.tx.generation.findMany({
         where: { text: { not: null }, finishedAt: { lt: time } },
         distinct: ['tenantId'],
@@ -134,17 +134,6 @@ export class GenerationModel {
       }),
     );
     return rows.map((row) => row.tenantId);
-  }
-
-  /**
-   * Housekeeping has to find rows before it knows their tenants. The setting opens a policy for reading, of this
-   * table only; whatever is then done to a row happens in a transaction of its tenant.
-   */
-  private acrossTenants<T>(query: () => Promise<T>): Promise<T> {
-    return this.db.withoutTenant(async () => {
-      await this.db.tx.$executeRaw`SELECT set_config('app.housekeeping', 'on', true)`;
-      return query();
-    });
   }
 
   private async findWhere(where: { tenantId: string; id?: string; idempotencyKey?: string }): Promise<GenerationRow | null> {

@@ -22,6 +22,8 @@ export abstract class CallerResolver {
   abstract resolve(request: ApiRequest): Promise<Caller | null>;
   /** Like `resolve`, but no credentials are UNAUTHENTICATED too. */
   abstract require(request: ApiRequest): Promise<Caller>;
+  /** Whether the key, or the membership, that made a caller is there still. */
+  abstract stillHolds(caller: Caller): Promise<boolean>;
 }
 
 export const PUBLIC_KEY = 'aril:public';

@@ -53,9 +53,25 @@ export class TenantDatabase {
     return this.host.withTransaction(work);
   }
 
+  /**
+   * Housekeeping has to find rows before it knows their tenants. The setting opens policies for reading those that it is
+   * looking for; whatever is then done to a row happens in a transaction of its tenant.
+   */
+  acrossTenants<T>(query: () => Promise<T>): Promise<T> {
+    return this.withoutTenant(async () => {
+      await this.tx.$executeRaw`SELECT set_config('app.housekeeping', 'on', true)`;
+      return query();
+    });
+  }
+
   /** Until the transaction ends, others that ask for the same name wait. Names are per tenant. */
   async lock(name: string): Promise<void> {
     await this.tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${this.tenantId}:${name}`}, 0))`;
+  }
+
+  /** Those who share the name do not wait for each other; who asks for it alone, by `lock`, waits for all of them, and they for him. */
+  async lockShared(name: string): Promise<void> {
+    await this.tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended(${`${this.tenantId}:${name}`}, 0))`;
   }
 
   private join<T>(tenantId: string, work: () => Promise<T>): Promise<T> {

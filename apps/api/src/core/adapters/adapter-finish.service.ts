@@ -75,11 +75,16 @@ export class AdapterFinishService {
     for (const name of ADAPTER_FILES) hashes[name] = await fileSha256(files[name]);
     const sha256 = adapterSha256(hashes);
     await this.stage(row, hashes, sha256);
-    for (const name of ADAPTER_FILES) {
-      await this.objects.put(objectKey(row.tenantId, sha256, name), createReadStream(files[name]), { sha256: hashes[name] });
-    }
     const data = { status: 'READY' as const, problems: [], summary: toJson(summary) ?? undefined };
-    await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
+    try {
+      for (const name of ADAPTER_FILES) {
+        await this.objects.put(objectKey(row.tenantId, sha256, name), createReadStream(files[name]), { sha256: hashes[name] });
+      }
+      await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
+    } finally {
+      // If it was deleted meanwhile, it may have been purged before these objects were there.
+      await this.database.inTenant(row.tenantId, () => this.adapters.setPurged(row.id, null));
+    }
   }
 
   /** Noted before the objects are put: from here on a purge of equal content leaves them alone, and knows their keys. */

@@ -1,78 +1,65 @@
 /**
- * Removes a deleted adapter's objects, later: generations admitted before the delete may still be fetching them.
- * The note is in Redis, so it survives restarts; whichever copy of the API is there does the work.
+ * Removes the objects of deleted adapters, later: generations admitted before the delete may still be fetching them. What
+ * is to be removed is what the rows say, so neither a Redis without its data nor a process that dies leaves any behind.
  */
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { QUEUE_PREFIX } from '@aril/contracts';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { ObjectStore } from '@aril/object-store';
-import { Queue, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
+import { Schedule } from '../../base/redis/schedule.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
-import { AdapterModel } from '../../models/adapter.model.js';
+import { type AdapterKey, AdapterModel } from '../../models/adapter.model.js';
 
-const QUEUE = 'adapter-purges';
-const JOB = 'adapter.purgeObjects';
-
-interface Purge {
-  tenantId: string;
-  adapterId: string;
-}
+const SWEEP_EVERY_MS = 60_000;
+const ADAPTERS_PER_SWEEP = 500;
+/** From the choice of an adapter to the row of its generation, from which that one's time counts, at most. */
+const ADMISSION_MS_MAX = 60_000;
 
 @Injectable()
-export class AdapterPurge implements OnApplicationBootstrap, OnModuleDestroy {
+export class AdapterPurge implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(AdapterPurge.name);
-  private readonly queue: Queue<Purge>;
-  private worker: Worker<Purge> | null = null;
+  private readonly schedule: Schedule;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly redis: RedisService,
+    redis: RedisService,
     private readonly database: TenantDatabase,
     private readonly adapters: AdapterModel,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {
-    this.queue = new Queue(QUEUE, { connection: redis.client, prefix: QUEUE_PREFIX });
+    this.schedule = new Schedule('adapters', redis, [{ name: 'adapter.purgeDeleted', everyMs: SWEEP_EVERY_MS, run: () => this.sweep() }]);
   }
 
-  async schedule(tenantId: string, adapterId: string): Promise<void> {
-    await this.queue.add(
-      JOB,
-      { tenantId, adapterId },
-      {
-        jobId: `purge-${adapterId}`,
-        delay: this.config.GENERATION_TIMEOUT_S * 1000,
-        attempts: 10,
-        backoff: { type: 'exponential', delay: 60_000 },
-        removeOnComplete: true,
-        removeOnFail: { count: 1000 },
-      },
-    );
-  }
-
-  onApplicationBootstrap(): void {
-    this.worker = new Worker<Purge>(QUEUE, (job: Job<Purge>) => this.run(job.data), {
-      connection: this.redis.connect('adapter-purges'),
-      prefix: QUEUE_PREFIX,
-    });
-    this.worker.on('error', (error) => this.logger.warn({ err: error }, 'adapter purges'));
-    this.worker.on('failed', (job, error) => this.logger.error({ err: error, adapterId: job?.data.adapterId }, 'could not purge an adapter'));
+  onModuleInit(): void {
+    this.schedule.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.worker?.close();
-    await this.queue.close();
+    await this.schedule.close();
+  }
+
+  /** `now` in milliseconds since the epoch. What fails is tried again by the next sweep. */
+  async sweep(now = Date.now()): Promise<void> {
+    const unneeded = new Date(now - this.config.GENERATION_TIMEOUT_S * 1_000 - ADMISSION_MS_MAX);
+    for (const key of await this.adapters.unpurgedBefore(unneeded, ADAPTERS_PER_SWEEP)) {
+      try {
+        await this.purge(key, unneeded);
+      } catch (error) {
+        this.logger.error({ adapterId: key.id, err: error }, 'could not purge an adapter');
+      }
+    }
   }
 
   /** Under the content's lock, so that an upload of equal content either keeps its objects or puts them again. */
-  async run({ tenantId, adapterId }: Purge): Promise<void> {
+  private async purge({ tenantId, id }: AdapterKey, unneeded: Date): Promise<void> {
     await this.database.inTenant(tenantId, async () => {
-      const row = await this.adapters.findDeleted(adapterId);
+      const row = await this.adapters.findUnpurged(id);
       if (!row?.sha256) return;
       await this.database.lock(contentLock(row.sha256));
-      if ((await this.adapters.holders(row.sha256)).length > 0) return;
-      for (const { objectKey } of row.files) if (objectKey) await this.objects.delete(objectKey);
+      const holders = await this.adapters.countHolders(row.sha256, unneeded);
+      for (const { objectKey } of holders === 0 ? row.files : []) if (objectKey) await this.objects.delete(objectKey);
+      await this.adapters.setPurged(id, new Date());
     });
   }
 }

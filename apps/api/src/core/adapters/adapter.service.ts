@@ -9,7 +9,6 @@ import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterPositi
 import { DeploymentModel } from '../../models/deployment.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
-import { AdapterPurge } from './adapter-purge.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
 import { UploadFolder } from './uploads/upload-folder.js';
 
@@ -23,7 +22,6 @@ export class AdapterService {
     private readonly baseModels: BaseModelService,
     private readonly names: TargetNames,
     private readonly uploads: UploadFolder,
-    private readonly purge: AdapterPurge,
   ) {}
 
   /** @throws NOT_FOUND, also for other tenants' adapters. */
@@ -82,8 +80,6 @@ export class AdapterService {
     const deleted = await this.database.inTenant(tenantId, async () => {
       await this.names.lock();
       await this.requireUnused(row);
-      // Noted first: a purge that finds the adapter still live does nothing, one that was never noted leaks objects.
-      await this.purge.schedule(tenantId, id);
       return this.adapters.update(id, { deletedAt: new Date() });
     });
     if (!deleted) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');

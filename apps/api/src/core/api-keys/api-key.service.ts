@@ -39,9 +39,14 @@ export class ApiKeyService {
     if (!looksLikeSecret(secret)) return null;
     const key = await this.keys.findByHash(this.hash(secret));
     const now = new Date();
-    if (!key || key.revokedAt || (key.expiresAt && key.expiresAt <= now)) return null;
+    if (!key || key.revokedAt || hasExpired(key, now)) return null;
     if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > TOUCH_INTERVAL_MS) await this.touch(key, now);
     return key;
+  }
+
+  async isLive(tenantId: string, id: string): Promise<boolean> {
+    const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
+    return key !== null && !hasExpired(key, new Date());
   }
 
   list(tenantId: string): Promise<ApiKeyRow[]> {
@@ -84,3 +89,5 @@ export class ApiKeyService {
     }
   }
 }
+
+const hasExpired = ({ expiresAt }: ApiKeyRow, now: Date): boolean => expiresAt !== null && expiresAt <= now;

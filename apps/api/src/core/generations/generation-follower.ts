@@ -14,6 +14,7 @@ import { rowAsEvents } from './events/row-as-events.js';
 import { StreamHub } from './events/stream-hub.js';
 import { GenerationService } from './generation.service.js';
 import { OverdueService } from './overdue.service.js';
+import { type ReaderGone, ReaderWatch } from './reader-watch.js';
 
 /** How often a follower looks at the row. It learns there of an end that its stream, lost with a Redis, cannot tell. */
 const ROW_CHECK_MS = 10_000;
@@ -29,6 +30,7 @@ export class GenerationFollower implements OnModuleDestroy {
     private readonly redis: RedisService,
     private readonly generations: GenerationService,
     private readonly overdue: OverdueService,
+    private readonly readers: ReaderWatch,
   ) {
     this.hub = new StreamHub(redis.client, redis.connect('streams'), (error) =>
       this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
@@ -42,6 +44,7 @@ export class GenerationFollower implements OnModuleDestroy {
     if (!(await this.keepsEvents(row))) return fromRow(row, after);
     const feed = await this.hub.follow(row.id, after);
     this.watchRow(caller, row, feed);
+    feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
     return feed;
   }
 
@@ -68,6 +71,15 @@ export class GenerationFollower implements OnModuleDestroy {
       clearTimeout(timer);
       await feed.return();
     }
+  }
+
+  /** What he has asked for himself nobody waits for any more: the rest is not generated, and what was is charged. */
+  private expel(caller: Caller, row: GenerationRow, feed: EventFeed, gone: ReaderGone): void {
+    feed.fail(gone);
+    if (row.apiKeyId !== caller.apiKeyId || row.userId !== caller.userId) return;
+    this.generations.abandon(row).catch((error: unknown) => {
+      this.logger.error({ generationId: row.id, err: error }, 'ending what its reader may not read failed');
+    });
   }
 
   /** Checks the row now and then, and at the deadline, until the feed closes. */

@@ -49,9 +49,9 @@ export class GenerationTargets {
     return this.targetOf(found, named.target, field);
   }
 
-  /** The same again for a generation that was admitted before. */
+  /** The same again for a generation that was admitted before: also of an adapter that was deleted since, whose objects wait for it. */
   async ofRow({ tenantId, adapterId, baseModelId, deploymentId, target }: GenerationRow, field: string): Promise<GenerationTarget> {
-    const adapter = await this.db.inTenant(tenantId, () => this.adapter(adapterId, target, field));
+    const adapter = adapterId === null ? null : await this.db.inTenant(tenantId, () => this.adapters.findEver(adapterId));
     return this.targetOf({ baseModelId, adapter, deploymentId }, target, field);
   }
 

@@ -65,16 +65,13 @@ export class GenerationService {
   async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
     const earlier = await this.admission.findEarlier(caller, request, names);
-    if (earlier && !isOpen(earlier)) return { row: earlier, job: null, isNew: false };
-    const target = earlier
-      ? await this.targets.ofRow(earlier, names.target)
-      : await this.targets.resolve(caller.tenantId, request, names.target);
+    if (earlier) return { row: earlier, job: await this.lostJobOf(earlier, request, names), isNew: false };
+    const target = await this.targets.resolve(caller.tenantId, request, names.target);
     checkAgainstContext(request, target.contextTokens, names);
-    const row = earlier ?? (await this.admission.admit(caller, request, { target, names, tell }));
+    const row = await this.admission.admit(caller, request, { target, names, tell });
     // Another request with the same key was first, and may have chosen another variant.
     if (!row) return this.admit(caller, request, names, tell);
-    const taken = earlier !== null && (await this.wasTaken(row));
-    return { row, job: taken ? null : this.jobOf(row, request, target), isNew: earlier === null };
+    return { row, job: this.jobOf(row, request, target), isNew: true };
   }
 
   async run({ row, job }: AdmittedGeneration): Promise<void> {
@@ -145,6 +142,13 @@ export class GenerationService {
       }
       throw error;
     }
+  }
+
+  /** null: the generation has ended, or is on its way, and its target is not asked for: it may be gone by now. */
+  private async lostJobOf(row: GenerationRow, request: GenerationRequest, names: FieldNames): Promise<GenerationJob | null> {
+    if (!isOpen(row) || Date.now() >= this.overdue.deadlineOf(row)) return null;
+    if ((await this.wasTaken(row)) || (await this.queue.isQueued(row.baseModelId, row.id))) return null;
+    return this.jobOf(row, request, await this.targets.ofRow(row, names.target));
   }
 
   private async wasTaken(row: GenerationRow): Promise<boolean> {

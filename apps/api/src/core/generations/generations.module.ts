@@ -14,6 +14,7 @@ import { GenerationResolver } from './generation.resolver.js';
 import { GenerationService } from './generation.service.js';
 import { HousekeepingWorker } from './housekeeping.worker.js';
 import { OverdueService } from './overdue.service.js';
+import { ReaderWatch } from './reader-watch.js';
 import { TextRetentionService } from './text-retention.service.js';
 
 @Module({
@@ -27,6 +28,7 @@ import { TextRetentionService } from './text-retention.service.js';
     TextRetentionService,
     GenerationService,
     GenerationFollower,
+    ReaderWatch,
     AttendanceService,
     HousekeepingWorker,
     GenerationResolver,

@@ -42,6 +42,11 @@ export class SessionCallerResolver extends CallerResolver {
     return cookie ? this.fromSession(request) : null;
   }
 
+  async stillHolds({ tenantId, apiKeyId, userId }: Caller): Promise<boolean> {
+    if (apiKeyId !== null) return this.apiKeys.isLive(tenantId, apiKeyId);
+    return userId !== null && (await this.roleIn(tenantId, userId)) !== null;
+  }
+
   private async fromApiKey(authorization: string): Promise<Caller> {
     const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
     const key = secret ? await this.apiKeys.authenticate(secret) : null;

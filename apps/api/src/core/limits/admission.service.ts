@@ -88,7 +88,7 @@ export class AdmissionService {
   }
 
   private async findRoom(asked: Application): Promise<{ scopes: Scope[]; createdAt: Date }> {
-    const { tenant, key } = await this.limits.of(asked.apiKeyId);
+    const { tenant, key } = await this.limits.held(asked.apiKeyId);
     // Those who count what is open go one after the other, each seeing the row of the one before.
     if (isCounted(tenant) || isCounted(key)) {
       this.locking.add(asked.tenantId);

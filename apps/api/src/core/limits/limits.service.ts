@@ -32,6 +32,9 @@ export interface LimitsInUse {
   use: Use;
 }
 
+/** Whoever changes limits holds it alone, an admission shared: a change that is answered holds for all that are let in from then on. */
+const LIMITS_LOCK = 'limits';
+
 const thisMonth = (): Date => startOf(monthOf(new Date()));
 const UNUSED: Use = { open: 0, spentNanoUsd: 0n, reservedNanoUsd: 0n };
 
@@ -59,6 +62,12 @@ export class LimitsService {
     return { tenant: within(tenant, this.ceilings), key };
   }
 
+  /** The same for who acts on them: they do not change until the transaction ends. */
+  async held(apiKeyId: string | null): Promise<{ tenant: Limits; key: Limits }> {
+    await this.db.lockShared(LIMITS_LOCK);
+    return this.of(apiKeyId);
+  }
+
   ofTenant(tenantId: string): Promise<LimitsInUse> {
     return this.db.inTenant(tenantId, async () => {
       const { tenant: limits } = await this.of(null);
@@ -79,7 +88,7 @@ export class LimitsService {
   async changeTenant(tenantId: string, input: unknown): Promise<void> {
     const change = validInput(limitsSchema, input);
     await this.db.inTenant(tenantId, async () => {
-      await this.db.lock('limits');
+      await this.db.lock(LIMITS_LOCK);
       const limits = changed((await this.of(null)).tenant, change);
       this.refuseAboveCeilings(change);
       await this.rows.put(null, limits);
@@ -89,7 +98,7 @@ export class LimitsService {
   async changeKey(tenantId: string, apiKeyId: string, input: unknown): Promise<void> {
     const change = validInput(limitsSchema, input);
     await this.db.inTenant(tenantId, async () => {
-      await this.db.lock('limits');
+      await this.db.lock(LIMITS_LOCK);
       const known = isUuid(apiKeyId) && (await this.apiKeys.find(apiKeyId));
       if (!known) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
       await this.rows.put(apiKeyId, changed((await this.of(apiKeyId)).key, change));

@@ -2,7 +2,7 @@
 import type { FinishReason, TokenLogprob } from '@aril/contracts';
 import type { Echo } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
-import { base, chatFinish, usageOf, type Head, type Usage } from './openai-response.js';
+import { base, finishOf, usageOf, type Head, type Usage } from './openai-response.js';
 import { AnswerReader, type AnswerPiece } from './tools/answer-reader.js';
 import { toolCallId } from './tools/tool-call-id.js';
 
@@ -46,7 +46,7 @@ export class ChunkBuilder {
   finish(choice: number, finishReason: FinishReason): object[] {
     const reader = this.readerOf(choice);
     const left = reader?.end().map((piece) => this.piece(choice, this.delta(choice, piece))) ?? [];
-    const reason = chatFinish(finishReason, this.head.tools, reader?.callCount ?? 0);
+    const reason = finishOf(finishReason, this.head.tools, reader?.callCount ?? 0);
     return [...left, this.piece(choice, { ...this.nothing, finish_reason: reason })];
   }
 

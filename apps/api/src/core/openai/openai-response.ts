@@ -69,17 +69,22 @@ function chatChoice({ tools, generationId }: Head, { text, finishReason, logprob
     index,
     message: { role: 'assistant', content: answer.content, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
     logprobs: logprobs && chatLogprobs(logprobs),
-    finish_reason: chatFinish(finishReason, tools, calls.length),
+    finish_reason: finishOf(finishReason, tools, calls.length),
   };
 }
 
-/** As OpenAI's: a function that had to be called is no reason of its own. */
-export const chatFinish = (reason: FinishReason, tools: OfferedTools | null, calls: number): string =>
-  reason === 'stop' && calls > 0 && tools?.duty !== 'function' ? 'tool_calls' : reason;
+/**
+ * As OpenAI's: a function that had to be called is no reason of its own. Nobody cancels an answer there, and clients that
+ * check what they get (the types of openai-python) know its reasons alone: cut short, as by too few tokens, is what it is.
+ */
+export function finishOf(reason: FinishReason, tools: OfferedTools | null, calls: number): string {
+  if (reason === 'cancelled') return 'length';
+  return reason === 'stop' && calls > 0 && tools?.duty !== 'function' ? 'tool_calls' : reason;
+}
 
 const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object => ({
   index,
   text: (prompt?.text ?? '') + text,
   logprobs: logprobs && completionLogprobs([...echoLogprobs(prompt), ...logprobs], 0),
-  finish_reason: finishReason,
+  finish_reason: finishOf(finishReason, null, 0),
 });

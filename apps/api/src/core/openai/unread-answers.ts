@@ -7,6 +7,7 @@ import { reportError } from '../../base/errors/error-report.js';
 import type { GenerationRow } from '../../models/generation.model.js';
 import { AttendanceService } from '../generations/attendance.service.js';
 import { GenerationService, type AdmittedGeneration } from '../generations/generation.service.js';
+import { ReaderGone } from '../generations/reader-watch.js';
 import type { Exchange } from './exchange.js';
 
 type Rows = readonly GenerationRow[];
@@ -43,8 +44,12 @@ export class UnreadAnswers {
     this.endAll(rows, ({ id }) => this.generations.cancel(caller, id));
   }
 
-  /** The answer is an error and nothing else, so nothing of it is charged. Clients ask again by themselves. */
+  /**
+   * The answer is an error and nothing else, so nothing of it is charged. Clients ask again by themselves. Not for a reader
+   * who may not read any more, whose generations have been stopped: what came of them was told, or is nobody's mistake.
+   */
   disown(rows: Rows, error: unknown, { request }: Exchange): void {
+    if (error instanceof ReaderGone) return;
     const { code, message } = reportError(error, String(request.id));
     this.endAll(rows, (row) => this.generations.disown(row, { code, message }));
   }
