@@ -11,6 +11,7 @@ import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
 import { AdapterModel } from '../../models/adapter.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 
 const QUEUE = 'adapter-purges';
 const JOB = 'adapter.purgeObjects';
@@ -31,6 +32,7 @@ export class AdapterPurge implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly redis: RedisService,
     private readonly database: TenantDatabase,
     private readonly adapters: AdapterModel,
+    private readonly audit: AuditTrail,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {
     this.queue = new Queue(QUEUE, { connection: redis.client, prefix: QUEUE_PREFIX });
@@ -73,6 +75,7 @@ export class AdapterPurge implements OnApplicationBootstrap, OnModuleDestroy {
       await this.database.lock(contentLock(row.sha256));
       if ((await this.adapters.holders(row.sha256)).length > 0) return;
       for (const { objectKey } of row.files) if (objectKey) await this.objects.delete(objectKey);
+      await this.audit.recordOnce('adapter.purge', { id: row.id, label: row.slug }, { before: { sha256: row.sha256 } });
     });
   }
 }
