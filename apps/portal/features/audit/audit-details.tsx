@@ -1,0 +1,73 @@
+'use client';
+import { Code, Group, Stack, Table, Text } from '@mantine/core';
+import { formatDateTime } from '@/lib/format/time';
+import { CopyButton } from '@/ui/copy-button';
+import { DefinitionList } from '@/ui/definition-list';
+import { fieldLabel, valueText, type AuditEvent } from './audit-words';
+import classes from './audit-details.module.css';
+
+/** What a change was, field by field, and where it came from. */
+export const AuditDetails = ({ event }: { event: AuditEvent }) => {
+  const { changes, actor, action, createdAt, requestId, ipAddress, userAgent } = event;
+  return (
+    <Stack gap="md" className={classes.details}>
+      {changes.length > 0 && <Changes changes={changes} />}
+      <DefinitionList
+        items={[
+          { term: 'Time', value: formatDateTime(createdAt) },
+          { term: 'By', value: actor.handle ? `${actor.name} (${actor.handle})` : actor.name },
+          { term: 'Action', value: <Code>{action}</Code> },
+          ...(ipAddress ? [{ term: 'Address', value: ipAddress }] : []),
+          ...(userAgent ? [{ term: 'Program', value: <span className={classes.value}>{userAgent}</span> }] : []),
+          ...(requestId ? [{ term: 'Request', value: <RequestId id={requestId} /> }] : []),
+        ]}
+      />
+    </Stack>
+  );
+};
+
+/** Three columns; on a phone each change is a block of its own, as values are long there. */
+const Changes = ({ changes }: Pick<AuditEvent, 'changes'>) => (
+  <Table className={classes.changes} layout="fixed" withRowBorders>
+    <Table.Thead>
+      <Table.Tr>
+        <Table.Th>Field</Table.Th>
+        <Table.Th>Before</Table.Th>
+        <Table.Th>After</Table.Th>
+      </Table.Tr>
+    </Table.Thead>
+    <Table.Tbody>
+      {changes.map(({ field, before, after }) => (
+        <Table.Tr key={field}>
+          <Table.Th scope="row">{fieldLabel(field)}</Table.Th>
+          <Table.Td data-label="Before">
+            <Value value={before} />
+          </Table.Td>
+          <Table.Td data-label="After">
+            <Value value={after} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </Table.Tbody>
+  </Table>
+);
+
+const Value = ({ value }: { value: unknown }) => {
+  const text = valueText(value);
+  return text === null ? (
+    <Text span size="sm" c="dimmed">
+      none
+    </Text>
+  ) : (
+    <span className={classes.value}>{text}</span>
+  );
+};
+
+const RequestId = ({ id }: { id: string }) => (
+  <Group gap={4} wrap="nowrap" component="span">
+    <Text span ff="monospace" size="xs" className={classes.value}>
+      {id}
+    </Text>
+    <CopyButton value={id} what="request id" />
+  </Group>
+);
