@@ -24,7 +24,7 @@ describe.skipIf(!hasBrowser)('the audit log', () => {
     await page.goto('/settings');
     await page.getByRole('button', { name: 'Rename' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByLabel('Name').fill(name);
+    await dialog.getByRole('textbox', { name: 'Name' }).fill(name);
     await dialog.getByRole('button', { name: 'Rename' }).click();
     await dialog.waitFor({ state: 'hidden' });
   };
@@ -71,14 +71,14 @@ describe.skipIf(!hasBrowser)('the audit log', () => {
     }
     expect(await page.getByRole('link', { name: 'short-lived' }).count()).toBe(0);
     await open('Adapter upload finished, short-lived');
-    await page.getByRole('cell', { name: 'REFUSED' }).waitFor();
+    await page.getByRole('cell', { name: 'REFUSED', exact: true }).waitFor();
     await screenshot(page, '61-audit-adapter');
   });
 
   it('is narrowed down, and the address keeps what to', async () => {
     await choose('What', 'Adapter deleted');
     await page.waitForURL(/action=adapter\.delete/);
-    await page.getByRole('row').filter({ hasText: 'Adapter created' }).waitFor({ state: 'detached' });
+    await row('Adapter created').waitFor({ state: 'detached' });
     await choose('Who', new RegExp(tenant.login));
     await page.waitForURL(/actor=USER/);
     await page.reload();
@@ -109,6 +109,7 @@ describe.skipIf(!hasBrowser)('the audit log', () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto('/audit-log?action=adapter.finishUpload');
     await open('Adapter upload finished, short-lived');
+    await page.getByText('Problems').waitFor();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width).toBeLessThanOrEqual(390);
     await screenshot(page, '62-audit-phone');

@@ -36,24 +36,24 @@ export const AuditFilters = ({ view, onChange, actions, actors, problem }: Props
       nothingFoundMessage="No such change"
       flex="1 1 12rem"
     />
-    <TextInput
-      type="date"
-      label="First day (UTC)"
-      value={view.first}
-      max={view.last || undefined}
-      error={problem}
-      onChange={(event) => onChange({ first: event.currentTarget.value })}
-      flex="1 1 9rem"
-    />
-    <TextInput
-      type="date"
-      label="Last day (UTC)"
-      value={view.last}
-      min={view.first || undefined}
-      error={problem !== null}
-      onChange={(event) => onChange({ last: event.currentTarget.value })}
-      flex="1 1 9rem"
-    />
+    <Group gap="sm" align="flex-start" wrap="nowrap" grow flex="1 1 19rem">
+      <TextInput
+        type="date"
+        label="First day (UTC)"
+        value={view.first}
+        max={view.last || undefined}
+        error={problem}
+        onChange={(event) => onChange({ first: event.currentTarget.value })}
+      />
+      <TextInput
+        type="date"
+        label="Last day (UTC)"
+        value={view.last}
+        min={view.first || undefined}
+        error={problem !== null}
+        onChange={(event) => onChange({ last: event.currentTarget.value })}
+      />
+    </Group>
     {isNarrowed(view) && (
       <Button variant="subtle" leftSection={<IconX size={14} aria-hidden />} onClick={() => onChange(ANYTHING)}>
         Show all
