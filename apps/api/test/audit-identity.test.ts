@@ -37,6 +37,14 @@ describe('what is changed through Better Auth', () => {
     expect(await of('tenant.rename')).toHaveLength(1);
   });
 
+  it('tells new names at once as one after the other', async () => {
+    const user = await signUp(test, 'Busy');
+    await Promise.all(Array.from({ length: 6 }, (_, index) => auth(test, 'organization/update', { data: { name: `name ${index}` } }, user.cookie)));
+    const changes = (await auditEvents(test, user.cookie, { action: 'tenant.rename' })).map((event) => event.changes[0]);
+    expect(changes).toHaveLength(6);
+    expect(new Set(changes.map((change) => change?.before)).size).toBe(6);
+  });
+
   it('follows an invitation, whichever end it takes', async () => {
     const guest = await signUp(test);
     const first = await invite(test, shop.admin, guest.email, 'member');

@@ -91,6 +91,15 @@ describe('what is changed through the API', () => {
     expect((await of('adapter.purge')).map(({ actor }) => actor)).toEqual([{ type: 'SYSTEM', id: null, name: 'System', handle: null }]);
   });
 
+  it('tells changes at once as one after the other', async () => {
+    const { id } = await createAdapter(test, shop.key, 'busy', fixture('a'));
+    const rename = 'mutation ($id: ID!, $name: String!) { updateAdapter(input: { adapterId: $id, name: $name }) { adapter { id } } }';
+    await Promise.all(Array.from({ length: 8 }, (_, index) => data(ask(rename, { id, name: `name ${index}` }))));
+    const changes = (await of('adapter.update')).filter(({ resource }) => resource.id === id).map(({ changes: [change] }) => change);
+    expect(changes).toHaveLength(8);
+    expect(new Set(changes.map((change) => change?.before)).size).toBe(8);
+  });
+
   it('records a refused adapter, and that another one took its place', async () => {
     const broken = { ...fixture('a'), 'adapter_config.json': Buffer.from('{}') };
     const { id } = await bringAdapter(test, shop.key, 'broken', broken);

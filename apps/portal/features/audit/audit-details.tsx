@@ -26,31 +26,42 @@ export const AuditDetails = ({ event }: { event: AuditEvent }) => {
   );
 };
 
-/** Three columns; on a phone each change is a block of its own, as values are long there. */
-const Changes = ({ changes }: Pick<AuditEvent, 'changes'>) => (
-  <Table className={classes.changes} layout="fixed" withRowBorders>
-    <Table.Thead>
-      <Table.Tr>
-        <Table.Th>Field</Table.Th>
-        <Table.Th>Before</Table.Th>
-        <Table.Th>After</Table.Th>
-      </Table.Tr>
-    </Table.Thead>
-    <Table.Tbody>
-      {changes.map(({ field, before, after }) => (
-        <Table.Tr key={field}>
-          <Table.Th scope="row">{fieldLabel(field)}</Table.Th>
-          <Table.Td data-label="Before">
-            <Value value={before} />
-          </Table.Td>
-          <Table.Td data-label="After">
-            <Value value={after} />
-          </Table.Td>
+const SIDES = [
+  { side: 'before', label: 'Before' },
+  { side: 'after', label: 'After' },
+] as const;
+
+/**
+ * What came to be has no before, what went no after: a side without any value is left out. On a phone each change is a
+ * block of its own, as values are long there.
+ */
+const Changes = ({ changes }: Pick<AuditEvent, 'changes'>) => {
+  const sides = SIDES.filter(({ side }) => changes.some((change) => valueText(change[side]) !== null));
+  return (
+    <Table className={classes.changes} layout="fixed" withRowBorders>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Field</Table.Th>
+          {sides.map(({ side, label }) => (
+            <Table.Th key={side}>{label}</Table.Th>
+          ))}
         </Table.Tr>
-      ))}
-    </Table.Tbody>
-  </Table>
-);
+      </Table.Thead>
+      <Table.Tbody>
+        {changes.map((change) => (
+          <Table.Tr key={change.field}>
+            <Table.Th scope="row">{fieldLabel(change.field)}</Table.Th>
+            {sides.map(({ side, label }) => (
+              <Table.Td key={side} data-label={label}>
+                <Value value={change[side]} />
+              </Table.Td>
+            ))}
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+};
 
 const Value = ({ value }: { value: unknown }) => {
   const text = valueText(value);

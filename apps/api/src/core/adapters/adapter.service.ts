@@ -70,6 +70,7 @@ export class AdapterService {
   async update(tenantId: string, id: string, input: unknown): Promise<AdapterRow> {
     const { name, description } = validInput(updateAdapterSchema, input);
     return this.database.inTenant(tenantId, async () => {
+      await this.names.lock();
       const before = await this.get(tenantId, id, 'adapterId');
       await this.adapters.update(id, { name: name ?? undefined, description: description ?? undefined });
       const row = await this.get(tenantId, id, 'adapterId');

@@ -48,7 +48,7 @@ function audited(plain: DBTransactionAdapter, inTransaction: <T>(work: Work<T>) 
 }
 
 async function changing<R>(rows: DBTransactionAdapter, tx: Transaction, { model, where }: { model: string; where?: Where }, write: () => Promise<R>): Promise<R> {
-  const before = where ? await rows.findMany<IdentityRow>({ model, where }) : [];
+  const before = where ? await lockedRows(rows, tx, model, where) : [];
   const result = await write();
   const ids = where ? before.map(({ id }) => id) : [(result as IdentityRow).id];
   const after = ids.length > 0 ? await rows.findMany<IdentityRow>({ model, where: [{ field: 'id', operator: 'in', value: ids }] }) : [];
@@ -57,6 +57,14 @@ async function changing<R>(rows: DBTransactionAdapter, tx: Transaction, { model,
     await recordIdentity(rows, tx, await identityEvents(rows, model, of(before), of(after)));
   }
   return result;
+}
+
+/** Others that change these rows wait until the transaction ends: what was before is what the last one left. */
+async function lockedRows(rows: DBTransactionAdapter, tx: Transaction, model: string, where: Where): Promise<IdentityRow[]> {
+  const found = await rows.findMany<IdentityRow>({ model, where });
+  if (found.length === 0) return found;
+  for (const id of found.map((row) => row.id).sort()) await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`identity:${id}`}, 0))`;
+  return rows.findMany<IdentityRow>({ model, where });
 }
 
 async function recordIdentity(rows: DBTransactionAdapter, tx: Transaction, events: readonly IdentityEvent[]): Promise<void> {
