@@ -1,8 +1,9 @@
 'use client';
-import { Button, Group, Select, TextInput } from '@mantine/core';
+import { Button, Group, Select } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import type { AuditChoicesQuery } from '@/lib/api/generated/graphql';
 import { actorKey, ANYTHING, isNarrowed, type AuditView } from './audit-view';
+import { DayField } from './day-field';
 
 interface Props {
   view: AuditView;
@@ -37,22 +38,8 @@ export const AuditFilters = ({ view, onChange, actions, actors, problem }: Props
       flex="1 1 12rem"
     />
     <Group gap="sm" align="flex-start" wrap="nowrap" grow flex="1 1 19rem">
-      <TextInput
-        type="date"
-        label="First day (UTC)"
-        value={view.first}
-        max={view.last || undefined}
-        error={problem}
-        onChange={(event) => onChange({ first: event.currentTarget.value })}
-      />
-      <TextInput
-        type="date"
-        label="Last day (UTC)"
-        value={view.last}
-        min={view.first || undefined}
-        error={problem !== null}
-        onChange={(event) => onChange({ last: event.currentTarget.value })}
-      />
+      <DayField label="First day (UTC)" value={view.first} error={problem} onDay={(first) => onChange({ first })} />
+      <DayField label="Last day (UTC)" value={view.last} error={problem !== null} onDay={(last) => onChange({ last })} />
     </Group>
     {isNarrowed(view) && (
       <Button variant="subtle" leftSection={<IconX size={14} aria-hidden />} onClick={() => onChange(ANYTHING)}>

@@ -1,6 +1,6 @@
 'use client';
 import { usePathname, useRouter, useSearchParams } from 'next/navigation';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { auditViewQuery, readAuditView, type AuditView } from './audit-view';
 
 export const useAuditView = (): [AuditView, (change: Partial<AuditView>) => void] => {
@@ -8,9 +8,15 @@ export const useAuditView = (): [AuditView, (change: Partial<AuditView>) => void
   const pathname = usePathname();
   const params = useSearchParams();
   const view = useMemo(() => readAuditView(params), [params]);
+  // The address follows a moment later; a change that is made meanwhile is made to what was asked for.
+  const asked = useRef(view);
+  useEffect(() => void (asked.current = view), [view]);
   const change = useCallback(
-    (part: Partial<AuditView>) => router.push(pathname + auditViewQuery({ ...view, page: 1, ...part }), { scroll: false }),
-    [view, pathname, router],
+    (part: Partial<AuditView>) => {
+      asked.current = { ...asked.current, page: 1, ...part };
+      router.push(pathname + auditViewQuery(asked.current), { scroll: false });
+    },
+    [pathname, router],
   );
   return [view, change];
 };
