@@ -12,7 +12,7 @@ const config: CodegenConfig = {
         useTypeImports: true,
         enumsAsTypes: true,
         strictScalars: true,
-        scalars: { DateTime: 'string', NanoUsd: 'string' },
+        scalars: { DateTime: 'string', NanoUsd: 'string', JSON: 'unknown' },
         avoidOptionals: { field: true },
       },
     },

@@ -6,6 +6,7 @@ import { PrismaModule } from './base/prisma/prisma.module.js';
 import { RedisModule } from './base/redis/redis.module.js';
 import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
+import { AuditModule } from './core/audit/audit.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
 import { BillingModule } from './core/billing/billing.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
@@ -37,6 +38,7 @@ export class AppModule {
         MailModule,
         ModelsModule,
         IdentityModule,
+        AuditModule,
         TenantModule,
         InvitationsModule,
         ApiKeysModule,

@@ -9,6 +9,7 @@ import helmet from 'helmet';
 import { CLS_ID, ClsServiceManager } from 'nestjs-cls';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
+import { setOrigin } from './base/auth/request-identity.js';
 import type { Config } from './base/config/config.js';
 import { ErrorFilter } from './base/errors/error.filter.js';
 import { GRAPHQL_PATH } from './base/graphql/graphql.module.js';
@@ -47,6 +48,7 @@ function ambientContext(request: Request, _response: Response, next: NextFunctio
   const cls = ClsServiceManager.getClsService();
   cls.run(() => {
     cls.set(CLS_ID, String(request.id ?? randomUUID()));
+    setOrigin(request.ip, request.headers);
     next();
   });
 }

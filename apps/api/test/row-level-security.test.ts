@@ -64,12 +64,12 @@ describe('row-level security', () => {
     const roles = await asOwner(`
       SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,
         (SELECT count(*)::int FROM pg_class c WHERE c.relowner = r.oid) AS owned
-      FROM pg_roles r WHERE rolname IN ('aril_app', 'aril_identity') ORDER BY rolname`);
+      FROM pg_roles r WHERE rolname IN ('aril_app', 'aril_identity', 'aril_retention') ORDER BY rolname`);
     const none = { rolsuper: false, rolbypassrls: false, rolcreaterole: false, rolcreatedb: false, owned: 0 };
-    expect(roles).toEqual([{ rolname: 'aril_app', ...none }, { rolname: 'aril_identity', ...none }]);
+    expect(roles).toEqual([{ rolname: 'aril_app', ...none }, { rolname: 'aril_identity', ...none }, { rolname: 'aril_retention', ...none }]);
   });
 
-  it.each(['adapters', 'adapter_files', 'deployments', 'deployment_variants', 'api_keys', 'tenants', 'memberships', 'users'])('%s: nothing without a tenant, only its own rows with one', async (table) => {
+  it.each(['adapters', 'adapter_files', 'deployments', 'deployment_variants', 'api_keys', 'tenants', 'memberships', 'users', 'audit_events'])('%s: nothing without a tenant, only its own rows with one', async (table) => {
     const column = table === 'tenants' ? 'id' : 'tenant_id';
     expect(await asApi([[`SELECT 1 FROM ${table}`]])).toEqual([]);
     const rows = await asApi([act(one.id), [`SELECT * FROM ${table}`]]);

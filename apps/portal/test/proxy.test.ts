@@ -38,6 +38,7 @@ describe('paths', () => {
     ['/api/uploads', '/uploads'],
     ['/api/uploads/a.b', '/uploads/a.b'],
     ['/api/statements/2026-10.pdf', '/statements/2026-10.pdf'],
+    ['/api/audit-events/events.csv', '/audit-events/events.csv'],
     ['/api/auth/sign-in/email', '/api/auth/sign-in/email'],
     ['/api/graphqlish', null],
     ['/api/v1/models', null],

@@ -46,6 +46,11 @@ export class ApiKeyModel {
     return this.database.tx.apiKey.findFirst({ where: { tenantId: this.database.tenantId, id, revokedAt: null } });
   }
 
+  /** A revoked one too. */
+  findAny(id: string): Promise<ApiKeyRow | null> {
+    return this.database.tx.apiKey.findFirst({ where: { tenantId: this.database.tenantId, id } });
+  }
+
   count(): Promise<number> {
     return this.database.tx.apiKey.count({ where: { tenantId: this.database.tenantId, revokedAt: null } });
   }

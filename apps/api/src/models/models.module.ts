@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AdapterModel } from './adapter.model.js';
 import { ApiKeyModel } from './api-key.model.js';
+import { AuditEventModel } from './audit-event.model.js';
 import { BaseModelModel } from './base-model.model.js';
 import { BillingDetailsModel } from './billing-details.model.js';
 import { ComparisonModel } from './comparison.model.js';
@@ -15,7 +16,7 @@ import { UsageModel } from './usage.model.js';
 
 const MODELS = [
   ...[TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, DeploymentModel, ComparisonModel, GenerationModel],
-  ...[LedgerModel, UsageModel, StatementModel, BillingDetailsModel, LimitModel, SpendModel],
+  ...[LedgerModel, UsageModel, StatementModel, BillingDetailsModel, LimitModel, SpendModel, AuditEventModel],
 ];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */

@@ -33,7 +33,7 @@ function facts({ billTo, number, issuedAt, contentSha256 }: Statement) {
     { term: 'E-mail', value: billTo.email, given: billTo.email },
     { term: 'Number', value: number, given: number },
     { term: 'Issued', value: issuedAt && formatUtcDate(issuedAt), given: issuedAt },
-    { term: 'Content SHA-256', value: contentSha256 && <Hash value={contentSha256} />, given: contentSha256 },
+    { term: 'Content SHA‑256', value: contentSha256 && <Hash value={contentSha256} />, given: contentSha256 },
   ];
   return [{ term: 'Name', value: billTo.legalName || billTo.tenantName }, ...optional.filter(({ given }) => given)];
 }

@@ -1,6 +1,7 @@
 import {
   IconArrowsSplit2,
   IconChartBar,
+  IconHistory,
   IconHome,
   IconKey,
   IconMessages,
@@ -14,6 +15,8 @@ export interface Destination {
   href: string;
   label: string;
   icon: Icon;
+  /** For owners and admins only. */
+  managed?: boolean;
 }
 
 export const DESTINATIONS: Destination[] = [
@@ -24,6 +27,7 @@ export const DESTINATIONS: Destination[] = [
   { href: '/api-keys', label: 'API keys', icon: IconKey },
   { href: '/usage', label: 'Usage', icon: IconChartBar },
   { href: '/billing', label: 'Billing', icon: IconReceipt },
+  { href: '/audit-log', label: 'Audit log', icon: IconHistory, managed: true },
   { href: '/settings', label: 'Settings', icon: IconSettings },
 ];
 

@@ -6,6 +6,7 @@ import { usePathname } from 'next/navigation';
 import type { ReactNode } from 'react';
 import { BudgetBanner } from '@/features/limits/budget-banner';
 import { useSession } from '@/features/session/session-context';
+import { useManages } from '@/features/session/use-manages';
 import { LogoMark } from '@/ui/logo';
 import { ColorSchemeMenu } from './color-scheme-menu';
 import { DESTINATIONS, isCurrent } from './navigation';
@@ -16,6 +17,7 @@ import classes from './shell.module.css';
 export const Shell = ({ children }: { children: ReactNode }) => {
   const pathname = usePathname();
   const { tenant } = useSession();
+  const manages = useManages();
   const [menuOpen, menu] = useDisclosure(false);
   return (
     <AppShell
@@ -58,7 +60,7 @@ export const Shell = ({ children }: { children: ReactNode }) => {
       </AppShell.Header>
       <AppShell.Navbar p="sm" aria-label="Main">
         <Stack gap={2}>
-          {DESTINATIONS.map(({ href, label, icon: Icon }) => {
+          {DESTINATIONS.filter(({ managed }) => manages || !managed).map(({ href, label, icon: Icon }) => {
             const current = isCurrent(href, pathname);
             return (
               <NavLink

@@ -6,6 +6,7 @@ import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import type { ReactNode } from 'react';
 import { paging } from '@/ui/paging';
+import { useAriaSort } from '@/ui/use-aria-sort';
 
 interface Target {
   id: string;
@@ -65,6 +66,7 @@ const RowActions = ({ slug, canTry, onDelete }: ActionsProps) => (
 export const TargetTable = <Row extends Target>(props: Props<Row>) => {
   const { rows, columns, fetching, total, page, pageSize, onPage, onDelete, empty, path, canTry = () => true, sorting } = props;
   const router = useRouter();
+  const table = useAriaSort(sorting?.sortStatus);
   const actions: DataTableColumn<Row> = {
     accessor: 'actions',
     title: <VisuallyHidden>Actions</VisuallyHidden>,
@@ -83,6 +85,7 @@ export const TargetTable = <Row extends Target>(props: Props<Row>) => {
       verticalSpacing="sm"
       backgroundColor="transparent"
       {...sorting}
+      tableRef={table}
       onRowClick={({ record }) => router.push(`${path}/${record.id}`)}
       {...paging(total, pageSize, page, onPage)}
     />

@@ -7,6 +7,7 @@ const PREFIXES = [
   { portal: '/api/graphql', api: '/graphql' },
   { portal: '/api/uploads', api: '/uploads' },
   { portal: '/api/statements', api: '/statements' },
+  { portal: '/api/audit-events', api: '/audit-events' },
 ] as const;
 
 const moved = (path: string, from: string, to: string): string | null =>

@@ -1,7 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { requestOf } from '../http/api-request.js';
-import { CallerResolver, PUBLIC_KEY } from './caller.js';
+import { actorOf, CallerResolver, PUBLIC_KEY } from './caller.js';
+import { setActor } from './request-identity.js';
 
 /** Global: everything needs a caller unless it says `@Public()`. */
 @Injectable()
@@ -15,6 +16,7 @@ export class CallerGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC_KEY, [context.getHandler(), context.getClass()])) return true;
     const request = requestOf(context);
     request.caller ??= await this.callers.require(request);
+    setActor(actorOf(request.caller));
     return true;
   }
 }

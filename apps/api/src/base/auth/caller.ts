@@ -3,6 +3,7 @@
  */
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { requestOf, type ApiRequest } from '../http/api-request.js';
+import type { Actor } from './request-identity.js';
 
 export type Role = 'OWNER' | 'ADMIN' | 'MEMBER';
 
@@ -14,6 +15,13 @@ export interface Caller {
   apiKeyId: string | null;
   /** API keys act as MEMBER. */
   role: Role;
+}
+
+/** Whom the audit log names for what the caller does. */
+export function actorOf({ userId, apiKeyId }: Caller): Actor {
+  if (userId !== null) return { userId };
+  if (apiKeyId !== null) return { apiKeyId };
+  throw new Error('a caller that is neither a person nor an API key');
 }
 
 /** Turns a request's credentials into a caller. `core/identity` provides it; everything else asks for it by this class. */

@@ -97,6 +97,8 @@ const schema = z.object({
   STATEMENT_GRACE_S: z.coerce.number().min(0).default(24 * 60 * 60),
   /** Whom statements come from, name and address; `\n` begins a new line. */
   STATEMENT_ISSUER: z.string().default('Aril').transform((text) => text.replaceAll('\\n', '\n')),
+  /** Days after which events of the audit log are removed; unset: never. The database refuses to remove younger ones than 30 days. */
+  AUDIT_RETENTION_DAYS: z.coerce.number().int().min(30).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Colours and one line per entry, for people; JSON otherwise. */
   LOG_PRETTY: flag.default(false),

@@ -1,9 +1,10 @@
 /** Subscriptions over WebSockets (the graphql-transport-ws protocol) at the same path as queries. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { execute, subscribe, type ExecutionArgs, type GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Context, ServerOptions } from 'graphql-ws';
 import { ClsServiceManager, CLS_ID } from 'nestjs-cls';
+import { setOrigin } from '../auth/request-identity.js';
 import type { ApiRequest } from '../http/api-request.js';
 import { formatGraphqlError } from './graphql-error.js';
 import { validateWithLimits } from './limits.js';
@@ -29,15 +30,19 @@ const operationIds = new WeakMap<object, string>();
  * Every operation has its own id and its own ambient context, as HTTP requests do. graphql-ws calls back outside of
  * the context that `execute` and `subscribe` had; the same id makes what is told and what is logged one.
  */
-function inContext<T>(operation: object, work: () => T): T {
+function inContext<T>(operation: object, work: () => T, headers: IncomingHttpHeaders = {}): T {
   const id = operationIds.get(operation) ?? randomUUID();
   operationIds.set(operation, id);
   const cls = ClsServiceManager.getClsService();
   return cls.run(() => {
     cls.set(CLS_ID, id);
+    setOrigin(undefined, headers);
     return work();
   });
 }
+
+/** An address is not known here: which proxies to believe is Express's to judge, which upgrades do not pass. */
+const headersOf = ({ contextValue }: ExecutionArgs): IncomingHttpHeaders => (contextValue as { req?: ApiRequest } | undefined)?.req?.headers ?? {};
 
 const format = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => errors.map((error) => formatGraphqlError(error.toJSON(), error));
 
@@ -45,7 +50,7 @@ export function socketOptions(path: string): { path: string } & Partial<ServerOp
   return {
     path,
     validate: validateWithLimits,
-    execute: (args: ExecutionArgs) => inContext(args, () => execute(args)),
+    execute: (args: ExecutionArgs) => inContext(args, () => execute(args), headersOf(args)),
     subscribe: (args: ExecutionArgs) => inContext(args, () => subscribe(args)),
     onError: (_context, _id, payload, errors) => inContext(payload, () => format(errors as readonly GraphQLError[])),
     onNext: (_context, _id, _payload, args, result) => {

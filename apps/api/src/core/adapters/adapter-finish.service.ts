@@ -13,6 +13,8 @@ import { createReadStream } from 'node:fs';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
+import type { AuditFields } from '../audit/audit-event.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { ADAPTER_FILES, adapterSha256, fileSha256, objectKey, type FileHashes } from './adapter-content.js';
 import { contentLock } from './adapter-purge.js';
@@ -32,6 +34,7 @@ export class AdapterFinishService {
     private readonly baseModels: BaseModelService,
     private readonly database: TenantDatabase,
     private readonly uploads: UploadFolder,
+    private readonly audit: AuditTrail,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {}
 
@@ -67,7 +70,7 @@ export class AdapterFinishService {
 
   private async refuse(row: AdapterRow, { problems, summary }: AdapterReport): Promise<void> {
     const data = { status: 'REFUSED' as const, problems: toJson(problems.slice(0, PROBLEMS_MAX)), summary: toJson(summary) ?? undefined };
-    await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
+    await this.leaveUploading(row, data, { status: data.status, problems: problems.length });
   }
 
   private async accept(row: AdapterRow, files: UploadedFiles, { summary }: AdapterReport): Promise<void> {
@@ -80,11 +83,19 @@ export class AdapterFinishService {
       for (const name of ADAPTER_FILES) {
         await this.objects.put(objectKey(row.tenantId, sha256, name), createReadStream(files[name]), { sha256: hashes[name] });
       }
-      await this.database.inTenant(row.tenantId, () => this.adapters.settle(row.id, data));
+      await this.leaveUploading(row, data, { status: data.status, sha256 });
     } finally {
       // If it was deleted meanwhile, it may have been purged before these objects were there.
       await this.database.inTenant(row.tenantId, () => this.adapters.setPurged(row.id, null));
     }
+  }
+
+  /** Of calls at once, one is the first: it alone is recorded. */
+  private async leaveUploading(row: AdapterRow, data: Parameters<AdapterModel['settle']>[1], after: AuditFields): Promise<void> {
+    await this.database.inTenant(row.tenantId, async () => {
+      if (!(await this.adapters.settle(row.id, data))) return;
+      await this.audit.record('adapter.finishUpload', { id: row.id, label: row.slug }, { before: { status: row.status }, after });
+    });
   }
 
   /** Noted before the objects are put: from here on a purge of equal content leaves them alone, and knows their keys. */

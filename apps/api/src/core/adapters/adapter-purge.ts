@@ -10,6 +10,7 @@ import { RedisService } from '../../base/redis/redis.service.js';
 import { Schedule } from '../../base/redis/schedule.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
 import { type AdapterKey, AdapterModel } from '../../models/adapter.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 
 const SWEEP_EVERY_MS = 60_000;
 const ADAPTERS_PER_SWEEP = 500;
@@ -26,6 +27,7 @@ export class AdapterPurge implements OnModuleInit, OnModuleDestroy {
     redis: RedisService,
     private readonly database: TenantDatabase,
     private readonly adapters: AdapterModel,
+    private readonly audit: AuditTrail,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {
     this.schedule = new Schedule('adapters', redis, [{ name: 'adapter.purgeDeleted', everyMs: SWEEP_EVERY_MS, run: () => this.sweep() }]);
@@ -60,6 +62,7 @@ export class AdapterPurge implements OnModuleInit, OnModuleDestroy {
       const holders = await this.adapters.countHolders(row.sha256, unneeded);
       for (const { objectKey } of holders === 0 ? row.files : []) if (objectKey) await this.objects.delete(objectKey);
       await this.adapters.setPurged(id, new Date());
+      if (holders === 0) await this.audit.recordOnce('adapter.purge', { id: row.id, label: row.slug }, { before: { sha256: row.sha256 } });
     });
   }
 }

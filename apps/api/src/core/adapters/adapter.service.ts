@@ -7,6 +7,7 @@ import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
 import { type AdapterFilter, AdapterModel, type AdapterOrder, type AdapterPosition, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
 import { createAdapterSchema, type NewAdapter, updateAdapterSchema } from './adapter-input.js';
@@ -22,6 +23,7 @@ export class AdapterService {
     private readonly baseModels: BaseModelService,
     private readonly names: TargetNames,
     private readonly uploads: UploadFolder,
+    private readonly audit: AuditTrail,
   ) {}
 
   /** @throws NOT_FOUND, also for other tenants' adapters. */
@@ -65,11 +67,12 @@ export class AdapterService {
 
   async update(tenantId: string, id: string, input: unknown): Promise<AdapterRow> {
     const { name, description } = validInput(updateAdapterSchema, input);
-    await this.get(tenantId, id, 'adapterId');
     return this.database.inTenant(tenantId, async () => {
+      await this.names.lock();
+      const before = await this.get(tenantId, id, 'adapterId');
       await this.adapters.update(id, { name: name ?? undefined, description: description ?? undefined });
-      const row = await this.adapters.find(id);
-      if (!row) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
+      const row = await this.get(tenantId, id, 'adapterId');
+      await this.audit.record('adapter.update', labelled(row), { before: wordsOf(before), after: wordsOf(row) });
       return row;
     });
   }
@@ -80,7 +83,9 @@ export class AdapterService {
     const deleted = await this.database.inTenant(tenantId, async () => {
       await this.names.lock();
       await this.requireUnused(row);
-      return this.adapters.update(id, { deletedAt: new Date() });
+      if (!(await this.adapters.update(id, { deletedAt: new Date() }))) return false;
+      await this.audit.record('adapter.delete', labelled(row), { before: contentOf(row) });
+      return true;
     });
     if (!deleted) throw new ArilError('NOT_FOUND', 'adapterId: there is no such adapter', 'adapterId');
     await this.uploads.removeOf(row);
@@ -109,6 +114,7 @@ export class AdapterService {
       { slug, name: given.name ?? slug, description: given.description ?? '', baseModelId, bytes: BigInt(bytes) },
       files.map((file) => ({ name: file.name, bytes: BigInt(file.bytes) })),
     );
+    await this.audit.record('adapter.create', labelled(created), { after: contentOf(created) });
     return { created, replaced };
   }
 
@@ -120,7 +126,10 @@ export class AdapterService {
       if (await this.isAbandoned(row)) dropped.push(row);
     }
     if (same && !dropped.some((row) => row.id === same.id)) throw slugTaken(same);
-    for (const row of dropped) await this.adapters.update(row.id, { deletedAt: new Date() });
+    for (const row of dropped) {
+      await this.adapters.update(row.id, { deletedAt: new Date() });
+      await this.audit.record('adapter.discard', labelled(row), { before: contentOf(row) });
+    }
     return dropped;
   }
 
@@ -128,6 +137,19 @@ export class AdapterService {
     return Date.now() - (await this.uploads.lastTouchedMs(row)) > this.config.UPLOAD_EXPIRY_S * 1000;
   }
 }
+
+const labelled = ({ id, slug }: AdapterRow) => ({ id, label: slug });
+
+const wordsOf = ({ name, description }: AdapterRow) => ({ name, description });
+
+const contentOf = (row: AdapterRow) => ({
+  slug: row.slug,
+  ...wordsOf(row),
+  baseModelId: row.baseModelId,
+  bytes: Number(row.bytes),
+  status: row.status,
+  sha256: row.status === 'READY' ? row.sha256 : null,
+});
 
 /** Names the unfinished adapter, as a program whose answer was lost knows only the slug. */
 function slugTaken({ id, slug }: AdapterRow): ArilError {

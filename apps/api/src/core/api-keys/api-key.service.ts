@@ -7,6 +7,7 @@ import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel, type ApiKeyRow } from '../../models/api-key.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { LimitsService, limitsSchema } from '../limits/limits.service.js';
 import { looksLikeSecret, newSecret, secretHasher } from './api-key-secret.js';
 
@@ -30,6 +31,7 @@ export class ApiKeyService {
     private readonly keys: ApiKeyModel,
     private readonly database: TenantDatabase,
     private readonly limits: LimitsService,
+    private readonly audit: AuditTrail,
   ) {
     this.hash = secretHasher(config.AUTH_SECRET);
   }
@@ -69,15 +71,20 @@ export class ApiKeyService {
         throw new ArilError('QUOTA_EXCEEDED', `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`);
       }
       const created = await this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null });
-      if (limits) await this.limits.setForNewKey(created.id, limits);
+      const held = limits && (await this.limits.setForNewKey(created.id, limits));
+      await this.audit.record('apiKey.create', labelled(created), { after: { name, prefix, expiresAt: created.expiresAt, ...held } });
       return created;
     });
     return { key, secret };
   }
 
   async revoke(tenantId: string, id: string): Promise<void> {
-    const revoked = isUuid(id) && (await this.database.inTenant(tenantId, () => this.keys.revoke(id, new Date())));
-    if (!revoked) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+    await this.database.inTenant(tenantId, async () => {
+      const key = isUuid(id) ? await this.keys.find(id) : null;
+      const revokedAt = new Date();
+      if (!key || !(await this.keys.revoke(id, revokedAt))) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+      await this.audit.record('apiKey.revoke', labelled(key), { before: { revokedAt: null }, after: { revokedAt } });
+    });
   }
 
   /** A request must not fail because the note of its use could not be written. */
@@ -91,3 +98,6 @@ export class ApiKeyService {
 }
 
 const hasExpired = ({ expiresAt }: ApiKeyRow, now: Date): boolean => expiresAt !== null && expiresAt <= now;
+
+/** As lists show keys. */
+const labelled = ({ id, name }: ApiKeyRow) => ({ id, label: name });

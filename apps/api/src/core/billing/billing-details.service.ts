@@ -6,6 +6,7 @@ import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { BillingDetailsModel, type BillingDetailsRow } from '../../models/billing-details.model.js';
 import type { BillTo } from '../../models/statement.model.js';
 import { TenantModel } from '../../models/tenant.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 
 const text = (max: number) => textWithoutNul.trim().max(max, `expected at most ${max} characters`);
 /** One of these lines is printed for each; more would not fit beside the statement's own. */
@@ -26,6 +27,7 @@ export class BillingDetailsService {
     private readonly db: TenantDatabase,
     private readonly details: BillingDetailsModel,
     private readonly tenants: TenantModel,
+    private readonly audit: AuditTrail,
   ) {}
 
   get(tenantId: string): Promise<BillingDetailsRow> {
@@ -36,7 +38,14 @@ export class BillingDetailsService {
   update(tenantId: string, input: unknown): Promise<BillingDetailsRow> {
     const { legalName, address, taxId, email } = validInput(detailsSchema, input);
     const given = { legalName: legalName ?? undefined, address: address ?? undefined, taxId: taxId ?? undefined, email: email ?? undefined };
-    return this.db.inTenant(tenantId, () => this.details.save(given));
+    return this.db.inTenant(tenantId, async () => {
+      await this.db.lock('billing-details');
+      const before = await this.details.current();
+      const after = await this.details.save(given);
+      const { name } = await this.tenants.current();
+      await this.audit.record('billingDetails.update', { id: tenantId, label: name }, { before: fieldsOf(before), after: fieldsOf(after) });
+      return after;
+    });
   }
 
   billTo(tenantId: string): Promise<BillTo> {
@@ -47,3 +56,5 @@ export class BillingDetailsService {
     });
   }
 }
+
+const fieldsOf = ({ legalName, address, taxId, email }: BillingDetailsRow) => ({ legalName, address, taxId, email });

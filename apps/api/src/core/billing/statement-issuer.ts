@@ -7,8 +7,9 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { endOf, monthOf } from '../../base/month.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
-import { CURRENCY } from '../../base/usd.js';
+import { CURRENCY, exactUsd } from '../../base/usd.js';
 import { StatementModel, type StatementRow } from '../../models/statement.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { IdentityDirectory } from '../identity/identity-directory.js';
 import { BillingDetailsService } from './billing-details.service.js';
 import { contentSha256 } from './statement-content.js';
@@ -24,6 +25,7 @@ export class StatementIssuer {
     private readonly directory: IdentityDirectory,
     private readonly statements: StatementModel,
     private readonly details: BillingDetailsService,
+    private readonly audit: AuditTrail,
   ) {}
 
   /** Of all tenants; one tenant's trouble does not keep the others waiting. `now` in milliseconds since the epoch. */
@@ -76,7 +78,10 @@ export class StatementIssuer {
       amountNanoUsd,
       contentSha256: contentSha256(lines),
     };
-    return this.statements.insert(statement, lines);
+    const row = await this.statements.insert(statement, lines);
+    const after = { month: monthOf(period), lines: lines.length, amountUsd: exactUsd(amountNanoUsd) };
+    await this.audit.record('statement.issue', { id: row.id, label: row.number }, { after });
+    return row;
   }
 }
 

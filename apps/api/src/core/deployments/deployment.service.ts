@@ -5,6 +5,7 @@ import type { Page } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
 import { DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
 import { createDeploymentSchema, updateDeploymentSchema } from './deployment-input.js';
@@ -21,6 +22,7 @@ export class DeploymentService {
     private readonly variants: DeploymentVariants,
     private readonly baseModels: BaseModelService,
     private readonly names: TargetNames,
+    private readonly audit: AuditTrail,
   ) {}
 
   /** @throws NOT_FOUND, also for other tenants' deployments. */
@@ -49,7 +51,9 @@ export class DeploymentService {
       }
       const resolved = await this.variants.resolve(variants, { baseModelId, variants: [] });
       const row = { slug, name: name ?? slug, description: description ?? '', baseModelId };
-      return this.require(await this.deployments.create(row, resolved), 'id');
+      const created = await this.require(await this.deployments.create(row, resolved), 'id');
+      await this.audit.record('deployment.create', labelled(created), { after: { slug, baseModelId, ...fieldsOf(created) } });
+      return created;
     });
   }
 
@@ -61,15 +65,19 @@ export class DeploymentService {
       const present = await this.require(id, 'deploymentId');
       if (variants) await this.deployments.replaceVariants(id, await this.variants.resolve(variants, present));
       await this.deployments.update(id, { name: name ?? undefined, description: description ?? undefined, updatedAt: new Date() });
-      return this.require(id, 'deploymentId');
+      const updated = await this.require(id, 'deploymentId');
+      await this.audit.record('deployment.update', labelled(updated), { before: fieldsOf(present), after: fieldsOf(updated) });
+      return updated;
     });
   }
 
   /** The row stays for the ledger; generations that were admitted go on, since their variant is chosen. */
   async delete(tenantId: string, id: string): Promise<void> {
     await this.database.inTenant(tenantId, async () => {
-      await this.require(id, 'deploymentId');
+      await this.names.lock();
+      const row = await this.require(id, 'deploymentId');
       await this.deployments.update(id, { deletedAt: new Date() });
+      await this.audit.record('deployment.delete', labelled(row), { before: { slug: row.slug, baseModelId: row.baseModelId, ...fieldsOf(row) } });
     });
   }
 
@@ -79,3 +87,11 @@ export class DeploymentService {
     return row;
   }
 }
+
+const labelled = ({ id, slug }: DeploymentRow) => ({ id, label: slug });
+
+const fieldsOf = ({ name, description, baseModelId, variants }: DeploymentRow) => ({
+  name,
+  description,
+  variants: variants.map(({ adapter, weight }) => ({ target: adapter?.slug ?? baseModelId, weight })),
+});

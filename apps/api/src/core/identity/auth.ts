@@ -5,11 +5,12 @@
 import { textWithoutNul } from '@aril/contracts';
 import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
-import { prismaAdapter } from 'better-auth/adapters/prisma';
 import { APIError, createAuthMiddleware } from 'better-auth/api';
+import { setActor } from '../../base/auth/request-identity.js';
 import type { Config } from '../../base/config/config.js';
 import type { Mailer } from '../../integrations/mail/mailer.js';
-import type { IdentityOutage } from './identity-outage.js';
+import { auditedRows, type IdentityRows } from './audited-rows.js';
+import { auditFailedSignIns } from './failed-sign-ins.js';
 import { membershipRules } from './membership-rules.js';
 import { TENANT_NAME } from './tenant-name.js';
 import { ensureTenant } from './tenant-of-user.js';
@@ -68,7 +69,7 @@ function logLine(level: 'debug' | 'info' | 'warn' | 'error', message: string, ..
 
 interface Parts {
   /** The identity tables, watched for outages. */
-  rows: ReturnType<IdentityOutage['watch']>;
+  rows: IdentityRows;
   storage: RateLimitStorage;
   mailer: Mailer;
 }
@@ -82,7 +83,7 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
     secret: config.AUTH_SECRET,
     trustedOrigins: [config.API_URL, ...config.PORTAL_URL],
     // In one transaction sign-up writes the user, the password, the tenant, the membership and the session.
-    database: prismaAdapter(rows, { provider: 'postgresql', transaction: true }),
+    database: auditedRows(rows),
     emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true },
     session: { expiresIn: 30 * DAY_S, updateAge: DAY_S },
     user,
@@ -102,13 +103,14 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
       database: { generateId: 'uuid' },
     },
-    hooks: { before: refuseUnstorable },
+    hooks: { before: refuseUnstorable, after: auditFailedSignIns(rows) },
     databaseHooks: {
       session: {
         create: {
           // A session has a tenant from the start: the user's own, made here when there is none and none awaits them.
           before: async (session, context) => {
             if (!context) return;
+            setActor({ userId: session.userId });
             const rows = await getCurrentAdapter(context.context.adapter);
             return { data: { ...session, activeOrganizationId: await ensureTenant(rows, session.userId) } };
           },

@@ -7,6 +7,7 @@ import type { BetterAuthPlugin, GenericEndpointContext } from 'better-auth';
 import { APIError, createAuthMiddleware, getSessionFromCtx } from 'better-auth/api';
 import { z } from 'zod';
 import type { Role } from '../../base/auth/caller.js';
+import { setActor } from '../../base/auth/request-identity.js';
 import { fromZodError } from '../../base/errors/error-report.js';
 import { highestRole } from './role.js';
 import { mayDecideOn } from './membership.policy.js';
@@ -128,7 +129,9 @@ const before = (rule: Rule, matcher: (path: string) => boolean) => ({
   matcher: ({ path }: { path?: string | undefined }) => matcher(path ?? ''),
   handler: createAuthMiddleware(async (context) => {
     const found = await getSessionFromCtx<Record<string, unknown>, { activeOrganizationId?: string | null }>(context);
-    if (found) return rule(context, { userId: found.user.id, tenantId: found.session.activeOrganizationId ?? null });
+    if (!found) return;
+    setActor({ userId: found.user.id });
+    return rule(context, { userId: found.user.id, tenantId: found.session.activeOrganizationId ?? null });
   }),
 });
 

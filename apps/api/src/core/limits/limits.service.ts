@@ -10,6 +10,10 @@ import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
 import { LimitModel, type Limits } from '../../models/limit.model.js';
 import { SpendModel, type Use } from '../../models/spend.model.js';
+import { TenantModel } from '../../models/tenant.model.js';
+import type { AuditFields } from '../audit/audit-event.js';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { limitFields } from './limit-fields.js';
 import { defaultLimits, limitCeilings, NO_LIMITS, within } from './limit-bounds.js';
 
 /** Amounts add up in 64 bits, with room for every key's. */
@@ -49,6 +53,8 @@ export class LimitsService {
     private readonly rows: LimitModel,
     private readonly spend: SpendModel,
     private readonly apiKeys: ApiKeyModel,
+    private readonly tenants: TenantModel,
+    private readonly audit: AuditTrail,
   ) {
     this.ceilings = limitCeilings(config);
     this.defaults = defaultLimits(config);
@@ -89,9 +95,12 @@ export class LimitsService {
     const change = validInput(limitsSchema, input);
     await this.db.inTenant(tenantId, async () => {
       await this.db.lock(LIMITS_LOCK);
-      const limits = changed((await this.of(null)).tenant, change);
+      const { tenant: before } = await this.of(null);
+      const limits = changed(before, change);
       this.refuseAboveCeilings(change);
       await this.rows.put(null, limits);
+      const { name } = await this.tenants.current();
+      await this.audit.record('limits.update', { id: tenantId, label: name }, { before: limitFields(before), after: limitFields(limits) });
     });
   }
 
@@ -101,13 +110,18 @@ export class LimitsService {
       await this.db.lock(LIMITS_LOCK);
       const known = isUuid(apiKeyId) && (await this.apiKeys.find(apiKeyId));
       if (!known) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
-      await this.rows.put(apiKeyId, changed((await this.of(apiKeyId)).key, change));
+      const { key: before } = await this.of(apiKeyId);
+      const limits = changed(before, change);
+      await this.rows.put(apiKeyId, limits);
+      await this.audit.record('limits.update', { id: apiKeyId, label: known.name }, { before: limitFields(before), after: limitFields(limits) });
     });
   }
 
-  /** In the transaction that makes the key, so that it never has none of them. */
-  async setForNewKey(apiKeyId: string, change: LimitsChange): Promise<void> {
-    await this.rows.put(apiKeyId, changed(NO_LIMITS, change));
+  /** In the transaction that makes the key, so that it never has none of them. What the audit log says of them. */
+  async setForNewKey(apiKeyId: string, change: LimitsChange): Promise<AuditFields> {
+    const limits = changed(NO_LIMITS, change);
+    await this.rows.put(apiKeyId, limits);
+    return limitFields(limits);
   }
 
   /** No limit is above every ceiling. */

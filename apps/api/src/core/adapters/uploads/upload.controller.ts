@@ -6,7 +6,8 @@ import { All, Controller, Inject, Logger, Req, Res } from '@nestjs/common';
 import { ArilError, ERROR_CODES } from '@aril/contracts';
 import { Server, type ServerOptions } from '@tus/server';
 import type { Request, Response } from 'express';
-import { type Caller, CallerResolver, Public } from '../../../base/auth/caller.js';
+import { actorOf, type Caller, CallerResolver, Public } from '../../../base/auth/caller.js';
+import { setActor } from '../../../base/auth/request-identity.js';
 import { CONFIG, type Config } from '../../../base/config/config.js';
 import { reportError, restError } from '../../../base/errors/error-report.js';
 import type { ApiRequest } from '../../../base/http/api-request.js';
@@ -46,6 +47,7 @@ export class UploadController {
       const caller = await this.callers.require(request);
       mayManageAdapters(caller);
       (request as ApiRequest).caller = caller;
+      setActor(actorOf(caller));
     }
     await this.server.handle(request, response);
   }
