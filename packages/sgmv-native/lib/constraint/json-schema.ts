@@ -53,17 +53,21 @@ interface Reading {
   relaxed: boolean;
 }
 
-/**
- * The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema.
- * `relaxedDefinitions`: of which only as much is kept as can be.
- */
-export function narrowSchema(schema: unknown, relaxedDefinitions: readonly string[] = []): unknown {
+/** Of what only as much is kept as can be. */
+export interface Relaxation {
+  whole: boolean;
+  /** Those of these names, where the whole is not. */
+  definitions?: readonly string[] | undefined;
+}
+
+/** The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema. */
+export function narrowSchema(schema: unknown, { whole, definitions = [] }: Relaxation = { whole: false }): unknown {
   const root = isObject(schema) ? schema : {};
   const names = new Set(
     DEFINITIONS.flatMap((at) => Object.keys(root[at] ?? {}).map((name) => `#/${at}/${name}`)),
   );
-  const relaxed = new Set(relaxedDefinitions);
-  return narrow(schema, 'constraint.schema', { names, relaxed: false }, (name) => ({ names, relaxed: relaxed.has(name) }));
+  const relaxed = new Set(definitions);
+  return narrow(schema, 'constraint.schema', { names, relaxed: whole }, (name) => ({ names, relaxed: whole || relaxed.has(name) }));
 }
 
 function narrow(given: unknown, path: string, reading: Reading, ofDefinition = (_name: string): Reading => reading): unknown {
@@ -232,7 +236,7 @@ function narrowNumber(schema: Schema, types: string[], path: string): Schema {
   const present = BOUNDS.filter((key) => schema[key] !== undefined);
   const beyond = types.includes('number') && present[0];
   if (beyond)
-    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type ${text(schema.type)}`, 'type "number" alone, and bounds that leave a number between them and need no more than 15 digits');
+    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type ${text(schema.type)}`, 'bounds that leave a number between them and need no more than 15 digits, six of them decimals');
   const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
   if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
   return Object.fromEntries(present.map((key) => [key, schema[key]]));
