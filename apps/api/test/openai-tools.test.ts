@@ -236,7 +236,10 @@ describe('tools of the OpenAI endpoint', () => {
   ])('have an object of arguments, whether their schema says so or not: %j', async (parameters, definition) => {
     await create({ tools: [{ type: 'function', function: { name: 'f', parameters } }], tool_choice: 'required' });
     expect(job().constraint).toEqual({
-      type: 'jsonSchema',
+      type: 'calls',
+      functions: ['f'],
+      required: true,
+      parallel: true,
       relaxedDefinitions: expect.any(Array) as string[],
       schema: expect.objectContaining({ $defs: expect.objectContaining({ f: definition }) as object }) as object,
     });
@@ -245,7 +248,7 @@ describe('tools of the OpenAI endpoint', () => {
   it('may have any name there is', async () => {
     await create({ tools: ['__proto__', 'constructor'].map((name) => ({ type: 'function', function: { name } })), tool_choice: 'required' });
     const { constraint } = job();
-    expect(constraint?.type === 'jsonSchema' && Object.keys(constraint.schema.$defs as object)).toEqual(['__proto__', 'constructor']);
+    expect(constraint?.type === 'calls' && Object.keys(constraint.schema.$defs as object)).toEqual(['__proto__', 'constructor']);
   });
 
   it('leave the choice between a call and an answer of a schema', async () => {
@@ -254,7 +257,7 @@ describe('tools of the OpenAI endpoint', () => {
     expect(job().constraint).toMatchObject({
       type: 'jsonSchema',
       schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, { anyOf: [one, other] }], $defs: { 'answer.schema.$defs.part': { type: 'integer' } } },
-      relaxedDefinitions: ['get_weather', 'now'],
+      relaxedDefinitions: ['get_weather', 'now', 'answer.schema', 'answer.schema.$defs.part'],
     });
     await create({ response_format: { type: 'json_object' } });
     expect(job().constraint).toEqual({ type: 'json' });

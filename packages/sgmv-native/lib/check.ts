@@ -107,7 +107,7 @@ const constraintSchema = z.discriminatedUnion(
     }),
     z.strictObject({
       type: z.literal('calls'),
-      schema: z.object({ $defs: z.record(z.string(), z.unknown(), 'schemas by name') }, 'an object with $defs'),
+      schema: z.record(z.string(), z.unknown(), 'a schema with $defs'),
       functions: z.array(z.string('a string'), 'names of functions').min(1, 'at least one'),
       relaxedDefinitions: z.array(z.string('a string'), 'names of definitions').optional(),
       required: z.boolean('true or false'),

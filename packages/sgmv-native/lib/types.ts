@@ -110,7 +110,7 @@ export type Constraint =
    */
   | {
       type: 'calls';
-      schema: { $defs: Readonly<Record<string, unknown>> };
+      schema: Readonly<Record<string, unknown>>;
       functions: readonly string[];
       relaxedDefinitions?: readonly string[];
       required: boolean;

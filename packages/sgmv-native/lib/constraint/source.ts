@@ -57,7 +57,7 @@ function convertCalls({ schema, functions, relaxedDefinitions, required, paralle
   const definitions = functions.map((name, index) => [aliases[index], { $ref: `#/$defs/${name}` }]);
   const whole = {
     anyOf: aliases.map((alias) => ({ $ref: `#/$defs/${alias}` })),
-    $defs: { ...schema.$defs, ...Object.fromEntries(definitions) },
+    $defs: { ...(schema.$defs as object | undefined), ...Object.fromEntries(definitions) },
   };
   const calls = callRules({ functions: functions.map((name, index) => ({ name, argumentsRule: `defs_.${letters(index)}` })), required, parallel });
   return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(whole, { whole: false, definitions: relaxedDefinitions })), calls };
