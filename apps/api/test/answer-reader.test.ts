@@ -54,7 +54,7 @@ const CASES: [string, string, string | null, ReturnType<typeof call>[]][] = [
 
 describe('an answer is told', () => {
   it.each(CASES)('%s: %j', (_name, text, content, calls) => {
-    expect(readAnswer(text, OFFERED)).toEqual({ content, calls });
+    expect(readAnswer(text, OFFERED)).toEqual({ content, reasoning: '', calls });
   });
 
   it.each(CASES)('%s, the same in any pieces: %j', (_name, text, content, calls) => {
@@ -80,14 +80,14 @@ describe('an answer is told', () => {
 
   it('one call at most where several are not wanted', () => {
     const text = '[{"name": "f", "arguments": {}}, {"name": "f", "arguments": {"x": 1}}] and text';
-    expect(readAnswer(text, { ...OFFERED, parallel: false })).toEqual({ content: null, calls: [call('f', '{}')] });
+    expect(readAnswer(text, { ...OFFERED, parallel: false })).toEqual({ content: null, reasoning: '', calls: [call('f', '{}')] });
   });
 
   it('nothing but calls where it must be one: what is cut is no text', () => {
     const forced = { ...OFFERED, duty: 'required' as const };
-    expect(readAnswer('[{"name": "f", "argum', forced)).toEqual({ content: null, calls: [] });
-    expect(readAnswer('[{"name": "f", "arguments": {"a": 1}}, {"name": "get_w', forced)).toEqual({ content: null, calls: [call('f', '{"a": 1}')] });
-    expect(readAnswer('{"name": "f", "arguments": {"a', { ...forced, duty: 'function' })).toEqual({ content: null, calls: [call('f', '{"a')] });
+    expect(readAnswer('[{"name": "f", "argum', forced)).toEqual({ content: null, reasoning: '', calls: [] });
+    expect(readAnswer('[{"name": "f", "arguments": {"a": 1}}, {"name": "get_w', forced)).toEqual({ content: null, reasoning: '', calls: [call('f', '{"a": 1}')] });
+    expect(readAnswer('{"name": "f", "arguments": {"a', { ...forced, duty: 'function' })).toEqual({ content: null, reasoning: '', calls: [call('f', '{"a')] });
   });
 
   it('in time that grows with its length alone', () => {
