@@ -183,7 +183,6 @@ describe('tools of the OpenAI endpoint', () => {
 
   it.each<[string, { tool_choice: unknown; parallel_tool_calls?: boolean }, object | null]>([
     ['a function', { tool_choice: FORCED }, { ...one, $defs: { get_weather: PARAMETERS } }],
-    ['some function', { tool_choice: 'required' }, { type: 'array', items: { anyOf: [one, other] }, minItems: 1, maxItems: 16, $defs: definitions }],
     ['some function once', { tool_choice: 'required', parallel_tool_calls: false }, { anyOf: [one, other], $defs: definitions }],
     ['one of some', { tool_choice: allowed('required'), parallel_tool_calls: false }, { ...one, $defs: { get_weather: PARAMETERS } }],
     ['nothing', { tool_choice: 'auto' }, null],
@@ -195,6 +194,19 @@ describe('tools of the OpenAI endpoint', () => {
     );
     expect(completion.choices[0]?.message.tool_calls).toMatchObject([{ function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } }]);
     expect(completion.choices[0]?.finish_reason).toBe(change.tool_choice === FORCED ? 'stop' : 'tool_calls');
+  });
+
+  it('that are strict are kept to their schema where one must be called, and where one may', async () => {
+    const strict = { ...WEATHER, function: { ...WEATHER.function, strict: true } };
+    const asked = { type: 'calls', functions: ['get_weather', 'now'], schema: { $defs: { get_weather: PARAMETERS } }, relaxedDefinitions: ['now'], parallel: true };
+    await create({ tools: [strict, NOW] });
+    expect(job().constraint).toMatchObject({ ...asked, required: false });
+    await create({ tools: [strict, NOW], parallel_tool_calls: false });
+    expect(job().constraint).toMatchObject({ ...asked, required: false, parallel: false });
+    await create({ tools: [strict, NOW], tool_choice: 'required' });
+    expect(job().constraint).toMatchObject({ ...asked, required: true });
+    await create();
+    expect(job().constraint).toBeNull();
   });
 
   it('that may not be called are not told of, and nothing is read as a call', async () => {
