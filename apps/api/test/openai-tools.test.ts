@@ -183,7 +183,6 @@ describe('tools of the OpenAI endpoint', () => {
 
   it.each<[string, { tool_choice: unknown; parallel_tool_calls?: boolean }, object | null]>([
     ['a function', { tool_choice: FORCED }, { ...one, $defs: { get_weather: PARAMETERS } }],
-    ['some function', { tool_choice: 'required' }, { type: 'array', items: { anyOf: [one, other] }, minItems: 1, maxItems: 16, $defs: definitions }],
     ['some function once', { tool_choice: 'required', parallel_tool_calls: false }, { anyOf: [one, other], $defs: definitions }],
     ['one of some', { tool_choice: allowed('required'), parallel_tool_calls: false }, { ...one, $defs: { get_weather: PARAMETERS } }],
     ['nothing', { tool_choice: 'auto' }, null],
@@ -195,6 +194,19 @@ describe('tools of the OpenAI endpoint', () => {
     );
     expect(completion.choices[0]?.message.tool_calls).toMatchObject([{ function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } }]);
     expect(completion.choices[0]?.finish_reason).toBe(change.tool_choice === FORCED ? 'stop' : 'tool_calls');
+  });
+
+  it('that are strict are kept to their schema where one must be called, and where one may', async () => {
+    const strict = { ...WEATHER, function: { ...WEATHER.function, strict: true } };
+    const asked = { type: 'calls', functions: ['get_weather', 'now'], schema: { $defs: { get_weather: PARAMETERS } }, relaxedDefinitions: ['now'], parallel: true };
+    await create({ tools: [strict, NOW] });
+    expect(job().constraint).toMatchObject({ ...asked, required: false });
+    await create({ tools: [strict, NOW], parallel_tool_calls: false });
+    expect(job().constraint).toMatchObject({ ...asked, required: false, parallel: false });
+    await create({ tools: [strict, NOW], tool_choice: 'required' });
+    expect(job().constraint).toMatchObject({ ...asked, required: true });
+    await create();
+    expect(job().constraint).toBeNull();
   });
 
   it('that may not be called are not told of, and nothing is read as a call', async () => {
@@ -236,7 +248,10 @@ describe('tools of the OpenAI endpoint', () => {
   ])('have an object of arguments, whether their schema says so or not: %j', async (parameters, definition) => {
     await create({ tools: [{ type: 'function', function: { name: 'f', parameters } }], tool_choice: 'required' });
     expect(job().constraint).toEqual({
-      type: 'jsonSchema',
+      type: 'calls',
+      functions: ['f'],
+      required: true,
+      parallel: true,
       relaxedDefinitions: expect.any(Array) as string[],
       schema: expect.objectContaining({ $defs: expect.objectContaining({ f: definition }) as object }) as object,
     });
@@ -245,7 +260,7 @@ describe('tools of the OpenAI endpoint', () => {
   it('may have any name there is', async () => {
     await create({ tools: ['__proto__', 'constructor'].map((name) => ({ type: 'function', function: { name } })), tool_choice: 'required' });
     const { constraint } = job();
-    expect(constraint?.type === 'jsonSchema' && Object.keys(constraint.schema.$defs as object)).toEqual(['__proto__', 'constructor']);
+    expect(constraint?.type === 'calls' && Object.keys(constraint.schema.$defs as object)).toEqual(['__proto__', 'constructor']);
   });
 
   it('leave the choice between a call and an answer of a schema', async () => {
@@ -254,7 +269,7 @@ describe('tools of the OpenAI endpoint', () => {
     expect(job().constraint).toMatchObject({
       type: 'jsonSchema',
       schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, { anyOf: [one, other] }], $defs: { 'answer.schema.$defs.part': { type: 'integer' } } },
-      relaxedDefinitions: ['get_weather', 'now'],
+      relaxedDefinitions: ['get_weather', 'now', 'answer.schema', 'answer.schema.$defs.part'],
     });
     await create({ response_format: { type: 'json_object' } });
     expect(job().constraint).toEqual({ type: 'json' });

@@ -66,6 +66,7 @@ describe('the OpenAI endpoints', () => {
           completion_tokens: 3,
           total_tokens: PROMPT_TOKENS + 3,
           prompt_tokens_details: { cached_tokens: CACHED_TOKENS },
+          completion_tokens_details: { reasoning_tokens: 0 },
         },
       });
       expect(Math.abs(completion.created - Date.now() / 1000)).toBeLessThan(60);

@@ -71,6 +71,11 @@ export class ScriptedRun {
     await this.write({ type: 'tokens', seq: ++this.seq, choice, tokens, text, logprobs: null });
   }
 
+  /** A token of the thought. */
+  async think(text: string, choice = 0): Promise<void> {
+    await this.write({ type: 'tokens', seq: ++this.seq, choice, tokens: [0], text, reasoningTokens: 1, logprobs: null });
+  }
+
   /** A token with as many alternatives as the job asks for, itself the first of them. */
   async scored(text: string, choice = 0): Promise<void> {
     const { logprobs } = this.job;
@@ -89,7 +94,7 @@ export class ScriptedRun {
   /** The end event; the settlement is returned and not sent. The last choice to end is the first unless it has ended. */
   async end(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
     const { generationId, tenantId, enqueuedAtMs } = this.job;
-    const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount };
+    const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount, reasoningTokens: this.transcript.reasoningTokenCount };
     const choice = Math.max(0, this.transcript.choices.findIndex((each) => each.finishReason === null));
     const end = { type: 'end' as const, seq: ++this.seq, choice, text: lastText, finishReason, ...counts, error };
     this.transcript.read(end);

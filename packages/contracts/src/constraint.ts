@@ -16,15 +16,30 @@ export const jsonSchemaSchema = z
     message: `expected at most ${CONSTRAINT_CHARS_MAX} characters of JSON`,
   });
 
-/** What every token of an answer must keep possible: the text as a whole matches. The engine compiles and enforces it. */
+const relaxedDefinitions = z.array(z.string()).optional();
+
+/** What every token of an answer must keep possible: the text as a whole matches, but for a thought before it. The engine compiles and enforces it. */
 export const constraintSchema = z.discriminatedUnion('type', [
   /** A JSON object, whatever is in it. */
   z.object({ type: z.literal('json') }),
   z.object({
     type: z.literal('jsonSchema'),
     schema: jsonSchemaSchema,
-    /** Names in `$defs`: what the engine cannot keep of these is left out; of everything else it is refused. */
-    relaxedDefinitions: z.array(z.string()).optional(),
+    /** Whether what the engine cannot keep is left out, and not refused. */
+    relaxed: z.boolean().optional(),
+    /** Names in `$defs` of which that holds where it does not of the whole. */
+    relaxedDefinitions,
+  }),
+  /** Calls of functions as the model writes them; arguments are what `$defs` has under the function's name. */
+  z.object({
+    type: z.literal('calls'),
+    schema: jsonSchemaSchema,
+    functions: z.array(z.string()).min(1),
+    relaxedDefinitions,
+    /** Whether there must be one, and nothing else; if not, all but calls is free. */
+    required: z.boolean(),
+    /** Whether there may be several. */
+    parallel: z.boolean(),
   }),
   z.object({ type: z.literal('regex'), pattern: constraintSourceSchema }),
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */

@@ -35,6 +35,8 @@ export type ToolCall = z.infer<typeof toolCallSchema>;
 export const chatMessageSchema = z.object({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.string(),
+  /** What an assistant thought before it said that. */
+  reasoning: z.string().optional(),
   /** What an assistant has called, besides what it said. */
   toolCalls: z.array(toolCallSchema).optional(),
   /** Of a `tool`: the call whose result it is, and the function's name. */

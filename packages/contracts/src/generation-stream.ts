@@ -40,13 +40,18 @@ export const promptEventSchema = z.object({
   logprobs: z.array(tokenLogprobSchema).nullable(),
 });
 
-/** New tokens and the text they release. Text can lag behind tokens (unfinished UTF-8, a possible stop string). */
+/**
+ * New tokens and the text they release. Text can lag behind tokens (unfinished UTF-8, a possible stop string). The text of
+ * a choice that thinks begins with the mark, `<think>`, also where the model's template wrote that.
+ */
 export const tokensEventSchema = z.object({
   type: z.literal('tokens'),
   seq,
   choice,
   tokens: z.array(z.number().int()),
   text: z.string(),
+  /** Tokens that are known by now to be of the thought: these, or earlier ones too. Absent: none. */
+  reasoningTokens: z.number().int().min(0).optional(),
   /** One per token; null when not asked for. */
   logprobs: z.array(tokenLogprobSchema).nullable().default(null),
 });
@@ -57,6 +62,8 @@ export const choiceEndEventSchema = z.object({
   seq,
   choice,
   text: z.string(),
+  /** Of the choice, where its text is here and in no event before. */
+  reasoningTokens: z.number().int().min(0).optional(),
   finishReason: z.enum(FINISH_REASONS),
 });
 
@@ -74,6 +81,8 @@ export const endEventSchema = z.object({
   /** Of the prompt tokens, those that were found computed. */
   cachedTokens: z.number().int().min(0).default(0),
   completionTokens: z.number().int().min(0),
+  /** Of these, those of thoughts, their marks included. */
+  reasoningTokens: z.number().int().min(0).optional(),
   error: z
     .object({ code: z.custom<ErrorCode>(isErrorCode, 'expected a code of the error table'), message: z.string() })
     .nullable(),

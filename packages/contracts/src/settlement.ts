@@ -6,6 +6,8 @@ export const settledChoiceSchema = z.object({
   text: z.string(),
   finishReason: z.enum(FINISH_REASONS),
   completionTokens: z.number().int().min(0),
+  /** Of these, those of its thought. */
+  reasoningTokens: z.number().int().min(0).optional(),
 });
 export type SettledChoice = z.infer<typeof settledChoiceSchema>;
 
@@ -31,6 +33,8 @@ export const settlementSchema = z.object({
   cachedTokens: z.number().int().min(0).default(0),
   /** Of all choices together. */
   completionTokens: z.number().int().min(0),
+  /** Of the completion tokens, those of thoughts. */
+  reasoningTokens: z.number().int().min(0).optional(),
   error: z
     .object({ code: z.custom<ErrorCode>(isErrorCode, 'expected a code of the error table'), message: z.string() })
     .nullable(),

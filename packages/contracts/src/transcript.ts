@@ -4,6 +4,8 @@ import type { SettledChoice } from './settlement.js';
 export interface ChoiceTranscript {
   text: string;
   tokens: number[];
+  /** Of the tokens, those of its thought. */
+  reasoningTokens: number;
   /** null: it goes on. */
   finishReason: FinishReason | null;
 }
@@ -17,7 +19,7 @@ export class Transcript {
   ended = false;
 
   constructor(n: number) {
-    this.choices = Array.from({ length: n }, () => ({ text: '', tokens: [], finishReason: null }));
+    this.choices = Array.from({ length: n }, () => ({ text: '', tokens: [], reasoningTokens: 0, finishReason: null }));
   }
 
   static from(events: readonly GenerationEvent[], n: number): Transcript {
@@ -29,15 +31,16 @@ export class Transcript {
   read(event: GenerationEvent): void {
     this.lastSeq = event.seq;
     if (event.type === 'prompt') return void (this.echoed = true);
-    if (event.type === 'tokens') return this.add(event.choice, event.tokens, event.text);
+    if (event.type === 'tokens') return this.add(event.choice, event.tokens, event.text, event.reasoningTokens);
     this.add(event.choice, [], event.text);
     if (event.type === 'choiceEnd') this.choice(event.choice).finishReason = event.finishReason;
     else this.end(event.finishReason);
   }
 
-  add(choice: number, tokens: readonly number[], text: string): void {
+  add(choice: number, tokens: readonly number[], text: string, reasoningTokens = 0): void {
     const at = this.choice(choice);
     at.text += text;
+    at.reasoningTokens += reasoningTokens;
     for (const token of tokens) at.tokens.push(token);
   }
 
@@ -57,6 +60,10 @@ export class Transcript {
     return this.choices.reduce((sum, { tokens }) => sum + tokens.length, 0);
   }
 
+  get reasoningTokenCount(): number {
+    return this.choices.reduce((sum, { reasoningTokens }) => sum + reasoningTokens, 0);
+  }
+
   /** An error or a cancellation of one choice is that of the generation; otherwise the first choice speaks for it. */
   get finishReason(): FinishReason {
     const reasons = this.choices.map(({ finishReason }) => finishReason);
@@ -66,10 +73,11 @@ export class Transcript {
   /** For the settlement: null where the first choice is all there is. */
   settledChoices(): SettledChoice[] | null {
     if (this.choices.length === 1) return null;
-    return this.choices.map(({ text, tokens, finishReason }) => ({
+    return this.choices.map(({ text, tokens, reasoningTokens, finishReason }) => ({
       text,
       finishReason: finishReason ?? 'error',
       completionTokens: tokens.length,
+      ...(reasoningTokens > 0 && { reasoningTokens }),
     }));
   }
 }

@@ -103,12 +103,21 @@ const constraintSchema = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('jsonSchema'),
       schema: z.union([z.record(z.string(), z.unknown()), sourceText], 'a JSON Schema or its JSON text'),
+      relaxed: z.boolean('true or false').optional(),
       relaxedDefinitions: z.array(z.string('a string'), 'names of definitions').optional(),
+    }),
+    z.strictObject({
+      type: z.literal('calls'),
+      schema: z.record(z.string(), z.unknown(), 'a schema with $defs'),
+      functions: z.array(z.string('a string'), 'names of functions').min(1, 'at least one'),
+      relaxedDefinitions: z.array(z.string('a string'), 'names of definitions').optional(),
+      required: z.boolean('true or false'),
+      parallel: z.boolean('true or false'),
     }),
     z.strictObject({ type: z.literal('regex'), pattern: sourceText }),
     z.strictObject({ type: z.literal('grammar'), grammar: sourceText }),
   ],
-  'a constraint with the type json, jsonSchema, regex or grammar',
+  'a constraint with the type json, jsonSchema, calls, regex or grammar',
 );
 
 /** From the elements themselves, whatever iterator an array claims to have. A detached one has none. */
@@ -129,6 +138,7 @@ const requestSchema = z.strictObject(
     stopTokens: tokens.optional(),
     ignoreEos: z.boolean('true or false').optional(),
     constraint: constraintSchema.optional(),
+    thought: z.enum(['open', 'possible'], 'open or possible').optional(),
     logprobs: count(0).max(20, 'at most 20').optional(),
     promptLogprobs: count(0).max(20, 'at most 20').optional(),
     logits: z.enum(['none', 'last', 'prompt'], 'none, last or prompt').optional(),
@@ -199,8 +209,8 @@ function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): I
   return lists.map((list) => copyTokens(list));
 }
 
-/** What C++ reads, and the constraint, which it does not. */
-export type CheckedRequest = NativeRequest & Pick<GenerationRequest, 'constraint'>;
+/** What C++ reads, and the constraint with what is about it, which it does not. */
+export type CheckedRequest = NativeRequest & Pick<GenerationRequest, 'constraint' | 'thought'>;
 
 export function checkRequest(request: GenerationRequest): CheckedRequest {
   const { promptTokens, resumeTokens, stopTokens, sampling, ...rest } = check(

@@ -46,8 +46,8 @@ class NodeEngine implements Engine {
   }
 
   submit(request: GenerationRequest): void {
-    const { constraint, ...checked } = checkRequest(request);
-    const source = constraint && grammarSource(constraint);
+    const { constraint, thought, ...checked } = checkRequest(request);
+    const source = constraint && grammarSource(constraint, thought);
     const constraints = source && this.#openConstraints();
     translated(() => this.engine.submit(checked));
     if (source) constraints?.start(checked.id, checked.n, source, checked.resumeTokens);

@@ -7,6 +7,8 @@ export { readModelShape } from './model-shape.js';
 export { cpuInfo, sgmvExpand, sgmvShrink, type OpsOptions } from './ops.js';
 export type { TokenFloor } from './token-floor.js';
 export { ModelTokenizer } from './tokenizer.js';
+export { THOUGHT_BEGIN } from './chat/marks.js';
+export { thoughtAfter, ThoughtMeter } from './chat/thought.js';
 export type { ChatMessage, TemplateOptions, Tool, ToolCall } from './chat/conversation.js';
 export type * from './types.js';
 export type { AdapterSummary } from './adapter-report.js';

@@ -72,6 +72,11 @@ export class ModelTokenizer {
     return this.#template !== null;
   }
 
+  /** Whether its answers may begin with a thought, `<think>…</think>`; from its template. */
+  get hasThoughts(): boolean {
+    return this.#template?.knowsThoughts ?? false;
+  }
+
   /** `addSpecialTokens`: with what the model's post-processor adds, usually the begin token. Default true. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;

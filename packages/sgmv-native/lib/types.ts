@@ -97,15 +97,31 @@ export interface SamplingOptions {
   minTokens: number;
 }
 
+/** Whether the prompt has begun a thought (`<think>`) that the completion goes on with, or the completion may begin with one. */
+export type ThoughtPlace = 'open' | 'possible';
+
 /** What the completion must be. The whole of it: nothing comes before, and only an end token after. */
 export type Constraint =
   /** A JSON object, whatever is in it. */
   | { type: 'json' }
   /**
    * JSON that satisfies the schema (an object or its JSON text), on one line. What cannot be kept of the schema is
-   * refused, and in the definitions (`$defs`) named by `relaxedDefinitions` left out.
+   * refused; with `relaxed`, and in the definitions (`$defs`) named by `relaxedDefinitions`, it is left out.
    */
-  | { type: 'jsonSchema'; schema: object | string; relaxedDefinitions?: readonly string[] }
+  | { type: 'jsonSchema'; schema: object | string; relaxed?: boolean; relaxedDefinitions?: readonly string[] }
+  /**
+   * Calls of functions, in any of the forms that models write them in (`lib/constraint/frames.ts`). Of each the arguments
+   * are what `schema.$defs` has under its name. With `required` there is nothing but calls; without, a call that was begun
+   * by its mark is kept, and all else is free. Without `parallel` there is one call at most.
+   */
+  | {
+      type: 'calls';
+      schema: Readonly<Record<string, unknown>>;
+      functions: readonly string[];
+      relaxedDefinitions?: readonly string[];
+      required: boolean;
+      parallel: boolean;
+    }
   | { type: 'regex'; pattern: string }
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */
   | { type: 'grammar'; grammar: string };
@@ -139,6 +155,8 @@ export interface GenerationRequest {
    * `constraint_invalid`. With a complete text the request ends, whatever `minTokens` says. Needs a vocabulary.
    */
   constraint?: Constraint;
+  /** Of models that think: the constraint holds for what follows the thought. Default: there is none. */
+  thought?: ThoughtPlace;
   /** Log-probabilities of the chosen tokens and this many of the likeliest, 0 to 20; absent = none. */
   logprobs?: number;
   /**

@@ -2,6 +2,7 @@
  * The bytes each token id stands for, from a tokenizer.json. With them text is the plain concatenation of bytes, so
  * the engine can stream and match stop strings without a tokenizer.
  */
+import { MARKS } from './chat/marks.js';
 import { EngineError } from './engine-error.js';
 
 export interface Component {
@@ -71,7 +72,7 @@ function pieceDecoder(json: TokenizerJson): (piece: string) => Uint8Array {
   );
 }
 
-/** Index = token id; null for special tokens and unused ids, which give no text. */
+/** Index = token id; null for special tokens and unused ids, which give no text. Marks of thoughts and calls are text. */
 export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
   const decode = pieceDecoder(json);
   const { vocab } = json.model;
@@ -83,6 +84,6 @@ export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
     [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
   const table = new Array<Uint8Array | null>(size).fill(null);
   for (const [piece, id] of pieces) table[id] = decode(piece);
-  for (const { id, content, special } of added) table[id] = special ? null : encoder.encode(content);
+  for (const { id, content, special } of added) table[id] = special && !MARKS.has(content) ? null : encoder.encode(content);
   return table;
 }

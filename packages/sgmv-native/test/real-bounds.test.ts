@@ -6,6 +6,9 @@ import { Random } from './random.js';
 
 type Schema = Record<string, number>;
 
+/** Without an exponent, a sign of 0, and more decimals or digits than are written. */
+const PLAIN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?$/;
+
 const within = (schema: Schema, value: number): boolean =>
   value >= (schema.minimum ?? -Infinity) && value > (schema.exclusiveMinimum ?? -Infinity) && value <= (schema.maximum ?? Infinity) && value < (schema.exclusiveMaximum ?? Infinity);
 
@@ -13,9 +16,10 @@ const within = (schema: Schema, value: number): boolean =>
 function texts(schema: Schema): string[] {
   const random = new Random(7);
   const bounds = Object.values(schema);
+
   const steps = [0, 1, -1, 0.5, -0.5, 0.01, -0.01, 0.99, -0.99, 1.5, -1.5, 10, -10];
   const near = bounds.flatMap((bound) => steps.map((step) => String(Number((bound + step).toFixed(2)))));
-  const between = Array.from({ length: 40 }, () => (random.between(-3_000, 3_000) / 1_000 + bounds[random.between(0, 1)]!).toFixed(random.between(0, 3)));
+  const between = Array.from({ length: 40 }, () => (random.between(-3_000, 3_000) / 1_000 + random.pick(bounds)).toFixed(random.between(0, 3)));
   return [...near, ...between, ...near.map((one) => `${one}9`), ...near.map((one) => `${one}.0`), '-0', '-0.0', '0.0', '00', '.5', '1.', '1e3', '-', ''];
 }
 
@@ -47,18 +51,50 @@ describe('a real number within', () => {
     [{ exclusiveMinimum: -4, maximum: 0 }, ['-3.5', '-0.5', '0']],
     [{ exclusiveMinimum: -1, exclusiveMaximum: 1 }, ['-0.5', '0', '0.5']],
     [{ minimum: 0, maximum: 1_000_000 }, ['0.5', '999999.5', '1000000']],
+    [{ minimum: 0.5 }, ['0.5', '0.500000', '0.500001', '1', '97.25', '123456789012']],
+    [{ maximum: -2.5 }, ['-2.5', '-2.500001', '-3', '-123456789']],
+    [{ minimum: 0 }, ['0', '0.0', '0.000001', '12']],
+    [{ exclusiveMinimum: 0 }, ['0.000001', '0.1', '1', '100']],
+    [{ exclusiveMaximum: 0 }, ['-0.000001', '-0.1', '-1', '-100']],
+    [{ maximum: 0 }, ['0', '-0.000001', '-7']],
+    [{ minimum: -0.25, maximum: 0.75 }, ['-0.25', '-0.000001', '0', '0.749999', '0.75']],
+    [{ exclusiveMinimum: -0.25, exclusiveMaximum: 0.75 }, ['-0.249999', '0', '0.749999']],
+    [{ exclusiveMinimum: 0, maximum: 9 }, ['0.000001', '8.999999', '9']],
+    [{ minimum: -9, exclusiveMaximum: -1 }, ['-9', '-1.000001']],
+    [{ minimum: 0, exclusiveMinimum: 0, maximum: 1 }, ['0.5', '1']],
+    [{ minimum: 1.005, maximum: 1.01 }, ['1.005', '1.0099', '1.01']],
+    [{ minimum: 0.12345678, maximum: 0.12345699 }, ['0.12345678', '0.12345688']],
+    [{ minimum: 99.5, maximum: 1000.25 }, ['99.5', '99.9', '100', '999.99', '1000', '1000.25']],
+    [{ minimum: 3, maximum: 3 }, ['3', '3.0']],
   ])('%j', async (schema, some) => {
     const narrowed = realWithin(schema);
     if (!narrowed) throw new Error('it was not narrowed');
     const found = await taken(narrowed, [...some, ...texts(schema)]);
     expect(found).toEqual(expect.arrayContaining(some));
     for (const text of found) expect([text, within(schema, JSON.parse(text) as number)]).toEqual([text, true]);
+    const plain = texts(schema).filter((text) => PLAIN.test(text) && within(schema, Number(text)));
+    expect(found).toEqual(expect.arrayContaining(plain));
   });
 
-  test.each<Schema>([
-    ...[{ minimum: 1 }, { maximum: 1 }, { minimum: 2, maximum: 1 }, { minimum: 0, exclusiveMinimum: 0, maximum: 1 }],
-    ...[{ exclusiveMinimum: 0, maximum: 9 }, { minimum: -9, exclusiveMaximum: -1 }, { minimum: -9, exclusiveMaximum: 0 }, { minimum: 0.5, maximum: 3 }, { minimum: 0, maximum: 1e10 }],
-  ])(
+  test('random bounds: a text is taken if and only if its number is within', async () => {
+    const random = new Random(11);
+    for (let round = 0; round < 15; round++) {
+      const bound = (): number => Number((random.between(-4_000_000, 4_000_000) / 10 ** random.between(0, 6)).toFixed(random.between(0, 6)));
+      const [low = 0, high = 0] = [bound(), bound()].sort((a, b) => a - b);
+      const schema: Schema = {
+        ...(random.next() < 0.8 && { [random.pick(['minimum', 'exclusiveMinimum'])]: low }),
+        ...(random.next() < 0.8 && { [random.pick(['maximum', 'exclusiveMaximum'])]: high }),
+      };
+      const narrowed = realWithin(schema);
+      if (!narrowed) continue;
+      const candidates = [...new Set(texts(schema))].filter((text) => text !== '-0');
+      const found = new Set(await taken(narrowed, candidates));
+      const wrong = candidates.filter((text) => found.has(text) !== (PLAIN.test(text) && within(schema, Number(text))));
+      expect([schema, wrong]).toEqual([schema, []]);
+    }
+  });
+
+  test.each<Schema>([{}, { minimum: 2, maximum: 1 }, { exclusiveMinimum: 1, exclusiveMaximum: 1.000001 }, { minimum: 0, maximum: 1e10 }, { minimum: 1e-9 }, { minimum: 1e300 }])(
     '%j is not kept',
     (schema) => {
       expect(realWithin(schema)).toBeNull();

@@ -41,6 +41,7 @@ export interface GenerationEnd {
   promptTokens: number;
   cachedTokens: number;
   completionTokens: number;
+  reasoningTokens: number;
   errorCode: string | null;
   errorMessage: string | null;
   queueMs: number;

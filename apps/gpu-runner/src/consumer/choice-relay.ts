@@ -40,10 +40,10 @@ export class ChoiceRelay implements GenerationSink {
     channel.pushPrompt({ ...prompt(), logprobs });
   }
 
-  onTokens({ choice, tokens, text, logprobs }: EngineTokens): void {
+  onTokens({ choice, tokens, text, reasoningTokens, logprobs }: EngineTokens): void {
     if (!this.#isOpen(choice)) return;
-    this.place.emitted.add(choice, tokens, text);
-    this.place.channel.push(choice, tokens, text, logprobs);
+    this.place.emitted.add(choice, tokens, text, reasoningTokens);
+    this.place.channel.push({ choice, tokens, text, reasoningTokens, logprobs });
     this.place.onProgress();
   }
 

@@ -90,7 +90,7 @@ export class GenerationRun {
   }
 
   #request(promptTokens: number[]): EngineRequest {
-    const { generationId, tenantId, adapter, sampling, n, logprobs, echo, constraint } = this.job;
+    const { generationId, tenantId, adapter, input, sampling, n, logprobs, echo, constraint } = this.job;
     return {
       // The fence is part of it: the generation may come back here before the engine has let go of it.
       requestId: `${generationId}:${this.#taken.fence}`,
@@ -103,6 +103,7 @@ export class GenerationRun {
       logprobs,
       promptLogprobs: echo && !this.#emitted.echoed ? logprobs : null,
       constraint,
+      thought: this.services.engine.thoughtPlace(input, promptTokens),
     };
   }
 
@@ -140,14 +141,19 @@ export class GenerationRun {
     const completionTokens = this.#emitted.tokenCount;
     // A resumed run can find more computed than the prompt.
     const cachedTokens = Math.min(end.cachedTokens, promptTokens);
-    return { choice, text, finishReason, promptTokens, cachedTokens, completionTokens, error: end.error && shownOf(end.error.error) };
+    return { choice, text, finishReason, promptTokens, cachedTokens, completionTokens, ...this.#reasoningTokens, error: end.error && shownOf(end.error.error) };
+  }
+
+  get #reasoningTokens(): Pick<EndWithoutSeq, 'reasoningTokens'> {
+    const reasoningTokens = this.#emitted.reasoningTokenCount;
+    return reasoningTokens > 0 ? { reasoningTokens } : {};
   }
 
   /** Without the engine nothing is generated any more; what an earlier runner generated still counts. */
   async #endOutside(reason: 'cancelled' | ArilError): Promise<EndWithoutSeq> {
     const completionTokens = this.#emitted.tokenCount;
     const promptTokens = completionTokens > 0 ? (await this.services.engine.encode(this.job.input)).length : 0;
-    const counts = { choice: 0, text: '', promptTokens, cachedTokens: 0, completionTokens };
+    const counts = { choice: 0, text: '', promptTokens, cachedTokens: 0, completionTokens, ...this.#reasoningTokens };
     if (reason === 'cancelled') return { ...counts, finishReason: 'cancelled', error: null };
     return { ...counts, finishReason: 'error', error: shownOf(reason) };
   }

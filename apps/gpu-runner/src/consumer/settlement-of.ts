@@ -26,6 +26,7 @@ export function settlementOf(
     promptTokens: end.promptTokens,
     cachedTokens: end.cachedTokens,
     completionTokens: end.completionTokens,
+    reasoningTokens: end.reasoningTokens,
     error: end.error,
     timings: {
       queueMs: span(job.enqueuedAtMs, takenAtMs),

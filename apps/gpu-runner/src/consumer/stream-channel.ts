@@ -6,6 +6,7 @@ import {
   type PromptEvent,
   type TokenLogprob,
 } from '@aril/contracts';
+import type { EngineTokens } from '../engine/inference-engine.js';
 import type { Append } from '../redis/append-events.js';
 
 export type EndWithoutSeq = Omit<EndEvent, 'type' | 'seq'>;
@@ -18,6 +19,7 @@ export type Written = 'written' | 'lost';
 interface PendingChoice {
   tokens: number[];
   text: string;
+  reasoningTokens: number;
   logprobs: TokenLogprob[] | null;
   end: { text: string; finishReason: FinishReason } | null;
 }
@@ -49,12 +51,13 @@ export class StreamChannel {
     if (!this.#lost) this.#prompt = event;
   }
 
-  push(choice: number, tokens: readonly number[], text: string, logprobs: readonly TokenLogprob[] | null): void {
+  push({ choice, tokens, text, reasoningTokens, logprobs }: EngineTokens): void {
     if (this.#lost) return;
     this.#tokensAtMs ??= Date.now();
     const pending = this.#of(choice);
     pending.tokens.push(...tokens);
     pending.text += text;
+    pending.reasoningTokens += reasoningTokens;
     if (logprobs) (pending.logprobs ??= []).push(...logprobs);
   }
 
@@ -118,15 +121,15 @@ export class StreamChannel {
     return append;
   }
 
-  #eventsOf(choice: number, { tokens, text, logprobs, end }: PendingChoice): GenerationEvent[] {
+  #eventsOf(choice: number, { tokens, text, reasoningTokens, logprobs, end }: PendingChoice): GenerationEvent[] {
     const events: GenerationEvent[] = [];
-    if (tokens.length > 0 || text !== '') events.push({ type: 'tokens', seq: ++this.lastSeq, choice, tokens, text, logprobs });
+    if (tokens.length > 0 || text !== '') events.push({ type: 'tokens', seq: ++this.lastSeq, choice, tokens, text, ...(reasoningTokens > 0 && { reasoningTokens }), logprobs });
     if (end) events.push({ type: 'choiceEnd', seq: ++this.lastSeq, choice, ...end });
     return events;
   }
 
   #of(choice: number): PendingChoice {
-    const pending = this.#pending.get(choice) ?? { tokens: [], text: '', logprobs: null, end: null };
+    const pending = this.#pending.get(choice) ?? { tokens: [], text: '', reasoningTokens: 0, logprobs: null, end: null };
     this.#pending.set(choice, pending);
     return pending;
   }

@@ -12,6 +12,8 @@ export interface InferenceEngine {
   encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]>;
   /** The text of a prompt's tokens, and of the first of them. */
   promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText;
+  /** Where the model may think after such a prompt; null: nowhere, as most models. */
+  thoughtPlace(input: GenerationJob['input'], tokens: readonly number[]): ThoughtPlace | null;
   /** Events of the request go to `sink`, from a later turn of the event loop on, until the `onEnd` of every choice. */
   submit(request: EngineRequest, sink: GenerationSink): void;
   /** The choices that have not ended end as cancelled. */
@@ -49,7 +51,12 @@ export interface EngineRequest {
   /** Alternatives with the log probability of each prompt token; null: none asked for. */
   promptLogprobs: number | null;
   constraint: Constraint | null;
+  /** The constraint holds after it. */
+  thought: ThoughtPlace | null;
 }
+
+/** The prompt has begun a thought, or the answer may begin with one. */
+export type ThoughtPlace = 'open' | 'possible';
 
 export interface PromptText {
   text: string;
@@ -66,7 +73,10 @@ export interface GenerationSink {
 export interface EngineTokens {
   choice: number;
   tokens: number[];
+  /** A thought's begins with its mark, whoever has written that. */
   text: string;
+  /** Tokens that have turned out to be the thought's. */
+  reasoningTokens: number;
   /** One per token, if asked for. */
   logprobs: TokenLogprob[] | null;
 }

@@ -2,6 +2,9 @@ import {
   createEngine,
   EngineError,
   ModelTokenizer,
+  THOUGHT_BEGIN,
+  thoughtAfter,
+  ThoughtMeter,
   type Engine,
   type EngineEvent,
   type GenerationRequest as NativeRequest,
@@ -9,7 +12,7 @@ import {
 import type { GenerationJob } from '@aril/contracts';
 import type { Config } from '../config.js';
 import { adapterFailure, requestFailure } from './engine-failures.js';
-import type { EngineEnd, EngineLoad, EngineRequest, GenerationSink, InferenceEngine, PromptText, ResidentAdapter } from './inference-engine.js';
+import type { EngineEnd, EngineLoad, EngineRequest, EngineTokens, GenerationSink, InferenceEngine, PromptText, ResidentAdapter, ThoughtPlace } from './inference-engine.js';
 import { slotsOf } from './slots.js';
 import { TokenTexts } from './token-texts.js';
 import { Tokenizing } from './tokenizing.js';
@@ -23,6 +26,7 @@ export class NativeEngine implements InferenceEngine {
     private readonly engine: Engine,
     private readonly tokenizing: Tokenizing,
     private readonly texts: TokenTexts,
+    private readonly hasThoughts: boolean,
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
   }
@@ -51,7 +55,7 @@ export class NativeEngine implements InferenceEngine {
     // The tokenizer itself is left to the threads that have one each.
     const names = new Map([...vocabulary.entries()].flatMap(([token, bytes]) => (bytes ? [] : [[token, tokenizer.nameOf(token)]])));
     const tokenizing = new Tokenizing({ modelDir: config.MODEL_DIR, positions: engine.model.maxPositions }, tokenizer.floor());
-    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''));
+    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), tokenizer.hasThoughts);
   }
 
   /** Why the engine is not where the configuration wants it; null: it is. */
@@ -68,8 +72,13 @@ export class NativeEngine implements InferenceEngine {
     return { text, opening: tokens.slice(0, 1).map((token) => this.texts.textOf(token)).join('') };
   }
 
+  thoughtPlace(input: GenerationJob['input'], tokens: readonly number[]): ThoughtPlace | null {
+    if (!this.hasThoughts || input.kind !== 'messages') return null;
+    return thoughtAfter(this.texts.joined(tokens.slice(-THOUGHT_MARK_TOKENS)));
+  }
+
   submit(request: EngineRequest, sink: GenerationSink): void {
-    this.#sinks.set(request.requestId, { sink, choices: request.n });
+    this.#sinks.set(request.requestId, { sink, choices: request.n, thoughts: this.#thoughtsOf(request) });
     try {
       this.engine.submit(nativeRequest(request));
     } catch (error) {
@@ -122,9 +131,27 @@ export class NativeEngine implements InferenceEngine {
       if (!open) continue;
       if (event.type === 'prompt') open.sink.onPrompt(this.texts.logprobs(event.logprobs ?? []));
       else if (event.type === 'end') this.#end(event, open);
-      else open.sink.onTokens({ ...event, logprobs: event.logprobs ? this.texts.logprobs(event.logprobs) : null });
+      else open.sink.onTokens(this.#tokensOf(event, open));
     }
     this.onStep();
+  }
+
+  #thoughtsOf({ thought, n, resumeTokens }: EngineRequest): Thought[] {
+    if (thought === null) return [];
+    return Array.from({ length: n }, (_, choice) => {
+      const meter = new ThoughtMeter(thought, (token) => this.texts.bytesOf(token));
+      const resumed = resumeTokens[choice] ?? [];
+      meter.read(resumed);
+      return { meter, unwritten: thought === 'open' && resumed.length === 0 ? THOUGHT_BEGIN : '' };
+    });
+  }
+
+  #tokensOf(event: TokensEvent, { thoughts }: OpenRequest): EngineTokens {
+    const logprobs = event.logprobs ? this.texts.logprobs(event.logprobs) : null;
+    const thought = thoughts[event.choice];
+    const text = (thought?.unwritten ?? '') + event.text;
+    if (thought) thought.unwritten = '';
+    return { choice: event.choice, tokens: event.tokens, text, reasoningTokens: thought?.meter.read(event.tokens) ?? 0, logprobs };
   }
 
   #end(event: EndEvent, open: OpenRequest): void {
@@ -134,16 +161,28 @@ export class NativeEngine implements InferenceEngine {
   }
 }
 
+/** As many as the mark of a thought and the spaces after it can be. */
+const THOUGHT_MARK_TOKENS = 24;
+
+type TokensEvent = Extract<EngineEvent, { type: 'tokens' }>;
 type EndEvent = Extract<EngineEvent, { type: 'end' }>;
 
 interface OpenRequest {
   sink: GenerationSink;
   /** Those that have not ended. */
   choices: number;
+  /** By choice; empty: there is no thought. */
+  thoughts: Thought[];
+}
+
+interface Thought {
+  meter: ThoughtMeter;
+  /** The mark that the prompt ended in. */
+  unwritten: string;
 }
 
 function nativeRequest(request: EngineRequest): NativeRequest {
-  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, promptLogprobs, constraint } = request;
+  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, promptLogprobs, constraint, thought } = request;
   const { maxTokens, stop, stopTokens, ignoreEos, ...howToSample } = sampling;
   return {
     id: requestId,
@@ -160,6 +199,7 @@ function nativeRequest(request: EngineRequest): NativeRequest {
     logprobs: logprobs ?? undefined,
     promptLogprobs: promptLogprobs ?? undefined,
     constraint: constraint ?? undefined,
+    thought: thought ?? undefined,
   };
 }
 

@@ -27,6 +27,10 @@ export class TokenTexts {
     return bytes === null ? this.nameOf(token) : this.#decoder.decode(bytes);
   }
 
+  bytesOf(token: number): Uint8Array | null {
+    return this.vocabulary[token] ?? null;
+  }
+
   /** Of tokens one after the other; special ones have none. */
   joined(tokens: readonly number[]): string {
     return this.#decoder.decode(Buffer.concat(tokens.map((token) => this.vocabulary[token] ?? new Uint8Array())));

@@ -58,7 +58,7 @@ export class Tokenizing {
 
 function lengthOf(input: TextInput): number {
   if (input.kind === 'prompt') return input.prompt.length;
-  const messages = input.messages.map(({ role, content, toolCalls }) => role.length + content.length + jsonLength(toolCalls) + MESSAGE_LENGTH);
+  const messages = input.messages.map(({ role, content, reasoning = '', toolCalls }) => role.length + content.length + reasoning.length + jsonLength(toolCalls) + MESSAGE_LENGTH);
   return messages.reduce((sum, length) => sum + length, jsonLength(input.tools));
 }
 

@@ -50,6 +50,10 @@ export class ScriptedEngine implements InferenceEngine {
     return { text: Buffer.from(tokens).toString(), opening: Buffer.from(tokens.slice(0, 1)).toString() };
   }
 
+  thoughtPlace(): null {
+    return null;
+  }
+
   submit(request: EngineRequest, sink: GenerationSink): void {
     if (this.closed) throw requestFailure('closed', 'closed');
     if (request.adapter !== null && !this.resident.has(request.adapter)) throw requestFailure('adapter_unknown', 'not resident');
@@ -149,7 +153,7 @@ export class ScriptedEngine implements InferenceEngine {
     if (token === NUMERIC_ERROR) return this.#end(id, running, choice, 'error');
     tokens.push(token);
     const logprobs = request.logprobs === null ? null : [scoreOf(token, request.logprobs)];
-    sink.onTokens({ choice, tokens: [token], text: releasedText(tokens).slice(before), logprobs });
+    sink.onTokens({ choice, tokens: [token], text: releasedText(tokens).slice(before), reasoningTokens: 0, logprobs });
     if (tokens.length === last) this.#end(id, running, choice, reason);
   }
 

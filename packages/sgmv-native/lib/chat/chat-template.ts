@@ -2,6 +2,7 @@
 import { Template } from '@huggingface/jinja';
 import { EngineError } from '../engine-error.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
+import { THOUGHT_END } from './marks.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
 import { oneCallPerTurn, withShortIds } from './tool-turns.js';
@@ -13,11 +14,13 @@ interface Program {
   template: Template;
   /** Whether it knows the variable `tools`. */
   knowsTools: boolean;
+  /** Whether it knows of thoughts: then its model has them. */
+  knowsThoughts: boolean;
 }
 
 function program(source: string): Program {
   const template = new Template(source);
-  return { template, knowsTools: readsVariable(template.parsed, 'tools') };
+  return { template, knowsTools: readsVariable(template.parsed, 'tools'), knowsThoughts: source.includes(THOUGHT_END) };
 }
 
 export class ChatTemplate {
@@ -34,6 +37,11 @@ export class ChatTemplate {
     const plain = file ?? (Array.isArray(config) ? (find('default') ?? named[0]?.template) : config);
     if (plain === undefined) return null;
     return new ChatTemplate(program(plain), program(find('tool_use') ?? plain), specialTokens);
+  }
+
+  /** Whether answers may begin with a thought. */
+  get knowsThoughts(): boolean {
+    return this.plain.knowsThoughts || this.withTools.knowsThoughts;
   }
 
   /**
@@ -99,11 +107,12 @@ function firstThatWorks([way, ...others]: readonly Way[]): string {
 }
 
 /** As templates have it; what a message lacks must not be there at all, because they ask whether it is. */
-function messageShape({ role, content, toolCalls, toolCallId, toolName }: ChatMessage): Record<string, unknown> {
+function messageShape({ role, content, reasoning, toolCalls, toolCallId, toolName }: ChatMessage): Record<string, unknown> {
   const calls = toolCalls?.map(({ id, name, arguments: given }) => ({ id, type: 'function', function: { name, arguments: given } }));
   return {
     role,
     content,
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
     ...(calls && { tool_calls: calls }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
     ...(toolName !== undefined && { name: toolName }),

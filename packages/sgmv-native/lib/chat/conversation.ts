@@ -4,6 +4,8 @@ export interface ChatMessage {
   /** `system`, `user`, `assistant` or `tool`; the model's template may know others. */
   role: string;
   content: string;
+  /** What an assistant thought before it said that. */
+  reasoning?: string;
   /** What an assistant has called, besides what it said. */
   toolCalls?: readonly ToolCall[];
   /** Of a `tool` message: the call whose result it is, and the name of the function. */

@@ -7,10 +7,12 @@ import {
   type GrammarThreadData,
   type MaskCall,
 } from './protocol.js';
+import { FRAME } from './frames.js';
 import { hasMarks, withoutMarks } from './real-bounds.js';
 import {
   XGrammarInstance,
   type CompiledGrammar,
+  type Grammar,
   type GrammarCompiler,
   type GrammarMatcher,
   type XGrammar,
@@ -30,11 +32,20 @@ const regexTag = (pattern: string) => ({
 const ONE_LINE = [false, -1] as const;
 
 /** Everything of a source that can be refused without a vocabulary. */
-function parse(library: XGrammar, { kind, text }: GrammarSource): Promise<unknown> {
-  const { Grammar } = library;
+async function parse(library: XGrammar, source: GrammarSource): Promise<Grammar> {
+  const inner = await parseText(library, source);
+  const { frame, kind, text } = source;
+  const isMarked = kind === 'jsonSchema' && hasMarks(text);
+  if (frame === undefined && !isMarked) return inner;
+  const rules = isMarked ? withoutMarks(inner.toString()) : inner.toString();
+  inner.dispose();
+  return frame === undefined ? library.Grammar.fromEBNF(rules) : library.Grammar.fromEBNF(`${rules}\n${frame}\n`, FRAME);
+}
+
+function parseText({ Grammar }: XGrammar, { kind, text }: GrammarSource): Promise<Grammar> {
   switch (kind) {
     case 'jsonSchema':
-      return hasMarks(text) ? markedGrammar(library, text).then((grammar) => Grammar.fromEBNF(grammar)) : Grammar.fromJSONSchema(text, ...ONE_LINE);
+      return Grammar.fromJSONSchema(text, ...ONE_LINE);
     case 'regex':
       return Grammar.fromStructuralTag(regexTag(text));
     case 'grammar':
@@ -42,23 +53,11 @@ function parse(library: XGrammar, { kind, text }: GrammarSource): Promise<unknow
   }
 }
 
-/** Of a schema in which marks stand for steps between numbers. */
-async function markedGrammar({ Grammar }: XGrammar, schema: string): Promise<string> {
-  const grammar = await Grammar.fromJSONSchema(schema, ...ONE_LINE);
-  const text = withoutMarks(grammar.toString());
+async function compile(library: XGrammar, compiler: GrammarCompiler, source: GrammarSource): Promise<CompiledGrammar> {
+  const grammar = await parse(library, source);
+  const compiled = await compiler.compileGrammar(grammar);
   grammar.dispose();
-  return text;
-}
-
-async function compile(library: XGrammar, compiler: GrammarCompiler, { kind, text }: GrammarSource): Promise<CompiledGrammar> {
-  switch (kind) {
-    case 'jsonSchema':
-      return hasMarks(text) ? compiler.compileGrammar(await markedGrammar(library, text)) : compiler.compileJSONSchema(text, ...ONE_LINE);
-    case 'regex':
-      return compiler.compileStructuralTag(regexTag(text));
-    case 'grammar':
-      return compiler.compileGrammar(text);
-  }
+  return compiled;
 }
 
 /** Bytes of each token as the library takes them; special tokens, and ids beyond the vocabulary, have none. */

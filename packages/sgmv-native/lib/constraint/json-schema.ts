@@ -53,17 +53,21 @@ interface Reading {
   relaxed: boolean;
 }
 
-/**
- * The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema.
- * `relaxedDefinitions`: of which only as much is kept as can be.
- */
-export function narrowSchema(schema: unknown, relaxedDefinitions: readonly string[] = []): unknown {
+/** Of what only as much is kept as can be. */
+export interface Relaxation {
+  whole: boolean;
+  /** Those of these names, where the whole is not. */
+  definitions?: readonly string[] | undefined;
+}
+
+/** The schema as it goes to XGrammar. Throws EngineError `constraint_invalid` with the place in the schema. */
+export function narrowSchema(schema: unknown, { whole, definitions = [] }: Relaxation = { whole: false }): unknown {
   const root = isObject(schema) ? schema : {};
   const names = new Set(
     DEFINITIONS.flatMap((at) => Object.keys(root[at] ?? {}).map((name) => `#/${at}/${name}`)),
   );
-  const relaxed = new Set(relaxedDefinitions);
-  return narrow(schema, 'constraint.schema', { names, relaxed: false }, (name) => ({ names, relaxed: relaxed.has(name) }));
+  const relaxed = new Set(definitions);
+  return narrow(schema, 'constraint.schema', { names, relaxed: whole }, (name) => ({ names, relaxed: whole || relaxed.has(name) }));
 }
 
 function narrow(given: unknown, path: string, reading: Reading, ofDefinition = (_name: string): Reading => reading): unknown {
@@ -139,13 +143,21 @@ function narrowTyped(schema: Schema, path: string, inner: Inner): Schema {
   const stray = TYPED.find((key) => schema[key] !== undefined && !allowed.has(key));
   if (stray !== undefined)
     refuse(`${path}.${stray}`, `it with type ${text(types)}`, 'a keyword that XGrammar keeps for it');
-  const real = types.join() === 'number' ? realWithin(schema) : null;
-  if (real) return real;
+  const real = types.includes('number') ? realWithin(schema) : null;
+  if (real) return besideReal(real, schema, types, (rest) => narrowTyped(rest, path, inner));
   const narrowed: Schema = { type: types.length === 1 ? types[0] : types };
   if (types.includes('object')) Object.assign(narrowed, narrowObject(schema, path, inner));
   if (types.includes('array')) Object.assign(narrowed, narrowArray(schema, path, inner));
   if (types.includes('string')) Object.assign(narrowed, narrowString(schema, path));
   return Object.assign(narrowed, narrowNumber(schema, types, path));
+}
+
+/** Whole numbers are real ones. */
+function besideReal(real: Schema, schema: Schema, types: string[], narrowRest: (schema: Schema) => Schema): Schema {
+  const others = types.filter((type) => type !== 'number' && type !== 'integer');
+  if (others.length === 0) return real;
+  const unbounded = Object.entries(schema).filter(([key]) => !BOUNDS.includes(key));
+  return { anyOf: [real, narrowRest({ ...Object.fromEntries(unbounded), type: others })] };
 }
 
 /** A schema that names no type means what its keywords are for; XGrammar would ignore them. */
@@ -179,8 +191,9 @@ function narrowObject(schema: Schema, path: string, inner: Inner): Schema {
     // Were others allowed, one of them could repeat a name with another type.
     return { properties, required, additionalProperties: false };
   }
-  if (additional === undefined || additional === false)
-    return additional === undefined ? {} : { additionalProperties: false };
+  // Said in so many words, because XGrammar takes a definition that leaves it open for an object without any.
+  if (additional === undefined) return { additionalProperties: schema.properties === undefined };
+  if (additional === false) return { additionalProperties: false };
   return { additionalProperties: inner(additional, 'additionalProperties') };
 }
 
@@ -218,12 +231,12 @@ function copy(schema: Schema, keys: string[], path: string): Record<string, numb
   return Object.fromEntries(present.map((key) => [key, Number(schema[key])]));
 }
 
-/** Of reals there is 0 as the least left here: what XGrammar makes of other bounds, `real-bounds.ts` says. */
+/** Of whole numbers, which XGrammar bounds rightly; reals are `real-bounds.ts`'s. */
 function narrowNumber(schema: Schema, types: string[], path: string): Schema {
   const present = BOUNDS.filter((key) => schema[key] !== undefined);
-  const beyond = types.includes('number') && present.find((key) => key !== 'minimum' || schema[key] !== 0);
+  const beyond = types.includes('number') && present[0];
   if (beyond)
-    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type "number"`, 'type "integer", minimum 0 alone, or whole numbers as both bounds');
+    refuse(`${path}.${beyond}`, `${text(schema[beyond])} with type ${text(schema.type)}`, 'bounds that leave a number between them and need no more than 15 digits, six of them decimals');
   const wrong = present.find((key) => !Number.isSafeInteger(schema[key]));
   if (wrong !== undefined) refuse(`${path}.${wrong}`, text(schema[wrong]), 'a whole number');
   return Object.fromEntries(present.map((key) => [key, schema[key]]));

@@ -2,12 +2,14 @@
 export interface GrammarSource {
   kind: 'jsonSchema' | 'regex' | 'grammar';
   text: string;
+  /** Rules of EBNF around the rule `root`, which is what `text` describes; absent: that is the whole. */
+  frame?: string;
 }
 
 /** Compiled grammars that a thread keeps for the next request with the same source. */
 export const SOURCES_MAX = 64;
 
-export const sourceKey = ({ kind, text }: GrammarSource): string => `${kind}\n${text}`;
+export const sourceKey = ({ kind, text, frame = '' }: GrammarSource): string => `${kind}\n${frame}\n${text}`;
 
 /** Token i is bytes[ends[i - 1], ends[i]); special tokens have none. */
 export interface PackedVocabulary {

@@ -1,63 +1,79 @@
 /**
- * Real numbers between two whole ones. XGrammar's grammars of them are too wide, by what is between a bound and the next
- * number beyond it: so its bounds are one further in, and that makes them right. Of a single step from one number to the
- * next it has no grammar; a mark stands for that in the schema, and is replaced in the grammar that comes of it.
+ * Real numbers within bounds. XGrammar's grammars of them are too wide, and of some bounds it has none: a mark stands for
+ * the range in the schema, and a rule of ours takes its place in the grammar that comes of it. Numbers are written without
+ * an exponent, and with as many decimals as keep what is next to a bound apart from it in a double.
  */
+import { NumberAutomaton } from './number-automaton.js';
+
 type Schema = Record<string, unknown>;
 
-interface Bound {
-  value: number;
-  isIncluded: boolean;
-}
+/** Decimals, unless a bound has more. */
+const DECIMALS = 6;
+/** A double tells whole numbers up to this one apart. */
+const WHOLE_MAX = Number.MAX_SAFE_INTEGER;
 
-/** Of larger ones a double has no place for the six decimals: what is just below a bound would be the bound. */
-const LARGEST = 1e9;
+/** In steps of the last decimal, both ends included; null: there is no such end. */
+interface Range {
+  first: number | null;
+  last: number | null;
+  decimals: number;
+}
 
 /** A control character: no property can be called that. */
 const MARK = '\u0001real ';
 /** As XGrammar writes the constant. */
-const MARKS = /"\\"\\\\u0001real (-?\d+)\\""/g;
+const MARKS = /"\\"\\\\u0001real ([-\d:]+)\\""/g;
 
 export const isMark = (value: unknown): boolean => typeof value === 'string' && value.startsWith(MARK);
 
-/** A schema, perhaps with marks, that allows what `schema` does. null: it has no two bounds, or such as cannot be kept. */
+/** A schema with a mark that allows what the bounds of `schema` do. null: it has none, or such as cannot be kept. */
 export function realWithin(schema: Schema): Schema | null {
-  const least = boundOf(schema.minimum, schema.exclusiveMinimum);
-  const most = boundOf(schema.maximum, schema.exclusiveMaximum);
-  if (!least || !most || least.value >= most.value) return null;
-  // These are the innermost of their side of 0, and a step begins with its first number; with -0.0 that before 0.
-  if ((least.value >= 0 && !least.isIncluded) || (most.value <= 0 && !most.isIncluded)) return null;
-  const ends = [least, most].filter((bound) => bound.isIncluded).map(({ value }) => ({ const: value }));
-  const positive = most.value > 0 ? steps(Math.max(least.value, 0), most.value) : [];
-  const negative = least.value < 0 ? negativeSteps(Math.max(-most.value, 0), -least.value) : [];
-  return { anyOf: [...positive, ...negative, ...ends] };
+  const range = rangeOf(schema);
+  if (!range || (range.first !== null && range.last !== null && range.first > range.last)) return null;
+  return { const: `${MARK}${range.first ?? ''}:${range.last ?? ''}:${range.decimals}` };
 }
 
-function boundOf(included: unknown, excluded: unknown): Bound | null {
-  const [value, other] = [included, excluded].filter((one) => one !== undefined);
-  const isKept = typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= LARGEST && other === undefined;
-  return isKept ? { value, isIncluded: included !== undefined } : null;
+function rangeOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Schema): Range | null {
+  const bounds = [minimum, exclusiveMinimum, maximum, exclusiveMaximum].filter((bound) => bound !== undefined);
+  if (bounds.length === 0 || !bounds.every((bound) => typeof bound === 'number')) return null;
+  const places = bounds.map(decimalsOf);
+  const decimals = Math.max(DECIMALS, ...places.map((count) => count ?? Infinity));
+  const step = (bound: unknown, next: number): number[] => (bound === undefined ? [] : [scaled(Number(bound), decimals) + next]);
+  const firsts = [...step(minimum, 0), ...step(exclusiveMinimum, 1)];
+  const lasts = [...step(maximum, 0), ...step(exclusiveMaximum, -1)];
+  if (![...firsts, ...lasts].every((end) => Math.abs(end) <= WHOLE_MAX)) return null;
+  return { first: firsts.length > 0 ? Math.max(...firsts) : null, last: lasts.length > 0 ? Math.min(...lasts) : null, decimals };
 }
 
-/** From `first` to just below `end`. */
-const steps = (first: number, end: number): Schema[] =>
-  end - first === 1 ? [{ const: `${MARK}${first}` }] : [{ type: 'number', minimum: first, maximum: end - 1 }];
+/** Of a number as JSON writes it; null: with an exponent. */
+function decimalsOf(bound: number): number | null {
+  const written = /^-?\d+(?:\.(\d+))?$/.exec(String(bound));
+  return written ? (written[1]?.length ?? 0) : null;
+}
 
-/** The same on the other side of 0, where XGrammar leaves out the first step. */
-function negativeSteps(first: number, end: number): Schema[] {
-  if (first === 0) return [{ const: `${MARK}-0` }, ...(end > 1 ? negativeSteps(1, end) : [])];
-  return end - first === 1 ? [{ const: `${MARK}-${first}` }] : [{ type: 'number', minimum: 1 - end, maximum: -first }];
+/** From the digits themselves: a product could be the neighbour of what is written. */
+function scaled(bound: number, decimals: number): number {
+  if (!Number.isFinite(decimals)) return Infinity;
+  const [whole = '', rest = ''] = String(bound).split('.');
+  return Number(whole + rest.padEnd(decimals, '0'));
 }
 
 export const hasMarks = (grammar: string): boolean => grammar.includes('\\u0001real ');
 
-/** A number with up to six decimals, as XGrammar has them. There is no "-0" alone. */
 export function withoutMarks(grammar: string): string {
-  const numbers = new Set([...grammar.matchAll(MARKS)].map(([, number]) => number!));
-  const name = (number: string): string => `real_step_${number.replace('-', 'minus_')}`;
-  const rule = (number: string): string => {
-    const decimals = '"." [0-9] [0-9]? [0-9]? [0-9]? [0-9]? [0-9]?';
-    return `${name(number)} ::= "${number}" ${number === '-0' ? decimals : `(${decimals})?`}\n`;
-  };
-  return `${grammar.replaceAll(MARKS, (_mark, number: string) => name(number))}\n${[...numbers].map(rule).join('')}`;
+  const ranges = [...new Set([...grammar.matchAll(MARKS)].map(([, range]) => range!))];
+  const name = (range: string): string => `real_within_${ranges.indexOf(range)}`;
+  const rules = ranges.flatMap((range) => rulesOf(name(range), range));
+  return `${grammar.replaceAll(MARKS, (_mark, range: string) => name(range))}\n${rules.join('\n')}\n`;
+}
+
+function rulesOf(name: string, range: string): string[] {
+  const [first = null, last = null, decimals] = range.split(':').map((end) => (end === '' ? null : Number(end)));
+  const places = decimals ?? DECIMALS;
+  // 0 is written without a sign.
+  const below = last === null ? 1 : Math.max(-last, 1);
+  const negative = first === null || first <= -below ? new NumberAutomaton(`${name}_below`, below, first === null ? null : -first, places) : null;
+  const positive = last === null || last >= 0 ? new NumberAutomaton(`${name}_above`, Math.max(first ?? 0, 0), last, places) : null;
+  const choices = [...(negative ? [`"-" ${negative.start}`] : []), ...(positive ? [positive.start] : [])];
+  return [`${name} ::= ${choices.join(' | ')}`, ...(negative?.rules ?? []), ...(positive?.rules ?? [])];
 }

@@ -36,10 +36,9 @@ export function relax(schema: Schema, known: KnownKeywords): Schema {
 }
 
 function relaxBounds(schema: Schema, types: readonly unknown[]): Schema {
-  if (types.join() === 'number' && realWithin(schema)) return schema;
-  const isKept = (key: string, value: unknown): boolean =>
-    types.includes('number') ? key === 'minimum' && value === 0 : Number.isSafeInteger(value);
-  return Object.fromEntries(Object.entries(schema).filter(([key, value]) => !BOUNDS.includes(key) || isKept(key, value)));
+  const isReal = types.includes('number');
+  if (isReal && realWithin(schema)) return schema;
+  return Object.fromEntries(Object.entries(schema).filter(([key, value]) => !BOUNDS.includes(key) || (!isReal && Number.isSafeInteger(value))));
 }
 
 /** A length, a pattern and a format do not go together; a length is the most telling, a format the least. */

@@ -1,16 +1,20 @@
 /** From a request's constraint to what a grammar thread compiles. */
 import { EngineError } from '../engine-error.js';
-import type { Constraint } from '../types.js';
-import { narrowSchema } from './json-schema.js';
+import type { Constraint, ThoughtPlace } from '../types.js';
+import { afterThought, callRules, FRAME, GAP } from './frames.js';
+import { narrowSchema, type Relaxation } from './json-schema.js';
 import type { GrammarSource } from './protocol.js';
 import { findWrongClass } from './wrong-class.js';
 
 /** Longer ones take more memory to compile than a request is worth. */
 const SOURCE_LENGTH_MAX = 1 << 18;
 
-/** Throws EngineError `constraint_invalid` for what can be told without compiling. */
-export function grammarSource(constraint: Constraint): GrammarSource {
-  const source = convert(constraint);
+/**
+ * Throws EngineError `constraint_invalid` for what can be told without compiling. `thought`: where there may be one before
+ * what the constraint is about.
+ */
+export function grammarSource(constraint: Constraint, thought?: ThoughtPlace): GrammarSource {
+  const source = withThought(convert(constraint), thought);
   if (source.text.length <= SOURCE_LENGTH_MAX) return source;
   throw new EngineError(
     'constraint_invalid',
@@ -18,18 +22,49 @@ export function grammarSource(constraint: Constraint): GrammarSource {
   );
 }
 
-function convert(constraint: Constraint): GrammarSource {
+interface Converted extends Pick<GrammarSource, 'kind' | 'text'> {
+  /** Of a frame of its own, and the rule that is the whole of it. */
+  calls?: ReturnType<typeof callRules>;
+}
+
+function withThought({ calls, ...source }: Converted, thought: ThoughtPlace | undefined): GrammarSource {
+  if (!calls && !thought) return source;
+  const { start, rules } = calls ?? { start: 'root', rules: [] };
+  const whole = thought ? afterThought(thought, start) : [`${FRAME} ::= ${start}`];
+  return { ...source, frame: [...whole, ...rules, GAP].join('\n') };
+}
+
+function convert(constraint: Constraint): Converted {
   switch (constraint.type) {
     case 'json':
       return { kind: 'jsonSchema', text: '{"type":"object"}' };
     case 'jsonSchema':
-      return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(parsed(constraint.schema), constraint.relaxedDefinitions)) };
+      return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(parsed(constraint.schema), relaxation(constraint))) };
+    case 'calls':
+      return convertCalls(constraint);
     case 'regex':
       return listed('regex', constraint.pattern, 'pattern');
     case 'grammar':
       return listed('grammar', constraint.grammar, 'grammar');
   }
 }
+
+const relaxation = ({ relaxed = false, relaxedDefinitions }: Extract<Constraint, { type: 'jsonSchema' }>): Relaxation => ({ whole: relaxed, definitions: relaxedDefinitions });
+
+/** XGrammar calls rules after definitions, but drops digits of their names: the functions' have others beside their own. */
+function convertCalls({ schema, functions, relaxedDefinitions, required, parallel }: Extract<Constraint, { type: 'calls' }>): Converted {
+  const aliases = functions.map((_name, index) => `.${letters(index)}`);
+  const definitions = functions.map((name, index) => [aliases[index], { $ref: `#/$defs/${name}` }]);
+  const whole = {
+    anyOf: aliases.map((alias) => ({ $ref: `#/$defs/${alias}` })),
+    $defs: { ...(schema.$defs as object | undefined), ...Object.fromEntries(definitions) },
+  };
+  const calls = callRules({ functions: functions.map((name, index) => ({ name, argumentsRule: `defs_.${letters(index)}` })), required, parallel });
+  return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(whole, { whole: false, definitions: relaxedDefinitions })), calls };
+}
+
+/** A name of letters alone. */
+const letters = (index: number): string => [...index.toString(26)].map((digit) => String.fromCodePoint(97 + Number.parseInt(digit, 26))).join('');
 
 function listed(kind: 'regex' | 'grammar', text: string, field: string): GrammarSource {
   const wrong = findWrongClass(kind, text);

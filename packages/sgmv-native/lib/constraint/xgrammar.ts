@@ -9,7 +9,7 @@ import { compileFunction } from 'node:vm';
 import { EngineError } from '../engine-error.js';
 
 export type XGrammar = typeof import('@mlc-ai/web-xgrammar');
-export type { CompiledGrammar, GrammarCompiler, GrammarMatcher } from '@mlc-ai/web-xgrammar';
+export type { CompiledGrammar, Grammar, GrammarCompiler, GrammarMatcher } from '@mlc-ai/web-xgrammar';
 
 const FILE = createRequire(import.meta.url).resolve('@mlc-ai/web-xgrammar');
 const GLOBALS = ['exports', 'module', 'console', 'process', 'importScripts', 'self', 'location'];

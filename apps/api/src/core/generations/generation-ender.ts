@@ -78,12 +78,12 @@ export class GenerationEnder {
 
 /** How long the prompt was, no dead runner has told: a prompt is charged only by a runner that ends the generation. */
 function endAfter(transcript: Transcript, given: GivenEnd): EndEvent {
-  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: transcript.tokenCount };
+  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: transcript.tokenCount, reasoningTokens: transcript.reasoningTokenCount };
   return { type: 'end', seq: transcript.lastSeq + 1, choice: 0, text: '', ...counts, ...given };
 }
 
 function settlementOf(row: GenerationRow, transcript: Transcript, end: EndEvent, fence: number): Settlement {
-  const { finishReason, promptTokens, cachedTokens, completionTokens, error } = end;
+  const { finishReason, promptTokens, cachedTokens, completionTokens, reasoningTokens, error } = end;
   const now = Date.now();
   return {
     version: 1,
@@ -97,6 +97,7 @@ function settlementOf(row: GenerationRow, transcript: Transcript, end: EndEvent,
     promptTokens,
     cachedTokens,
     completionTokens,
+    reasoningTokens,
     error,
     timings: { queueMs: now - row.createdAt.getTime(), ttftMs: null, totalMs: 0 },
     finishedAtMs: now,

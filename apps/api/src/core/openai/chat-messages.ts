@@ -24,6 +24,9 @@ const fields = z.object({
   refusal: optional(z.string().max(0)),
   tool_calls: optional(z.array(toolCallSchema)),
   tool_call_id: optional(CALL_ID),
+  /** What an assistant thought: DeepSeek's name and vLLM's older one, and vLLM's newer one. */
+  reasoning_content: optional(z.string()),
+  reasoning: optional(z.string()),
 });
 type Message = z.output<typeof fields>;
 /** For doors whose own shapes come to this one. */
@@ -52,12 +55,14 @@ export function toMessages(messages: readonly Message[]): ChatMessage[] {
 }
 
 /** `functions`: names by call. Some templates want a result's, which clients have no place for. */
-function toMessage({ role, content, name, tool_calls: calls = [], tool_call_id: callId }: Message, functions: ReadonlyMap<string, string>): ChatMessage {
+function toMessage({ role, content, name, tool_calls: calls = [], tool_call_id: callId, ...message }: Message, functions: ReadonlyMap<string, string>): ChatMessage {
+  const reasoning = (role === 'assistant' && (message.reasoning_content ?? message.reasoning)) || undefined;
   const toolName = callId === undefined ? undefined : (functions.get(callId) ?? name);
   return {
     // "developer" is OpenAI's newer name of the same role; the models' templates know "system".
     role: role === 'developer' ? 'system' : role,
     content: textOf(content ?? ''),
+    ...(reasoning !== undefined && { reasoning }),
     ...(calls.length > 0 && { toolCalls: calls.map(toCall) }),
     ...(role === 'tool' && { toolCallId: callId, ...(toolName !== undefined && { toolName }) }),
   };
@@ -74,7 +79,7 @@ function toCall({ id, function: { name, arguments: text } }: z.output<typeof too
 
 /** All the text there is in them, for its bound. */
 export const textsOf = (messages: readonly ChatMessage[]): string[] =>
-  messages.flatMap(({ content, toolCalls = [] }) => [content, ...toolCalls.map((call) => JSON.stringify(call))]);
+  messages.flatMap(({ content, reasoning = '', toolCalls = [] }) => [content, reasoning, ...toolCalls.map((call) => JSON.stringify(call))]);
 
 /** Images and audio are for other models; functions are what tools were called before. */
 export function checkKinds(messages: unknown): void {

@@ -8,6 +8,7 @@ import { refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
 import { commonFields, longestAnswer, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
+import { EFFORTS, effortOptions } from './reasoning/effort.js';
 import { conversation } from './tools/conversation.js';
 import { checkToolTypes, toolFields, toolOffer } from './tools/offered-tools.js';
 
@@ -20,6 +21,7 @@ const fields = {
   top_logprobs: optional(topLogprobsSchema),
   /** vLLM's. */
   chat_template_kwargs: optional(templateOptionsSchema),
+  reasoning_effort: optional(z.enum(EFFORTS)),
   safety_identifier: optional(routingKeySchema),
 };
 
@@ -38,12 +40,11 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   if (!parsed.success) return refuseIssue(parsed.error, body);
   checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
   const { data } = parsed;
-  const options = data.chat_template_kwargs;
   const messages = toMessages(data.messages);
   const { input, constraint, tools } = conversation({ param: 'messages', messages, offer: toolOffer(data), asked: () => toConstraint(data) });
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
   return toRequest(data, {
-    inputs: [isEmpty(options) ? input : { ...input, templateOptions: options }],
+    inputs: [{ ...input, ...effortOptions(data.reasoning_effort, data.chat_template_kwargs) }],
     constraint,
     tools,
     echo: false,
@@ -53,5 +54,3 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
     userAliases: [data.safety_identifier],
   });
 }
-
-const isEmpty = (options: object | undefined): boolean => Object.keys(options ?? {}).length === 0;

@@ -3,8 +3,17 @@ import type { FinishReason, TokenLogprob } from '@aril/contracts';
 import type { Echo } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
 import { base, finishOf, usageOf, type Head, type Usage } from './openai-response.js';
-import { AnswerReader, type AnswerPiece } from './tools/answer-reader.js';
+import { readerOf } from './reasoning/piece-reader.js';
+import type { ThoughtReader } from './reasoning/thought-reader.js';
+import type { AnswerPiece } from './tools/answer-reader.js';
 import { toolCallId } from './tools/tool-call-id.js';
+
+/** What arrives of a choice. */
+interface Piece {
+  text: string;
+  logprobs?: readonly TokenLogprob[] | null;
+  reasoningTokens?: number | undefined;
+}
 
 /**
  * The pieces of a streamed answer; a choice's number is its place among those of all prompts. With `include_usage` every
@@ -13,8 +22,10 @@ import { toolCallId } from './tools/tool-call-id.js';
 export class ChunkBuilder {
   /** By choice: how long its text is so far, as its tokens count it. */
   private readonly offsets = new Map<number, number>();
-  /** By choice; none where nothing can be called. */
-  private readonly readers = new Map<number, AnswerReader>();
+  /** By choice; of chats. */
+  private readonly readers = new Map<number, ThoughtReader>();
+  /** By choice: how many calls there have been. */
+  private readonly calls = new Map<number, number>();
 
   constructor(
     private readonly head: Head,
@@ -33,10 +44,10 @@ export class ChunkBuilder {
     return this.piece(choice, { text: prompt.text, logprobs: shown });
   }
 
-  /** What a piece of the answer comes to: with tools, none until it is known what it is, or several. */
-  text(choice: number, text: string, logprobs: readonly TokenLogprob[] | null): object[] {
+  /** What a piece of the answer comes to: none until it is known what it is, or several. */
+  text(choice: number, { text, logprobs = null, reasoningTokens = 0 }: Piece): object[] {
     const shown = logprobs && this.logprobs(choice, logprobs);
-    const contents = this.readerOf(choice)?.push(text).map((piece) => this.delta(choice, piece)) ?? [this.content(text)];
+    const contents = this.readerOf(choice)?.push(text, reasoningTokens).map((piece) => this.delta(choice, piece)) ?? [this.content(text)];
     const [first = this.nothing, ...others] = contents;
     if (contents.length === 0 && !shown) return [];
     return [this.piece(choice, { ...first, logprobs: shown }), ...others.map((content) => this.piece(choice, content))];
@@ -46,7 +57,7 @@ export class ChunkBuilder {
   finish(choice: number, finishReason: FinishReason): object[] {
     const reader = this.readerOf(choice);
     const left = reader?.end().map((piece) => this.piece(choice, this.delta(choice, piece))) ?? [];
-    const reason = finishOf(finishReason, this.head.tools, reader?.callCount ?? 0);
+    const reason = finishOf(finishReason, this.head.tools, this.calls.get(choice) ?? 0);
     return [...left, this.piece(choice, { ...this.nothing, finish_reason: reason })];
   }
 
@@ -68,10 +79,10 @@ export class ChunkBuilder {
     return this.head.flavour === 'chat' ? { delta: { content: text } } : { text };
   }
 
-  private readerOf(choice: number): AnswerReader | null {
-    const { tools } = this.head;
-    if (!tools) return null;
-    const reader = this.readers.get(choice) ?? new AnswerReader(tools);
+  private readerOf(choice: number): ThoughtReader | null {
+    const { flavour, tools } = this.head;
+    if (flavour !== 'chat') return null;
+    const reader = this.readers.get(choice) ?? readerOf(tools);
     this.readers.set(choice, reader);
     return reader;
   }
@@ -79,7 +90,9 @@ export class ChunkBuilder {
   /** A call is opened with its id and name; after that only arguments come. */
   private delta(choice: number, piece: AnswerPiece): object {
     if (piece.kind === 'text') return this.content(piece.text);
+    if (piece.kind === 'reasoning') return { delta: { reasoning_content: piece.text } };
     const { index } = piece;
+    this.calls.set(choice, index + 1);
     const opening = { id: toolCallId(this.head.generationId, choice, index), type: 'function' };
     const call = piece.kind === 'call' ? { index, ...opening, function: { name: piece.name, arguments: '' } } : { index, function: { arguments: piece.text } };
     return { delta: { tool_calls: [call] } };

@@ -30,8 +30,7 @@ export class ChunkWriter implements AnswerWriter {
     const open = this.open.get(prompt) ?? new Set();
     if (event.type === 'prompt') return this.send([...open].map((choice) => this.chunks.echo(choice, event)));
     const choice = prompt * this.head.n + event.choice;
-    const logprobs = event.type === 'tokens' ? event.logprobs : null;
-    if (event.text !== '' || logprobs) this.send(this.chunks.text(choice, event.text, logprobs));
+    if (event.text !== '' || (event.type === 'tokens' && event.logprobs)) this.send(this.chunks.text(choice, event));
     if (event.type === 'choiceEnd' && open.delete(choice)) this.send(this.chunks.finish(choice, event.finishReason));
     if (event.type === 'end') for (const left of open) this.send(this.chunks.finish(left, event.finishReason));
   }

@@ -16,7 +16,7 @@ export const namedSchema = z.object({
   name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"'),
   description: optional(z.string()),
   schema: optional(jsonSchemaSchema),
-  /** Taken and not looked at: a schema is always enforced. */
+  /** A schema is always enforced; without this, what cannot be kept of it is left out, and not refused. */
   strict: optional(z.boolean()),
 });
 
@@ -83,9 +83,16 @@ function checked(name: string, constraint: Constraint): NamedConstraint {
 function ofResponseFormat(format: ConstraintFields['response_format']): [string, Constraint | null] {
   const name = 'response_format';
   if (!format || format.type === 'text') return [name, null];
-  const schema = format.type === 'json_schema' && ofSchema(format.json_schema.schema);
-  return schema ? [`${name}.json_schema.schema`, schema] : [name, { type: 'json' }];
+  if (format.type === 'json_object' || !format.json_schema.schema) return [name, { type: 'json' }];
+  return [`${name}.json_schema.schema`, schemaConstraint(format.json_schema)];
 }
+
+/** As OpenAI documents `strict`: absent means that it need not be kept wholly. */
+export const schemaConstraint = ({ schema = {}, strict }: Pick<z.output<typeof namedSchema>, 'schema' | 'strict'>): Constraint => ({
+  type: 'jsonSchema',
+  schema,
+  ...(strict !== true && { relaxed: true }),
+});
 
 const ofSchema = (schema: Record<string, unknown> | undefined): Constraint | null => (schema ? { type: 'jsonSchema', schema } : null);
 const ofPattern = (pattern: string | undefined): Constraint | null => (pattern ? { type: 'regex', pattern } : null);

@@ -52,8 +52,6 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   function_call: only('none', 'auto'),
   modalities: textOnly,
   audio: only(),
-  // The models do not reason: there is nothing to do more or less of.
-  reasoning_effort: only('none', 'minimal', 'low', 'medium', 'high', 'xhigh'),
   verbosity: only('low', 'medium', 'high'),
   web_search_options: only(),
 };
@@ -64,9 +62,6 @@ export const COMPLETION_PARAMETERS: Readonly<Record<string, Harmless>> = {
   suffix: only(''),
 };
 
-const effort: Harmless = (value) =>
-  value !== null && typeof value === 'object' && Object.keys(value).every((key) => ['effort', 'summary', 'generate_summary'].includes(key));
-
 export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
   service_tier: always,
   prompt_cache_key: always,
@@ -74,8 +69,6 @@ export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
   prompt_cache_options: always,
   // Of tools that OpenAI runs itself.
   max_tool_calls: always,
-  // The models do not reason: there is nothing to do more or less of.
-  reasoning: effort,
   truncation: only('disabled'),
   store: only(false),
   background: only(false),

@@ -27,19 +27,22 @@ export interface Usage {
   promptTokens: number;
   cachedTokens: number;
   completionTokens: number;
+  /** Of the completion tokens. */
+  reasoningTokens?: number | undefined;
 }
 
 const id = (head: Head): string => `${head.flavour === 'chat' ? 'chatcmpl' : 'cmpl'}-${head.generationId}`;
 
 /** Of all prompts together. */
 export function usageOf(parts: readonly Usage[]) {
-  const sum = (key: keyof Usage): number => parts.reduce((total, part) => total + part[key], 0);
+  const sum = (key: keyof Usage): number => parts.reduce((total, part) => total + (part[key] ?? 0), 0);
   const [prompt, completion] = [sum('promptTokens'), sum('completionTokens')];
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: sum('cachedTokens') },
+    completion_tokens_details: { reasoning_tokens: sum('reasoningTokens') },
   };
 }
 
@@ -54,7 +57,7 @@ export const base = (head: Head, object: string) => ({
 /** `outcomes`: one per prompt; their choices are numbered through. */
 export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   const chat = head.flavour === 'chat';
-  const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt })));
+  const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt, reasoningTokens: outcome.reasoningTokens })));
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
     choices: choices.map(chat ? (choice, index) => chatChoice(head, choice, index) : completionChoice),
@@ -62,12 +65,18 @@ export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   };
 }
 
-function chatChoice({ tools, generationId }: Head, { text, finishReason, logprobs }: OutcomeChoice, index: number): object {
-  const answer = tools ? readAnswer(text, tools) : { content: text, calls: [] };
+function chatChoice({ tools, generationId }: Head, { text, finishReason, logprobs, reasoningTokens }: OutcomeChoice & Pick<Outcome, 'reasoningTokens'>, index: number): object {
+  const answer = readAnswer(text, tools, reasoningTokens);
   const calls = answer.calls.map((call, at) => ({ id: toolCallId(generationId, index, at), type: 'function', function: call }));
   return {
     index,
-    message: { role: 'assistant', content: answer.content, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
+    message: {
+      role: 'assistant',
+      content: answer.content,
+      refusal: null,
+      ...(answer.reasoning !== '' && { reasoning_content: answer.reasoning }),
+      ...(calls.length > 0 && { tool_calls: calls }),
+    },
     logprobs: logprobs && chatLogprobs(logprobs),
     finish_reason: finishOf(finishReason, tools, calls.length),
   };

@@ -87,7 +87,7 @@ const endedAt = ({ createdAt }: GenerationRow, { finishedAtMs }: Settlement): Da
   new Date(Math.max(createdAt.getTime(), Math.min(finishedAtMs, Date.now())));
 
 function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
-  const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, error, timings, runnerId } = settlement;
+  const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, error, timings, runnerId } = settlement;
   return {
     status: STATUS[finishReason],
     finishReason: finishReason.toUpperCase() as Uppercase<FinishReason>,
@@ -96,6 +96,7 @@ function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
     promptTokens,
     cachedTokens,
     completionTokens,
+    reasoningTokens,
     errorCode: error?.code ?? null,
     errorMessage: error ? storable(error.message) : null,
     ...timings,

@@ -10,7 +10,7 @@ export interface OutcomeChoice {
 }
 
 /** How a generation ended, and all its text. `finishReason` is that of the generation, not of the last choice. */
-export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'error'> {
+export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens' | 'error'> {
   choices: OutcomeChoice[];
   /** null when its echo was not asked for, and when the stream it was in is gone. */
   prompt: Echo | null;
@@ -43,12 +43,13 @@ export function logprobsOf(events: readonly GenerationEvent[], n: number): (Toke
 
 function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogprob[] | null)[]): Omit<Outcome, 'prompt'> {
   const { finishReason, choices } = transcript;
-  const { promptTokens, cachedTokens, completionTokens, error } = end;
+  const { promptTokens, cachedTokens, completionTokens, reasoningTokens, error } = end;
   return {
     finishReason,
     promptTokens,
     cachedTokens,
     completionTokens,
+    reasoningTokens,
     error,
     choices: choices.map(({ text, tokens, finishReason: reason }, index) => ({
       text,

@@ -19,6 +19,7 @@ export function rowAsEvents(row: GenerationRow): GenerationEvent[] | null {
       seq: at + 1,
       choice: index,
       text: choice.text,
+      ...(choice.reasoningTokens && { reasoningTokens: choice.reasoningTokens }),
       finishReason: choice.finishReason,
     })),
     endOf(row, choices, last),
@@ -36,6 +37,7 @@ function endOf(row: GenerationRow, choices: readonly SettledChoice[], last: numb
     promptTokens: row.promptTokens ?? 0,
     cachedTokens: row.cachedTokens ?? 0,
     completionTokens: row.completionTokens ?? 0,
+    reasoningTokens: row.reasoningTokens ?? 0,
     error: isErrorCode(row.errorCode) ? { code: row.errorCode, message: row.errorMessage ?? '' } : null,
   };
 }

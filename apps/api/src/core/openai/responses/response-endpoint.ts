@@ -3,7 +3,7 @@ import type { Outcome } from '../../generations/events/collect.js';
 import type { FieldNames } from '../../generations/generation-request.js';
 import type { Admitted, AnswerWriter, Endpoint } from '../endpoint.js';
 import type { SseWriter } from '../sse-writer.js';
-import { readerOf } from './piece-reader.js';
+import { readerOf } from '../reasoning/piece-reader.js';
 import { responseObject, statusOf } from './response-object.js';
 import { ResponseOutput } from './response-output.js';
 import type { ResponseSettings } from './response-request.js';
@@ -28,7 +28,7 @@ export class ResponseEndpoint implements Endpoint {
     if (!outcome || !choice) throw new Error('a response without an answer');
     const reader = readerOf(admitted.asked.tools);
     const output = new ResponseOutput(admitted.generationId);
-    output.push([...reader.push(choice.text), ...reader.end()], choice.logprobs);
+    output.push([...reader.push(choice.text, outcome.reasoningTokens), ...reader.end()], choice.logprobs);
     const status = statusOf(choice.finishReason);
     output.end(status);
     return responseObject(admitted, this.settings, { status, output: output.items, end: { ...outcome, finishReason: choice.finishReason }, error: null });

@@ -16,8 +16,10 @@ const messageItem = z.object({
 });
 const callItem = z.object({ type: z.literal('function_call'), call_id: CALL_ID, name: z.string().min(1), arguments: z.string() });
 const resultItem = z.object({ type: z.literal('function_call_output'), call_id: CALL_ID, output: texts });
+/** A thought that an answer had; a summary alone is none that a template could be given. */
+const thoughtItem = z.object({ type: z.literal('reasoning'), content: optional(z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() }))) });
 
-const items = { message: messageItem, function_call: callItem, function_call_output: resultItem };
+const items = { message: messageItem, reasoning: thoughtItem, function_call: callItem, function_call_output: resultItem };
 type Item = z.output<(typeof items)[keyof typeof items]>;
 const KINDS = Object.keys(items).join(', ');
 
@@ -52,14 +54,21 @@ export function inputMessages({ input, instructions }: InputFields): ChatMessage
   return toMessages(input.reduce(withItem, said));
 }
 
-/** What an assistant says and the calls that follow it are one message to a template. */
+/** What an assistant thinks, says and calls after that is one message to a template. */
 function withItem(messages: MessageShape[], item: Item): MessageShape[] {
-  if ('role' in item) return [...messages, { role: item.role, content: textOf(item.content) }];
+  if ('role' in item) return withMessage(messages, { role: item.role, content: textOf(item.content) });
+  if (item.type === 'reasoning') return item.content?.length ? [...messages, { role: 'assistant', content: null, reasoning_content: textOf(item.content) }] : messages;
   if (item.type === 'function_call_output') return [...messages, { role: 'tool', tool_call_id: item.call_id, content: textOf(item.output) }];
   const call = { id: item.call_id, type: 'function' as const, function: { name: item.name, arguments: item.arguments } };
   const last = messages.at(-1);
   if (last?.role !== 'assistant') return [...messages, { role: 'assistant', content: null, tool_calls: [call] }];
   return [...messages.slice(0, -1), { ...last, tool_calls: [...(last.tool_calls ?? []), call] }];
+}
+
+function withMessage(messages: MessageShape[], message: MessageShape): MessageShape[] {
+  const last = messages.at(-1);
+  const isThought = last?.reasoning_content !== undefined && last.content === null && last.tool_calls === undefined;
+  return isThought && message.role === 'assistant' ? [...messages.slice(0, -1), { ...last, ...message }] : [...messages, message];
 }
 
 const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio', 'refusal'];

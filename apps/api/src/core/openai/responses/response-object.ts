@@ -12,7 +12,7 @@ export const statusOf = (reason: FinishReason): 'completed' | 'incomplete' => (r
 export interface ResponseState {
   status: ResponseStatus;
   output: readonly OutputItem[];
-  end: Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens'> | null;
+  end: Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens'> | null;
   error: { code: string; message: string } | null;
 }
 
@@ -34,7 +34,7 @@ export function responseObject({ generationId, created, model, asked }: Admitted
     output,
     parallel_tool_calls: settings.parallel_tool_calls ?? true,
     previous_response_id: null,
-    reasoning: { effort: null, summary: null },
+    reasoning: { effort: settings.reasoning?.effort ?? null, summary: null },
     store: false,
     temperature: generation?.sampling.temperature ?? null,
     text: { ...settings.text, format: settings.text?.format ?? { type: 'text' } },
@@ -47,11 +47,10 @@ export function responseObject({ generationId, created, model, asked }: Admitted
   };
 }
 
-const usageOf = ({ promptTokens, cachedTokens, completionTokens }: NonNullable<ResponseState['end']>): object => ({
+const usageOf = ({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: NonNullable<ResponseState['end']>): object => ({
   input_tokens: promptTokens,
   input_tokens_details: { cached_tokens: cachedTokens },
   output_tokens: completionTokens,
-  // The models do not reason apart from their answer.
-  output_tokens_details: { reasoning_tokens: 0 },
+  output_tokens_details: { reasoning_tokens: reasoningTokens },
   total_tokens: promptTokens + completionTokens,
 });

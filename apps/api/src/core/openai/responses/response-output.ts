@@ -1,5 +1,5 @@
 /**
- * The items of an answer, text and calls in the order in which the model wrote them, and the events that tell how they
+ * The items of an answer, its thought, text and calls in the order in which the model wrote them, and the events that tell how they
  * came to be. A streamed answer is its events, a whole one the items that are there at its end.
  */
 import type { TokenLogprob } from '@aril/contracts';
@@ -8,6 +8,7 @@ import type { AnswerPiece } from '../tools/answer-reader.js';
 import { toolCallId } from '../tools/tool-call-id.js';
 
 type Status = 'in_progress' | 'completed' | 'incomplete';
+type Ended = Exclude<Status, 'in_progress'>;
 
 interface TextPart {
   type: 'output_text';
@@ -15,12 +16,24 @@ interface TextPart {
   annotations: [];
   logprobs: object[];
 }
+interface ThoughtPart {
+  type: 'reasoning_text';
+  text: string;
+}
 interface MessageItem {
   type: 'message';
   id: string;
   status: Status;
   role: 'assistant';
   content: TextPart[];
+}
+/** As OpenAI has it for models whose thoughts are told as they are. */
+interface ThoughtItem {
+  type: 'reasoning';
+  id: string;
+  status: Status;
+  summary: [];
+  content: ThoughtPart[];
 }
 interface CallItem {
   type: 'function_call';
@@ -30,7 +43,7 @@ interface CallItem {
   name: string;
   arguments: string;
 }
-export type OutputItem = MessageItem | CallItem;
+export type OutputItem = MessageItem | ThoughtItem | CallItem;
 export type OutputEvent = { type: string } & Record<string, unknown>;
 
 export class ResponseOutput {
@@ -48,18 +61,28 @@ export class ResponseOutput {
   }
 
   /** After the last piece. An answer without a word is an empty message. */
-  end(status: Exclude<Status, 'in_progress'>): OutputEvent[] {
+  end(status: Ended): OutputEvent[] {
     const opened = this.items.length === 0 ? this.open(this.newMessage()) : [];
     return [...opened, ...this.close(status)];
   }
 
   private take(piece: AnswerPiece): OutputEvent[] {
-    if (piece.kind === 'text') return this.takeText(piece.text);
-    const opened = piece.kind === 'call' ? [...this.close('completed'), ...this.open(this.newCall(piece.name, piece.index))] : [];
-    if (piece.kind === 'call') return opened;
+    switch (piece.kind) {
+      case 'text':
+        return this.takeText(piece.text);
+      case 'reasoning':
+        return this.takeThought(piece.text);
+      case 'call':
+        return [...this.close('completed'), ...this.open(this.newCall(piece.name, piece.index))];
+      case 'arguments':
+        return this.takeArguments(piece.text);
+    }
+  }
+
+  private takeArguments(text: string): OutputEvent[] {
     const item = this.items.at(-1) as CallItem;
-    item.arguments += piece.text;
-    return [{ type: 'response.function_call_arguments.delta', ...this.place(item), delta: piece.text }];
+    item.arguments += text;
+    return [{ type: 'response.function_call_arguments.delta', ...this.place(item), delta: text }];
   }
 
   private takeText(text: string): OutputEvent[] {
@@ -73,18 +96,28 @@ export class ResponseOutput {
     return [...opened, { type: 'response.output_text.delta', ...this.place(item), content_index: 0, delta: text, logprobs }];
   }
 
+  /** It comes first. Its log probabilities have no place. */
+  private takeThought(text: string): OutputEvent[] {
+    this.logprobs = [];
+    const opened = this.items.length > 0 ? [] : this.open(this.newThought());
+    const item = this.items.at(-1) as ThoughtItem;
+    const [part] = item.content as [ThoughtPart];
+    part.text += text;
+    return [...opened, { type: 'response.reasoning_text.delta', ...this.place(item), content_index: 0, delta: text }];
+  }
+
   private open(item: OutputItem): OutputEvent[] {
     this.items.push(item);
     const { item_id: _id, ...at } = this.place(item);
     if (item.type === 'function_call') return [{ type: 'response.output_item.added', ...at, item: { ...item } }];
-    const part: TextPart = { type: 'output_text', text: '', annotations: [], logprobs: [] };
     const added = { type: 'response.output_item.added', ...at, item: { ...item, content: [] } };
-    item.content.push(part);
-    return [added, { type: 'response.content_part.added', ...this.place(item), content_index: 0, part: { ...part, logprobs: [] } }];
+    const part = item.type === 'message' ? newText() : newThoughtPart();
+    (item.content as object[]).push({ ...part });
+    return [added, { type: 'response.content_part.added', ...this.place(item), content_index: 0, part }];
   }
 
   /** The item that is being written, if there is one. */
-  private close(status: Exclude<Status, 'in_progress'>): OutputEvent[] {
+  private close(status: Ended): OutputEvent[] {
     const item = this.items.at(-1);
     if (item?.status !== 'in_progress') return [];
     item.status = status;
@@ -93,13 +126,11 @@ export class ResponseOutput {
     if (item.type === 'function_call') {
       return [{ type: 'response.function_call_arguments.done', ...this.place(item), name: item.name, arguments: item.arguments }, done];
     }
-    const [part] = item.content as [TextPart];
+    const [part] = item.content as [TextPart | ThoughtPart];
     const place = { ...this.place(item), content_index: 0 };
-    return [
-      { type: 'response.output_text.done', ...place, text: part.text, logprobs: part.logprobs },
-      { type: 'response.content_part.done', ...place, part },
-      done,
-    ];
+    const { type, text } = part;
+    const told = type === 'output_text' ? { type: 'response.output_text.done', ...place, text, logprobs: part.logprobs } : { type: 'response.reasoning_text.done', ...place, text };
+    return [told, { type: 'response.content_part.done', ...place, part }, done];
   }
 
   private place(item: OutputItem): { item_id: string; output_index: number } {
@@ -110,8 +141,15 @@ export class ResponseOutput {
     return { type: 'message', id: `msg_${this.generationId}_${this.items.length}`, status: 'in_progress', role: 'assistant', content: [] };
   }
 
+  private newThought(): ThoughtItem {
+    return { type: 'reasoning', id: `rs_${this.generationId}_${this.items.length}`, status: 'in_progress', summary: [], content: [] };
+  }
+
   private newCall(name: string, index: number): CallItem {
     const id = `fc_${this.generationId}_${this.items.length}`;
     return { type: 'function_call', id, status: 'in_progress', call_id: toolCallId(this.generationId, 0, index), name, arguments: '' };
   }
 }
+
+const newText = (): TextPart => ({ type: 'output_text', text: '', annotations: [], logprobs: [] });
+const newThoughtPart = (): ThoughtPart => ({ type: 'reasoning_text', text: '' });

@@ -2,11 +2,12 @@
 import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { routingKeySchema } from '../../generations/generation-request.js';
-import { namedSchema, type NamedConstraint } from '../openai-constraint.js';
+import { namedSchema, schemaConstraint, type NamedConstraint } from '../openai-constraint.js';
 import { refuseIssue } from '../openai-error.js';
 import { checkParameters, RESPONSE_PARAMETERS } from '../openai-parameters.js';
 import { commonFields, longestAnswer, toRequest, type OpenAiRequest } from '../openai-request.js';
 import { optional } from '../optional.js';
+import { EFFORTS, effortOptions } from '../reasoning/effort.js';
 import { conversation } from '../tools/conversation.js';
 import { checkToolTypes } from '../tools/offered-tools.js';
 import { checkInputParts, inputFields, inputMessages } from './response-input.js';
@@ -31,6 +32,8 @@ const fields = {
   stream_options: optional(z.object({ include_obfuscation: optional(z.boolean()) })),
   max_output_tokens: optional(z.number().int().min(1)),
   text: optional(z.object({ format: optional(format), verbosity: optional(z.enum(['low', 'medium', 'high'])) })),
+  /** There are no summaries: the thought is told as it is. */
+  reasoning: optional(z.strictObject({ effort: optional(z.enum(EFFORTS)), summary: optional(z.string()), generate_summary: optional(z.string()) })),
   include: optional(z.array(z.enum(INCLUDABLE))),
   top_logprobs: optional(topLogprobsSchema),
   safety_identifier: optional(routingKeySchema),
@@ -57,7 +60,7 @@ export function parseResponseRequest(body: Readonly<Record<string, unknown>>): R
   const { input, constraint, tools } = conversation({ param: 'input', messages, offer: responseToolOffer(settings), asked: () => constraintOf(settings) });
   const logprobs = logprobsOf(settings);
   const asked = toRequest(settings, {
-    inputs: [input],
+    inputs: [{ ...input, ...effortOptions(settings.reasoning?.effort) }],
     constraint,
     tools,
     userAliases: [settings.safety_identifier],
@@ -76,5 +79,5 @@ function constraintOf({ text }: ResponseSettings): NamedConstraint | null {
   const asked = text?.format;
   if (!asked || asked.type === 'text') return null;
   if (asked.type === 'json_object' || asked.schema === undefined) return { name: 'text.format', constraint: { type: 'json' } };
-  return { name: 'text.format.schema', constraint: { type: 'jsonSchema', schema: asked.schema } };
+  return { name: 'text.format.schema', constraint: schemaConstraint(asked) };
 }

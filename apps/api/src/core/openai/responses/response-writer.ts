@@ -4,13 +4,14 @@ import type { ErrorReport } from '../../../base/errors/error-report.js';
 import type { Admitted, AnswerWriter } from '../endpoint.js';
 import { responseObject, statusOf, type ResponseState } from './response-object.js';
 import { ResponseOutput, type OutputEvent } from './response-output.js';
-import { readerOf, type PieceReader } from './piece-reader.js';
+import { readerOf } from '../reasoning/piece-reader.js';
+import type { ThoughtReader } from '../reasoning/thought-reader.js';
 import type { ResponseSettings } from './response-request.js';
 import type { SseWriter } from '../sse-writer.js';
 
 export class ResponseWriter implements AnswerWriter {
   private readonly output: ResponseOutput;
-  private readonly reader: PieceReader;
+  private readonly reader: ThoughtReader;
   private sequence = 0;
 
   constructor(
@@ -29,7 +30,7 @@ export class ResponseWriter implements AnswerWriter {
   event(_prompt: number, event: GenerationEvent): void {
     if (event.type === 'prompt') return;
     const logprobs = event.type === 'tokens' ? event.logprobs : null;
-    this.send(this.output.push(this.reader.push(event.text), logprobs));
+    this.send(this.output.push(this.reader.push(event.text, event.reasoningTokens), logprobs));
   }
 
   end(ends: readonly EndEvent[]): void {

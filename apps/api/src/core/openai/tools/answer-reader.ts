@@ -6,8 +6,9 @@
  */
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import type { OfferedTools } from './offered-tools.js';
+import { overlap } from './overlap.js';
 
-export type AnswerPiece = { kind: 'text'; text: string } | (CallPiece & { index: number });
+export type AnswerPiece = { kind: 'text'; text: string } | { kind: 'reasoning'; text: string } | (CallPiece & { index: number });
 
 const OPEN = '<tool_call>';
 /** Written as text by models to whose tokenizer they are no special tokens. */
@@ -33,11 +34,6 @@ export class AnswerReader {
 
   constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
-  }
-
-  /** How many calls there have been. */
-  get callCount(): number {
-    return this.calls;
   }
 
   push(text: string): AnswerPiece[] {
@@ -175,14 +171,6 @@ export class AnswerReader {
 }
 
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);
-
-/** How much of the end of `text` is the beginning of `mark`. */
-function overlap(text: string, mark: string): number {
-  for (let length = Math.min(mark.length - 1, text.length); length > 0; length--) {
-    if (text.endsWith(mark.slice(0, length))) return length;
-  }
-  return 0;
-}
 
 /** Texts that follow each other are one piece. */
 function joined(pieces: readonly AnswerPiece[]): AnswerPiece[] {

@@ -17,23 +17,26 @@ export function withTools(asked: NamedConstraint | null, offered: OfferedTools):
   if (asked !== null && !FORMAT.test(asked.name)) {
     refuse(asked.name, `${asked.name}: expected no constraint besides tools, which could not be called under it; tool_choice "none" leaves them out.`);
   }
-  if (duty === 'auto') return asked && eitherOr(asked, offered);
-  const call = callSchemas(offered);
-  const isList = duty === 'required' && offered.parallel;
-  const schema = isList ? { type: 'array', items: call.anyCall, minItems: 1, maxItems: CALLS_MAX } : call.anyCall;
-  return constraintOf('tools', { ...schema, $defs: call.definitions }, offered);
+  if (duty === 'auto' && asked) return eitherOr(asked, offered);
+  const { anyCall, definitions: $defs } = callSchemas(offered);
+  if (duty === 'auto') return offered.tools.some(({ strict }) => strict) ? ofCalls($defs, offered) : null;
+  return duty === 'required' && offered.parallel ? ofCalls($defs, offered) : ofSchema('tools', { ...anyCall, $defs }, offered);
 }
 
-/** A model that must call and is not told how often can find no end; what one answer really calls is far less. */
-const CALLS_MAX = 16;
+/** Calls in the forms that the model knows, where it is not one call that must be made. */
+function ofCalls($defs: Schema, offered: OfferedTools): NamedConstraint {
+  const { tools, duty, parallel } = offered;
+  return constraintOf('tools', { type: 'calls', schema: { $defs }, functions: tools.map(({ name }) => name), required: duty === 'required', parallel }, offered);
+}
 
 /** Any object is an answer under JSON mode, and so is a call. */
 function eitherOr(asked: NamedConstraint, offered: OfferedTools): NamedConstraint {
   if (asked.constraint.type !== 'jsonSchema') return asked;
   const { anyCall, definitions } = callSchemas(offered);
+  const { relaxed = false } = asked.constraint;
   const answer = asDefinition(asked.constraint.schema, ANSWER);
   const schema = { anyOf: [{ $ref: `#/$defs/${ANSWER}` }, anyCall], $defs: { ...definitions, ...answer } };
-  const { parts = [], ...named } = constraintOf(asked.name, schema, offered);
+  const { parts = [], ...named } = ofSchema(asked.name, schema, offered, relaxed ? [ANSWER] : []);
   return { ...named, parts: [...parts, [`constraint.schema.$defs.${ANSWER}`, asked.name]] };
 }
 
@@ -60,11 +63,18 @@ const SAYING = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'const', 'enum'];
 /** A schema that does not say so would let any other value be the arguments. */
 const ofObject = (schema: Schema): Schema => (SAYING.some((key) => schema[key] !== undefined) ? schema : { type: 'object', ...schema });
 
-function constraintOf(name: string, schema: Schema, { tools }: OfferedTools): NamedConstraint {
-  const relaxed = tools.filter(({ strict }) => !strict).map((tool) => tool.name);
-  const isRelaxed = (definition: string): boolean => relaxed.some((tool) => definition === tool || definition.startsWith(`${tool}.`));
-  const relaxedDefinitions = Object.keys(schema.$defs as Schema).filter(isRelaxed);
-  const constraint: Constraint = { type: 'jsonSchema', schema, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
+const ofSchema = (name: string, schema: WithDefinitions, offered: OfferedTools, relaxed: readonly string[] = []): NamedConstraint =>
+  constraintOf(name, { type: 'jsonSchema', schema }, offered, relaxed);
+
+type WithDefinitions = Schema & { $defs: Schema };
+type OfSchemas = Extract<Constraint, { type: 'jsonSchema' | 'calls' }> & { schema: WithDefinitions };
+
+/** `relaxed`: definitions of which no more is kept than can be, besides those of tools that are not strict. */
+function constraintOf(name: string, asked: OfSchemas, { tools }: OfferedTools, relaxed: readonly string[] = []): NamedConstraint {
+  const lax = [...tools.filter(({ strict }) => !strict).map((tool) => tool.name), ...relaxed];
+  const isRelaxed = (definition: string): boolean => lax.some((one) => definition === one || definition.startsWith(`${one}.`));
+  const relaxedDefinitions = Object.keys(asked.schema.$defs).filter(isRelaxed);
+  const constraint: Constraint = { ...asked, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
   const [issue] = constraintSchema.safeParse(constraint).error?.issues ?? [];
   if (issue) refuse(name, `${name}: ${issue.message}, of all schemas together.`);
   return { name, constraint, parts: tools.map(partOf) };

@@ -1,21 +1,26 @@
 /** An answer that is there at once. */
-import { AnswerReader, type Offered } from './answer-reader.js';
+import { readerOf } from '../reasoning/piece-reader.js';
+import type { OfferedTools } from './offered-tools.js';
 
 export interface Answer {
-  /** null: nothing but calls. */
+  /** null: nothing but calls or a thought. */
   content: string | null;
+  reasoning: string;
   calls: { name: string; arguments: string }[];
 }
 
-export function readAnswer(text: string, offered: Offered): Answer {
-  const reader = new AnswerReader(offered);
+/** `reasoningTokens`: of the generation. */
+export function readAnswer(text: string, offered: OfferedTools | null, reasoningTokens = 0): Answer {
+  const reader = readerOf(offered);
   const calls: Answer['calls'] = [];
   let content = '';
-  for (const piece of [...reader.push(text), ...reader.end()]) {
+  let reasoning = '';
+  for (const piece of [...reader.push(text, reasoningTokens), ...reader.end()]) {
     if (piece.kind === 'text') content += piece.text;
+    else if (piece.kind === 'reasoning') reasoning += piece.text;
     else if (piece.kind === 'call') calls.push({ name: piece.name, arguments: '' });
     else calls[piece.index]!.arguments += piece.text;
   }
-  const isCall = calls.length > 0 || offered.duty !== 'auto';
-  return { content: content === '' && isCall ? null : content, calls };
+  const isOther = reasoning !== '' || calls.length > 0 || (offered !== null && offered.duty !== 'auto');
+  return { content: content === '' && isOther ? null : content, reasoning, calls };
 }

@@ -1,7 +1,6 @@
 import { AnswerReader, type AnswerPiece } from '../tools/answer-reader.js';
 import type { OfferedTools } from '../tools/offered-tools.js';
-
-export type PieceReader = Pick<AnswerReader, 'push' | 'end'>;
+import { ThoughtReader, type PieceReader } from './thought-reader.js';
 
 /** All text is text where nothing can be called. */
 const TEXT: PieceReader = {
@@ -9,4 +8,5 @@ const TEXT: PieceReader = {
   end: () => [],
 };
 
-export const readerOf = (tools: OfferedTools | null): PieceReader => (tools ? new AnswerReader(tools) : TEXT);
+/** Of answers in a chat: thoughts, texts and calls. */
+export const readerOf = (tools: OfferedTools | null): ThoughtReader => new ThoughtReader(tools ? new AnswerReader(tools) : TEXT);

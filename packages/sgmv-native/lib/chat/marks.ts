@@ -1,0 +1,15 @@
+/** What models write around thoughts and calls. Text even where a tokenizer has special tokens for it, so that it can be read. */
+
+/** Qwen's and DeepSeek's, and of most models that think. */
+export const THOUGHT_BEGIN = '<think>';
+export const THOUGHT_END = '</think>';
+
+/** Hermes, Qwen, SmolLM. */
+export const CALL_BEGIN = '<tool_call>';
+export const CALL_END = '</tool_call>';
+/** In front of calls: Mistral's, and Llama's where it does not write them bare. */
+export const CALL_MARKS = ['[TOOL_CALLS]', '<|python_tag|>'];
+/** Mistral's, between a name and its arguments. */
+export const ARGUMENTS_MARK = '[ARGS]';
+
+export const MARKS: ReadonlySet<string> = new Set([THOUGHT_BEGIN, THOUGHT_END, CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS]);

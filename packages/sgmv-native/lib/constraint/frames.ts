@@ -1,0 +1,67 @@
+/**
+ * What stands around what a constraint describes, as rules of XGrammar's EBNF: a thought before it, and the forms in which
+ * models write calls. What the constraint itself describes is the rule `root`.
+ */
+import { ARGUMENTS_MARK, CALL_BEGIN, CALL_END, CALL_MARKS, THOUGHT_BEGIN, THOUGHT_END } from '../chat/marks.js';
+import type { ThoughtPlace } from '../types.js';
+
+/** The rule to begin with. Nobody else's rules have such names. */
+export const FRAME = 'aril.frame';
+const CALLS = 'aril.calls';
+
+/** A model that must call and is not told how often can find no end; what one answer really calls is far less. */
+const CALLS_MAX = 16;
+
+/** As EBNF writes it. */
+const literal = (text: string): string => JSON.stringify(text);
+
+/** `inner`: the rule of what follows the thought, which no constraint holds for but that it ends. */
+export function afterThought(place: ThoughtPlace, inner: string): string[] {
+  const whole = `aril.thought aril.gap ${inner}`;
+  return [
+    `${FRAME} ::= ${place === 'open' ? whole : `${inner} | ${literal(THOUGHT_BEGIN)} ${whole}`}`,
+    `aril.thought ::= TagDispatch(stop_eos=false, stop_str=(${literal(THOUGHT_END)}), loop_after_dispatch=false)`,
+  ];
+}
+
+export interface Calls {
+  functions: readonly { name: string; argumentsRule: string }[];
+  /** Whether there is nothing but calls, and at least one; else all is free but what a mark of a call has begun. */
+  required: boolean;
+  parallel: boolean;
+}
+
+/** As the models write them: in tags, in a list, or behind a mark. Which of these is left to the model. */
+export function callRules(calls: Calls): { start: string; rules: string[] } {
+  const { functions, required, parallel } = calls;
+  const choice = (each: (name: string, rule: string) => string): string => functions.map(({ name, argumentsRule }) => each(name, argumentsRule)).join(' | ');
+  const rules = [
+    `${CALLS} ::= ${required ? onlyCalls(parallel) : dispatched(parallel)}`,
+    `aril.call ::= "{\\"name\\": " aril.named "}"`,
+    `aril.named ::= ${choice((name, rule) => `${literal(JSON.stringify(name))} aril.key ${rule}`)}`,
+    `aril.key ::= ", \\"arguments\\": " | ", \\"parameters\\": "`,
+    `aril.bare ::= ${choice((name, rule) => `${literal(name)} aril.mark ${rule}`)}`,
+    `aril.mark ::= "" | ${literal(ARGUMENTS_MARK)}`,
+    `aril.tagged ::= aril.gap aril.call aril.gap ${literal(CALL_END)}`,
+    `aril.listed ::= "[" aril.call ${repeated('", " aril.call', parallel)} "]"`,
+    `aril.marked ::= aril.gap aril.listed | aril.gap aril.call ${repeated('"; " aril.call', parallel)} | aril.gap aril.bare`,
+  ];
+  return { start: CALLS, rules };
+}
+
+/** Two newlines are what most templates write after a thought. */
+export const GAP = 'aril.gap ::= "" | " " | "\\n" | "\\n\\n"';
+
+const repeated = (text: string, parallel: boolean): string => (parallel ? `(${text}){0,${CALLS_MAX - 1}}` : '');
+
+function dispatched(parallel: boolean): string {
+  const tags = [[CALL_BEGIN, 'aril.tagged'], ...CALL_MARKS.map((mark) => [mark, 'aril.marked'])];
+  const list = tags.map(([mark = '', rule]) => `(${literal(mark)}, ${rule})`).join(', ');
+  return `TagDispatch(${list}, stop_eos=true, stop_str=(), loop_after_dispatch=${parallel})`;
+}
+
+function onlyCalls(parallel: boolean): string {
+  const tagged = `${literal(CALL_BEGIN)} aril.tagged`;
+  const marked = CALL_MARKS.map((mark) => `${literal(mark)} aril.marked`);
+  return [`${tagged} ${repeated(`aril.gap ${tagged}`, parallel)}`, `aril.call ${repeated('"\\n" aril.call', parallel)}`, 'aril.listed', ...marked].join(' | ');
+}
