@@ -24,7 +24,9 @@ export const configSchema = z.object({
   /** Where adapters are kept as files. May be lost at any time. */
   ADAPTER_CACHE_DIR: z.string().min(1).default(path.join(tmpdir(), 'aril-adapters')),
   ADAPTER_CACHE_BYTES: integer(1).default(10 * GiB),
-  /** Bytes of adapters resident in the engine; absent = the engine's own default. */
+  /** What adapters and the KV cache share in the engine; absent = the engine's own default. */
+  MEMORY_BYTES: integer(1).optional(),
+  /** What each of them may take of it at most; absent = whatever the other leaves. */
   ADAPTER_BYTES: integer(1).optional(),
   KV_BYTES: integer(1).optional(),
   /** Answers of one tenant that are decoded together; the engine has an eighth more slots, see engine/slots.ts. */

@@ -101,6 +101,7 @@ describe('arguments', () => {
           );
       for (const field of [
         'kvBlockSize',
+        'memoryBytes',
         'kvBytes',
         'adapterBytes',
         'maxBatch',

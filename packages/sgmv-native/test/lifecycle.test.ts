@@ -283,6 +283,29 @@ describe('adapters', () => {
     expect(await recorder.close()).toEqual([]);
   });
 
+  test('adapters and the KV cache share their memory', async () => {
+    const prompt = (first: number) => Array.from({ length: 400 }, (_, i) => 3 + ((first * 31 + i * 7) % 500));
+    const first = await Recorder.open({ model: stories, memoryBytes: 64 << 20, kvBytes: undefined });
+    await first.engine.loadAdapter('a', storiesAdapter('a'));
+    const alone = await first.run({ promptTokens: prompt(1), maxTokens: 8, adapter: 'a', ignoreEos: true });
+    const { adapterBytes, kvBytes: extent } = first.engine.stats();
+    expect(await first.close()).toEqual([]);
+
+    const memoryBytes = 3 * extent + adapterBytes - 1;
+    const recorder = await Recorder.open({ model: stories, memoryBytes, kvBytes: undefined });
+    const stats = () => recorder.engine.stats();
+    expect(stats()).toMatchObject({ memoryBytesMax: memoryBytes, kvBytes: extent, adapterBytesMax: memoryBytes - extent });
+    for (let i = 0; stats().kvBytes < 3 * extent; i++) {
+      expect(i).toBeLessThan(100);
+      await recorder.run({ promptTokens: prompt(i), maxTokens: 1 });
+    }
+    await recorder.engine.loadAdapter('a', storiesAdapter('a'));
+    expect(stats()).toMatchObject({ kvBytes: 2 * extent, adapterBytes });
+    const shared = await recorder.run({ promptTokens: prompt(1), maxTokens: 8, adapter: 'a', ignoreEos: true });
+    expect(shared.tokens).toEqual(alone.tokens);
+    expect(await recorder.close()).toEqual([]);
+  });
+
   test('a prefetch loads what is to be used next, gives up when there is no room, and rejects bad files', async () => {
     const recorder = await Recorder.open({ model: stories });
     const { engine } = recorder;

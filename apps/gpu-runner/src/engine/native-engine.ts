@@ -39,6 +39,7 @@ export class NativeEngine implements InferenceEngine {
     const engine = await createEngine({
       model: config.MODEL_WEIGHTS ?? config.MODEL_DIR,
       vocabulary,
+      memoryBytes: config.MEMORY_BYTES,
       kvBytes: config.KV_BYTES,
       adapterBytes: config.ADAPTER_BYTES,
       maxBatch: slots.engine,

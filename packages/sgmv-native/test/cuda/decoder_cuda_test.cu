@@ -425,6 +425,45 @@ TEST("cuda cache: a copied block holds what the other held") {
   CHECK(feed({7}, 6, {0, 1}) == feed({7}, 6, {0, 5}));
 }
 
+TEST("cuda cache: extents get memory and give it back, and blocks of all of them are one cache") {
+  const auto model = Model::load(family_folder("llama2") / "model", on_cuda(WeightType::f32, true));
+  CHECK(model->has_kv_extents());
+  const auto whole = model->make_kv_cache(3, 16);
+  const int32_t blocks_each = model->make_kv_cache(1, 16, KvMemory::extents)->extent_blocks();
+  const size_t free_before = *model->device_bytes_free();
+  const auto cache = model->make_kv_cache(3 * blocks_each - 1, 16, KvMemory::extents);
+  CHECK_EQUAL(*model->device_bytes_free(), free_before);
+  for (const int32_t extent : {0, 2}) cache->commit(extent);
+  CHECK(free_before - *model->device_bytes_free() >= 2 * cache->extent_bytes());
+  std::vector<int32_t> tokens(40);
+  for (int32_t i = 0; i < 40; ++i) tokens[static_cast<size_t>(i)] = i * 7 % 60 + 1;
+  const Segment segment{0, 40, nullptr};
+  const std::vector<int32_t> rows{39};
+  const auto logits_of = [&](KvCache& of, const std::vector<int32_t>& blocks) {
+    const SequenceSlice slice{0, 40, 0, blocks, 40};
+    std::vector<float> logits(static_cast<size_t>(model->config().vocab_size), NAN);
+    model->forward({tokens, {&slice, 1}, {&segment, 1}, rows}, of, logits);
+    return logits;
+  };
+  const auto next = [&](KvCache& of, const std::vector<int32_t>& blocks) {
+    const SequenceSlice slice{0, 1, 40, blocks, 41};
+    const Segment one{0, 1, nullptr};
+    const std::vector<int32_t> first{0}, token{9};
+    std::vector<float> logits(static_cast<size_t>(model->config().vocab_size), NAN);
+    model->forward({token, {&slice, 1}, {&one, 1}, first}, of, logits);
+    return logits;
+  };
+  const std::vector<int32_t> mixed{3 * blocks_each - 2, 1, 2 * blocks_each};
+  CHECK(logits_of(*cache, mixed) == logits_of(*whole, {0, 1, 2}));
+  cache->copy_block(mixed[0], 0);
+  cache->copy_block(mixed[2], 2);
+  const std::vector<float> expected = next(*whole, {0, 1, 2});
+  cache->decommit(2);  // what was copied is in the first
+  CHECK(next(*cache, {0, 1, 2}) == expected);
+  cache->commit(1);
+  CHECK(logits_of(*cache, {blocks_each, 0, 2 * blocks_each - 1}) == logits_of(*whole, {0, 1, 2}));
+}
+
 TEST("cuda options: what does not go together is refused by name") {
   const std::filesystem::path path = family_folder("llama2") / "model";
   const auto load = [&](auto change) {
