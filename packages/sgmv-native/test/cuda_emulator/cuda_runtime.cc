@@ -133,6 +133,12 @@ bool count_device_bytes(int64_t more) {
   return true;
 }
 
+void know_device_memory(const void* p, size_t bytes) {
+  const std::lock_guard lock(mutex);
+  if (bytes > 0) device_memory[p] = bytes;
+  else device_memory.erase(p);
+}
+
 }  // namespace sgmv::emulator
 
 using sgmv::emulator::enqueue;

@@ -191,6 +191,7 @@ template <typename Function> cudaError_t cudaFuncSetAttribute(Function*, cudaFun
 namespace sgmv::emulator {
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);
 bool count_device_bytes(int64_t more);  // false: there is no room for them
+void know_device_memory(const void* p, size_t bytes);  // as a device's; 0: no longer
 }
 
 template <typename... Expected, typename... Given>

@@ -75,6 +75,7 @@ CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGeneric
   if (offset != 0 || bytes != piece.bytes || mapped.contains(address)) return CUDA_ERROR_INVALID_VALUE;
   piece.mapped = true;
   mapped[address] = handle;
+  sgmv::emulator::know_device_memory(memory_at(address), bytes);
   return CUDA_SUCCESS;
 }
 CUresult cuMemSetAccess(CUdeviceptr address, size_t bytes, const CUmemAccessDesc*, size_t) {
@@ -87,6 +88,7 @@ CUresult cuMemUnmap(CUdeviceptr address, size_t bytes) {
   const std::lock_guard lock(mutex);
   const auto found = mapped.find(address);
   if (found == mapped.end() || pieces.at(found->second).bytes != bytes) return CUDA_ERROR_INVALID_VALUE;
+  sgmv::emulator::know_device_memory(memory_at(address), 0);
   ::madvise(memory_at(address), bytes, MADV_DONTNEED);
   ::mprotect(memory_at(address), bytes, PROT_NONE);
   pieces.at(found->second).mapped = false;
