@@ -75,6 +75,7 @@ struct ModelConfig {
   int32_t query_growth_span = 1;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
+  int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
   float logit_scale = 1.0f;        // of logits, before the cap: the final norm is multiplied by it when it is loaded
   std::vector<int32_t> end_tokens;  // from generation_config.json, else config.json, else GGUF
   int32_t bos_token = -1;           // -1: none

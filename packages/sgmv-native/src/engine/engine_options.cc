@@ -47,6 +47,9 @@ Budget budget_of(const Model& model, const EngineOptions& options, size_t block_
   }
   Budget budget{total, options.kv_bytes > 0 ? std::min(options.kv_bytes, total) : total,
                 options.adapter_bytes > 0 ? std::min(options.adapter_bytes, total) : total};
+  // Addresses too are refused where there could never be memory for them.
+  if (options.kv_bytes == 0 && !model.device_bytes_free())
+    budget.blocks_max = std::min(budget.blocks_max, std::max(available_memory(), block_bytes * kBlocksMin));
   if (model.has_kv_extents()) return budget;
   // Blocks keep what they have from the start, so that each has its part.
   budget.adapters_max = std::min(adapters, total / 2);

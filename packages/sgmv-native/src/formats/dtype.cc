@@ -84,17 +84,17 @@ void block_q6_k(const std::byte* b, float* out) {
 }  // namespace
 
 const char* dtype_name(DType dtype) {
-  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K", "other"};
+  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K", "F8_E4M3", "other"};
   return names[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block(DType dtype) {
-  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256, 256, 256, 1};
+  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256, 256, 256, 1, 1};
   return sizes[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block_bytes(DType dtype) {
-  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 144, 176, 210, 0};
+  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 144, 176, 210, 1, 0};
   return sizes[static_cast<int>(dtype)];
 }
 
@@ -110,6 +110,7 @@ int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
       case DType::q4_k:
       case DType::q5_k: return half(p) && half(p + 2);
       case DType::q6_k: return half(p + 208);
+      case DType::f8_e4m3: return (byte_at(p, 0) & 0x7F) != 0x7F;
       default: return half(p);
     }
   };
@@ -128,6 +129,7 @@ void dequantize(DType dtype, const std::byte* source, int64_t count, float* out)
     switch (dtype) {
       case DType::f16: *out = f16_to_float(load16(source)); break;
       case DType::bf16: *out = bf16_to_float(load16(source)); break;
+      case DType::f8_e4m3: *out = e4m3_to_float(byte_at(source, 0)); break;
       case DType::q8_0: block_q8_0(source, out); break;
       case DType::q4_0: block_q4_0(source, out); break;
       case DType::q4_1: block_q4_1(source, out); break;

@@ -7,7 +7,7 @@
 
 namespace sgmv {
 
-enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k, other };
+enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k, f8_e4m3, other };
 
 const char* dtype_name(DType dtype);  // "F32" …
 int64_t dtype_block(DType dtype);     // elements that are stored together; 1 for plain numbers
@@ -25,6 +25,14 @@ inline float f16_to_float(uint16_t bits) {
   }
   const uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
   return std::bit_cast<float>(sign | (wide << 23) | (fraction << 13));
+}
+
+// 1 sign, 4 exponent and 3 fraction bits, exponent bias 7, no infinities; 0x7F and 0xFF are NaN.
+inline float e4m3_to_float(uint8_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x80u) << 24, magnitude = bits & 0x7Fu;
+  if (magnitude == 0x7Fu) return std::bit_cast<float>(sign | 0x7FC00000u);
+  if (magnitude < 8) return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(magnitude) * 0x1p-9f));
+  return std::bit_cast<float>(sign | ((magnitude << 20) + (120u << 23)));
 }
 
 // Nearest, ties to even; NaN stays NaN.

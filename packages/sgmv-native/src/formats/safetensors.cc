@@ -21,6 +21,7 @@ StoredType stored_type(const std::string& name) {
   if (name == "F32") return {DType::f32, 4};
   if (name == "F16") return {DType::f16, 2};
   if (name == "BF16") return {DType::bf16, 2};
+  if (name == "F8_E4M3") return {DType::f8_e4m3, 1};
   if (name == "F64" || name == "I64" || name == "U64") return {DType::other, 8};
   if (name == "I32" || name == "U32") return {DType::other, 4};
   if (name == "I16" || name == "U16") return {DType::other, 2};

@@ -1,6 +1,7 @@
 #include "models/checkpoint.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "formats/gguf.h"
 #include "formats/module_names.h"
@@ -40,8 +41,8 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
-  if (info->dtype == DType::other)
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K or Q6_K");
+  if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K or Q6_K, or F8_E4M3 of a matrix");
   return *info;
 }
 
@@ -51,6 +52,46 @@ std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInf
   if (bad >= 0)
     throw Error("model_corrupt", name + ": found NaN or infinity at element " + std::to_string(bad) + ", expected finite numbers");
   return data;
+}
+
+// Of the whole matrix, of its rows, or of blocks; DeepSeek's and Transformers' weight_scale_inv is multiplied too.
+Checkpoint::Scales Checkpoint::scales_of(const std::string& name, int64_t out, int64_t in) const {
+  const std::string scale = has(name + "_scale_inv") ? name + "_scale_inv" : name + "_scale";
+  const TensorInfo* info = find(scale);
+  if (info == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
+  const std::vector<int64_t>& shape = info->shape;
+  const int64_t block_rows = config_.scale_block_rows, block_columns = config_.scale_block_columns;
+  const std::vector<int64_t> blocks{(out + block_rows - 1) / block_rows, (in + block_columns - 1) / block_columns};
+  Scales scales{std::vector<float>(static_cast<size_t>(info->elements())), out, in, 1};
+  if (shape == std::vector<int64_t>{out, 1} || (shape == std::vector<int64_t>{out} && out > 1)) {
+    scales.block_rows = 1;
+  } else if (info->elements() != 1 && shape == blocks) {
+    scales = {std::move(scales.values), block_rows, block_columns, blocks[1]};
+  } else if (info->elements() != 1) {
+    throw Error("model_corrupt", stored_name(scale) + ": found shape " + shape_text(shape) + ", expected [1], " + shape_text({out, 1}) + " or " + shape_text(blocks));
+  }
+  if (info->dtype != DType::f32 && info->dtype != DType::bf16 && info->dtype != DType::f16)
+    throw Error("model_unsupported", stored_name(scale) + ": found type " + info->dtype_text + ", expected F32, BF16 or F16");
+  dequantize(info->dtype, read(scale, *info).data(), info->elements(), scales.values.data());
+  return scales;
+}
+
+Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& info) const {
+  Rows stored{rows_type(info), read(name, info)};
+  if (info.dtype != DType::f8_e4m3) return stored;
+  const int64_t out = info.shape[0], in = info.shape[1];
+  const Scales scales = scales_of(name, out, in);
+  std::vector<std::byte> wide(static_cast<size_t>(out * in) * sizeof(float));
+  std::vector<float> row(static_cast<size_t>(in));
+  for (int64_t i = 0; i < out; ++i) {
+    dequantize(info.dtype, stored.data.data() + i * in, in, row.data());
+    const float* scale = scales.values.data() + i / scales.block_rows * scales.columns;
+    for (int64_t k = 0; k < in; ++k) row[static_cast<size_t>(k)] *= scale[k / scales.block_columns];
+    std::memcpy(wide.data() + static_cast<size_t>(i * in) * sizeof(float), row.data(), row.size() * sizeof(float));
+  }
+  if (const int64_t bad = first_not_finite(DType::f32, wide.data(), out * in); bad >= 0)
+    throw Error("model_corrupt", stored_name(name) + ": found a number beyond float32 at element " + std::to_string(bad) + " times its scale, expected finite numbers");
+  return {DType::f32, std::move(wide)};
 }
 
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
@@ -96,22 +137,22 @@ std::vector<float> Checkpoint::final_norm() const {
 
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
-  PackedMatrix matrix(PackedMatrix::storage_for(std::array{info.dtype}, in, compute_), compute_, out, in);
-  matrix.set_rows(0, out, info.dtype, read(name, info).data(), row_order(name, out));
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{rows_type(info)}, in, compute_), compute_, out, in);
+  matrix.set_rows(0, out, rows_type(info), rows(name, info).data.data(), row_order(name, out));
   return matrix;
 }
 
 bool Checkpoint::same_matrix(const std::string& one, const std::string& other, int64_t out, int64_t in) const {
   const TensorInfo &a = require(one, {out, in}), &b = require(other, {out, in});
-  const std::vector<std::byte> as = read(one, a), bs = read(other, b);
-  if (a.dtype == b.dtype && as == bs) return true;
-  const auto widened = [in](const TensorInfo& info, const std::vector<std::byte>& data, int64_t row, std::vector<float>& values) {
-    dequantize(info.dtype, data.data() + row * (in / dtype_block(info.dtype) * dtype_block_bytes(info.dtype)), in, values.data());
+  const Rows as = rows(one, a), bs = rows(other, b);
+  if (as.dtype == bs.dtype && as.data == bs.data) return true;
+  const auto widened = [in](const Rows& of, int64_t row, std::vector<float>& values) {
+    dequantize(of.dtype, of.data.data() + row * (in / dtype_block(of.dtype) * dtype_block_bytes(of.dtype)), in, values.data());
   };
   std::vector<float> left(static_cast<size_t>(in)), right(left.size());
   for (int64_t row = 0; row < out; ++row) {
-    widened(a, as, row, left);
-    widened(b, bs, row, right);
+    widened(as, row, left);
+    widened(bs, row, right);
     if (left != right) return false;
   }
   return true;
@@ -121,7 +162,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
   std::vector<DType> dtypes;
   int64_t out = 0;
   for (const Part& part : parts) {
-    dtypes.push_back(require(part.module + ".weight", {part.out, in}).dtype);
+    dtypes.push_back(rows_type(require(part.module + ".weight", {part.out, in})));
     out += part.out;
   }
   Linear linear;
@@ -130,8 +171,8 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
   int64_t begin = 0;
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
-    const TensorInfo& info = *find(name);
-    linear.weights.set_rows(begin, part.out, info.dtype, read(name, info).data(), row_order(name, part.out));
+    const Rows stored = rows(name, *find(name));
+    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(name, part.out));
     begin += part.out;
   }
   return linear;
@@ -142,13 +183,12 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   int64_t begin = 0;
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
-    const TensorInfo& info = require(name, {part.out, in});
-    const std::vector<std::byte> data = read(name, info);
+    const Rows stored = rows(name, require(name, {part.out, in}));
     const std::vector<int32_t> order = row_order(name, part.out);
-    const int64_t row_bytes = in / dtype_block(info.dtype) * dtype_block_bytes(info.dtype);
+    const int64_t row_bytes = in / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype);
     for (int64_t i = 0; i < part.out; ++i) {
       const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];
-      dequantize(info.dtype, data.data() + from * row_bytes, in, row.data());
+      dequantize(stored.dtype, stored.data.data() + from * row_bytes, in, row.data());
       visit(begin + i, row);
     }
     begin += part.out;

@@ -37,6 +37,12 @@ class Checkpoint {
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
+  // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
+  struct Rows { DType dtype; std::vector<std::byte> data; };
+  DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }
+  Rows rows(const std::string& name, const TensorInfo& info) const;
+  struct Scales { std::vector<float> values; int64_t block_rows, block_columns, columns; };
+  Scales scales_of(const std::string& name, int64_t out, int64_t in) const;
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
 
   std::unique_ptr<TensorSource> source_;

@@ -1,4 +1,7 @@
 // Tensors that a file has beside those of the model: which of them count is what Transformers makes of them.
+#include <cmath>
+#include <random>
+
 #include "check.h"
 #include "formats/dtype.h"
 #include "formats/file_reader.h"
@@ -28,7 +31,9 @@ struct Copy {
   }
   std::unique_ptr<Model> load() const {
     const TempFolder folder;
-    folder.write("config.json", read_text_file(source / "config.json", 1 << 20));
+    std::string config = read_text_file(source / "config.json", 1 << 20);
+    if (!quantization.empty()) config.insert(config.find('{') + 1, "\"quantization_config\":" + quantization + ",");
+    folder.write("config.json", config);
     folder.write("model.safetensors", safetensors_file(tensors));
     return Model::load(folder.path(), {.threads = 1, .weights = WeightType::f32});
   }
@@ -37,6 +42,7 @@ struct Copy {
 
   std::filesystem::path source;
   std::vector<NamedTensor> tensors;
+  std::string quantization;  // of the configuration; empty: none
 };
 
 std::vector<float> floats(const NamedTensor& tensor) {
@@ -116,6 +122,85 @@ TEST("checkpoint: a whole projection's norm is not one of a head") {
   NamedTensor& norm = copy.named("model.layers.1.self_attn.k_norm.weight");
   norm = {norm.name, "F32", {8}, f32_bytes(std::vector<float>(8, 1.0f))};
   CHECK_THROWS(copy.load(), Error, "k_norm.weight: found shape [8], expected [24]");
+}
+
+// By the format's definition (OCP 8-bit floating point, E4M3).
+float e4m3(int code) {
+  const int exponent = code >> 3 & 15, fraction = code & 7;
+  const float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -9) : std::ldexp(1.0f + static_cast<float>(fraction) / 8, exponent - 7);
+  return code & 128 ? -magnitude : magnitude;
+}
+
+// Blocks of rows and columns that share a scale; 0: all of them.
+struct ScaleLayout {
+  const char* suffix;
+  int64_t rows, columns;
+  std::vector<int64_t> (*shape)(int64_t, int64_t);
+  const char* quantization;
+};
+
+const ScaleLayout kScaleLayouts[] = {
+    {"_scale_inv", 16, 32, [](int64_t out, int64_t in) { return std::vector<int64_t>{(out + 15) / 16, (in + 31) / 32}; },
+     R"({"quant_method":"fp8","activation_scheme":"dynamic","weight_block_size":[16,32]})"},
+    {"_scale_inv", 0, 0, [](int64_t, int64_t) { return std::vector<int64_t>{}; }, R"({"quant_method":"fp8","activation_scheme":"static","weight_block_size":null})"},
+    {"_scale", 0, 0, [](int64_t, int64_t) { return std::vector<int64_t>{1}; }, R"({"quant_method":"compressed-tensors","format":"float-quantized"})"},
+    {"_scale", 1, 0, [](int64_t out, int64_t) { return std::vector<int64_t>{out, 1}; },
+     R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"weights":{"num_bits":8,"type":"float","strategy":"channel"}}}})"},
+    {"_scale", 24, 16, [](int64_t out, int64_t in) { return std::vector<int64_t>{(out + 23) / 24, (in + 15) / 16}; },
+     R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"weights":{"strategy":"block","block_structure":[24,16]}}}})"}};
+
+// The projections in E4M3, and beside them the same numbers in float32.
+void quantize(Copy& stored, Copy& widened, const ScaleLayout& layout) {
+  std::mt19937 random(11);
+  std::vector<NamedTensor> scales;
+  for (NamedTensor& tensor : stored.tensors) {
+    if (tensor.name.find("_proj.weight") == std::string::npos) continue;
+    const int64_t out = tensor.shape[0], in = tensor.shape[1];
+    const int64_t rows = layout.rows > 0 ? layout.rows : out, columns = layout.columns > 0 ? layout.columns : in, across = (in + columns - 1) / columns;
+    std::vector<float> scale(static_cast<size_t>((out + rows - 1) / rows * across)), wide;
+    for (float& value : scale) value = std::ldexp(1.0f, -12 - static_cast<int>(random() % 3));
+    tensor.dtype = "F8_E4M3";
+    tensor.data.clear();
+    for (int64_t i = 0; i < out * in; ++i) {
+      const int code = static_cast<int>(random() % 2) * 128 + static_cast<int>(random() % 127);
+      tensor.data.push_back(static_cast<char>(code));
+      wide.push_back(e4m3(code) * scale[static_cast<size_t>(i / in / rows * across + i % in / columns)]);
+    }
+    widened.named(tensor.name) = {tensor.name, "F32", tensor.shape, f32_bytes(wide)};
+    scales.push_back({tensor.name + layout.suffix, "F32", layout.shape(out, in), f32_bytes(scale)});
+  }
+  stored.tensors.insert(stored.tensors.end(), scales.begin(), scales.end());
+  stored.quantization = layout.quantization;
+}
+
+TEST("checkpoint: matrices in E4M3 are what they are with their scales, of blocks, rows or all") {
+  for (const char* family : {"qwen2", "phi3"}) {
+    for (const ScaleLayout& layout : kScaleLayouts) {
+      Copy stored(family), widened(family);
+      quantize(stored, widened, layout);
+      CHECK(stored.logits() == widened.logits(), family, layout.suffix);
+    }
+  }
+}
+
+TEST("checkpoint: E4M3 without scales, with wrong ones, or where no matrix is, is refused by name") {
+  Copy sound("qwen2"), widened("qwen2");
+  quantize(sound, widened, kScaleLayouts[0]);
+  const std::string weight = "model.layers.1.mlp.down_proj.weight", scale = weight + "_scale_inv";
+  const auto refuse = [&](auto change, const char* part) {
+    Copy copy = sound;
+    change(copy);
+    CHECK_THROWS(copy.load(), Error, part);
+  };
+  refuse([&](Copy& copy) { std::erase_if(copy.tensors, [&](const NamedTensor& tensor) { return tensor.name == scale; }); }, "down_proj.weight_scale: found no such tensor");
+  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {2, 2}, f32_bytes({1, 1, 1, 1})}; }, "down_proj.weight_scale_inv: found shape [2, 2]");
+  refuse([&](Copy& copy) { copy.named(scale) = {scale, "I32", {1}, f32_bytes({1})}; }, "down_proj.weight_scale_inv: found type I32");
+  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({INFINITY})}; }, "NaN or infinity");
+  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({3e38f})}; }, "beyond float32");
+  refuse([&](Copy& copy) { copy.named(weight).data[5] = 0x7F; }, "NaN or infinity at element 5");
+  refuse([&](Copy& copy) { copy.named("model.norm.weight").dtype = "F8_E4M3"; copy.named("model.norm.weight").data.resize(copy.named("model.norm.weight").data.size() / 2); }, "model.norm.weight: found type F8_E4M3");
+  refuse([&](Copy& copy) { copy.quantization = R"({"quant_method":"fp8","weight_block_size":[0,128]})"; }, "weight_block_size");
+  refuse([&](Copy& copy) { copy.quantization = R"({"quant_method":"compressed-tensors","format":"pack-quantized"})"; }, "quantization_config");
 }
 
 }  // namespace

@@ -305,7 +305,7 @@ TEST("config: the language model of a vision model") {
   refuse(R"("text_config":{})", "model_corrupt", "text_config: model_type", outer);
   refuse(R"("text_config":{"model_type":"gemma3"})", "model_unsupported", "text_config: model_type", outer);
   refuse(text + R"(,"model_type":"gemma3_text","num_attention_heads":-8})", "model_corrupt", "text_config: num_attention_heads", outer);
-  refuse(text + R"(,"model_type":"gemma3_text"},"quantization_config":{"quant_method":"fp8"})", "model_unsupported", "quantization_config", outer);
+  refuse(text + R"(,"model_type":"gemma3_text"},"quantization_config":{"quant_method":"awq"})", "model_unsupported", "quantization_config", outer);
   refuse(text + R"(,"model_type":"gemma3_text"},"architectures":["Gemma3ForSequenceClassification"])", "model_unsupported", "architectures", R"("model_type":"gemma3")");
   refuse_as("llama", R"("architectures":["LlamaForConditionalGeneration"])", "model_unsupported", "architectures");
 }
