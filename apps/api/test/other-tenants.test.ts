@@ -48,6 +48,8 @@ const ATTACKS: Record<string, Attack> = {
   'Query.statement': refused(({ statement }) => [{ id: statement }]),
   'Subscription.generationEvents': refused(({ generation, open }) => [generation, open].flatMap((generationId) => [{ generationId }, { generationId, after: 1 }])),
   'Mutation.createApiKey': own(() => input({ name: 'mine' })),
+  'Mutation.rotateApiKey': refused(({ key }) => input({ apiKeyId: key, graceSeconds: 0 }, { apiKeyId: key })),
+  'Mutation.updateApiKeyPermissions': refused(({ key }) => input({ apiKeyId: key, permissions: ['INFERENCE'] })),
   'Mutation.revokeApiKey': refused(({ key }) => input({ apiKeyId: key })),
   'Mutation.updateApiKeyLimits': refused(({ key }) => input({ apiKeyId: key, budgetHard: '0' })),
   'Mutation.createAdapter': own(() => input({ slug: 'secret-upload', baseModelId: TEST_MODEL, files: FILES })),
