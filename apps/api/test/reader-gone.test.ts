@@ -51,7 +51,7 @@ describe('a reader who may not read any more', () => {
     await rotate(600);
     await look();
     expect(test.app.get(ReaderWatch, { strict: false }).size).toBe(1);
-    await sql(test, "UPDATE api_keys SET previous_ends_at = now() - interval '1 second' WHERE name = 'short-lived' AND revoked_at IS NULL");
+    await sql(test, "UPDATE api_keys SET previous_ends_at = now() - interval '1 second' WHERE previous_key_hash IS NOT NULL");
   }
   const expire = async (): Promise<void> => void (await sql(test, "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE name = 'short-lived' AND revoked_at IS NULL"));
 

@@ -1,0 +1,46 @@
+'use client';
+import { Button, Group, Menu } from '@mantine/core';
+import { IconChevronDown, IconGauge, IconLock, IconRefresh } from '@tabler/icons-react';
+
+export type KeyDialog = 'rotate' | 'permissions' | 'limits';
+
+interface Props {
+  name: string;
+  /** Whether the viewer may change keys. */
+  manages: boolean;
+  onOpen: (dialog: KeyDialog) => void;
+  onRevoke: () => void;
+}
+
+export const KeyActions = ({ name, manages, onOpen, onRevoke }: Props) => (
+  <Group gap={4} justify="flex-end" wrap="nowrap">
+    {manages && (
+      <Menu position="bottom-end" withinPortal>
+        <Menu.Target>
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            rightSection={<IconChevronDown size={14} aria-hidden />}
+            aria-label={`Change ${name}`}
+          >
+            Change
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<IconRefresh size={16} aria-hidden />} onClick={() => onOpen('rotate')}>
+            Rotate
+          </Menu.Item>
+          <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={() => onOpen('permissions')}>
+            Permissions
+          </Menu.Item>
+          <Menu.Item leftSection={<IconGauge size={16} aria-hidden />} onClick={() => onOpen('limits')}>
+            Limits
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    )}
+    <Button size="compact-sm" variant="subtle" color="red" onClick={onRevoke} aria-label={`Revoke ${name}`}>
+      Revoke
+    </Button>
+  </Group>
+);
