@@ -74,7 +74,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
           {...form.getInputProps('name')}
         />
         <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
-        <PermissionFields {...form.getInputProps('permissions')} />
+        <PermissionFields {...form.getInputProps('permissions')} value={form.values.permissions} />
         <Accordion variant="separated" value={opened} onChange={setOpened}>
           <Accordion.Item value="limits">
             <Accordion.Control>Limits of this key</Accordion.Control>

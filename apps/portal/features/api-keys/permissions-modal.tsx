@@ -34,7 +34,7 @@ const PermissionsForm = ({ apiKey, onClose }: Props) => {
           They hold from the next request on, for every secret of the key.
         </Text>
         <FormProblem problem={problem} />
-        <PermissionFields {...form.getInputProps('permissions')} />
+        <PermissionFields {...form.getInputProps('permissions')} value={form.values.permissions} />
         <FormButtons submit="Save permissions" busy={form.submitting} onCancel={onClose} />
       </Stack>
     </form>
