@@ -219,7 +219,7 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await permissions.getByLabel('See usage').check();
     await permissions.getByRole('button', { name: 'Save permissions' }).click();
     await permissions.waitFor({ state: 'detached' });
-    expect(await status('/statements/2026-01.pdf', old)).toBe(404);
+    expect(await status('/statements/2026-01.pdf', old)).toBe(200);
     await page.getByRole('row', { name: /narrow/ }).getByText('Generate, see usage').waitFor();
 
     await change('Rotate');
