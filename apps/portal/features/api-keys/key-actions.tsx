@@ -1,6 +1,6 @@
 'use client';
-import { Button, Group, Menu } from '@mantine/core';
-import { IconChevronDown, IconGauge, IconLock, IconRefresh } from '@tabler/icons-react';
+import { ActionIcon, Button, Group, Menu } from '@mantine/core';
+import { IconDots, IconGauge, IconLock, IconRefresh } from '@tabler/icons-react';
 
 export type KeyDialog = 'rotate' | 'permissions' | 'limits';
 
@@ -17,14 +17,9 @@ export const KeyActions = ({ name, manages, onOpen, onRevoke }: Props) => (
     {manages && (
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
-          <Button
-            size="compact-sm"
-            variant="subtle"
-            rightSection={<IconChevronDown size={14} aria-hidden />}
-            aria-label={`Change ${name}`}
-          >
-            Change
-          </Button>
+          <ActionIcon variant="subtle" aria-label={`Change ${name}`} title="Change">
+            <IconDots size={18} aria-hidden />
+          </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<IconRefresh size={16} aria-hidden />} onClick={() => onOpen('rotate')}>

@@ -19,7 +19,7 @@ export const PermissionFields = ({ value, onChange, error }: Props) => (
       onChange={(kind) => onChange(kind === 'full' ? ['FULL'] : ['INFERENCE'])}
     >
       <Stack gap={6} mt={4}>
-        <Radio value="full" label="Full access" description="All that keys may do; never members, keys or limits" />
+        <Radio value="full" label="Full access" description="All that keys may do: no key changes members, keys or limits" />
         <Radio value="chosen" label="Only what is chosen" />
       </Stack>
     </Radio.Group>
