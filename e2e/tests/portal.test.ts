@@ -194,6 +194,55 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await screenshot(page, '10-api-keys');
   });
 
+  it('narrows what an API key may do, and rotates it with a grace', async () => {
+    const { apiUrl } = (await import('../support/stack.js')).stack;
+    const status = async (path: string, secret: string): Promise<number> =>
+      (await fetch(`${apiUrl}${path}`, { headers: { authorization: `Bearer ${secret}` } })).status;
+    const shown = async (): Promise<string> => (await page.getByTestId('api-key-secret').innerText()).trim();
+    const change = async (what: string): Promise<void> => {
+      await page.getByRole('button', { name: 'Change narrow' }).click();
+      await page.getByRole('menuitem', { name: what }).click();
+    };
+    await page.goto('/api-keys');
+    await page.getByRole('button', { name: 'Create API key' }).first().click();
+    const form = page.getByRole('form', { name: 'New API key' });
+    await form.getByLabel('Name').fill('narrow');
+    await form.getByLabel('Only what is chosen').check();
+    await form.getByRole('button', { name: 'Create key' }).click();
+    const old = await shown();
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    expect(await status('/v1/models', old)).toBe(200);
+    expect(await status('/statements/2026-01.pdf', old)).toBe(403);
+
+    await change('Permissions');
+    const permissions = page.getByRole('form', { name: 'Permissions' });
+    await permissions.getByLabel('See usage').check();
+    await permissions.getByRole('button', { name: 'Save permissions' }).click();
+    await permissions.waitFor({ state: 'detached' });
+    expect(await status('/statements/2026-01.pdf', old)).toBe(200);
+    await page.getByRole('row', { name: /narrow/ }).getByText('Generate, see usage').waitFor();
+
+    await change('Rotate');
+    await page.getByRole('form', { name: 'Rotate API key' }).getByRole('button', { name: 'Rotate key' }).click();
+    const fresh = await shown();
+    await screenshot(page, '10-api-key-rotated');
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByText(`Old secret ${old.slice(0, 11)}… works until`).waitFor();
+    expect([await status('/v1/models', old), await status('/v1/models', fresh)]).toEqual([200, 200]);
+    await screenshot(page, '10-api-key-grace');
+
+    await change('Rotate');
+    const again = page.getByRole('form', { name: 'Rotate API key' });
+    await again.getByText('An older secret still works').waitFor();
+    await again.getByRole('combobox').or(again.getByLabel('The present secret works')).first().click();
+    await page.getByRole('option', { name: 'Not any more, from now on' }).click();
+    await again.getByRole('button', { name: 'Rotate key' }).click();
+    const last = await shown();
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    expect([await status('/v1/models', old), await status('/v1/models', fresh), await status('/v1/models', last)]).toEqual([401, 401, 200]);
+    await page.getByText(/^Old secret/).waitFor({ state: 'detached' });
+  });
+
   it('deletes an adapter', async () => {
     await page.goto('/adapters');
     await page.getByRole('button', { name: 'Delete my-pirate' }).click();

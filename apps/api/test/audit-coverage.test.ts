@@ -14,6 +14,8 @@ const MUTATIONS: Coverage = {
   updateAdapter: ['adapter.update'],
   deleteAdapter: ['adapter.delete'],
   createApiKey: ['apiKey.create'],
+  rotateApiKey: ['apiKey.rotate'],
+  updateApiKeyPermissions: ['apiKey.updatePermissions'],
   revokeApiKey: ['apiKey.revoke'],
   updateApiKeyLimits: ['limits.update'],
   updateTenantLimits: ['limits.update'],

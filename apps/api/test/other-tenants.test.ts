@@ -42,12 +42,15 @@ const ATTACKS: Record<string, Attack> = {
   'Query.baseModels': own(),
   // For whoever has the link, as invited people have no account yet.
   'Query.invitation': own(() => []),
+  'Query.auditActions': own(),
   'Query.adapter': refused(({ adapter, uploading }) => [{ id: adapter }, { id: uploading }]),
   'Query.deployment': refused(({ deployment }) => [{ id: deployment }]),
   'Query.generation': refused(({ generation, open }) => [{ id: generation }, { id: open }]),
   'Query.statement': refused(({ statement }) => [{ id: statement }]),
   'Subscription.generationEvents': refused(({ generation, open }) => [generation, open].flatMap((generationId) => [{ generationId }, { generationId, after: 1 }])),
   'Mutation.createApiKey': own(() => input({ name: 'mine' })),
+  'Mutation.rotateApiKey': refused(({ key }) => input({ apiKeyId: key, graceSeconds: 0 }, { apiKeyId: key })),
+  'Mutation.updateApiKeyPermissions': refused(({ key }) => input({ apiKeyId: key, permissions: ['INFERENCE'] })),
   'Mutation.revokeApiKey': refused(({ key }) => input({ apiKeyId: key })),
   'Mutation.updateApiKeyLimits': refused(({ key }) => input({ apiKeyId: key, budgetHard: '0' })),
   'Mutation.createAdapter': own(() => input({ slug: 'secret-upload', baseModelId: TEST_MODEL, files: FILES })),
@@ -65,6 +68,7 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.cancelGeneration': refused(({ open, generation }) => input({ generationId: open }, { generationId: generation })),
   'Mutation.updateBillingDetails': own(() => input({ legalName: 'Mine' })),
   'Tenant.usage': own(({ adapter, deployment }) => input({ ...PERIOD, adapterId: adapter }, { ...PERIOD, deploymentId: deployment }), 'query ($input: UsageInput!) { tenant { usage(input: $input) { totals { requests } groups { target apiKeyId } } } }'),
+  'Tenant.auditEvents': own(({ adapter, user }) => [{ filter: { resourceId: adapter } }, { filter: { actorId: user } }], 'query ($filter: AuditFilter) { tenant { auditEvents(first: 9, filter: $filter) { nodes { id resource { id } actor { id } changes { before after } } } } }'),
   'Statement.line': own(({ line }) => [{ id: line }], 'query ($id: ID!) { tenant { openStatements { month line(id: $id) { id target } } } }'),
 };
 /** Names of base models, which all tenants share. */
@@ -74,6 +78,7 @@ const ROUTES: Record<string, 'attacked' | 'of nobody' | 'the schema'> = {
   '/graphql/stream': 'the schema',
   '/health': 'of nobody',
   '/ready': 'of nobody',
+  '/audit-events/:file': 'attacked',
   '/statements/:file': 'attacked',
   '/v1/chat/completions': 'attacked',
   '/v1/completions': 'attacked',
@@ -252,6 +257,12 @@ describe('what another tenant can ask for', () => {
 
     it.each(['pdf', 'csv', 'json'])('statements as %s', async (format) => {
       expect(await attempt(`/statements/${idsOfA.statement}.${format}`, {}, idsOfA.statement)).toEqual([404, 404]);
+    });
+
+    it.each(['csv', 'jsonl'])('the audit log as %s', async (format) => {
+      for (const asked of [`resourceId=${idsOfA.adapter}`, `actorId=${idsOfA.user}`]) {
+        expect(await attempt(`/audit-events/events.${format}?${asked}`, {}, asked)).toEqual([200, 403]);
+      }
     });
 
     it.each(['secret-adapter', 'secret-split'])('/v1 of %s', async (model) => {

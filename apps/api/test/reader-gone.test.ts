@@ -42,6 +42,17 @@ describe('a reader who may not read any more', () => {
     const { id } = (await keysOf(test, one.user)).find(({ name }) => name === 'short-lived')!;
     await data(graphql(test, one.user.cookie, 'mutation ($id: ID!) { revokeApiKey(input: { apiKeyId: $id }) { apiKeyId } }', { id }));
   }
+  const rotate = async (graceSeconds: number): Promise<void> => {
+    const { id } = (await keysOf(test, one.user)).find(({ name }) => name === 'short-lived')!;
+    await data(graphql(test, one.user.cookie, 'mutation ($id: ID!, $s: Int) { rotateApiKey(input: { apiKeyId: $id, graceSeconds: $s }) { secret } }', { id, s: graceSeconds }));
+  };
+  /** The stream goes on as long as the grace does. */
+  async function rotateWithGrace(): Promise<void> {
+    await rotate(600);
+    await look();
+    expect(test.app.get(ReaderWatch, { strict: false }).size).toBe(1);
+    await sql(test, "UPDATE api_keys SET previous_ends_at = now() - interval '1 second' WHERE previous_key_hash IS NOT NULL");
+  }
   const expire = async (): Promise<void> => void (await sql(test, "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE name = 'short-lived' AND revoked_at IS NULL"));
 
   async function expectChargedSoFar(id: string): Promise<void> {
@@ -53,6 +64,8 @@ describe('a reader who may not read any more', () => {
   it.each([
     ['revoked', revoke, {}],
     ['expired', expire, {}],
+    ['rotated without a grace', () => rotate(0), {}],
+    ['rotated, when the grace is over', rotateWithGrace, {}],
     ['revoked, of a request that may be repeated', revoke, { 'idempotency-key': 'again' }],
   ])('with a key that was %s: a stream of /v1 ends with an error, the generation too, and what was generated is charged', async (_how, end, headers) => {
     const response = await postCompletion(test, await newKey(), { model: TEST_MODEL, prompt: 'x', stream: true }, headers);

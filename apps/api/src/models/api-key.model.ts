@@ -4,6 +4,11 @@ import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { ApiKey } from '../generated/prisma/client.js';
 
 export type ApiKeyRow = ApiKey;
+/** What a rotation changes, and nothing else of a key. */
+export type SecretColumns = Pick<
+  ApiKeyRow,
+  'prefix' | 'keyHash' | 'secretVersion' | 'secretLastUsedAt' | 'previousPrefix' | 'previousKeyHash' | 'previousEndsAt' | 'previousLastUsedAt'
+>;
 
 @Injectable()
 export class ApiKeyModel {
@@ -13,13 +18,13 @@ export class ApiKeyModel {
   ) {}
 
   /**
-   * The one look at tenant data before the tenant is known: a policy of its own shows the row whose hash the
-   * transaction names, and no other.
+   * The one look at tenant data before the tenant is known: a policy of its own shows the row of whose secrets,
+   * the present or the previous one, the transaction names the hash, and no other.
    */
-  async findByHash(keyHash: string): Promise<ApiKeyRow | null> {
+  async findByHash(hash: string): Promise<ApiKeyRow | null> {
     const [, row] = await this.prisma.$transaction([
-      this.prisma.$executeRaw`SELECT set_config('app.api_key_hash', ${keyHash}, true)`,
-      this.prisma.apiKey.findUnique({ where: { keyHash } }),
+      this.prisma.$executeRaw`SELECT set_config('app.api_key_hash', ${hash}, true)`,
+      this.prisma.apiKey.findFirst({ where: { OR: [{ keyHash: hash }, { previousKeyHash: hash }] } }),
     ]);
     return row;
   }
@@ -55,7 +60,7 @@ export class ApiKeyModel {
     return this.database.tx.apiKey.count({ where: { tenantId: this.database.tenantId, revokedAt: null } });
   }
 
-  create(key: { name: string; prefix: string; keyHash: string; createdById: string | null; expiresAt: Date | null }): Promise<ApiKeyRow> {
+  create(key: Pick<ApiKeyRow, 'name' | 'prefix' | 'keyHash' | 'createdById' | 'expiresAt' | 'permissions'>): Promise<ApiKeyRow> {
     return this.database.tx.apiKey.create({ data: { ...key, tenantId: this.database.tenantId } });
   }
 
@@ -68,7 +73,22 @@ export class ApiKeyModel {
     return count === 1;
   }
 
-  async touch(id: string, at: Date): Promise<void> {
-    await this.database.tx.apiKey.updateMany({ where: { tenantId: this.database.tenantId, id }, data: { lastUsedAt: at } });
+  /** null: there is no such live key, or it is not as it was read any more. */
+  async change(key: ApiKeyRow, data: Partial<SecretColumns> & Partial<Pick<ApiKeyRow, 'permissions'>>): Promise<ApiKeyRow | null> {
+    const { id, secretVersion } = key;
+    const [changed] = await this.database.tx.apiKey.updateManyAndReturn({
+      where: { tenantId: this.database.tenantId, id, secretVersion, revokedAt: null },
+      data,
+    });
+    return changed ?? null;
+  }
+
+  /** By hash: a rotation may have made the present secret the previous one meanwhile. */
+  async touch(id: string, hash: string, at: Date): Promise<void> {
+    await this.database.tx.$executeRaw`
+      UPDATE api_keys SET last_used_at = ${at},
+        secret_last_used_at = CASE WHEN key_hash = ${hash} THEN ${at} ELSE secret_last_used_at END,
+        previous_last_used_at = CASE WHEN previous_key_hash = ${hash} THEN ${at} ELSE previous_last_used_at END
+      WHERE tenant_id = ${this.database.tenantId}::uuid AND id = ${id}::uuid`;
   }
 }

@@ -1,5 +1,5 @@
 'use client';
-import { Badge, Button, Code, Group, Paper, Text, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, Code, Paper, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { DataTable, type DataTableColumn } from 'mantine-datatable';
@@ -14,8 +14,13 @@ import { EmptyState } from '@/ui/empty-state';
 import { ErrorState } from '@/ui/error-state';
 import { PageHeader } from '@/ui/page-header';
 import { CreateKeyModal } from './create-key-modal';
+import { KeyActions, type KeyDialog } from './key-actions';
 import { KeyLimits } from './key-limits';
 import { KeyLimitsModal } from './key-limits-modal';
+import { permissionsInWords } from './permissions';
+import { PermissionsModal } from './permissions-modal';
+import { PreviousSecretNote } from './previous-secret';
+import { RotateKeyModal } from './rotate-key-modal';
 import { useRevokeKey } from './use-revoke-key';
 
 type Row = ApiKeysQuery['tenant']['apiKeys'][number];
@@ -40,11 +45,14 @@ const columns: DataTableColumn<Row>[] = [
   {
     accessor: 'name',
     title: 'Name',
-    render: ({ name }) => (
-      // A long name takes more lines, so that "Revoke" stays in sight.
-      <Text size="sm" fw={600} miw="7rem" style={{ overflowWrap: 'anywhere' }}>
-        {name}
-      </Text>
+    render: ({ name, previousSecret }) => (
+      <>
+        {/* A long name takes more lines, so that "Revoke" stays in sight. */}
+        <Text size="sm" fw={600} miw="7rem" style={{ overflowWrap: 'anywhere' }}>
+          {name}
+        </Text>
+        {previousSecret && <PreviousSecretNote {...previousSecret} />}
+      </>
     ),
   },
   {
@@ -75,6 +83,12 @@ const columns: DataTableColumn<Row>[] = [
   },
   { accessor: 'expiresAt', title: 'Expires', render: (row) => <Expiry {...row} /> },
   {
+    accessor: 'permissions',
+    title: 'Permissions',
+    visibleMediaQuery: '(min-width: 48em)',
+    render: ({ permissions }) => <Text size="sm">{permissionsInWords(permissions)}</Text>,
+  },
+  {
     accessor: 'limits',
     title: 'Limits',
     visibleMediaQuery: '(min-width: 62em)',
@@ -93,7 +107,8 @@ const columns: DataTableColumn<Row>[] = [
 export const ApiKeysPage = () => {
   const { data, error, loading, reload } = useApiQuery(ApiKeysDocument, {}, { types: ['ApiKey'] });
   const [creating, create] = useDisclosure(false);
-  const [limited, setLimited] = useState<Row | null>(null);
+  const [opened, setOpened] = useState<{ row: Row; dialog: KeyDialog } | null>(null);
+  const close = (): void => setOpened(null);
   const manages = useManages();
   const revoke = useRevokeKey();
   const keys = data?.tenant.apiKeys ?? [];
@@ -107,27 +122,12 @@ export const ApiKeysPage = () => {
     title: <VisuallyHidden>Actions</VisuallyHidden>,
     textAlign: 'right',
     render: (row) => (
-      <Group gap={4} justify="flex-end" wrap="nowrap">
-        {manages && (
-          <Button
-            size="compact-sm"
-            variant="subtle"
-            onClick={() => setLimited(row)}
-            aria-label={`Limits of ${row.name}`}
-          >
-            Limits
-          </Button>
-        )}
-        <Button
-          size="compact-sm"
-          variant="subtle"
-          color="red"
-          onClick={() => revoke(row)}
-          aria-label={`Revoke ${row.name}`}
-        >
-          Revoke
-        </Button>
-      </Group>
+      <KeyActions
+        name={row.name}
+        manages={manages}
+        onOpen={(dialog) => setOpened({ row, dialog })}
+        onRevoke={() => revoke(row)}
+      />
     ),
   };
   return (
@@ -161,7 +161,9 @@ export const ApiKeysPage = () => {
         </Paper>
       )}
       <CreateKeyModal opened={creating} onClose={create.close} />
-      {limited && <KeyLimitsModal apiKey={limited} onClose={() => setLimited(null)} />}
+      {opened?.dialog === 'limits' && <KeyLimitsModal apiKey={opened.row} onClose={close} />}
+      {opened?.dialog === 'permissions' && <PermissionsModal apiKey={opened.row} onClose={close} />}
+      {opened?.dialog === 'rotate' && <RotateKeyModal apiKey={opened.row} onClose={close} />}
     </>
   );
 };

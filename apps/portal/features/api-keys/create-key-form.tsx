@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { limitsSchema, NO_VALUES, toInput, type LimitValues } from '@/features/limits/limit-values';
 import { LimitsFields } from '@/features/limits/limits-fields';
 import { CreateApiKeyDocument } from '@/lib/api/documents/api-keys';
+import type { ApiKeyPermission } from '@/lib/api/generated/graphql';
 import { useApiMutation } from '@/lib/api/use-api-mutation';
 import { FormButtons } from '@/ui/form-buttons';
 import { FormProblem } from '@/ui/form-problem';
 import { EXPIRIES, expiresAt, type Expiry } from './expiry';
+import { PermissionFields } from './permission-fields';
 
 const schema = z.object({
   name: z
@@ -19,12 +21,14 @@ const schema = z.object({
     .max(80, 'At most 80 characters'),
   expiry: z.enum(['30', '90', '365', 'never']),
   limits: limitsSchema,
+  permissions: z.array(z.string()).min(1, 'Choose at least one'),
 });
 
 interface Values {
   name: string;
   expiry: Expiry;
   limits: LimitValues;
+  permissions: ApiKeyPermission[];
 }
 
 interface Props {
@@ -37,14 +41,19 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   const [problem, setProblem] = useState<string | null>(null);
   const [opened, setOpened] = useState<string | null>(null);
   const form = useForm<Values>({
-    initialValues: { name: '', expiry: '90', limits: NO_VALUES },
+    initialValues: { name: '', expiry: '90', limits: NO_VALUES, permissions: ['FULL'] },
     validate: schemaResolver(schema, { sync: true }),
   });
   const create = async (values: Values): Promise<void> => {
     setProblem(null);
     const name = values.name.trim();
     const { data, error } = await createKey({
-      input: { name, expiresAt: expiresAt(values.expiry, new Date()), limits: toInput(values.limits) },
+      input: {
+        name,
+        expiresAt: expiresAt(values.expiry, new Date()),
+        limits: toInput(values.limits),
+        permissions: values.permissions,
+      },
     });
     if (!error) onCreated(name, data.createApiKey.secret);
     else if (error.field?.endsWith('name')) form.setFieldError('name', error.message);
@@ -53,7 +62,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   return (
     <form
       // What is wrong may be folded away.
-      onSubmit={form.onSubmit(create, (errors) => !errors.name && setOpened('limits'))}
+      onSubmit={form.onSubmit(create, (errors) => !errors.name && !errors.permissions && setOpened('limits'))}
       noValidate aria-label="New API key">
       <Stack>
         <FormProblem problem={problem} />
@@ -65,6 +74,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
           {...form.getInputProps('name')}
         />
         <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
+        <PermissionFields {...form.getInputProps('permissions')} value={form.values.permissions} />
         <Accordion variant="separated" value={opened} onChange={setOpened}>
           <Accordion.Item value="limits">
             <Accordion.Control>Limits of this key</Accordion.Control>

@@ -15,7 +15,7 @@ export const SecretView = ({
 }) => (
   <Stack>
     <Alert color="amber" icon={<IconAlertTriangle />} title="Copy this key now">
-      It is shown this once. If it is lost, revoke it and create another.
+      It is shown this once. If it is lost, rotate the key.
     </Alert>
     <div>
       <Text size="sm" fw={500} mb={4} style={{ overflowWrap: 'anywhere' }}>

@@ -3,9 +3,17 @@
  */
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { requestOf, type ApiRequest } from '../http/api-request.js';
+import type { Permission } from './permissions.js';
 import type { Actor } from './request-identity.js';
 
 export type Role = 'OWNER' | 'ADMIN' | 'MEMBER';
+
+/** What the secret that was sent stands for. */
+export interface KeyGrant {
+  permissions: readonly Permission[];
+  /** Which of its key's secrets: a key that is rotated has two for a while. */
+  secretVersion: number;
+}
 
 export interface Caller {
   tenantId: string;
@@ -13,6 +21,8 @@ export interface Caller {
   userId: string | null;
   /** null: a person. */
   apiKeyId: string | null;
+  /** null: a person. */
+  grant: KeyGrant | null;
   /** API keys act as MEMBER. */
   role: Role;
 }
@@ -30,7 +40,7 @@ export abstract class CallerResolver {
   abstract resolve(request: ApiRequest): Promise<Caller | null>;
   /** Like `resolve`, but no credentials are UNAUTHENTICATED too. */
   abstract require(request: ApiRequest): Promise<Caller>;
-  /** Whether the key, or the membership, that made a caller is there still. */
+  /** Whether the secret, or the membership, that made a caller is good still. */
   abstract stillHolds(caller: Caller): Promise<boolean>;
 }
 

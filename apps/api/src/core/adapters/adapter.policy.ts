@@ -1,9 +1,14 @@
 import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { requirePermission } from '../../base/auth/permissions.js';
 
-/** Everyone in a tenant, and its API keys, may bring, describe and remove the tenant's adapters. */
+/** Everyone in a tenant, and its API keys that have the permission, may see the tenant's adapters and deployments. */
+export const mayReadAdapters = (caller: Caller): void => requirePermission(caller, 'adapters:read');
+
+/** Likewise: bring, describe and remove adapters. */
 export function mayManageAdapters(caller: Caller): void {
   if (caller.userId === null && caller.apiKeyId === null) {
     throw new ArilError('FORBIDDEN', 'Adapters are managed by members of the tenant and by its API keys.');
   }
+  requirePermission(caller, 'adapters:write');
 }

@@ -2,6 +2,7 @@ import { Args, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { type Connection, PageArgs, pageOf, toConnection } from '../../base/graphql/connection.js';
 import { validInput } from '../../base/errors/validate.js';
+import { mayReadAdapters } from './adapter.policy.js';
 import { searchSchema } from '../targets/target-input.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { adapterCursor, AdapterOrderInput, decodeAdapterCursor, NEWEST_FIRST, toAdapterOrder } from './adapter-order.js';
@@ -22,6 +23,7 @@ export class TenantAdaptersResolver {
     @Args('search', { type: () => String, nullable: true }) search: string | null,
     @Args('orderBy', { type: () => AdapterOrderInput, nullable: true }) orderBy: AdapterOrderInput | null,
   ): Promise<Connection<AdapterView>> {
+    mayReadAdapters(caller);
     const filter = { status, ...validInput(searchSchema, { search }) };
     const order = orderBy ? toAdapterOrder(orderBy) : NEWEST_FIRST;
     const asked = pageOf(page, (cursor) => decodeAdapterCursor(order, cursor));
@@ -31,6 +33,7 @@ export class TenantAdaptersResolver {
 
   @ResolveField(() => StorageUseType)
   storage(@CurrentCaller() caller: Caller): Promise<StorageUseType> {
+    mayReadAdapters(caller);
     return this.service.storage(caller.tenantId);
   }
 }

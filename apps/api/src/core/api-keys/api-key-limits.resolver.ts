@@ -6,6 +6,7 @@ import { budgetView } from '../limits/limits.view.js';
 import { mayManageApiKeys } from './api-key.policy.js';
 import { ApiKeyService } from './api-key.service.js';
 import { ApiKeyType, UpdateApiKeyLimitsPayload } from './api-key.types.js';
+import { apiKeyView } from './api-key.view.js';
 
 type OfKeys = Awaited<ReturnType<LimitsService['ofKeys']>>;
 
@@ -35,7 +36,7 @@ export class ApiKeyLimitsResolver {
     const { apiKeyId, ...change } = input;
     this.looks.delete(context);
     await this.service.changeKey(caller.tenantId, apiKeyId, change);
-    return { apiKey: await this.keys.find(caller.tenantId, apiKeyId) };
+    return { apiKey: apiKeyView(await this.keys.find(caller.tenantId, apiKeyId)) };
   }
 
   private async of(caller: Caller, { id }: ApiKeyType, context: object): Promise<LimitsInUse> {

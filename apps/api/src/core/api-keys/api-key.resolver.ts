@@ -3,27 +3,44 @@ import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { mayListApiKeys, mayManageApiKeys } from './api-key.policy.js';
 import { ApiKeyService } from './api-key.service.js';
-import { ApiKeyType, CreateApiKeyInput, CreateApiKeyPayload, RevokeApiKeyInput, RevokeApiKeyPayload } from './api-key.types.js';
+import * as types from './api-key.types.js';
+import { apiKeyView } from './api-key.view.js';
 
 @Resolver(() => TenantType)
 export class ApiKeyResolver {
   constructor(private readonly keys: ApiKeyService) {}
 
-  @ResolveField(() => [ApiKeyType])
-  apiKeys(@CurrentCaller() caller: Caller): Promise<ApiKeyType[]> {
+  @ResolveField(() => [types.ApiKeyType])
+  async apiKeys(@CurrentCaller() caller: Caller): Promise<types.ApiKeyType[]> {
     mayListApiKeys(caller);
-    return this.keys.list(caller.tenantId);
+    return (await this.keys.list(caller.tenantId)).map(apiKeyView);
   }
 
-  @Mutation(() => CreateApiKeyPayload)
-  async createApiKey(@CurrentCaller() caller: Caller, @Args('input') input: CreateApiKeyInput): Promise<CreateApiKeyPayload> {
+  @Mutation(() => types.CreateApiKeyPayload)
+  async createApiKey(@CurrentCaller() caller: Caller, @Args('input') input: types.CreateApiKeyInput): Promise<types.CreateApiKeyPayload> {
     mayManageApiKeys(caller);
     const { key, secret } = await this.keys.create(caller, input);
-    return { apiKey: key, secret };
+    return { apiKey: apiKeyView(key), secret };
   }
 
-  @Mutation(() => RevokeApiKeyPayload)
-  async revokeApiKey(@CurrentCaller() caller: Caller, @Args('input') input: RevokeApiKeyInput): Promise<RevokeApiKeyPayload> {
+  @Mutation(() => types.RotateApiKeyPayload, { description: 'A new secret for a key that stays the same; the old one still works for a while. An older one ends at once.' })
+  async rotateApiKey(@CurrentCaller() caller: Caller, @Args('input') input: types.RotateApiKeyInput): Promise<types.RotateApiKeyPayload> {
+    mayManageApiKeys(caller);
+    const { key, secret } = await this.keys.rotate(caller.tenantId, input.apiKeyId, input);
+    return { apiKey: apiKeyView(key), secret };
+  }
+
+  @Mutation(() => types.UpdateApiKeyPermissionsPayload, { description: 'Holds from the next request on.' })
+  async updateApiKeyPermissions(
+    @CurrentCaller() caller: Caller,
+    @Args('input') input: types.UpdateApiKeyPermissionsInput,
+  ): Promise<types.UpdateApiKeyPermissionsPayload> {
+    mayManageApiKeys(caller);
+    return { apiKey: apiKeyView(await this.keys.changePermissions(caller.tenantId, input.apiKeyId, input)) };
+  }
+
+  @Mutation(() => types.RevokeApiKeyPayload)
+  async revokeApiKey(@CurrentCaller() caller: Caller, @Args('input') input: types.RevokeApiKeyInput): Promise<types.RevokeApiKeyPayload> {
     mayManageApiKeys(caller);
     await this.keys.revoke(caller.tenantId, input.apiKeyId);
     return { apiKeyId: input.apiKeyId };

@@ -1,25 +1,20 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ArilError, textWithoutNul } from '@aril/contracts';
-import { z } from 'zod';
-import type { Caller } from '../../base/auth/caller.js';
+import { ArilError } from '@aril/contracts';
+import type { Caller, KeyGrant } from '../../base/auth/caller.js';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel, type ApiKeyRow } from '../../models/api-key.model.js';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { LimitsService, limitsSchema } from '../limits/limits.service.js';
+import { LimitsService } from '../limits/limits.service.js';
+import { newKeySchema, permissionsSchema, rotationSchema } from './api-key-input.js';
 import { looksLikeSecret, newSecret, secretHasher } from './api-key-secret.js';
+import { hasExpired, permissionsOf, previousWorks, rotated, secretInUse, secretWorks } from './key-secrets.js';
 
 /** `lastUsedAt` is for people: to the minute is enough, and saves a write per request. */
 const TOUCH_INTERVAL_MS = 60_000;
 const KEYS_MAX = 100;
-
-const newKeySchema = z.object({
-  name: textWithoutNul.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
-  expiresAt: z.date().nullish(),
-  limits: limitsSchema.nullish(),
-});
 
 @Injectable()
 export class ApiKeyService {
@@ -36,19 +31,23 @@ export class ApiKeyService {
     this.hash = secretHasher(config.AUTH_SECRET);
   }
 
-  /** null: unknown, expired or revoked. Asked of the database every time, so a revocation holds at once. */
-  async authenticate(secret: string): Promise<ApiKeyRow | null> {
+  /** null: unknown, expired, revoked or replaced. Asked of the database every time, so that each of them holds at once. */
+  async authenticate(secret: string): Promise<{ key: ApiKeyRow; grant: KeyGrant } | null> {
     if (!looksLikeSecret(secret)) return null;
-    const key = await this.keys.findByHash(this.hash(secret));
+    const hash = this.hash(secret);
+    const key = await this.keys.findByHash(hash);
+    if (!key || key.revokedAt) return null;
     const now = new Date();
-    if (!key || key.revokedAt || hasExpired(key, now)) return null;
-    if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > TOUCH_INTERVAL_MS) await this.touch(key, now);
-    return key;
+    const { lastUsedAt, ...grant } = secretInUse(key, hash);
+    if (!secretWorks(key, grant.secretVersion, now)) return null;
+    if (!lastUsedAt || now.getTime() - lastUsedAt.getTime() > TOUCH_INTERVAL_MS) await this.touch(key, hash, now);
+    return { key, grant };
   }
 
-  async isLive(tenantId: string, id: string): Promise<boolean> {
+  /** Whether the secret that a caller came with still works. */
+  async isLive(tenantId: string, id: string, secretVersion: number): Promise<boolean> {
     const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
-    return key !== null && !hasExpired(key, new Date());
+    return key !== null && secretWorks(key, secretVersion, new Date());
   }
 
   list(tenantId: string): Promise<ApiKeyRow[]> {
@@ -56,13 +55,11 @@ export class ApiKeyService {
   }
 
   async find(tenantId: string, id: string): Promise<ApiKeyRow> {
-    const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
-    if (!key) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
-    return key;
+    return (isUuid(id) && (await this.database.inTenant(tenantId, () => this.keys.find(id)))) || noSuchKey();
   }
 
   async create(caller: Caller, input: unknown): Promise<{ key: ApiKeyRow; secret: string }> {
-    const { name, expiresAt, limits } = validInput(newKeySchema, input);
+    const { name, expiresAt, limits, permissions } = validInput(newKeySchema, input);
     if (expiresAt && expiresAt <= new Date()) throw new ArilError('BAD_INPUT', 'expiresAt: expected a time to come', 'expiresAt');
     const { secret, prefix } = newSecret();
     const key = await this.database.inTenant(caller.tenantId, async () => {
@@ -70,34 +67,72 @@ export class ApiKeyService {
       if ((await this.keys.count()) >= KEYS_MAX) {
         throw new ArilError('QUOTA_EXCEEDED', `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`);
       }
-      const created = await this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null });
+      const created = await this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null, permissions });
       const held = limits && (await this.limits.setForNewKey(created.id, limits));
-      await this.audit.record('apiKey.create', labelled(created), { after: { name, prefix, expiresAt: created.expiresAt, ...held } });
+      await this.audit.record('apiKey.create', labelled(created), { after: { name, prefix, expiresAt: created.expiresAt, permissions, ...held } });
       return created;
     });
     return { key, secret };
   }
 
+  /**
+   * The key stays what it is, with its limits, its budget's window and its usage; only its secret is another one. The
+   * secret before the present one, if that was in its grace still, ends at once: there are never more than two.
+   */
+  async rotate(tenantId: string, id: string, input: unknown): Promise<{ key: ApiKeyRow; secret: string }> {
+    const { graceSeconds } = validInput(rotationSchema, input);
+    const { secret, prefix } = newSecret();
+    const key = await this.database.inTenant(tenantId, async () => {
+      await this.database.lock('api-keys');
+      const old = await this.find(tenantId, id);
+      const now = new Date();
+      if (hasExpired(old, now)) throw new ArilError('BAD_INPUT', 'apiKeyId: found a key that has expired, expected one that works: create another', 'apiKeyId');
+      const endsAt = graceSeconds > 0 ? earlier(new Date(now.getTime() + graceSeconds * 1_000), old.expiresAt) : null;
+      const changed = (await this.keys.change(old, rotated(old, { prefix, keyHash: this.hash(secret) }, endsAt))) ?? noSuchKey();
+      const previousWorksUntil = previousWorks(old, now) ? old.previousEndsAt : null;
+      await this.audit.record('apiKey.rotate', labelled(old), { before: { prefix: old.prefix, previousWorksUntil }, after: { prefix, previousWorksUntil: endsAt } });
+      return changed;
+    });
+    return { key, secret };
+  }
+
+  /** Holds from the next request on. */
+  async changePermissions(tenantId: string, id: string, input: unknown): Promise<ApiKeyRow> {
+    const { permissions } = validInput(permissionsSchema, input);
+    return this.database.inTenant(tenantId, async () => {
+      await this.database.lock('api-keys');
+      const old = await this.find(tenantId, id);
+      const changed = (await this.keys.change(old, { permissions })) ?? noSuchKey();
+      await this.audit.record('apiKey.updatePermissions', labelled(old), { before: { permissions: permissionsOf(old) }, after: { permissions } });
+      return changed;
+    });
+  }
+
   async revoke(tenantId: string, id: string): Promise<void> {
     await this.database.inTenant(tenantId, async () => {
-      const key = isUuid(id) ? await this.keys.find(id) : null;
+      const key = await this.find(tenantId, id);
       const revokedAt = new Date();
-      if (!key || !(await this.keys.revoke(id, revokedAt))) throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+      if (!(await this.keys.revoke(id, revokedAt))) noSuchKey();
       await this.audit.record('apiKey.revoke', labelled(key), { before: { revokedAt: null }, after: { revokedAt } });
     });
   }
 
   /** A request must not fail because the note of its use could not be written. */
-  private async touch(key: ApiKeyRow, now: Date): Promise<void> {
+  private async touch(key: ApiKeyRow, hash: string, now: Date): Promise<void> {
     try {
-      await this.database.inTenant(key.tenantId, () => this.keys.touch(key.id, now));
+      await this.database.inTenant(key.tenantId, () => this.keys.touch(key.id, hash, now));
     } catch (error) {
       this.logger.warn({ err: error, apiKeyId: key.id }, 'could not note the use of an API key');
     }
   }
 }
 
-const hasExpired = ({ expiresAt }: ApiKeyRow, now: Date): boolean => expiresAt !== null && expiresAt <= now;
+/** What has ended with its key does not work until later than that. */
+const earlier = (one: Date, other: Date | null): Date => (other !== null && other < one ? other : one);
+
+function noSuchKey(): never {
+  throw new ArilError('NOT_FOUND', 'apiKeyId: there is no such API key', 'apiKeyId');
+}
 
 /** As lists show keys. */
 const labelled = ({ id, name }: ApiKeyRow) => ({ id, label: name });

@@ -1,5 +1,36 @@
-import { Field, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import type { Permission } from '../../base/auth/permissions.js';
 import { LimitsInput } from '../limits/limits.types.js';
+
+export const PermissionEnum = {
+  FULL: 'full',
+  INFERENCE: 'inference',
+  ADAPTERS_READ: 'adapters:read',
+  ADAPTERS_WRITE: 'adapters:write',
+  USAGE_READ: 'usage:read',
+} as const satisfies Record<string, Permission>;
+registerEnumType(PermissionEnum, {
+  name: 'ApiKeyPermission',
+  valuesMap: {
+    FULL: { description: 'All that keys may do.' },
+    INFERENCE: { description: '`/v1`, and to generate, follow and cancel in GraphQL.' },
+    ADAPTERS_READ: { description: 'To see adapters, deployments and storage.' },
+    ADAPTERS_WRITE: { description: 'To bring, change and delete adapters and deployments, and to see them.' },
+    USAGE_READ: { description: "To see usage, statements, and the tenant's limits, budget and billing details." },
+  },
+});
+
+@ObjectType({ description: 'What a key had before it was rotated, and which still works.' })
+export class PreviousSecret {
+  @Field(() => String, { description: 'The first characters.' })
+  prefix!: string;
+
+  @Field(() => Date)
+  worksUntil!: Date;
+
+  @Field(() => Date, { nullable: true, description: 'To the minute, also from before the rotation: once it stands still, nothing uses it any more.' })
+  lastUsedAt!: Date | null;
+}
 
 @ObjectType('ApiKey')
 export class ApiKeyType {
@@ -15,11 +46,20 @@ export class ApiKeyType {
   @Field(() => Date)
   createdAt!: Date;
 
-  @Field(() => Date, { nullable: true, description: 'To the minute.' })
+  @Field(() => Date, { nullable: true, description: 'With whichever secret. To the minute.' })
   lastUsedAt!: Date | null;
 
   @Field(() => Date, { nullable: true })
   expiresAt!: Date | null;
+
+  @Field(() => [PermissionEnum])
+  permissions!: Permission[];
+
+  @Field(() => Date, { nullable: true, description: 'With the present secret; null: not since the key was rotated. To the minute.' })
+  secretLastUsedAt!: Date | null;
+
+  @Field(() => PreviousSecret, { nullable: true })
+  previousSecret!: PreviousSecret | null;
 }
 
 @InputType()
@@ -32,6 +72,9 @@ export class CreateApiKeyInput {
 
   @Field(() => LimitsInput, { nullable: true, description: "Tighter than the tenant's; those hold as well." })
   limits?: LimitsInput | null;
+
+  @Field(() => [PermissionEnum], { nullable: true, description: 'Left out: FULL.' })
+  permissions?: Permission[] | null;
 }
 
 @ObjectType()
@@ -57,6 +100,33 @@ export class RevokeApiKeyPayload {
 
 @ObjectType()
 export class UpdateApiKeyLimitsPayload {
+  @Field(() => ApiKeyType)
+  apiKey!: ApiKeyType;
+}
+
+@InputType()
+export class RotateApiKeyInput {
+  @Field(() => ID)
+  apiKeyId!: string;
+
+  @Field(() => Int, { nullable: true, description: 'How long the present secret still works: 0 (not at all) to 2592000 (30 days); left out: 86400.' })
+  graceSeconds?: number | null;
+}
+
+@ObjectType()
+export class RotateApiKeyPayload extends CreateApiKeyPayload {}
+
+@InputType()
+export class UpdateApiKeyPermissionsInput {
+  @Field(() => ID)
+  apiKeyId!: string;
+
+  @Field(() => [PermissionEnum], { description: 'In the place of those it has.' })
+  permissions!: Permission[];
+}
+
+@ObjectType()
+export class UpdateApiKeyPermissionsPayload {
   @Field(() => ApiKeyType)
   apiKey!: ApiKeyType;
 }

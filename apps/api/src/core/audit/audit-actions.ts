@@ -8,6 +8,8 @@ export const AUDIT_ACTIONS = {
   'billingDetails.update': 'Billing details changed',
   'limits.update': 'Limits changed',
   'apiKey.create': 'API key created',
+  'apiKey.rotate': 'API key rotated',
+  'apiKey.updatePermissions': 'Permissions of API key changed',
   'apiKey.revoke': 'API key revoked',
   'adapter.create': 'Adapter created',
   'adapter.finishUpload': 'Adapter upload finished',

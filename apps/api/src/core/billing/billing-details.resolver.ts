@@ -3,7 +3,7 @@ import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { BillingDetailsService } from './billing-details.service.js';
 import { BillingDetails, UpdateBillingDetailsInput, UpdateBillingDetailsPayload } from './billing-details.types.js';
-import { mayEditBillingDetails } from './billing.policy.js';
+import { mayEditBillingDetails, mayReadStatements } from './billing.policy.js';
 
 @Resolver(() => TenantType)
 export class BillingDetailsResolver {
@@ -11,6 +11,7 @@ export class BillingDetailsResolver {
 
   @ResolveField(() => BillingDetails)
   billingDetails(@CurrentCaller() caller: Caller): Promise<BillingDetails> {
+    mayReadStatements(caller);
     return this.details.get(caller.tenantId);
   }
 

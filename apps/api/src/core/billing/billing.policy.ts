@@ -1,9 +1,12 @@
 /**
- * Everyone in a tenant, and its API keys, may see what it owes and whom its statements are addressed to. Changing the
+ * Everyone in a tenant, and its API keys that have the permission, may see what it owes and whom its statements are addressed to. Changing the
  * latter is for people who answer for the tenant.
  */
 import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { requirePermission } from '../../base/auth/permissions.js';
+
+export const mayReadStatements = (caller: Caller): void => requirePermission(caller, 'usage:read');
 
 export function mayEditBillingDetails(caller: Caller): void {
   if (caller.userId === null) throw new ArilError('FORBIDDEN', 'Billing details are changed by signed-in people, not by API keys.');

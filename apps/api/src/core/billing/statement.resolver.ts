@@ -1,6 +1,7 @@
 import { Args, ID, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { decodeCursor, PageArgs, pageOf, type Connection } from '../../base/graphql/connection.js';
+import { mayReadStatements } from './billing.policy.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { StatementLineType } from './statement-line.types.js';
 import { lineView, type StatementLineView, totalsView } from './statement-line.view.js';
@@ -16,6 +17,7 @@ export class TenantStatementsResolver {
 
   @ResolveField(() => StatementConnection, { description: 'Issued ones, newest first. A month without usage has none.' })
   statements(@CurrentCaller() caller: Caller, @Args() page: PageArgs): Promise<Connection<StatementView>> {
+    mayReadStatements(caller);
     return this.service.page(caller.tenantId, pageOf(page, decodeCursor));
   }
 
@@ -23,6 +25,7 @@ export class TenantStatementsResolver {
     description: 'Previews, newest first: of the current month, and of months that ended and are not issued yet.',
   })
   openStatements(@CurrentCaller() caller: Caller): Promise<StatementView[]> {
+    mayReadStatements(caller);
     return this.service.open(caller.tenantId);
   }
 }
@@ -33,6 +36,7 @@ export class StatementResolver {
 
   @Query(() => StatementType, { description: '`id` may also be a month, YYYY-MM: its statement, or a preview while it is open.' })
   async statement(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<FullStatement> {
+    mayReadStatements(caller);
     return this.service.withLines(caller.tenantId, await this.service.find(caller.tenantId, id));
   }
 

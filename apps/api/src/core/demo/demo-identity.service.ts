@@ -49,8 +49,8 @@ export class DemoIdentityService {
 
   private async ensureKey(tenantId: string, userId: string, knownKey: string | null): Promise<string> {
     const known = knownKey ? await this.keys.authenticate(knownKey) : null;
-    if (knownKey && known?.tenantId === tenantId) return knownKey;
-    const caller = { tenantId, userId, apiKeyId: null, role: 'OWNER' } as const;
+    if (knownKey && known?.key.tenantId === tenantId) return knownKey;
+    const caller = { tenantId, userId, apiKeyId: null, grant: null, role: 'OWNER' } as const;
     return (await this.keys.create(caller, { name: KEY_NAME })).secret;
   }
 }

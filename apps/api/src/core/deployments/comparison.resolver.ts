@@ -1,11 +1,12 @@
 import { Args, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { mayReadUsage } from '../usage/usage.policy.js';
 import { ComparisonService } from './comparison.service.js';
 import { ComparisonInput, DeploymentComparisonType } from './comparison.types.js';
 import { DeploymentType } from './deployment.types.js';
 import type { DeploymentView } from './deployment.view.js';
 
-/** Everyone in a tenant may see how its variants do. */
+/** Whoever may see a deployment and what the tenant uses may see how its variants do. */
 @Resolver(() => DeploymentType)
 export class ComparisonResolver {
   constructor(private readonly comparisons: ComparisonService) {}
@@ -18,6 +19,7 @@ export class ComparisonResolver {
     @Parent() deployment: DeploymentView,
     @Args('input') input: ComparisonInput,
   ): Promise<DeploymentComparisonType> {
+    mayReadUsage(caller);
     return this.comparisons.compare(caller.tenantId, deployment, input);
   }
 }

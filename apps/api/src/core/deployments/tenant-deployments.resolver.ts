@@ -2,6 +2,7 @@ import { Args, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { validInput } from '../../base/errors/validate.js';
 import { type Connection, decodeCursor, encodeCursor, PageArgs, pageOf, toConnection } from '../../base/graphql/connection.js';
+import { mayReadDeployments } from './deployment.policy.js';
 import { searchSchema } from '../targets/target-input.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { DeploymentService } from './deployment.service.js';
@@ -19,6 +20,7 @@ export class TenantDeploymentsResolver {
     @Args() page: PageArgs,
     @Args('search', { type: () => String, nullable: true }) search: string | null,
   ): Promise<Connection<DeploymentView>> {
+    mayReadDeployments(caller);
     const asked = pageOf(page, decodeCursor);
     const given = validInput(searchSchema, { search });
     const { rows, totalCount } = await this.service.page(caller.tenantId, given.search ?? null, asked);

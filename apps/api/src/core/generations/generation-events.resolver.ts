@@ -1,6 +1,7 @@
 import { Args, ID, Int, Resolver, Subscription } from '@nestjs/graphql';
 import { ArilError, type GenerationEvent } from '@aril/contracts';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { mayGenerate } from './generation.policy.js';
 import type { EventFeed } from './events/event-feed.js';
 import { GenerationFollower } from './generation-follower.js';
 import { GenerationEventUnion } from './generation.types.js';
@@ -22,6 +23,7 @@ export class GenerationEventsResolver {
     @Args('generationId', { type: () => ID }) generationId: string,
     @Args('after', { type: () => Int, nullable: true, defaultValue: 0 }) after: number | null,
   ): Promise<AsyncIterableIterator<Payload>> {
+    mayGenerate(caller);
     const from = after ?? 0;
     if (from < 0) throw new ArilError('BAD_INPUT', `after: expected 0 or more, found ${from}`, 'after');
     return mapped(await this.follower.follow(caller, generationId, from));

@@ -1,10 +1,13 @@
 /**
- * Who may do what with generations. Every member of a tenant and every one of its API keys may generate, and may see
+ * Who may do what with generations. Every member of a tenant and every one of its API keys that has the permission may generate, and may see
  * and cancel whatever the tenant generates: a tenant is one customer. Other tenants' generations do not exist here.
  */
 import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { requirePermission } from '../../base/auth/permissions.js';
 import type { GenerationRow } from '../../models/generation.model.js';
+
+export const mayGenerate = (caller: Caller): void => requirePermission(caller, 'inference');
 
 export function visibleTo(caller: Caller, row: GenerationRow | null, id: string): GenerationRow {
   if (row?.tenantId === caller.tenantId) return row;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { mayGenerate } from './generation.policy.js';
 import { isOpen, type GenerationRow } from '../../models/generation.model.js';
 import { fieldNames, toRequest } from './generate-input.js';
 import { GenerationFollower } from './generation-follower.js';
@@ -21,18 +22,21 @@ export class GenerationResolver {
 
   @Query(() => GenerationType)
   async generation(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<GenerationType> {
+    mayGenerate(caller);
     const row = await this.generations.find(caller, id);
     return generationView(await this.generations.withRunning(row));
   }
 
   @Mutation(() => GeneratePayload, { description: 'Waits for the whole text.' })
   async generate(@CurrentCaller() caller: Caller, @Args('input') input: GenerateInput): Promise<GeneratePayload> {
+    mayGenerate(caller);
     const row = await this.generations.start(caller, toRequest(input), fieldNames(input));
     return { generation: await this.whenEnded(caller, row) };
   }
 
   @Mutation(() => GeneratePayload, { description: 'Returns at once; follow with the subscription `generationEvents`.' })
   async startGeneration(@CurrentCaller() caller: Caller, @Args('input') input: GenerateInput): Promise<GeneratePayload> {
+    mayGenerate(caller);
     const row = await this.generations.start(caller, toRequest(input), fieldNames(input));
     return { generation: generationView(await this.generations.withRunning(row)) };
   }
@@ -42,6 +46,7 @@ export class GenerationResolver {
     @CurrentCaller() caller: Caller,
     @Args('input') input: CancelGenerationInput,
   ): Promise<CancelGenerationPayload> {
+    mayGenerate(caller);
     const row = await this.generations.cancel(caller, input.generationId);
     return { generation: generationView(await this.generations.withRunning(row)) };
   }

@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 5_000;
 /** What is told in the place of the rest. */
 export class ReaderGone extends ArilError {
   constructor({ apiKeyId }: Caller) {
-    if (apiKeyId !== null) super('UNAUTHENTICATED', 'The API key was revoked or has expired while this was generated; it was stopped.');
+    if (apiKeyId !== null) super('UNAUTHENTICATED', 'The API key was revoked, has expired or was replaced by a rotation while this was generated; it was stopped.');
     else super('FORBIDDEN', 'You have been removed from this workspace while this was generated.');
   }
 }
@@ -44,7 +44,7 @@ export class ReaderWatch implements OnModuleInit, OnModuleDestroy {
 
   /** Calls `expel` if the caller may not read any more, until the returned function is called. */
   watch(caller: Caller, expel: (gone: ReaderGone) => void): () => void {
-    const name = `${caller.tenantId}:${caller.apiKeyId ?? caller.userId}`;
+    const name = `${caller.tenantId}:${caller.apiKeyId ?? caller.userId}:${caller.grant?.secretVersion ?? ''}`;
     const reader = this.readers.get(name) ?? { caller, expel: new Set() };
     this.readers.set(name, reader);
     reader.expel.add(expel);

@@ -42,16 +42,17 @@ export class SessionCallerResolver extends CallerResolver {
     return cookie ? this.fromSession(request) : null;
   }
 
-  async stillHolds({ tenantId, apiKeyId, userId }: Caller): Promise<boolean> {
-    if (apiKeyId !== null) return this.apiKeys.isLive(tenantId, apiKeyId);
+  async stillHolds({ tenantId, apiKeyId, userId, grant }: Caller): Promise<boolean> {
+    if (apiKeyId !== null) return grant !== null && this.apiKeys.isLive(tenantId, apiKeyId, grant.secretVersion);
     return userId !== null && (await this.roleIn(tenantId, userId)) !== null;
   }
 
   private async fromApiKey(authorization: string): Promise<Caller> {
     const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
-    const key = secret ? await this.apiKeys.authenticate(secret) : null;
-    if (!key) throw new ArilError('UNAUTHENTICATED', 'The API key is not valid: unknown, expired or revoked.');
-    return { tenantId: key.tenantId, userId: null, apiKeyId: key.id, role: 'MEMBER' };
+    const found = secret ? await this.apiKeys.authenticate(secret) : null;
+    if (!found) throw new ArilError('UNAUTHENTICATED', 'The API key is not valid: unknown, expired, revoked or replaced by a rotation.');
+    const { key, grant } = found;
+    return { tenantId: key.tenantId, userId: null, apiKeyId: key.id, grant, role: 'MEMBER' };
   }
 
   private async fromSession(request: ApiRequest): Promise<Caller | null> {
@@ -60,7 +61,7 @@ export class SessionCallerResolver extends CallerResolver {
     if (!found) return null;
     const { id: sessionId, userId, activeOrganizationId } = found.session;
     const active = activeOrganizationId ? await this.roleIn(activeOrganizationId, userId) : null;
-    if (activeOrganizationId && active) return { tenantId: activeOrganizationId, userId, apiKeyId: null, role: active };
+    if (activeOrganizationId && active) return { tenantId: activeOrganizationId, userId, apiKeyId: null, grant: null, role: active };
     return this.inAnotherTenant(sessionId, userId);
   }
 
@@ -79,7 +80,7 @@ export class SessionCallerResolver extends CallerResolver {
     const role = tenantId ? await this.roleIn(tenantId, userId) : null;
     if (!tenantId || !role) throw new ArilError('NO_TENANT', 'You are not a member of any tenant: make one, or accept an invitation.');
     await this.directory.setActiveTenant(sessionId, tenantId);
-    return { tenantId, userId, apiKeyId: null, role };
+    return { tenantId, userId, apiKeyId: null, grant: null, role };
   }
 
   /** Read every time: a removed member is out at once. */

@@ -2,7 +2,7 @@ import { Args, Mutation, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { TenantService } from '../tenant/tenant.service.js';
 import { TenantType } from '../tenant/tenant.types.js';
-import { mayChangeLimits } from './limits.policy.js';
+import { mayChangeLimits, mayReadLimits } from './limits.policy.js';
 import { LimitsService } from './limits.service.js';
 import { BudgetType, LimitCeilings, LimitsType, UpdateTenantLimitsInput, UpdateTenantLimitsPayload } from './limits.types.js';
 import { budgetView, ceilingsView } from './limits.view.js';
@@ -16,11 +16,13 @@ export class TenantLimitsResolver {
 
   @ResolveField(() => LimitsType)
   async limits(@CurrentCaller() caller: Caller): Promise<LimitsType> {
+    mayReadLimits(caller);
     return (await this.service.ofTenant(caller.tenantId)).limits;
   }
 
   @ResolveField(() => BudgetType)
   async budget(@CurrentCaller() caller: Caller): Promise<BudgetType> {
+    mayReadLimits(caller);
     return budgetView(await this.service.ofTenant(caller.tenantId));
   }
 

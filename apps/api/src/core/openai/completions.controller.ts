@@ -7,7 +7,7 @@ import { parseCompletionRequest } from './completion-request.js';
 import { CompletionService } from './completion.service.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
-import { requireApiKey } from './openai-caller.js';
+import { requireInferenceKey } from './openai-caller.js';
 import { refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
 import { ResponseEndpoint } from './responses/response-endpoint.js';
@@ -37,13 +37,13 @@ export class CompletionsController {
   @Post('responses')
   @HttpCode(200)
   async respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    requireApiKey(caller);
+    requireInferenceKey(caller);
     const { asked, settings } = parseResponseRequest(objectOf(body));
     await this.completions.answer(new ResponseEndpoint(settings), asked, { caller, request, response });
   }
 
   private async answer(endpoint: Endpoint, parse: Parse, body: unknown, exchange: Exchange): Promise<void> {
-    requireApiKey(exchange.caller);
+    requireInferenceKey(exchange.caller);
     await this.completions.answer(endpoint, parse(objectOf(body)), exchange);
   }
 }

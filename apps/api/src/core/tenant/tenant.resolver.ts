@@ -1,5 +1,6 @@
 import { Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { mayListMembers } from './tenant.policy.js';
 import { TenantService } from './tenant.service.js';
 import { MemberType, TenantType, UserType } from './tenant.types.js';
 
@@ -19,6 +20,7 @@ export class TenantResolver {
 
   @ResolveField(() => [MemberType])
   members(@CurrentCaller() caller: Caller): Promise<MemberType[]> {
+    mayListMembers(caller);
     return this.tenants.members(caller.tenantId);
   }
 }

@@ -1,11 +1,11 @@
 import { Args, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { mayReadUsage } from './usage.policy.js';
 import type { UsageGroup } from '../../models/usage.model.js';
 import { TenantType } from '../tenant/tenant.types.js';
 import { UsageService, type UsageView } from './usage.service.js';
 import { UsageInput, UsageReport, UsageRowType } from './usage.types.js';
 
-/** Everyone in a tenant may see what it uses. */
 @Resolver(() => TenantType)
 export class UsageResolver {
   constructor(private readonly usages: UsageService) {}
@@ -14,6 +14,7 @@ export class UsageResolver {
     description: 'Requests, tokens and amount, in groups of choice; days are UTC, `from` inclusive, `to` exclusive, at most 366 days.',
   })
   usage(@CurrentCaller() caller: Caller, @Args('input') input: UsageInput): Promise<UsageView> {
+    mayReadUsage(caller);
     return this.usages.report(caller.tenantId, input);
   }
 }

@@ -11,6 +11,12 @@ export const ApiKeysDocument = graphql(/* GraphQL */ `
         createdAt
         lastUsedAt
         expiresAt
+        permissions
+        previousSecret {
+          prefix
+          worksUntil
+          lastUsedAt
+        }
         limits {
           requestsPerMinute
           tokensPerMinute
@@ -39,6 +45,28 @@ export const CreateApiKeyDocument = graphql(/* GraphQL */ `
         createdAt
         lastUsedAt
         expiresAt
+      }
+    }
+  }
+`);
+
+export const RotateApiKeyDocument = graphql(/* GraphQL */ `
+  mutation RotateApiKey($input: RotateApiKeyInput!) {
+    rotateApiKey(input: $input) {
+      secret
+      apiKey {
+        id
+      }
+    }
+  }
+`);
+
+export const UpdateApiKeyPermissionsDocument = graphql(/* GraphQL */ `
+  mutation UpdateApiKeyPermissions($input: UpdateApiKeyPermissionsInput!) {
+    updateApiKeyPermissions(input: $input) {
+      apiKey {
+        id
+        permissions
       }
     }
   }

@@ -2,6 +2,7 @@ import { Controller, Get, Param, Res } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import type { Response } from 'express';
 import { type Caller, CurrentCaller } from '../../../base/auth/caller.js';
+import { mayReadStatements } from '../billing.policy.js';
 import { StatementService } from '../statement.service.js';
 import type { FullStatement } from '../statement.view.js';
 import { statementCsv } from './statement-csv.js';
@@ -26,6 +27,7 @@ export class StatementDownloadController {
 
   @Get(':file')
   async download(@CurrentCaller() caller: Caller, @Param('file') file: string, @Res() response: Response): Promise<void> {
+    mayReadStatements(caller);
     const dot = file.lastIndexOf('.');
     const format = FORMATS.get(file.slice(dot + 1));
     if (dot < 1 || !format) {
