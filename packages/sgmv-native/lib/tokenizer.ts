@@ -5,7 +5,7 @@ import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
 import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
 import { EngineError } from './engine-error.js';
 import { TokenFloor } from './token-floor.js';
-import { readVocabulary, type TokenizerJson } from './vocabulary.js';
+import { findMarkTokens, readVocabulary, type MarkTokens, type TokenizerJson } from './vocabulary.js';
 
 interface TokenizerConfig {
   chat_template?: NamedTemplates;
@@ -115,6 +115,11 @@ export class ModelTokenizer {
   /** Index = token id; null for special tokens. For `EngineOptions.vocabulary`. */
   vocabulary(): (Uint8Array | null)[] {
     return readVocabulary(this.files.tokenizer);
+  }
+
+  /** Special tokens to which `vocabulary` gives text. */
+  markTokens(): MarkTokens {
+    return findMarkTokens(this.files.tokenizer);
   }
 
   /** `bos_token` and the like, which templates write out. */
