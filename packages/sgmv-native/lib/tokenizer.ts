@@ -77,6 +77,11 @@ export class ModelTokenizer {
     return this.#template?.knowsThoughts ?? false;
   }
 
+  /** Why the model's own template for tools is not used for all tools, which are then told in words; null: it is. */
+  get toolsNote(): string | null {
+    return this.#template?.toolsNote ?? null;
+  }
+
   /** `addSpecialTokens`: with what the model's post-processor adds, usually the begin token. Default true. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;

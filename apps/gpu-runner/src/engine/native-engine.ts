@@ -27,7 +27,7 @@ export class NativeEngine implements InferenceEngine {
     private readonly engine: Engine,
     private readonly tokenizing: Tokenizing,
     private readonly texts: TokenTexts,
-    private readonly tokenizer: Pick<ModelTokenizer, 'hasThoughts'> & { marks: MarkTokens },
+    private readonly tokenizer: Pick<ModelTokenizer, 'hasThoughts' | 'toolsNote'> & { marks: MarkTokens },
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
   }
@@ -56,12 +56,17 @@ export class NativeEngine implements InferenceEngine {
     // The tokenizer itself is left to the threads that have one each.
     const names = new Map([...vocabulary.entries()].flatMap(([token, bytes]) => (bytes ? [] : [[token, tokenizer.nameOf(token)]])));
     const tokenizing = new Tokenizing({ modelDir: config.MODEL_DIR, positions: engine.model.maxPositions }, tokenizer.floor());
-    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), { hasThoughts: tokenizer.hasThoughts, marks: tokenizer.markTokens() });
+    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), { hasThoughts: tokenizer.hasThoughts, toolsNote: tokenizer.toolsNote, marks: tokenizer.markTokens() });
   }
 
   /** Why the engine is not where the configuration wants it; null: it is. */
   get deviceNote(): string | null {
     return this.engine.model.deviceNote;
+  }
+
+  /** Why tools may be told in words although the model has a template for them; null: they are not. */
+  get toolsNote(): string | null {
+    return this.tokenizer.toolsNote;
   }
 
   encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]> {
