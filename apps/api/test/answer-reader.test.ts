@@ -46,6 +46,9 @@ const CASES: [string, string, string | null, ReturnType<typeof call>[]][] = [
   ['a note in brackets', '[Note] <tool> x', '[Note] <tool> x', []],
   ['a tag that is not closed by a call', 'x <tool_call> y <tool_call>{"name":"f","arguments":{}}', 'x <tool_call> y ', [call('f', '{}')]],
   ['a call behind what was no call', '<tool_call>{"name": "g"} <tool_call>{"name": "f", "arguments": {}}</tool_call>', '<tool_call>{"name": "g"} ', [call('f', '{}')]],
+  ['calls behind marks after text', 'Well. [TOOL_CALLS][{"name": "f", "arguments": {}}]<|python_tag|>{"name": "f", "parameters": {}}', 'Well. ', [call('f', '{}'), call('f', '{}')]],
+  ['a name and its arguments after text', 'Well. [TOOL_CALLS]f[ARGS]{"a": 1}', 'Well. ', [call('f', '{"a": 1}')]],
+  ['a mark after text that is of no call', 'a [TOOL_CALLS] b [TOOL_CALLS]g{} [TOOL_CALLS]get_w', 'a [TOOL_CALLS] b [TOOL_CALLS]g{} [TOOL_CALLS]get_w', []],
   ['a call cut in its arguments', '{"name": "f", "arguments": {"a": "b', null, [call('f', '{"a": "b')]],
   ['a call cut in its name', '<tool_call>{"name": "get_w', '<tool_call>{"name": "get_w', []],
   ['a tag cut', 'a <tool_c', 'a <tool_c', []],
@@ -90,6 +93,23 @@ describe('an answer is told', () => {
     expect(readAnswer('{"name": "f", "arguments": {"a', { ...forced, duty: 'function' })).toEqual({ content: null, reasoning: '', calls: [call('f', '{"a')] });
   });
 
+  /** All that its constraint leaves free is text, so that a strict function is never called otherwise than its schema says. */
+  it.each<[string, string | null, ReturnType<typeof call>[]]>([
+    ['{"name": "f", "arguments": {}}', null, [call('f', '{}')]],
+    ['{"name":"f","parameters":{}}; {\n  "name": "f", "arguments": {"a": 1}}', null, [call('f', '{}'), call('f', '{"a": 1}')]],
+    ['[TOOL_CALLS]f{"a": 1}[TOOL_CALLS]f[ARGS]{}', null, [call('f', '{"a": 1}'), call('f', '{}')]],
+    ['Well. <tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>', 'Well. ', [call('f', '{}')]],
+    ['f{"a": 1}', 'f{"a": 1}', []],
+    ['[TOOL_CALLS]f{}f{"a": 1}', 'f{"a": 1}', [call('f', '{}')]],
+    ['{"arguments": {}, "name": "f"}', '{"arguments": {}, "name": "f"}', []],
+    ['{\t"name": "f", "arguments": {}}', '{\t"name": "f", "arguments": {}}', []],
+    ['{"type": "function", "function": {"name": "f"}}', '{"type": "function", "function": {"name": "f"}}', []],
+  ])('as the engine constrains it, where a function is strict: %j', (text, content, calls) => {
+    const strict = { ...OFFERED, tools: OFFERED.tools.map((one) => ({ ...one, strict: true })) };
+    expect(readAnswer(text, strict)).toEqual({ content, reasoning: '', calls });
+    for (let size = 1; size < 8; size++) expect(collected(cut(text, size), strict)).toEqual({ content: content ?? '', calls });
+  });
+
   it('in time that grows with its length alone', () => {
     const long = `{"arguments": {"a": "${'x'.repeat(200_000)}"}, "name": "f"}`;
     expect(collected(cut(long, 4)).calls[0]?.arguments).toHaveLength(200_008);
@@ -104,8 +124,8 @@ function cut(text: string, size: number): string[] {
 }
 
 /** What a client puts together from the pieces. */
-function collected(parts: readonly string[]): { content: string; calls: { name: string; arguments: string }[] } {
-  const reader = new AnswerReader(OFFERED);
+function collected(parts: readonly string[], offered = OFFERED): { content: string; calls: { name: string; arguments: string }[] } {
+  const reader = new AnswerReader(offered);
   const pieces: AnswerPiece[] = [...parts.flatMap((part) => reader.push(part)), ...reader.end()];
   const calls: { name: string; arguments: string }[] = [];
   let content = '';

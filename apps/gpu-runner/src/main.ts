@@ -48,6 +48,7 @@ async function main(): Promise<void> {
   logger.info({ baseModelId: config.BASE_MODEL_ID }, 'loading the model');
   const engine = await NativeEngine.start(config);
   if (engine.deviceNote) logger.warn(engine.deviceNote);
+  if (engine.toolsNote) logger.warn({ reason: engine.toolsNote }, "the model's chat template does not run for all tools: where it fails, they are told in words");
   if (stopping) return;
   runner = await Runner.start(config, engine, logger, () => {
     logger.fatal('the engine ended by itself');

@@ -136,6 +136,7 @@ const requestSchema = z.strictObject(
     maxTokens: count(1),
     stop: z.array(z.string('a string').min(1, 'a non-empty string'), 'an array of strings').optional(),
     stopTokens: tokens.optional(),
+    silentTokens: tokens.optional(),
     ignoreEos: z.boolean('true or false').optional(),
     constraint: constraintSchema.optional(),
     thought: z.enum(['open', 'possible'], 'open or possible').optional(),
@@ -213,7 +214,7 @@ function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): I
 export type CheckedRequest = NativeRequest & Pick<GenerationRequest, 'constraint' | 'thought'>;
 
 export function checkRequest(request: GenerationRequest): CheckedRequest {
-  const { promptTokens, resumeTokens, stopTokens, sampling, ...rest } = check(
+  const { promptTokens, resumeTokens, stopTokens, silentTokens, sampling, ...rest } = check(
     requestSchema,
     request,
     'request',
@@ -232,6 +233,7 @@ export function checkRequest(request: GenerationRequest): CheckedRequest {
     promptTokens: copyTokens(promptTokens),
     resumeTokens: resumeByChoice(resumeTokens, n),
     stopTokens: copyTokens(stopTokens),
+    silentTokens: copyTokens(silentTokens),
     sampling: {
       ...numbers,
       biasedTokens: Int32Array.from(Object.keys(logitBias), Number),

@@ -6,6 +6,7 @@ export { inspectAdapter } from './inspect.js';
 export { readModelShape } from './model-shape.js';
 export { cpuInfo, sgmvExpand, sgmvShrink, type OpsOptions } from './ops.js';
 export type { TokenFloor } from './token-floor.js';
+export type { MarkTokens } from './vocabulary.js';
 export { ModelTokenizer } from './tokenizer.js';
 export { THOUGHT_BEGIN } from './chat/marks.js';
 export { thoughtAfter, ThoughtMeter } from './chat/thought.js';

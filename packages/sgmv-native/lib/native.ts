@@ -21,7 +21,7 @@ import type {
 /** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
 export interface NativeRequest extends Omit<
   GenerationRequest,
-  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'sampling' | 'constraint'
+  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'silentTokens' | 'sampling' | 'constraint'
 > {
   n: number;
   constrained: boolean;
@@ -29,6 +29,7 @@ export interface NativeRequest extends Omit<
   /** By choice; empty: none has any. */
   resumeTokens: Int32Array[];
   stopTokens: Int32Array;
+  silentTokens: Int32Array;
   sampling: Omit<SamplingOptions, 'logitBias'> & { biasedTokens: Int32Array; biases: Float32Array };
 }
 

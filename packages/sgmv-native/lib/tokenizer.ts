@@ -5,7 +5,7 @@ import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
 import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
 import { EngineError } from './engine-error.js';
 import { TokenFloor } from './token-floor.js';
-import { readVocabulary, type TokenizerJson } from './vocabulary.js';
+import { findMarkTokens, readVocabulary, type MarkTokens, type TokenizerJson } from './vocabulary.js';
 
 interface TokenizerConfig {
   chat_template?: NamedTemplates;
@@ -77,6 +77,11 @@ export class ModelTokenizer {
     return this.#template?.knowsThoughts ?? false;
   }
 
+  /** Why the model's own template for tools is not used for all tools, which are then told in words; null: it is. */
+  get toolsNote(): string | null {
+    return this.#template?.toolsNote ?? null;
+  }
+
   /** `addSpecialTokens`: with what the model's post-processor adds, usually the begin token. Default true. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
@@ -115,6 +120,11 @@ export class ModelTokenizer {
   /** Index = token id; null for special tokens. For `EngineOptions.vocabulary`. */
   vocabulary(): (Uint8Array | null)[] {
     return readVocabulary(this.files.tokenizer);
+  }
+
+  /** Special tokens to which `vocabulary` gives text. */
+  markTokens(): MarkTokens {
+    return findMarkTokens(this.files.tokenizer);
   }
 
   /** `bos_token` and the like, which templates write out. */

@@ -149,6 +149,8 @@ export interface GenerationRequest {
   maxTokens: number;
   stop?: string[];
   stopTokens?: number[];
+  /** Give no text in this request, as special tokens do; such as marks that nobody reads. A few. */
+  silentTokens?: number[];
   ignoreEos?: boolean;
   /**
    * Tokens that would break it cannot be chosen. Refused here, or once it has been compiled by an end with the code

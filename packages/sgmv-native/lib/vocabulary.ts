@@ -2,7 +2,7 @@
  * The bytes each token id stands for, from a tokenizer.json. With them text is the plain concatenation of bytes, so
  * the engine can stream and match stop strings without a tokenizer.
  */
-import { MARKS } from './chat/marks.js';
+import { markKind } from './chat/marks.js';
 import { EngineError } from './engine-error.js';
 
 export interface Component {
@@ -84,6 +84,17 @@ export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
     [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
   const table = new Array<Uint8Array | null>(size).fill(null);
   for (const [piece, id] of pieces) table[id] = decode(piece);
-  for (const { id, content, special } of added) table[id] = special && !MARKS.has(content) ? null : encoder.encode(content);
+  for (const { id, content, special } of added) table[id] = special && !markKind(content) ? null : encoder.encode(content);
   return table;
+}
+
+/** Special tokens that spell a mark. Who does not read marks of that kind hides them, as all special tokens are hidden. */
+export interface MarkTokens {
+  thoughts: number[];
+  calls: number[];
+}
+
+export function findMarkTokens({ added_tokens: added = [] }: TokenizerJson): MarkTokens {
+  const of = (kind: keyof MarkTokens): number[] => added.filter(({ special, content }) => special && markKind(content) === kind).map(({ id }) => id);
+  return { thoughts: of('thoughts'), calls: of('calls') };
 }

@@ -139,3 +139,32 @@ test('a template has what else it is given, which takes the place of nothing', (
   expect(template.render(user, [], { enable_thinking: true, level: 2, messages: 'none', eos_token: 'x' })).toBe('thinks 2 1 </s>');
   expect(template.render(user, [], { enable_thinking: false, level: null })).toMatch(/^answers/);
 });
+
+describe('what a template cannot do with tools is known before anyone asks', () => {
+  const named = (tools: string): NamedTemplates => [{ name: 'default', template: PLAIN }, { name: 'tool_use', template: tools }];
+  /** As Hermes 3's: Python's Jinja takes what is not there for an empty text. */
+  const TRIMS = `{% for tool in tools %}{% for name, field in tool.function.parameters.properties|items %}{{ name }}: {{ field.description|trim }}{% endfor %}{% endfor %}{{ messages[0].content }}`;
+
+  test('and tools that it fails on are told in words', () => {
+    const template = templateOf(named(TRIMS));
+    expect(template.toolsNote).toMatch(/trim/);
+    expect(template.render([{ role: 'user', content: 'Oslo?' }], [WEATHER], {})).toMatch(/^<system>You can call/);
+    const described = { ...WEATHER, parameters: { properties: { city: { description: 'A city' } } } };
+    expect(template.render([{ role: 'user', content: 'Oslo?' }], [described], {})).toBe('city: A cityOslo?');
+  });
+
+  test('nor read: the model is told in words, and its chats are as they were', () => {
+    const template = templateOf(named('{% for tool in %}'));
+    expect(template.toolsNote).toMatch(/^chat_template tool_use: /);
+    expect(template.render([{ role: 'user', content: 'a' }], [WEATHER], {})).toMatch(/^<system>You can call/);
+    expect(template.render([{ role: 'user', content: 'a' }], [], {})).toBe('<user>a');
+  });
+
+  test('one that no chat can be told with is refused', () => {
+    expect(() => templateOf('{% for message in %}')).toThrow('chat_template: found a template that cannot be read');
+  });
+
+  test('of one that can there is nothing to say', () => {
+    for (const source of [KNOWS, PLAIN, STRICT]) expect(templateOf(source).toolsNote).toBeNull();
+  });
+});

@@ -68,6 +68,14 @@ describe('a frame', () => {
     expect(await judged(calls(), part)).toEqual(all('part', part));
   });
 
+  test('of calls that may be made keeps those without a mark, wherever they stand', async () => {
+    const spaced = '{\n    "name": "get",\n    "parameters": {"city": "O"}\n}';
+    const whole = [OSLO, `${OSLO}; ${NOW}`, `Well. [${OSLO}, ${NOW}]`, spaced, `${tagged(OSLO)}\n${OSLO}`, '{"name":"now","arguments":{}}', '{"name": "no", "arguments": 1}', '{"city": "Oslo", "name": "get"}'];
+    expect(await judged(calls(), whole)).toEqual(all('whole', whole));
+    const refused = ['{"name": "get", "arguments": {"town"', '{"name": "get", "city"', `${NOW}{"name": "now", "arguments": {"a"`, `[${NOW}, {"name": "get"}]`, spaced.replace('city', 'town')];
+    expect(await judged(calls(), refused)).toEqual(all('refused', refused));
+  });
+
   test('of one call lets no second follow', async () => {
     const one = calls({ parallel: false });
     expect(await judged(one, [`Well. ${tagged(OSLO)}`, `[TOOL_CALLS][${OSLO}]`])).toEqual(all('whole', [`Well. ${tagged(OSLO)}`, `[TOOL_CALLS][${OSLO}]`]));

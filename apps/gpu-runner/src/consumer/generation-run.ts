@@ -104,6 +104,7 @@ export class GenerationRun {
       promptLogprobs: echo && !this.#emitted.echoed ? logprobs : null,
       constraint,
       thought: this.services.engine.thoughtPlace(input, promptTokens),
+      readsCalls: input.kind === 'messages' && input.tools !== undefined,
     };
   }
 

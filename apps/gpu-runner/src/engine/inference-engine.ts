@@ -53,6 +53,8 @@ export interface EngineRequest {
   constraint: Constraint | null;
   /** The constraint holds after it. */
   thought: ThoughtPlace | null;
+  /** Whether somebody tells calls from the text, and so wants the marks that models write around them. */
+  readsCalls: boolean;
 }
 
 /** The prompt has begun a thought, or the answer may begin with one. */

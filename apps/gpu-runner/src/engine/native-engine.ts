@@ -8,6 +8,7 @@ import {
   type Engine,
   type EngineEvent,
   type GenerationRequest as NativeRequest,
+  type MarkTokens,
 } from '@aril/sgmv-native';
 import type { GenerationJob } from '@aril/contracts';
 import type { Config } from '../config.js';
@@ -26,7 +27,7 @@ export class NativeEngine implements InferenceEngine {
     private readonly engine: Engine,
     private readonly tokenizing: Tokenizing,
     private readonly texts: TokenTexts,
-    private readonly hasThoughts: boolean,
+    private readonly tokenizer: Pick<ModelTokenizer, 'hasThoughts' | 'toolsNote'> & { marks: MarkTokens },
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
   }
@@ -56,12 +57,17 @@ export class NativeEngine implements InferenceEngine {
     // The tokenizer itself is left to the threads that have one each.
     const names = new Map([...vocabulary.entries()].flatMap(([token, bytes]) => (bytes ? [] : [[token, tokenizer.nameOf(token)]])));
     const tokenizing = new Tokenizing({ modelDir: config.MODEL_DIR, positions: engine.model.maxPositions }, tokenizer.floor());
-    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), tokenizer.hasThoughts);
+    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), { hasThoughts: tokenizer.hasThoughts, toolsNote: tokenizer.toolsNote, marks: tokenizer.markTokens() });
   }
 
   /** Why the engine is not where the configuration wants it; null: it is. */
   get deviceNote(): string | null {
     return this.engine.model.deviceNote;
+  }
+
+  /** Why tools may be told in words although the model has a template for them; null: they are not. */
+  get toolsNote(): string | null {
+    return this.tokenizer.toolsNote;
   }
 
   encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]> {
@@ -74,14 +80,14 @@ export class NativeEngine implements InferenceEngine {
   }
 
   thoughtPlace(input: GenerationJob['input'], tokens: readonly number[]): ThoughtPlace | null {
-    if (!this.hasThoughts || input.kind !== 'messages') return null;
+    if (!this.tokenizer.hasThoughts || input.kind !== 'messages') return null;
     return thoughtAfter(this.texts.joined(tokens.slice(-THOUGHT_MARK_TOKENS)));
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {
     this.#sinks.set(request.requestId, { sink, choices: request.n, thoughts: this.#thoughtsOf(request) });
     try {
-      this.engine.submit(nativeRequest(request));
+      this.engine.submit({ ...nativeRequest(request), silentTokens: this.#silentTokens(request) });
     } catch (error) {
       this.#sinks.delete(request.requestId);
       throw requestFailure(codeOf(error), messageOf(error), error);
@@ -135,6 +141,13 @@ export class NativeEngine implements InferenceEngine {
       else open.sink.onTokens(this.#tokensOf(event, open));
     }
     this.onStep();
+  }
+
+  /** Marks that nobody reads are hidden, as all special tokens are. A constraint may be of such, and gets what it allows. */
+  #silentTokens({ constraint, thought, readsCalls }: EngineRequest): number[] {
+    const { thoughts, calls } = this.tokenizer.marks;
+    if (constraint) return [];
+    return [...(thought === null ? thoughts : []), ...(readsCalls ? [] : calls)];
   }
 
   #thoughtsOf({ thought, n, resumeTokens }: EngineRequest): Thought[] {

@@ -46,6 +46,7 @@ struct Request {
   int32_t max_tokens = 0;
   std::vector<std::string> stop;  // UTF-8
   std::vector<int32_t> stop_tokens;
+  std::vector<int32_t> silent_tokens;  // give no text in this request, as special tokens do; few
   bool ignore_eos = false;
   std::optional<int32_t> logprobs;  // alternatives beside the chosen token's
   std::optional<int32_t> prompt_logprobs;  // likewise, of the prompt's tokens; nothing of it is then reused

@@ -23,12 +23,40 @@ function program(source: string): Program {
   return { template, knowsTools: readsVariable(template.parsed, 'tools'), knowsThoughts: source.includes(THOUGHT_END) };
 }
 
+/** A chat could not be told at all, so this is not left until somebody asks. */
+function parse(source: string): Program {
+  try {
+    return program(source);
+  } catch (error) {
+    throw new EngineError('model_unsupported', `chat_template: found a template that cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** What schemas of tools usually have: no description, a list, one of two types. */
+const PROBES: readonly Tool[] = [
+  {
+    name: 'probe',
+    description: 'A probe',
+    parameters: {
+      type: 'object',
+      properties: { plain: { type: 'string' }, list: { type: 'array', items: { type: 'string' }, description: 'A list' }, either: { type: ['string', 'null'], description: 'A text' } },
+      required: ['plain'],
+    },
+  },
+];
+
 export class ChatTemplate {
+  /** Why some tools, or all, are told in words although the model's files have a template for them; null: they are not. */
+  readonly toolsNote: string | null;
+
   private constructor(
     private readonly plain: Program,
     private readonly withTools: Program,
     private readonly specialTokens: Readonly<Record<string, string>>,
-  ) {}
+    note: string | null,
+  ) {
+    this.toolsNote = note ?? this.tryTools();
+  }
 
   /** `chat_template.jinja` beats tokenizer_config.json. Of several, `default` is the usual one and `tool_use` that for tools. */
   static choose(file: string | null, config: NamedTemplates | undefined, specialTokens: Record<string, string>): ChatTemplate | null {
@@ -36,7 +64,24 @@ export class ChatTemplate {
     const find = (name: string): string | undefined => named.find((one) => one.name === name)?.template;
     const plain = file ?? (Array.isArray(config) ? (find('default') ?? named[0]?.template) : config);
     if (plain === undefined) return null;
-    return new ChatTemplate(program(plain), program(find('tool_use') ?? plain), specialTokens);
+    const parsed = parse(plain);
+    const withTools = find('tool_use');
+    try {
+      return new ChatTemplate(parsed, withTools === undefined ? parsed : program(withTools), specialTokens, null);
+    } catch (error) {
+      return new ChatTemplate(parsed, parsed, specialTokens, `chat_template tool_use: ${(error as Error).message}`);
+    }
+  }
+
+  /** A template can be sound and need what this Jinja lacks; what fails here would fail with tools like these. */
+  private tryTools(): string | null {
+    if (!this.withTools.knowsTools) return null;
+    try {
+      firstThatWorks(this.waysOfItsOwn([{ role: 'user', content: 'Hello' }], PROBES, {}));
+      return null;
+    } catch (error) {
+      return (error as EngineError).message;
+    }
   }
 
   /** Whether answers may begin with a thought. */

@@ -12,4 +12,11 @@ export const CALL_MARKS = ['[TOOL_CALLS]', '<|python_tag|>'];
 /** Mistral's, between a name and its arguments. */
 export const ARGUMENTS_MARK = '[ARGS]';
 
-export const MARKS: ReadonlySet<string> = new Set([THOUGHT_BEGIN, THOUGHT_END, CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS]);
+const THOUGHTS: readonly string[] = [THOUGHT_BEGIN, THOUGHT_END];
+const CALLS: readonly string[] = [CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS];
+
+/** Of what a mark tells; undefined: it is none. */
+export function markKind(text: string): 'thoughts' | 'calls' | undefined {
+  if (THOUGHTS.includes(text)) return 'thoughts';
+  return CALLS.includes(text) ? 'calls' : undefined;
+}

@@ -36,12 +36,14 @@ export function callRules(calls: Calls): { start: string; rules: string[] } {
   const { functions, required, parallel } = calls;
   const choice = (each: (name: string, rule: string) => string): string => functions.map(({ name, argumentsRule }) => each(name, argumentsRule)).join(' | ');
   const rules = [
-    `${CALLS} ::= ${required ? onlyCalls(parallel) : dispatched(parallel)}`,
+    `${CALLS} ::= ${required ? onlyCalls(parallel) : dispatched(functions, parallel)}`,
     `aril.call ::= "{\\"name\\": " aril.named "}"`,
     `aril.named ::= ${choice((name, rule) => `${literal(JSON.stringify(name))} aril.key ${rule}`)}`,
     `aril.key ::= ", \\"arguments\\": " | ", \\"parameters\\": "`,
     `aril.bare ::= ${choice((name, rule) => `${literal(name)} aril.mark ${rule}`)}`,
     `aril.mark ::= "" | ${literal(ARGUMENTS_MARK)}`,
+    ...(required ? [] : functions.map(({ argumentsRule }, index) => `${untagged(index)} ::= "," aril.space "\\"" ("arguments" | "parameters") "\\":" ("" | " ") ${argumentsRule} aril.space "}"`)),
+    'aril.space ::= "" | " " | "\\n" | "\\n  " | "\\n    "',
     `aril.tagged ::= aril.gap aril.call aril.gap ${literal(CALL_END)}`,
     `aril.listed ::= "[" aril.call ${repeated('", " aril.call', parallel)} "]"`,
     `aril.marked ::= aril.gap aril.listed | aril.gap aril.call ${repeated('"; " aril.call', parallel)} | aril.gap aril.bare`,
@@ -49,13 +51,24 @@ export function callRules(calls: Calls): { start: string; rules: string[] } {
   return { start: CALLS, rules };
 }
 
+/** A name of letters alone. */
+export const letters = (index: number): string => [...index.toString(26)].map((digit) => String.fromCodePoint(97 + Number.parseInt(digit, 26))).join('');
+
 /** Two newlines are what most templates write after a thought. */
 export const GAP = 'aril.gap ::= "" | " " | "\\n" | "\\n\\n"';
 
 const repeated = (text: string, parallel: boolean): string => (parallel ? `(${text}){0,${CALLS_MAX - 1}}` : '');
 
-function dispatched(parallel: boolean): string {
-  const tags = [[CALL_BEGIN, 'aril.tagged'], ...CALL_MARKS.map((mark) => [mark, 'aril.marked'])];
+/** How models begin a call without a mark, as Llama does. The API takes no other beginning for a call of a strict function. */
+const OPENINGS = ['{"name": ', '{"name":', '{ "name": ', '{ "name":', '{  "name": ', '{\n  "name": ', '{\n    "name": '];
+
+/** What follows the name. XGrammar drops digits of some names of rules. */
+const untagged = (index: number): string => `aril.untagged.${letters(index)}`;
+
+/** An object that begins as a call does is one only where it names a function: other JSON stays free. */
+function dispatched(functions: Calls['functions'], parallel: boolean): string {
+  const unmarked = functions.flatMap(({ name }, index) => OPENINGS.map((opening) => [`${opening}${JSON.stringify(name)}`, untagged(index)]));
+  const tags = [[CALL_BEGIN, 'aril.tagged'], ...CALL_MARKS.map((mark) => [mark, 'aril.marked']), ...unmarked];
   const list = tags.map(([mark = '', rule]) => `(${literal(mark)}, ${rule})`).join(', ');
   return `TagDispatch(${list}, stop_eos=true, stop_str=(), loop_after_dispatch=${parallel})`;
 }

@@ -1,7 +1,7 @@
 /** From a request's constraint to what a grammar thread compiles. */
 import { EngineError } from '../engine-error.js';
 import type { Constraint, ThoughtPlace } from '../types.js';
-import { afterThought, callRules, FRAME, GAP } from './frames.js';
+import { afterThought, callRules, FRAME, GAP, letters } from './frames.js';
 import { narrowSchema, type Relaxation } from './json-schema.js';
 import type { GrammarSource } from './protocol.js';
 import { findWrongClass } from './wrong-class.js';
@@ -62,9 +62,6 @@ function convertCalls({ schema, functions, relaxedDefinitions, required, paralle
   const calls = callRules({ functions: functions.map((name, index) => ({ name, argumentsRule: `defs_.${letters(index)}` })), required, parallel });
   return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(whole, { whole: false, definitions: relaxedDefinitions })), calls };
 }
-
-/** A name of letters alone. */
-const letters = (index: number): string => [...index.toString(26)].map((digit) => String.fromCodePoint(97 + Number.parseInt(digit, 26))).join('');
 
 function listed(kind: 'regex' | 'grammar', text: string, field: string): GrammarSource {
   const wrong = findWrongClass(kind, text);

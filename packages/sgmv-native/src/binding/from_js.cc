@@ -135,6 +135,7 @@ Request request_from(const Napi::Object& object) {
   request.max_tokens = static_cast<int32_t>(number(object, "maxTokens", 0));
   request.stop = strings(object, "stop");
   request.stop_tokens = tokens(object, "stopTokens");
+  request.silent_tokens = tokens(object, "silentTokens");
   request.ignore_eos = object.Get("ignoreEos").ToBoolean().Value();
   request.logprobs = optional_number(object, "logprobs");
   request.prompt_logprobs = optional_number(object, "promptLogprobs");

@@ -107,6 +107,7 @@ void check_request(const Request& request, const SequenceContext& context, const
   if (request.prompt_tokens.empty()) refuse("promptTokens", "no tokens", "at least one");
   check_tokens("promptTokens", request.prompt_tokens, context.vocab_size);
   check_tokens("stopTokens", request.stop_tokens, context.vocab_size);
+  check_tokens("silentTokens", request.silent_tokens, context.vocab_size);
   if (request.max_tokens < 1) refuse("maxTokens", std::to_string(request.max_tokens), "at least 1");
   check_sampling(request.sampling);
   check_adjustments(request.sampling, context.vocab_size);

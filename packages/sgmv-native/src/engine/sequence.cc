@@ -52,6 +52,12 @@ bool Sequence::ends_generation(int32_t token) const {
   return std::find(ending_.begin(), ending_.end(), token) != ending_.end();
 }
 
+bool Sequence::has_text(int32_t token) const {
+  const std::vector<int32_t>& silent = request->silent_tokens;
+  if (static_cast<size_t>(token) >= context_.vocabulary.size() || !context_.vocabulary[token]) return false;
+  return std::find(silent.begin(), silent.end(), token) == silent.end();
+}
+
 std::string Sequence::accept(int32_t token) {
   adjuster.add(token);
   tokens.push_back(token);
@@ -61,8 +67,7 @@ std::string Sequence::accept(int32_t token) {
   }
   std::string released;
   try {
-    const bool has_text = static_cast<size_t>(token) < context_.vocabulary.size() && context_.vocabulary[token];
-    if (has_text) released = text_.push(*context_.vocabulary[token]);
+    if (has_text(token)) released = text_.push(*context_.vocabulary[token]);
   } catch (...) {
     tokens.pop_back();  // what nobody is told of does not count
     throw;

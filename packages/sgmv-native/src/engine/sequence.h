@@ -98,6 +98,7 @@ class Sequence {
 
  private:
   bool ends_generation(int32_t token) const;
+  bool has_text(int32_t token) const;
 
   const SequenceContext& context_;
   const std::vector<int32_t> ending_;  // tokens that end the generation

@@ -157,6 +157,7 @@ ENGINE_TEST("engine: wrong arguments name the field") {
   refused([](Request& r) { r.prompt_tokens[1] = kVocabulary; }, "promptTokens[1]: found 64; expected a token id from 0 to 63");
   refused([](Request& r) { r.resume_tokens = {{1, -1}}; }, "resumeTokens[1]");
   refused([](Request& r) { r.stop_tokens = {900}; }, "stopTokens[0]");
+  refused([](Request& r) { r.silent_tokens = {900}; }, "silentTokens[0]");
   refused([](Request& r) { r.max_tokens = 0; }, "maxTokens");
   refused([](Request& r) { r.sampling.temperature = -1; }, "temperature");
   refused([](Request& r) { r.sampling.top_p = 0; }, "topP");

@@ -11,11 +11,11 @@ import { overlap } from './overlap.js';
 export type AnswerPiece = { kind: 'text'; text: string } | { kind: 'reasoning'; text: string } | (CallPiece & { index: number });
 
 const OPEN = '<tool_call>';
-/** Written as text by models to whose tokenizer they are no special tokens. */
+/** In front of calls. */
 const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
 /** Between calls, and after the last. */
 const CLOSE = '</tool_call>';
-/** Between a name and its arguments, where it is no special token. */
+/** Between a name and its arguments. */
 const ARGUMENTS = '[ARGS]';
 const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
 
@@ -30,10 +30,15 @@ export class AnswerReader {
   private lead = '';
   private call: CallReader | ArgumentsReader | null = null;
   private calls = 0;
+  /** Whether a mark stands right before what is read. */
+  private isMarked = false;
   private readonly names: ReadonlySet<string>;
+  /** The answer was free in all but the calls that the engine's constraint knows, so no other form is taken for one. */
+  private readonly isStrict: boolean;
 
   constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
+    this.isStrict = offered.duty === 'auto' && offered.tools.some(({ strict }) => strict);
   }
 
   push(text: string): AnswerPiece[] {
@@ -79,8 +84,11 @@ export class AnswerReader {
   private readStart(): AnswerPiece[] {
     const opening = /^[\s[]*/.exec(this.held)?.[0] ?? '';
     const mark = MARKS.find((one) => this.held.trimStart().startsWith(one));
-    if (mark !== undefined) return this.skip(this.held.indexOf(mark) + mark.length);
-    const named = this.readName();
+    if (mark !== undefined) {
+      this.isMarked = true;
+      return this.skip(this.held.indexOf(mark) + mark.length);
+    }
+    const named = this.readName(this.held);
     if (named) return named;
     const rest = this.held.slice(opening.length);
     if (rest.startsWith('{') && !opening.trimStart().includes('[[')) return this.enter(opening);
@@ -91,32 +99,36 @@ export class AnswerReader {
     return this.readText();
   }
 
-  /** A name with its arguments; nothing yet, where it may become one; null: it is none. */
-  private readName(): AnswerPiece[] | null {
-    const text = this.held.trimStart();
+  /** A name with its arguments, which `text` begins with; nothing yet, where it may become one; null: it is none. */
+  private readName(text: string): AnswerPiece[] | null {
+    if (this.isStrict && !this.isMarked) return null;
+    const begun = text.trimStart();
     for (const name of this.names) {
       for (const head of [`${name}{`, `${name}${ARGUMENTS}{`]) {
-        if (text.startsWith(head)) return this.enter(this.held.slice(0, this.held.indexOf('{')), new ArgumentsReader(name));
-        if (text !== '' && head.startsWith(text)) return [];
+        const lead = this.held.length - begun.length + head.length - 1;
+        if (begun.startsWith(head)) return this.enter(this.held.slice(0, lead), new ArgumentsReader(name));
+        if (begun !== '' && head.startsWith(begun)) return [];
       }
     }
     return null;
   }
 
   private readText(): AnswerPiece[] {
-    const at = this.held.indexOf(OPEN);
-    if (at < 0) return this.tellText(this.held.length - overlap(this.held, OPEN));
-    const after = this.held.slice(at + OPEN.length);
+    const [at, mark] = firstOf([OPEN, ...MARKS], this.held);
+    if (at < 0) return this.tellText(this.held.length - Math.max(...[OPEN, ...MARKS].map((one) => overlap(this.held, one))));
+    if (at > 0) return this.tellText(at);
+    const after = this.held.slice(mark.length);
     const opening = /^[\s[]*/.exec(after)?.[0] ?? '';
-    if (opening.length === after.length) return this.tellText(at);
-    if (!after.slice(opening.length).startsWith('{')) return this.tellText(at + OPEN.length);
-    const text = this.tellText(at);
-    return [...text, ...this.enter(this.held.slice(0, OPEN.length + opening.length))];
+    if (opening.length === after.length) return [];
+    if (after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
+    this.isMarked = mark !== OPEN;
+    return (this.isMarked ? this.readName(after) : null) ?? this.tellText(mark.length);
   }
 
   /** `lead`: what is in front of the call's brace. */
-  private enter(lead: string, reader: CallReader | ArgumentsReader = new CallReader(this.names)): AnswerPiece[] {
+  private enter(lead: string, reader: CallReader | ArgumentsReader = new CallReader(this.names, this.isStrict)): AnswerPiece[] {
     this.lead = lead;
+    this.isMarked = false;
     this.where = 'call';
     this.call = reader;
     return this.skip(lead.length);
@@ -144,8 +156,10 @@ export class AnswerReader {
   }
 
   private readBetween(): AnswerPiece[] {
-    this.skip(BETWEEN.exec(this.held)?.[0].length ?? 0);
-    const named = this.readName();
+    const between = BETWEEN.exec(this.held)?.[0] ?? '';
+    if (MARKS.some((one) => between.includes(one))) this.isMarked = true;
+    this.skip(between.length);
+    const named = this.readName(this.held);
     if (named) return named;
     if (this.held.startsWith('{')) return this.enter('');
     if ([OPEN, CLOSE, ...MARKS].some((one) => one.startsWith(this.held))) return [];
@@ -168,6 +182,12 @@ export class AnswerReader {
     this.held = this.held.slice(length);
     return [];
   }
+}
+
+/** Where the first of them is, and which; -1: nowhere. */
+function firstOf(marks: readonly string[], text: string): [at: number, mark: string] {
+  const found = marks.map((mark): [number, string] => [text.indexOf(mark), mark]).filter(([at]) => at >= 0);
+  return found.reduce<[number, string]>((first, one) => (first[0] < 0 || one[0] < first[0] ? one : first), [-1, '']);
 }
 
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);

@@ -11,6 +11,8 @@ const STRING = String.raw`"[^"\\]*(?:\\.[^"\\]*)*"`;
 const HEAD = new RegExp(String.raw`^\{\s*"name"\s*:\s*(${STRING})\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{)`, 's');
 const FIRST_KEY = new RegExp(String.raw`^\{\s*(${STRING})\s*:`, 's');
 const NAMED = new RegExp(String.raw`^\{\s*"name"\s*:\s*(${STRING})`, 's');
+/** How a call begins that the engine's constraint knows wherever it stands. */
+const CONSTRAINED = new RegExp(String.raw`^\{(?: {0,2}|\n {2}|\n {4})"name": ?(${STRING})`);
 /** After the brace a name, if anything. */
 const NO_OBJECT_OF_NAMES = /^\{\s*[^"\s]/;
 /** Within this there is a name, as long as one may be, with room for spaces. */
@@ -35,8 +37,11 @@ export class CallReader {
   private readonly whole = new JsonValueScanner();
   private scanner = this.whole;
 
-  /** `names`: the functions there are; an object that names another is no call. */
-  constructor(private readonly names: ReadonlySet<string>) {}
+  /** `names`: the functions there are; an object that names another is no call. `isStrict`: nor one in a form that no constraint knows. */
+  constructor(
+    private readonly names: ReadonlySet<string>,
+    private readonly isStrict = false,
+  ) {}
 
   /** The first text begins with the object's brace. */
   push(text: string): CallStep {
@@ -52,7 +57,8 @@ export class CallReader {
   private readHead(text: string): CallStep {
     const before = this.held.length;
     this.held += text;
-    const head = this.isJudged ? null : HEAD.exec(this.held);
+    const isOther = this.isJudged || (this.isStrict && !CONSTRAINED.test(this.held));
+    const head = isOther ? null : HEAD.exec(this.held);
     const name = head && textOf(head[1]);
     if (head && typeof name === 'string' && this.names.has(name)) {
       this.part = 'arguments';
@@ -101,7 +107,8 @@ export class CallReader {
     if (NO_OBJECT_OF_NAMES.test(this.held)) return false;
     const key = textOf(FIRST_KEY.exec(this.held)?.[1]);
     if (key === undefined) return this.held.length <= NAME_LENGTH_MAX;
-    if (key !== 'name') return (this.isJudged = KEYS.includes(String(key)));
+    if (key !== 'name') return !this.isStrict && (this.isJudged = KEYS.includes(String(key)));
+    if (this.isStrict && NAMED.test(this.held) && !CONSTRAINED.test(this.held)) return false;
     const name = textOf(NAMED.exec(this.held)?.[1]);
     return name === undefined ? this.held.length <= NAME_LENGTH_MAX : this.names.has(String(name));
   }
