@@ -31,6 +31,7 @@ interface Attack {
 const input = (...each: Args[]): Args[] => each.map((one) => ({ input: one }));
 const refused = (args: Attack['args'], query?: string): Attack => ({ outcome: 'refused', args, query });
 const own = (args: Attack['args'] = () => [{}], query?: string): Attack => ({ outcome: 'own', args, query });
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PERIOD = { from: '2026-01-01T00:00:00Z', to: '2026-12-01T00:00:00Z' };
 const FILES = [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 10 }];
 const target = [{ target: 'secret-adapter' }, { target: 'secret-split' }];
@@ -40,6 +41,7 @@ const ATTACKS: Record<string, Attack> = {
   'Query.viewer': own(),
   'Query.tenant': own(),
   'Query.baseModels': own(),
+  'Query.auditActions': own(),
   // For whoever has the link, as invited people have no account yet.
   'Query.invitation': own(() => []),
   'Query.adapter': refused(({ adapter, uploading }) => [{ id: adapter }, { id: uploading }]),
@@ -65,6 +67,10 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.cancelGeneration': refused(({ open, generation }) => input({ generationId: open }, { generationId: generation })),
   'Mutation.updateBillingDetails': own(() => input({ legalName: 'Mine' })),
   'Tenant.usage': own(({ adapter, deployment }) => input({ ...PERIOD, adapterId: adapter }, { ...PERIOD, deploymentId: deployment }), 'query ($input: UsageInput!) { tenant { usage(input: $input) { totals { requests } groups { target apiKeyId } } } }'),
+  'Tenant.auditEvents': own(
+    (theirs) => [{}, ...Object.values(theirs).filter((id) => UUID.test(id)).flatMap((id) => [{ filter: { resourceId: id } }, { filter: { actorId: id } }])],
+    'query ($filter: AuditFilter) { tenant { auditActors { id name handle } auditEvents(first: 50, filter: $filter) { totalCount nodes { actor { id name handle } resource { id label } changes { field before after } } } } }',
+  ),
   'Statement.line': own(({ line }) => [{ id: line }], 'query ($id: ID!) { tenant { openStatements { month line(id: $id) { id target } } } }'),
 };
 /** Names of base models, which all tenants share. */
@@ -75,6 +81,7 @@ const ROUTES: Record<string, 'attacked' | 'of nobody' | 'the schema'> = {
   '/health': 'of nobody',
   '/ready': 'of nobody',
   '/statements/:file': 'attacked',
+  '/audit-events/:file': 'attacked',
   '/v1/chat/completions': 'attacked',
   '/v1/completions': 'attacked',
   '/v1/responses': 'attacked',
@@ -252,6 +259,13 @@ describe('what another tenant can ask for', () => {
 
     it.each(['pdf', 'csv', 'json'])('statements as %s', async (format) => {
       expect(await attempt(`/statements/${idsOfA.statement}.${format}`, {}, idsOfA.statement)).toEqual([404, 404]);
+    });
+
+    it.each(['csv', 'jsonl'])('the audit log as %s', async (format) => {
+      for (const id of ['', idsOfA.adapter, idsOfA.key, idsOfA.member]) {
+        expect(await attempt(`/audit-events/events.${format}?resourceId=${id}`, {}, id)).toEqual([200, 403]);
+        expect(await attempt(`/audit-events/events.${format}?actorId=${id}`, {}, id)).toEqual([200, 403]);
+      }
     });
 
     it.each(['secret-adapter', 'secret-split'])('/v1 of %s', async (model) => {
