@@ -9,6 +9,8 @@ const config: NextConfig = {
   compress: false,
   // The monorepo's root, so that the tracer neither guesses nor warns.
   turbopack: { root: fileURLToPath(new URL('../..', import.meta.url)) },
+  // Browsers ask for it wherever they have met no icon's link, as on a page left before it was read.
+  rewrites: async () => [{ source: '/favicon.ico', destination: '/icon.svg' }],
   headers: async () => [{ source: '/(.*)', headers: securityHeaders }],
 };
 

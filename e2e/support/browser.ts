@@ -38,7 +38,7 @@ export async function openPage(browser: Browser): Promise<{ page: Page; problems
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
+    if (message.type() === 'error') problems.push(`${message.text()} ${message.location().url}`);
   });
   return { page, problems };
 }

@@ -23,6 +23,16 @@ export async function kill(name: Name): Promise<void> {
   while (isAlive(identity)) await sleep(10);
 }
 
+const PID_FILES = { redis: 'redis/redis.pid', postgres: 'postgres/postgres.pid' };
+
+/** Kills a service without warning; the supervisor starts it again, with its data. */
+export async function killService(name: keyof typeof PID_FILES): Promise<void> {
+  const identity = readIdentity(join(stack.home, PID_FILES[name]));
+  if (!identity || !isAlive(identity)) throw new Error(`${name} is not running`);
+  process.kill(identity.pid, 'SIGKILL');
+  while (isAlive(identity)) await sleep(10);
+}
+
 /** Polls until `check` gives something; throws with `what` after a minute. */
 export async function eventually<T>(
   what: string,

@@ -89,6 +89,17 @@ describe('API keys', () => {
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'name' });
   });
 
+  it('keeps a name with half a surrogate pair as Postgres does, in the audit log too', async () => {
+    const { apiKey } = await create({ name: 'cut \ud83d' });
+    const { tenant } = await data(graphql<{ tenant: { auditEvents: { nodes: { changes: { field: string; after: string }[] }[] } } }>(
+      test,
+      shop.user.cookie,
+      'query ($id: ID!) { tenant { auditEvents(filter: { resourceId: $id }) { nodes { changes { field after } } } } }',
+      { id: apiKey.id },
+    ));
+    expect(tenant.auditEvents.nodes[0]?.changes).toContainEqual({ field: 'name', after: 'cut \ufffd' });
+  });
+
   it("does not find other tenants' keys", async () => {
     const { apiKey, secret } = await create({ name: 'mine' });
     expect((await list(other)).map((key) => key.id)).not.toContain(apiKey.id);

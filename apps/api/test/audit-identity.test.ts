@@ -37,6 +37,27 @@ describe('what is changed through Better Auth', () => {
     expect(await of('tenant.rename')).toHaveLength(1);
   });
 
+  it('copies no name that is longer than any', async () => {
+    for (const [field, length] of [['name', 121], ['image', 2_049]] as const) {
+      const refused = await auth(test, 'update-user', { [field]: 'x'.repeat(length) }, shop.owner.cookie);
+      expect(refused).toMatchObject({ status: 400, body: { message: `${field}: expected at most ${length - 1} characters, found ${length}` } });
+    }
+    expect(await of('user.update')).toEqual([]);
+  });
+
+  it('tells one who leaves twice at once, and one who is removed while leaving, as one change', async () => {
+    const { id } = shop;
+    for (const remove of [false, true]) {
+      const leaver = await join(test, shop.owner, 'member');
+      const memberIdOrEmail = await memberId(test, shop.owner, leaver);
+      const leaving = Array.from({ length: 4 }, () => auth(test, 'organization/leave', { organizationId: id }, leaver.cookie));
+      if (remove) leaving.push(auth(test, 'organization/remove-member', { memberIdOrEmail }, shop.owner.cookie));
+      expect((await Promise.all(leaving)).every(({ status }) => status < 500)).toBe(true);
+      const events = await auditEvents(test, shop.owner.cookie, { action: 'member.remove' });
+      expect(events.filter(({ resource }) => resource.label.includes(leaver.email))).toHaveLength(1);
+    }
+  });
+
   it('tells new names at once as one after the other', async () => {
     const user = await signUp(test, 'Busy');
     await Promise.all(Array.from({ length: 6 }, (_, index) => auth(test, 'organization/update', { data: { name: `name ${index}` } }, user.cookie)));

@@ -79,6 +79,17 @@ describe('the audit log is read', () => {
     expect((await download(`events.csv?${new URLSearchParams(filter as Record<string, string>).toString()}`, shop.owner.cookie)).status).toBe(400);
   });
 
+  it.each([
+    ['a day that there is not', { from: '2026-02-30T00:00:00Z' }, 'from'],
+    ['a day without a time', { from: '2026-01-01' }, 'from'],
+    ['a number', { to: '1' }, 'to'],
+    ['a condition that there is not', { actor: 'me' }, 'actor'],
+  ])('and no file by %s', async (_, filter, field) => {
+    const refused = await download(`events.csv?${new URLSearchParams(filter as Record<string, string>).toString()}`, shop.owner.cookie);
+    expect(refused.status).toBe(400);
+    expect(((await refused.json()) as { error: { message: string } }).error.message).toContain(field);
+  });
+
   it('as files: CSV that no spreadsheet runs, and a JSON object a line', async () => {
     const events = await auditEvents(test, shop.owner.cookie, { action: 'apiKey.create' });
     const csv = await download('events.csv?action=apiKey.create', shop.owner.cookie);

@@ -370,6 +370,25 @@ describe('the life of a generation', () => {
     expect(answer).toMatchObject({ status: 'SUCCEEDED', text: 'unheard' });
     expect(await runner.redis.exists(generationStreamKey(answer.id))).toBe(0);
   });
+
+  it('a caller who has heard a part hears of the end, whose number in a stream begun anew is a lower one', async () => {
+    const told = gate();
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      for (const text of ['Once', ' upon', ' a']) await run.tokens(text);
+      told.open();
+      await opened;
+    };
+    const waiting = tryGenerate(test, one.key, { idempotencyKey: 'half' });
+    await told.opened;
+    const [row] = await sql<{ id: string }>(test, "SELECT id FROM generations WHERE idempotency_key = 'half'");
+    await until(async () => (await runner.redis.xlen(generationStreamKey(row!.id))) === 3);
+    await runner.redis.flushdb();
+    await test.app.get(OverdueService, { strict: false }).sweep(Date.now() + LOST_AFTER_MS + 1_000);
+    const { generate: answer } = (await waiting).data as unknown as { generate: { generation: { status: string; error: { code: string } } } };
+    expect(answer.generation).toMatchObject({ status: 'FAILED', error: { code: 'OVERLOADED' } });
+    open();
+  });
 });
 
 describe('a queue that does not answer', () => {

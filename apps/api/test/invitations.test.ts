@@ -31,6 +31,7 @@ describe('invitations', () => {
   describe('inviting', () => {
     it.each([
       ['an e-mail address that is none', { email: 'nonsense', role: 'member' }, 400],
+      ['an e-mail address longer than any', { email: `${'x'.repeat(3_000)}@example.test`, role: 'member' }, 400],
       ['a role that there is not', { email: 'a@example.test', role: 'root' }, 400],
       // Better Auth itself takes the untrimmed second role for none of its own.
       ['two roles at once', { email: 'a@example.test', role: 'member, owner' }, 400],

@@ -31,6 +31,7 @@ interface Attack {
 const input = (...each: Args[]): Args[] => each.map((one) => ({ input: one }));
 const refused = (args: Attack['args'], query?: string): Attack => ({ outcome: 'refused', args, query });
 const own = (args: Attack['args'] = () => [{}], query?: string): Attack => ({ outcome: 'own', args, query });
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PERIOD = { from: '2026-01-01T00:00:00Z', to: '2026-12-01T00:00:00Z' };
 const FILES = [{ name: 'adapter_config.json', bytes: 10 }, { name: 'adapter_model.safetensors', bytes: 10 }];
 const target = [{ target: 'secret-adapter' }, { target: 'secret-split' }];
@@ -40,9 +41,9 @@ const ATTACKS: Record<string, Attack> = {
   'Query.viewer': own(),
   'Query.tenant': own(),
   'Query.baseModels': own(),
+  'Query.auditActions': own(),
   // For whoever has the link, as invited people have no account yet.
   'Query.invitation': own(() => []),
-  'Query.auditActions': own(),
   'Query.adapter': refused(({ adapter, uploading }) => [{ id: adapter }, { id: uploading }]),
   'Query.deployment': refused(({ deployment }) => [{ id: deployment }]),
   'Query.generation': refused(({ generation, open }) => [{ id: generation }, { id: open }]),
@@ -68,7 +69,10 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.cancelGeneration': refused(({ open, generation }) => input({ generationId: open }, { generationId: generation })),
   'Mutation.updateBillingDetails': own(() => input({ legalName: 'Mine' })),
   'Tenant.usage': own(({ adapter, deployment }) => input({ ...PERIOD, adapterId: adapter }, { ...PERIOD, deploymentId: deployment }), 'query ($input: UsageInput!) { tenant { usage(input: $input) { totals { requests } groups { target apiKeyId } } } }'),
-  'Tenant.auditEvents': own(({ adapter, user }) => [{ filter: { resourceId: adapter } }, { filter: { actorId: user } }], 'query ($filter: AuditFilter) { tenant { auditEvents(first: 9, filter: $filter) { nodes { id resource { id } actor { id } changes { before after } } } } }'),
+  'Tenant.auditEvents': own(
+    (theirs) => [{}, ...Object.values(theirs).filter((id) => UUID.test(id)).flatMap((id) => [{ filter: { resourceId: id } }, { filter: { actorId: id } }])],
+    'query ($filter: AuditFilter) { tenant { auditActors { id name handle } auditEvents(first: 50, filter: $filter) { totalCount nodes { actor { id name handle } resource { id label } changes { field before after } } } } }',
+  ),
   'Statement.line': own(({ line }) => [{ id: line }], 'query ($id: ID!) { tenant { openStatements { month line(id: $id) { id target } } } }'),
 };
 /** Names of base models, which all tenants share. */
@@ -78,8 +82,8 @@ const ROUTES: Record<string, 'attacked' | 'of nobody' | 'the schema'> = {
   '/graphql/stream': 'the schema',
   '/health': 'of nobody',
   '/ready': 'of nobody',
-  '/audit-events/:file': 'attacked',
   '/statements/:file': 'attacked',
+  '/audit-events/:file': 'attacked',
   '/v1/chat/completions': 'attacked',
   '/v1/completions': 'attacked',
   '/v1/responses': 'attacked',
@@ -260,8 +264,9 @@ describe('what another tenant can ask for', () => {
     });
 
     it.each(['csv', 'jsonl'])('the audit log as %s', async (format) => {
-      for (const asked of [`resourceId=${idsOfA.adapter}`, `actorId=${idsOfA.user}`]) {
-        expect(await attempt(`/audit-events/events.${format}?${asked}`, {}, asked)).toEqual([200, 403]);
+      for (const id of ['', idsOfA.adapter, idsOfA.key, idsOfA.member]) {
+        expect(await attempt(`/audit-events/events.${format}?resourceId=${id}`, {}, id)).toEqual([200, 403]);
+        expect(await attempt(`/audit-events/events.${format}?actorId=${id}`, {}, id)).toEqual([200, 403]);
       }
     });
 

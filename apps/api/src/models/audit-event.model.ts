@@ -28,8 +28,11 @@ export async function insertAuditEvent(tx: Pick<TenantDatabase['tx'], '$executeR
     INSERT INTO audit_events (tenant_id, actor_type, actor_id, actor_name, actor_handle, action, resource_type, resource_id,
                               resource_label, changes, request_id, ip_address, user_agent)
     VALUES (${tenantId}::uuid, ${actorType}::"AuditActorType", ${actorId}::uuid, ${actorName}, ${actorHandle}, ${action}, ${resourceType},
-            ${resourceId}::uuid, ${resourceLabel}, ${JSON.stringify(event.changes)}::jsonb, ${event.requestId}, ${event.ipAddress}, ${event.userAgent})`;
+            ${resourceId}::uuid, ${resourceLabel}, ${JSON.stringify(event.changes, wellFormed)}::jsonb, ${event.requestId}, ${event.ipAddress}, ${event.userAgent})`;
 }
+
+/** Half a surrogate pair, which Postgres refuses in JSON, becomes what it is in a text column: U+FFFD. */
+const wellFormed = (_name: string, value: unknown): unknown => (typeof value === 'string' ? Buffer.from(value).toString() : value);
 
 @Injectable()
 export class AuditEventModel {

@@ -3,7 +3,7 @@
  * is there; when its retention is over, an ended generation is answered from its row.
  */
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { ArilError } from '@aril/contracts';
+import { ArilError, type GenerationEvent } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { isOpen, type GenerationRow } from '../../models/generation.model.js';
@@ -98,9 +98,11 @@ export class GenerationFollower implements OnModuleDestroy {
     try {
       await this.overdue.check({ tenantId: caller.tenantId, id });
       const row = await this.generations.find(caller, id);
-      if (isOpen(row) || feed.closed || (await lastEvent(this.redis.client, id))) return;
-      // Ended, and no stream to say it: the row can, if nothing was said before.
-      const events = feed.position > 0 ? null : rowAsEvents(row);
+      if (isOpen(row) || feed.closed) return;
+      const last = await lastEvent(this.redis.client, id);
+      if (last && last.seq > feed.position) return;
+      // Ended, and no stream to say it, or one that Redis lost and that began anew below what was told: the row says it.
+      const events = restOf(row, feed.position);
       if (events === null) feed.fail(eventsGone(row));
       else for (const event of events) feed.push(event);
     } catch (error) {
@@ -116,6 +118,13 @@ function fromRow(row: GenerationRow, after: number): EventFeed {
   const feed = new EventFeed(0);
   for (const event of events) feed.push(event);
   return feed;
+}
+
+/** What there is to say after number `after`: of one that failed it is that; a text's rest cannot be cut from the row. */
+function restOf(row: GenerationRow, after: number): GenerationEvent[] | null {
+  const events = rowAsEvents(row);
+  if (after === 0) return events;
+  return row.status === 'FAILED' && events ? events.slice(-1).map((end) => ({ ...end, seq: after + 1 })) : null;
 }
 
 function stillRunning(row: GenerationRow): ArilError {

@@ -51,10 +51,18 @@ const user = {
   },
 } as const satisfies BetterAuthOptions['user'];
 
+/** In characters. Better Auth has no bounds of its own; an index holds no long address, and the audit log copies names. */
+const LENGTHS_MAX = new Map([['email', 320], ['name', 120], ['image', 2_048]]);
+
 const refuseUnstorable = createAuthMiddleware((context) => {
+  const refuse = (message: string): never => {
+    throw new APIError('BAD_REQUEST', { code: 'BAD_INPUT', message });
+  };
   for (const [field, value] of Object.entries((context.body ?? {}) as Record<string, unknown>)) {
-    if (typeof value !== 'string' || textWithoutNul.safeParse(value).success) continue;
-    throw new APIError('BAD_REQUEST', { code: 'BAD_INPUT', message: `${field}: expected no NUL character` });
+    if (typeof value !== 'string') continue;
+    const max = LENGTHS_MAX.get(field) ?? Infinity;
+    if (value.length > max) refuse(`${field}: expected at most ${max} characters, found ${value.length}`);
+    if (!textWithoutNul.safeParse(value).success) refuse(`${field}: expected no NUL character`);
   }
   return Promise.resolve();
 });
