@@ -17,13 +17,13 @@ import { providePythonClient } from './lib/python-client.mjs';
 import { Report } from './lib/report.mjs';
 import { Interrupted, interruptCommands } from './lib/run.mjs';
 import { provideHome, readSettings } from './lib/settings.mjs';
+import { runQueue } from './lib/test-queue.mjs';
 import { testSteps } from './lib/test-steps.mjs';
 import { runTestStep } from './lib/test-run.mjs';
 import { checkTools } from './lib/tools.mjs';
 import { logTail } from '../packages/local-services/src/process.mjs';
 
 const FAILURE_LINES = 60;
-const LANES = ['native', 'apps'];
 const report = new Report();
 
 /** A build that failed counts as a failed test; the tests that can run without it still do. */
@@ -108,17 +108,6 @@ async function runOne(step, context) {
   return { ...outcome, title: step.title, seconds: (Date.now() - began) / 1000 };
 }
 
-/** @returns {Promise<object[]>} outcomes in the order of the steps */
-async function runLanes(steps, context) {
-  const outcomes = new Map();
-  const runLane = async (lane) => {
-    for (const step of steps) if (step.lane === lane) outcomes.set(step, await runOne(step, context));
-  };
-  if (availableParallelism() > 1) await Promise.all(LANES.map(runLane));
-  else for (const lane of LANES) await runLane(lane);
-  return steps.map((step) => outcomes.get(step));
-}
-
 function summarize(outcomes) {
   const sum = (key) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   report.line(
@@ -149,7 +138,8 @@ async function main(words) {
     needsClang: has('native-fuzz'),
     needsNvcc: has('cuda'),
   });
-  outcomes.push(...(await runLanes(steps, { logs: settings.logs, env })));
+  const context = { logs: settings.logs, env };
+  outcomes.push(...(await runQueue(steps, Math.min(availableParallelism(), 2), (step) => runOne(step, context))));
   if (!summarize(outcomes)) process.exitCode = 1;
 }
 

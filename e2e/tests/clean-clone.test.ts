@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../packages/local-services/src/ports.mjs';
+import { isPortFree } from '../../packages/local-services/src/ports.mjs';
 import { eventually } from '../support/processes.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,6 +27,12 @@ const home = join(root, 'home');
 let ports: { api: number; portal: number };
 const children: ChildProcess[] = [];
 
+/** None that the kernel hands out: whoever connects meanwhile must not have it when the clone starts again. */
+async function steadyPort(): Promise<number> {
+  const port = 20_000 + Math.floor(10_000 * Math.random());
+  return (await isPortFree(port)) ? port : steadyPort();
+}
+
 beforeAll(async () => {
   execFileSync('git', ['clone', '--quiet', repository, clone]);
   mkdirSync(home);
@@ -35,7 +41,7 @@ beforeAll(async () => {
   if (process.env.ARIL_CACHE && existsSync(cached))
     cpSync(cached, join(home, '.cache', 'aril', 'models'), { recursive: true });
   if (isRoot) execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, root]);
-  ports = { api: await freePort(), portal: await freePort() };
+  ports = { api: await steadyPort(), portal: await steadyPort() };
 });
 
 afterAll(async () => {

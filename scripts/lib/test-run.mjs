@@ -48,7 +48,7 @@ export async function runTestStep(step, { logs, env, note }) {
   let succeeded = true;
   try {
     // What computes makes room for what mostly waits, and has people's patience to keep to.
-    const nice = step.lane === 'native' ? 10 : 0;
+    const nice = step.computes ? 10 : 0;
     output = await runCommand(step.command, args, { cwd: step.cwd, log, env: { ...env, ...step.env }, note, nice });
   } catch (error) {
     if (error instanceof Interrupted || !(error instanceof Failure)) throw error;

@@ -1,6 +1,6 @@
 /**
- * What `npm test` runs, in order. A step prints to its own log; how its tests are counted depends on the tool. Steps of
- * one lane run one after the other, the lanes beside each other: the native one computes, the other mostly waits.
+ * What `npm test` runs. A step prints to its own log; how its tests are counted depends on the tool. test-queue.mjs
+ * says in which order they run.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import { join } from 'node:path';
  * @property {string} title
  * @property {string} command @property {string[]} args @property {string} cwd
  * @property {NodeJS.ProcessEnv} [env]
- * @property {'native' | 'apps'} lane
+ * @property {boolean} computes or mostly waits
+ * @property {string} [uses] what no other step may use meanwhile
  * @property {'vitest' | 'counted' | 'exit'} count 'counted': prints "N passed, N failed"; 'exit': one test, the exit status
  */
 
@@ -114,7 +115,7 @@ function nativeSteps(root, jobs) {
   ];
 }
 
-/** @param {string} root @returns {TestStep[]} every workspace with tests of its own; e2e comes last, by itself */
+/** @param {string} root @returns {TestStep[]} every workspace with tests of its own */
 function workspaceSteps(root) {
   const folders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
@@ -179,17 +180,28 @@ function lintSteps(root) {
   ];
 }
 
+/** Where it builds, as build-native.mjs names it. The fuzz targets have their own only if there is a clang. */
+function folderOf({ id, args }) {
+  if (id === 'native-fuzz') return 'address,undefined';
+  return args.includes('--sanitize') ? args[args.indexOf('--sanitize') + 1] : 'Release';
+}
+
 /** @param {string} root @param {string} jobs parallel compilations @returns {TestStep[]} */
 export function testSteps(root, jobs) {
-  const e2e = vitestStep(root, join(root, 'e2e'), 'e2e');
+  const e2e = (project, id) => {
+    const step = vitestStep(root, join(root, 'e2e'), id);
+    return { ...step, args: [...step.args, '--project', project] };
+  };
   const apps = [
     { ...vitestStep(root, join(root, 'scripts'), 'scripts'), title: 'Tests of the start and test scripts' },
     ...workspaceSteps(root),
-    { ...e2e, title: 'The whole path (browser, clients, faults, clean clone)' },
+    { ...e2e('stack', 'e2e'), title: 'The whole path (browser, clients, faults)' },
+    { ...e2e('clean-clone', 'e2e-clean-clone'), title: 'npm start in a clean clone' },
   ];
   return [
-    ...lintSteps(root).map((step) => ({ ...step, lane: 'apps' })),
-    ...nativeSteps(root, jobs).map((step) => ({ ...step, lane: 'native' })),
-    ...apps.map((step) => ({ ...step, lane: 'apps' })),
+    ...lintSteps(root).map((step) => ({ ...step, computes: false })),
+    ...nativeSteps(root, jobs).map((step) => ({ ...step, computes: true, uses: folderOf(step) })),
+    // The API's tests have hundreds of connections, any of which may be at the port that a killed process comes back to.
+    ...apps.map((step) => ({ ...step, computes: false, ...(['api', 'e2e'].includes(step.id) ? { uses: 'ports' } : {}) })),
   ];
 }

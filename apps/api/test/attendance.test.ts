@@ -54,7 +54,7 @@ describe('an API process that dies', () => {
     expect(Object.keys(await attended())).toContain(id);
     await runner.redis.del(`aril:api:${attendance.processId}:alive`);
     await attendance.sweep();
-    expect(await (await answer).json()).toMatchObject({ choices: [{ finish_reason: 'cancelled' }] });
+    expect(await (await answer).json()).toMatchObject({ choices: [{ finish_reason: 'length' }] });
     const generation = await until(async () => (await find(test, key, id)).finishedAt !== null && find(test, key, id));
     expect(generation).toMatchObject({ status: 'CANCELLED', completionTokens: 1 });
     expect(await ledgerOf(test, id)).toHaveLength(1);

@@ -38,7 +38,7 @@ const [JOBS, FOLDER] = ['{jobs}', '{folder}'];
 /** What CMake builds, and what --run starts, in this order. */
 const TARGETS = {
   addon: { build: ['sgmv_addon'] },
-  tests: { build: ['sgmv_tests'], run: [['sgmv_tests']] },
+  tests: { build: ['sgmv_tests'], run: [['sgmv_tests', '--jobs', JOBS]] },
   bench: { build: ['sgmv_bench'], run: [['sgmv_bench']] },
   'cuda-tests': { build: ['sgmv_cuda_tests'], run: [['sgmv_cuda_tests']] },
   'cuda-bench': { build: ['sgmv_cuda_bench'], run: [['sgmv_cuda_bench']] },
@@ -189,8 +189,12 @@ function configure(folder, tools, options) {
   writeFileSync(stamp, settings);
 }
 
-function build(folder, target, jobs) {
-  const args = ['--build', folder, '--parallel', jobs, '--target', ...TARGETS[target].build];
+/** Instrumented, a bench would only take its time. */
+const programsOf = (programs, { sanitize }) => (sanitize ? programs.slice(-1) : programs);
+
+function build(folder, options) {
+  const targets = programsOf(TARGETS[options.target].build, options);
+  const args = ['--build', folder, '--parallel', options.jobs, '--target', ...targets];
   if (run('cmake', args) !== 0) throw new BuildError('The engine could not be compiled; the message is above.');
 }
 
@@ -211,17 +215,17 @@ function main() {
   if (needsCuda(options) && !/^SGMV_NVCC_WORKS:/m.test(readFileSync(join(folder, 'CMakeCache.txt'), 'utf8'))) {
     throw new BuildError(`This nvcc does not work with ${tools.compiler}; --clean shows why.`);
   }
-  build(folder, options.target, options.jobs);
+  build(folder, options);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(`sgmv-native: ${options.target} in ${relative(process.cwd(), folder) || '.'} is up to date (${seconds} s)\n`);
   if (options.run) process.exitCode = runBuilt(folder, options);
 }
 
 /** ARGS are for the last program. @returns {number} the first exit status that is not 0 */
-function runBuilt(folder, { target, runArguments, jobs, sanitize }) {
+function runBuilt(folder, options) {
+  const { target, runArguments, jobs } = options;
   const programs = TARGETS[target].run ?? [];
-  // Instrumented, the bench would only take its time.
-  for (const [program, ...args] of sanitize ? programs.slice(-1) : programs) {
+  for (const [program, ...args] of programsOf(programs, options)) {
     const filled = args.map((arg) => arg.replace(JOBS, jobs).replace(FOLDER, folder));
     const last = program === programs.at(-1)[0];
     const status = run(join(folder, program), last ? [...filled, ...runArguments] : filled);
