@@ -1,7 +1,6 @@
 #include "ops/e4m3_cuda.h"
 
 #include <cfloat>
-#include <cmath>
 
 #include "cuda/e4m3.cuh"
 #include "cuda/launch.h"
@@ -63,12 +62,5 @@ void quantize_rows(cudaStream_t stream, Number type, const void* x, int64_t x_st
 }
 
 uint8_t float_to_e4m3(float value) { return e4m3_from(value); }
-
-float e4m3_to_float(uint8_t bits) {
-  const int exponent = bits >> 3 & 15, fraction = bits & 7;
-  const float magnitude = (bits & 0x7F) == 0x7F ? NAN : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -9)
-                                                                      : std::ldexp(static_cast<float>(8 + fraction), exponent - 10);
-  return (bits & 0x80) != 0 ? -magnitude : magnitude;
-}
 
 }  // namespace sgmv::cuda

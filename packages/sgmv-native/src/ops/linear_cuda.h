@@ -61,8 +61,7 @@ class CublasLt {
   std::unique_ptr<Impl> impl_;
 };
 
-// Nearest e4m3 of a finite number within ±448, ties to even; larger ones become ±448. Host.
+// Nearest e4m3 of a finite number within ±448, ties to even; larger ones become ±448. Host. Back: e4m3_to_float (formats/dtype.h).
 uint8_t float_to_e4m3(float value);
-float e4m3_to_float(uint8_t bits);
 
 }  // namespace sgmv::cuda

@@ -6,6 +6,7 @@
 
 #include "cuda/device_test.h"
 #include "cuda/stream.h"
+#include "formats/dtype.h"
 #include "ops/e4m3_cuda.h"
 #include "ops/linear_cuda.h"
 #include "sgmv/error.h"
