@@ -38,7 +38,11 @@ describe('what is changed through the API', () => {
     expect(event).toMatchObject({
       actor: { type: 'USER', name: 'Test User', handle: shop.user.email },
       resource: { type: 'apiKey', id: made.createApiKey.apiKey.id, label: 'ci', exists: true },
-      changes: [{ field: 'name', before: null, after: 'ci' }, { field: 'prefix', before: null, after: made.createApiKey.apiKey.prefix }],
+      changes: [
+        { field: 'name', before: null, after: 'ci' },
+        { field: 'prefix', before: null, after: made.createApiKey.apiKey.prefix },
+        { field: 'permissions', before: null, after: ['full'] },
+      ],
       requestId: 'request-0001',
       // The tests' connection comes from loopback, which the default TRUST_PROXY believes.
       ipAddress: '203.0.113.7',
