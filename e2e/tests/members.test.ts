@@ -71,6 +71,8 @@ describe.skipIf(!hasBrowser)('members', () => {
     await guest.goto('/settings');
     await row(guest, email).getByText('Member', { exact: true }).waitFor();
     expect(await guest.getByRole('button', { name: 'Invite', exact: true }).count()).toBe(0);
+    // Messages go after some seconds, and browsers are slow to draw what nobody sees.
+    await owner.bringToFront();
     await owner.goto('/settings');
     await role(owner).click();
     await owner.getByRole('option', { name: 'Admin' }).click();
