@@ -119,7 +119,7 @@ int32_t BlockManager::take() noexcept {
   if (block.identity != 0) forget(block);
   used_.splice(used_.end(), from, block.place);
   block.users = 1;
-  extent_of(number).used += 1;
+  count_use(number, 1);
   return number;
 }
 
@@ -127,20 +127,25 @@ void BlockManager::acquire(int32_t number) noexcept {
   Block& block = blocks_[number];
   if (block.users++ > 0) return;
   used_.splice(used_.end(), cached_, block.place);
-  extent_of(number).used += 1;
+  count_use(number, 1);
 }
 
 void BlockManager::drop(int32_t number) noexcept {
   Block& block = blocks_[number];
   if (--block.users > 0) return;
-  Extent& extent = extent_of(number);
-  extent.used -= 1;
-  if (memory_) extent.idle_since = block.idle_since = std::chrono::steady_clock::now();
+  count_use(number, -1);
+  if (memory_) extent_of(number).idle_since = block.idle_since = std::chrono::steady_clock::now();
   if (block.identity != 0) {
     cached_.splice(cached_.end(), used_, block.place);
   } else {
     empty_.splice(empty_.begin(), used_, block.place);
   }
+}
+
+void BlockManager::count_use(int32_t number, int32_t change) noexcept {
+  const bool was_idle = extent_of(number).used == 0;
+  extent_of(number).used += change;
+  idle_changed_ |= was_idle != (extent_of(number).used == 0);
 }
 
 void BlockManager::forget(Block& block) noexcept {
@@ -164,6 +169,7 @@ bool BlockManager::grow(TimePoint idle_since) noexcept {
 void BlockManager::commit(int32_t number) {
   cache_.commit(number);
   extents_[static_cast<size_t>(number)].committed = true;
+  idle_changed_ = true;
   move_extent(number, empty_);
 }
 
@@ -187,13 +193,15 @@ void BlockManager::move_extent(int32_t number, std::list<int32_t>& to) noexcept 
 }
 
 void BlockManager::give_back() noexcept {
-  if (!memory_) return;
+  // Called in every step, of which few leave other extents idle.
+  if (!memory_ || (memory_->wanted() == 0 && !idle_changed_)) return;
   while (memory_->wanted() > 0) {
     const int32_t extent = longest_idle();
     if (extent < 0) break;
     decommit(extent);
   }
   memory_->tell_idle(idle_since());
+  idle_changed_ = false;
 }
 
 // -1: every one is in use, but the first, which stays.

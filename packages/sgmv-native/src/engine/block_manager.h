@@ -75,6 +75,7 @@ class BlockManager {
   int32_t take() noexcept;
   void acquire(int32_t block) noexcept;
   void drop(int32_t block) noexcept;
+  void count_use(int32_t block, int32_t change) noexcept;
   void forget(Block& block) noexcept;
   void make_own(BlockTable& table, size_t index);
   bool grow(TimePoint idle_since) noexcept;
@@ -93,6 +94,7 @@ class BlockManager {
   uint64_t identities_ = 0;
   std::vector<Block> blocks_;
   std::vector<Extent> extents_;
+  bool idle_changed_ = true;  // which extents have no block in use, since the memory was told
   // Every block's number is in one of these; blocks change hands by splicing, which allocates nothing.
   std::list<int32_t> absent_;
   std::list<int32_t> empty_;   // a stack: the block freed last is used first, while it is in the processor's cache
