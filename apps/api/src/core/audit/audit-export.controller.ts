@@ -1,10 +1,10 @@
 import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { stringify } from 'csv-stringify/sync';
 import type { Response } from 'express';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { csv } from '../../base/csv.js';
 import type { AuditEventRow } from '../../models/audit-event.model.js';
 import { mayReadAuditLog } from './audit.policy.js';
 import { AuditService } from './audit.service.js';
@@ -33,10 +33,6 @@ interface Format {
   head: string;
   write: (rows: readonly AuditEventRow[]) => string;
 }
-
-/** RFC 4180. Names are people's own words: what a spreadsheet would run as a formula begins with an apostrophe. */
-const csv = (rows: readonly (readonly (string | null)[])[]): string =>
-  stringify(rows.map((row) => [...row]), { record_delimiter: 'windows', escape_formulas: true });
 
 const FORMATS = new Map<string, Format>([
   [

@@ -1,11 +1,10 @@
-import { stringify } from 'csv-stringify/sync';
+import { csv, type CsvCell } from '../../../base/csv.js';
 import { monthOf } from '../../../base/month.js';
 import { exactUsd } from '../../../base/usd.js';
 import type { StatementLineRow } from '../../../models/statement.model.js';
 import type { FullStatement } from '../statement.view.js';
 
-type Cell = string | number | bigint | null;
-type Column = [name: string, value: (line: StatementLineRow, statement: FullStatement) => Cell];
+type Column = [name: string, value: (line: StatementLineRow, statement: FullStatement) => CsvCell];
 
 const COLUMNS: Column[] = [
   ['statement', (_, { number }) => number ?? 'preview'],
@@ -31,9 +30,5 @@ const COLUMNS: Column[] = [
   ['amount_usd', (line) => exactUsd(line.amountNanoUsd)],
 ];
 
-/** RFC 4180. Names are their tenants' own words: what a spreadsheet would run as a formula begins with an apostrophe. */
 export const statementCsv = (statement: FullStatement): string =>
-  stringify(
-    statement.lines.map((line) => COLUMNS.map(([, value]) => value(line, statement))),
-    { header: true, columns: COLUMNS.map(([name]) => name), record_delimiter: 'windows', escape_formulas: true },
-  );
+  csv([COLUMNS.map(([name]) => name), ...statement.lines.map((line) => COLUMNS.map(([, value]) => value(line, statement)))]);
