@@ -1,8 +1,7 @@
 'use client';
 import { TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useRef, useState } from 'react';
+import { useTypedValue } from '@/ui/use-typed-value';
 
 interface Props {
   label: string;
@@ -12,19 +11,7 @@ interface Props {
 
 /** Searches once typing rests. `value` may also change from outside, when the browser goes back. */
 export const SearchField = ({ label, value, onSearch }: Props) => {
-  const [text, setText] = useState(value);
-  const handedOn = useRef(value);
-  const search = useDebouncedCallback((typed: string) => {
-    if (typed === handedOn.current) return;
-    handedOn.current = typed;
-    onSearch(typed);
-  }, 250);
-  useEffect(() => {
-    // Our own change coming back must not undo what has been typed since.
-    if (value === handedOn.current) return;
-    handedOn.current = value;
-    setText(value);
-  }, [value]);
+  const { text, setText, handOn } = useTypedValue(value, 250, onSearch);
   return (
     <TextInput
       aria-label={label}
@@ -33,7 +20,7 @@ export const SearchField = ({ label, value, onSearch }: Props) => {
       value={text}
       onChange={(event) => {
         setText(event.currentTarget.value);
-        search(event.currentTarget.value.trim());
+        handOn(event.currentTarget.value.trim());
       }}
       flex={1}
       miw="12rem"

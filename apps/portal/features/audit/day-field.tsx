@@ -1,7 +1,6 @@
 'use client';
 import { TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
-import { useEffect, useRef, useState } from 'react';
+import { useTypedValue } from '@/ui/use-typed-value';
 
 interface Props {
   label: string;
@@ -13,19 +12,7 @@ interface Props {
 
 /** A day is typed part by part, each of which makes another date of it: it is handed on once typing rests. */
 export const DayField = ({ label, value, error, onDay }: Props) => {
-  const [text, setText] = useState(value);
-  const handedOn = useRef(value);
-  const handOn = useDebouncedCallback((day: string) => {
-    if (day === handedOn.current) return;
-    handedOn.current = day;
-    onDay(day);
-  }, 400);
-  useEffect(() => {
-    // Our own change coming back must not undo what has been typed since.
-    if (value === handedOn.current) return;
-    handedOn.current = value;
-    setText(value);
-  }, [value]);
+  const { text, setText, handOn } = useTypedValue(value, 400, onDay);
   return (
     <TextInput
       type="date"
