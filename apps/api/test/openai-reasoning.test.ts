@@ -1,8 +1,9 @@
 /** Models that think before they answer, through the official client. */
 import { generationStreamKey } from '@aril/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { openaiClient } from './openai-client.js';
 import { ScriptedRunner, tell, until, type Script } from './scripted-runner.js';
 
 const MESSAGES = [{ role: 'user' as const, content: 'How warm is it in Oslo?' }];
@@ -31,7 +32,7 @@ describe('the thoughts of the OpenAI endpoint', () => {
     test = await startApp();
     const { key } = await createTenant(test);
     runner = new ScriptedRunner(test);
-    client = new OpenAI({ baseURL: `${test.url}/v1`, apiKey: key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+    client = openaiClient(test, key);
   });
   afterEach(() => {
     runner.script = tell;

@@ -1,8 +1,9 @@
 /** `POST /v1/responses`, through the official client. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { openaiClient } from './openai-client.js';
 import { ledgerOf } from './generation-fixtures.js';
 import { CACHED_TOKENS, gate, PROMPT_TOKENS, say, ScriptedRunner, tell, until } from './scripted-runner.js';
 
@@ -20,7 +21,7 @@ describe('responses', () => {
     test = await startApp();
     ({ key } = await createTenant(test));
     runner = new ScriptedRunner(test);
-    client = new OpenAI({ baseURL: `${test.url}/v1`, apiKey: key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+    client = openaiClient(test, key);
     await bringAdapter(test, key, 'tales', fixture('a'));
   });
   afterEach(() => {

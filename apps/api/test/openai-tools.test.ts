@@ -1,7 +1,8 @@
 /** Functions that an answer may call, through the official client. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { openaiClient } from './openai-client.js';
 import { say, ScriptedRunner, tell, type Script } from './scripted-runner.js';
 
 const MESSAGES = [{ role: 'user' as const, content: 'How warm is it in Oslo?' }];
@@ -24,7 +25,7 @@ describe('tools of the OpenAI endpoint', () => {
     test = await startApp();
     ({ key } = await createTenant(test));
     runner = new ScriptedRunner(test);
-    client = new OpenAI({ baseURL: `${test.url}/v1`, apiKey: key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+    client = openaiClient(test, key);
   });
   afterEach(() => {
     runner.script = tell;

@@ -6,6 +6,7 @@ import { parseChatRequest } from '../src/core/openai/chat-request.js';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { find, ledgerOf, tryCancel } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { openaiClient } from './openai-client.js';
 import { CACHED_TOKENS, gate, PROMPT_TOKENS, say, ScriptedRunner, type Script, tell, until } from './scripted-runner.js';
 
 const idOf = (completion: { id: string }): string => completion.id.replace(/^(chatcmpl|cmpl)-/, '');
@@ -26,8 +27,7 @@ describe('the OpenAI endpoints', () => {
   let one: Awaited<ReturnType<typeof createTenant>>;
   let other: Awaited<ReturnType<typeof createTenant>>;
   let client: OpenAI;
-  const clientOf = (tenant: { key: { authorization: string } }): OpenAI =>
-    new OpenAI({ baseURL: `${test.url}/v1`, apiKey: tenant.key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+  const clientOf = (tenant: { key: { authorization: string } }): OpenAI => openaiClient(test, tenant.key);
 
   beforeAll(async () => {
     test = await startApp();
