@@ -16,6 +16,7 @@ import { requireNvcc } from './lib/nvcc.mjs';
 import { providePythonClient } from './lib/python-client.mjs';
 import { Report } from './lib/report.mjs';
 import { Interrupted, interruptCommands } from './lib/run.mjs';
+import { makeScratch } from './lib/scratch.mjs';
 import { provideHome, readSettings } from './lib/settings.mjs';
 import { runQueue } from './lib/test-queue.mjs';
 import { testSteps } from './lib/test-steps.mjs';
@@ -138,8 +139,10 @@ async function main(words) {
     needsClang: has('native-fuzz'),
     needsNvcc: has('cuda'),
   });
-  const context = { logs: settings.logs, env };
-  outcomes.push(...(await runQueue(steps, Math.min(availableParallelism(), 2), (step) => runOne(step, context))));
+  const scratch = makeScratch();
+  const context = { logs: settings.logs, env: { ...env, TMPDIR: scratch.folder } };
+  const atOnce = Math.min(availableParallelism(), 2);
+  outcomes.push(...(await runQueue(steps, atOnce, (step) => runOne(step, context)).finally(scratch.remove)));
   if (!summarize(outcomes)) process.exitCode = 1;
 }
 

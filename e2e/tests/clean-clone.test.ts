@@ -4,7 +4,8 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,8 +52,9 @@ afterAll(async () => {
     process.kill(-child.pid!, 'SIGTERM');
     await once(child, 'exit');
   }
-  rmSync(root, { recursive: true, force: true });
-});
+  await rm(root, { recursive: true, force: true });
+  // 100,000 files, which some file systems remove at 500 a second.
+}, 10 * MINUTES);
 
 interface Start {
   child: ChildProcess;
