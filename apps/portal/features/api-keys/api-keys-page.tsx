@@ -20,6 +20,8 @@ import { KeyLimitsModal } from './key-limits-modal';
 import { permissionsInWords } from './permissions';
 import { PermissionsModal } from './permissions-modal';
 import { PreviousSecretNote } from './previous-secret';
+import { targetsInWords } from './targets';
+import { TargetsModal } from './targets-modal';
 import { RotateKeyModal } from './rotate-key-modal';
 import { useRevokeKey } from './use-revoke-key';
 
@@ -87,6 +89,16 @@ const columns: DataTableColumn<Row>[] = [
     title: 'Permissions',
     visibleMediaQuery: '(min-width: 48em)',
     render: ({ permissions }) => <Text size="sm">{permissionsInWords(permissions)}</Text>,
+  },
+  {
+    accessor: 'targets',
+    title: 'Targets',
+    visibleMediaQuery: '(min-width: 62em)',
+    render: ({ targets }) => (
+      <Text size="sm" {...(targets === null ? { c: 'dimmed' } : {})} style={{ overflowWrap: 'anywhere' }}>
+        {targetsInWords(targets)}
+      </Text>
+    ),
   },
   {
     accessor: 'limits',
@@ -163,6 +175,7 @@ export const ApiKeysPage = () => {
       <CreateKeyModal opened={creating} onClose={create.close} />
       {opened?.dialog === 'limits' && <KeyLimitsModal apiKey={opened.row} onClose={close} />}
       {opened?.dialog === 'permissions' && <PermissionsModal apiKey={opened.row} onClose={close} />}
+      {opened?.dialog === 'targets' && <TargetsModal apiKey={opened.row} onClose={close} />}
       {opened?.dialog === 'rotate' && <RotateKeyModal apiKey={opened.row} onClose={close} />}
     </>
   );

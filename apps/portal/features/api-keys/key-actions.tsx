@@ -1,8 +1,8 @@
 'use client';
 import { ActionIcon, Button, Group, Menu } from '@mantine/core';
-import { IconDots, IconGauge, IconLock, IconRefresh } from '@tabler/icons-react';
+import { IconDots, IconGauge, IconLock, IconRefresh, IconTarget } from '@tabler/icons-react';
 
-export type KeyDialog = 'rotate' | 'permissions' | 'limits';
+export type KeyDialog = 'rotate' | 'permissions' | 'targets' | 'limits';
 
 interface Props {
   name: string;
@@ -27,6 +27,9 @@ export const KeyActions = ({ name, manages, onOpen, onRevoke }: Props) => (
           </Menu.Item>
           <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={() => onOpen('permissions')}>
             Permissions
+          </Menu.Item>
+          <Menu.Item leftSection={<IconTarget size={16} aria-hidden />} onClick={() => onOpen('targets')}>
+            Targets
           </Menu.Item>
           <Menu.Item leftSection={<IconGauge size={16} aria-hidden />} onClick={() => onOpen('limits')}>
             Limits
