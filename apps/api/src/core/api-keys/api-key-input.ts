@@ -1,4 +1,4 @@
-import { textWithoutNul } from '@aril/contracts';
+import { lineOfText } from '@aril/contracts';
 import { z } from 'zod';
 import { normalPermissions, PERMISSIONS } from '../../base/auth/permissions.js';
 import { targetSchema } from '../generations/generation-request.js';
@@ -19,7 +19,7 @@ const targets = z
   .max(TARGETS_MAX, `expected at most ${TARGETS_MAX}: a deployment covers its variants`);
 
 export const newKeySchema = z.object({
-  name: textWithoutNul.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
+  name: lineOfText.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters'),
   expiresAt: z.date().nullish(),
   limits: limitsSchema.nullish(),
   targets: targets.nullish().transform((chosen) => chosen ?? null),
