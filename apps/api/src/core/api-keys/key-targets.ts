@@ -37,9 +37,10 @@ export class KeyTargets {
   async resolve(asked: readonly string[] | null): Promise<Pick<ApiKeyRow, 'allTargets' | 'targetIds'>> {
     if (asked === null) return { allTargets: true, targetIds: [] };
     await this.names.lock();
-    const ids = new Set<string>();
-    for (const [index, name] of asked.entries()) ids.add((await this.idOf(name)) ?? noSuchTarget(name, `targets.${index}`));
-    return { allTargets: false, targetIds: [...ids] };
+    const present = [...(await this.all(this.database.tenantId)).values()].filter(({ isDeleted }) => !isDeleted);
+    const ids = new Map(present.map(({ name, id }) => [name, id]));
+    const targetIds = asked.map((name, index) => ids.get(name) ?? noSuchTarget(name, `targets.${index}`));
+    return { allTargets: false, targetIds: [...new Set(targetIds)] };
   }
 
   /** Of the whole tenant, by id; those that are deleted too, and those that have left the catalog not. */
@@ -59,11 +60,6 @@ export class KeyTargets {
     if (ids === null) return 'all';
     const all = await this.all(key.tenantId);
     return ids.map((id) => all.get(id)?.name ?? id);
-  }
-
-  private async idOf(name: string): Promise<string | null> {
-    const own = (await this.adapters.findBySlug(name)) ?? (await this.deployments.route(name));
-    return own?.id ?? this.baseModels.find(name)?.id ?? null;
   }
 }
 

@@ -27,10 +27,10 @@ export class GenerationEventsResolver {
     mayGenerate(caller);
     const from = after ?? 0;
     if (from < 0) throw new ArilError('BAD_INPUT', `after: expected 0 or more, found ${from}`, 'after');
-    const feed = await this.follower.follow(caller, generationId, from);
+    // Before the feed, which somebody would have to return if this failed; what is not the caller's is told to nobody.
     const parts = new EventParts();
     for (const event of await this.follower.told(generationId, from)) if (event.type !== 'prompt') parts.read(event);
-    return mapped(feed, parts);
+    return mapped(await this.follower.follow(caller, generationId, from), parts);
   }
 }
 
