@@ -8,6 +8,6 @@ export const textWithoutNul = z.string().regex(/^[^\0]*$/, 'expected no NUL char
  * override or isolate the direction of text make it look like another name; joiners are parts of emoji and of words, and stay.
  */
 export const lineOfText = textWithoutNul.regex(
-  /^[^\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u,
+  /^[^\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u,
   'expected one line without control characters and marks that change the direction of text',
 );
