@@ -67,6 +67,27 @@ describe.skipIf(!hasBrowser)('members', () => {
     await guest.getByRole('heading', { name: 'This invitation was accepted' }).waitFor();
   });
 
+  it('shows a member no button that would be refused, and says who has it', async () => {
+    const buttons = (name: string | RegExp) => guest.getByRole('button', { name });
+    await guest.goto('/api-keys');
+    await guest.getByText('Owners and admins of the workspace make, change and revoke them.').waitFor();
+    await row(guest, 'aril_').first().waitFor();
+    expect(await buttons(/create api key|^revoke |^change /i).count()).toBe(0);
+    await screenshot(guest, '26-keys-as-member');
+    await guest.goto('/settings');
+    for (const reason of ['Owners and admins rename it.', 'Owners and admins change them.']) await guest.getByText(reason).first().waitFor();
+    expect(await buttons(/^rename|^invite|^edit |^remove /i).count()).toBe(0);
+    await guest.goto('/billing');
+    await guest.getByText('Owners and admins of the workspace change them.').waitFor();
+    expect(await buttons(/save/i).count()).toBe(0);
+    await guest.goto('/audit-log');
+    await guest.getByText('For owners and admins').waitFor();
+    expect(await buttons(/export/i).count()).toBe(0);
+    // What a member may do is there.
+    await guest.goto('/adapters');
+    await buttons('Upload adapter').first().waitFor();
+  });
+
   it('gives the member another role, which shows to them', async () => {
     await guest.goto('/settings');
     await row(guest, email).getByText('Member', { exact: true }).waitFor();

@@ -243,6 +243,39 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await page.getByText(/^Old secret/).waitFor({ state: 'detached' });
   });
 
+  it('holds an API key to the targets that are searched for and picked', async () => {
+    const { apiUrl } = (await import('../support/stack.js')).stack;
+    await page.goto('/api-keys');
+    await page.getByRole('button', { name: 'Create API key' }).first().click();
+    const form = page.getByRole('form', { name: 'New API key' });
+    await form.getByLabel('Name').fill('held');
+    await form.getByLabel('Certain targets').check();
+    await form.getByRole('button', { name: 'Create key' }).click();
+    await form.getByText('Choose at least one').waitFor();
+    await form.getByRole('combobox', { name: 'Chosen targets' }).fill('pirate');
+    await page.getByRole('option', { name: 'my-pirate' }).click();
+    await screenshot(page, '10-api-key-targets');
+    await form.getByRole('button', { name: 'Create key' }).click();
+    const secret = (await page.getByTestId('api-key-secret').innerText()).trim();
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    const models = async (): Promise<string[]> => {
+      const response = await fetch(`${apiUrl}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
+      return ((await response.json()) as { data: { id: string }[] }).data.map(({ id }) => id);
+    };
+    expect(await models()).toEqual(['my-pirate']);
+    const row = page.getByRole('row', { name: /held/ });
+    await row.getByText('my-pirate').waitFor();
+
+    await page.getByRole('button', { name: 'Change held' }).click();
+    await page.getByRole('menuitem', { name: 'Targets' }).click();
+    const targets = page.getByRole('form', { name: 'Targets' });
+    await targets.getByLabel('All targets').check();
+    await targets.getByRole('button', { name: 'Save targets' }).click();
+    await targets.waitFor({ state: 'detached' });
+    expect((await models()).length).toBeGreaterThan(1);
+    await row.getByText('All', { exact: true }).waitFor();
+  });
+
   it('deletes an adapter', async () => {
     await page.goto('/adapters');
     await page.getByRole('button', { name: 'Delete my-pirate' }).click();

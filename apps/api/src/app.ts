@@ -37,7 +37,8 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
   app.enableCors(corsDelegate(config));
   app.use(refuseWebSockets);
-  app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs });
+  // Not strict: `null` and `5` are JSON, and told by their handlers as what they are.
+  app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs, strict: false });
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();
   return app;

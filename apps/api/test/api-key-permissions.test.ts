@@ -37,6 +37,7 @@ const NEEDED: Record<string, Needed> = {
   'Mutation.createApiKey': 'people',
   'Mutation.rotateApiKey': 'people',
   'Mutation.updateApiKeyPermissions': 'people',
+  'Mutation.updateApiKeyTargets': 'people',
   'Mutation.revokeApiKey': 'people',
   'Mutation.updateApiKeyLimits': 'people',
   'Mutation.updateTenantLimits': 'people',

@@ -16,6 +16,7 @@ const MUTATIONS: Coverage = {
   createApiKey: ['apiKey.create'],
   rotateApiKey: ['apiKey.rotate'],
   updateApiKeyPermissions: ['apiKey.updatePermissions'],
+  updateApiKeyTargets: ['apiKey.updateTargets'],
   revokeApiKey: ['apiKey.revoke'],
   updateApiKeyLimits: ['limits.update'],
   updateTenantLimits: ['limits.update'],

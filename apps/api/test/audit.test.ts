@@ -42,6 +42,7 @@ describe('what is changed through the API', () => {
         { field: 'name', before: null, after: 'ci' },
         { field: 'prefix', before: null, after: made.createApiKey.apiKey.prefix },
         { field: 'permissions', before: null, after: ['full'] },
+        { field: 'targets', before: null, after: 'all' },
       ],
       requestId: 'request-0001',
       // The tests' connection comes from loopback, which the default TRUST_PROXY believes.

@@ -10,10 +10,12 @@ export interface Event {
   choice: number;
   logprobs?: { text: string }[] | null;
   text: string;
+  reasoning: string;
   tokenCount?: number;
   finishReason?: string;
   promptTokens?: number;
   completionTokens?: number;
+  reasoningTokens?: number;
   error?: { code: string } | null;
 }
 export interface Result {
@@ -25,9 +27,9 @@ export type Follow = (test: TestApp, credentials: Credentials, generationId: str
 const QUERY = `subscription ($generationId: ID!, $after: Int) {
   generationEvents(generationId: $generationId, after: $after) {
     __typename
-    ... on GenerationTokens { seq choice text tokenCount logprobs { text top { text } } }
-    ... on GenerationChoiceEnd { seq choice text finishReason }
-    ... on GenerationEnd { seq choice text finishReason promptTokens cachedTokens completionTokens error { code } }
+    ... on GenerationTokens { seq choice text reasoning tokenCount logprobs { text top { text } } }
+    ... on GenerationChoiceEnd { seq choice text reasoning finishReason }
+    ... on GenerationEnd { seq choice text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens error { code } }
   }
 }`;
 

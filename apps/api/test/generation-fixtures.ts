@@ -11,21 +11,23 @@ export interface GenerationAnswer {
   deploymentId: string | null;
   variant: string;
   text: string | null;
+  reasoning: string | null;
   finishReason: string | null;
-  choices: { index: number; text: string; finishReason: string; completionTokens: number }[] | null;
+  choices: { index: number; text: string; reasoning: string | null; finishReason: string; completionTokens: number; reasoningTokens: number }[] | null;
   promptTokens: number | null;
   cachedTokens: number | null;
   completionTokens: number | null;
+  reasoningTokens: number | null;
   amount: string | null;
   error: { code: string; message: string; retryable: boolean } | null;
   queueMs: number | null;
   finishedAt: string | null;
 }
 
-export const CHOICE_FIELDS = 'choices { index text finishReason completionTokens }';
+export const CHOICE_FIELDS = 'choices { index text reasoning finishReason completionTokens reasoningTokens }';
 
 export const GENERATION_FIELDS = `
-  id status target baseModelId adapterId deploymentId variant text finishReason promptTokens cachedTokens completionTokens amount ${CHOICE_FIELDS}
+  id status target baseModelId adapterId deploymentId variant text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens amount ${CHOICE_FIELDS}
   error { code message retryable } createdAt finishedAt queueMs ttftMs totalMs`;
 
 type Input = Record<string, unknown>;

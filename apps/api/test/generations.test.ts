@@ -108,8 +108,10 @@ describe('generations', () => {
     const expected = [0, 1, 2].map((index) => ({
       index,
       text: index === 0 ? 'answer 0!' : `answer ${index}`,
+      reasoning: null,
       finishReason: index === 0 ? 'LENGTH' : 'STOP',
       completionTokens: index === 0 ? 2 : 1,
+      reasoningTokens: 0,
     }));
 
     it('keeps them all, and bills one generation', async () => {

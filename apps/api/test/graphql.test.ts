@@ -110,6 +110,7 @@ describe('GraphQL', () => {
     const post = (body: string): Promise<Response> =>
       fetch(`${test.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
     expect((await post(JSON.stringify({ query: 'x'.repeat(9_000_000) }))).status).toBe(413);
+    for (const none of ['null', '5', '[]']) expect((await post(none)).status, none).toBe(400);
     const broken = await post('{"query": "my secret prompt');
     expect(broken.status).toBe(400);
     expect(await broken.text()).not.toContain('secret');

@@ -67,6 +67,32 @@ describe('identity', () => {
     }
   });
 
+  it('refuses names that are shown as others, and takes emoji and joiners', async () => {
+    const { cookie } = await signUp(test, 'Plain');
+    const credentials = { origin: ORIGIN, ...cookie };
+    for (const name of ['evil\u202Egnp', 'a\u2066b', 'two\nlines', 'bell\u0007', 'a\u2028b']) {
+      const asked: [string, object][] = [
+        ['update-user', { name }],
+        ['organization/create', { name }],
+        ['organization/update', { data: { name } }],
+        ['sign-up/email', { name, email: 'mark@example.test', password: 'long enough' }],
+        ['sign-up/email', { name: 'A', email: 'mark@example.test', password: 'long enough', tenantName: name }],
+      ];
+      for (const [path, body] of asked) {
+        const response = await auth(path, body, credentials);
+        expect([response.status, JSON.stringify(await response.json())], `${path} ${JSON.stringify(body)}`).toEqual([400, expect.stringContaining('expected one line without control characters')]);
+      }
+      for (const [field, rest] of [['createApiKey', ''], ['createAdapter', ', slug: "odd", baseModelId: "x", files: []'], ['createDeployment', ', slug: "odd", baseModelId: "x", variants: []']]) {
+        const { errors } = await graphql(test, cookie, `mutation ($name: String!) { ${field}(input: { name: $name${rest} }) { __typename } }`, { name });
+        expect(errors?.[0], `${field} ${JSON.stringify(name)}`).toMatchObject({ message: expect.stringContaining('name: expected one line'), extensions: { field: 'name' } });
+      }
+    }
+    for (const name of ['Ada 👩‍💻 Lovelace', 'می‌خواهم', 'Zoë Ñandú', '🏴󠁧󠁢󠁥󠁮󠁧󠁿 team']) {
+      expect((await auth('update-user', { name }, credentials)).status, name).toBe(200);
+      expect((await auth('organization/update', { data: { name } }, credentials)).status, name).toBe(200);
+    }
+  });
+
   it('refuses an e-mail address that is taken', async () => {
     const { email } = await signUp(test);
     const again = await auth('sign-up/email', { name: 'A', email, password: 'another password', tenantName: 'T' });

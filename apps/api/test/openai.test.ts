@@ -415,11 +415,27 @@ describe('the OpenAI endpoints', () => {
     });
 
     it('refuse bodies that are no JSON object or too large', async () => {
-      for (const [body, status] of [['[1]', 400], ['{', 400], ['"x"', 400], [JSON.stringify({ x: 'x'.repeat(9_000_000) }), 413]] as const) {
+      const object = 'The request body: expected a JSON object, sent as application/json, found';
+      const told: [string, number, string][] = [
+        ['[1]', 400, `${object} a list of 1.`],
+        ['null', 400, `${object} null.`],
+        ['"x"', 400, `${object} "x".`],
+        ['{', 400, 'The body is not valid JSON.'],
+        [JSON.stringify({ x: 'x'.repeat(9_000_000) }), 413, 'The body is too large: found 9000008 bytes, expected at most 8388608 bytes.'],
+      ];
+      for (const [body, status, message] of told) {
         const response = await post(body);
-        expect(response.status).toBe(status);
-        expect(((await response.json()) as OpenAiError).error.message).toBeTruthy();
+        expect([response.status, ((await response.json()) as OpenAiError).error.message]).toEqual([status, message]);
       }
+    });
+
+    it.each<[object, string]>([
+      [{ temperature: 'hot' }, 'temperature: Invalid input: expected number, found "hot".'],
+      [{ messages: undefined }, 'messages: Invalid input: expected array, found nothing.'],
+      [{ user: 5 }, 'user: Invalid input: expected string, found 5.'],
+    ])('say once what was found in %j', async (change, message) => {
+      const response = await post({ model: TEST_MODEL, messages: MESSAGES, ...change });
+      expect(((await response.json()) as OpenAiError).error.message).toBe(message);
     });
 
     it('fail with 400 when the constraint cannot be compiled', async () => {

@@ -52,6 +52,7 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.createApiKey': own(() => input({ name: 'mine' })),
   'Mutation.rotateApiKey': refused(({ key }) => input({ apiKeyId: key, graceSeconds: 0 }, { apiKeyId: key })),
   'Mutation.updateApiKeyPermissions': refused(({ key }) => input({ apiKeyId: key, permissions: ['INFERENCE'] })),
+  'Mutation.updateApiKeyTargets': refused(({ key }) => input({ apiKeyId: key, targets: null })),
   'Mutation.revokeApiKey': refused(({ key }) => input({ apiKeyId: key })),
   'Mutation.updateApiKeyLimits': refused(({ key }) => input({ apiKeyId: key, budgetHard: '0' })),
   'Mutation.createAdapter': own(() => input({ slug: 'secret-upload', baseModelId: TEST_MODEL, files: FILES })),

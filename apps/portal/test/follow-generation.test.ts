@@ -6,16 +6,19 @@ const tokens = (seq: number): GenerationEvent => ({
   __typename: 'GenerationTokens',
   seq,
   text: `t${seq} `,
+  reasoning: '',
   tokenCount: 1,
 });
 const end = (seq: number): GenerationEvent => ({
   __typename: 'GenerationEnd',
   seq,
   text: '',
+  reasoning: '',
   finishReason: 'STOP',
   promptTokens: 1,
   cachedTokens: 0,
   completionTokens: seq - 1,
+  reasoningTokens: 0,
   error: null,
 });
 type Step = GenerationEvent | 'cut' | 'silence' | { status: number } | { refusal: string };

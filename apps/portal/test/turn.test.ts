@@ -17,6 +17,18 @@ it('gives the model the conversation without turns that brought nothing', () => 
   ]);
 });
 
+it('gives the model its thoughts back beside what it answered, and none of a turn that ended in them', () => {
+  const thought = (prompt: string, text: string): Turn => {
+    const { reply, ...said } = turn(prompt, text);
+    return { ...said, reply: { ...reply, reasoning: 'hm' } };
+  };
+  expect(toMessages('', [thought('a', 'A'), thought('b', '')], 'c')).toEqual([
+    { role: 'USER', content: 'a' },
+    { role: 'ASSISTANT', content: 'A', reasoning: 'hm' },
+    { role: 'USER', content: 'c' },
+  ]);
+});
+
 it('measures the rate after the first token, and the wait before it', () => {
   let now = 1_000;
   const meter = new SpeedMeter(now, () => now);

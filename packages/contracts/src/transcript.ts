@@ -32,7 +32,9 @@ export class Transcript {
     this.lastSeq = event.seq;
     if (event.type === 'prompt') return void (this.echoed = true);
     if (event.type === 'tokens') return this.add(event.choice, event.tokens, event.text, event.reasoningTokens);
-    this.add(event.choice, [], event.text);
+    // The end counts all choices: what no event before has told is its own choice's.
+    const untold = event.type === 'end' ? (event.reasoningTokens ?? 0) - this.reasoningTokenCount : (event.reasoningTokens ?? 0);
+    this.add(event.choice, [], event.text, Math.max(0, untold));
     if (event.type === 'choiceEnd') this.choice(event.choice).finishReason = event.finishReason;
     else this.end(event.finishReason);
   }

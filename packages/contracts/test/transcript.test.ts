@@ -35,6 +35,12 @@ describe('a transcript', () => {
     expect(Transcript.from([tokens(1, 0, [5], 'a')], 1).echoed).toBe(false);
   });
 
+  it('counts the thought of a choice whose text comes at its end', () => {
+    const thought = { ...choiceEnd(2, 1, 'b', 'stop'), reasoningTokens: 3 };
+    const { choices } = Transcript.from([{ ...tokens(1, 0, [5, 6], 'a'), reasoningTokens: 2 }, thought, { ...end(3, 2, 'c', 'stop'), reasoningTokens: 9 }], 3);
+    expect(choices.map(({ reasoningTokens }) => reasoningTokens)).toEqual([2, 3, 4]);
+  });
+
   it('keeps the choices of one numbered stream apart', () => {
     const transcript = Transcript.from([tokens(1, 1, [7], 'b'), tokens(2, 0, [5, 6], 'a'), choiceEnd(3, 1, 'b', 'stop'), tokens(4, 0, [8], '')], 2);
     expect(transcript).toMatchObject({ lastSeq: 4, ended: false, tokenCount: 4 });

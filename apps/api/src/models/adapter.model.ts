@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Adapter, AdapterFile, AdapterStatus, Prisma } from '../generated/prisma/client.js';
-import { named } from './filters.js';
+import { among, named } from './filters.js';
 
 export type AdapterRow = Adapter & { files: AdapterFile[] };
 export type { AdapterFile as AdapterFileRow, AdapterStatus };
@@ -14,6 +14,8 @@ export interface AdapterKey {
 export interface AdapterFilter {
   status?: AdapterStatus | null;
   search?: string | null;
+  /** null: all. */
+  ids?: readonly string[] | null;
 }
 
 /** Nulls come last either way; rows of one value are ordered by id, the same way. */
@@ -71,6 +73,11 @@ export class AdapterModel {
 
   all(status: AdapterStatus): Promise<AdapterRow[]> {
     return this.database.tx.adapter.findMany({ where: this.matching({ status }), include: WITH_FILES });
+  }
+
+  /** Of the whole tenant, deleted ones too. */
+  names(): Promise<Pick<Adapter, 'id' | 'slug' | 'deletedAt'>[]> {
+    return this.database.tx.adapter.findMany({ where: { tenantId: this.database.tenantId }, select: { id: true, slug: true, deletedAt: true } });
   }
 
   /** What counts against the quota: everything live, unfinished uploads with the size they announced. */
@@ -155,8 +162,8 @@ export class AdapterModel {
     await this.database.tx.adapter.updateMany({ where: { tenantId: this.database.tenantId, id, deletedAt: { not: null } }, data: { purgedAt: at } });
   }
 
-  private matching({ status, search }: AdapterFilter): Prisma.AdapterWhereInput {
-    return { tenantId: this.database.tenantId, deletedAt: null, ...(status ? { status } : {}), ...named(search) };
+  private matching({ status, search, ids }: AdapterFilter): Prisma.AdapterWhereInput {
+    return { tenantId: this.database.tenantId, deletedAt: null, ...among(ids), ...(status ? { status } : {}), ...named(search) };
   }
 }
 

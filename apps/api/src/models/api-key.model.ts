@@ -23,7 +23,8 @@ export class ApiKeyModel {
    */
   async findByHash(hash: string): Promise<ApiKeyRow | null> {
     const [, row] = await this.prisma.$transaction([
-      this.prisma.$executeRaw`SELECT set_config('app.api_key_hash', ${hash}, true)`,
+      // The second says that what a key is held to is known here and kept to.
+      this.prisma.$executeRaw`SELECT set_config('app.api_key_hash', ${hash}, true), set_config('app.api_key_targets', 'known', true)`,
       this.prisma.apiKey.findFirst({ where: { OR: [{ keyHash: hash }, { previousKeyHash: hash }] } }),
     ]);
     return row;
@@ -60,7 +61,7 @@ export class ApiKeyModel {
     return this.database.tx.apiKey.count({ where: { tenantId: this.database.tenantId, revokedAt: null } });
   }
 
-  create(key: Pick<ApiKeyRow, 'name' | 'prefix' | 'keyHash' | 'createdById' | 'expiresAt' | 'permissions'>): Promise<ApiKeyRow> {
+  create(key: Pick<ApiKeyRow, 'name' | 'prefix' | 'keyHash' | 'createdById' | 'expiresAt' | 'permissions' | 'allTargets' | 'targetIds'>): Promise<ApiKeyRow> {
     return this.database.tx.apiKey.create({ data: { ...key, tenantId: this.database.tenantId } });
   }
 
@@ -74,7 +75,7 @@ export class ApiKeyModel {
   }
 
   /** null: there is no such live key, or it is not as it was read any more. */
-  async change(key: ApiKeyRow, data: Partial<SecretColumns> & Partial<Pick<ApiKeyRow, 'permissions'>>): Promise<ApiKeyRow | null> {
+  async change(key: ApiKeyRow, data: Partial<SecretColumns> & Partial<Pick<ApiKeyRow, 'permissions' | 'allTargets' | 'targetIds'>>): Promise<ApiKeyRow | null> {
     const { id, secretVersion } = key;
     const [changed] = await this.database.tx.apiKey.updateManyAndReturn({
       where: { tenantId: this.database.tenantId, id, secretVersion, revokedAt: null },

@@ -3,7 +3,7 @@ import type { Position } from '../base/graphql/connection.js';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { Deployment, DeploymentVariant, Prisma } from '../generated/prisma/client.js';
 import type { AdapterRow } from './adapter.model.js';
-import { named, olderThan } from './filters.js';
+import { among, named, olderThan } from './filters.js';
 
 export type VariantRow = DeploymentVariant & { adapter: AdapterRow | null };
 export type DeploymentRow = Deployment & { variants: VariantRow[] };
@@ -11,6 +11,12 @@ export type DeploymentRow = Deployment & { variants: VariantRow[] };
 type RouteRow = Pick<Deployment, 'id' | 'baseModelId'> & {
   variants: Pick<DeploymentVariant, 'id' | 'weight' | 'adapterId'>[];
 };
+
+export interface DeploymentFilter {
+  search?: string | null;
+  /** null: all. */
+  ids?: readonly string[] | null;
+}
 
 export interface NewVariant {
   /** Left out: a new one. */
@@ -45,17 +51,22 @@ export class DeploymentModel {
   }
 
   /** Newest first; one row more than `first` when there is another page. */
-  page(search: string | null, first: number, after: Position | null): Promise<DeploymentRow[]> {
+  page(filter: DeploymentFilter, first: number, after: Position | null): Promise<DeploymentRow[]> {
     return this.database.tx.deployment.findMany({
-      where: { AND: [this.live(), named(search), olderThan(after)] },
+      where: { AND: [this.matching(filter), olderThan(after)] },
       include: WITH_VARIANTS,
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       take: first + 1,
     });
   }
 
-  count(search: string | null): Promise<number> {
-    return this.database.tx.deployment.count({ where: { ...this.live(), ...named(search) } });
+  count(filter: DeploymentFilter): Promise<number> {
+    return this.database.tx.deployment.count({ where: this.matching(filter) });
+  }
+
+  /** Of the whole tenant, deleted ones too. */
+  names(): Promise<Pick<Deployment, 'id' | 'slug' | 'deletedAt'>[]> {
+    return this.database.tx.deployment.findMany({ where: { tenantId: this.database.tenantId }, select: { id: true, slug: true, deletedAt: true } });
   }
 
   all(): Promise<Deployment[]> {
@@ -99,6 +110,10 @@ export class DeploymentModel {
     await this.database.tx.deploymentVariant.createMany({
       data: variants.map((variant, position) => ({ ...variant, tenantId, deploymentId, position })),
     });
+  }
+
+  private matching({ search, ids }: DeploymentFilter): Prisma.DeploymentWhereInput {
+    return { ...this.live(), ...among(ids), ...named(search) };
   }
 
   private live(): { tenantId: string; deletedAt: null } {

@@ -63,6 +63,10 @@ export const isOpen = (row: Pick<Generation, 'status'>): boolean => OPEN.include
 /** What answers: an adapter's slug or a base model's id. */
 export const variantOf = ({ variant, target }: Pick<Generation, 'variant' | 'target'>): string => variant ?? target;
 
+/** The id of what was asked for. */
+export const targetIdOf = ({ deploymentId, adapterId, baseModelId }: Pick<Generation, 'deploymentId' | 'adapterId' | 'baseModelId'>): string =>
+  deploymentId ?? adapterId ?? baseModelId;
+
 @Injectable()
 export class GenerationModel {
   constructor(private readonly db: TenantDatabase) {}

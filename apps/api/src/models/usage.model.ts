@@ -16,6 +16,8 @@ export interface TimeRange {
 export interface UsageRange extends TimeRange {
   adapterId: string | null;
   deploymentId: string | null;
+  /** What was asked for, by ids of adapters, deployments and base models; null: whatever it was. */
+  targetIds: readonly string[] | null;
 }
 
 const COUNTS = ['requests', 'failedRequests', 'promptTokens', 'cachedTokens', 'completionTokens'] as const;
@@ -66,6 +68,7 @@ export class UsageModel {
         WHERE tenant_id = ${this.db.tenantId}::uuid AND at >= ${range.from} AND at < ${range.to}
           AND (${range.adapterId}::uuid IS NULL OR adapter_id = ${range.adapterId}::uuid)
           AND (${range.deploymentId}::uuid IS NULL OR deployment_id = ${range.deploymentId}::uuid)
+          AND (${range.targetIds}::text[] IS NULL OR coalesce(deployment_id::text, adapter_id::text, base_model_id) = ANY(${range.targetIds}::text[]))
       )
       SELECT "day", "baseModelId", "adapterId", "deploymentId", "target", "variant", "apiKeyId", grouping("day") = 1 AS "isTotal",
              count(*)::text AS "requests", (count(*) FILTER (WHERE failed))::text AS "failedRequests",

@@ -20,6 +20,8 @@ import { KeyLimitsModal } from './key-limits-modal';
 import { permissionsInWords } from './permissions';
 import { PermissionsModal } from './permissions-modal';
 import { PreviousSecretNote } from './previous-secret';
+import { targetsInWords } from './targets';
+import { TargetsModal } from './targets-modal';
 import { RotateKeyModal } from './rotate-key-modal';
 import { useRevokeKey } from './use-revoke-key';
 
@@ -65,7 +67,7 @@ const columns: DataTableColumn<Row>[] = [
     accessor: 'createdAt',
     title: 'Created',
     noWrap: true,
-    visibleMediaQuery: '(min-width: 48em)',
+    visibleMediaQuery: '(min-width: 88em)',
     render: ({ createdAt }) => formatDate(createdAt),
   },
   {
@@ -87,6 +89,16 @@ const columns: DataTableColumn<Row>[] = [
     title: 'Permissions',
     visibleMediaQuery: '(min-width: 48em)',
     render: ({ permissions }) => <Text size="sm">{permissionsInWords(permissions)}</Text>,
+  },
+  {
+    accessor: 'targets',
+    title: 'Targets',
+    visibleMediaQuery: '(min-width: 62em)',
+    render: ({ targets }) => (
+      <Text size="sm" miw="9rem" {...(targets === null ? { c: 'dimmed' } : {})} style={{ overflowWrap: 'anywhere' }}>
+        {targetsInWords(targets)}
+      </Text>
+    ),
   },
   {
     accessor: 'limits',
@@ -112,7 +124,7 @@ export const ApiKeysPage = () => {
   const manages = useManages();
   const revoke = useRevokeKey();
   const keys = data?.tenant.apiKeys ?? [];
-  const createButton = (
+  const createButton = manages && (
     <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
       Create API key
     </Button>
@@ -124,7 +136,6 @@ export const ApiKeysPage = () => {
     render: (row) => (
       <KeyActions
         name={row.name}
-        manages={manages}
         onOpen={(dialog) => setOpened({ row, dialog })}
         onRevoke={() => revoke(row)}
       />
@@ -134,7 +145,11 @@ export const ApiKeysPage = () => {
     <>
       <PageHeader
         title="API keys"
-        description="Programs sign in with a key. Each key acts for the whole workspace; give every program its own."
+        description={
+          manages
+            ? 'Programs sign in with a key. Each key acts for the workspace; give every program its own.'
+            : 'Programs sign in with a key. Owners and admins of the workspace make, change and revoke them.'
+        }
         actions={createButton}
       />
       {error && !data ? (
@@ -143,7 +158,7 @@ export const ApiKeysPage = () => {
         <Paper style={{ overflow: 'hidden' }}>
           <DataTable<Row>
             records={keys}
-            columns={[...columns, actions]}
+            columns={manages ? [...columns, actions] : columns}
             fetching={loading}
             minHeight={keys.length === 0 ? 280 : 0}
             verticalSpacing="sm"
@@ -154,6 +169,7 @@ export const ApiKeysPage = () => {
               ) : (
                 <EmptyState icon={<IconKey />} title="No API keys yet" action={createButton}>
                   With a key, any OpenAI client can call your adapters.
+                  {!manages && ' Ask an owner or an admin of the workspace for one.'}
                 </EmptyState>
               )
             }
@@ -163,6 +179,7 @@ export const ApiKeysPage = () => {
       <CreateKeyModal opened={creating} onClose={create.close} />
       {opened?.dialog === 'limits' && <KeyLimitsModal apiKey={opened.row} onClose={close} />}
       {opened?.dialog === 'permissions' && <PermissionsModal apiKey={opened.row} onClose={close} />}
+      {opened?.dialog === 'targets' && <TargetsModal apiKey={opened.row} onClose={close} />}
       {opened?.dialog === 'rotate' && <RotateKeyModal apiKey={opened.row} onClose={close} />}
     </>
   );

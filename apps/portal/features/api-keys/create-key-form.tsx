@@ -12,6 +12,7 @@ import { FormButtons } from '@/ui/form-buttons';
 import { FormProblem } from '@/ui/form-problem';
 import { EXPIRIES, expiresAt, type Expiry } from './expiry';
 import { PermissionFields } from './permission-fields';
+import { TargetFields } from './target-fields';
 
 const schema = z.object({
   name: z
@@ -22,6 +23,7 @@ const schema = z.object({
   expiry: z.enum(['30', '90', '365', 'never']),
   limits: limitsSchema,
   permissions: z.array(z.string()).min(1, 'Choose at least one'),
+  targets: z.array(z.string()).min(1, 'Choose at least one').nullable(),
 });
 
 interface Values {
@@ -29,6 +31,8 @@ interface Values {
   expiry: Expiry;
   limits: LimitValues;
   permissions: ApiKeyPermission[];
+  /** null: all. */
+  targets: string[] | null;
 }
 
 interface Props {
@@ -41,7 +45,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   const [problem, setProblem] = useState<string | null>(null);
   const [opened, setOpened] = useState<string | null>(null);
   const form = useForm<Values>({
-    initialValues: { name: '', expiry: '90', limits: NO_VALUES, permissions: ['FULL'] },
+    initialValues: { name: '', expiry: '90', limits: NO_VALUES, permissions: ['FULL'], targets: null },
     validate: schemaResolver(schema, { sync: true }),
   });
   const create = async (values: Values): Promise<void> => {
@@ -53,6 +57,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
         expiresAt: expiresAt(values.expiry, new Date()),
         limits: toInput(values.limits),
         permissions: values.permissions,
+        targets: values.targets,
       },
     });
     if (!error) onCreated(name, data.createApiKey.secret);
@@ -62,7 +67,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
   return (
     <form
       // What is wrong may be folded away.
-      onSubmit={form.onSubmit(create, (errors) => !errors.name && !errors.permissions && setOpened('limits'))}
+      onSubmit={form.onSubmit(create, (errors) => !errors.name && !errors.permissions && !errors.targets && setOpened('limits'))}
       noValidate aria-label="New API key">
       <Stack>
         <FormProblem problem={problem} />
@@ -75,6 +80,7 @@ export const CreateKeyForm = ({ onCreated, onCancel }: Props) => {
         />
         <Select label="Expires" data={EXPIRIES} allowDeselect={false} {...form.getInputProps('expiry')} />
         <PermissionFields {...form.getInputProps('permissions')} value={form.values.permissions} />
+        <TargetFields {...form.getInputProps('targets')} value={form.values.targets} />
         <Accordion variant="separated" value={opened} onChange={setOpened}>
           <Accordion.Item value="limits">
             <Accordion.Control>Limits of this key</Accordion.Control>

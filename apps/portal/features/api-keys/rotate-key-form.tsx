@@ -36,7 +36,7 @@ export const RotateKeyForm = ({ apiKey, onRotated, onCancel }: Props) => {
     >
       <Stack>
         <Text size="sm" c="dimmed">
-          The key gets a new secret and keeps its name, permissions, limits, budget and usage.
+          The key gets a new secret and keeps its name, permissions, targets, limits, budget and usage.
         </Text>
         <FormProblem problem={problem} />
         {apiKey.previousSecret && (

@@ -36,7 +36,7 @@ export const LimitsSection = () => {
   return (
     <Section
       title={TITLE}
-      description="For the whole workspace. A key can have tighter ones of its own."
+      description={`For the whole workspace. ${manages ? 'A key can have tighter ones of its own.' : 'Owners and admins change them.'}`}
       actions={
         manages && (
           <Button variant="default" size="xs" onClick={edit.open} aria-label={`Edit ${TITLE.toLowerCase()}`}>

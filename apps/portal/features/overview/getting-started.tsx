@@ -1,5 +1,6 @@
 import { Group, Stack, Text } from '@mantine/core';
 import { IconCircleCheckFilled, IconCircleDashed } from '@tabler/icons-react';
+import { useManages } from '@/features/session/use-manages';
 import { Section } from '@/ui/section';
 import { TextLink } from '@/ui/text-link';
 
@@ -48,6 +49,7 @@ export const GettingStarted = ({
   hasUsage: boolean;
   hasKey: boolean;
 }) => {
+  const manages = useManages();
   if (hasAdapter && hasUsage && hasKey) return null;
   return (
     <Section title="Getting started">
@@ -65,7 +67,7 @@ export const GettingStarted = ({
           done={hasUsage}
         />
         <StepRow
-          title="Create an API key"
+          title={manages ? 'Create an API key' : 'Ask an owner or an admin for an API key'}
           detail="Then call it with any OpenAI client."
           href="/api-keys"
           done={hasKey}

@@ -4,6 +4,7 @@ import { formatNanoUsd } from '@/lib/format/money';
 import { formatCount, formatDurationMs } from '@/lib/format/quantity';
 import { CopyButton } from '@/ui/copy-button';
 import { ReplyError } from './reply-error';
+import { Thoughts } from './thoughts';
 import type { Reply } from './turn';
 import classes from './playground.module.css';
 
@@ -19,6 +20,7 @@ const Facts = ({ reply }: { reply: Reply }) => {
     reply.promptTokens !== null && `${formatCount(reply.promptTokens)} in`,
     reply.cachedTokens > 0 && `${formatCount(reply.cachedTokens)} cached`,
     reply.completionTokens > 0 && `${formatCount(reply.completionTokens)} out`,
+    reply.reasoningTokens > 0 && `${formatCount(reply.reasoningTokens)} of them thoughts`,
     reply.tokensPerSecond !== null && `${reply.tokensPerSecond.toFixed(1)} tokens/s`,
     reply.ttftMs !== null && `first token ${formatDurationMs(reply.ttftMs)}`,
     reply.amount !== null && formatNanoUsd(reply.amount),
@@ -46,6 +48,7 @@ export const ReplyView = ({ reply }: { reply: Reply }) => {
         {reply.variant && reply.variant !== reply.target && ` → ${reply.variant}`}
       </Text>
       {reply.state === 'waiting' && <Loader type="dots" size="sm" aria-label="Waiting for the first token" />}
+      {reply.reasoning && <Thoughts text={reply.reasoning} thinking={running && !reply.text} />}
       {reply.text && (
         <div className={classes.text}>
           {reply.text}
@@ -54,7 +57,7 @@ export const ReplyView = ({ reply }: { reply: Reply }) => {
       )}
       {reply.state === 'finished' && !reply.text && (
         <Text size="sm" c="dimmed" fs="italic">
-          The answer is empty.
+          {reply.reasoning ? 'There is no answer after the thoughts.' : 'The answer is empty.'}
         </Text>
       )}
       {running && reply.link !== 'up' && (

@@ -45,7 +45,7 @@ export class ReplyRun {
   }
 
   private async listen(id: string, meter: SpeedMeter): Promise<void> {
-    let text = '';
+    let [text, reasoning] = ['', ''];
     const options = {
       signal: this.listening.signal,
       onReconnect: () => this.report({ link: 'broken' }),
@@ -55,6 +55,7 @@ export class ReplyRun {
       // The playground asks for one answer, which ends with the generation, and for no echo of the prompt.
       if (event.__typename === 'GenerationChoiceEnd' || event.__typename === 'GenerationPrompt') continue;
       text += event.text;
+      reasoning += event.reasoning;
       if (event.__typename === 'GenerationTokens') {
         meter.saw(event.tokenCount);
         const { ttftMs, tokensPerSecond, tokenCount: completionTokens } = meter;
@@ -62,23 +63,26 @@ export class ReplyRun {
           state: 'streaming',
           link: 'up',
           text,
+          reasoning,
           ttftMs,
           tokensPerSecond,
           completionTokens,
         });
         continue;
       }
-      const { finishReason, promptTokens, cachedTokens, completionTokens, error } = event;
+      const { finishReason, promptTokens, cachedTokens, completionTokens, reasoningTokens, error } = event;
       const { ttftMs, tokensPerSecond } = meter;
       const state = error ? 'failed' : 'finished';
       this.report({
         state,
         link: 'up',
         text,
+        reasoning,
         finishReason,
         promptTokens,
         cachedTokens,
         completionTokens,
+        reasoningTokens,
         error,
         ttftMs,
         tokensPerSecond,

@@ -9,6 +9,8 @@ export interface Reply {
   /** What answers, once that is known: another name than `target` where that is a deployment. */
   variant: string | null;
   text: string;
+  /** What the model thought before it answered; "": nothing. */
+  reasoning: string;
   /** `broken`: being taken up again. `quiet`: it stands as far as is known, and nothing has come for long. */
   link: 'up' | 'quiet' | 'broken';
   finishReason: FinishReason | null;
@@ -17,6 +19,8 @@ export interface Reply {
   /** Of the prompt's tokens, those that an earlier request had brought. */
   cachedTokens: number;
   completionTokens: number;
+  /** Of the completion's tokens, those of the thought; counted at the end. */
+  reasoningTokens: number;
   /** From pressing "Send" to the first token, as seen here. */
   ttftMs: number | null;
   tokensPerSecond: number | null;
@@ -36,12 +40,14 @@ export const newReply = (target: string): Reply => ({
   target,
   variant: null,
   text: '',
+  reasoning: '',
   link: 'up',
   finishReason: null,
   error: null,
   promptTokens: null,
   cachedTokens: 0,
   completionTokens: 0,
+  reasoningTokens: 0,
   ttftMs: null,
   tokensPerSecond: null,
   amount: null,
@@ -54,7 +60,11 @@ export const toMessages = (system: string, turns: readonly Turn[], prompt: strin
     .filter(({ reply }) => reply.text !== '')
     .flatMap(({ prompt: said, reply }) => [
       { role: 'USER' as const, content: said },
-      { role: 'ASSISTANT' as const, content: reply.text },
+      {
+        role: 'ASSISTANT' as const,
+        content: reply.text,
+        ...(reply.reasoning ? { reasoning: reply.reasoning } : {}),
+      },
     ]),
   { role: 'USER', content: prompt },
 ];

@@ -16,6 +16,7 @@ export const Workspace = () => {
   return (
     <Section
       title="Workspace"
+      description={manages ? undefined : 'Owners and admins rename it.'}
       actions={
         manages && (
           <Button variant="default" size="xs" onClick={rename.open}>

@@ -11,6 +11,8 @@ export type Role = 'OWNER' | 'ADMIN' | 'MEMBER';
 /** What the secret that was sent stands for. */
 export interface KeyGrant {
   permissions: readonly Permission[];
+  /** Ids of the adapters, deployments and base models that it may name; null: all. */
+  targets: readonly string[] | null;
   /** Which of its key's secrets: a key that is rotated has two for a while. */
   secretVersion: number;
 }

@@ -36,11 +36,18 @@ export function reportError(error: unknown, requestId: string): ErrorReport {
   if (error instanceof ZodError) return fromZodError(error);
   const status = statusOf(error);
   if (status !== null && status < 500) {
-    const message = JSON_SYNTAX.test((error as Error).message) ? 'The body is not valid JSON.' : (error as Error).message;
-    return { code: BY_STATUS[status] ?? 'BAD_INPUT', message, field: null, retryAfterMs: null, cause: null };
+    return { code: BY_STATUS[status] ?? 'BAD_INPUT', message: messageOf(error as Error), field: null, retryAfterMs: null, cause: null };
   }
   if (isUnreachable(error)) return unreachable(error);
   return internal(error, requestId);
+}
+
+function messageOf(error: Error): string {
+  if (JSON_SYNTAX.test(error.message)) return 'The body is not valid JSON.';
+  // body-parser's, which Nest wraps; of a body that comes in chunks nobody knows the length.
+  const { limit, length } = (error.cause ?? error) as { limit?: unknown; length?: unknown };
+  if (typeof limit !== 'number') return error.message;
+  return `The body is too large: found ${typeof length === 'number' ? `${length} bytes` : 'more'}, expected at most ${limit} bytes.`;
 }
 
 function fromArilError(error: ArilError, requestId: string): ErrorReport {

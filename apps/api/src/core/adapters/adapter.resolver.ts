@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../../base/config/config.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { BaseModelType } from '../base-models/base-model.types.js';
 import { AdapterFinishService } from './adapter-finish.service.js';
-import { mayManageAdapters, mayReadAdapters } from './adapter.policy.js';
+import { mayManageAdapters, mayReadAdapters, visibleTo } from './adapter.policy.js';
 import { AdapterService } from './adapter.service.js';
 import * as types from './adapter.types.js';
 import { type AdapterView, toAdapterView } from './adapter.view.js';
@@ -25,7 +25,7 @@ export class AdapterResolver {
   @Query(() => types.AdapterType)
   async adapter(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<AdapterView> {
     mayReadAdapters(caller);
-    return toAdapterView(await this.adapters.get(caller.tenantId, id));
+    return toAdapterView(visibleTo(caller, await this.adapters.get(caller.tenantId, id)));
   }
 
   @ResolveField(() => BaseModelType)

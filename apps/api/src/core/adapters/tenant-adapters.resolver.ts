@@ -1,5 +1,6 @@
 import { Args, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { targetsOf } from '../../base/auth/targets.js';
 import { type Connection, PageArgs, pageOf, toConnection } from '../../base/graphql/connection.js';
 import { validInput } from '../../base/errors/validate.js';
 import { mayReadAdapters } from './adapter.policy.js';
@@ -24,7 +25,7 @@ export class TenantAdaptersResolver {
     @Args('orderBy', { type: () => AdapterOrderInput, nullable: true }) orderBy: AdapterOrderInput | null,
   ): Promise<Connection<AdapterView>> {
     mayReadAdapters(caller);
-    const filter = { status, ...validInput(searchSchema, { search }) };
+    const filter = { status, ids: targetsOf(caller), ...validInput(searchSchema, { search }) };
     const order = orderBy ? toAdapterOrder(orderBy) : NEWEST_FIRST;
     const asked = pageOf(page, (cursor) => decodeAdapterCursor(order, cursor));
     const { rows, totalCount } = await this.service.page(caller.tenantId, filter, order, asked);

@@ -8,8 +8,9 @@ import { isUuid } from '../../base/uuid.js';
 import { ApiKeyModel, type ApiKeyRow } from '../../models/api-key.model.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { LimitsService } from '../limits/limits.service.js';
-import { newKeySchema, permissionsSchema, rotationSchema } from './api-key-input.js';
+import { newKeySchema, permissionsSchema, rotationSchema, targetsSchema } from './api-key-input.js';
 import { looksLikeSecret, newSecret, secretHasher } from './api-key-secret.js';
+import { KeyTargets } from './key-targets.js';
 import { hasExpired, permissionsOf, previousWorks, rotated, secretInUse, secretWorks } from './key-secrets.js';
 
 /** `lastUsedAt` is for people: to the minute is enough, and saves a write per request. */
@@ -26,6 +27,7 @@ export class ApiKeyService {
     private readonly keys: ApiKeyModel,
     private readonly database: TenantDatabase,
     private readonly limits: LimitsService,
+    private readonly targets: KeyTargets,
     private readonly audit: AuditTrail,
   ) {
     this.hash = secretHasher(config.AUTH_SECRET);
@@ -59,7 +61,7 @@ export class ApiKeyService {
   }
 
   async create(caller: Caller, input: unknown): Promise<{ key: ApiKeyRow; secret: string }> {
-    const { name, expiresAt, limits, permissions } = validInput(newKeySchema, input);
+    const { name, expiresAt, limits, permissions, targets } = validInput(newKeySchema, input);
     if (expiresAt && expiresAt <= new Date()) throw new ArilError('BAD_INPUT', 'expiresAt: expected a time to come', 'expiresAt');
     const { secret, prefix } = newSecret();
     const key = await this.database.inTenant(caller.tenantId, async () => {
@@ -67,9 +69,10 @@ export class ApiKeyService {
       if ((await this.keys.count()) >= KEYS_MAX) {
         throw new ArilError('QUOTA_EXCEEDED', `found ${KEYS_MAX} API keys, expected fewer: revoke one that is not used any more`);
       }
-      const created = await this.keys.create({ name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null, permissions });
+      const row = { name, prefix, keyHash: this.hash(secret), createdById: caller.userId, expiresAt: expiresAt ?? null, permissions };
+      const created = await this.keys.create({ ...row, ...(await this.targets.resolve(targets)) });
       const held = limits && (await this.limits.setForNewKey(created.id, limits));
-      await this.audit.record('apiKey.create', labelled(created), { after: { name, prefix, expiresAt: created.expiresAt, permissions, ...held } });
+      await this.audit.record('apiKey.create', labelled(created), { after: { name, prefix, expiresAt: created.expiresAt, permissions, targets: await this.targets.inWords(created), ...held } });
       return created;
     });
     return { key, secret };
@@ -104,6 +107,19 @@ export class ApiKeyService {
       const old = await this.find(tenantId, id);
       const changed = (await this.keys.change(old, { permissions })) ?? noSuchKey();
       await this.audit.record('apiKey.updatePermissions', labelled(old), { before: { permissions: permissionsOf(old) }, after: { permissions } });
+      return changed;
+    });
+  }
+
+  /** Likewise. What is not in the list any more does not exist for the key from then on. */
+  async changeTargets(tenantId: string, id: string, input: unknown): Promise<ApiKeyRow> {
+    const { targets } = validInput(targetsSchema, input);
+    return this.database.inTenant(tenantId, async () => {
+      await this.database.lock('api-keys');
+      const old = await this.find(tenantId, id);
+      const changed = (await this.keys.change(old, await this.targets.resolve(targets))) ?? noSuchKey();
+      const [before, after] = [await this.targets.inWords(old), await this.targets.inWords(changed)];
+      await this.audit.record('apiKey.updateTargets', labelled(old), { before: { targets: before }, after: { targets: after } });
       return changed;
     });
   }

@@ -1,5 +1,6 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import type { Permission } from '../../base/auth/permissions.js';
+import type { TargetKind } from './key-targets.js';
 import { LimitsInput } from '../limits/limits.types.js';
 
 export const PermissionEnum = {
@@ -32,8 +33,27 @@ export class PreviousSecret {
   lastUsedAt!: Date | null;
 }
 
+export const TargetKindEnum = { ADAPTER: 'ADAPTER', DEPLOYMENT: 'DEPLOYMENT', BASE_MODEL: 'BASE_MODEL' } as const satisfies Record<TargetKind, TargetKind>;
+registerEnumType(TargetKindEnum, { name: 'TargetKind' });
+
+@ObjectType('ApiKeyTarget')
+export class ApiKeyTargetType {
+  @Field(() => ID)
+  id!: string;
+
+  @Field(() => TargetKindEnum)
+  kind!: TargetKind;
+
+  @Field(() => String, { description: "What requests name: a slug, or the base model's id." })
+  target!: string;
+}
+
+/** `targets` are resolved apart. */
 @ObjectType('ApiKey')
 export class ApiKeyType {
+  /** Not of the schema; null: all. */
+  targetIds!: readonly string[] | null;
+
   @Field(() => ID)
   id!: string;
 
@@ -75,6 +95,12 @@ export class CreateApiKeyInput {
 
   @Field(() => [PermissionEnum], { nullable: true, description: 'Left out: FULL.' })
   permissions?: Permission[] | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Slugs of adapters and deployments, and ids of base models: what the key may name, a deployment with all its variants. Left out: everything.',
+  })
+  targets?: string[] | null;
 }
 
 @ObjectType()
@@ -127,6 +153,21 @@ export class UpdateApiKeyPermissionsInput {
 
 @ObjectType()
 export class UpdateApiKeyPermissionsPayload {
+  @Field(() => ApiKeyType)
+  apiKey!: ApiKeyType;
+}
+
+@InputType()
+export class UpdateApiKeyTargetsInput {
+  @Field(() => ID)
+  apiKeyId!: string;
+
+  @Field(() => [String], { nullable: true, description: 'In the place of those it has; null, which must be said: everything.' })
+  targets?: string[] | null;
+}
+
+@ObjectType()
+export class UpdateApiKeyTargetsPayload {
   @Field(() => ApiKeyType)
   apiKey!: ApiKeyType;
 }

@@ -10,6 +10,9 @@ export const previousWorks = ({ previousEndsAt }: ApiKeyRow, now: Date): boolean
 /** The database refuses others; a row that has one all the same gives nothing by it. */
 export const permissionsOf = ({ permissions }: ApiKeyRow): Permission[] => PERMISSIONS.filter((one) => permissions.includes(one));
 
+/** null: all. */
+export const targetIdsOf = ({ allTargets, targetIds }: ApiKeyRow): string[] | null => (allTargets ? null : targetIds);
+
 /** Whether that secret of a key that is neither revoked nor unknown still works. */
 export function secretWorks(key: ApiKeyRow, secretVersion: number, now: Date): boolean {
   if (hasExpired(key, now)) return false;
@@ -22,9 +25,9 @@ export interface SecretInUse extends KeyGrant {
 
 /** Of the secret whose hash the row was found by. */
 export function secretInUse(key: ApiKeyRow, hash: string): SecretInUse {
-  const permissions = permissionsOf(key);
-  if (key.keyHash === hash) return { permissions, secretVersion: key.secretVersion, lastUsedAt: key.secretLastUsedAt };
-  return { permissions, secretVersion: key.secretVersion - 1, lastUsedAt: key.previousLastUsedAt };
+  const held = { permissions: permissionsOf(key), targets: targetIdsOf(key) };
+  if (key.keyHash === hash) return { ...held, secretVersion: key.secretVersion, lastUsedAt: key.secretLastUsedAt };
+  return { ...held, secretVersion: key.secretVersion - 1, lastUsedAt: key.previousLastUsedAt };
 }
 
 /** What a rotation writes. `endsAt` null: the secret that was there ends now. The one before that ends in any case. */

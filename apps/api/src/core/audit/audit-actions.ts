@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS = {
   'apiKey.create': 'API key created',
   'apiKey.rotate': 'API key rotated',
   'apiKey.updatePermissions': 'Permissions of API key changed',
+  'apiKey.updateTargets': 'Targets of API key changed',
   'apiKey.revoke': 'API key revoked',
   'adapter.create': 'Adapter created',
   'adapter.finishUpload': 'Adapter upload finished',

@@ -5,8 +5,12 @@
 import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { requirePermission } from '../../base/auth/permissions.js';
+import { requireAllTargets } from '../../base/auth/targets.js';
 
-export const mayReadStatements = (caller: Caller): void => requirePermission(caller, 'usage:read');
+export function mayReadStatements(caller: Caller): void {
+  requirePermission(caller, 'usage:read');
+  requireAllTargets(caller, 'statements name everything that the tenant has used.');
+}
 
 export function mayEditBillingDetails(caller: Caller): void {
   if (caller.userId === null) throw new ArilError('FORBIDDEN', 'Billing details are changed by signed-in people, not by API keys.');

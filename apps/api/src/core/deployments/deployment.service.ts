@@ -4,7 +4,7 @@ import { validInput } from '../../base/errors/validate.js';
 import type { Page } from '../../base/graphql/connection.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { isUuid } from '../../base/uuid.js';
-import { DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
+import { type DeploymentFilter, DeploymentModel, type DeploymentRow } from '../../models/deployment.model.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { TargetNames } from '../targets/target-names.js';
@@ -34,10 +34,10 @@ export class DeploymentService {
     return this.database.inTenant(tenantId, () => this.deployments.findBySlug(slug));
   }
 
-  page(tenantId: string, search: string | null, { first, after }: Page): Promise<{ rows: DeploymentRow[]; totalCount: number }> {
+  page(tenantId: string, filter: DeploymentFilter, { first, after }: Page): Promise<{ rows: DeploymentRow[]; totalCount: number }> {
     return this.database.inTenant(tenantId, async () => ({
-      rows: await this.deployments.page(search, first, after),
-      totalCount: await this.deployments.count(search),
+      rows: await this.deployments.page(filter, first, after),
+      totalCount: await this.deployments.count(filter),
     }));
   }
 
@@ -46,7 +46,7 @@ export class DeploymentService {
     this.baseModels.require(baseModelId, 'baseModelId');
     return this.database.inTenant(tenantId, async () => {
       await this.names.reserve(slug, 'deployment');
-      if ((await this.deployments.count(null)) >= DEPLOYMENTS_MAX) {
+      if ((await this.deployments.count({})) >= DEPLOYMENTS_MAX) {
         throw new ArilError('QUOTA_EXCEEDED', `found ${DEPLOYMENTS_MAX} deployments, expected fewer: delete one that is not used any more`);
       }
       const resolved = await this.variants.resolve(variants, { baseModelId, variants: [] });

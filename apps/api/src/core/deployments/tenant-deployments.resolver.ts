@@ -1,5 +1,6 @@
 import { Args, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { targetsOf } from '../../base/auth/targets.js';
 import { validInput } from '../../base/errors/validate.js';
 import { type Connection, decodeCursor, encodeCursor, PageArgs, pageOf, toConnection } from '../../base/graphql/connection.js';
 import { mayReadDeployments } from './deployment.policy.js';
@@ -22,8 +23,8 @@ export class TenantDeploymentsResolver {
   ): Promise<Connection<DeploymentView>> {
     mayReadDeployments(caller);
     const asked = pageOf(page, decodeCursor);
-    const given = validInput(searchSchema, { search });
-    const { rows, totalCount } = await this.service.page(caller.tenantId, given.search ?? null, asked);
+    const filter = { ids: targetsOf(caller), ...validInput(searchSchema, { search }) };
+    const { rows, totalCount } = await this.service.page(caller.tenantId, filter, asked);
     return toConnection(rows, { ...asked, totalCount }, toDeploymentView, encodeCursor);
   }
 }

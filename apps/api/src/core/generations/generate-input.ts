@@ -14,17 +14,20 @@ import {
   type GenerationRequest,
 } from './generation-request.js';
 import { constraintInputSchema, toConstraint } from './constraint-input.js';
-import type { GenerateInput, SamplingInput } from './generation.inputs.js';
+import type { GenerateInput, MessageInput, SamplingInput } from './generation.inputs.js';
+
+const messageSchema = z
+  .object({ role: z.enum(['SYSTEM', 'USER', 'ASSISTANT']), content: z.string(), reasoning: z.string().nullish() })
+  .refine(({ role, reasoning }) => role === 'ASSISTANT' || !reasoning, {
+    path: ['reasoning'],
+    message: 'expected it in messages of the ASSISTANT alone',
+  });
 
 const schema = z.object({
   target: targetSchema,
   routingKey: routingKeySchema.min(1).nullish(),
   prompt: z.string().max(INPUT_CHARS_MAX).nullish(),
-  messages: z
-    .array(z.object({ role: z.enum(['SYSTEM', 'USER', 'ASSISTANT']), content: z.string() }))
-    .min(1)
-    .max(MESSAGES_MAX)
-    .nullish(),
+  messages: z.array(messageSchema).min(1).max(MESSAGES_MAX).nullish(),
   sampling: requestedSamplingSchema.prefault({}),
   n: choicesSchema.nullish(),
   logprobs: topLogprobsSchema.nullish(),
@@ -63,7 +66,7 @@ function inputOf({ prompt, messages }: z.infer<typeof schema>): GenerationInput 
   if (typeof prompt === 'string' && !messages) return { kind: 'prompt', prompt };
   if (messages && typeof prompt !== 'string') {
     checkLength(messages);
-    const lowered = messages.map(({ role, content }) => ({ role: lower(role), content }));
+    const lowered = messages.map(({ role, content, reasoning }) => ({ role: lower(role), content, ...(reasoning && { reasoning }) }));
     return { kind: 'messages', messages: lowered };
   }
   const found = messages ? 'both' : 'neither';
@@ -72,8 +75,8 @@ function inputOf({ prompt, messages }: z.infer<typeof schema>): GenerationInput 
 
 const lower = <T extends string>(text: T): Lowercase<T> => text.toLowerCase() as Lowercase<T>;
 
-function checkLength(messages: readonly { content: string }[]): void {
-  const chars = messages.reduce((sum, message) => sum + message.content.length, 0);
+function checkLength(messages: readonly Pick<MessageInput, 'content' | 'reasoning'>[]): void {
+  const chars = messages.reduce((sum, { content, reasoning }) => sum + content.length + (reasoning?.length ?? 0), 0);
   if (chars <= INPUT_CHARS_MAX) return;
   throw new ArilError('BAD_INPUT', `messages: expected at most ${INPUT_CHARS_MAX} characters in all, found ${chars}`, 'messages');
 }

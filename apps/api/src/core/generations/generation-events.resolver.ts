@@ -6,6 +6,7 @@ import type { EventFeed } from './events/event-feed.js';
 import { GenerationFollower } from './generation-follower.js';
 import { GenerationEventUnion } from './generation.types.js';
 import { eventView } from './generation.view.js';
+import { EventParts } from './thoughts/answer-parts.js';
 
 interface Payload {
   generationEvents: ReturnType<typeof eventView> | Error;
@@ -26,7 +27,10 @@ export class GenerationEventsResolver {
     mayGenerate(caller);
     const from = after ?? 0;
     if (from < 0) throw new ArilError('BAD_INPUT', `after: expected 0 or more, found ${from}`, 'after');
-    return mapped(await this.follower.follow(caller, generationId, from));
+    // Before the feed, which somebody would have to return if this failed; what is not the caller's is told to nobody.
+    const parts = new EventParts();
+    for (const event of await this.follower.told(generationId, from)) if (event.type !== 'prompt') parts.read(event);
+    return mapped(await this.follower.follow(caller, generationId, from), parts);
   }
 }
 
@@ -34,9 +38,9 @@ export class GenerationEventsResolver {
  * Not a generator, for the same reason as `EventFeed`: `return` must take effect while `next` waits. A failure is told
  * as the last event's error: thrown, it would cut the connection, and other subscriptions on it, without a word.
  */
-function mapped(feed: EventFeed): AsyncIterableIterator<Payload> {
+function mapped(feed: EventFeed, parts: EventParts): AsyncIterableIterator<Payload> {
   const toPayload = (step: IteratorResult<GenerationEvent>): IteratorResult<Payload> =>
-    step.done ? step : { done: false, value: { generationEvents: eventView(step.value) } };
+    step.done ? step : { done: false, value: { generationEvents: eventView(step.value, parts) } };
   const toFailure = (error: unknown): IteratorResult<Payload> => ({
     done: false,
     value: { generationEvents: error instanceof Error ? error : new Error(String(error)) },

@@ -9,7 +9,7 @@ import { RedisService } from '../../base/redis/redis.service.js';
 import { isOpen, type GenerationRow } from '../../models/generation.model.js';
 import { collect, type Outcome } from './events/collect.js';
 import { EventFeed } from './events/event-feed.js';
-import { lastEvent } from './events/event-stream.js';
+import { lastEvent, readEvents } from './events/event-stream.js';
 import { rowAsEvents } from './events/row-as-events.js';
 import { StreamHub } from './events/stream-hub.js';
 import { GenerationService } from './generation.service.js';
@@ -46,6 +46,11 @@ export class GenerationFollower implements OnModuleDestroy {
     this.watchRow(caller, row, feed);
     feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
     return feed;
+  }
+
+  /** Events up to number `upTo`, as far as they are kept: what a follower after it was told before. */
+  told(id: string, upTo: number): Promise<GenerationEvent[]> {
+    return upTo === 0 ? Promise.resolve([]) : readEvents(this.redis.client, id, 0, upTo);
   }
 
   /** Whether all that was told of it can be told again: an ended generation's row has its texts alone. */

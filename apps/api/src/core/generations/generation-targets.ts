@@ -5,10 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { adapterRefSchema, ArilError, type AdapterRef } from '@aril/contracts';
+import type { Caller } from '../../base/auth/caller.js';
+import { mayName } from '../../base/auth/targets.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
 import { DeploymentModel } from '../../models/deployment.model.js';
-import type { GenerationRow } from '../../models/generation.model.js';
+import { type GenerationRow, targetIdOf } from '../../models/generation.model.js';
 import type { Price } from '../../models/ledger.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { chooseVariant } from '../deployments/choose-variant.js';
@@ -43,10 +45,18 @@ export class GenerationTargets {
     private readonly baseModels: BaseModelService,
   ) {}
 
-  /** `field` is what the caller's door calls the target, for the error. */
-  async resolve(tenantId: string, named: Named, field: string): Promise<GenerationTarget> {
-    const found = await this.db.inTenant(tenantId, () => this.lookUp(named, field));
+  /**
+   * `field` is what the caller's door calls the target, for the error.
+   * @throws MODEL_NOT_FOUND, also for what the caller's key is not held to
+   */
+  async resolve(caller: Caller, named: Named, field: string): Promise<GenerationTarget> {
+    const found = await this.db.inTenant(caller.tenantId, () => this.lookUp(caller, named, field));
     return this.targetOf(found, named.target, field);
+  }
+
+  /** Of a generation that a request with the same idempotency key has left. @throws MODEL_NOT_FOUND likewise */
+  requireNamed(caller: Caller, row: GenerationRow, field: string): void {
+    if (!mayName(caller, targetIdOf(row))) notFound(row.target, field);
   }
 
   /** The same again for a generation that was admitted before: also of an adapter that was deleted since, whose objects wait for it. */
@@ -55,10 +65,11 @@ export class GenerationTargets {
     return this.targetOf({ baseModelId, adapter, deploymentId }, target, field);
   }
 
-  private async lookUp({ target, routingKey, idempotencyKey }: Named, field: string): Promise<Found> {
+  private async lookUp(caller: Caller, { target, routingKey, idempotencyKey }: Named, field: string): Promise<Found> {
     const adapter = await this.adapters.findBySlug(target);
+    const deployment = adapter ? null : await this.deployments.route(target);
+    if (!mayName(caller, adapter?.id ?? deployment?.id ?? target)) notFound(target, field);
     if (adapter) return { baseModelId: adapter.baseModelId, adapter, deploymentId: null };
-    const deployment = await this.deployments.route(target);
     if (!deployment) return { baseModelId: target, adapter: null, deploymentId: null };
     const { id: deploymentId, baseModelId, variants } = deployment;
     const { adapterId } = chooseVariant(deploymentId, variants, routingKey ?? idempotencyKey ?? randomUUID());

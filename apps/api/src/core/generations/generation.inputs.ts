@@ -10,6 +10,12 @@ export class MessageInput {
 
   @Field(() => String)
   content!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Of an ASSISTANT's: what it thought before. The model's chat template does with it what the model expects.",
+  })
+  reasoning?: string | null;
 }
 
 @InputType()

@@ -65,8 +65,9 @@ export class GenerationService {
   async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
     const earlier = await this.admission.findEarlier(caller, request, names);
+    if (earlier) this.targets.requireNamed(caller, earlier, names.target);
     if (earlier) return { row: earlier, job: await this.lostJobOf(earlier, request, names), isNew: false };
-    const target = await this.targets.resolve(caller.tenantId, request, names.target);
+    const target = await this.targets.resolve(caller, request, names.target);
     checkAgainstContext(request, target.contextTokens, names);
     const row = await this.admission.admit(caller, request, { target, names, tell });
     // Another request with the same key was first, and may have chosen another variant.

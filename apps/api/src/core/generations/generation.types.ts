@@ -53,14 +53,20 @@ export class GenerationChoiceType {
   @Field(() => Int)
   index!: number;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'Without its thought.' })
   text!: string;
+
+  @Field(() => String, { nullable: true, description: 'What the model thought before it answered; null: nothing.' })
+  reasoning!: string | null;
 
   @Field(() => FinishReasonEnum)
   finishReason!: FinishReasonName;
 
   @Field(() => Int)
   completionTokens!: number;
+
+  @Field(() => Int, { description: 'Of the completion tokens, those of the thought.' })
+  reasoningTokens!: number;
 }
 
 @ObjectType('Generation')
@@ -88,9 +94,15 @@ export class GenerationType {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Whole text of the first choice once ended (kept for the retention time), null before.',
+    description: 'Whole text of the first choice, without its thought, once ended (kept for the retention time), null before.',
   })
   text!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "What the model thought before the first choice's text; null: nothing. There and gone with `text`.",
+  })
+  reasoning!: string | null;
 
   @Field(() => [GenerationChoiceType], { nullable: true, description: 'Every answer; there and gone with `text`.' })
   choices!: GenerationChoiceType[] | null;
@@ -106,6 +118,12 @@ export class GenerationType {
 
   @Field(() => Int, { nullable: true, description: 'Of all choices together.' })
   completionTokens!: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Of the completion tokens, those of thoughts, their marks included. null: not ended, or before they were counted.',
+  })
+  reasoningTokens!: number | null;
 
   @Field(() => NanoUsdScalar, { nullable: true })
   amount!: bigint | null;
@@ -158,8 +176,11 @@ export class GenerationTokens {
   @Field(() => Int)
   seq!: number;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'What it adds to the text.' })
   text!: string;
+
+  @Field(() => String, { description: 'What it adds to the thought; "" for nothing.' })
+  reasoning!: string;
 
   @Field(() => Int)
   choice!: number;
@@ -179,14 +200,17 @@ export class GenerationChoiceEnd {
   @Field(() => Int)
   choice!: number;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'What it adds to the text.' })
   text!: string;
+
+  @Field(() => String, { description: 'What it adds to the thought; "" for nothing.' })
+  reasoning!: string;
 
   @Field(() => FinishReasonEnum)
   finishReason!: FinishReasonName;
 }
 
-@ObjectType({ description: 'The last event: every choice has ended. `text` is that of `choice`, the last one to end.' })
+@ObjectType({ description: 'The last event: every choice has ended. `text` and `reasoning` are those of `choice`, the last one to end.' })
 export class GenerationEnd {
   @Field(() => Int)
   seq!: number;
@@ -194,8 +218,11 @@ export class GenerationEnd {
   @Field(() => Int)
   choice!: number;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'What it adds to the text.' })
   text!: string;
+
+  @Field(() => String, { description: 'What it adds to the thought; "" for nothing.' })
+  reasoning!: string;
 
   @Field(() => FinishReasonEnum)
   finishReason!: FinishReasonName;
@@ -208,6 +235,9 @@ export class GenerationEnd {
 
   @Field(() => Int, { description: 'Of all choices together.' })
   completionTokens!: number;
+
+  @Field(() => Int, { description: 'Of the completion tokens, those of thoughts, their marks included.' })
+  reasoningTokens!: number;
 
   @Field(() => GenerationErrorType, { nullable: true })
   error!: GenerationErrorType | null;

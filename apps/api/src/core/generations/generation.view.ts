@@ -1,5 +1,5 @@
 /** Rows and stream events as GraphQL shows them. */
-import { ERROR_CODES, isErrorCode, type ErrorCode, type GenerationEvent } from '@aril/contracts';
+import { ERROR_CODES, isErrorCode, type ErrorCode, type GenerationEvent, type SettledChoice } from '@aril/contracts';
 import { variantOf, type GenerationRow } from '../../models/generation.model.js';
 import type { Outcome } from './events/collect.js';
 import type {
@@ -9,43 +9,58 @@ import type {
   GenerationEventView,
   GenerationType,
 } from './generation.types.js';
+import { type EventParts, partsOf } from './thoughts/answer-parts.js';
+
+type FirstChoice = Pick<GenerationType, 'text' | 'reasoning' | 'choices'>;
 
 export function generationView(row: GenerationRow): GenerationType {
   const { errorCode, errorMessage, amountNanoUsd } = row;
   const error = isErrorCode(errorCode) ? errorView(errorCode, errorMessage ?? '') : null;
-  return { ...row, variant: variantOf(row), choices: choicesOf(row), amount: amountNanoUsd, error };
+  return { ...row, ...told(choicesOf(row)), variant: variantOf(row), amount: amountNanoUsd, error };
 }
 
 /** Where there is one choice, its row's columns are it. */
-function choicesOf({ choices, text, finishReason, completionTokens }: GenerationRow): GenerationChoiceType[] | null {
-  if (choices) return choices.map((choice, index) => ({ ...choice, index, finishReason: upper(choice.finishReason) }));
-  if (text === null || finishReason === null) return null;
-  return [{ index: 0, text, finishReason, completionTokens: completionTokens ?? 0 }];
+function choicesOf({ choices, text, finishReason, completionTokens, reasoningTokens }: GenerationRow): SettledChoice[] | null {
+  if (choices || text === null || finishReason === null) return choices;
+  return [{ text, finishReason: lower(finishReason), completionTokens: completionTokens ?? 0, reasoningTokens: reasoningTokens ?? 0 }];
 }
 
 /** An ended generation whose settlement is not in the row yet: all but its amount is known. */
 export function unsettledView(row: GenerationRow, outcome: Outcome): GenerationType {
-  const { choices, finishReason, promptTokens, cachedTokens, completionTokens, error } = outcome;
+  const { choices, finishReason, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, error } = outcome;
   const status = finishReason === 'error' ? 'FAILED' : finishReason === 'cancelled' ? 'CANCELLED' : 'SUCCEEDED';
   return {
     ...generationView(row),
+    ...told(choices),
     status,
-    text: choices[0]?.text ?? '',
-    choices: choices.map((choice, index) => ({ ...choice, index, finishReason: upper(choice.finishReason) })),
     finishReason: upper(finishReason),
     promptTokens,
     cachedTokens,
     completionTokens,
+    reasoningTokens,
     error: error && errorView(error.code, error.message),
   };
 }
 
-export function eventView(event: GenerationEvent): GenerationEventView {
+/** null: there is no text yet, or no longer. */
+function told(choices: readonly SettledChoice[] | null): FirstChoice {
+  const views = choices?.map(choiceView) ?? null;
+  return { text: views?.[0]?.text ?? null, reasoning: views?.[0]?.reasoning ?? null, choices: views };
+}
+
+function choiceView({ text, finishReason, completionTokens, reasoningTokens = 0 }: SettledChoice, index: number): GenerationChoiceType {
+  const parts = partsOf(text, reasoningTokens);
+  return { index, text: parts.text, reasoning: parts.reasoning || null, finishReason: upper(finishReason), completionTokens, reasoningTokens };
+}
+
+/** `parts` has read the events before. */
+export function eventView(event: GenerationEvent, parts: EventParts): GenerationEventView {
   if (event.type === 'prompt') return event;
-  if (event.type === 'tokens') return { ...event, tokenCount: event.tokens.length };
-  if (event.type === 'choiceEnd') return { ...event, finishReason: upper(event.finishReason) };
-  const { finishReason, error } = event;
-  return { ...event, finishReason: upper(finishReason), error: error && errorView(error.code, error.message) };
+  const told = parts.read(event);
+  if (event.type === 'tokens') return { ...event, ...told, tokenCount: event.tokens.length };
+  if (event.type === 'choiceEnd') return { ...event, ...told, finishReason: upper(event.finishReason) };
+  const { finishReason, reasoningTokens = 0, error } = event;
+  return { ...event, ...told, reasoningTokens, finishReason: upper(finishReason), error: error && errorView(error.code, error.message) };
 }
 
 const errorView = (code: ErrorCode, message: string): GenerationErrorType => ({
@@ -55,3 +70,4 @@ const errorView = (code: ErrorCode, message: string): GenerationErrorType => ({
 });
 
 const upper = (reason: Outcome['finishReason']): FinishReasonName => reason.toUpperCase() as FinishReasonName;
+const lower = (reason: FinishReasonName): Outcome['finishReason'] => reason.toLowerCase() as Outcome['finishReason'];

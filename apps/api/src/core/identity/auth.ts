@@ -2,7 +2,7 @@
  * Better Auth's configuration: e-mail and password, tenants as its organizations, rows through the identity role.
  * Mounted at /api/auth by `AuthController`.
  */
-import { textWithoutNul } from '@aril/contracts';
+import { lineOfText, textWithoutNul } from '@aril/contracts';
 import { Logger } from '@nestjs/common';
 import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-auth';
 import { APIError, createAuthMiddleware } from 'better-auth/api';
@@ -62,7 +62,8 @@ const refuseUnstorable = createAuthMiddleware((context) => {
     if (typeof value !== 'string') continue;
     const max = LENGTHS_MAX.get(field) ?? Infinity;
     if (value.length > max) refuse(`${field}: expected at most ${max} characters, found ${value.length}`);
-    if (!textWithoutNul.safeParse(value).success) refuse(`${field}: expected no NUL character`);
+    const problem = (field === 'name' ? lineOfText : textWithoutNul).safeParse(value).error?.issues[0];
+    if (problem) refuse(`${field}: ${problem.message}`);
   }
   return Promise.resolve();
 });

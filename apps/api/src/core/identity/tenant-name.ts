@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { textWithoutNul } from '@aril/contracts';
+import { lineOfText } from '@aril/contracts';
 import type { DBTransactionAdapter } from 'better-auth';
 
-export const TENANT_NAME = textWithoutNul.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters');
+export const TENANT_NAME = lineOfText.trim().min(1, 'expected a name').max(80, 'expected at most 80 characters');
 
 const SLUG_CHARACTERS_MAX = 48;
 

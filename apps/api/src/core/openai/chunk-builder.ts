@@ -3,8 +3,7 @@ import type { FinishReason, TokenLogprob } from '@aril/contracts';
 import type { Echo } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs, type EchoLogprob } from './openai-logprobs.js';
 import { base, finishOf, usageOf, type Head, type Usage } from './openai-response.js';
-import { readerOf } from './reasoning/piece-reader.js';
-import type { ThoughtReader } from './reasoning/thought-reader.js';
+import { readerOf, type PieceReader } from './reasoning/piece-reader.js';
 import type { AnswerPiece } from './tools/answer-reader.js';
 import { toolCallId } from './tools/tool-call-id.js';
 
@@ -23,7 +22,7 @@ export class ChunkBuilder {
   /** By choice: how long its text is so far, as its tokens count it. */
   private readonly offsets = new Map<number, number>();
   /** By choice; of chats. */
-  private readonly readers = new Map<number, ThoughtReader>();
+  private readonly readers = new Map<number, PieceReader>();
   /** By choice: how many calls there have been. */
   private readonly calls = new Map<number, number>();
 
@@ -79,7 +78,7 @@ export class ChunkBuilder {
     return this.head.flavour === 'chat' ? { delta: { content: text } } : { text };
   }
 
-  private readerOf(choice: number): ThoughtReader | null {
+  private readerOf(choice: number): PieceReader | null {
     const { flavour, tools } = this.head;
     if (flavour !== 'chat') return null;
     const reader = this.readers.get(choice) ?? readerOf(tools);

@@ -8,7 +8,7 @@ import { CompletionService } from './completion.service.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { requireInferenceKey } from './openai-caller.js';
-import { refuse } from './openai-error.js';
+import { describe, refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
 import { ResponseEndpoint } from './responses/response-endpoint.js';
 import { parseResponseRequest } from './responses/response-request.js';
@@ -50,5 +50,5 @@ export class CompletionsController {
 
 function objectOf(body: unknown): Readonly<Record<string, unknown>> {
   if (body !== null && typeof body === 'object' && !Array.isArray(body)) return { ...body };
-  return refuse('', 'The request body: expected a JSON object, sent as application/json.');
+  return refuse('', `The request body: expected a JSON object, sent as application/json, found ${describe(body)}.`);
 }

@@ -1,5 +1,7 @@
-/** What a tenant can name as `model`: the base models, its adapters that are ready, and its deployments. */
+/** What a caller can name as `model`: of the base models, its tenant's adapters that are ready, and its deployments. */
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../base/auth/caller.js';
+import { mayName } from '../../base/auth/targets.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel } from '../../models/adapter.model.js';
 import { BaseModelModel } from '../../models/base-model.model.js';
@@ -28,15 +30,16 @@ export class ModelListService {
     private readonly baseModelRows: BaseModelModel,
   ) {}
 
-  async list(tenantId: string): Promise<OpenAiModel[]> {
+  async list(caller: Caller): Promise<OpenAiModel[]> {
+    const { tenantId } = caller;
     const contexts = new Map(this.baseModels.list().map(({ id, contextTokens }) => [id, contextTokens]));
-    const rows = await this.baseModelRows.list([...contexts.keys()]);
+    const rows = await this.baseModelRows.list([...contexts.keys()].filter((id) => mayName(caller, id)));
     const own = await this.db.inTenant(tenantId, async () => [...(await this.adapters.all('READY')), ...(await this.deployments.all())]);
     return [
       ...rows.map(({ id, createdAt }) => ({ ...modelOf(id, createdAt), owned_by: 'aril', parent: null, max_model_len: contexts.get(id) ?? 0 })),
-      ...own.flatMap(({ slug, createdAt, baseModelId }) => {
+      ...own.flatMap(({ id, slug, createdAt, baseModelId }) => {
         const context = contexts.get(baseModelId);
-        if (context === undefined) return [];
+        if (context === undefined || !mayName(caller, id)) return [];
         return { ...modelOf(slug, createdAt), owned_by: tenantId, parent: baseModelId, max_model_len: context };
       }),
     ];

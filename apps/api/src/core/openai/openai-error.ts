@@ -23,7 +23,9 @@ export function refuseIssue(error: z.ZodError, body: unknown): never {
   if (!issue) return refuse('', 'The request body is invalid.');
   const param = paramName(issue.path);
   const name = param === '' ? 'The request body' : param;
-  return refuse(param, `${name}: ${issue.message}, found ${describe(valueAt(body, issue.path))}.`);
+  // Zod's own messages say what type they received, which is no more than what was found.
+  const message = issue.message.replace(/, received \w+$/, '');
+  return refuse(param, /\bfound\b/.test(message) ? `${name}: ${message}.` : `${name}: ${message}, found ${describe(valueAt(body, issue.path))}.`);
 }
 
 /** Parts and tools that are for other models, told as what they are: a union's own message only says that nothing matched. */
@@ -40,7 +42,7 @@ export const memberOf = (value: unknown, key: PropertyKey): unknown =>
 const valueAt = (body: unknown, path: readonly PropertyKey[]): unknown => path.reduce(memberOf, body);
 
 /** Numbers and the like as they are; of texts only that they are texts, because they can be somebody's prompt. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;

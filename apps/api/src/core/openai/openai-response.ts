@@ -57,7 +57,7 @@ export const base = (head: Head, object: string) => ({
 /** `outcomes`: one per prompt; their choices are numbered through. */
 export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   const chat = head.flavour === 'chat';
-  const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt, reasoningTokens: outcome.reasoningTokens })));
+  const choices = outcomes.flatMap((outcome) => outcome.choices.map((choice) => ({ ...choice, prompt: outcome.prompt })));
   return {
     ...base(head, chat ? 'chat.completion' : 'text_completion'),
     choices: choices.map(chat ? (choice, index) => chatChoice(head, choice, index) : completionChoice),
@@ -65,7 +65,7 @@ export function wholeAnswer(head: Head, outcomes: readonly Outcome[]): object {
   };
 }
 
-function chatChoice({ tools, generationId }: Head, { text, finishReason, logprobs, reasoningTokens }: OutcomeChoice & Pick<Outcome, 'reasoningTokens'>, index: number): object {
+function chatChoice({ tools, generationId }: Head, { text, finishReason, logprobs, reasoningTokens }: OutcomeChoice, index: number): object {
   const answer = readAnswer(text, tools, reasoningTokens);
   const calls = answer.calls.map((call, at) => ({ id: toolCallId(generationId, index, at), type: 'function', function: call }));
   return {

@@ -11,11 +11,11 @@ export class UsageResolver {
   constructor(private readonly usages: UsageService) {}
 
   @ResolveField(() => UsageReport, {
-    description: 'Requests, tokens and amount, in groups of choice; days are UTC, `from` inclusive, `to` exclusive, at most 366 days.',
+    description: 'Requests, tokens and amount, in groups of choice; days are UTC, `from` inclusive, `to` exclusive, at most 366 days. To a key that is held to certain targets: of those.',
   })
   usage(@CurrentCaller() caller: Caller, @Args('input') input: UsageInput): Promise<UsageView> {
     mayReadUsage(caller);
-    return this.usages.report(caller.tenantId, input);
+    return this.usages.report(caller, input);
   }
 }
 

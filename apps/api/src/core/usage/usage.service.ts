@@ -1,6 +1,8 @@
 /** What a tenant used and owes, summed from the ledger. */
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import type { Caller } from '../../base/auth/caller.js';
+import { targetsOf } from '../../base/auth/targets.js';
 import { validInput } from '../../base/errors/validate.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { ApiKeyModel } from '../../models/api-key.model.js';
@@ -35,12 +37,12 @@ export class UsageService {
     private readonly keys: ApiKeyModel,
   ) {}
 
-  async report(tenantId: string, input: UsageInput): Promise<UsageView> {
+  async report(caller: Caller, input: UsageInput): Promise<UsageView> {
     const { from, to } = validInput(usageRangeSchema, input);
     const { adapterId, deploymentId, groupBy } = validInput(usageSchema, input);
-    const range = { from, to, adapterId: adapterId ?? null, deploymentId: deploymentId ?? null };
+    const range = { from, to, adapterId: adapterId ?? null, deploymentId: deploymentId ?? null, targetIds: targetsOf(caller) };
     const by = groupBy ?? BY_DAY_AND_TARGET;
-    return this.db.inTenant(tenantId, async () => {
+    return this.db.inTenant(caller.tenantId, async () => {
       const { groups, totals } = await this.usages.usage(range, by);
       const names = by.includes('API_KEY') ? await this.keys.names() : new Map<string, string>();
       const named = groups.map((group) => ({ ...group, apiKeyName: group.apiKeyId && (names.get(group.apiKeyId) ?? null) }));

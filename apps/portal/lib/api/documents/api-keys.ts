@@ -12,6 +12,11 @@ export const ApiKeysDocument = graphql(/* GraphQL */ `
         lastUsedAt
         expiresAt
         permissions
+        targets {
+          id
+          kind
+          target
+        }
         previousSecret {
           prefix
           worksUntil
@@ -67,6 +72,21 @@ export const UpdateApiKeyPermissionsDocument = graphql(/* GraphQL */ `
       apiKey {
         id
         permissions
+      }
+    }
+  }
+`);
+
+export const UpdateApiKeyTargetsDocument = graphql(/* GraphQL */ `
+  mutation UpdateApiKeyTargets($input: UpdateApiKeyTargetsInput!) {
+    updateApiKeyTargets(input: $input) {
+      apiKey {
+        id
+        targets {
+          id
+          kind
+          target
+        }
       }
     }
   }

@@ -56,6 +56,7 @@ export const GenerationEventsDocument = graphql(/* GraphQL */ `
       ... on GenerationTokens {
         seq
         text
+        reasoning
         tokenCount
       }
       ... on GenerationChoiceEnd {
@@ -65,10 +66,12 @@ export const GenerationEventsDocument = graphql(/* GraphQL */ `
       ... on GenerationEnd {
         seq
         text
+        reasoning
         finishReason
         promptTokens
         cachedTokens
         completionTokens
+        reasoningTokens
         error {
           code
           message

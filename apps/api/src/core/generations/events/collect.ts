@@ -5,6 +5,8 @@ export interface OutcomeChoice {
   text: string;
   finishReason: FinishReason;
   completionTokens: number;
+  /** Of the completion tokens. */
+  reasoningTokens: number;
   /** null when not asked for, and when the stream they were in is gone. */
   logprobs: TokenLogprob[] | null;
 }
@@ -51,10 +53,11 @@ function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogpro
     completionTokens,
     reasoningTokens,
     error,
-    choices: choices.map(({ text, tokens, finishReason: reason }, index) => ({
+    choices: choices.map(({ text, tokens, reasoningTokens: thought, finishReason: reason }, index) => ({
       text,
       finishReason: reason ?? finishReason,
       completionTokens: tokens.length,
+      reasoningTokens: thought,
       logprobs: logprobs[index] ?? null,
     })),
   };

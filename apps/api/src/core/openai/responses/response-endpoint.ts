@@ -28,7 +28,7 @@ export class ResponseEndpoint implements Endpoint {
     if (!outcome || !choice) throw new Error('a response without an answer');
     const reader = readerOf(admitted.asked.tools);
     const output = new ResponseOutput(admitted.generationId);
-    output.push([...reader.push(choice.text, outcome.reasoningTokens), ...reader.end()], choice.logprobs);
+    output.push([...reader.push(choice.text, choice.reasoningTokens), ...reader.end()], choice.logprobs);
     const status = statusOf(choice.finishReason);
     output.end(status);
     return responseObject(admitted, this.settings, { status, output: output.items, end: { ...outcome, finishReason: choice.finishReason }, error: null });

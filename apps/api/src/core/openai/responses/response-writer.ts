@@ -4,14 +4,13 @@ import type { ErrorReport } from '../../../base/errors/error-report.js';
 import type { Admitted, AnswerWriter } from '../endpoint.js';
 import { responseObject, statusOf, type ResponseState } from './response-object.js';
 import { ResponseOutput, type OutputEvent } from './response-output.js';
-import { readerOf } from '../reasoning/piece-reader.js';
-import type { ThoughtReader } from '../reasoning/thought-reader.js';
+import { readerOf, type PieceReader } from '../reasoning/piece-reader.js';
 import type { ResponseSettings } from './response-request.js';
 import type { SseWriter } from '../sse-writer.js';
 
 export class ResponseWriter implements AnswerWriter {
   private readonly output: ResponseOutput;
-  private readonly reader: ThoughtReader;
+  private readonly reader: PieceReader;
   private sequence = 0;
 
   constructor(

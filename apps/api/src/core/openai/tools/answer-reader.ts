@@ -4,11 +4,12 @@
  * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral).
  * All are read, whichever the model: what names no function that the caller has offered stays text.
  */
+import { overlap } from '../../../base/overlap.js';
+import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/thought-reader.js';
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import type { OfferedTools } from './offered-tools.js';
-import { overlap } from './overlap.js';
 
-export type AnswerPiece = { kind: 'text'; text: string } | { kind: 'reasoning'; text: string } | (CallPiece & { index: number });
+export type AnswerPiece = TextPiece | ReasoningPiece | (CallPiece & { index: number });
 
 const OPEN = '<tool_call>';
 /** In front of calls. */

@@ -9,7 +9,7 @@ export interface Answer {
   calls: { name: string; arguments: string }[];
 }
 
-/** `reasoningTokens`: of the generation. */
+/** `reasoningTokens`: of the answer. */
 export function readAnswer(text: string, offered: OfferedTools | null, reasoningTokens = 0): Answer {
   const reader = readerOf(offered);
   const calls: Answer['calls'] = [];
