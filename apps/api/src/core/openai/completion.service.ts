@@ -125,7 +125,7 @@ export class CompletionService {
     const feeds: EventFeed[] = [];
     const leave = (): void => feeds.forEach((feed) => void feed.return());
     const report = (error: unknown): ErrorReport => {
-      this.unread.abandon(rows, exchange);
+      this.unread.disown(rows, error, exchange);
       return reportError(error, String(request.id));
     };
     try {

@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArilError, generationStreamKey, type GenerationEvent } from '@aril/contracts';
 import type { Redis } from 'ioredis';
+import { COMMAND_MS_MAX } from '../../../base/redis/redis.service.js';
 import { EventFeed } from './event-feed.js';
 import { lastEvent, parseEntry, readEvents, type StreamEntry } from './event-stream.js';
 
@@ -112,7 +113,9 @@ export class StreamHub {
     while (!this.closed && this.channels.size > 0) {
       try {
         const asked = new Map(this.channels);
-        this.deliver(asked, await this.read(asked));
+        const watchdog = setTimeout(() => this.giveUp(), BLOCK_MS + COMMAND_MS_MAX);
+        const reply = await this.read(asked).finally(() => clearTimeout(watchdog));
+        this.deliver(asked, reply);
       } catch (error) {
         if (this.closed) return;
         this.onError(error);
@@ -120,6 +123,13 @@ export class StreamHub {
       }
     }
     this.loop = null;
+  }
+
+  /** As long as a command may take, Redis has said nothing. Who waits is told so; whoever comes from now on waits anew. */
+  private giveUp(): void {
+    const away = new ArilError('OVERLOADED', 'What is generated cannot be read at the moment. Ask again later.');
+    for (const channel of this.channels.values()) for (const feed of [...channel.feeds]) feed.fail(away);
+    this.blocking.disconnect(true);
   }
 
   private async read(asked: ReadonlyMap<string, Channel>): Promise<ReadReply> {
