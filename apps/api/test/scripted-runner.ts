@@ -49,7 +49,7 @@ export const say =
 export class ScriptedRun {
   private seq = 0;
   private readonly written: GenerationEvent[] = [];
-  private readonly transcript: Transcript;
+  private transcript: Transcript;
   private readonly takenAtMs = Date.now();
 
   constructor(
@@ -134,6 +134,12 @@ export class ScriptedRun {
     const lost = await this.runner.redis.set(generationFenceKey(this.job.generationId), this.fence, 'NX');
     if (!lost) return;
     for (const event of this.written.splice(0)) await this.append(event);
+  }
+
+  /** Of a long answer: what this process holds for the runner counts as the API's in a test of memory. */
+  forget(): void {
+    this.written.length = 0;
+    this.transcript = new Transcript(this.job.n);
   }
 
   report(settlement: Settlement): Promise<void> {
