@@ -9,11 +9,11 @@ import { startGeneration } from './generation-fixtures.js';
 import { createTenant, type Credentials, startApp, TEST_MODEL, type TestApp } from './harness.js';
 import { gate, ScriptedRunner, until } from './scripted-runner.js';
 
-const EVENTS = 3_000;
-const CHARS = 8_192;
+const EVENTS = 1_000;
+const CHARS = 24 * 1_024;
 const MIB = 1024 * 1024;
 /** What buffers on the way and the garbage of other work may take, of 23 MiB that are not read. */
-const LEFT_LYING_MAX = 8 * MIB;
+const LEFT_LYING_MAX = 12 * MIB;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -46,17 +46,21 @@ async function overHttp(test: TestApp, request: { path: string; headers: Credent
   const headers = { host: url.host, connection: 'close', 'content-type': 'application/json', accept: 'text/event-stream', 'content-length': String(Buffer.byteLength(body)), ...request.headers };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   socket.write([`POST ${request.path} HTTP/1.1`, ...lines, '', body].join('\r\n'));
-  let text = '';
-  socket.on('data', (chunk) => (text += String(chunk)));
-  await until(() => text.includes('<0>'));
+  const chunks: string[] = [];
+  let end = '';
+  socket.on('data', (chunk) => {
+    chunks.push(String(chunk));
+    end = (end + chunks.at(-1)).slice(-7);
+  });
+  await until(() => chunks.join('').includes('<0>'));
   return {
     stop: () => void socket.pause(),
     async rest() {
       socket.resume();
       // The last chunk of a body.
-      await until(() => text.endsWith('\r\n0\r\n\r\n'), 30_000);
+      await until(() => end === '\r\n0\r\n\r\n', 30_000);
       socket.destroy();
-      return numbersIn(text);
+      return numbersIn(chunks.join(''));
     },
   };
 }
