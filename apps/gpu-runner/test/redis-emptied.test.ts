@@ -2,6 +2,7 @@
 import { generationFenceKey, generationRunKey, generationStreamKey, settlementJobId, type GenerationJob } from '@aril/contracts';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { aJob, eventually, World } from './support/fixtures.js';
+import { StreamChannel } from '../src/consumer/stream-channel.js';
 import { startScripted, type LocalRunner } from './support/runners.js';
 import { expectedOutput } from './support/scripted-engine.js';
 
@@ -37,6 +38,25 @@ async function expectWhole(job: GenerationJob): Promise<void> {
   expect(await world.tokens(job.generationId)).toEqual(expected.tokens);
   expect(await world.text(job.generationId)).toBe(expected.text);
 }
+
+it('found out by a heartbeat while a write is under way: all is written again, once, whatever that write says', () => {
+  for (const reply of ['written', 'forgotten']) {
+    let restored = 0;
+    const ends = { onLost: () => {}, onRestored: () => void restored++ };
+    const channel = new StreamChannel({ generationId: 'g', fence: 1, takenAtMs: 5, firstTokenAtMs: 6, deadlineMs: 0, entries: [{ seq: 1, json: '{}' }], ...ends });
+    channel.push({ choice: 0, tokens: [1], text: 'a', reasoningTokens: 0, logprobs: null });
+    expect(channel.freeze()).toMatchObject({ wholeSince: null, entries: [{ seq: 2 }] });
+    expect(channel.restore()).toBe(true);
+    if (reply === 'written') channel.confirm();
+    else expect(channel.restore()).toBe(true);
+    expect([channel.hasWork, restored]).toEqual([true, 0]);
+    expect(channel.freeze()).toMatchObject({ wholeSince: 5, entries: [{ seq: 1 }, { seq: 2 }] });
+    // What was whole and is said not to be cannot be made more so.
+    expect(channel.restore()).toBe(false);
+    channel.confirm();
+    expect([channel.hasWork, restored]).toEqual([false, 1]);
+  }
+});
 
 it('emptied mid-stream: what was told stays as it was told, and the rest follows', async () => {
   await start();

@@ -52,7 +52,10 @@ export class StreamChannel {
   #settlementJson: string | null = null;
   #end: { event: EndWithoutSeq; settlementJson: string } | null = null;
   #sending: Append | null = null;
+  /** All is to be written again. */
   #restoring = false;
+  /** What is being sent is all of it. */
+  #isWhole = false;
   #lost = false;
   #idle: (() => void)[] = [];
   readonly #history = new StreamHistory();
@@ -106,7 +109,7 @@ export class StreamChannel {
 
   /** Everything is to be written again. False: it cannot be. */
   restore(): boolean {
-    if (this.#lost || this.#restoring || !this.#history.entries) return false;
+    if (this.#lost || this.#isWhole || !this.#history.entries) return false;
     this.#restoring = true;
     return true;
   }
@@ -115,7 +118,9 @@ export class StreamChannel {
   freeze(): Append {
     this.#sending ??= this.#compose();
     const { entries: written } = this.#history;
-    if (!this.#restoring || !written) return this.#sending;
+    this.#restoring &&= written !== null;
+    this.#isWhole = this.#restoring;
+    if (!this.#isWhole || !written) return this.#sending;
     const entries = [...written, ...this.#sending.entries];
     const { takenAtMs: wholeSince } = this.beginning;
     return { ...this.#sending, wholeSince, tokensAtMs: this.#firstTokenAtMs, settlementJson: this.#settlementJson, entries };
@@ -124,8 +129,8 @@ export class StreamChannel {
   confirm(): void {
     this.#history.add(this.#sending?.entries ?? []);
     this.#sending = null;
-    if (this.#restoring) {
-      this.#restoring = false;
+    if (this.#isWhole) {
+      this.#isWhole = this.#restoring = false;
       this.beginning.onRestored();
     }
     if (!this.hasWork) this.#wake();
