@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tus from 'tus-js-client';
-import { type Credentials, data, graphql, type TestApp, TEST_MODEL } from './harness.js';
+import { type Credentials, data, graphql, type GraphqlAnswer, type TestApp, TEST_MODEL } from './harness.js';
 
 export type FileName = 'adapter_config.json' | 'adapter_model.safetensors';
 export type AdapterFiles = Record<FileName, Buffer>;
@@ -74,15 +74,17 @@ export function upload(
   });
 }
 
-export function finishAdapter(test: TestApp, credentials: Credentials, adapterId: string): Promise<AdapterAnswer> {
-  return data(
-    graphql<{ finishAdapterUpload: { adapter: AdapterAnswer } }>(
-      test,
-      credentials,
-      `mutation ($id: ID!) { finishAdapterUpload(input: { adapterId: $id }) { adapter { ${ADAPTER_FIELDS} } } }`,
-      { id: adapterId },
-    ),
-  ).then((answer) => answer.finishAdapterUpload.adapter);
+export function tryFinish(
+  test: TestApp,
+  credentials: Credentials,
+  adapterId: string,
+): Promise<GraphqlAnswer<{ finishAdapterUpload: { adapter: AdapterAnswer } }>> {
+  const query = `mutation ($id: ID!) { finishAdapterUpload(input: { adapterId: $id }) { adapter { ${ADAPTER_FIELDS} } } }`;
+  return graphql(test, credentials, query, { id: adapterId });
+}
+
+export async function finishAdapter(test: TestApp, credentials: Credentials, adapterId: string): Promise<AdapterAnswer> {
+  return (await data(tryFinish(test, credentials, adapterId))).finishAdapterUpload.adapter;
 }
 
 /** Creates, uploads and finishes. */

@@ -48,7 +48,8 @@ export const say =
 
 export class ScriptedRun {
   private seq = 0;
-  private readonly transcript: Transcript;
+  private readonly written: GenerationEvent[] = [];
+  private transcript: Transcript;
   private readonly takenAtMs = Date.now();
 
   constructor(
@@ -128,6 +129,19 @@ export class ScriptedRun {
     await this.runner.redis.del(generationStreamKey(this.job.generationId));
   }
 
+  /** As a runner does if Redis has lost its memory. */
+  async rewrite(): Promise<void> {
+    const lost = await this.runner.redis.set(generationFenceKey(this.job.generationId), this.fence, 'NX');
+    if (!lost) return;
+    for (const event of this.written.splice(0)) await this.append(event);
+  }
+
+  /** Of a long answer: what this process holds for the runner counts as the API's in a test of memory. */
+  forget(): void {
+    this.written.length = 0;
+    this.transcript = new Transcript(this.job.n);
+  }
+
   report(settlement: Settlement): Promise<void> {
     return this.runner.settle(settlement);
   }
@@ -143,6 +157,7 @@ export class ScriptedRun {
   }
 
   private async append(event: GenerationEvent): Promise<void> {
+    this.written.push(event);
     await this.runner.redis.xadd(generationStreamKey(this.job.generationId), `${event.seq}-0`, 'd', JSON.stringify(event));
   }
 }
@@ -159,7 +174,8 @@ export class ScriptedRunner {
   private readonly waiting = new Map<string, () => void>();
 
   constructor(test: TestApp, baseModelId = TEST_MODEL) {
-    const connect = (): Redis => new Redis(test.config.REDIS_URL, { maxRetriesPerRequest: null });
+    // Tests stop Redis on purpose; ioredis reconnects.
+    const connect = (): Redis => new Redis(test.config.REDIS_URL, { maxRetriesPerRequest: null }).on('error', () => undefined);
     this.redis = connect();
     this.subscriber = connect();
     this.settlements = new Queue(SETTLEMENT_QUEUE, { connection: this.redis, prefix: QUEUE_PREFIX });
@@ -168,7 +184,9 @@ export class ScriptedRunner {
       connection: this.redis,
       prefix: QUEUE_PREFIX,
       concurrency: 50,
+      runRetryDelay: 1_000,
     });
+    for (const queue of [this.settlements, this.generations]) queue.on('error', () => undefined);
     this.worker.on('error', () => undefined);
     this.subscriber.on('message', (_channel, id) => this.waiting.get(id)?.());
     void this.subscriber.subscribe(CANCEL_CHANNEL);
@@ -218,13 +236,13 @@ function score(text: string, top: number): TokenLogprob {
 }
 
 /** Waits until `check` gives something, and gives it. */
-export async function until<T>(check: () => Promise<T | null | undefined | false> | T | null | undefined | false): Promise<T> {
-  for (const startedAt = Date.now(); Date.now() - startedAt < WAIT_MS; ) {
+export async function until<T>(check: () => Promise<T | null | undefined | false> | T | null | undefined | false, waitMs = WAIT_MS): Promise<T> {
+  for (const startedAt = Date.now(); Date.now() - startedAt < waitMs; ) {
     const found = await check();
     if (found !== null && found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`waited ${WAIT_MS} ms in vain for: ${check.toString()}`);
+  throw new Error(`waited ${waitMs} ms in vain for: ${check.toString()}`);
 }
 
 /** A gate that a script waits at until the test opens it. */

@@ -50,6 +50,7 @@ export class Runner {
     this.#connections = openConnections(config, logger);
     const { commands, stream, settlements, generations } = this.#connections;
     this.#writer = new StreamWriter(stream, admission, logger);
+    const reporter = new SettlementReporter(settlements, logger);
     const services = {
       runnerId,
       baseModelId: config.BASE_MODEL_ID,
@@ -63,16 +64,20 @@ export class Runner {
         );
       },
       writer: this.#writer,
-      settlements: new SettlementReporter(settlements, logger),
+      settlements: reporter,
       onEngineGone,
       logger,
     };
-    this.#processor = new GenerationProcessor(services, intake);
+    this.#processor = new GenerationProcessor(services, intake, generations);
     this.#worker = createWorker(config, this.#processor, logger);
     intake.control(this.#worker);
     this.#yielding = new Yielding(commands, generations, () => intake.full, () => this.#processor.running.all(), logger);
     this.#prefetcher = new Prefetcher(generations, adapters, logger);
-    this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, logger);
+    const onForgotten = (): void => {
+      this.#processor.restoreAll();
+      reporter.reportAgain();
+    };
+    this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, onForgotten, logger);
     engine.onStep = () => this.#writer.flush();
   }
 

@@ -1,6 +1,9 @@
 import { CANCEL_CHANNEL, type AdapterRef } from '@aril/contracts';
 import type { ObjectStore } from '@aril/object-store';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile, rm, utimes, writeFile, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -60,6 +63,44 @@ async function openCache(name: string, bytesMax = 1 << 20): Promise<{ cache: Ada
 
 const weightsIn = (folder: string): Promise<Buffer> => readFile(path.join(folder, 'adapter_model.safetensors'));
 const cached = async (dir: string): Promise<string[]> => (await readdir(dir)).filter((name) => name !== '.partial').sort();
+
+/** A disk of a MiB; null where this user may not mount one. */
+function smallDisk(): string | null {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gpu-runner-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
+    return folder;
+  } catch {
+    rmSync(folder, { recursive: true });
+    return null;
+  }
+}
+
+const disk = smallDisk();
+afterAll(() => {
+  if (!disk) return;
+  execFileSync('umount', [disk]);
+  rmSync(disk, { recursive: true });
+});
+
+describe.skipIf(!disk)('adapter cache on a disk that is smaller than it was told', () => {
+  it('makes room of what nobody uses, says that it is full where all is in use, and gets over it', async () => {
+    const cache = await AdapterCache.open(path.join(disk ?? '', 'cache'), 1 << 30, world.store, logger);
+    const [first, second, third] = await Promise.all([400, 400, 400].map((kib) => newAdapter(kib * 1024)));
+    if (!first || !second || !third) throw new Error('no adapters');
+    await cache.use(first, weightsIn);
+    await cache.use(second, async () => {
+      // The first one goes.
+      await cache.use(third, async (folder) => {
+        expect((await weightsIn(folder)).length).toBe(400 * 1024);
+        await expect(cache.use(first, weightsIn)).rejects.toThrow('no space left');
+      });
+    });
+    expect(await cached(path.join(disk ?? '', 'cache'))).toEqual([second.sha256, third.sha256].sort());
+    expect(await readdir(path.join(disk ?? '', 'cache/.partial'))).toEqual([]);
+    expect((await cache.use(first, weightsIn)).length).toBe(400 * 1024);
+  });
+});
 
 describe('adapter cache', () => {
   it('fetches once for many users at once, and not again', async () => {

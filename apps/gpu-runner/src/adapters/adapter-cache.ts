@@ -5,7 +5,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../logging.js';
-import { AdapterFetchError, downloadFile, isIntact } from './adapter-download.js';
+import { AdapterFetchError, downloadFile, isDiskFull, isIntact } from './adapter-download.js';
 import { CacheFolder } from './cache-folder.js';
 
 /** Waits between tries of a failed fetch, milliseconds: long enough for a store's hiccup, short for who is waiting. */
@@ -87,6 +87,8 @@ export class AdapterCache {
         return await this.#fetch(adapter);
       } catch (error) {
         const wait = RETRY_DELAYS_MS[attempt];
+        // The disk is smaller than we were told, or others fill it.
+        if (isDiskFull(error) && (await this.folder.removeOldestIdle())) continue;
         const permanent = error instanceof AdapterFetchError && error.permanent;
         if (permanent || wait === undefined || this.#closing.signal.aborted) throw error;
         this.logger.warn({ adapter: adapter.sha256, attempt, error: String(error) }, 'fetching an adapter failed; trying again');

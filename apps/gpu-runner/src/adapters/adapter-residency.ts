@@ -4,7 +4,7 @@ import { adapterFailure } from '../engine/engine-failures.js';
 import { EngineFailure, type InferenceEngine } from '../engine/inference-engine.js';
 import type { Logger } from '../logging.js';
 import type { AdapterCache } from './adapter-cache.js';
-import { AdapterFetchError } from './adapter-download.js';
+import { AdapterFetchError, isDiskFull } from './adapter-download.js';
 
 /** Waits for running generations to let go of their adapters, milliseconds: each look for room reads the files again. */
 const ROOM_WAIT_MS = { first: 50, max: 1000 };
@@ -102,6 +102,8 @@ export class AdapterResidency {
       });
     } catch (error) {
       if (error instanceof EngineFailure) throw error;
+      // Not the adapter's fault, and it passes.
+      if (isDiskFull(error)) throw adapterFailure('out_of_memory', '', error);
       // What the store or the disk said may name hosts and paths; only our own sentences go to the tenant.
       const shown = error instanceof AdapterFetchError ? error.message : 'its files could not be fetched.';
       throw adapterFailure('adapter_fetch_failed', shown, error);

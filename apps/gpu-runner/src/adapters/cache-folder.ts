@@ -79,11 +79,17 @@ export class CacheFolder {
       throw new AdapterFetchError(`the adapter takes ${bytes} bytes, the runner's cache holds at most ${this.bytesMax}`, true);
     }
     while (this.#used() + bytes > this.bytesMax) {
-      const oldest = this.#oldestIdle();
       // All that is left is in use: go over the limit for a moment rather than fail; the next fetch makes up for it.
-      if (oldest === undefined) return;
-      await this.remove(oldest);
+      if (!(await this.removeOldestIdle())) return;
     }
+  }
+
+  /** False: nothing that is not in use is left. */
+  async removeOldestIdle(): Promise<boolean> {
+    const oldest = this.#oldestIdle();
+    if (oldest === undefined) return false;
+    await this.remove(oldest);
+    return true;
   }
 
   #used(): number {

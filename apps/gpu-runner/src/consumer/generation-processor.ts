@@ -1,5 +1,5 @@
 import { generationJobSchema, generationRunKey, turnOf, type GenerationJob } from '@aril/contracts';
-import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingError, type Job, type Queue } from 'bullmq';
 import { GenerationRun } from './generation-run.js';
 import type { GenerationServices } from './generation-services.js';
 import type { Intake } from './intake.js';
@@ -20,6 +20,7 @@ export class GenerationProcessor {
   constructor(
     private readonly services: GenerationServices,
     private readonly intake: Intake,
+    private readonly queue: Queue<GenerationJob>,
   ) {}
 
   process(job: Job<unknown>, token: string): Promise<void> {
@@ -32,7 +33,7 @@ export class GenerationProcessor {
   async #run(job: Job<unknown>, token: string, payload: GenerationJob): Promise<void> {
     if (await this.#stopEarlierRun(payload.generationId)) return this.#handBack(job, token);
     if (this.#draining) return this.#handBack(job, token);
-    const run = new GenerationRun(payload, turnOf(job.priority), this.services);
+    const run = new GenerationRun(payload, turnOf(job.priority), this.services, () => void this.#addAgain(job, payload));
     const outcome = await this.running.during(run, () => run.execute()).catch((error: unknown) => {
       this.services.logger.error({ generationId: payload.generationId, tenantId: payload.tenantId, err: error }, 'the run failed');
       return 'failed' as const;
@@ -54,6 +55,11 @@ export class GenerationProcessor {
 
   handBackAll(): void {
     for (const run of this.running.all()) run.interrupt('handedBack');
+  }
+
+  /** Redis is thought to have lost its data. */
+  restoreAll(): void {
+    for (const run of this.running.all()) run.restore();
   }
 
   cancel(generationId: string): void {
@@ -82,6 +88,18 @@ export class GenerationProcessor {
       this.services.logger.warn({ generationId: job.id, error: String(error) }, 'the job could not be put off; its lock will expire');
     }
     throw new DelayedError();
+  }
+
+  /**
+   * To a Redis that has lost the job, so that another runner can go on should this one die, and the API sees that somebody
+   * works on it. Without effect while the job is there. Who takes it meanwhile takes the generation over, as ever.
+   */
+  async #addAgain({ name, opts }: Job<unknown>, payload: GenerationJob): Promise<void> {
+    try {
+      await this.queue.add(name, payload, opts);
+    } catch (error) {
+      this.services.logger.warn({ generationId: payload.generationId, error: String(error) }, 'a job that Redis had lost could not be added again');
+    }
   }
 
   /** So that it is not taken for one that kills its runners. Not vital. */

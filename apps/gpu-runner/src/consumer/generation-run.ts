@@ -21,6 +21,7 @@ export class GenerationRun {
   #emitted: Transcript;
   #taken!: TakenGeneration;
   #channel!: StreamChannel;
+  #isTaken = false;
   /** While the engine works on it. */
   #requestId: string | null = null;
 
@@ -29,6 +30,8 @@ export class GenerationRun {
     /** Its place in the fair order of the queue. */
     readonly turn: number,
     private readonly services: GenerationServices,
+    /** Puts the job back into a queue that has lost it. */
+    private readonly addAgain: () => void,
   ) {
     this.#emitted = new Transcript(job.n);
   }
@@ -45,6 +48,14 @@ export class GenerationRun {
     if (this.#requestId !== null) this.services.engine.cancel(this.#requestId);
     // A cancelled request ends inside the engine, which says with how many tokens; in all other cases we let go now.
     if (this.#requestId === null || kind !== 'cancelled') this.#interrupted.abort(new Interruption(kind));
+  }
+
+  /** Redis is thought to have lost its data: what is known of the generation is written again, and then its job. */
+  restore(): void {
+    if (!this.#isTaken) return this.addAgain();
+    if (!this.#channel.restore()) return;
+    this.services.writer.touch(this.#channel);
+    this.services.writer.flush();
   }
 
   async execute(): Promise<RunOutcome> {
@@ -64,8 +75,9 @@ export class GenerationRun {
     const { generationId, deadlineMs } = this.job;
     this.#taken = await takeGeneration(this.services.redis, generationId, streamTtlMs(deadlineMs));
     this.#emitted = Transcript.from(this.#taken.events, this.job.n);
-    const { lastSeq } = this.#emitted;
-    this.#channel = new StreamChannel(generationId, this.#taken.fence, lastSeq, deadlineMs, () => this.interrupt('lost'));
+    const onLost = (): void => this.interrupt('lost');
+    this.#channel = new StreamChannel({ ...this.#taken, generationId, deadlineMs, onLost, onRestored: this.addAgain });
+    this.#isTaken = true;
   }
 
   async #generate(): Promise<EndWithoutSeq> {

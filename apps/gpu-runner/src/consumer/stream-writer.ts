@@ -12,7 +12,7 @@ const ROUND_TRIP_MS_MAX = 10_000;
  * Writes the events of all generations: one pipelined round trip at a time, each with everything that has come up
  * since the last one. So the round trips per second never exceed the engine's steps, whatever the batch size, and a
  * slow Redis makes events larger instead of a queue longer. While Redis is away, admission is closed and the same
- * calls are repeated; they are idempotent (see append-events).
+ * calls are repeated; they are idempotent (see append-events). One that comes back without what was written gets it again.
  */
 export class StreamWriter {
   readonly #changed = new Set<StreamChannel>();
@@ -73,9 +73,9 @@ export class StreamWriter {
   async #attempt(batch: StreamChannel[], failures: number): Promise<StreamChannel[]> {
     const results = await this.#roundTrip(batch);
     const again = batch.filter((channel, index) => this.#apply(channel, results[index]));
-    const reason = results.find((result) => result.outcome === 'retry');
+    const refused = results.find((result) => result.outcome === 'retry');
     // One NOSCRIPT is how a fresh Redis is met; it is no reason to pause anything.
-    if (again.length > 0 && (failures > 0 || !reasonOf(reason).startsWith('NOSCRIPT'))) this.#pause(reasonOf(reason));
+    if (refused && (failures > 0 || !reasonOf(refused).startsWith('NOSCRIPT'))) this.#pause(reasonOf(refused));
     return again;
   }
 
@@ -99,6 +99,10 @@ export class StreamWriter {
       return false;
     }
     const { generationId, fence } = channel;
+    if (result.outcome === 'forgotten' && channel.restore()) {
+      this.logger.warn({ generationId, fence }, 'Redis has lost what was written; writing it again');
+      return true;
+    }
     if (result.outcome === 'fenced') this.logger.warn({ generationId, fence }, 'another runner owns this generation');
     else this.logger.error({ generationId, fence, reason: reasonOf(result) }, 'the stream is not what this runner wrote');
     channel.lose();

@@ -9,15 +9,18 @@ const INTERVAL_MS = 5_000;
 /** Entries of runners that were killed would stay for ever; whoever starts next sweeps those this old. */
 const STALE_MS = 10 * 60_000;
 
-/** Tells of this runner in `RUNNERS_KEY`, every few seconds. */
+/** Tells of this runner in `RUNNERS_KEY`, every few seconds, and finds out there whether Redis still knows of it. */
 export class Heartbeat {
   readonly #rounds: Rounds;
+  #isKnown = false;
 
   constructor(
     private readonly runner: { runnerId: string; baseModelId: string },
     private readonly engine: InferenceEngine,
     private readonly redis: Redis,
-    logger: Logger,
+    /** Redis has lost its data. */
+    private readonly onForgotten: () => void,
+    private readonly logger: Logger,
   ) {
     const onFailure = (error: unknown): void => logger.warn({ error: String(error) }, 'heartbeat failed');
     // While Redis is away a beat waits; more of them behind it would all be out of date.
@@ -39,7 +42,12 @@ export class Heartbeat {
     const { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs } = this.engine.load();
     const load = { device, running, waiting, kvBlocksTotal, kvBlocksFree, adaptersResident, adapterBytes, stepMs };
     const beat: RunnerHeartbeat = { ...this.runner, atMs: Date.now(), ...load };
-    await this.redis.hset(RUNNERS_KEY, this.runner.runnerId, JSON.stringify(beat));
+    const isNew = (await this.redis.hset(RUNNERS_KEY, this.runner.runnerId, JSON.stringify(beat))) === 1;
+    if (isNew && this.#isKnown) {
+      this.logger.warn('Redis has lost its data; writing again what this runner knows');
+      this.onForgotten();
+    }
+    this.#isKnown = true;
   }
 
   async #sweep(): Promise<void> {

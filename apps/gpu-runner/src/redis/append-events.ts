@@ -6,13 +6,22 @@ import type { Redis } from 'ioredis';
  * Appends a generation's events if the fence is still ours. Safe to repeat: an entry that is already there with the
  * same content was written by an attempt whose answer got lost. Everything a generation has to write goes in one call,
  * so its last tokens, its end and its settlement appear together.
+ *
+ * A fence that is not there at all was never another runner's: Redis has lost it, and all the rest. Who then comes with
+ * everything from the first entry on puts it back as it was.
  */
 const APPEND_LUA = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
+local fence = redis.call('GET', KEYS[1])
+if not fence and ARGV[5] == '' then return 'FORGOTTEN' end
+if fence and fence ~= ARGV[1] then return 'FENCED' end
+if not fence then
+  redis.call('SET', KEYS[1], ARGV[1])
+  redis.call('HSETNX', KEYS[3], 'takenAtMs', ARGV[5])
+end
 local last = 0
 local tail = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
 if tail[1] then last = tonumber(string.match(tail[1][1], '^%d+')) end
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local seq = tonumber(ARGV[i])
   local id = ARGV[i] .. '-0'
   if seq <= last then
@@ -40,15 +49,22 @@ export interface Append {
   tokensAtMs: number | null;
   /** Set together with an end event. */
   settlementJson: string | null;
-  entries: { seq: number; json: string }[];
+  /** When the first runner took the generation, if `entries` is all that was ever written of it; null: the next ones. */
+  wholeSince: number | null;
+  entries: readonly StreamEntry[];
+}
+
+export interface StreamEntry {
+  seq: number;
+  json: string;
 }
 
 /**
  * `fenced`: another runner owns the generation. `retry`: nothing is known to be written, the same again is right.
- * `broken`: Redis holds something else than we wrote; going on would make it worse.
+ * `forgotten`: Redis has not got what was written before. `broken`: Redis holds something else than we wrote; going on would make it worse.
  */
 export type AppendResult =
-  | { outcome: 'written' | 'fenced' }
+  | { outcome: 'written' | 'fenced' | 'forgotten' }
   | { outcome: 'retry' | 'broken'; reason: string };
 
 /** One pipelined round trip for all generations of the batch. Rejects when the connection fails. */
@@ -65,7 +81,7 @@ export async function appendEvents(redis: Redis, batch: Append[]): Promise<Appen
 }
 
 function argumentsOf(append: Append): (string | number)[] {
-  const { generationId, fence, ttlMs, tokensAtMs, settlementJson, entries } = append;
+  const { generationId, fence, ttlMs, tokensAtMs, settlementJson, wholeSince, entries } = append;
   return [
     generationFenceKey(generationId),
     generationStreamKey(generationId),
@@ -74,6 +90,7 @@ function argumentsOf(append: Append): (string | number)[] {
     ttlMs,
     tokensAtMs ?? '',
     settlementJson ?? '',
+    wholeSince ?? '',
     ...entries.flatMap(({ seq, json }) => [seq, json]),
   ];
 }
@@ -87,6 +104,7 @@ function resultOf(reply: [Error | null, unknown] | undefined): AppendResult {
   if (!error) {
     if (value === 'WRITTEN') return { outcome: 'written' };
     if (value === 'FENCED') return { outcome: 'fenced' };
+    if (value === 'FORGOTTEN' || value === 'GAP') return { outcome: 'forgotten' };
     return { outcome: 'broken', reason: String(value) };
   }
   // Replies of Redis carry the ReplyError name; everything else is about the connection.

@@ -7,6 +7,7 @@ import {
   type GenerationEvent,
 } from '@aril/contracts';
 import type { Redis } from 'ioredis';
+import type { StreamEntry } from './append-events.js';
 
 /**
  * Takes a generation over, in one step for everybody: from here on only this fence may write, and what is read is all
@@ -31,8 +32,9 @@ export interface TakenGeneration {
   firstTokenAtMs: number | null;
   /** What an earlier runner decided to report; it ended the stream in the same step. */
   settlementJson: string | null;
-  /** Events of earlier runners, by sequence number. */
+  /** Events of earlier runners, by sequence number, and as they are in the stream. */
   events: GenerationEvent[];
+  entries: StreamEntry[];
 }
 
 type Reply = [number, number, [string, string | null, string | null, string | null], [string, [string, string]][]];
@@ -54,5 +56,6 @@ export async function takeGeneration(redis: Redis, generationId: string, ttlMs: 
     firstTokenAtMs: firstTokenAtMs === null ? null : Number(firstTokenAtMs),
     settlementJson,
     events: entries.map(([, [, json]]) => generationEventSchema.parse(JSON.parse(json))),
+    entries: entries.map(([id, [, json]]) => ({ seq: Number.parseInt(id, 10), json })),
   };
 }

@@ -5,7 +5,7 @@
 import { HttpException } from '@nestjs/common';
 import { ArilError, ERROR_CODES, type ErrorCode } from '@aril/contracts';
 import { ZodError } from 'zod';
-import { isUnreachable } from './unreachable.js';
+import { isDiskFull, isUnreachable } from './unreachable.js';
 
 export interface ErrorReport {
   code: ErrorCode;
@@ -38,7 +38,8 @@ export function reportError(error: unknown, requestId: string): ErrorReport {
   if (status !== null && status < 500) {
     return { code: BY_STATUS[status] ?? 'BAD_INPUT', message: messageOf(error as Error), field: null, retryAfterMs: null, cause: null };
   }
-  if (isUnreachable(error)) return unreachable(error);
+  if (isUnreachable(error)) return overloaded(error, 'A service that the API needs cannot be reached at the moment. Try again later.');
+  if (isDiskFull(error)) return overloaded(error, 'The API has no space left to store that at the moment. Try again later.');
   return internal(error, requestId);
 }
 
@@ -69,8 +70,7 @@ function internal(error: unknown, requestId: string): ErrorReport {
   return { code: 'INTERNAL', message, field: null, retryAfterMs: null, cause: error };
 }
 
-function unreachable(error: unknown): ErrorReport {
-  const message = 'A service that the API needs cannot be reached at the moment. Try again later.';
+function overloaded(error: unknown, message: string): ErrorReport {
   return { code: 'OVERLOADED', message, field: null, retryAfterMs: null, cause: error };
 }
 

@@ -9,6 +9,7 @@ import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
 import { createHandler } from 'graphql-sse/lib/use/express';
 import { Public } from '../auth/caller.js';
 import { formatGraphqlError } from './graphql-error.js';
+import { untilSent } from '../http/backpressure.js';
 import { validateWithLimits } from './limits.js';
 
 type Handler = (request: Request, response: Response) => Promise<void>;
@@ -37,7 +38,11 @@ function handlerFor(schema: GraphQLSchema): Handler {
     // No token: one connection per operation, so that no state is shared between API processes.
     authenticate: () => null,
     context: (request) => ({ req: request.raw, res: request.context.res }),
-    onNext: (_context, _request, result) => withFormattedErrors(result as ExecutionResult),
+    onNext: async (_context, request, result) => {
+      // The handler keeps without bound what the client does not read.
+      await untilSent(request.context.res as Response);
+      return withFormattedErrors(result as ExecutionResult);
+    },
   }) as Handler;
 }
 

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
+import { RedisMemory } from './redis-memory.js';
 import { RedisService } from './redis.service.js';
 
 @Global()
-@Module({ providers: [RedisService], exports: [RedisService] })
+@Module({ providers: [RedisService, RedisMemory], exports: [RedisService, RedisMemory] })
 export class RedisModule {}

@@ -6,7 +6,7 @@
 import { Logger } from '@nestjs/common';
 import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
-import type { RedisService } from './redis.service.js';
+import { WORKER_RETRY_MS, type RedisService } from './redis.service.js';
 
 interface Chore {
   /** As jobs are named: `namespace.verbNoun`. */
@@ -43,6 +43,7 @@ export class Schedule {
     this.worker = new Worker(this.queueName, ({ name }) => this.chores.find((chore) => chore.name === name)?.run() ?? Promise.resolve(), {
       connection: this.redis.connect(this.name),
       prefix: QUEUE_PREFIX,
+      runRetryDelay: WORKER_RETRY_MS,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
     });

@@ -5,6 +5,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { ArilError, type GenerationEvent } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { RedisMemory } from '../../base/redis/redis-memory.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { isOpen, type GenerationRow } from '../../models/generation.model.js';
 import { collect, type Outcome } from './events/collect.js';
@@ -25,16 +26,20 @@ const DEADLINE_GRACE_MS = 2_000;
 export class GenerationFollower implements OnModuleDestroy {
   private readonly logger = new Logger(GenerationFollower.name);
   private readonly hub: StreamHub;
+  /** Looks at the row of each open feed. */
+  private readonly checks = new Set<() => Promise<void>>();
 
   constructor(
     private readonly redis: RedisService,
     private readonly generations: GenerationService,
     private readonly overdue: OverdueService,
     private readonly readers: ReaderWatch,
+    memory: RedisMemory,
   ) {
     this.hub = new StreamHub(redis.client, redis.connect('streams'), (error) =>
       this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
     );
+    memory.onLost(() => void this.checkAll());
   }
 
   /** Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. */
@@ -90,13 +95,20 @@ export class GenerationFollower implements OnModuleDestroy {
   /** Checks the row now and then, and at the deadline, until the feed closes. */
   private watchRow(caller: Caller, row: GenerationRow, feed: EventFeed): void {
     if (!isOpen(row)) return;
-    const check = (): void => void this.checkRow(caller, row, feed);
-    const atDeadline = setTimeout(check, Math.max(this.overdue.deadlineOf(row) - Date.now(), 0) + 50);
-    const regular = setInterval(check, ROW_CHECK_MS);
+    const check = (): Promise<void> => this.checkRow(caller, row, feed);
+    this.checks.add(check);
+    const atDeadline = setTimeout(() => void check(), Math.max(this.overdue.deadlineOf(row) - Date.now(), 0) + 50);
+    const regular = setInterval(() => void check(), ROW_CHECK_MS);
     feed.onClosed(() => {
       clearTimeout(atDeadline);
       clearInterval(regular);
+      this.checks.delete(check);
     });
+  }
+
+  /** One after the other: there may be thousands, and the database has others to serve. */
+  private async checkAll(): Promise<void> {
+    for (const check of [...this.checks]) await check();
   }
 
   private async checkRow(caller: Caller, { id }: GenerationRow, feed: EventFeed): Promise<void> {

@@ -6,15 +6,16 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { generationFenceKey, type ErrorCode } from '@aril/contracts';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
+import { RedisMemory, RESTORED_WITHIN_MS } from '../../base/redis/redis-memory.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
 import { GenerationEnder } from './generation-ender.js';
 import { GenerationQueue } from './generation-queue.js';
 
 /**
- * A row this old without a job has lost it: the API died between writing the row and adding the job, or Redis lost
- * its memory. The prompt was only in the job, so the generation cannot be run any more; only a retry of the caller
- * with the same idempotency key, before this, could bring it back.
+ * A row this old without a job has lost it: the API died between writing the row and adding the job. The prompt was only
+ * in the job, so the generation cannot be run any more; only a retry of the caller with the same idempotency key, before
+ * this, could bring it back. A Redis that has lost its data is known to, and nobody is kept waiting for so long.
  */
 export const LOST_AFTER_MS = 60_000;
 const ROWS_PER_SWEEP = 500;
@@ -27,6 +28,7 @@ export class OverdueService {
     @Inject(CONFIG) private readonly config: Config,
     private readonly db: TenantDatabase,
     private readonly redis: RedisService,
+    private readonly memory: RedisMemory,
     private readonly generations: GenerationModel,
     private readonly queue: GenerationQueue,
     private readonly ender: GenerationEnder,
@@ -38,7 +40,8 @@ export class OverdueService {
 
   /** `now` in milliseconds since the epoch. */
   async sweep(now = Date.now()): Promise<void> {
-    const oldestMs = Math.min(LOST_AFTER_MS, this.config.GENERATION_TIMEOUT_S * 1_000);
+    const forgetful = now < (await this.memory.since()) + LOST_AFTER_MS;
+    const oldestMs = Math.min(forgetful ? RESTORED_WITHIN_MS : LOST_AFTER_MS, this.config.GENERATION_TIMEOUT_S * 1_000);
     for (const key of await this.generations.openBefore(new Date(now - oldestMs), ROWS_PER_SWEEP)) {
       try {
         await this.check(key, now);
@@ -62,11 +65,18 @@ export class OverdueService {
       return ['TIMED_OUT', `The generation did not end within ${this.config.GENERATION_TIMEOUT_S} seconds.`];
     }
     if (await this.queue.hasFailed(row.baseModelId, row.id)) return ['INTERNAL', 'The generation could not be run.'];
-    if (now < row.createdAt.getTime() + LOST_AFTER_MS || (await this.queue.isQueued(row.baseModelId, row.id))) return null;
+    if (now < (await this.lostFrom(row)) || (await this.queue.isQueued(row.baseModelId, row.id))) return null;
     const taken = await this.redis.client.exists(generationFenceKey(row.id));
     return taken
       ? ['RUNNER_LOST', 'The generation was lost while it was run.']
-      : ['OVERLOADED', 'The generation could not be queued.'];
+      : ['OVERLOADED', 'The generation was lost before it was run. Ask again.'];
+  }
+
+  /** From when on it is lost if it has no job. */
+  private async lostFrom(row: GenerationRow): Promise<number> {
+    const createdAt = row.createdAt.getTime();
+    const since = await this.memory.since();
+    return createdAt < since ? since + RESTORED_WITHIN_MS : createdAt + LOST_AFTER_MS;
   }
 
   private async fail(row: GenerationRow, code: ErrorCode, message: string): Promise<void> {

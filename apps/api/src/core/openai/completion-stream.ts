@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArilError, EndEvent, GenerationEvent } from '@aril/contracts';
 import type { Response } from 'express';
+import { untilRoom } from '../../base/http/backpressure.js';
 import type { ErrorReport } from '../../base/errors/error-report.js';
 import type { EventFeed } from '../generations/events/event-feed.js';
 import type { AnswerWriter } from './endpoint.js';
@@ -46,6 +47,7 @@ async function relay(prompt: number, events: AsyncIterable<GenerationEvent>, wri
   for await (const event of events) {
     throwFailure(event, prompt, stream);
     writer.event(prompt, event);
+    await untilRoom(stream.response);
     if (event.type === 'end') return event;
   }
   return null;

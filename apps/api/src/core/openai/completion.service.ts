@@ -124,14 +124,18 @@ export class CompletionService {
     const { caller, request, response } = exchange;
     const feeds: EventFeed[] = [];
     const leave = (): void => feeds.forEach((feed) => void feed.return());
+    let told: ArilError | null = null;
+    const ownFailure: Failure = (...end) => (told = failure(...end));
     const report = (error: unknown): ErrorReport => {
-      this.unread.abandon(rows, exchange);
+      // Of one that has ended by itself its runner has more to say, and it costs nothing as it is.
+      if (error === told) this.unread.abandon(rows, exchange);
+      else this.unread.disown(rows, error, exchange);
       return reportError(error, String(request.id));
     };
     try {
       for (const { id } of rows) feeds.push(await this.follower.follow(caller, id));
       response.once('close', leave);
-      await streamCompletion(feeds, { response, writer: (sse) => endpoint.stream(admitted, sse), failure, report });
+      await streamCompletion(feeds, { response, writer: (sse) => endpoint.stream(admitted, sse), failure: ownFailure, report });
     } catch (error) {
       this.unread.disown(rows, error, exchange);
       throw error;

@@ -14,7 +14,7 @@ export class SseWriter {
     response.setHeader('X-Accel-Buffering', 'no');
     response.flushHeaders();
     // A comment line: clients skip it.
-    this.timer = setInterval(() => this.write(': waiting\n\n'), KEEP_ALIVE_MS);
+    this.timer = setInterval(() => this.keepAlive(), KEEP_ALIVE_MS);
   }
 
   /** null writes nothing. */
@@ -41,6 +41,11 @@ export class SseWriter {
   close(): void {
     clearInterval(this.timer);
     if (!this.response.writableEnded) this.response.end();
+  }
+
+  /** Not for a client that has not even read what there is. */
+  private keepAlive(): void {
+    if (!this.response.writableNeedDrain) this.write(': waiting\n\n');
   }
 
   private write(text: string): void {

@@ -9,7 +9,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { ArilError, QUEUE_PREFIX, SETTLEMENT_QUEUE, settlementSchema, type Settlement } from '@aril/contracts';
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
-import { RedisService } from '../../base/redis/redis.service.js';
+import { RedisService, WORKER_RETRY_MS } from '../../base/redis/redis.service.js';
 import { SettlementService } from './settlement.service.js';
 
 /** Well below the database's connections: callers' own requests come first. */
@@ -36,6 +36,7 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
       concurrency: CONCURRENCY,
       // An API that is killed again and again while it settles must not turn the settlement into a failure.
       maxStalledCount: 1_000_000,
+      runRetryDelay: WORKER_RETRY_MS,
       // A settlement holds the output: it leaves Redis as soon as it is applied, and with the texts otherwise.
       removeOnComplete: { count: 0 },
       removeOnFail: { age: this.config.TEXT_RETENTION_S, count: KEPT_FAILURES_MAX },

@@ -1,7 +1,6 @@
 /** The folder of uploaded files, on a disk that all copies of the API share. tus writes into it, this reads. */
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
-import { FileStore } from '@tus/file-store';
 import { mkdirSync } from 'node:fs';
 import { link, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { CONFIG, type Config } from '../../../base/config/config.js';
 import type { AdapterFileRow, AdapterRow } from '../../../models/adapter.model.js';
 import { ADAPTER_FILES, type AdapterFileName } from '../adapter-content.js';
 import type { AdapterFileType } from '../adapter.types.js';
+import { UploadStore } from './upload-store.js';
 
 /** Paths of an adapter's files, whole. */
 export type UploadedFiles = Record<AdapterFileName, string>;
@@ -20,13 +20,13 @@ export const INSPECTION_PREFIX = 'inspection-';
 export class UploadFolder {
   readonly path: string;
   /** tus's own: the bytes, and a small JSON file beside them with the upload's length and metadata. */
-  readonly store: FileStore;
+  readonly store: UploadStore;
 
   constructor(@Inject(CONFIG) config: Config) {
     this.path = config.UPLOADS_DIR;
     mkdirSync(this.path, { recursive: true });
     // Its own expiry counts from an upload's creation; ours, in `UploadCleaner`, from the last byte.
-    this.store = new FileStore({ directory: this.path });
+    this.store = new UploadStore({ directory: this.path });
   }
 
   /** The disk knows best how much has come; the rows of a finished adapter say so themselves. */

@@ -10,6 +10,7 @@ import { actorOf, type Caller, CallerResolver, Public } from '../../../base/auth
 import { setActor } from '../../../base/auth/request-identity.js';
 import { CONFIG, type Config } from '../../../base/config/config.js';
 import { reportError, restError } from '../../../base/errors/error-report.js';
+import { logReport } from '../../../base/errors/log-report.js';
 import type { ApiRequest } from '../../../base/http/api-request.js';
 import { mayManageAdapters } from '../adapter.policy.js';
 import { UploadAccess } from './upload-access.js';
@@ -78,7 +79,7 @@ export class UploadController {
     if ('status_code' in error) return undefined;
     const requestId = String(expressOf(request).id);
     const report = reportError(error, requestId);
-    if (report.code === 'INTERNAL') this.logger.error({ err: report.cause, requestId }, 'upload failed');
+    logReport(this.logger, report, requestId);
     return { status_code: ERROR_CODES[report.code].http, body: JSON.stringify(restError(report, requestId)) };
   }
 }

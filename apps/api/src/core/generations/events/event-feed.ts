@@ -2,6 +2,9 @@
  * One subscriber's view of a generation: events in order, numbered without gap or repeat, ending after the `end`
  * event. Written by hand rather than as an async generator, because a generator suspended in `await` cannot be
  * returned: a client that leaves while nothing happens would be held until the next event.
+ *
+ * A subscriber who does not keep up has a bounded number of events waiting here. What comes beyond is in the stream, from
+ * which the feed goes on once they are read.
  */
 import { ArilError, type GenerationEvent } from '@aril/contracts';
 
@@ -11,20 +14,31 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
+/** Events of one feed that wait for its subscriber: as many as one read of its stream can bring. */
+export const READY_MAX = 256;
+
 const DONE: Step = { done: true, value: undefined };
 
 export class EventFeed implements AsyncIterableIterator<GenerationEvent, undefined> {
   private readonly ready: GenerationEvent[] = [];
   private readonly waiters: Waiter[] = [];
-  /** Live events held back while the events before them are still being fetched. */
+  /** Live events held back while the events before them are being fetched. */
   private held: GenerationEvent[] | null = null;
+  /** There are events after the ready ones that were not taken. */
+  private behind = false;
   private ended = false;
   private failure: unknown;
 
   private readonly closeListeners: (() => void)[] = [];
 
-  /** `lastSeq` is the number of the last event that the subscriber has. */
-  constructor(private lastSeq: number) {}
+  /**
+   * `lastSeq` is the number of the last event that the subscriber has. `fetch` gives those after a number, at most
+   * `READY_MAX` of them, and fewer only if there are no more now.
+   */
+  constructor(
+    private lastSeq: number,
+    private readonly fetch?: (after: number) => Promise<GenerationEvent[]>,
+  ) {}
 
   get position(): number {
     return this.lastSeq;
@@ -43,18 +57,13 @@ export class EventFeed implements AsyncIterableIterator<GenerationEvent, undefin
   push(event: GenerationEvent): void {
     if (this.ended) return;
     if (this.held) this.held.push(event);
+    else if (this.behind || (this.fetch && this.ready.length >= READY_MAX)) this.behind = true;
     else this.accept(event);
   }
 
-  hold(): void {
-    this.held = [];
-  }
-
-  /** Ends the hold: first `earlier`, then what arrived meanwhile. */
-  release(earlier: GenerationEvent[]): void {
-    const later = this.held ?? [];
-    this.held = null;
-    for (const event of [...earlier, ...later]) this.push(event);
+  /** What is pushed does not begin where the subscriber is: what is before it has to be fetched. */
+  fallBehind(): void {
+    this.behind = true;
   }
 
   /** Events already queued are still delivered; then the subscriber gets the error. */
@@ -66,6 +75,7 @@ export class EventFeed implements AsyncIterableIterator<GenerationEvent, undefin
 
   next(): Promise<Step> {
     const event = this.ready.shift();
+    if (this.behind && this.ready.length === 0) void this.catchUp();
     if (event) return Promise.resolve({ done: false, value: event });
     if (!this.ended) return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }));
     if (this.failure === undefined) return Promise.resolve(DONE);
@@ -88,6 +98,24 @@ export class EventFeed implements AsyncIterableIterator<GenerationEvent, undefin
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** As long as there is more in the stream than was fetched, what comes live can wait there too. */
+  private async catchUp(): Promise<void> {
+    if (!this.fetch || this.held) return;
+    this.behind = false;
+    this.held = [];
+    try {
+      const earlier = await this.fetch(this.lastSeq);
+      const isAll = earlier.length < READY_MAX;
+      const later = isAll ? this.held : [];
+      this.held = null;
+      for (const event of [...earlier, ...later]) this.push(event);
+      this.behind ||= !isAll && !this.ended;
+    } catch (error) {
+      this.held = null;
+      this.fail(error);
+    }
   }
 
   private accept(event: GenerationEvent): void {

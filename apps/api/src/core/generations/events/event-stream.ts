@@ -14,15 +14,9 @@ export function parseEntry(entry: StreamEntry): GenerationEvent {
   return parsed.data;
 }
 
-/** Events with numbers in (after, upTo]; everything after `after` when `upTo` is left out. */
-export async function readEvents(
-  redis: Redis,
-  generationId: string,
-  after = 0,
-  upTo?: number,
-): Promise<GenerationEvent[]> {
-  const end = upTo === undefined ? '+' : `${upTo}-0`;
-  const entries = (await redis.xrange(generationStreamKey(generationId), `(${after}-0`, end)) as StreamEntry[];
+/** Events with numbers after `after`, at most `max` of them. */
+export async function readEvents(redis: Redis, generationId: string, after = 0, max = Number.MAX_SAFE_INTEGER): Promise<GenerationEvent[]> {
+  const entries = (await redis.xrange(generationStreamKey(generationId), `(${after}-0`, '+', 'COUNT', max)) as StreamEntry[];
   return entries.map(parseEntry);
 }
 

@@ -10,13 +10,14 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArilError, generationStreamKey, type GenerationEvent } from '@aril/contracts';
 import type { Redis } from 'ioredis';
-import { EventFeed } from './event-feed.js';
+import { COMMAND_MS_MAX } from '../../../base/redis/redis.service.js';
+import { EventFeed, READY_MAX } from './event-feed.js';
 import { lastEvent, parseEntry, readEvents, type StreamEntry } from './event-stream.js';
 
 /** Bounds how long a wake entry lost with a Redis restart can delay a new subscription. */
 const BLOCK_MS = 2_000;
 /** Entries of one stream per read: a long backlog of one generation does not hold up the others. */
-const ENTRIES_PER_READ = 256;
+const ENTRIES_PER_READ = READY_MAX;
 const RETRY_MS = 500;
 const WAKE_KEY_TTL_S = 3_600;
 
@@ -46,7 +47,7 @@ export class StreamHub {
   /** Events after number `after`. The feed must be returned (or read to its end) to be released. */
   async follow(generationId: string, after: number): Promise<EventFeed> {
     const last = await lastEvent(this.commands, generationId);
-    const feed = new EventFeed(after);
+    const feed = new EventFeed(after, (position) => readEvents(this.commands, generationId, position, READY_MAX));
     if (last?.type === 'end' && last.seq <= after) {
       await feed.return();
       return feed;
@@ -54,8 +55,7 @@ export class StreamHub {
     feed.onClosed(() => this.leave(generationId, feed));
     // A subscriber that claims more than there is waits from here, not from its claim: otherwise the end would pass
     // below its position unseen.
-    const channel = this.join(generationId, Math.min(after, last?.seq ?? 0), feed);
-    if (channel.cursor > after) await this.catchUp(channel, feed);
+    this.join(generationId, Math.min(after, last?.seq ?? 0), feed);
     return feed;
   }
 
@@ -69,7 +69,7 @@ export class StreamHub {
     await this.commands.del(this.wakeKey).catch(() => undefined);
   }
 
-  private join(generationId: string, cursor: number, feed: EventFeed): Channel {
+  private join(generationId: string, cursor: number, feed: EventFeed): void {
     const key = generationStreamKey(generationId);
     let channel = this.channels.get(key);
     if (!channel) {
@@ -78,24 +78,15 @@ export class StreamHub {
       this.wake();
     }
     channel.feeds.add(feed);
-    if (channel.cursor > feed.position) feed.hold();
+    // It has already read for others what this one has not got.
+    if (channel.cursor > feed.position) feed.fallBehind();
     this.loop ??= this.run();
-    return channel;
   }
 
   private leave(generationId: string, feed: EventFeed): void {
     const key = generationStreamKey(generationId);
     const channel = this.channels.get(key);
     if (channel?.feeds.delete(feed) && channel.feeds.size === 0) this.channels.delete(key);
-  }
-
-  /** Fetches what the channel has already read for others. The feed holds live events until then. */
-  private async catchUp(channel: Channel, feed: EventFeed): Promise<void> {
-    try {
-      feed.release(await readEvents(this.commands, channel.generationId, feed.position, channel.cursor));
-    } catch (error) {
-      feed.fail(error);
-    }
   }
 
   /** Not merged with a wake entry under way: the XREAD it causes may have been sent without the new key. */
@@ -112,7 +103,9 @@ export class StreamHub {
     while (!this.closed && this.channels.size > 0) {
       try {
         const asked = new Map(this.channels);
-        this.deliver(asked, await this.read(asked));
+        const watchdog = setTimeout(() => this.giveUp(), BLOCK_MS + COMMAND_MS_MAX);
+        const reply = await this.read(asked).finally(() => clearTimeout(watchdog));
+        this.deliver(asked, reply);
       } catch (error) {
         if (this.closed) return;
         this.onError(error);
@@ -120,6 +113,13 @@ export class StreamHub {
       }
     }
     this.loop = null;
+  }
+
+  /** As long as a command may take, Redis has said nothing. Who waits is told so; whoever comes from now on waits anew. */
+  private giveUp(): void {
+    const away = new ArilError('OVERLOADED', 'What is generated cannot be read at the moment. Ask again later.');
+    for (const channel of this.channels.values()) for (const feed of [...channel.feeds]) feed.fail(away);
+    this.blocking.disconnect(true);
   }
 
   private async read(asked: ReadonlyMap<string, Channel>): Promise<ReadReply> {

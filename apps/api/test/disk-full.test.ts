@@ -1,0 +1,90 @@
+/** No space left for uploads, or for objects: said clearly, and nothing half-written is ever taken for whole. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type AdapterAnswer, createAdapter, finishAdapter, fixture, tryFinish, upload } from './adapter-fixtures.js';
+import { createTenant, startApp, type TestApp } from './harness.js';
+
+/** A disk of two MiB; null where this user may not mount one. */
+function smallDisk(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'aril-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
+    return folder;
+  } catch {
+    rmSync(folder, { recursive: true });
+    return null;
+  }
+}
+
+const disk = smallDisk();
+
+describe.skipIf(!disk)('a full disk', () => {
+  const folder = disk ?? '';
+  const filler = join(folder, 'filler');
+  const files = fixture('b');
+  const weights = files['adapter_model.safetensors'];
+  let test: TestApp;
+  let shop: Awaited<ReturnType<typeof createTenant>>;
+  beforeAll(async () => {
+    test = await startApp({ UPLOADS_DIR: join(folder, 'uploads'), OBJECTS_DIR: join(folder, 'objects') });
+    shop = await createTenant(test);
+  });
+  afterAll(async () => {
+    await test.stop();
+    execFileSync('umount', [folder]);
+    rmSync(folder, { recursive: true });
+  });
+
+  async function leave(bytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(folder);
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - bytes));
+  }
+  const free = (): void => rmSync(filler, { force: true });
+  afterEach(free);
+
+  const send = (method: string, path: string, headers: Record<string, string>, body?: Buffer): Promise<Response> =>
+    fetch(test.url + path, { method, headers: { 'tus-resumable': '1.0.0', ...shop.key, ...headers }, ...(body && { body: new Uint8Array(body) }) });
+  const patch = (path: string, offset: number): Promise<Response> =>
+    send('PATCH', path, { 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' }, weights.subarray(offset));
+
+  async function expectWhole({ status, sha256 }: AdapterAnswer): Promise<void> {
+    expect(status).toBe('READY');
+    const object = join(folder, 'objects/objects/adapters', shop.id, sha256 ?? '', 'adapter_model.safetensors');
+    expect(createHash('sha256').update(await readFile(object)).digest('hex')).toBe(createHash('sha256').update(weights).digest('hex'));
+  }
+
+  it('for uploads: the client is told to come back, and goes on where it stopped once there is room', async () => {
+    const { id } = await createAdapter(test, shop.key, 'first', files);
+    await upload(test, shop.key, id, 'adapter_config.json', files['adapter_config.json']);
+    const metadata = Object.entries({ adapterId: id, filename: 'adapter_model.safetensors' }).map(([key, value]) => `${key} ${btoa(value)}`);
+    const begun = await send('POST', '/uploads', { 'upload-length': String(weights.length), 'upload-metadata': metadata.join(',') });
+    const path = begun.headers.get('location') ?? '';
+    await leave(8_192);
+    const refused = await patch(path, 0);
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ error: { code: 'OVERLOADED', retryable: true, message: expect.stringContaining('space') as string } });
+    expect((await tryFinish(test, shop.key, id)).errors?.[0]?.extensions).toMatchObject({ code: 'ADAPTER_NOT_READY' });
+    free();
+    const offset = Number((await send('HEAD', path, {})).headers.get('upload-offset'));
+    expect(offset).toBeLessThan(weights.length);
+    expect((await patch(path, offset)).status).toBe(204);
+    await expectWhole(await finishAdapter(test, shop.key, id));
+  });
+
+  it('for objects: finishing is refused for now, leaves nothing behind, and succeeds once there is room', async () => {
+    const { id } = await createAdapter(test, shop.key, 'second', { ...files, 'adapter_config.json': Buffer.concat([files['adapter_config.json'], Buffer.from(' ')]) });
+    await upload(test, shop.key, id, 'adapter_config.json', Buffer.concat([files['adapter_config.json'], Buffer.from(' ')]));
+    await upload(test, shop.key, id, 'adapter_model.safetensors', weights);
+    await leave(16_384);
+    const refused = await tryFinish(test, shop.key, id);
+    expect(refused.errors?.[0]).toMatchObject({ message: expect.stringContaining('space') as string, extensions: { code: 'OVERLOADED', retryable: true } });
+    expect(readdirSync(join(folder, 'objects/partial'))).toEqual([]);
+    free();
+    await expectWhole(await finishAdapter(test, shop.key, id));
+  });
+});
