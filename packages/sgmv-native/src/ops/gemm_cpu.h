@@ -42,7 +42,7 @@ struct GemmWork {
 
  private:
   void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
-  void product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
+  void product_i8(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
   void product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
 };
 
