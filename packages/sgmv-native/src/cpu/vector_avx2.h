@@ -15,7 +15,7 @@ struct V {
   static constexpr int width = 8;
   static constexpr int gemm_rows = 6;
   static constexpr int gemm_vectors = 2;
-  static constexpr int i8_rows = 4;
+  static constexpr int i8_rows = 2;
   static constexpr int bf16_rows = 4;
 
   static __m256i mask(int64_t n) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanesOn + 8 - n)); }
