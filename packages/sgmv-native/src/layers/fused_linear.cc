@@ -36,8 +36,6 @@ void FusedLinear::plan(std::span<const Segment> segments) {
     if (!runs_.empty() && runs_.back().adapter == adapter && runs_.back().end == segment.token_begin) runs_.back().end = segment.token_end;
     else runs_.push_back({segment.token_begin, segment.token_end, adapter});
   }
-  by_rank_ = runs_;
-  std::stable_sort(by_rank_.begin(), by_rank_.end(), [](const Run& a, const Run& b) { return a.adapter->rank_max() < b.adapter->rank_max(); });
   lone_.assign(runs_.empty() ? 0 : static_cast<size_t>(runs_.back().end), -1);
   lone_count_ = 0;
   for (const Run& run : runs_)
@@ -50,8 +48,8 @@ void FusedLinear::prepare(Place place) {
   shrinks_.clear();
   lone_tasks_.assign(lone_count_ * kPartsMax, -1);
   // Nobody has read them since the last step: ask for all at once.
-  for (const Run& run : by_rank_) __builtin_prefetch(&run.adapter->group(place.layer, place.group));
-  for (const Run& run : by_rank_) {
+  for (const Run& run : runs_) __builtin_prefetch(&run.adapter->group(place.layer, place.group));
+  for (const Run& run : runs_) {
     const std::vector<LoraPart>& parts = run.adapter->group(place.layer, place.group).parts;
     const auto* bytes = reinterpret_cast<const std::byte*>(parts.data());
     for (size_t at = 0; at < parts.size() * sizeof(LoraPart); at += 64) __builtin_prefetch(bytes + at);
@@ -60,7 +58,7 @@ void FusedLinear::prepare(Place place) {
   for (const Projection projection : projections_of(place.group)) {
     const size_t begin = tasks_.size();
     bool dora = false;
-    for (const Run& run : by_rank_)
+    for (const Run& run : runs_)
       for (const LoraPart& part : run.adapter->group(place.layer, place.group).parts)
         if (part.projection == projection) {
           add_task(run, part, rows);

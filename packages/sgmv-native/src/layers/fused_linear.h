@@ -78,7 +78,6 @@ class FusedLinear {
   const bool narrow_;
   ActivationForms forms_;
   std::vector<Run> runs_;
-  std::vector<Run> by_rank_;  // the same: neighbours of one rank take the same branches
   size_t lone_count_ = 0;
   std::vector<int32_t> lone_;  // number of a token that is alone in its run, else -1; tokens beyond the last run are left out
   std::vector<Task> tasks_;                           // projection by projection, within one by run
