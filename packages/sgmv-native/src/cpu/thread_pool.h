@@ -32,18 +32,29 @@ class ThreadPool {
   // [0, threads()) and no two running calls share it. The body must not throw. One caller at a time.
   template <typename Body>
   void parallel_for(int64_t count, const Body& body) {
-    run(count, {}, [](const void* context, int64_t item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
-        &body);
+    const Alone<Body> alone{body};
+    run(count, {}, call<Body>, &alone);
   }
   // Items [0, ends.back()), of which each thread begins with a share that ends where `ends` [threads] says.
   template <typename Body>
   void parallel_for(std::span<const int64_t> ends, const Body& body) {
-    run(ends.back(), ends, [](const void* context, int64_t item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
-        &body);
+    const Alone<Body> alone{body};
+    run(ends.back(), ends, call<Body>, &alone);
   }
 
  private:
   using Function = void (*)(const void* context, int64_t item, int worker);
+
+  // What a body has captured, on cache lines of its own: the others read it for every item, while this thread writes the
+  // rest of its stack.
+  template <typename Body>
+  struct alignas(64) Alone {
+    Body body;
+  };
+  template <typename Body>
+  static void call(const void* context, int64_t item, int worker) {
+    static_cast<const Alone<Body>*>(context)->body(item, worker);
+  }
 
   // One thread's share of a loop. Generation of the loop in the high half, the next item in the low half: an item can
   // only be claimed together with the loop it belongs to.
