@@ -30,14 +30,14 @@ inline constexpr int64_t kQuadBytes = kPanelColumns * kQuad;
 inline constexpr int64_t kScaleBytes = kPanelColumns * 2;
 inline constexpr int64_t kQ8BlockBytes = kScaleBytes + kPanelColumns * kQuantBlock;
 inline constexpr int64_t kQ4BlockBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock / 2;
-inline constexpr int64_t kQ4OpenBytes = kScaleBytes * 2 + kPanelColumns * kQuantBlock;  // unpacked to bytes
 
-// kRowPad inputs of one row of activations in 8 bits: x ≈ scale · value in groups of kQuantBlock, each with the sum of its
-// values. Two cache lines of its own, so that rows can be encoded by different threads.
+// kRowPad inputs of one row of activations in 8 bits: x ≈ scale · value in groups of kQuantBlock, each with what the sum of
+// its values is needed for, ready to be broadcast. Two cache lines of its own, so that rows can be encoded by different threads.
 struct alignas(64) Int8Chunk {
   int8_t values[kRowPad];
   float scales[kRowPad / kQuantBlock];
-  int32_t sums[kRowPad / kQuantBlock];
+  int32_t begins[kRowPad / kQuantBlock];  // -kQ8Zero · the sum of values: takes kQ8Zero off the weights
+  float offsets[kRowPad / kQuantBlock];   // scale · the sum of values: what a minimum is multiplied with
 };
 
 // Rows of activations in 8 bits, [chunks][rows]: the same inputs of neighbouring rows lie together, so that one pointer
@@ -101,10 +101,9 @@ struct Kernels {
   void (*encode_i8)(const float* x, int64_t n, Int8Chunk* chunks, int64_t stride);
   void (*encode_bf16)(const float* x, int64_t n, uint16_t* out);
 
-  // c = (or +=) x · an 8-bit panel of `in` inputs, or one that open_q4 has opened (`minimums`); rows ≤ i8_rows.
-  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool minimums, float* c, bool add,
+  // c = (or +=) x · an 8-bit panel of `in` inputs, or a 4-bit one with minimums (`nibbles`); rows ≤ i8_rows.
+  void (*gemm_i8)(const Int8Rows& x, int64_t rows, const std::byte* panel, int64_t in, bool nibbles, float* c, bool add,
                   PrefetchCursor& ahead);
-  void (*open_q4)(const std::byte* blocks, int64_t block_count, std::byte* out);
   // c from bfloat16 activations and a panel of pairs [in / 2][32][2], accumulated in float32.
   void (*gemm_bf16)(const uint16_t* x, int64_t x_stride, int64_t rows, const uint16_t* panel, int64_t in, float* c,
                     const Epilogue& end);

@@ -1,5 +1,7 @@
 #include "cpu/thread_pool.h"
 
+#include <numeric>
+
 namespace sgmv {
 namespace {
 
@@ -7,8 +9,6 @@ constexpr uint64_t kClosed = 0xFFFFFFFFu;  // an item number no loop has: nothin
 constexpr int kSpins = 3000;               // about 50 µs: longer than the gap between two loops of a step
 
 uint32_t generation_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
-
-int64_t share_begin(int64_t count, int share, int shares) { return count * share / shares; }
 
 void relax() {
 #if defined(__x86_64__)
@@ -19,6 +19,18 @@ void relax() {
 }
 
 }  // namespace
+
+// An item belongs to the share in which its middle falls.
+void share_by_cost(std::span<const int64_t> costs, std::span<int64_t> ends) {
+  const auto shares = static_cast<int64_t>(ends.size()), total = std::accumulate(costs.begin(), costs.end(), int64_t{0});
+  size_t item = 0;
+  int64_t before = 0;
+  for (int64_t share = 0; share < shares; ++share) {
+    for (; item < costs.size() && (2 * before + costs[item]) * shares < 2 * total * (share + 1); ++item) before += costs[item];
+    ends[static_cast<size_t>(share)] = static_cast<int64_t>(item);
+  }
+  ends.back() = static_cast<int64_t>(costs.size());
+}
 
 ThreadPool::ThreadPool(int threads) : threads_(threads), shares_(std::make_unique<Share[]>(static_cast<size_t>(threads))) {
   for (int share = 0; share < threads; ++share) shares_[static_cast<size_t>(share)].ticket.store(kClosed);
@@ -40,7 +52,7 @@ void ThreadPool::stop() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::run(int64_t count, Function function, const void* context) {
+void ThreadPool::run(int64_t count, std::span<const int64_t> ends, Function function, const void* context) {
   if (workers_.empty() || count <= 1) {
     for (int64_t item = 0; item < count; ++item) function(context, item, 0);
     return;
@@ -52,11 +64,17 @@ void ThreadPool::run(int64_t count, Function function, const void* context) {
   for (int share = 0; share < shares; ++share) shares_[static_cast<size_t>(share)].ticket.store(base | kClosed);
   function_.store(function, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
-  count_.store(count, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
   // The caller's own share last: the others can begin meanwhile.
-  for (int share = shares - 1; share >= 0; --share)
-    shares_[static_cast<size_t>(share)].ticket.store(base | static_cast<uint64_t>(share_begin(count, share, shares)));
+  const auto end_of = [&](int share) {
+    if (share < 0) return int64_t{0};
+    return ends.empty() ? count * (share + 1) / shares : ends[static_cast<size_t>(share)];
+  };
+  for (int share = shares - 1; share >= 0; --share) {
+    Share& to = shares_[static_cast<size_t>(share)];
+    to.end.store(end_of(share), std::memory_order_relaxed);
+    to.ticket.store(base | static_cast<uint64_t>(end_of(share - 1)));
+  }
   if (sleepers_.load() > 0) {
     wake_.fetch_add(1);
     wake_.notify_all();
@@ -82,7 +100,7 @@ int64_t ThreadPool::take_share(uint32_t generation, int share, int worker) {
   while (generation_of(ticket) == generation) {
     const Function function = function_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
-    const int64_t end = share_begin(count_.load(std::memory_order_relaxed), share + 1, threads());
+    const int64_t end = shares_[static_cast<size_t>(share)].end.load(std::memory_order_relaxed);
     const auto item = static_cast<int64_t>(ticket & 0xFFFFFFFFu);
     if (item >= end || item == static_cast<int64_t>(kClosed)) break;
     if (!next.compare_exchange_weak(ticket, ticket + 1)) continue;

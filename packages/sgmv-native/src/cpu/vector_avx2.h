@@ -15,7 +15,7 @@ struct V {
   static constexpr int width = 8;
   static constexpr int gemm_rows = 6;
   static constexpr int gemm_vectors = 2;
-  static constexpr int i8_rows = 4;
+  static constexpr int i8_rows = 2;
   static constexpr int bf16_rows = 4;
 
   static __m256i mask(int64_t n) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanesOn + 8 - n)); }
@@ -91,9 +91,12 @@ struct V {
   // acc + the sum of each lane's four products, unsigned · signed, exactly: in halves of 4 bits no 16-bit sum of two
   // products can saturate.
   static I dot(I acc, I u8, I s8) {
-    const I low = _mm256_madd_epi16(_mm256_maddubs_epi16(low_nibbles(u8), s8), _mm256_set1_epi16(1));
     const I high = _mm256_madd_epi16(_mm256_maddubs_epi16(high_nibbles(u8), s8), _mm256_set1_epi16(16));
-    return _mm256_add_epi32(acc, _mm256_add_epi32(low, high));
+    return dot_u4(_mm256_add_epi32(acc, high), low_nibbles(u8), s8);
+  }
+  // The same where the unsigned numbers are below 16.
+  static I dot_u4(I acc, I u4, I s8) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(u4, s8), _mm256_set1_epi16(1)));
   }
   static F dot_bf16(F acc, I a, I b) {
     return fma(pair_high(a), pair_high(b), fma(pair_low(a), pair_low(b), acc));

@@ -15,7 +15,7 @@ struct V {
   static constexpr int width = 16;
   static constexpr int gemm_rows = 12;
   static constexpr int gemm_vectors = 2;
-  static constexpr int i8_rows = 12;
+  static constexpr int i8_rows = 6;
   static constexpr int bf16_rows = 12;
 
   static __mmask16 mask(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
@@ -86,9 +86,16 @@ struct V {
     return _mm512_dpbusd_epi32(acc, u8, s8);
 #else
     // In halves of 4 bits no 16-bit sum of two products can saturate.
-    const I low = _mm512_madd_epi16(_mm512_maddubs_epi16(low_nibbles(u8), s8), _mm512_set1_epi16(1));
     const I high = _mm512_madd_epi16(_mm512_maddubs_epi16(high_nibbles(u8), s8), _mm512_set1_epi16(16));
-    return _mm512_add_epi32(acc, _mm512_add_epi32(low, high));
+    return dot_u4(_mm512_add_epi32(acc, high), low_nibbles(u8), s8);
+#endif
+  }
+  // The same where the unsigned numbers are below 16.
+  static I dot_u4(I acc, I u4, I s8) {
+#if defined(__AVX512VNNI__)
+    return dot(acc, u4, s8);
+#else
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(u4, s8), _mm512_set1_epi16(1)));
 #endif
   }
   // acc + the sum of each lane's two bfloat16 products.

@@ -91,6 +91,7 @@ struct V {
     const I low = products(vget_low_u8(a), vget_low_s8(b)), high = products(vget_high_u8(a), vget_high_s8(b));
     return vaddq_s32(acc, vpaddq_s32(low, high));
   }
+  static I dot_u4(I acc, I u4, I s8) { return dot(acc, u4, s8); }  // the same where the unsigned numbers are below 16
   static F dot_bf16(F acc, I a, I b) { return fma(pair_high(a), pair_high(b), fma(pair_low(a), pair_low(b), acc)); }
 };
 

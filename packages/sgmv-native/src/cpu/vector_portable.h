@@ -104,6 +104,7 @@ struct V {
     for (int j = 0; j < 4; ++j) acc += ((u8 >> (8 * j)) & 255) * ((s8 << (24 - 8 * j)) >> 24);
     return acc;
   }
+  static I dot_u4(I acc, I u4, I s8) { return dot(acc, u4, s8); }  // the same where the unsigned numbers are below 16
   static F dot_bf16(F acc, I a, I b) {
     return fma(pair_high(a), pair_high(b), fma(pair_low(a), pair_low(b), acc));
   }

@@ -47,26 +47,35 @@ void FusedLinear::prepare(Place place) {
   columns_.clear();
   shrinks_.clear();
   lone_tasks_.assign(lone_count_ * kPartsMax, -1);
+  // Nobody has read them since the last step: ask for all at once.
+  for (const Run& run : runs_) __builtin_prefetch(&run.adapter->group(place.layer, place.group));
+  for (const Run& run : runs_) {
+    const std::vector<LoraPart>& parts = run.adapter->group(place.layer, place.group).parts;
+    const auto* bytes = reinterpret_cast<const std::byte*>(parts.data());
+    for (size_t at = 0; at < parts.size() * sizeof(LoraPart); at += 64) __builtin_prefetch(bytes + at);
+  }
   int64_t rows = 0, rank = 0;
   for (const Projection projection : projections_of(place.group)) {
     const size_t begin = tasks_.size();
+    bool dora = false;
     for (const Run& run : runs_)
       for (const LoraPart& part : run.adapter->group(place.layer, place.group).parts)
         if (part.projection == projection) {
           add_task(run, part, rows);
           rows += run.end - run.begin;
           rank = std::max<int64_t>(rank, part.a.rank);
+          dora = dora || part.column_factors != nullptr;
         }
     if (begin == tasks_.size()) continue;
     const LoraPart& part = *tasks_[begin].part;
-    columns_.push_back({part.panel_begin, part.panel_begin + panels_of(part.b.width), begin, tasks_.size()});
+    columns_.push_back({part.panel_begin, part.panel_begin + panels_of(part.b.width), begin, tasks_.size(), dora});
   }
   if (rows > 0) v_.reserve(rows, rank, forms_);
 }
 
 void FusedLinear::add_task(const Run& run, const LoraPart& part, int64_t v_row) {
   const auto index = static_cast<int32_t>(tasks_.size());
-  tasks_.push_back({run.begin, run.end, v_row, &part});
+  tasks_.push_back({run.begin, run.end, v_row, &part, static_cast<const std::byte*>(part.b.data), lora_b_panel_bytes(part.b.type, part.b.rank)});
   if (run.end - run.begin == 1) {
     lone_tasks_[static_cast<size_t>(lone_[static_cast<size_t>(run.begin)]) * kPartsMax + columns_.size()] = index;
     return;
@@ -95,12 +104,13 @@ void FusedLinear::shrink_runs(CpuDevice& device, const Activations& x) {
   });
 }
 
-// Calls visit(task, panel of its B, begin, end) for the tasks that share columns and rows [begin, end) with the tile.
-template <typename Visit>
-void FusedLinear::for_each_task(const PanelTile& tile, Visit visit) const {
+// Calls visit(task, panel of its B, begin, end) for the tasks that share rows [begin, end) with the tile, of columns that
+// share its panel and have what is asked for.
+template <typename Which, typename Visit>
+void FusedLinear::for_each_task(const PanelTile& tile, Which which, Visit visit) const {
   const int64_t row_end = tile.row_begin + tile.row_count;
   for (const Column& column : columns_) {
-    if (tile.panel < column.panel_begin || tile.panel >= column.panel_end) continue;
+    if (tile.panel < column.panel_begin || tile.panel >= column.panel_end || !which(column)) continue;
     for (size_t i = column.begin; i < column.end; ++i) {
       const Task& task = tasks_[i];
       const int64_t begin = std::max(task.begin, tile.row_begin), end = std::min(task.end, row_end);
@@ -110,14 +120,14 @@ void FusedLinear::for_each_task(const PanelTile& tile, Visit visit) const {
 }
 
 void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
-  for_each_task(tile, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
-    expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale, panel,
-                tile.sums + (begin - tile.row_begin) * kPanelColumns);
+  for_each_task(tile, [](const Column&) { return true; }, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
+    expand_rows(kernels, task.part->b, narrow_, v_, task.v_row + begin - task.begin, end - begin, task.part->scale,
+                task.b + panel * task.b_panel_bytes, tile.sums + (begin - tile.row_begin) * kPanelColumns);
   });
 }
 
 void FusedLinear::apply_dora(const PanelTile& tile) const {
-  for_each_task(tile, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
+  for_each_task(tile, [](const Column& column) { return column.dora; }, [&](const Task& task, int64_t panel, int64_t begin, int64_t end) {
     if (task.part->column_factors == nullptr) return;
     const float* factors = task.part->column_factors + panel * kPanelColumns;
     for (int64_t row = begin; row < end; ++row)
@@ -132,11 +142,8 @@ void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t
     ahead.add(gemm.weights->panel(panel), gemm.weights->panel_bytes());
     for (const Column& column : columns_) {
       if (panel < column.panel_begin || panel >= column.panel_end) continue;
-      for (size_t i = column.begin; i < column.end; ++i) {
-        const PackedLora& b = tasks_[i].part->b;
-        const int64_t bytes = lora_b_panel_bytes(b.type, b.rank);
-        ahead.add(static_cast<const std::byte*>(b.data) + (panel - column.panel_begin) * bytes, bytes);
-      }
+      for (size_t i = column.begin; i < column.end; ++i)
+        ahead.add(tasks_[i].b + (panel - column.panel_begin) * tasks_[i].b_panel_bytes, tasks_[i].b_panel_bytes);
     }
   }
   next_.share(item, gemm.items(), ahead);

@@ -52,15 +52,18 @@ class FusedLinear {
     int64_t begin, end;
     const LoraAdapter* adapter;
   };
-  // One part of one run's adapter: rows [begin, end) of the batch, from `v_row` on in v.
+  // One part of one run's adapter: rows [begin, end) of the batch, from `v_row` on in v; B's panels.
   struct Task {
     int64_t begin, end, v_row;
     const LoraPart* part;
+    const std::byte* b;
+    int64_t b_panel_bytes;
   };
   // Tasks of one projection, which fall on the same panels: tasks_[begin, end).
   struct Column {
     int64_t panel_begin, panel_end;
     size_t begin, end;
+    bool dora;  // of any
   };
 
   void add_task(const Run& run, const LoraPart& part, int64_t v_row);
@@ -68,8 +71,8 @@ class FusedLinear {
   void shrink_runs(CpuDevice& device, const Activations& x);
   void expand(const Kernels& kernels, const PanelTile& tile) const;
   void apply_dora(const PanelTile& tile) const;
-  template <typename Visit>
-  void for_each_task(const PanelTile& tile, Visit visit) const;
+  template <typename Which, typename Visit>
+  void for_each_task(const PanelTile& tile, Which which, Visit visit) const;
   void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const;
 
   const bool narrow_;

@@ -11,6 +11,7 @@ namespace {
 
 // Keys and values that are asked for a loop ahead, per thread: what a second-level cache can hold beside the rest.
 constexpr int64_t kKvAheadBytes = 1536 << 10;
+constexpr int64_t kTokenCost = 16;  // of a token in a loop over tokens beside the shrink, in ranks: about
 
 }  // namespace
 
@@ -51,10 +52,10 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-    add_and_norm(tokens, weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
+    add_and_norm(weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
     gated_mlp(layer, tokens, *cache);
-    if (layer + 1 == config_.layers) add_and_norm(tokens, weights.post_mlp_norm, weights_.final_norm, std::nullopt);
-    else add_and_norm(tokens, weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
+    if (layer + 1 == config_.layers) add_and_norm(weights.post_mlp_norm, weights_.final_norm, std::nullopt);
+    else add_and_norm(weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
   }
   write_logits(batch, logits);
 }
@@ -74,6 +75,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
   plan_ends(batch);
+  plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
   places_.clear();
   int64_t positions = 0;
@@ -88,6 +90,16 @@ void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   rope_.reserve(positions);
   if (sliding_rope_) sliding_rope_->reserve(positions);
   if (long_rope_) long_rope_->reserve(positions);
+}
+
+// A token that is alone with its adapter is shrunk where its row is written, and takes the longer the higher its rank is.
+void DecoderCpu::plan_shares(const Batch& batch) {
+  token_costs_.assign(batch.tokens.size(), kTokenCost);
+  for (const Segment& segment : batch.segments)
+    if (segment.adapter != nullptr && segment.token_end - segment.token_begin == 1)
+      token_costs_[static_cast<size_t>(segment.token_begin)] += segment.adapter->rank_max();
+  token_shares_.resize(static_cast<size_t>(cpu_.threads()));
+  share_by_cost(token_costs_, token_shares_);
 }
 
 // Adapters of the embedding by token, and of the head by row of logits.
@@ -114,7 +126,7 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 void DecoderCpu::embed(const Batch& batch) {
   const std::vector<float>& norm = weights_.layers[0].attention_norm;
   fused_.prepare({0, ProjectionGroup::qkv});
-  cpu_.pool().parallel_for(static_cast<int64_t>(batch.tokens.size()), [&](int64_t token, int) {
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const int32_t id = batch.tokens[static_cast<size_t>(token)];
     const LoraEmbedding* lora = embedding_lora_[static_cast<size_t>(token)];
     weights_.embedding.copy_row(id, hidden_.row(token));
@@ -147,15 +159,15 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   // With few tokens the heads are needed to keep all threads busy; with chunks of prompts, keys must be stored first.
   if (attention_.lone_tokens() && tokens >= 2 * cpu_.threads()) {
     attention_.reserve(cpu_);
-    cpu_.pool().parallel_for(tokens, [&](int64_t token, int worker) {
+    cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int worker) {
       rotate_and_store(index, token, cache);
       attention_.run_token(cpu_, work, token, worker);
       finish(token);
     });
   } else {
-    cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
+    cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
     attention_.run(cpu_, work);
-    cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { finish(token); });
+    cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish(token); });
   }
   fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
@@ -197,7 +209,7 @@ void DecoderCpu::gated_mlp(int32_t index, int64_t tokens, const CpuKvCache& cach
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   const auto activate = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;
-  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
     activate(gate, gate + width, width, gated_.row(token));
     gated_.encode(cpu_.kernels(), token);
@@ -209,9 +221,9 @@ void DecoderCpu::gated_mlp(int32_t index, int64_t tokens, const CpuKvCache& cach
 }
 
 // What follows is the projection at `next`, if any.
-void DecoderCpu::add_and_norm(int64_t tokens, const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
+void DecoderCpu::add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
   if (next) fused_.prepare(*next);
-  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     float* delta = delta_.row(token);
     if (!post_norm.empty()) cpu_.kernels().rms_norm(delta, post_norm.data(), config_.rms_norm_eps, config_.hidden_size, delta);
     cpu_.kernels().add(hidden_.row(token), delta, config_.hidden_size);

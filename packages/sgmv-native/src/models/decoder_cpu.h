@@ -31,13 +31,14 @@ class DecoderCpu : public Model {
 
   void plan(const Batch& batch, const CpuKvCache& cache);
   void plan_ends(const Batch& batch);
+  void plan_shares(const Batch& batch);
   void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
   void gated_mlp(int32_t layer, int64_t tokens, const CpuKvCache& cache);
-  void add_and_norm(int64_t tokens, const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
+  void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);
 
@@ -55,6 +56,8 @@ class DecoderCpu : public Model {
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
   AttentionWork attention_;
   std::vector<Place> places_;
+  std::vector<int64_t> token_costs_;
+  std::vector<int64_t> token_shares_;  // [threads]: where each thread's share of a loop over tokens ends
   Activations hidden_, normed_, qkv_, attended_, gate_up_, gated_, delta_, last_;
 };
 

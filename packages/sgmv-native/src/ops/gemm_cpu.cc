@@ -24,7 +24,7 @@ void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, con
   float* scratch = device.scratch(worker) + kRowChunk * kPanelColumns;
   switch (weights->compute()) {
     case WeightType::f32: return product_f32(kernels, tile, scratch, ahead);
-    case WeightType::i8: return product_i8(kernels, tile, scratch, ahead);
+    case WeightType::i8: return product_i8(kernels, tile, ahead);
     case WeightType::bf16: return product_bf16(kernels, tile, ahead);
     case WeightType::f16:
     case WeightType::fp8: break;  // CUDA only
@@ -45,22 +45,18 @@ void GemmWork::product_f32(const Kernels& kernels, const PanelTile& tile, float*
   }
 }
 
-void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const {
+void GemmWork::product_i8(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const {
   const int64_t in = weights->in(), step = even_share(tile.row_count, kernels.i8_rows);
-  const bool minimums = weights->storage() == PackedMatrix::Storage::q4;
-  const int64_t block_bytes = minimums ? kQ4BlockBytes : kQ8BlockBytes;
+  const bool nibbles = weights->storage() == PackedMatrix::Storage::q4;
+  const int64_t block_bytes = nibbles ? kQ4BlockBytes : kQ8BlockBytes;
   // The kernel itself asks for what comes next, a few lines per group: bursts would hold up its own loads.
   const int64_t groups = (in + kQuantBlock - 1) / kQuantBlock * ((tile.row_count + step - 1) / step);
   PrefetchCursor cursor = ahead.over(groups);
   for (int64_t k = 0; k < in; k += kI8Chunk) {
     const int64_t k_count = std::min(kI8Chunk, in - k);
     const std::byte* piece = weights->panel(tile.panel) + k / kQuantBlock * block_bytes;
-    if (minimums) {
-      kernels.open_q4(piece, k_count / kQuantBlock, reinterpret_cast<std::byte*>(scratch));
-      piece = reinterpret_cast<const std::byte*>(scratch);
-    }
     for (int64_t row = 0; row < tile.row_count; row += step) {
-      kernels.gemm_i8(x->i8(tile.row_begin + row).from_input(k), std::min(step, tile.row_count - row), piece, k_count, minimums,
+      kernels.gemm_i8(x->i8(tile.row_begin + row).from_input(k), std::min(step, tile.row_count - row), piece, k_count, nibbles,
                       tile.sums + row * kPanelColumns, k > 0, cursor);
     }
   }

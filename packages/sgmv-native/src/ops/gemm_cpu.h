@@ -19,7 +19,8 @@ struct PanelTile {
   float* sums = nullptr;
 };
 
-struct GemmWork {
+// On a cache line of its own, as it lies on the stack of one thread and all read it.
+struct alignas(64) GemmWork {
   static constexpr int64_t kRowChunk = 96;     // a multiple of most kernels' rows
   static constexpr int64_t kInputChunk = 768;  // a widened panel piece of 96 KiB stays in a second-level cache
   static constexpr int64_t kI8Chunk = 1024;    // an 8-bit panel piece of 34 KiB stays in a first-level cache
@@ -42,7 +43,7 @@ struct GemmWork {
 
  private:
   void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
-  void product_i8(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
+  void product_i8(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
   void product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
 };
 

@@ -45,7 +45,8 @@ void expand_segment(const Kernels& kernels, const ExpandSegment& s, std::span<co
     const int64_t columns = std::min<int64_t>(kPanelColumns, s.b.width - column);
     float* to = y.data() + s.token_begin * y_stride + s.y_column + column;
     for (int64_t t = 0; t < tokens; ++t) std::copy_n(to + t * y_stride, columns, sums.data() + t * kPanelColumns);
-    expand_rows(kernels, s.b, false, rows, 0, tokens, s.scale, column / kPanelColumns, sums.data());
+    const std::byte* panel = static_cast<const std::byte*>(s.b.data) + column / kPanelColumns * lora_b_panel_bytes(s.b.type, s.b.rank);
+    expand_rows(kernels, s.b, false, rows, 0, tokens, s.scale, panel, sums.data());
     for (int64_t t = 0; t < tokens; ++t) std::copy_n(sums.data() + t * kPanelColumns, columns, to + t * y_stride);
   }
 }

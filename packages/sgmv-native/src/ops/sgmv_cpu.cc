@@ -32,14 +32,13 @@ void shrink_rows(const Kernels& kernels, const PackedLora& a, bool narrow, const
 }
 
 void expand_rows(const Kernels& kernels, const PackedLora& b, bool narrow, const Activations& v, int64_t row, int64_t tokens, float scale,
-                 int64_t panel, float* sums) {
-  const std::byte* data = static_cast<const std::byte*>(b.data) + panel * lora_b_panel_bytes(b.type, b.rank);
+                 const std::byte* panel, float* sums) {
   if (b.type == LoraType::i8)
-    kernels.expand_i8(v.i8(row), tokens, data, b.rank, scale, sums);
+    kernels.expand_i8(v.i8(row), tokens, panel, b.rank, scale, sums);
   else if (b.type == LoraType::bf16 && narrow)
-    kernels.gemm_bf16(v.bf16(row), v.bf16_stride(), tokens, reinterpret_cast<const uint16_t*>(data), b.rank, sums, {true, scale});
+    kernels.gemm_bf16(v.bf16(row), v.bf16_stride(), tokens, reinterpret_cast<const uint16_t*>(panel), b.rank, sums, {true, scale});
   else
-    kernels.expand(v.row(row), v.stride(), tokens, data, b.type, b.rank, scale, sums);
+    kernels.expand(v.row(row), v.stride(), tokens, panel, b.type, b.rank, scale, sums);
 }
 
 }  // namespace sgmv

@@ -19,8 +19,8 @@ ActivationForms lora_forms(LoraType type, bool narrow);
 // v [tokens, rank] = x[row …] · A^T.
 void shrink_rows(const Kernels& kernels, const PackedLora& a, bool narrow, const Activations& x, int64_t row, int64_t tokens, float* v,
                  int64_t v_stride);
-// sums [tokens, 32] += scale · v[row …] · panel `panel` of B.
+// sums [tokens, 32] += scale · v[row …] · a panel of B, which is at `panel`.
 void expand_rows(const Kernels& kernels, const PackedLora& b, bool narrow, const Activations& v, int64_t row, int64_t tokens, float scale,
-                 int64_t panel, float* sums);
+                 const std::byte* panel, float* sums);
 
 }  // namespace sgmv

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numbers>
 #include <random>
 #include <tuple>
@@ -157,21 +158,36 @@ TEST("gemm: a row has the same bits in any batch") {
     }
 }
 
+// Outputs [2, 40] of random rows of 96 inputs, once `change` has changed the second row.
+std::vector<float> gemm_of_two_rows(const std::string& isa, WeightType type, DType dtype, const std::function<void(float* row)>& change) {
+  const auto device = make_cpu_device({1, isa});
+  std::mt19937 generator(3);
+  PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), 96, type), type, 40, 96);
+  weights.set_rows(0, 40, dtype, stored_weights(dtype, 40 * 96, generator).data());
+  Activations x = random_rows(as_cpu(*device).kernels(), 2, 96, forms_for(weights), generator);
+  change(x.row(1));
+  x.encode(as_cpu(*device).kernels(), 1);
+  std::vector<float> y(80);
+  gemm(as_cpu(*device), {&x, 2, &weights, nullptr, y.data(), 40});
+  return y;
+}
+
 TEST("gemm: NaN and infinity come through in every weight type") {
   for (const std::string& isa : available_isas())
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8})
-      for (const float bad : {NAN, INFINITY, -INFINITY}) {
-        const auto device = make_cpu_device({1, isa});
-        std::mt19937 generator(3);
-        const DType dtype = DType::f32;
-        PackedMatrix weights(PackedMatrix::storage_for(std::span(&dtype, 1), 70, type), type, 40, 70);
-        weights.set_rows(0, 40, dtype, stored_weights(dtype, 40 * 70, generator).data());
-        Activations x = random_rows(as_cpu(*device).kernels(), 2, 70, forms_for(weights), generator);
-        x.row(1)[66] = bad;
-        x.encode(as_cpu(*device).kernels(), 1);
-        std::vector<float> y(80);
-        gemm(as_cpu(*device), {&x, 2, &weights, nullptr, y.data(), 40});
-        for (size_t n = 0; n < 40; ++n) CHECK(std::isfinite(y[n]) && !std::isfinite(y[40 + n]), isa, " column ", n, ": ", y[n], " ", y[40 + n]);
+      for (const DType dtype : {DType::f32, DType::q4_1})
+        for (const float bad : {NAN, INFINITY, -INFINITY}) {
+          const std::vector<float> y = gemm_of_two_rows(isa, type, dtype, [&](float* row) { row[66] = bad; });
+          for (size_t n = 0; n < 40; ++n) CHECK(std::isfinite(y[n]) && !std::isfinite(y[40 + n]), isa, " column ", n, ": ", y[n], " ", y[40 + n]);
+        }
+}
+
+TEST("gemm: numbers too small for a scale of 8 bits give outputs near zero") {
+  for (const std::string& isa : available_isas())
+    for (const DType dtype : {DType::f32, DType::q4_1})
+      for (const float tiny : {1e-36f, 1e-38f, 1e-45f}) {
+        const std::vector<float> y = gemm_of_two_rows(isa, WeightType::i8, dtype, [&](float* row) { std::fill_n(row, 96, tiny); });
+        for (size_t n = 0; n < 40; ++n) CHECK(std::abs(y[40 + n]) <= 1e-30f, isa, " column ", n, ": ", y[40 + n]);
       }
 }
 

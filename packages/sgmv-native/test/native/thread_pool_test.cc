@@ -1,6 +1,7 @@
 // The pool by itself: every item once, by one worker at a time, in loops of all lengths, back to back and after sleeps.
 #include "cpu/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <random>
@@ -32,6 +33,37 @@ TEST("thread pool: every item is done once, and seen by the caller") {
     for (const int64_t count : by_worker) sum += count;
     CHECK_EQUAL(sum, total);
   }
+}
+
+TEST("thread pool: shares of a caller's choice, empty ones too, are done once each") {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    std::mt19937 random(2);
+    std::vector<int64_t> ends(static_cast<size_t>(threads));
+    for (int loop = 0; loop < (kSanitized ? 100 : 1000); ++loop) {
+      for (int64_t& end : ends) end = static_cast<int64_t>(random() % 40);
+      std::sort(ends.begin(), ends.end());
+      std::vector<int32_t> done(static_cast<size_t>(ends.back()));
+      pool.parallel_for(std::span<const int64_t>(ends), [&](int64_t item, int) { done[static_cast<size_t>(item)] += 1; });
+      for (const int32_t times : done) CHECK_EQUAL(times, 1);
+    }
+  }
+}
+
+TEST("thread pool: shares by cost") {
+  const auto shared = [](std::vector<int64_t> costs, size_t shares) {
+    std::vector<int64_t> ends(shares);
+    share_by_cost(costs, ends);
+    return ends;
+  };
+  using Ends = std::vector<int64_t>;
+  CHECK(shared({1, 1, 1, 1}, 2) == (Ends{2, 4}));
+  CHECK(shared({1, 1, 1}, 2) == (Ends{1, 3}));  // as equal numbers of items would be cut
+  CHECK(shared({6, 1, 1, 1, 1, 1, 1}, 2) == (Ends{1, 7}));
+  CHECK(shared({1, 1, 1, 1, 1, 1, 6}, 2) == (Ends{6, 7}));
+  CHECK(shared({1, 9, 1, 1}, 3) == (Ends{1, 2, 4}));
+  CHECK(shared({5}, 4) == (Ends{0, 0, 1, 1}));
+  CHECK(shared({}, 2) == (Ends{0, 0}));
 }
 
 TEST("thread pool: pools come and go, used or not, from several threads at once") {
