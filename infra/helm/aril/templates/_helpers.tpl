@@ -34,7 +34,7 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 
 {{- /* What pods of all components have; {root, at: the component's values} */}}
 {{- define "aril.pod" -}}
-serviceAccountName: {{ include "aril.name" .root }}
+serviceAccountName: {{ .serviceAccount | default (include "aril.name" .root) }}
 automountServiceAccountToken: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets: {{ toJson . }}
@@ -70,7 +70,7 @@ topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway
-    labelSelector: { matchLabels: { {{- include "aril.selector" . | fromYaml | toJson | trimPrefix "{" | trimSuffix "}" -}} } }
+    labelSelector: { matchLabels: {{ include "aril.selector" . | fromYaml | toJson }} }
 {{- end }}
 
 {{- /* {root, keys, optional} */}}
