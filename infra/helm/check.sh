@@ -12,7 +12,8 @@ work=$(mktemp -d)
 export PATH=$tools:$PATH KUBECONFIG=$work/kubeconfig HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
 pids=()
 finish() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+  # What they hold is thrown away; asked to end, an API server waits for an etcd that is gone.
+  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
   rm -rf "$work"
 }
 trap finish EXIT
@@ -43,7 +44,7 @@ refuses() {
   local expected=$1; shift
   if helm template aril "$chart" "$@" > /dev/null 2> "$work/refusal"; then fail "accepted: $*"; fi
   grep -qF -- "$expected" "$work/refusal" || fail "$*: found $(cat "$work/refusal"); expected it to name $expected"
-  ok "refuses $*"
+  ok "refuses ${*: -1}"
 }
 trial=(-f "$chart/ci/trial-values.yaml")
 refuses "secret.existing" --set objects.s3.bucket=aril
@@ -87,7 +88,7 @@ done
 
 # What would not be noticed if the check itself were blind.
 sed 's/terminationGracePeriodSeconds/terminationGraceSeconds/' "$work/gpu.yaml" | apply gpu && fail "an unknown field was accepted"
-grep -q 'unknown field.*terminationGraceSeconds' "$work/refusal" || fail "an unknown field: $(cat "$work/refusal")"
+grep -q 'terminationGraceSeconds: field not declared in schema' "$work/refusal" || fail "an unknown field: $(cat "$work/refusal")"
 ok "an unknown field is refused"
 sed 's/runAsNonRoot: true/runAsNonRoot: false/' "$work/gpu.yaml" | apply gpu && fail "root was accepted"
 grep -q 'would violate PodSecurity' "$work/refusal" || fail "root: $(cat "$work/refusal")"
