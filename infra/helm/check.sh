@@ -28,7 +28,7 @@ build_kubernetes() (
   mod=$(go mod download -json "k8s.io/kubernetes@v$kubernetes" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
   sed -n "s#^\t\(k8s.io/[a-z-]*\) => ./staging/.*#replace \1 => \1 v0.${kubernetes#1.}#p" "$mod" >> go.mod
   printf 'package main\n\nimport (\n\t_ "k8s.io/kubernetes/cmd/kube-apiserver/app"\n\t_ "k8s.io/kubectl/pkg/cmd"\n)\n\nfunc main() {}\n' > main.go
-  go mod tidy -e && go build -o "$tools/" k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+  go mod tidy -e && go build -ldflags "-X k8s.io/component-base/version.gitVersion=v$kubernetes" -o "$tools/" k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 )
 mkdir -p "$tools"
 command -v helm > /dev/null || GOBIN=$tools go install helm.sh/helm/v4/cmd/helm@latest
