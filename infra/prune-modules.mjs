@@ -1,11 +1,11 @@
 /**
- * `node infra/prune-modules.mjs WORKSPACE`: removes from node_modules what the workspace does not run with. npm's own
- * `--workspace` keeps development packages of linked workspaces and whatever is an optional peer of something, which for
- * the API is all of Next.js.
+ * `node infra/prune-modules.mjs WORKSPACE [NAME…]`: removes from node_modules what the workspace does not run with, and the
+ * packages NAME though some package asks for them. npm's own `--workspace` keeps development packages of linked workspaces
+ * and whatever is an optional peer of something, which for the API is all of Next.js.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
-const workspace = process.argv[2];
+const [workspace, ...without] = process.argv.slice(2);
 const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 if (!packages[workspace]) throw new Error(`WORKSPACE: found ${workspace}, expected a folder such as apps/api`);
 
@@ -20,7 +20,7 @@ function find(name, folder) {
 
 function namesOf({ dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta }) {
   const peers = Object.keys(peerDependencies ?? {}).filter((name) => !peerDependenciesMeta?.[name]?.optional);
-  return [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers];
+  return [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers].filter((name) => !without.includes(name));
 }
 
 const kept = new Set();
