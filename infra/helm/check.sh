@@ -53,7 +53,7 @@ refuses "uploads.volume: found no claim" "${trial[@]}" --set api.replicas=2
 refuses "uploads.volume.accessMode: found ReadWriteOnce" "${trial[@]}" --set api.replicas=2,uploads.volume.create=true,uploads.volume.accessMode=ReadWriteOnce
 refuses "/addresses/api" "${trial[@]}" --set addresses.api=https://api.example/v1
 refuses "/runner/device" "${trial[@]}" --set runner.device=gpu
-refuses "/runners/default/gpu/count" "${trial[@]}" --set runners.default.gpu.count=0
+refuses "/runners/default/gpu" "${trial[@]}" --set runners.default.gpu.enable=true
 refuses "/api/env/TENANT_BUDGET_USD" "${trial[@]}" --set api.env.TENANT_BUDGET_USD=50
 refuses "'replica'" "${trial[@]}" --set api.replica=2
 refuses "/trial/size" "${trial[@]}" --set trial.size=5GB
