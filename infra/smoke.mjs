@@ -59,8 +59,7 @@ const answer = await ask(`${api}/v1/chat/completions`, {
   headers: { authorization: `Bearer ${createApiKey.secret}` },
   json: { model: name, stream: true, max_tokens: 40, temperature: 0, messages: [{ role: 'user', content: 'Where is the treasure?' }] },
 });
-let text = '';
-for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) text += chunk;
+const text = await answer.text();
 const contents = text.split('\n').filter((line) => line.startsWith('data: {')).map((line) => JSON.parse(line.slice(6)).choices[0]?.delta?.content ?? '');
 const events = contents.filter(Boolean).length;
 if (!events) throw new Error(`the stream said nothing: ${text}`);
