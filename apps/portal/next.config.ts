@@ -3,6 +3,8 @@ import type { NextConfig } from 'next';
 import { securityHeaders } from './lib/security-headers';
 
 const config: NextConfig = {
+  // infra/Dockerfile asks for a server with only what it needs; `next start` wants the usual one.
+  ...(process.env['NEXT_OUTPUT'] === 'standalone' && { output: 'standalone' as const }),
   poweredByHeader: false,
   reactStrictMode: true,
   // The proxy under /api relays server-sent events; a compressor in front of them would hold tokens back.
