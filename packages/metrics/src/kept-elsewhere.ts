@@ -23,17 +23,30 @@ export function gaugeOf(registry: Registry, named: Named, read: () => number): v
   new Gauge({ ...named, registers: [registry], collect() { this.set(read()); } });
 }
 
+/** Longer than a health check takes to give up, and well within a scrape, which must not fail with what it asks about. */
+const READ_MS_MAX = 3_000;
+
 /** Where reading fails or takes too long there is no value, which is what the reader should be told. */
 export function gaugesOf<L extends string>(registry: Registry, named: Named & { labelNames: readonly L[] }, read: () => Promise<Labelled<L>[]>): void {
   new Gauge({
     ...named,
     registers: [registry],
     async collect() {
-      const values = await read().catch(() => []);
+      const values = await inTime(read()).catch(() => []);
       this.reset();
       for (const { labels, value } of values) this.set(labels, value);
     },
   });
+}
+
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error('too late')), READ_MS_MAX)));
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** `read` never goes down while the process lives. */

@@ -18,6 +18,7 @@ const PARTIAL_AGE_MS_MAX = 3_600_000;
 export class CacheFolder {
   readonly #entries = new Map<string, Entry>();
   readonly #pins = new Map<string, number>();
+  #evicted = 0;
   readonly partial: string;
 
   private constructor(
@@ -83,7 +84,12 @@ export class CacheFolder {
       // All that is left is in use: go over the limit for a moment rather than fail; the next fetch makes up for it.
       if (oldest === undefined) return;
       await this.remove(oldest);
+      this.#evicted += 1;
     }
+  }
+
+  usage(): { adapters: number; bytes: number; bytesMax: number; evicted: number } {
+    return { adapters: this.#entries.size, bytes: this.#used(), bytesMax: this.bytesMax, evicted: this.#evicted };
   }
 
   #used(): number {

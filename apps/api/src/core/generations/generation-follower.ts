@@ -12,6 +12,7 @@ import { EventFeed } from './events/event-feed.js';
 import { lastEvent } from './events/event-stream.js';
 import { rowAsEvents } from './events/row-as-events.js';
 import { StreamHub } from './events/stream-hub.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationService } from './generation.service.js';
 import { OverdueService } from './overdue.service.js';
 import { type ReaderGone, ReaderWatch } from './reader-watch.js';
@@ -31,10 +32,12 @@ export class GenerationFollower implements OnModuleDestroy {
     private readonly generations: GenerationService,
     private readonly overdue: OverdueService,
     private readonly readers: ReaderWatch,
+    metrics: GenerationMetrics,
   ) {
     this.hub = new StreamHub(redis.client, redis.connect('streams'), (error) =>
       this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
     );
+    metrics.watchStreams(() => this.hub.followers);
   }
 
   /** Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. */
