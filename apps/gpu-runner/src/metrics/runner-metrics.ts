@@ -1,4 +1,4 @@
-import type { Settlement } from '@aril/contracts';
+import { ERROR_CODES, type Settlement } from '@aril/contracts';
 import { Counter, Gauge, Histogram, LATENCY_BUCKETS_S, TOKEN_BUCKETS_S, type Registry } from '@aril/metrics';
 import type { RunOutcome } from '../consumer/generation-run.js';
 
@@ -36,6 +36,7 @@ export class RunnerMetrics {
     this.#fetches = new Histogram({ name: 'aril_runner_adapter_fetch_seconds', help: 'Fetching an adapter from the object store to disk, tries included.', labelNames: ['outcome'], buckets: LATENCY_BUCKETS_S, registers });
     // Rates of what has not happened yet are 0, not missing.
     for (const outcome of ['stop', 'length', 'cancelled', 'error', 'handed_back', 'lost', 'failed']) this.#generations.inc({ outcome }, 0);
+    for (const code of Object.keys(ERROR_CODES)) this.#errors.inc({ code }, 0);
     for (const outcome of ['fetched', 'failed']) this.#fetches.zero({ outcome });
   }
 

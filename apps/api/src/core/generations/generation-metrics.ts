@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@aril/contracts';
+import { ERROR_CODES, type ErrorCode } from '@aril/contracts';
 import { Counter, gaugeOf, Registry } from '@aril/metrics';
 import { Injectable } from '@nestjs/common';
 import { reportError } from '../../base/errors/error-report.js';
@@ -18,7 +18,8 @@ export class GenerationMetrics {
     this.admitted = new Counter({ name: 'aril_api_generations_admitted_total', help: 'Generations admitted, by what was asked for.', labelNames: ['base_model', 'target'], registers });
     this.refused = new Counter({ name: 'aril_api_generations_refused_total', help: 'Generations refused before they were queued, by the code of the error.', labelNames: ['code'], registers });
     this.swept = new Counter({ name: 'aril_api_generations_swept_total', help: 'Generations ended by housekeeping because nobody else did, by why.', labelNames: ['reason'], registers });
-    for (const code of ['RATE_LIMITED', 'BUDGET_EXCEEDED', 'QUOTA_EXCEEDED', 'OVERLOADED'] satisfies ErrorCode[]) this.refused.inc({ code }, 0);
+    // Rates of what has not happened yet are 0, not missing.
+    for (const code of Object.keys(ERROR_CODES)) this.refused.inc({ code }, 0);
     for (const reason of ['TIMED_OUT', 'RUNNER_LOST', 'OVERLOADED', 'INTERNAL', 'API_LOST']) this.swept.inc({ reason }, 0);
     gaugeOf(registry, { name: 'aril_api_active_tenants', help: 'Tenants that this process admitted generations of in the last five minutes.' }, () => this.activity.summary().tenants);
     gaugeOf(registry, { name: 'aril_api_largest_tenant_ratio', help: 'Of these generations, the share of the tenant with the most.' }, () => this.activity.summary().largestShare);
