@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveMetrics } from '../src/base/metrics/serve-metrics.js';
 import { createLogger } from '../src/base/logging/logger.js';
 import { TenantActivity } from '../src/core/generations/tenant-activity.js';
+import { differences, documentedMetrics, exportedMetrics } from '../../../packages/metrics/test/documented.js';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { startGeneration, tryGenerate } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -117,6 +118,11 @@ describe('metrics of the API', () => {
       await fetch(`${test.url}/statements/2026-0${1 + (i % 9)}.csv`, { headers: tenant.key });
     }
     expect(await series()).toBe(before);
+  });
+
+  it('are those of docs/metrics.md, all of them and no others', async () => {
+    const ours = /^aril_api_/;
+    expect(differences(documentedMetrics(ours), exportedMetrics(await read(), ours))).toEqual([]);
   });
 
   it('hold nothing of tenants: no id, no name, no address, no prompt', async () => {

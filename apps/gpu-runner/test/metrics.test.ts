@@ -1,10 +1,10 @@
 import type { AdapterRef } from '@aril/contracts';
 import { freePort } from '@aril/local-services';
-import { Registry } from '@aril/metrics';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { differences, documentedMetrics, exportedMetrics } from '../../../packages/metrics/test/documented.js';
 import { aJob, eventually, TENANT_ID, World } from './support/fixtures.js';
 import { RunnerProcess, startScripted, type LocalRunner } from './support/runners.js';
 
@@ -113,6 +113,8 @@ it('a runner process serves them with those of its engine; its log names the req
   expect(value('aril_engine_kv_limit_bytes{}')).toBeGreaterThan(0);
   expect(text).toMatch(/^aril_engine_info\{version="[^"]+",device="cpu",model_type="llama",weight_type="int8",adapter_type="int8",kv_type="f16",base_model="test-model"\} 1$/m);
   expect(text).toContain('nodejs_eventloop_lag_seconds{');
+  const ours = /^aril_(runner|engine)_/;
+  expect(differences(documentedMetrics(ours), exportedMetrics(text, ours, ['base_model']))).toEqual([]);
 
   const lines = real.output.split('\n').filter((line) => line.includes('generation ended')).map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines.find(({ generationId }) => generationId === jobs[1]!.generationId)).toMatchObject({ tenantId: TENANT_ID, requestId: TRACE.requestId, traceId: TRACE.traceparent.slice(3, 35) });

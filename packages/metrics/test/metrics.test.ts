@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { differences, exportedMetrics, mentions } from './documented.js';
 import { addProcessMetrics, Counter, counterOf, Gauge, gaugeOf, gaugesOf, Histogram, histogramOf, MetricsServer, Registry } from '../src/index.js';
 
 describe('the server', () => {
@@ -70,10 +71,23 @@ describe('metrics that are kept elsewhere', () => {
   });
 });
 
-it('tells of the process, in names that OpenMetrics allows', async () => {
+it('tells of the process, in names that OpenMetrics allows and the page of metrics has', async () => {
   const registry = new Registry();
   addProcessMetrics(registry);
   const text = await registry.metrics();
   expect(text).toContain('nodejs_eventloop_lag_seconds');
-  for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) expect([name, name!.endsWith('_total')]).toEqual([name, type === 'counter']);
+  const all = exportedMetrics(text, /./);
+  for (const [name, { type }] of all) expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+  expect([...all.keys()].filter((name) => !mentions(name))).toEqual([]);
+});
+
+it('differences between the page and what is exported are found', () => {
+  const documented = new Map([['a', { type: 'gauge', labels: ['x'] }], ['b', { type: 'gauge', labels: [] }], ['gone', { type: 'gauge', labels: [] }]]);
+  const exported = exportedMetrics('# TYPE a gauge\na{x="1"} 1\n# TYPE b counter\nb{y="1"} 1\n# TYPE new gauge\n', /./);
+  expect(differences(documented, exported)).toEqual([
+    'new: not in docs/metrics.md',
+    'b: docs/metrics.md says gauge by , found counter by y',
+    'gone: in docs/metrics.md, and not exported',
+  ]);
+  expect(differences(new Map([['a', { type: 'gauge', labels: ['x'] }]]), exportedMetrics('# TYPE a gauge\na{x="1"} 1\n', /./))).toEqual([]);
 });
