@@ -54,7 +54,7 @@ export class Prometheus {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     });
-    await started.untilReady();
+    await started.untilScraped(Object.keys(targets).length);
     return started;
   }
 
@@ -78,12 +78,13 @@ export class Prometheus {
     }
   }
 
-  private async untilReady(): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
-      const ready = await fetch(`${this.url}/-/ready`).catch(() => null);
-      if (ready?.ok) return;
+  /** What happens before the first look at a counter did not happen, for a rate. */
+  private async untilScraped(targets: number): Promise<void> {
+    for (let tries = 0; tries < 400; tries++) {
+      const up = await this.query('up == 1').catch(() => []);
+      if (up.length === targets) return;
       await delay(50);
     }
-    throw new Error('Prometheus is not ready after ten seconds');
+    throw new Error(`Prometheus has not scraped ${targets} targets in twenty seconds`);
   }
 }
