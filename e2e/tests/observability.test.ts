@@ -37,10 +37,10 @@ async function upload(apiKey: string): Promise<string> {
   return slug;
 }
 
-async function ask(adapter: string, model: string, prompt: string, stream: boolean): Promise<number> {
+async function ask(adapter: string, model: string, prompt: string, stream: boolean, headers: Record<string, string> = {}): Promise<number> {
   const response = await fetch(`${stack.apiUrl}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${tenantWith(adapter).apiKey}` },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${tenantWith(adapter).apiKey}`, ...headers },
     body: JSON.stringify({ model, messages: [{ role: 'user', content: prompt }], max_tokens: 24, stream }),
   });
   await response.text();
@@ -123,6 +123,21 @@ it('are in the format that promtool expects, in names that it likes', async () =
     const ours = text.split('\n').filter((line) => /^(# \w+ )?aril_/.test(line)).join('\n');
     expect(await prometheus.promtool(['check', 'metrics'], `${ours}\n`)).toBe('');
   }
+});
+
+it('a request is followed through the logs of API and runner by its id and its trace', async () => {
+  const [requestId, traceId] = [`followed-${Date.now()}`, '0af7651916cd43dd8448eb211c80319c'];
+  await ask(ORDER.adapter, ORDER.adapter, ORDER.prompt, true, { 'x-request-id': requestId, traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+  const linesOf = (log: string): Record<string, unknown>[] =>
+    readFileSync(join(stack.home, 'logs', log), 'utf8').split('\n').filter((line) => line.includes(requestId)).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ended = (): Record<string, unknown>[] => linesOf('runner.log').filter(({ msg }) => msg === 'generation ended');
+  for (let tries = 0; ended().length === 0 && tries < 100; tries++) await delay(50);
+  const api = linesOf('api.log');
+  const queued = api.find(({ msg }) => msg === 'generation queued');
+  expect(queued).toMatchObject({ requestId, traceId, generationId: expect.any(String), tenantId: expect.any(String) });
+  expect(api.find(({ msg }) => msg === 'POST /v1/chat/completions 200')).toMatchObject({ requestId, traceId });
+  expect(ended()).toMatchObject([{ requestId, traceId, generationId: queued!['generationId'] }]);
+  expect(readFileSync(join(stack.home, 'logs', 'api.log'), 'utf8')).not.toContain(ORDER.prompt);
 });
 
 it('the public address tells nothing of it', async () => {
