@@ -120,6 +120,19 @@ describe('metrics of the API', () => {
     expect(await series()).toBe(before);
   });
 
+  it('say which service does not answer, and lose nothing else for it', async () => {
+    const bucket = { S3_BUCKET: 'aril', S3_ENDPOINT: 'http://127.0.0.1:9', S3_ACCESS_KEY_ID: 'key', S3_SECRET_ACCESS_KEY: 'secret' };
+    const broken = await startApp(bucket);
+    try {
+      const text = await broken.app.get<Registry>(Registry).metrics();
+      expect(text).toContain('aril_api_dependency_up{service="object_store"} 0\n');
+      expect(text).toContain('aril_api_dependency_up{service="postgres"} 1\n');
+      expect(text).toContain(`aril_api_queue_jobs{base_model="${TEST_MODEL}",state="waiting"} 0\n`);
+    } finally {
+      await broken.stop();
+    }
+  });
+
   it('are those of docs/metrics.md, all of them and no others', async () => {
     const ours = /^aril_api_/;
     expect(differences(documentedMetrics(ours), exportedMetrics(await read(), ours))).toEqual([]);
