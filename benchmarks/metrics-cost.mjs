@@ -19,6 +19,7 @@ const { values } = parseArgs({ options: { before: { type: 'string' }, turns: { t
 if (!values.before) throw new Error('--before: found none, expected a built checkout from before metrics');
 const [turns, seconds] = [Number(values.turns), Number(values.seconds)];
 const MODEL = 'stories260k';
+const WARM_UP_TURNS = 4;
 const folder = mkdtempSync(join(tmpdir(), 'aril-metrics-cost-'));
 const running = [];
 
@@ -107,8 +108,8 @@ function summary(name, pairs) {
 
 async function inTurns(name, measure) {
   const pairs = [];
-  await measure[0]();
-  await measure[1]();
+  // Until what V8 compiles on the way is compiled on both sides.
+  for (let turn = 0; turn < WARM_UP_TURNS; turn++) for (const one of measure) await one();
   for (let turn = 0; turn < turns; turn++) {
     const order = turn % 2 === 0 ? [0, 1] : [1, 0];
     const pair = [];
