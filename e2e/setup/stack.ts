@@ -25,6 +25,8 @@ export interface Tenant {
 export interface Stack {
   portalUrl: string;
   apiUrl: string;
+  /** Where Prometheus would look. */
+  metrics: { api: string; runner: string };
   redisUrl: string;
   home: string;
   tenants: Tenant[];
@@ -51,7 +53,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const urls = await chooseUrls(settings);
   const started = await startStack({ settings, model: { ...model, weightsPath } as never, report, urls });
   const { portalUrl, apiUrl, tenants } = started.facts;
-  project.provide('stack', { portalUrl, apiUrl, tenants, redisUrl: started.context.services.redisUrl, home });
+  const metrics = { api: urls.apiMetrics, runner: urls.runnerMetrics };
+  project.provide('stack', { portalUrl, apiUrl, metrics, tenants, redisUrl: started.context.services.redisUrl, home });
   return async () => {
     await started.stop();
     if (process.env.E2E_KEEP === undefined) rmSync(home, { recursive: true, force: true });

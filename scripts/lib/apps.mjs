@@ -18,6 +18,8 @@ const NOT_INHERITED = [
   'MODEL_PATH',
   'RUNNER_ID',
   'HEALTH_PORT',
+  'METRICS_HOST',
+  'METRICS_PORT',
   'ARIL_HOME',
   'ARIL_CACHE',
 ];
@@ -46,6 +48,7 @@ export function apiEnvironment({ settings, model, services, secrets, urls }) {
     AUTH_SECRET: secrets.authSecret,
     UPLOADS_DIR: uploads,
     MODEL_CATALOG: model.catalog,
+    METRICS_PORT: new URL(urls.apiMetrics).port,
   };
 }
 
@@ -62,6 +65,7 @@ function runnerEnvironment({ settings, model, services, urls }) {
     ADAPTER_CACHE_DIR: cache,
     HEALTH_HOST: '127.0.0.1',
     HEALTH_PORT: new URL(urls.runner).port,
+    METRICS_PORT: new URL(urls.runnerMetrics).port,
     // Ctrl-C should not wait long for a generation; it is resumed at the next start.
     DRAIN_TIMEOUT_S: process.env.DRAIN_TIMEOUT_S ?? '5',
   };

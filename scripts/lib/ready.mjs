@@ -21,6 +21,7 @@ export function writeReady({ settings, urls }, tenants) {
   const facts = {
     portalUrl: urls.portal,
     apiUrl: urls.api,
+    metricsUrls: [urls.apiMetrics, urls.runnerMetrics].map((url) => `${url}/metrics`),
     tenants: tenants.map(({ name, slug, login, password, apiKey, adapters }) => ({
       name,
       slug,

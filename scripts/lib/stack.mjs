@@ -21,7 +21,7 @@ import { Supervisor } from './supervisor.mjs';
  * @property {Supervisor} supervisor
  * @property {{ id: string, folder: string, catalog: string, weightsPath: string | null }} model
  * @property {{ authSecret: string, databasePassword: string }} secrets
- * @property {{ api: string, portal: string, runner: string }} urls
+ * @property {{ api: string, portal: string, runner: string, apiMetrics: string, runnerMetrics: string }} urls
  * @property {{ databaseUrl: string, redisUrl: string, objects: Record<string, string> }} services
  */
 
@@ -52,6 +52,8 @@ export async function chooseUrls(settings) {
     api: address(await choosePort(settings.apiPort, 'API_PORT', 'API')),
     portal: address(await choosePort(settings.portalPort, 'PORTAL_PORT', 'portal')),
     runner: address(await freePort()),
+    apiMetrics: address(await freePort()),
+    runnerMetrics: address(await freePort()),
   };
 }
 

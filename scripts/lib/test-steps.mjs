@@ -155,6 +155,7 @@ function lintSteps(root) {
   });
   const projects = [
     'packages/contracts',
+    'packages/metrics',
     'packages/object-store',
     'packages/sgmv-native',
     'apps/api',

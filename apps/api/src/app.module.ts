@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from './base/config/config.module.js';
 import type { Config } from './base/config/config.js';
 import { GraphqlApiModule } from './base/graphql/graphql.module.js';
+import { MetricsModule } from './base/metrics/metrics.module.js';
 import { PrismaModule } from './base/prisma/prisma.module.js';
 import { RedisModule } from './base/redis/redis.module.js';
 import { AdaptersModule } from './core/adapters/adapters.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
+        MetricsModule,
         PrismaModule,
         RedisModule,
         GraphqlApiModule,

@@ -1,6 +1,7 @@
 /** The whole application, ready to listen: what `main`, the seed and the tests share. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Registry } from '@aril/metrics';
 import { NotFoundException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -17,7 +18,9 @@ import { corsDelegate } from './base/http/cors.js';
 import { HttpAdapter } from './base/http/http-adapter.js';
 import { isWebSocketHandshake } from './base/http/upgrade.js';
 import { httpLogger } from './base/logging/http-logger.js';
+import { httpMetrics } from './base/metrics/http-metrics.js';
 import { NestLogger } from './base/logging/logger.js';
+import { setTraceparent } from './base/logging/trace.js';
 
 /** Long prompts are text; a document's worth of it. */
 const JSON_BODY_MAX = '8mb';
@@ -32,6 +35,7 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   });
   app.set('trust proxy', config.TRUST_PROXY);
   app.disable('x-powered-by');
+  app.use(httpMetrics(app.get(Registry)));
   app.use(httpLogger(logger));
   app.use(ambientContext);
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
@@ -50,6 +54,7 @@ function ambientContext(request: Request, _response: Response, next: NextFunctio
   cls.run(() => {
     cls.set(CLS_ID, String(request.id ?? randomUUID()));
     setOrigin(request.ip, request.headers);
+    setTraceparent(request.headers.traceparent);
     next();
   });
 }

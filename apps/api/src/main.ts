@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './base/config/config.js';
 import { createLogger } from './base/logging/logger.js';
+import { serveMetrics } from './base/metrics/serve-metrics.js';
 
 function readConfig(): Config {
   try {
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   endInTime(logger);
   try {
     const app = await createApp(config, logger);
+    await serveMetrics(app, config, logger);
     await app.listen(config.API_PORT, config.API_HOST);
     logger.info({ url: await app.getUrl() }, 'the API is listening');
   } catch (error) {

@@ -52,6 +52,10 @@ export const configSchema = z.object({
   HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 = no health server. */
   HEALTH_PORT: integer(0, 65535).default(0),
+  /** For Prometheus, see docs/metrics.md. Who reaches it reads it: an address that the world does not reach. */
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  /** 0 = no metrics server. */
+  METRICS_PORT: integer(0, 65535).default(0),
 
   /** How long running generations may finish after SIGTERM before they are handed to another runner. */
   DRAIN_TIMEOUT_S: z.coerce.number().min(0).default(25),

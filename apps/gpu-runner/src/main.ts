@@ -1,7 +1,10 @@
-import { parseConfig } from './config.js';
+import { addProcessMetrics, MetricsServer, Registry } from '@aril/metrics';
+import { parseConfig, type Config } from './config.js';
 import { NativeEngine } from './engine/native-engine.js';
 import { HealthServer } from './health/health-server.js';
-import { createLogger } from './logging.js';
+import { createLogger, type Logger } from './logging.js';
+import { addEngineMetrics } from './metrics/engine-metrics.js';
+import { RunnerMetrics } from './metrics/runner-metrics.js';
 import { Runner } from './runner.js';
 
 const SAME_SIGNAL_MS = 1000;
@@ -45,16 +48,30 @@ async function main(): Promise<void> {
     });
     await new HealthServer(checks).listen(config.HEALTH_HOST, config.HEALTH_PORT);
   }
+  const metrics = await serveMetrics(config, logger);
   logger.info({ baseModelId: config.BASE_MODEL_ID }, 'loading the model');
   const engine = await NativeEngine.start(config);
   if (engine.deviceNote) logger.warn(engine.deviceNote);
   if (engine.toolsNote) logger.warn({ reason: engine.toolsNote }, "the model's chat template does not run for all tools: where it fails, they are told in words");
   if (stopping) return;
-  runner = await Runner.start(config, engine, logger, () => {
+  addEngineMetrics(metrics.registry, engine);
+  runner = await Runner.start(config, engine, logger, metrics, () => {
     logger.fatal('the engine ended by itself');
     if (!stopping) stop(1);
   });
   logger.info({ baseModelId: config.BASE_MODEL_ID, device: engine.load().device }, 'ready');
+}
+
+/** Before the model is loaded, so that a scraper sees a live process meanwhile. */
+async function serveMetrics({ BASE_MODEL_ID, RUNNER_ID, METRICS_HOST, METRICS_PORT }: Config, logger: Logger): Promise<RunnerMetrics> {
+  const registry = new Registry();
+  registry.setDefaultLabels({ base_model: BASE_MODEL_ID });
+  const metrics = new RunnerMetrics(registry, RUNNER_ID);
+  if (METRICS_PORT === 0) return metrics;
+  addProcessMetrics(registry);
+  await new MetricsServer(registry).listen(METRICS_HOST, METRICS_PORT);
+  logger.info({ host: METRICS_HOST, port: METRICS_PORT }, 'metrics are served');
+  return metrics;
 }
 
 main().catch((error: unknown) => {

@@ -17,6 +17,8 @@ import type { InferenceEngine } from './engine/inference-engine.js';
 import { slotsOf } from './engine/slots.js';
 import { Heartbeat } from './health/heartbeat.js';
 import type { Logger } from './logging.js';
+import { addRunnerState } from './metrics/runner-state.js';
+import type { RunnerMetrics } from './metrics/runner-metrics.js';
 import { advanceVirtualTime } from './redis/virtual-time.js';
 import { answers, closeConnections, openConnections, type RunnerConnections } from './redis/runner-connections.js';
 
@@ -40,6 +42,7 @@ export class Runner {
     private readonly engine: InferenceEngine,
     private readonly cache: AdapterCache,
     private readonly logger: Logger,
+    metrics: RunnerMetrics,
     onEngineGone: () => void,
   ) {
     const runnerId = config.RUNNER_ID;
@@ -66,6 +69,7 @@ export class Runner {
       writer: this.#writer,
       settlements: reporter,
       onEngineGone,
+      metrics,
       logger,
     };
     this.#processor = new GenerationProcessor(services, intake, generations);
@@ -79,13 +83,15 @@ export class Runner {
     };
     this.#heartbeat = new Heartbeat({ runnerId, baseModelId: config.BASE_MODEL_ID }, engine, commands, onForgotten, logger);
     engine.onStep = () => this.#writer.flush();
+    const { running } = this.#processor;
+    addRunnerState(metrics.registry, { cache, cacheDir: config.ADAPTER_CACHE_DIR, admission, generations: () => running.ids().length });
   }
 
   /** `onEngineGone` is called when the engine has ended by itself; the caller should then `stop` and leave. */
-  static async start(config: Config, engine: InferenceEngine, logger: Logger, onEngineGone: () => void): Promise<Runner> {
+  static async start(config: Config, engine: InferenceEngine, logger: Logger, metrics: RunnerMetrics, onEngineGone: () => void): Promise<Runner> {
     const store = openObjectStore(objectStoreConfig(config));
-    const cache = await AdapterCache.open(config.ADAPTER_CACHE_DIR, config.ADAPTER_CACHE_BYTES, store, logger);
-    const runner = new Runner(config, engine, cache, logger, onEngineGone);
+    const cache = await AdapterCache.open(config.ADAPTER_CACHE_DIR, config.ADAPTER_CACHE_BYTES, store, logger, metrics);
+    const runner = new Runner(config, engine, cache, logger, metrics, onEngineGone);
     await runner.#begin();
     return runner;
   }

@@ -1,4 +1,5 @@
 import { CANCEL_CHANNEL, type AdapterRef } from '@aril/contracts';
+import { Registry } from '@aril/metrics';
 import type { ObjectStore } from '@aril/object-store';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AdapterCache } from '../src/adapters/adapter-cache.js';
 import { createLogger } from '../src/logging.js';
 import { slotsOf } from '../src/engine/slots.js';
+import { RunnerMetrics } from '../src/metrics/runner-metrics.js';
 import { aJob, eventually, World } from './support/fixtures.js';
 import { startScripted, type LocalRunner } from './support/runners.js';
 
@@ -58,7 +60,7 @@ class CountingStore {
 async function openCache(name: string, bytesMax = 1 << 20): Promise<{ cache: AdapterCache; store: CountingStore; dir: string }> {
   const dir = path.join(world.dir, 'caches', name);
   const store = new CountingStore();
-  return { cache: await AdapterCache.open(dir, bytesMax, store.as(), logger), store, dir };
+  return { cache: await AdapterCache.open(dir, bytesMax, store.as(), logger, new RunnerMetrics(new Registry(), 'test')), store, dir };
 }
 
 const weightsIn = (folder: string): Promise<Buffer> => readFile(path.join(folder, 'adapter_model.safetensors'));

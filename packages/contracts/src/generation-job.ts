@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { constraintSchema, jsonSchemaSchema } from './constraint.js';
 import { samplingSchema } from './sampling.js';
+import { traceSchema } from './trace.js';
 
 /** Answers to one prompt: each is sampled by itself, the prompt is computed once. */
 export const CHOICES_MAX = 16;
@@ -102,6 +103,8 @@ export const generationJobSchema = z.object({
   enqueuedAtMs: z.number().int(),
   /** A job taken after this is ended as TIMED_OUT without being run. */
   deadlineMs: z.number().int(),
+  /** For the logs; nothing depends on it. */
+  trace: traceSchema.optional(),
 });
 export type GenerationJob = z.infer<typeof generationJobSchema>;
 

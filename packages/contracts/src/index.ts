@@ -10,3 +10,4 @@ export * from './generation-job.js';
 export * from './generation-stream.js';
 export * from './transcript.js';
 export * from './settlement.js';
+export * from './trace.js';

@@ -12,4 +12,5 @@ export { THOUGHT_BEGIN } from './chat/marks.js';
 export { thoughtAfter, ThoughtMeter } from './chat/thought.js';
 export type { ChatMessage, TemplateOptions, Tool, ToolCall } from './chat/conversation.js';
 export type * from './types.js';
+export { version } from './version.js';
 export type { AdapterSummary } from './adapter-report.js';

@@ -222,6 +222,13 @@ export interface EndEvent {
 
 export type EngineEvent = PromptEvent | TokensEvent | EndEvent;
 
+/** Values by size: `counts[i]` were at most `bounds[i]` and above the bound before, the last count above all bounds. */
+export interface Distribution {
+  bounds: number[];
+  counts: number[];
+  sum: number;
+}
+
 export interface EngineStats {
   device: string;
   running: number;
@@ -252,6 +259,16 @@ export interface EngineStats {
   steps: number;
   tokensGenerated: number;
   preemptions: number;
+  /** Of all steps since the start: how long, in seconds, and of how many sequences, tokens and segments with an adapter. */
+  stepSeconds: Distribution;
+  stepSequences: Distribution;
+  stepTokens: Distribution;
+  stepSegments: Distribution;
+  /** Of all adapters that became resident: from the first look at their files, waiting for room included. */
+  adapterLoadSeconds: Distribution;
+  adapterLoadsFailed: number;
+  /** Dropped to make room for another, or for KV blocks. */
+  adaptersEvicted: number;
 }
 
 export interface ModelShape {

@@ -5,6 +5,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../logging.js';
+import type { RunnerMetrics } from '../metrics/runner-metrics.js';
 import { AdapterFetchError, downloadFile, isDiskFull, isIntact } from './adapter-download.js';
 import { CacheFolder } from './cache-folder.js';
 
@@ -24,10 +25,16 @@ export class AdapterCache {
     private readonly folder: CacheFolder,
     private readonly store: ObjectStore,
     private readonly logger: Logger,
+    private readonly metrics: RunnerMetrics,
   ) {}
 
-  static async open(dir: string, bytesMax: number, store: ObjectStore, logger: Logger): Promise<AdapterCache> {
-    return new AdapterCache(await CacheFolder.open(dir, bytesMax), store, logger);
+  static async open(dir: string, bytesMax: number, store: ObjectStore, logger: Logger, metrics: RunnerMetrics): Promise<AdapterCache> {
+    return new AdapterCache(await CacheFolder.open(dir, bytesMax), store, logger, metrics);
+  }
+
+  /** What lies on disk now, and how many entries have made room for others since the start. */
+  usage(): { adapters: number; bytes: number; bytesMax: number; evicted: number } {
+    return this.folder.usage();
   }
 
   /** Calls `read` with the adapter's verified folder, which stays until the returned promise settles. */
@@ -71,7 +78,7 @@ export class AdapterCache {
       this.logger.warn({ adapter: adapter.sha256 }, 'the cached adapter is damaged; fetching it again');
     }
     await this.folder.remove(adapter.sha256);
-    await this.#fetchWithRetries(adapter);
+    await this.metrics.adapterFetch(() => this.#fetchWithRetries(adapter));
   }
 
   async #isIntact(adapter: AdapterRef): Promise<boolean> {

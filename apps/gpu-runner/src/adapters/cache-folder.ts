@@ -18,6 +18,7 @@ const PARTIAL_AGE_MS_MAX = 3_600_000;
 export class CacheFolder {
   readonly #entries = new Map<string, Entry>();
   readonly #pins = new Map<string, number>();
+  #evicted = 0;
   readonly partial: string;
 
   private constructor(
@@ -89,7 +90,12 @@ export class CacheFolder {
     const oldest = this.#oldestIdle();
     if (oldest === undefined) return false;
     await this.remove(oldest);
+    this.#evicted += 1;
     return true;
+  }
+
+  usage(): { adapters: number; bytes: number; bytesMax: number; evicted: number } {
+    return { adapters: this.#entries.size, bytes: this.#used(), bytesMax: this.bytesMax, evicted: this.#evicted };
   }
 
   #used(): number {

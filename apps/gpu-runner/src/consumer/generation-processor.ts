@@ -38,6 +38,7 @@ export class GenerationProcessor {
       this.services.logger.error({ generationId: payload.generationId, tenantId: payload.tenantId, err: error }, 'the run failed');
       return 'failed' as const;
     });
+    if (outcome !== 'settled') this.services.metrics.left(outcome);
     if (outcome === 'failed') return this.#tryLater(job, token, payload);
     if (outcome === 'settled') return;
     if (outcome === 'handedBack') {

@@ -1,9 +1,10 @@
-import { ArilError, settlementSchema, Transcript, type GenerationJob, type Settlement } from '@aril/contracts';
+import { ArilError, settlementSchema, traceFields, Transcript, type GenerationJob, type Settlement } from '@aril/contracts';
 import { requestFailure } from '../engine/engine-failures.js';
 import type { Stay } from '../engine/admission.js';
 import { EngineFailure, type EngineEnd, type EngineRequest } from '../engine/inference-engine.js';
 import { takeGeneration, type TakenGeneration } from '../redis/take-generation.js';
 import { ChoiceRelay } from './choice-relay.js';
+import type { Logger } from '../logging.js';
 import type { GenerationServices } from './generation-services.js';
 import { Interruption, type InterruptionKind } from './interruption.js';
 import { settlementOf } from './settlement-of.js';
@@ -17,6 +18,8 @@ export type RunOutcome = 'settled' | 'handedBack' | 'lost';
 /** One generation on this runner, from taking it to reporting its end. */
 export class GenerationRun {
   readonly #interrupted = new AbortController();
+  /** Names the generation, and what its caller calls it, in every line. */
+  readonly #logger: Logger;
   #kind: InterruptionKind | null = null;
   #emitted: Transcript;
   #taken!: TakenGeneration;
@@ -34,6 +37,8 @@ export class GenerationRun {
     private readonly addAgain: () => void,
   ) {
     this.#emitted = new Transcript(job.n);
+    const { generationId, tenantId, trace } = job;
+    this.#logger = services.logger.child({ generationId, tenantId, ...traceFields(trace ?? {}) });
   }
 
   /** What the engine has not got yet can be handed to another runner at no loss. */
@@ -81,12 +86,12 @@ export class GenerationRun {
   }
 
   async #generate(): Promise<EndWithoutSeq> {
-    const { engine, admission, adapters } = this.services;
+    const { engine, admission, adapters, metrics } = this.services;
     const { adapter, input, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = await engine.encode(input, signal);
     for (let attempt = 1; ; attempt++) {
-      if (adapter) await untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal);
+      if (adapter) await metrics.adapterWait(() => untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal));
       const stay = await admission.enter({ tenantId: this.job.tenantId, choices: this.job.n, turn: this.turn }, signal);
       this.services.onAdmitted(this.turn);
       try {
@@ -126,6 +131,7 @@ export class GenerationRun {
     const relay = this.#relay(request.promptTokens, () => stay.free(1));
     engine.submit(request, relay);
     this.#requestId = request.requestId;
+    if (this.#taken.firstTokenAtMs === null) this.services.metrics.submitted(this.job.enqueuedAtMs);
     if (request.promptLogprobs === null) relay.onPrompt(null);
     const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
@@ -173,7 +179,7 @@ export class GenerationRun {
 
   /** The end and its settlement become visible together; only then is it reported, so it is decided exactly once. */
   async #finish(end: EndWithoutSeq): Promise<RunOutcome> {
-    const { writer, runnerId, logger } = this.services;
+    const { writer, runnerId, metrics } = this.services;
     this.#emitted.add(end.choice, [], end.text);
     this.#emitted.end(end.finishReason);
     const settlement = settlementOf(this.job, runnerId, this.#taken, this.#emitted, end);
@@ -182,9 +188,10 @@ export class GenerationRun {
     writer.flush();
     if ((await this.#channel.drained()) === 'lost') return 'lost';
     if (!(await this.#report(settlement))) return 'handedBack';
-    const { generationId, tenantId, finishReason, promptTokens, completionTokens, fence, timings } = settlement;
+    metrics.ended(settlement, this.job.n);
+    const { finishReason, promptTokens, completionTokens, fence, timings } = settlement;
     const code = end.error?.code;
-    logger.info({ generationId, tenantId, finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');
+    this.#logger.info({ finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');
     return 'settled';
   }
 
@@ -213,11 +220,10 @@ export class GenerationRun {
   }
 
   #logFailure(error: unknown): void {
-    const { generationId, tenantId } = this.job;
     if (error instanceof EngineFailure) {
-      this.services.logger.warn({ generationId, tenantId, engineCode: error.engineCode, code: error.error.code }, 'generation failed');
+      this.#logger.warn({ engineCode: error.engineCode, code: error.error.code }, 'generation failed');
     } else {
-      this.services.logger.error({ generationId, tenantId, err: error }, 'generation failed for an unforeseen reason');
+      this.#logger.error({ err: error }, 'generation failed for an unforeseen reason');
     }
   }
 }

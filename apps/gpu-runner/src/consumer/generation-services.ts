@@ -3,6 +3,7 @@ import type { AdapterResidency } from '../adapters/adapter-residency.js';
 import type { Admission } from '../engine/admission.js';
 import type { InferenceEngine } from '../engine/inference-engine.js';
 import type { Logger } from '../logging.js';
+import type { RunnerMetrics } from '../metrics/runner-metrics.js';
 import type { SettlementReporter } from './settlement-reporter.js';
 import type { StreamWriter } from './stream-writer.js';
 
@@ -20,5 +21,6 @@ export interface GenerationServices {
   settlements: SettlementReporter;
   /** The engine ended by itself: this runner cannot work any more. */
   onEngineGone: () => void;
+  metrics: RunnerMetrics;
   logger: Logger;
 }

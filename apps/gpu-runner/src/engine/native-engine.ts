@@ -3,10 +3,12 @@ import {
   EngineError,
   ModelTokenizer,
   THOUGHT_BEGIN,
+  version,
   thoughtAfter,
   ThoughtMeter,
   type Engine,
   type EngineEvent,
+  type EngineStats,
   type GenerationRequest as NativeRequest,
   type MarkTokens,
 } from '@aril/sgmv-native';
@@ -126,6 +128,22 @@ export class NativeEngine implements InferenceEngine {
 
   load(): EngineLoad {
     return this.engine.stats();
+  }
+
+  /** All that the engine counts of itself. Throws when it is closed. */
+  stats(): EngineStats {
+    return this.engine.stats();
+  }
+
+  /** What does not change while it runs, in words. */
+  get facts(): Record<'version' | 'device' | 'model_type' | 'weight_type' | 'adapter_type' | 'kv_type', string> {
+    const { device, modelType, weightType, adapterType, kvType } = this.engine.model;
+    return { version, device, model_type: modelType, weight_type: weightType, adapter_type: adapterType, kv_type: kvType };
+  }
+
+  /** Of the KV cache, per block. */
+  get kvBlockBytes(): number {
+    return this.engine.model.kvBytesPerToken * this.engine.stats().kvBlockSize;
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Registry } from '@aril/metrics';
 import { parseConfig, type Config } from '../../src/config.js';
 import { createLogger } from '../../src/logging.js';
+import { RunnerMetrics } from '../../src/metrics/runner-metrics.js';
 import { Runner } from '../../src/runner.js';
 import { BASE_MODEL_ID, type World } from './fixtures.js';
 import { ScriptedEngine } from './scripted-engine.js';
@@ -34,6 +36,7 @@ export interface LocalRunner {
   engine: ScriptedEngine;
   config: Config;
   engineGone: Promise<void>;
+  registry: Registry;
 }
 
 /** A runner in this process around a scripted engine. */
@@ -42,8 +45,9 @@ export async function startScripted(world: World, changes: Record<string, string
   const engine = new ScriptedEngine();
   let gone = (): void => {};
   const engineGone = new Promise<void>((resolve) => (gone = resolve));
-  const runner = await Runner.start(config, engine, createLogger(config), gone);
-  return { runner, engine, config, engineGone };
+  const registry = new Registry();
+  const runner = await Runner.start(config, engine, createLogger(config), new RunnerMetrics(registry, config.RUNNER_ID), gone);
+  return { runner, engine, config, engineGone, registry };
 }
 
 /** A runner process: the scripted one, or the real `dist/main.js`. */

@@ -1,5 +1,7 @@
 import { parseConfig } from '../../src/config.js';
+import { Registry } from '@aril/metrics';
 import { createLogger } from '../../src/logging.js';
+import { RunnerMetrics } from '../../src/metrics/runner-metrics.js';
 import { Runner } from '../../src/runner.js';
 import { ScriptedEngine } from './scripted-engine.js';
 
@@ -8,6 +10,6 @@ const config = parseConfig(process.env);
 const logger = createLogger(config);
 const engine = new ScriptedEngine();
 engine.stepMs = Number(process.env['STEP_MS'] ?? 20);
-const runner = await Runner.start(config, engine, logger, () => process.exit(1));
+const runner = await Runner.start(config, engine, logger, new RunnerMetrics(new Registry(), config.RUNNER_ID), () => process.exit(1));
 process.on('SIGTERM', () => void runner.stop().then(() => process.exit(0)));
 logger.info('ready');

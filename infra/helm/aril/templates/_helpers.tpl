@@ -113,3 +113,16 @@ OBJECTS_DIR: /var/lib/aril/objects
 {{- required "objects: found neither s3.bucket nor a volume, expected one of s3.bucket, volume.existingClaim and volume.create" $claim }}
 {{- end }}
 {{- end }}
+
+{{- define "aril.metricsEnv" -}}
+{{- if .Values.metrics.enabled }}
+METRICS_HOST: 0.0.0.0
+METRICS_PORT: "9464"
+{{- end }}
+{{- end }}
+
+{{- define "aril.metricsPort" -}}
+{{- if .Values.metrics.enabled }}
+- { name: metrics, containerPort: 9464 }
+{{- end }}
+{{- end }}

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sgmv/distribution.h"
 #include "sgmv/error.h"
 #include "sgmv/model.h"
 #include "sgmv/sampling.h"
@@ -102,6 +103,12 @@ struct EngineStats {
   int64_t steps = 0;
   int64_t tokens_generated = 0;
   int64_t preemptions = 0;
+  // Of all steps since the start: how long, and of how many sequences, tokens and segments with an adapter.
+  Distribution step_seconds, step_sequences, step_tokens, step_segments;
+  // Of all adapters that became resident: from the first look at the files, waiting for room included.
+  Distribution adapter_load_seconds;
+  int64_t adapter_loads_failed = 0;
+  int64_t adapters_evicted = 0;  // dropped to make room
 };
 
 // Whether somebody waits for an adapter. Prefetches come after everything else and do not wait for room.

@@ -1,17 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { readModelShape } from '../model-shape.js';
 import { listDevices } from '../devices.js';
 import { cpuInfo } from '../ops.js';
+import { version } from '../version.js';
 import { cacheFolder, resolveConfig } from './model-source.js';
 import { table } from './text-layout.js';
 import { bytes, integer } from './quantities.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-export { version };
 
 export function addInfoCommand(program: Command): void {
   program

@@ -4,7 +4,8 @@ import { EngineError } from '../engine-error.js';
 import { CliError } from './cli-error.js';
 import { addGenerateCommand } from './generate-command.js';
 import { addGoldenCommand } from './golden-command.js';
-import { addInfoCommand, version } from './info-command.js';
+import { version } from '../version.js';
+import { addInfoCommand } from './info-command.js';
 import { addInspectCommand } from './inspect-command.js';
 
 // `sgmv … | head` closes the pipe early; that is no error.

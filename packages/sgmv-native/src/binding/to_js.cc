@@ -106,6 +106,18 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   return object;
 }
 
+Napi::Object distribution_to_js(Napi::Env env, const Distribution& distribution) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array bounds = Napi::Array::New(env, distribution.bounds.size());
+  Napi::Array counts = Napi::Array::New(env, distribution.counts.size());
+  for (uint32_t i = 0; i < distribution.bounds.size(); ++i) bounds.Set(i, distribution.bounds[i]);
+  for (uint32_t i = 0; i < distribution.counts.size(); ++i) counts.Set(i, static_cast<double>(distribution.counts[i]));
+  object.Set("bounds", bounds);
+  object.Set("counts", counts);
+  object.Set("sum", distribution.sum);
+  return object;
+}
+
 }  // namespace
 
 Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events) {
@@ -136,6 +148,13 @@ Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::str
   object.Set("steps", static_cast<double>(stats.steps));
   object.Set("tokensGenerated", static_cast<double>(stats.tokens_generated));
   object.Set("preemptions", static_cast<double>(stats.preemptions));
+  object.Set("stepSeconds", distribution_to_js(env, stats.step_seconds));
+  object.Set("stepSequences", distribution_to_js(env, stats.step_sequences));
+  object.Set("stepTokens", distribution_to_js(env, stats.step_tokens));
+  object.Set("stepSegments", distribution_to_js(env, stats.step_segments));
+  object.Set("adapterLoadSeconds", distribution_to_js(env, stats.adapter_load_seconds));
+  object.Set("adapterLoadsFailed", static_cast<double>(stats.adapter_loads_failed));
+  object.Set("adaptersEvicted", static_cast<double>(stats.adapters_evicted));
   return object;
 }
 

@@ -119,6 +119,7 @@ void AdapterTable::perform(std::unique_lock<std::mutex>& lock, const LoadPointer
   load->under_way = true;
   bool resident = false;
   std::exception_ptr failure;
+  const auto began = Clock::now();
   lock.unlock();
   std::shared_ptr<const Adapter> adapter;
   try {
@@ -131,6 +132,8 @@ void AdapterTable::perform(std::unique_lock<std::mutex>& lock, const LoadPointer
   }
   // close() has taken the loads, this one included, and answers them.
   if (closed_) return;
+  if (failure) traffic_.loads_failed += 1;
+  if (resident) traffic_.load_seconds.add(std::chrono::duration<double>(Clock::now() - began).count());
   loads_.remove(load);
   changed_.notify_all();
   lock.unlock();
@@ -199,7 +202,7 @@ bool AdapterTable::make_room(size_t bytes, bool ask) noexcept {
     const bool none = longest == entries_.end();
     const bool shared = bounds_.adapters_max - bytes_ >= bytes;  // it is only the shared bound that is in the way
     if (ask && shared && (none || blocks_idle_since_ < longest->second->last_used)) want(bytes - room());
-    else if (!none) drop(longest);
+    else if (!none) evict(longest);
     if (none || wanted_ > 0) return false;
   }
   return true;
@@ -216,7 +219,7 @@ bool AdapterTable::take(size_t bytes, TimePoint idle_since) noexcept {
   while (unused_bytes() < bytes) {
     const auto longest = longest_idle();
     if (longest == entries_.end() || longest->second->last_used >= idle_since) return false;
-    drop(longest);
+    evict(longest);
   }
   block_bytes_ += bytes;
   return true;
@@ -238,6 +241,11 @@ void AdapterTable::tell_idle(TimePoint since) noexcept {
 size_t AdapterTable::unused() const {
   const std::lock_guard lock(mutex_);
   return unused_bytes();
+}
+
+AdapterTraffic AdapterTable::traffic() const {
+  const std::lock_guard lock(mutex_);
+  return traffic_;
 }
 
 size_t AdapterTable::block_bytes() const {
@@ -262,6 +270,11 @@ void AdapterTable::answer(const Load& load, bool resident, std::exception_ptr fa
       }
     }
   }
+}
+
+void AdapterTable::evict(Entries::iterator entry) noexcept {
+  traffic_.evicted += 1;
+  drop(entry);
 }
 
 void AdapterTable::drop(Entries::iterator found) noexcept {

@@ -20,6 +20,7 @@
 
 #include "block_memory.h"
 #include "sgmv/adapter.h"
+#include "sgmv/distribution.h"
 #include "sgmv/engine.h"
 
 namespace sgmv {
@@ -36,6 +37,14 @@ struct AdapterEntry {
   // Until then it is not dropped for another: whoever loaded it is about to use it.
   std::chrono::steady_clock::time_point grace_end;
   bool listed = true;  // false: unloaded by name, kept for the requests that still use it
+};
+
+// What the table did since it was made.
+struct AdapterTraffic {
+  // Of those that became resident; bounds from a small file in memory's cache to a slow disk and a wait for room.
+  Distribution load_seconds{{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120}};
+  int64_t loads_failed = 0;
+  int64_t evicted = 0;  // dropped to make room
 };
 
 // Keeps an adapter resident. Empty for the base model. Must not outlive the table.
@@ -89,6 +98,7 @@ class AdapterTable final : public BlockMemory {
   size_t bytes() const;
   size_t block_bytes() const;
   size_t unused() const;  // by adapters and blocks
+  AdapterTraffic traffic() const;
   const MemoryBounds& bounds() const { return bounds_; }
 
   bool take(size_t bytes, TimePoint idle_since) noexcept override;
@@ -122,6 +132,7 @@ class AdapterTable final : public BlockMemory {
   size_t room() const { return std::min(bounds_.adapters_max - bytes_, unused_bytes()); }
   void want(size_t bytes) noexcept;
   Entries::iterator longest_idle() noexcept;
+  void evict(Entries::iterator entry) noexcept;
   void drop(Entries::iterator entry) noexcept;
   void unpin(AdapterEntry& entry) noexcept;
   static void answer(const Load& load, bool resident, std::exception_ptr failure) noexcept;
@@ -139,6 +150,7 @@ class AdapterTable final : public BlockMemory {
   std::atomic<size_t> wanted_ = 0;   // of block_bytes_, by the load that is first in line; written under the mutex
   TimePoint blocks_idle_since_ = TimePoint::max();
   uint64_t serial_ = 0;
+  AdapterTraffic traffic_;
   bool closed_ = false;
   std::vector<std::thread> threads_;
 };

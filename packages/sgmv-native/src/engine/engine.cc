@@ -60,6 +60,10 @@ class Engine::Impl {
     stats.kv_blocks_free += more;
     stats.kv_bytes = adapters_.block_bytes();
     stats.memory_bytes_max = adapters_.bounds().total;
+    const AdapterTraffic traffic = adapters_.traffic();
+    stats.adapter_load_seconds = traffic.load_seconds;
+    stats.adapter_loads_failed = traffic.loads_failed;
+    stats.adapters_evicted = traffic.evicted;
     return stats;
   }
 

@@ -113,6 +113,7 @@ void EngineThread::step() noexcept {
   const auto began = Clock::now();
   const bool started = !under_way_.empty();
   if (!started && !schedule_step(began)) return;
+  const StepShape shape = StepShape::of(under_way_);
   if (!run_slices(under_way_, started, runs_ahead_)) {
     // Something failed and nobody knows whose fault it was: each sequence again, alone.
     next_.clear();
@@ -124,7 +125,9 @@ void EngineThread::step() noexcept {
   }
   under_way_.swap(next_);
   next_.clear();
-  step_ms_.add(ms_between(began, Clock::now()));
+  const double ms = ms_between(began, Clock::now());
+  step_ms_.add(ms);
+  shapes_.add(shape, ms / 1000.0);
   steps_ += 1;
 }
 
@@ -302,6 +305,10 @@ void EngineThread::publish_stats() noexcept {
   stats_.step_ms = step_ms_.mean();
   stats_.queue_ms = queue_ms_.mean();
   stats_.ttft_ms = ttft_ms_.mean();
+  stats_.step_seconds = shapes_.seconds;
+  stats_.step_sequences = shapes_.sequences;
+  stats_.step_tokens = shapes_.tokens;
+  stats_.step_segments = shapes_.segments;
 }
 
 }  // namespace sgmv

@@ -12,6 +12,7 @@
 #include "scheduler.h"
 #include "sgmv/engine.h"
 #include "step_runner.h"
+#include "step_shapes.h"
 
 namespace sgmv {
 
@@ -68,6 +69,7 @@ class EngineThread {
   bool blocked_ = false;  // all that runs waits for masks
   bool delivered_ = true;  // the last delivery found the memory it needed
   RecentMean step_ms_, queue_ms_, ttft_ms_;
+  StepShapes shapes_;
   int64_t steps_ = 0;
   int64_t tokens_generated_ = 0;
 

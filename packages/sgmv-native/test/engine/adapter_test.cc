@@ -1,4 +1,5 @@
 // Adapters come and go while requests run.
+#include <numeric>
 #include <thread>
 
 #include "engine_harness.h"
@@ -72,6 +73,10 @@ ENGINE_TEST("adapters: the least recently used idle one makes room") {
   CHECK_EQUAL(harness.engine().stats().adapter_bytes, size_t{200});
   const auto large = harness.load("d", "/d-251");
   CHECK(large && large->code() == "out_of_memory");
+  const EngineStats stats = harness.engine().stats();
+  CHECK_EQUAL(stats.adapters_evicted, int64_t{1});
+  CHECK_EQUAL(stats.adapter_loads_failed, int64_t{1});
+  CHECK_EQUAL(std::accumulate(stats.adapter_load_seconds.counts.begin(), stats.adapter_load_seconds.counts.end(), int64_t{0}), int64_t{3});
   CHECK(std::string(large->what()).find("takes 251 bytes; expected at most 250, which adapterBytes") != std::string::npos, large->what());
 }
 

@@ -1,6 +1,7 @@
 // What a request gets, alone and among others: tokens, logits, counts, reasons.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "engine_harness.h"
 
@@ -24,6 +25,38 @@ ENGINE_TEST("engine: greedy tokens, logits and counts of one request") {
   CHECK_EQUAL(outcome.end->completion_tokens, 20);
   harness.check_idle();
   CHECK_EQUAL(harness.engine().stats().tokens_generated, int64_t{20});
+}
+
+int64_t values(const Distribution& distribution) { return std::accumulate(distribution.counts.begin(), distribution.counts.end(), int64_t{0}); }
+
+ENGINE_TEST("engine: steps are counted by what they were of") {
+  Harness harness(small_options(64, 4, 8, 100));
+  CHECK(!harness.load("a", "/a-10"));
+  harness.run(make_request("alone", {5, 6, 7}, 20));
+  EngineStats stats = harness.engine().stats();
+  CHECK_EQUAL(values(stats.step_seconds), int64_t{20});
+  CHECK(stats.step_seconds.sum > 0.0);
+  CHECK_EQUAL(stats.step_sequences.counts[0], int64_t{20});  // at most one
+  CHECK_EQUAL(stats.step_tokens.counts[0], int64_t{19});     // decode
+  CHECK_EQUAL(stats.step_tokens.counts[1], int64_t{1});      // the prompt
+  CHECK_EQUAL(stats.step_tokens.sum, 22.0);
+  CHECK_EQUAL(stats.step_segments.counts[0], int64_t{20});  // of no adapter
+  Request request = make_request("adapted", {5, 6, 7}, 4);
+  request.adapter = "a";
+  harness.run(request);
+  stats = harness.engine().stats();
+  CHECK_EQUAL(stats.step_segments.counts[1], int64_t{4});
+  CHECK_EQUAL(values(stats.step_seconds), stats.steps);
+}
+
+TEST("distribution: a value is counted at the first bound that it does not pass") {
+  Distribution of{{1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024}};
+  for (const double value : {0.0, 1.0, 1.5, 2.0, 1024.0, 1025.0}) of.add(value);
+  CHECK_EQUAL(of.counts[0], int64_t{2});
+  CHECK_EQUAL(of.counts[1], int64_t{2});
+  CHECK_EQUAL(of.counts[15], int64_t{1});
+  CHECK_EQUAL(of.counts[16], int64_t{1});
+  CHECK_EQUAL(of.sum, 2053.5);
 }
 
 ENGINE_TEST("engine: prompt logits arrive once, whole, however the prompt was cut") {

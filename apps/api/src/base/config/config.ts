@@ -40,6 +40,10 @@ const schema = z.object({
   API_HOST: z.string().default('127.0.0.1'),
   /** Port to listen on; 0 picks a free one. */
   API_PORT: port.default(4000),
+  /** For Prometheus, see docs/metrics.md. Who reaches it reads it: an address that the world does not reach. */
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  /** 0 = no metrics server. */
+  METRICS_PORT: port.default(0),
   /** The API's public URL, as clients write it. */
   API_URL: origin.optional(),
   /** Origins, comma-separated, that may use the API with a browser's cookies: where the portal is. */

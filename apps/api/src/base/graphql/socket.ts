@@ -6,6 +6,7 @@ import type { Context, ServerOptions } from 'graphql-ws';
 import { ClsServiceManager, CLS_ID } from 'nestjs-cls';
 import { setOrigin } from '../auth/request-identity.js';
 import type { ApiRequest } from '../http/api-request.js';
+import { setTraceparent } from '../logging/trace.js';
 import { formatGraphqlError } from './graphql-error.js';
 import { validateWithLimits } from './limits.js';
 
@@ -37,6 +38,7 @@ function inContext<T>(operation: object, work: () => T, headers: IncomingHttpHea
   return cls.run(() => {
     cls.set(CLS_ID, id);
     setOrigin(undefined, headers);
+    setTraceparent(headers.traceparent);
     return work();
   });
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { REQUEST_ID, traceFields } from '@aril/contracts';
 import type { Logger } from 'pino';
 import { pinoHttp, type HttpLogger } from 'pino-http';
 
-const REQUEST_ID = /^[\w.:-]{8,128}$/;
 /** Asked every few seconds by whoever watches; worth a line only when it fails. */
 const QUIET = new Set(['/health', '/ready']);
 
@@ -26,6 +26,7 @@ export function httpLogger(logger: Logger): HttpLogger {
     genReqId: requestId,
     customAttributeKeys: { reqId: 'requestId' },
     quietReqLogger: true,
+    customProps: ({ headers: { traceparent } }) => traceFields({ traceparent: typeof traceparent === 'string' ? traceparent : undefined }),
     serializers: {
       req: (request: { method: string; url: string; raw: IncomingMessage }) => ({ method: request.method, path: pathOf(request.raw) }),
       res: (response: { statusCode: number }) => ({ status: response.statusCode }),

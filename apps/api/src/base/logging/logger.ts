@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
+import { currentTraceFields } from './trace.js';
 
 /**
  * Never logged: bodies (prompts, outputs, passwords), and headers that are credentials. Whole headers and bodies
@@ -26,7 +27,10 @@ function prettyTransport(): { write(line: string): void } {
   };
 }
 
-/** Nest's logger interface over pino: Nest passes the context last; an object before it becomes fields. */
+/**
+ * Nest's logger interface over pino: Nest passes the context last; an object before it becomes fields. Lines that a request
+ * causes say which one.
+ */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
@@ -39,13 +43,14 @@ export class NestLogger implements LoggerService {
 
   private write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', message: unknown, rest: unknown[]): void {
     const context = typeof rest.at(-1) === 'string' ? rest.at(-1) : undefined;
-    if (message instanceof Error) return this.logger[level]({ context, err: message }, message.message);
+    const trace = currentTraceFields();
+    if (message instanceof Error) return this.logger[level]({ context, ...trace, err: message }, message.message);
     if (typeof message !== 'object' || message === null) {
       const stack = level === 'error' && rest.length > 1 ? rest[0] : undefined;
-      return this.logger[level]({ context, stack }, String(message));
+      return this.logger[level]({ context, ...trace, stack }, String(message));
     }
     // `logger.error({ err, requestId }, 'what happened')`: the text is the first of the rest.
     const text = rest.length > 1 ? String(rest[0]) : '';
-    this.logger[level]({ context, ...message }, text);
+    this.logger[level]({ context, ...trace, ...message }, text);
   }
 }

@@ -3,22 +3,23 @@
  */
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
 import { PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { PoolMetrics } from './pool-metrics.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+
+const openPool = (config: Config, options: pg.PoolConfig): pg.Pool =>
+  new pg.Pool({ connectionString: config.DATABASE_URL, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...options });
 
 /** Tenant data. Only `TenantDatabase` may start work on it, because without a tenant nothing is visible. */
 @Injectable()
 export class PrismaService extends PrismaClient implements OnModuleDestroy {
-  constructor(@Inject(CONFIG) config: Config) {
+  constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
+    const pool = openPool(config, { max: config.DATABASE_CONNECTIONS, application_name: 'aril-api' });
     super({
-      adapter: new PrismaPg({
-        connectionString: config.DATABASE_URL,
-        max: config.DATABASE_CONNECTIONS,
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        application_name: 'aril-api',
-      }),
+      adapter: new PrismaPg(metrics.watch('tenant', pool), { disposeExternalPool: true }),
       // Longer messages quote a query's values, which may be a generation's text, into the log.
       errorFormat: 'minimal',
       // Waiting for a connection under load is better than an error; a statement has its own limits.
@@ -34,15 +35,11 @@ export class PrismaService extends PrismaClient implements OnModuleDestroy {
 /** Identity tables, of all tenants: its connections switch to the role `aril_identity`. For `core/identity` only. */
 @Injectable()
 export class IdentityPrisma extends PrismaClient implements OnModuleDestroy {
-  constructor(@Inject(CONFIG) config: Config) {
+  constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
+    const max = Math.ceil(config.DATABASE_CONNECTIONS / 5);
+    const pool = openPool(config, { max, application_name: 'aril-api-identity', options: '-c role=aril_identity' });
     super({
-      adapter: new PrismaPg({
-        connectionString: config.DATABASE_URL,
-        max: Math.ceil(config.DATABASE_CONNECTIONS / 5),
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        application_name: 'aril-api-identity',
-        options: '-c role=aril_identity',
-      }),
+      adapter: new PrismaPg(metrics.watch('identity', pool), { disposeExternalPool: true }),
       errorFormat: 'minimal',
       // Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
       transactionOptions: { maxWait: 10_000, timeout: 20_000 },

@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { RedisMemory } from './redis-memory.js';
 import { RedisService } from './redis.service.js';
+import { Schedules } from './schedules.js';
 
 @Global()
-@Module({ providers: [RedisService, RedisMemory], exports: [RedisService, RedisMemory] })
+@Module({ providers: [RedisService, RedisMemory, Schedules], exports: [RedisService, RedisMemory, Schedules] })
 export class RedisModule {}

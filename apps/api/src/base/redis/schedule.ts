@@ -8,7 +8,7 @@ import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
 import { WORKER_RETRY_MS, type RedisService } from './redis.service.js';
 
-interface Chore {
+export interface Chore {
   /** As jobs are named: `namespace.verbNoun`. */
   name: string;
   everyMs: number;

@@ -19,6 +19,7 @@ import { BaseModelService } from '../base-models/base-model.service.js';
 import { ADAPTER_FILES, adapterSha256, fileSha256, objectKey, type FileHashes } from './adapter-content.js';
 import { contentLock } from './adapter-purge.js';
 import { AdapterService } from './adapter.service.js';
+import { UploadMetrics } from './upload-metrics.js';
 import { UploadFolder, type UploadedFiles } from './uploads/upload-folder.js';
 
 /** A file with thousands of bad tensors needs no thousands of sentences. */
@@ -35,6 +36,7 @@ export class AdapterFinishService {
     private readonly database: TenantDatabase,
     private readonly uploads: UploadFolder,
     private readonly audit: AuditTrail,
+    private readonly metrics: UploadMetrics,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {}
 
@@ -92,10 +94,12 @@ export class AdapterFinishService {
 
   /** Of calls at once, one is the first: it alone is recorded. */
   private async leaveUploading(row: AdapterRow, data: Parameters<AdapterModel['settle']>[1], after: AuditFields): Promise<void> {
-    await this.database.inTenant(row.tenantId, async () => {
-      if (!(await this.adapters.settle(row.id, data))) return;
+    const first = await this.database.inTenant(row.tenantId, async () => {
+      if (!(await this.adapters.settle(row.id, data))) return false;
       await this.audit.record('adapter.finishUpload', { id: row.id, label: row.slug }, { before: { status: row.status }, after });
+      return true;
     });
+    if (first) this.metrics.note(data.status === 'READY' ? 'ready' : 'refused', row.files);
   }
 
   /** Noted before the objects are put: from here on a purge of equal content leaves them alone, and knows their keys. */

@@ -6,8 +6,8 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import type { ObjectStore } from '@aril/object-store';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
-import { RedisService } from '../../base/redis/redis.service.js';
-import { Schedule } from '../../base/redis/schedule.js';
+import type { Schedule } from '../../base/redis/schedule.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
 import { type AdapterKey, AdapterModel } from '../../models/adapter.model.js';
 import { AuditTrail } from '../audit/audit-trail.js';
@@ -24,13 +24,13 @@ export class AdapterPurge implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    redis: RedisService,
+    schedules: Schedules,
     private readonly database: TenantDatabase,
     private readonly adapters: AdapterModel,
     private readonly audit: AuditTrail,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {
-    this.schedule = new Schedule('adapters', redis, [{ name: 'adapter.purgeDeleted', everyMs: SWEEP_EVERY_MS, run: () => this.sweep() }]);
+    this.schedule = schedules.of('adapters', [{ name: 'adapter.purgeDeleted', everyMs: SWEEP_EVERY_MS, run: () => this.sweep() }]);
   }
 
   onModuleInit(): void {

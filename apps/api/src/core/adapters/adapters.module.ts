@@ -6,6 +6,7 @@ import { AdapterPurge } from './adapter-purge.js';
 import { AdapterResolver } from './adapter.resolver.js';
 import { AdapterService } from './adapter.service.js';
 import { TenantAdaptersResolver } from './tenant-adapters.resolver.js';
+import { UploadMetrics } from './upload-metrics.js';
 import { UploadAccess } from './uploads/upload-access.js';
 import { UploadCleaner } from './uploads/upload-cleaner.js';
 import { UploadController } from './uploads/upload.controller.js';
@@ -25,6 +26,7 @@ import { UploadLocker } from './uploads/upload-locker.js';
     UploadCleaner,
     UploadFolder,
     UploadLocker,
+    UploadMetrics,
   ],
   exports: [AdapterService, AdapterFinishService, UploadAccess, UploadFolder],
 })

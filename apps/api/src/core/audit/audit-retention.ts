@@ -2,8 +2,8 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
-import { RedisService } from '../../base/redis/redis.service.js';
-import { Schedule } from '../../base/redis/schedule.js';
+import type { Schedule } from '../../base/redis/schedule.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { AuditEventModel } from '../../models/audit-event.model.js';
 import { IdentityDirectory } from '../identity/identity-directory.js';
 import { AuditTrail } from './audit-trail.js';
@@ -20,13 +20,13 @@ export class AuditRetention implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    redis: RedisService,
+    schedules: Schedules,
     private readonly db: TenantDatabase,
     private readonly directory: IdentityDirectory,
     private readonly events: AuditEventModel,
     private readonly trail: AuditTrail,
   ) {
-    this.schedule = new Schedule('audit', redis, [{ name: 'auditLog.purge', everyMs: PURGE_EVERY_MS, run: () => this.purge() }]);
+    this.schedule = schedules.of('audit', [{ name: 'auditLog.purge', everyMs: PURGE_EVERY_MS, run: () => this.purge() }]);
   }
 
   onModuleInit(): void {

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { RedisService } from '../../base/redis/redis.service.js';
-import { Schedule } from '../../base/redis/schedule.js';
+import type { Schedule } from '../../base/redis/schedule.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { StatementIssuer } from './statement-issuer.js';
 
 const ISSUE_EVERY_MS = 3_600_000;
@@ -9,9 +9,9 @@ const ISSUE_EVERY_MS = 3_600_000;
 export class StatementWorker implements OnModuleInit, OnModuleDestroy {
   readonly schedule: Schedule;
 
-  constructor(redis: RedisService, issuer: StatementIssuer) {
+  constructor(schedules: Schedules, issuer: StatementIssuer) {
     const issue = { name: 'statement.issueDue', everyMs: ISSUE_EVERY_MS, run: () => issuer.issueDue() };
-    this.schedule = new Schedule('statements', redis, [issue]);
+    this.schedule = schedules.of('statements', [issue]);
   }
 
   onModuleInit(): void {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { RedisService } from '../../base/redis/redis.service.js';
 import type { GenerationKey } from '../../models/generation.model.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationService } from './generation.service.js';
 
 /** Hash: generation id → JSON of who answers it. */
@@ -30,6 +31,7 @@ export class AttendanceService implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly redis: RedisService,
     private readonly generations: GenerationService,
+    private readonly metrics: GenerationMetrics,
   ) {}
 
   onModuleInit(): void {
@@ -61,6 +63,7 @@ export class AttendanceService implements OnModuleInit, OnModuleDestroy {
     for (const { id, tenantId } of all.filter(({ processId }) => dead.has(processId))) {
       await this.generations.abandon({ tenantId, id });
       await this.redis.client.hdel(ATTENDED_KEY, id);
+      this.metrics.noteSwept('API_LOST');
       this.logger.warn({ generationId: id, tenantId }, 'stopped a generation whose API process is gone');
     }
   }

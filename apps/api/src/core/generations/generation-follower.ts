@@ -13,6 +13,7 @@ import { EventFeed } from './events/event-feed.js';
 import { lastEvent, readEvents } from './events/event-stream.js';
 import { rowAsEvents } from './events/row-as-events.js';
 import { StreamHub } from './events/stream-hub.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationService } from './generation.service.js';
 import { OverdueService } from './overdue.service.js';
 import { type ReaderGone, ReaderWatch } from './reader-watch.js';
@@ -35,11 +36,13 @@ export class GenerationFollower implements OnModuleDestroy {
     private readonly overdue: OverdueService,
     private readonly readers: ReaderWatch,
     memory: RedisMemory,
+    metrics: GenerationMetrics,
   ) {
     this.hub = new StreamHub(redis.client, redis.connect('streams'), (error) =>
       this.logger.warn({ err: error }, 'reading the generation streams failed; trying again'),
     );
     memory.onLost(() => void this.checkAll());
+    metrics.watchStreams(() => this.hub.followers);
   }
 
   /** Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. */

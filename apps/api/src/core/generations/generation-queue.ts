@@ -81,6 +81,16 @@ export class GenerationQueue implements OnModuleDestroy {
     return state !== 'unknown' && state !== 'failed' && state !== 'completed';
   }
 
+  /** Jobs by state. */
+  async depths(baseModelId: string): Promise<Record<string, number>> {
+    const { waiting = 0, prioritized = 0, ...rest } = await this.queue(generationQueue(baseModelId)).getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+    return { waiting: waiting + prioritized, ...rest };
+  }
+
+  settlementDepths(): Promise<Record<string, number>> {
+    return this.queue(SETTLEMENT_QUEUE).getJobCounts('waiting', 'active', 'delayed', 'failed');
+  }
+
   async onModuleDestroy(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()));
   }

@@ -1,5 +1,5 @@
 /** Starts, finds and cancels generations. Following one is `GenerationFollower`'s. */
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import {
   ArilError,
   CANCEL_CHANNEL,
@@ -10,12 +10,14 @@ import {
   type GenerationJob,
 } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
+import { currentTrace } from '../../base/logging/trace.js';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { RedisService } from '../../base/redis/redis.service.js';
 import { isUuid } from '../../base/uuid.js';
 import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
 import { GenerationAdmission, type TellRates } from './generation-admission.js';
 import { GenerationEnder } from './generation-ender.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationQueue } from './generation-queue.js';
 import {
   checkAgainstContext,
@@ -37,6 +39,8 @@ export interface AdmittedGeneration {
 
 @Injectable()
 export class GenerationService {
+  private readonly logger = new Logger(GenerationService.name);
+
   constructor(
     private readonly db: TenantDatabase,
     private readonly redis: RedisService,
@@ -46,6 +50,7 @@ export class GenerationService {
     private readonly ender: GenerationEnder,
     private readonly overdue: OverdueService,
     private readonly admission: GenerationAdmission,
+    private readonly metrics: GenerationMetrics,
   ) {}
 
   /**
@@ -62,7 +67,11 @@ export class GenerationService {
    * The row alone: nothing happens before `run`. A retry is looked for before the target, whose adapter may have been
    * deleted since. `tell` hears how far the rates are used.
    */
-  async admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
+  admit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates = () => {}): Promise<AdmittedGeneration> {
+    return this.metrics.refusals(() => this.tryAdmit(caller, request, names, tell));
+  }
+
+  private async tryAdmit(caller: Caller, request: GenerationRequest, names: FieldNames, tell: TellRates): Promise<AdmittedGeneration> {
     await this.queue.requireRedis();
     const earlier = await this.admission.findEarlier(caller, request, names);
     if (earlier) this.targets.requireNamed(caller, earlier, names.target);
@@ -71,12 +80,15 @@ export class GenerationService {
     checkAgainstContext(request, target.contextTokens, names);
     const row = await this.admission.admit(caller, request, { target, names, tell });
     // Another request with the same key was first, and may have chosen another variant.
-    if (!row) return this.admit(caller, request, names, tell);
+    if (!row) return this.tryAdmit(caller, request, names, tell);
     return { row, job: this.jobOf(row, request, target), isNew: true };
   }
 
-  async run({ row, job }: AdmittedGeneration): Promise<void> {
-    if (job) await this.enqueue(row, job);
+  async run({ row, job, isNew }: AdmittedGeneration): Promise<void> {
+    if (!job) return;
+    await this.metrics.refusals(() => this.enqueue(row, job));
+    if (isNew) this.metrics.noteAdmitted(row);
+    this.logger.log({ generationId: row.id, tenantId: row.tenantId, baseModelId: row.baseModelId }, 'generation queued');
   }
 
   /** Instead of `run`, for a request of which something else was refused: it leaves no trace, and nothing reserved. */
@@ -172,6 +184,7 @@ export class GenerationService {
       constraint,
       enqueuedAtMs: Date.now(),
       deadlineMs: this.overdue.deadlineOf(row),
+      trace: currentTrace(),
     };
   }
 }

@@ -8,19 +8,23 @@ import { GenerationEnder } from './generation-ender.js';
 import { GenerationEventsResolver } from './generation-events.resolver.js';
 import { GenerationFollower } from './generation-follower.js';
 import { GenerationLogprobsResolver } from './generation-logprobs.resolver.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationQueue } from './generation-queue.js';
 import { GenerationTargets } from './generation-targets.js';
 import { GenerationResolver } from './generation.resolver.js';
 import { GenerationService } from './generation.service.js';
 import { HousekeepingWorker } from './housekeeping.worker.js';
 import { OverdueService } from './overdue.service.js';
+import { QueueMetrics } from './queue-metrics.js';
 import { ReaderWatch } from './reader-watch.js';
 import { TextRetentionService } from './text-retention.service.js';
 
 @Module({
   imports: [BaseModelsModule, LimitsModule, SettlementModule],
   providers: [
+    GenerationMetrics,
     GenerationQueue,
+    QueueMetrics,
     GenerationTargets,
     GenerationAdmission,
     GenerationEnder,

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '../../base/config/config.js';
-import { RedisService } from '../../base/redis/redis.service.js';
-import { Schedule } from '../../base/redis/schedule.js';
+import type { Schedule } from '../../base/redis/schedule.js';
+import { Schedules } from '../../base/redis/schedules.js';
 import { AttendanceService } from './attendance.service.js';
 import { OverdueService } from './overdue.service.js';
 import { TextRetentionService } from './text-retention.service.js';
@@ -16,13 +16,13 @@ export class HousekeepingWorker implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(CONFIG) config: Config,
-    redis: RedisService,
+    schedules: Schedules,
     overdue: OverdueService,
     attendance: AttendanceService,
     texts: TextRetentionService,
   ) {
     const purgeEveryMs = Math.min(PURGE_EVERY_MS_MAX, config.TEXT_RETENTION_S * 1_000);
-    this.schedule = new Schedule('housekeeping', redis, [
+    this.schedule = schedules.of('housekeeping', [
       { name: 'generation.endOverdue', everyMs: SWEEP_EVERY_MS, run: () => Promise.all([overdue.sweep(), attendance.sweep()]) },
       { name: 'generation.purgeTexts', everyMs: purgeEveryMs, run: () => texts.purge() },
     ]);

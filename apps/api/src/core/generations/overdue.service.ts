@@ -10,6 +10,7 @@ import { RedisMemory, RESTORED_WITHIN_MS } from '../../base/redis/redis-memory.j
 import { RedisService } from '../../base/redis/redis.service.js';
 import { GenerationModel, isOpen, type GenerationKey, type GenerationRow } from '../../models/generation.model.js';
 import { GenerationEnder } from './generation-ender.js';
+import { GenerationMetrics } from './generation-metrics.js';
 import { GenerationQueue } from './generation-queue.js';
 
 /**
@@ -32,6 +33,7 @@ export class OverdueService {
     private readonly generations: GenerationModel,
     private readonly queue: GenerationQueue,
     private readonly ender: GenerationEnder,
+    private readonly metrics: GenerationMetrics,
   ) {}
 
   deadlineOf(row: Pick<GenerationRow, 'createdAt'>): number {
@@ -81,6 +83,8 @@ export class OverdueService {
 
   private async fail(row: GenerationRow, code: ErrorCode, message: string): Promise<void> {
     const ended = await this.ender.end(row, { finishReason: 'error', error: { code, message } });
-    if (ended) this.logger.warn({ generationId: row.id, tenantId: row.tenantId, code }, 'ended an overdue generation');
+    if (!ended) return;
+    this.metrics.noteSwept(code);
+    this.logger.warn({ generationId: row.id, tenantId: row.tenantId, code }, 'ended an overdue generation');
   }
 }

@@ -11,6 +11,7 @@ import { GenerationModel, isOpen, type GenerationEnd, type GenerationRow } from 
 import { LedgerModel } from '../../models/ledger.model.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import { chargeFor, type Charge } from './settlement-charge.js';
+import { SettlementMetrics } from './settlement-metrics.js';
 
 const STATUS: Record<FinishReason, GenerationEnd['status']> = {
   stop: 'SUCCEEDED',
@@ -31,6 +32,7 @@ export class SettlementService {
     private readonly ledger: LedgerModel,
     private readonly adapters: AdapterModel,
     private readonly rates: RateLimiter,
+    private readonly metrics: SettlementMetrics,
   ) {}
 
   /** @throws ArilError NOT_FOUND when the tenant has no such generation. */
@@ -44,6 +46,7 @@ export class SettlementService {
       return { row, charge: await this.charge(row, settlement, at) };
     });
     if (!settled) return 'already settled';
+    this.metrics.charge(settled.row.baseModelId, settled.charge.amountNanoUsd);
     this.release(settled.row, settled.charge);
     return 'applied';
   }

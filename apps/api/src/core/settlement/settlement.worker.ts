@@ -10,6 +10,7 @@ import { ArilError, QUEUE_PREFIX, SETTLEMENT_QUEUE, settlementSchema, type Settl
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { RedisService, WORKER_RETRY_MS } from '../../base/redis/redis.service.js';
+import { SettlementMetrics } from './settlement-metrics.js';
 import { SettlementService } from './settlement.service.js';
 
 /** Well below the database's connections: callers' own requests come first. */
@@ -27,6 +28,7 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Config,
     private readonly redis: RedisService,
     private readonly settlements: SettlementService,
+    private readonly metrics: SettlementMetrics,
   ) {}
 
   onModuleInit(): void {
@@ -53,6 +55,8 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
     const { generationId, tenantId } = settlement;
     try {
       const result = await this.settlements.apply(settlement);
+      if (result === 'applied') this.metrics.applied(settlement);
+      else this.metrics.note('already_settled');
       this.logger.debug({ generationId, tenantId, result }, 'settlement');
     } catch (error) {
       if (error instanceof ArilError && error.code === 'NOT_FOUND') this.giveUp(job, error.message);
@@ -69,12 +73,14 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
   }
 
   private giveUp(job: Job<unknown>, reason: string): never {
+    this.metrics.note('refused');
     this.logger.error({ jobId: job.id, reason }, 'a settlement cannot be applied');
     throw new UnrecoverableError(reason);
   }
 
   private async postpone(job: Job<unknown>, token: string | undefined, error: unknown): Promise<never> {
     const delayMs = Math.min(RETRY_MS_MIN * 2 ** Math.min(job.attemptsStarted, 10), RETRY_MS_MAX);
+    this.metrics.note('postponed');
     this.logger.warn({ jobId: job.id, delayMs, err: error }, 'a settlement is tried again');
     await job.moveToDelayed(Date.now() + delayMs, token);
     throw new DelayedError();

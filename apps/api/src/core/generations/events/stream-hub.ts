@@ -44,6 +44,12 @@ export class StreamHub {
     private readonly onError: (error: unknown) => void,
   ) {}
 
+  get followers(): number {
+    let count = 0;
+    for (const { feeds } of this.channels.values()) count += feeds.size;
+    return count;
+  }
+
   /** Events after number `after`. The feed must be returned (or read to its end) to be released. */
   async follow(generationId: string, after: number): Promise<EventFeed> {
     const last = await lastEvent(this.commands, generationId);
