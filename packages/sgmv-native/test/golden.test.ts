@@ -12,8 +12,7 @@ const failures = (results: CaseResult[]): string[] =>
 
 const kinds: Record<string, number> = {
   llama2: 3 * 8,
-  llama3: 3 * 6,
-  ...Object.fromEntries(['llama-linear', 'llama-bias'].map((family) => [family, 3 * 5])),
+  ...Object.fromEntries(['llama3', 'llama-linear', 'llama-bias'].map((family) => [family, 3 * 5])),
   ...Object.fromEntries(
     ['mistral', 'qwen2', 'qwen3-yarn', 'gemma2', 'gemma3', 'phi3', 'phi3-longrope'].map((family) => [
       family,
