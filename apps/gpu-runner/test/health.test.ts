@@ -24,5 +24,7 @@ it('is alive always and ready when every check says so', async () => {
 
 it('answers nothing else', async () => {
   expect((await fetch(`${url}/other`)).status).toBe(404);
+  // Not a URL for every parser.
+  expect((await fetch(`${url}//`)).status).toBe(404);
   expect((await fetch(`${url}/ready`, { method: 'POST' })).status).toBe(405);
 });

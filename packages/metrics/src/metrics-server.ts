@@ -31,9 +31,9 @@ export class MetricsServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const reply = (status: number, type: string, body: string): void => void response.writeHead(status, { 'content-type': type }).end(body);
-    const { pathname } = new URL(request.url ?? '/', 'http://metrics');
+    const path = request.url?.split('?', 1)[0];
     if (request.method !== 'GET') return reply(405, 'text/plain', 'expected GET\n');
-    if (pathname !== '/metrics') return reply(404, 'text/plain', 'expected /metrics\n');
+    if (path !== '/metrics') return reply(404, 'text/plain', 'expected /metrics\n');
     try {
       const text = await this.registry.metrics();
       if (!request.headers.accept?.includes('application/openmetrics-text')) return reply(200, this.registry.contentType, text);

@@ -39,6 +39,8 @@ describe('the server', () => {
 
   it('answers nothing else, and says no more than that of a failure', async () => {
     expect((await fetch(`${url}/`)).status).toBe(404);
+    // Not a URL for every parser.
+    expect((await fetch(`${url}//`)).status).toBe(404);
     expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405);
     broken = true;
     const failed = await fetch(`${url}/metrics`);

@@ -10,10 +10,10 @@ export class HealthServer {
       const reply = (status: number, body: unknown): void => {
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       };
-      const { pathname } = new URL(request.url ?? '/', 'http://runner');
+      const path = request.url?.split('?', 1)[0];
       if (request.method !== 'GET') return reply(405, { error: 'expected GET' });
-      if (pathname === '/health') return reply(200, { status: 'ok' });
-      if (pathname !== '/ready') return reply(404, { error: 'expected /health or /ready' });
+      if (path === '/health') return reply(200, { status: 'ok' });
+      if (path !== '/ready') return reply(404, { error: 'expected /health or /ready' });
       void checks().then(
         (results) => reply(Object.values(results).every(Boolean) ? 200 : 503, results),
         () => reply(503, { error: 'the checks failed' }),
