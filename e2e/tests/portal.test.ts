@@ -255,6 +255,8 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     await form.getByRole('combobox', { name: 'Chosen targets' }).fill('pirate');
     await page.getByRole('option', { name: 'my-pirate' }).click();
     await screenshot(page, '10-api-key-targets');
+    // The list stays open for more.
+    await page.keyboard.press('Escape');
     await form.getByRole('button', { name: 'Create key' }).click();
     const secret = (await page.getByTestId('api-key-secret').innerText()).trim();
     await page.getByRole('button', { name: 'I have stored it' }).click();
