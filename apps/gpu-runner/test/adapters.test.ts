@@ -87,7 +87,7 @@ afterAll(() => {
 
 describe.skipIf(!disk)('adapter cache on a disk that is smaller than it was told', () => {
   it('makes room of what nobody uses, says that it is full where all is in use, and gets over it', async () => {
-    const cache = await AdapterCache.open(path.join(disk ?? '', 'cache'), 1 << 30, world.store, logger);
+    const cache = await AdapterCache.open(path.join(disk ?? '', 'cache'), 1 << 30, world.store, logger, new RunnerMetrics(new Registry(), 'test'));
     const [first, second, third] = await Promise.all([400, 400, 400].map((kib) => newAdapter(kib * 1024)));
     if (!first || !second || !third) throw new Error('no adapters');
     await cache.use(first, weightsIn);

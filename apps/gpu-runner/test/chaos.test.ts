@@ -45,7 +45,7 @@ async function disturb(random: Generator<number, never>): Promise<void> {
     await delay(2500);
     victim.signal('SIGCONT');
   } else {
-    await world.redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await world.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   }
 }
 

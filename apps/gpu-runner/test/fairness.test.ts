@@ -62,7 +62,7 @@ describe('a flood of one tenant', () => {
 
 it('is not taken for a killer of runners when it was handed back often', () => {
   const job = aJob();
-  const taken = { fence: 200, cancelled: false, handedBack: 199, takenAtMs: 0, firstTokenAtMs: null, settlementJson: null, events: [] };
+  const taken = { fence: 200, cancelled: false, handedBack: 199, takenAtMs: 0, firstTokenAtMs: null, settlementJson: null, events: [], entries: [] };
   expect(whyNotRun(job, BASE_MODEL_ID, taken, new Transcript(1))).toBeNull();
   expect(whyNotRun(job, BASE_MODEL_ID, { ...taken, handedBack: 180 }, new Transcript(1))).toBeNull();
   expect(whyNotRun(job, BASE_MODEL_ID, { ...taken, handedBack: 179 }, new Transcript(1))).toMatchObject({ code: 'RUNNER_LOST' });

@@ -34,7 +34,7 @@ async function expectWhole(job: ReturnType<typeof newJobs>[number], prompt: stri
 }
 
 /** Cuts every connection but the one that says so. */
-const cut = (): Promise<unknown> => world.redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+const cut = (): Promise<unknown> => world.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 
 describe('connections cut mid-stream', () => {
   it('once: nothing lost, nothing repeated', async () => {

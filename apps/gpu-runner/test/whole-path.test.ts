@@ -96,7 +96,7 @@ describe('job → stream → settlement', () => {
     const jobs = Array.from({ length: 64 }, (_, index) => aJob({ input: { kind: 'prompt', prompt: `p${index}` } }));
     await Promise.all(jobs.map((job) => world.enqueue(job)));
     await Promise.all(jobs.map((job) => world.settlement(job.generationId)));
-    const roundTrips = pipelines.mock.contexts.filter((redis) => redis.options.connectionName === 'aril:stream').length;
+    const roundTrips = pipelines.mock.contexts.filter((redis) => (redis as Redis).options.connectionName === 'aril:stream').length;
     pipelines.mockRestore();
     for (const job of jobs) expect(await world.tokens(job.generationId)).toHaveLength(40);
     expect(roundTrips).toBeGreaterThan(0);
@@ -217,7 +217,7 @@ describe('ends that are not the model’s', () => {
     await world.enqueue(job);
     await world.untilTokens(job.generationId, 3);
     await world.redis.set(generationCancelKey(job.generationId), '1');
-    await world.redis.client('KILL', 'TYPE', 'pubsub');
+    await world.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     expect((await world.settlement(job.generationId)).finishReason).toBe('cancelled');
   });
 

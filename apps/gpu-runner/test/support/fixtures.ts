@@ -96,7 +96,7 @@ export class World {
   }
 
   async text(generationId: string, choice = 0): Promise<string> {
-    return (await this.events(generationId)).map((event) => (event.choice === choice ? event.text : '')).join('');
+    return (await this.events(generationId)).map((event) => (event.type !== 'prompt' && event.choice === choice ? event.text : '')).join('');
   }
 
   /** The settlement as the API would get it; it stays queued, as if the API were down. */

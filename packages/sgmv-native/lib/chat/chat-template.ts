@@ -94,7 +94,7 @@ export class ChatTemplate {
    * out. `options` cannot take the place of any of these. Throws EngineError `bad_argument` when the template refuses the
    * conversation.
    */
-  render(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
+  render(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     const { plain, withTools } = this;
     const speaksOfTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === 'tool' || toolCalls);
     if (!speaksOfTools) return this.run(plain, messages, [], options);
@@ -109,7 +109,7 @@ export class ChatTemplate {
     return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
   }
 
-  private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
+  private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     const told = (place: ToolPlace): string => this.run(this.plain, inWords(messages, tools, place), [], options);
     try {
       return told('system');
@@ -118,7 +118,7 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): string {
+  private run({ template }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     try {
       return template.render({
         ...options,
