@@ -6,7 +6,7 @@ import * as tus from 'tus-js-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { brokenFiles } from '../support/adapters.js';
 import { query } from '../support/graphql.js';
-import { INFRA, Prometheus, type Sample } from '../support/prometheus.js';
+import { hasPrometheus, INFRA, Prometheus, type Sample } from '../support/prometheus.js';
 import { ORDER, SQL, stack, tenantWith } from '../support/stack.js';
 
 const LOAD_MS = 12_000;
@@ -14,12 +14,6 @@ const LOAD_MS = 12_000;
 const DATA_MS_MAX = 60_000;
 
 let prometheus: Prometheus;
-beforeAll(async () => {
-  prometheus = await Prometheus.start({ 'aril-api': stack.metrics.api, 'aril-runner': stack.metrics.runner });
-  const cold = await upload(tenantWith(ORDER.adapter).apiKey);
-  await load(cold, Date.now() + LOAD_MS);
-});
-afterAll(() => prometheus.stop());
 
 /** One that no runner has seen, so that it is fetched and loaded while Prometheus looks: an example under another scale. */
 async function upload(apiKey: string): Promise<string> {
@@ -76,53 +70,62 @@ async function withoutData(expressions: Iterable<string>): Promise<string[]> {
   return left;
 }
 
-describe('dashboards', () => {
-  const files = readdirSync(join(INFRA, 'grafana/dashboards'));
-  it.each(files)('%s finds data with every expression', async (file) => {
-    const { uid, panels } = JSON.parse(readFileSync(join(INFRA, 'grafana/dashboards', file), 'utf8')) as { uid: string; panels: { targets?: { expr: string }[] }[] };
-    expect(`${uid}.json`).toBe(file);
-    const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
-    expect(expressions.length).toBeGreaterThan(10);
-    // As Grafana fills its variables in, for a window that has all of the load in it.
-    expect(await withoutData(expressions.map((each) => each.replaceAll('$__rate_interval', '10m').replaceAll('$base_model', '.*')))).toEqual([]);
+describe.skipIf(!hasPrometheus)('Prometheus', () => {
+  beforeAll(async () => {
+    prometheus = await Prometheus.start({ 'aril-api': stack.metrics.api, 'aril-runner': stack.metrics.runner });
+    const cold = await upload(tenantWith(ORDER.adapter).apiKey);
+    await load(cold, Date.now() + LOAD_MS);
   });
-});
+  afterAll(() => prometheus.stop());
 
-describe('alert rules', () => {
-  const rules = join(INFRA, 'prometheus/rules.yml');
-
-  it('are sound, and fire for what they are about', async () => {
-    expect(await prometheus.promtool(['check', 'rules', rules])).toContain('SUCCESS');
-    expect(await prometheus.promtool(['check', 'config', join(INFRA, 'prometheus/prometheus.yml')])).toContain('SUCCESS');
-    expect(await prometheus.promtool(['test', 'rules', join(INFRA, 'prometheus/rules.test.yml')])).toContain('SUCCESS');
-  });
-
-  it('have a test each, and a word on what to do', () => {
-    const alerts = [...readFileSync(rules, 'utf8').matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
-    const tests = readFileSync(join(INFRA, 'prometheus/rules.test.yml'), 'utf8');
-    const docs = readFileSync(join(INFRA, '../docs/metrics.md'), 'utf8');
-    expect(alerts.filter((name) => !tests.includes(`alertname: ${name},`))).toEqual([]);
-    expect(alerts.filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
+  describe('dashboards', () => {
+    const files = readdirSync(join(INFRA, 'grafana/dashboards'));
+    it.each(files)('%s finds data with every expression', async (file) => {
+      const { uid, panels } = JSON.parse(readFileSync(join(INFRA, 'grafana/dashboards', file), 'utf8')) as { uid: string; panels: { targets?: { expr: string }[] }[] };
+      expect(`${uid}.json`).toBe(file);
+      const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+      expect(expressions.length).toBeGreaterThan(10);
+      // As Grafana fills its variables in, for a window that has all of the load in it.
+      expect(await withoutData(expressions.map((each) => each.replaceAll('$__rate_interval', '10m').replaceAll('$base_model', '.*')))).toEqual([]);
+    });
   });
 
-  it('look at what is there, and none fires for a stack that is well', async () => {
-    // No server error has been made on purpose.
-    const text = readFileSync(rules, 'utf8').replace(/^\s*#.*$/gm, '').replace('status="5xx"', 'status="2xx"');
-    const recorded = [...text.matchAll(/- record: (\S+)/g)].map(([, name]) => name!);
-    const selectors = [...text.matchAll(/\b((?:aril|nodejs)_\w+|up)(\{[^}]*\})?(?=[[\s)])/g)].map(([selector]) => selector);
-    expect(selectors.length).toBeGreaterThan(30);
-    expect(await withoutData([...recorded, ...selectors])).toEqual([]);
-    expect((await prometheus.query('ALERTS{alertstate="firing"}')).map(({ metric }) => metric['alertname'])).toEqual([]);
-  });
-});
+  describe('alert rules', () => {
+    const rules = join(INFRA, 'prometheus/rules.yml');
 
-it('are in the format that promtool expects, in names that it likes', async () => {
-  for (const url of Object.values(stack.metrics)) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    // prom-client's own are what others' dashboards ask for by name.
-    const ours = text.split('\n').filter((line) => /^(# \w+ )?aril_/.test(line)).join('\n');
-    expect(await prometheus.promtool(['check', 'metrics'], `${ours}\n`)).toBe('');
-  }
+    it('are sound, and fire for what they are about', async () => {
+      expect(await prometheus.promtool(['check', 'rules', rules])).toContain('SUCCESS');
+      expect(await prometheus.promtool(['check', 'config', join(INFRA, 'prometheus/prometheus.yml')])).toContain('SUCCESS');
+      expect(await prometheus.promtool(['test', 'rules', join(INFRA, 'prometheus/rules.test.yml')])).toContain('SUCCESS');
+    });
+
+    it('have a test each, and a word on what to do', () => {
+      const alerts = [...readFileSync(rules, 'utf8').matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
+      const tests = readFileSync(join(INFRA, 'prometheus/rules.test.yml'), 'utf8');
+      const docs = readFileSync(join(INFRA, '../docs/metrics.md'), 'utf8');
+      expect(alerts.filter((name) => !tests.includes(`alertname: ${name},`))).toEqual([]);
+      expect(alerts.filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
+    });
+
+    it('look at what is there, and none fires for a stack that is well', async () => {
+      // No server error has been made on purpose.
+      const text = readFileSync(rules, 'utf8').replace(/^\s*#.*$/gm, '').replace('status="5xx"', 'status="2xx"');
+      const recorded = [...text.matchAll(/- record: (\S+)/g)].map(([, name]) => name!);
+      const selectors = [...text.matchAll(/\b((?:aril|nodejs)_\w+|up)(\{[^}]*\})?(?=[[\s)])/g)].map(([selector]) => selector);
+      expect(selectors.length).toBeGreaterThan(30);
+      expect(await withoutData([...recorded, ...selectors])).toEqual([]);
+      expect((await prometheus.query('ALERTS{alertstate="firing"}')).map(({ metric }) => metric['alertname'])).toEqual([]);
+    });
+  });
+
+  it('are in the format that promtool expects, in names that it likes', async () => {
+    for (const url of Object.values(stack.metrics)) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      // prom-client's own are what others' dashboards ask for by name.
+      const ours = text.split('\n').filter((line) => /^(# \w+ )?aril_/.test(line)).join('\n');
+      expect(await prometheus.promtool(['check', 'metrics'], `${ours}\n`)).toBe('');
+    }
+  });
 });
 
 it('a request is followed through the logs of API and runner by its id and its trace', async () => {
