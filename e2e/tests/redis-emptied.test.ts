@@ -9,6 +9,7 @@ import { stack, tenantWith } from '../support/stack.js';
 const { apiKey } = tenantWith('triage');
 const CALLS = 4;
 const TOKENS = 200;
+const SETTLED_WITHIN_MS = 120_000;
 
 const request = () => ({
   target: 'triage',
@@ -18,7 +19,7 @@ const request = () => ({
 
 beforeAll(apiReady);
 
-it('costs no answer that was under way, repeats no token of it, and bills each once', async () => {
+it('costs no answer that was under way, repeats no token of it, and bills each once', { timeout: 2 * SETTLED_WITHIN_MS }, async () => {
   const before = await usage(apiKey);
   const started = await Promise.all(Array.from({ length: CALLS }, () => startGeneration(apiKey, request())));
   const redis = new Redis(stack.redisUrl);
@@ -50,5 +51,5 @@ it('costs no answer that was under way, repeats no token of it, and bills each o
   await eventually('nothing to be reserved', async () => {
     const { tenant } = await query<{ tenant: { budget: { reserved: string } } }>(apiKey, '{ tenant { budget { reserved } } }');
     return tenant.budget.reserved === '0';
-  });
+  }, SETTLED_WITHIN_MS);
 });
