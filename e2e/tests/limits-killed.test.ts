@@ -9,7 +9,7 @@ import { stack, tenantWith } from '../support/stack.js';
 const tenant = tenantWith('triage');
 const CALLS = 8;
 const PARALLEL = 4;
-const SETTLED_WITHIN_MS = 120_000;
+const SETTLED_WITHIN_MS = 180_000;
 
 interface Budget {
   spent: string;

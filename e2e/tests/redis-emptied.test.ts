@@ -9,7 +9,7 @@ import { stack, tenantWith } from '../support/stack.js';
 const { apiKey } = tenantWith('triage');
 const CALLS = 4;
 const TOKENS = 200;
-const SETTLED_WITHIN_MS = 120_000;
+const SETTLED_WITHIN_MS = 180_000;
 
 const request = () => ({
   target: 'triage',
