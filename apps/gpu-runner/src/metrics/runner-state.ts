@@ -1,5 +1,4 @@
-import { counterOf, gaugeOf, gaugesOf, type Registry } from '@aril/metrics';
-import { statfs } from 'node:fs/promises';
+import { addDiskMetrics, counterOf, gaugeOf, type Registry } from '@aril/metrics';
 import type { AdapterCache } from '../adapters/adapter-cache.js';
 import type { Admission } from '../engine/admission.js';
 
@@ -21,12 +20,6 @@ export function addRunnerState(registry: Registry, { cache, cacheDir, admission,
   gauge('aril_runner_adapter_cache_limit_bytes', 'What they may take: ADAPTER_CACHE_BYTES.', () => cache.usage().bytesMax);
   const evicted = { name: 'aril_runner_adapter_cache_evictions_total', help: 'Adapters removed from disk to make room.' };
   counterOf(registry, evicted, () => cache.usage().evicted);
-  const disk = { name: 'aril_runner_disk_bytes', help: "The cache folder's disk: what it holds in all, and what is free for us.", labelNames: ['kind'] as const };
-  gaugesOf(registry, disk, async () => {
-    const { blocks, bavail, bsize } = await statfs(cacheDir);
-    return [
-      { labels: { kind: 'size' }, value: blocks * bsize },
-      { labels: { kind: 'free' }, value: bavail * bsize },
-    ];
-  });
+  const disk = { name: 'aril_runner_disk_bytes', help: "The cache folder's disk: what it holds in all, and what is free for us." };
+  addDiskMetrics(registry, disk, cacheDir);
 }

@@ -1,6 +1,5 @@
-import { gaugesOf, Registry } from '@aril/metrics';
+import { addDiskMetrics, gaugesOf, Registry } from '@aril/metrics';
 import { Inject, Injectable } from '@nestjs/common';
-import { statfs } from 'node:fs/promises';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { HealthService } from './health.service.js';
 
@@ -13,14 +12,8 @@ export class DependencyMetrics {
       const checks = Object.entries(await health.check());
       return checks.map(([service, { ok }]) => ({ labels: { service: SERVICES[service] ?? service }, value: ok ? 1 : 0 }));
     });
-    const disk = { name: 'aril_api_disk_bytes', help: "The uploads folder's disk: what it holds in all, and what is free for us.", labelNames: ['kind'] as const };
-    gaugesOf(registry, disk, async () => {
-      const { blocks, bavail, bsize } = await statfs(UPLOADS_DIR);
-      return [
-        { labels: { kind: 'size' }, value: blocks * bsize },
-        { labels: { kind: 'free' }, value: bavail * bsize },
-      ];
-    });
+    const disk = { name: 'aril_api_disk_bytes', help: "The uploads folder's disk: what it holds in all, and what is free for us." };
+    addDiskMetrics(registry, disk, UPLOADS_DIR);
   }
 }
 
