@@ -1,12 +1,12 @@
 import type { AdapterRef } from '@aril/contracts';
-import type { ObjectStore } from '@aril/object-store';
+import { isDiskFull, type ObjectStore } from '@aril/object-store';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../logging.js';
 import type { RunnerMetrics } from '../metrics/runner-metrics.js';
-import { AdapterFetchError, downloadFile, isDiskFull, isIntact } from './adapter-download.js';
+import { AdapterFetchError, downloadFile, isIntact } from './adapter-download.js';
 import { CacheFolder } from './cache-folder.js';
 
 /** Waits between tries of a failed fetch, milliseconds: long enough for a store's hiccup, short for who is waiting. */

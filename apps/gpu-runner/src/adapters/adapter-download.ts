@@ -21,10 +21,6 @@ export class AdapterFetchError extends Error {
   }
 }
 
-/** Whether the disk of the cache, or the quota on it, is used up. */
-export const isDiskFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-
 /** Copies one file of an adapter from the object store to `folder`, and checks size and SHA-256 on the way. */
 export async function downloadFile(store: ObjectStore, file: AdapterFile, folder: string, signal: AbortSignal): Promise<void> {
   const check = new Verification(file);

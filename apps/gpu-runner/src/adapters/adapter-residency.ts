@@ -1,10 +1,11 @@
 import type { AdapterRef } from '@aril/contracts';
+import { isDiskFull } from '@aril/object-store';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adapterFailure } from '../engine/engine-failures.js';
 import { EngineFailure, type InferenceEngine } from '../engine/inference-engine.js';
 import type { Logger } from '../logging.js';
 import type { AdapterCache } from './adapter-cache.js';
-import { AdapterFetchError, isDiskFull } from './adapter-download.js';
+import { AdapterFetchError } from './adapter-download.js';
 
 /** Waits for running generations to let go of their adapters, milliseconds: each look for room reads the files again. */
 const ROOM_WAIT_MS = { first: 50, max: 1000 };

@@ -4,8 +4,9 @@
  */
 import { HttpException } from '@nestjs/common';
 import { ArilError, ERROR_CODES, type ErrorCode } from '@aril/contracts';
+import { isDiskFull } from '@aril/object-store';
 import { ZodError } from 'zod';
-import { isDiskFull, isUnreachable } from './unreachable.js';
+import { isUnreachable } from './unreachable.js';
 
 export interface ErrorReport {
   code: ErrorCode;

@@ -27,11 +27,6 @@ const TEXTS = [
 /** Errors wrap each other; a cycle among them must not keep us here. */
 const DEPTH_MAX = 6;
 
-/** The disk of uploads, or of objects in a folder, or the quota on it. */
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
-
-export const isDiskFull = (error: unknown): boolean => error instanceof Error && 'code' in error && FULL.has(String(error.code));
-
 export function isUnreachable(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth === DEPTH_MAX) return false;
   const { code, kind, message, cause, meta } = error as Record<string, unknown> & { meta?: { driverAdapterError?: unknown } };
