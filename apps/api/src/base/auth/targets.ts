@@ -10,6 +10,12 @@ export const targetsOf = ({ grant }: Caller): readonly string[] | null => grant?
 
 export const mayName = (caller: Caller, targetId: string): boolean => targetsOf(caller)?.includes(targetId) ?? true;
 
+/** A row that the caller may name. @throws ArilError NOT_FOUND, as for one that is not there */
+export function visibleTo<Row extends { id: string }>(caller: Caller, row: Row, what: 'adapter' | 'deployment'): Row {
+  if (mayName(caller, row.id)) return row;
+  throw new ArilError('NOT_FOUND', `id: there is no such ${what}`, 'id');
+}
+
 /** For what is about all targets at once. @throws ArilError FORBIDDEN */
 export function requireAllTargets(caller: Caller, what: string): void {
   if (targetsOf(caller) === null) return;

@@ -1,16 +1,10 @@
 import { ArilError } from '@aril/contracts';
 import type { Caller } from '../../base/auth/caller.js';
 import { requirePermission } from '../../base/auth/permissions.js';
-import { mayName, requireAllTargets } from '../../base/auth/targets.js';
+import { requireAllTargets } from '../../base/auth/targets.js';
 
 /** Everyone in a tenant, and its API keys that have the permission, may see the tenant's adapters and deployments. */
 export const mayReadAdapters = (caller: Caller): void => requirePermission(caller, 'adapters:read');
-
-/** Of them, a key that is held to certain targets sees those. */
-export function visibleTo<Row extends { id: string }>(caller: Caller, row: Row): Row {
-  if (mayName(caller, row.id)) return row;
-  throw new ArilError('NOT_FOUND', 'id: there is no such adapter', 'id');
-}
 
 /** Likewise: bring, describe and remove adapters. What is made and removed is nothing that a key can be held to. */
 export function mayManageAdapters(caller: Caller): void {

@@ -1,11 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { Args, ID, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { visibleTo } from '../../base/auth/targets.js';
 import { CONFIG, type Config } from '../../base/config/config.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { BaseModelType } from '../base-models/base-model.types.js';
 import { AdapterFinishService } from './adapter-finish.service.js';
-import { mayManageAdapters, mayReadAdapters, visibleTo } from './adapter.policy.js';
+import { mayManageAdapters, mayReadAdapters } from './adapter.policy.js';
 import { AdapterService } from './adapter.service.js';
 import * as types from './adapter.types.js';
 import { type AdapterView, toAdapterView } from './adapter.view.js';
@@ -25,7 +26,7 @@ export class AdapterResolver {
   @Query(() => types.AdapterType)
   async adapter(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<AdapterView> {
     mayReadAdapters(caller);
-    return toAdapterView(visibleTo(caller, await this.adapters.get(caller.tenantId, id)));
+    return toAdapterView(visibleTo(caller, await this.adapters.get(caller.tenantId, id), 'adapter'));
   }
 
   @ResolveField(() => BaseModelType)

@@ -1,8 +1,9 @@
 import { Args, ID, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
+import { visibleTo } from '../../base/auth/targets.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
 import { BaseModelType } from '../base-models/base-model.types.js';
-import { mayManageDeployments, mayReadDeployments, visibleTo } from './deployment.policy.js';
+import { mayManageDeployments, mayReadDeployments } from './deployment.policy.js';
 import { DeploymentService } from './deployment.service.js';
 import * as types from './deployment.types.js';
 import { type DeploymentView, toDeploymentView } from './deployment.view.js';
@@ -17,7 +18,7 @@ export class DeploymentResolver {
   @Query(() => types.DeploymentType)
   async deployment(@CurrentCaller() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<DeploymentView> {
     mayReadDeployments(caller);
-    return toDeploymentView(visibleTo(caller, await this.deployments.get(caller.tenantId, id)));
+    return toDeploymentView(visibleTo(caller, await this.deployments.get(caller.tenantId, id), 'deployment'));
   }
 
   @ResolveField(() => BaseModelType)
