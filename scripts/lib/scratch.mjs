@@ -5,24 +5,16 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { identify } from '../../packages/local-services/src/identity.mjs';
 
 const PREFIX = 'aril-test-';
 /** What all steps leave in it at once, and as much again for them to compute in. */
 const NEEDED_BYTES = 10 * 2 ** 30;
 
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch ({ code }) {
-    return code === 'EPERM';
-  }
-}
-
 /** A run that was killed has not tidied up, and memory is dear. */
 function removeLeftovers(parent) {
   const left = readdirSync(parent).filter(
-    (name) => name.startsWith(PREFIX) && !isRunning(Number(name.slice(PREFIX.length))),
+    (name) => name.startsWith(PREFIX) && !identify(Number(name.slice(PREFIX.length))),
   );
   for (const name of left) rmSync(join(parent, name), { recursive: true, force: true });
 }
