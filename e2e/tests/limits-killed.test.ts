@@ -2,20 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { generate, query, type Generation } from '../support/graphql.js';
+import { generate, type Generation } from '../support/graphql.js';
 import { apiReady, eventually, kill } from '../support/processes.js';
+import { budget, unreserved } from '../support/settled.js';
 import { stack, tenantWith } from '../support/stack.js';
 
 const tenant = tenantWith('triage');
 const CALLS = 8;
 const PARALLEL = 4;
 const SETTLED_WITHIN_MS = 180_000;
-
-interface Budget {
-  spent: string;
-  reserved: string;
-}
-const budget = async (): Promise<Budget> => (await query<{ tenant: { budget: Budget } }>(tenant.apiKey, '{ tenant { budget { spent reserved } } }')).tenant.budget;
 
 let cookie: string;
 
@@ -48,7 +43,7 @@ const persist = (input: ReturnType<typeof request>): Promise<Generation> => even
 it('nothing stays reserved, every answer is billed once, and slots are free again', { timeout: 2 * SETTLED_WITHIN_MS }, async () => {
   const probe = await persist(request());
   expect(probe.status).toBe('SUCCEEDED');
-  const before = await budget();
+  const before = await budget(tenant.apiKey);
   // Room for all that is asked for, were each reservation given back; not were some left behind.
   await setLimits({ parallelRequests: PARALLEL, budgetHard: String(BigInt(before.spent) * BigInt(CALLS * 20)) });
   const inputs = Array.from({ length: CALLS }, request);
@@ -66,11 +61,11 @@ it('nothing stays reserved, every answer is billed once, and slots are free agai
   expect(new Set(generations.map(({ id }) => id)).size).toBe(CALLS);
 
   // What an API was settling when it was killed is taken up by another when its lock has run out.
-  const after = await eventually('nothing to be reserved', async () => budget().then((now) => now.reserved === '0' && now), SETTLED_WITHIN_MS);
+  const after = await unreserved(tenant.apiKey, SETTLED_WITHIN_MS);
   const ofOne = BigInt(after.spent) - BigInt(before.spent);
   expect(ofOne % BigInt(CALLS)).toBe(0n);
   const slots = await Promise.all(Array.from({ length: PARALLEL }, () => generate(tenant.apiKey, request())));
   expect(slots.map(({ status }) => status)).toEqual(slots.map(() => 'SUCCEEDED'));
-  const then = await eventually('all to be billed', async () => budget().then((now) => now.reserved === '0' && now));
+  const then = await unreserved(tenant.apiKey);
   expect(BigInt(then.spent) - BigInt(after.spent)).toBe((ofOne / BigInt(CALLS)) * BigInt(PARALLEL));
 });

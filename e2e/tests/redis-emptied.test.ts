@@ -1,9 +1,9 @@
 /** A Redis that loses all of its data under load. */
 import { Redis } from 'ioredis';
 import { beforeAll, expect, it } from 'vitest';
-import { follow, generate, query, startGeneration, usage, type GenerationEvent } from '../support/graphql.js';
-import { apiReady, eventually } from '../support/processes.js';
-import { settled } from '../support/settled.js';
+import { follow, generate, startGeneration, usage, type GenerationEvent } from '../support/graphql.js';
+import { apiReady } from '../support/processes.js';
+import { settled, unreserved } from '../support/settled.js';
 import { stack, tenantWith } from '../support/stack.js';
 
 const { apiKey } = tenantWith('triage');
@@ -48,8 +48,5 @@ it('costs no answer that was under way, repeats no token of it, and bills each o
   expect((await generate(apiKey, request())).status).toBe('SUCCEEDED');
   const { totals } = await usage(apiKey);
   expect([totals.requests - before.totals.requests, totals.completionTokens - before.totals.completionTokens]).toEqual([CALLS + 1, (CALLS + 1) * TOKENS]);
-  await eventually('nothing to be reserved', async () => {
-    const { tenant } = await query<{ tenant: { budget: { reserved: string } } }>(apiKey, '{ tenant { budget { reserved } } }');
-    return tenant.budget.reserved === '0';
-  }, SETTLED_WITHIN_MS);
+  await unreserved(apiKey, SETTLED_WITHIN_MS);
 });

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
-import { generate, query, usage, type Generation } from '../support/graphql.js';
+import { generate, usage, type Generation } from '../support/graphql.js';
 import { apiReady, eventually, killService } from '../support/processes.js';
+import { unreserved } from '../support/settled.js';
 import { tenantWith } from '../support/stack.js';
 
 const { apiKey } = tenantWith('triage');
@@ -20,11 +21,6 @@ const request = () => ({
 /** Asks until there is an answer, as a client with an idempotency key may. */
 const persist = (input: ReturnType<typeof request>): Promise<Generation> => eventually('an answer', () => generate(apiKey, input), 100_000);
 
-async function reserved(): Promise<string> {
-  const { tenant } = await query<{ tenant: { budget: { reserved: string } } }>(apiKey, '{ tenant { budget { reserved } } }');
-  return tenant.budget.reserved;
-}
-
 beforeAll(apiReady);
 
 it.each(['postgres', 'redis'] as const)('%s killed: every answer comes, the same to whoever asks again, billed once', async (service) => {
@@ -40,7 +36,7 @@ it.each(['postgres', 'redis'] as const)('%s killed: every answer comes, the same
   expect(generations.map(({ status, completionTokens }) => [status, completionTokens])).toEqual(inputs.map(() => ['SUCCEEDED', TOKENS]));
   expect(await Promise.all(inputs.map(persist))).toEqual(generations);
   expect(new Set(generations.map(({ id }) => id)).size).toBe(CALLS);
-  await eventually('nothing to be reserved', async () => (await reserved()) === '0');
+  await unreserved(apiKey);
   const { totals } = await usage(apiKey);
   expect([totals.requests - before.totals.requests, totals.completionTokens - before.totals.completionTokens]).toEqual([CALLS, CALLS * TOKENS]);
 });
