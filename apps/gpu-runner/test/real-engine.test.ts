@@ -41,6 +41,14 @@ async function start(changes: Record<string, string> = {}): Promise<RunnerProces
 /** The same request under a new name. */
 const again = (job: GenerationJob): GenerationJob => ({ ...job, generationId: aJob().generationId });
 
+/** A runner whose steps are long enough for a kill to hit a generation in its middle: sixty others are under way. */
+async function startBusy(): Promise<RunnerProcess> {
+  const busy = await start({ MAX_BATCH: '128' });
+  const others = Array.from({ length: 60 }, (_, seed) => aJob({ sampling: { maxTokens: 450, temperature: 1, seed, ignoreEos: true } }));
+  await Promise.all(others.map((job) => world.enqueue(job)));
+  return busy;
+}
+
 /** Greedy and seeded, base and both adapters, prompts and messages. */
 function mixedJobs(count: number, maxTokens: number): GenerationJob[] {
   const choices = [null, adapters.a, adapters.b];
@@ -135,7 +143,7 @@ describe('the native engine behind the runner', () => {
 
   it('gives every choice what it would give without a kill, with the same log probabilities', async () => {
     const job = aJob({ n: 3, logprobs: 2, adapter: adapters.a, sampling: { maxTokens: 300, temperature: 0.9, seed: 5, ignoreEos: true } });
-    const victim = await start();
+    const victim = await startBusy();
     await world.enqueue(job);
     await world.untilTokens(job.generationId, 5);
     await victim.kill();
@@ -186,7 +194,7 @@ describe('the native engine behind the runner', () => {
   }
 
   it('gives answers that match their constraint, over a kill too, and refuses one that is none', async () => {
-    const victim = await start();
+    const victim = await startBusy();
     const sampling = { maxTokens: 400, temperature: 1, seed: 3 };
     const spelled = aJob({ n: 2, sampling, constraint: { type: 'regex', pattern: '[a-z ]{300}' } });
     const schema = { type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'], additionalProperties: false };
@@ -195,7 +203,9 @@ describe('the native engine behind the runner', () => {
     await Promise.all([spelled, json, broken].map((job) => world.enqueue(job)));
     await world.untilTokens(spelled.generationId, 20);
     await victim.kill();
+    const cut = (await world.text(spelled.generationId)).length;
     await start();
+    expect(cut).toBeLessThan(300);
     const { choices } = await world.settlement(spelled.generationId);
     for (const choice of choices ?? []) expect(choice).toMatchObject({ text: expect.stringMatching(/^[a-z ]{300}$/) as string, finishReason: 'stop' });
     const undisturbed = again(spelled);
