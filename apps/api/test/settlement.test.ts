@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { JOB_SETTLE_GENERATION, settlementJobId, type Settlement } from '@aril/contracts';
+import { JOB_SETTLE_GENERATION, SETTLEMENT_QUEUE, settlementJobId, type Settlement } from '@aril/contracts';
+import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WORKER_OPTIONS } from '../src/base/redis/worker-options.js';
 import { chargeFor } from '../src/core/settlement/settlement-charge.js';
 import { SettlementService } from '../src/core/settlement/settlement.service.js';
 import { find, generate, ledgerOf, sql, startGeneration } from './generation-fixtures.js';
@@ -55,11 +58,11 @@ describe('settlement', () => {
     return until(() => settlement);
   }
 
-  const ended = (id: string) =>
+  const ended = (id: string, waitMs?: number) =>
     until(async () => {
       const generation = await find(test, one.key, id);
       return generation.finishedAt !== null && generation;
-    });
+    }, waitMs);
 
   it('delivered many times at once bills once', async () => {
     const settlement = await unreported();
@@ -139,6 +142,21 @@ describe('settlement', () => {
     await runner.settle(settlement);
     await test.restart();
     expect((await ended(settlement.generationId)).text).toBe('text');
+    expect(await ledgerOf(test, settlement.generationId)).toHaveLength(1);
+  });
+
+  it('taken by an API that died with it is applied by another, long before its callers give up', async () => {
+    const settlement = await unreported();
+    await test.app.close();
+    await runner.settle(settlement);
+    const connection = new Redis(test.config.REDIS_URL, { maxRetriesPerRequest: null });
+    const dead = new Worker(SETTLEMENT_QUEUE, null, { ...WORKER_OPTIONS, connection });
+    expect(await dead.getNextJob('token of the dead')).toMatchObject({ id: settlementJobId(settlement.generationId) });
+    await dead.close(true);
+    connection.disconnect();
+    await test.restart();
+    const takenUpWithinMs = WORKER_OPTIONS.lockDuration + 2 * WORKER_OPTIONS.stalledInterval;
+    expect((await ended(settlement.generationId, takenUpWithinMs + 4_000)).text).toBe('text');
     expect(await ledgerOf(test, settlement.generationId)).toHaveLength(1);
   });
 

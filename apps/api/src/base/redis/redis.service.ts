@@ -5,9 +5,6 @@ import { CONFIG, type Config } from '../config/config.js';
 /** A request that needs Redis fails after this instead of waiting for its return. */
 export const COMMAND_MS_MAX = 10_000;
 
-/** How soon a BullMQ worker tries again what it could not do while Redis was away; its default is 15 s. */
-export const WORKER_RETRY_MS = 1_000;
-
 /**
  * Connections to Redis. `client` is shared by everything that neither blocks nor subscribes; whoever does takes a
  * connection of its own from `connect`. All are closed when the application shuts down.

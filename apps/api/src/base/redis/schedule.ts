@@ -6,7 +6,8 @@
 import { Logger } from '@nestjs/common';
 import { QUEUE_PREFIX } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
-import { WORKER_RETRY_MS, type RedisService } from './redis.service.js';
+import type { RedisService } from './redis.service.js';
+import { WORKER_OPTIONS } from './worker-options.js';
 
 export interface Chore {
   /** As jobs are named: `namespace.verbNoun`. */
@@ -41,9 +42,8 @@ export class Schedule {
     for (const chore of this.chores) void this.trying(() => this.write(chore));
     this.timer = setInterval(() => void this.keep(), LOOK_EVERY_MS).unref();
     this.worker = new Worker(this.queueName, ({ name }) => this.chores.find((chore) => chore.name === name)?.run() ?? Promise.resolve(), {
+      ...WORKER_OPTIONS,
       connection: this.redis.connect(this.name),
-      prefix: QUEUE_PREFIX,
-      runRetryDelay: WORKER_RETRY_MS,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
     });

@@ -6,10 +6,11 @@
  * of attempts its sender allowed: it comes back after a while, and the others go on meanwhile.
  */
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { ArilError, QUEUE_PREFIX, SETTLEMENT_QUEUE, settlementSchema, type Settlement } from '@aril/contracts';
+import { ArilError, SETTLEMENT_QUEUE, settlementSchema, type Settlement } from '@aril/contracts';
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import { CONFIG, type Config } from '../../base/config/config.js';
-import { RedisService, WORKER_RETRY_MS } from '../../base/redis/redis.service.js';
+import { RedisService } from '../../base/redis/redis.service.js';
+import { WORKER_OPTIONS } from '../../base/redis/worker-options.js';
 import { SettlementMetrics } from './settlement-metrics.js';
 import { SettlementService } from './settlement.service.js';
 
@@ -33,12 +34,11 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.worker = new Worker<unknown>(SETTLEMENT_QUEUE, (job, token) => this.process(job, token), {
+      ...WORKER_OPTIONS,
       connection: this.redis.connect('settlements'),
-      prefix: QUEUE_PREFIX,
       concurrency: CONCURRENCY,
       // An API that is killed again and again while it settles must not turn the settlement into a failure.
       maxStalledCount: 1_000_000,
-      runRetryDelay: WORKER_RETRY_MS,
       // A settlement holds the output: it leaves Redis as soon as it is applied, and with the texts otherwise.
       removeOnComplete: { count: 0 },
       removeOnFail: { age: this.config.TEXT_RETENTION_S, count: KEPT_FAILURES_MAX },
