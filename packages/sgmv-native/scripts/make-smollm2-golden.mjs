@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * Copies the reference outputs of SmolLM2 into test/golden/smollm2 without the tensors that only help to debug
- * (`…/hidden`), so that the tests carry 5 MB instead of 8:
+ * Copies the reference outputs of SmolLM2 into test/golden/smollm2, two prompts per adapter and without the tensors that
+ * only help to debug (`…/hidden`), so that the tests carry 3 MB instead of 8:
  *   node scripts/make-smollm2-golden.mjs FOLDER     with golden.json and golden.safetensors
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +16,10 @@ const file = readFileSync(join(source, 'golden.safetensors'));
 const headerBytes = Number(file.readBigUInt64LE());
 const { __metadata__: _, ...tensors } = JSON.parse(file.subarray(8, 8 + headerBytes).toString('utf8'));
 
-const kept = Object.entries(tensors).filter(([name]) => name.endsWith('/logits'));
+const golden = JSON.parse(readFileSync(join(source, 'golden.json'), 'utf8'));
+golden.cases = golden.cases.filter(({ name, adapter }) => adapter === null || !name.endsWith('/2'));
+const logits = new Set(golden.cases.map(({ name }) => `${name}/logits`));
+const kept = Object.entries(tensors).filter(([name]) => logits.has(name));
 const header = {};
 const data = [];
 let position = 0;
@@ -33,5 +36,5 @@ length.writeBigUInt64LE(BigInt(encoded.length));
 
 mkdirSync(target, { recursive: true });
 writeFileSync(join(target, 'golden.safetensors'), Buffer.concat([length, encoded, ...data]));
-copyFileSync(join(source, 'golden.json'), join(target, 'golden.json'));
+writeFileSync(join(target, 'golden.json'), `${JSON.stringify(golden, null, 1)}\n`);
 process.stdout.write(`${kept.length} tensors, ${position} bytes\n`);
