@@ -11,7 +11,7 @@ class Door {
   readonly order: string[] = [];
 
   ask(name: string, change: Partial<Entrant> = {}, signal = new AbortController().signal): Promise<void> {
-    const entrant = { tenantId: 'a', choices: 1, turn: 0, ...change };
+    const entrant = { tenantId: 'a', choices: 1, background: false, turn: 0, ...change };
     return this.admission.enter(entrant, signal).then((stay) => {
       this.inside.set(name, stay);
       this.order.push(name);

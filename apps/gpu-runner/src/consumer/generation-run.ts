@@ -87,13 +87,14 @@ export class GenerationRun {
 
   async #generate(): Promise<EndWithoutSeq> {
     const { engine, admission, adapters, metrics } = this.services;
-    const { adapter, input, deadlineMs } = this.job;
+    const { tenantId, n, background, adapter, input, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = await engine.encode(input, signal);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await metrics.adapterWait(() => untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal));
-      const stay = await admission.enter({ tenantId: this.job.tenantId, choices: this.job.n, turn: this.turn }, signal);
-      this.services.onAdmitted(this.turn);
+      const stay = await admission.enter({ tenantId, choices: n, background, turn: this.turn }, signal);
+      // What is done in the background is after all turns, and does not move the time of those.
+      if (!background) this.services.onAdmitted(this.turn);
       try {
         return await this.#runInEngine(this.#request(promptTokens), stay);
       } catch (error) {

@@ -52,7 +52,8 @@ export class GenerationFollower implements OnModuleDestroy {
     if (!(await this.keepsEvents(row))) return fromRow(row, after);
     const feed = await this.hub.follow(row.id, after);
     this.watchRow(caller, row, feed);
-    feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
+    // Of a batch nobody reads along: who may not ask any more has what he asked for while he might.
+    if (row.deadlineAt === null) feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
     return feed;
   }
 

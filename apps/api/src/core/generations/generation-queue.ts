@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import {
   ArilError,
+  BACKGROUND_PRIORITY,
   generationQueue,
   JOB_RUN_GENERATION,
   priorityOf,
@@ -50,8 +51,8 @@ export class GenerationQueue implements OnModuleDestroy {
   /** Adding the same generation again while its job is there changes nothing. */
   async add(job: GenerationJob): Promise<void> {
     const queue = this.queue(generationQueue(job.baseModelId));
-    const turn = await takeTurn(this.redis.client, { ...job, choices: job.n }, async () => (await queue.count()) === 0);
-    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId, priority: priorityOf(turn) });
+    const priority = job.background ? BACKGROUND_PRIORITY : priorityOf(await this.turnOf(job, queue));
+    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId, priority });
   }
 
   async isQueued(baseModelId: string, generationId: string): Promise<boolean> {
@@ -93,6 +94,14 @@ export class GenerationQueue implements OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()));
+  }
+
+  private turnOf(job: GenerationJob, queue: Queue): Promise<number> {
+    const nobodyWaits = async (): Promise<boolean> => {
+      const { [BACKGROUND_PRIORITY]: background = 0 } = await queue.getCountsPerPriority([BACKGROUND_PRIORITY]);
+      return (await queue.count()) <= background;
+    };
+    return takeTurn(this.redis.client, { ...job, choices: job.n }, nobodyWaits);
   }
 
   private queue(name: string): Queue {
