@@ -132,7 +132,7 @@ export class GenerationRun {
     const relay = this.#relay(request.promptTokens, () => stay.free(1));
     engine.submit(request, relay);
     this.#requestId = request.requestId;
-    if (this.#taken.firstTokenAtMs === null) this.services.metrics.submitted(this.job.enqueuedAtMs);
+    if (this.#taken.firstTokenAtMs === null) this.services.metrics.submitted(this.job);
     if (request.promptLogprobs === null) relay.onPrompt(null);
     const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
@@ -189,7 +189,7 @@ export class GenerationRun {
     writer.flush();
     if ((await this.#channel.drained()) === 'lost') return 'lost';
     if (!(await this.#report(settlement))) return 'handedBack';
-    metrics.ended(settlement, this.job.n);
+    metrics.ended(settlement, this.job);
     const { finishReason, promptTokens, completionTokens, fence, timings } = settlement;
     const code = end.error?.code;
     this.#logger.info({ finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');

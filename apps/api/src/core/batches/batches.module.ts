@@ -9,6 +9,7 @@ import { BatchFileService } from './files/batch-file.service.js';
 import { BrowserFilesController } from './files/browser-files.controller.js';
 import { FilesController } from './files/files.controller.js';
 import { BatchFeeder } from './run/batch-feeder.js';
+import { BatchMetrics } from './run/batch-metrics.js';
 import { BatchRunner } from './run/batch-runner.js';
 import { BatchValidator } from './run/batch-validator.js';
 import { BatchWorker } from './run/batch-worker.js';
@@ -19,6 +20,6 @@ import { TenantBatchesResolver } from './tenant-batches.resolver.js';
 @Module({
   imports: [GenerationsModule, OpenAiModule],
   controllers: [FilesController, BatchesController, BrowserFilesController],
-  providers: [BatchFileService, BatchFilePurge, BatchService, BatchWorker, BatchRunner, BatchValidator, BatchFeeder, LineRunner, BatchWriter, BatchResolver, TenantBatchesResolver],
+  providers: [BatchFileService, BatchFilePurge, BatchService, BatchWorker, BatchRunner, BatchMetrics, BatchValidator, BatchFeeder, LineRunner, BatchWriter, BatchResolver, TenantBatchesResolver],
 })
 export class BatchesModule {}

@@ -82,10 +82,12 @@ export class GenerationQueue implements OnModuleDestroy {
     return state !== 'unknown' && state !== 'failed' && state !== 'completed';
   }
 
-  /** Jobs by state. */
+  /** Jobs by state; those that wait in the background apart. */
   async depths(baseModelId: string): Promise<Record<string, number>> {
-    const { waiting = 0, prioritized = 0, ...rest } = await this.queue(generationQueue(baseModelId)).getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
-    return { waiting: waiting + prioritized, ...rest };
+    const queue = this.queue(generationQueue(baseModelId));
+    const { waiting = 0, prioritized = 0, ...rest } = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+    const background = await inBackground(queue);
+    return { waiting: Math.max(0, waiting + prioritized - background), background, ...rest };
   }
 
   settlementDepths(): Promise<Record<string, number>> {
@@ -97,11 +99,7 @@ export class GenerationQueue implements OnModuleDestroy {
   }
 
   private turnOf(job: GenerationJob, queue: Queue): Promise<number> {
-    const nobodyWaits = async (): Promise<boolean> => {
-      const { [BACKGROUND_PRIORITY]: background = 0 } = await queue.getCountsPerPriority([BACKGROUND_PRIORITY]);
-      return (await queue.count()) <= background;
-    };
-    return takeTurn(this.redis.client, { ...job, choices: job.n }, nobodyWaits);
+    return takeTurn(this.redis.client, { ...job, choices: job.n }, async () => (await queue.count()) <= (await inBackground(queue)));
   }
 
   private queue(name: string): Queue {
@@ -113,4 +111,8 @@ export class GenerationQueue implements OnModuleDestroy {
     }
     return queue;
   }
+}
+
+async function inBackground(queue: Queue): Promise<number> {
+  return (await queue.getCountsPerPriority([BACKGROUND_PRIORITY]))[BACKGROUND_PRIORITY] ?? 0;
 }

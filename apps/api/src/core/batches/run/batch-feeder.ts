@@ -9,6 +9,7 @@ import { TenantDatabase } from '../../../base/prisma/tenant-database.js';
 import { OBJECT_STORE } from '../../../integrations/object-storage/object-storage.module.js';
 import { BatchModel, type BatchRow } from '../../../models/batch.model.js';
 import { BatchFlight } from './batch-flight.js';
+import { BatchMetrics } from './batch-metrics.js';
 import type { NotRun } from './batch-result.js';
 import { BatchValidator } from './batch-validator.js';
 import { type InputLine, lineAt, linesOf } from './input-lines.js';
@@ -31,6 +32,7 @@ export class BatchFeeder {
     private readonly batches: BatchModel,
     private readonly validator: BatchValidator,
     private readonly lines: LineRunner,
+    private readonly metrics: BatchMetrics,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {}
 
@@ -42,7 +44,10 @@ export class BatchFeeder {
     const left = new AbortController();
     const flight = new BatchFlight(begun, AbortSignal.any([stop, left.signal]), {
       run: (run) => this.lines.run(run),
-      store: ({ position }, result) => this.db.inTenant(tenantId, () => this.batches.answer(id, position, result)),
+      store: async ({ position }, result) => {
+        await this.db.inTenant(tenantId, () => this.batches.answer(id, position, result));
+        this.metrics.note(result);
+      },
     });
     try {
       const unanswered = await this.db.inTenant(tenantId, () => this.batches.unanswered(id));

@@ -33,7 +33,7 @@ export class BatchValidator {
   ) {}
 
   async validate(batch: BatchRow, stop: AbortSignal): Promise<void> {
-    const { tenantId, id, endpoint, inputFileId } = batch;
+    const { tenantId, id, endpoint } = batch;
     const { total, problems } = await this.check(await this.inputOf(batch), endpoint, stop);
     if (stop.aborted) return;
     const now = new Date();
