@@ -4,8 +4,9 @@ import OpenAI, { toFile } from 'openai';
 import { BatchFilePurge } from '../src/core/batches/files/batch-file-purge.js';
 import { newest } from './audit-fixtures.js';
 import { CHAT, chatLine, chatLines, ended, jsonl, resultsOf, startBatch, uploadInput } from './batch-fixtures.js';
+import { createDeployment } from './deployment-fixtures.js';
 import { sql } from './generation-fixtures.js';
-import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { createTenant, data, graphql, ORIGIN, startApp, TEST_MODEL, type TestApp } from './harness.js';
 import { limitsOf, postCompletion, setLimits } from './limit-fixtures.js';
 import { openaiClient } from './openai-client.js';
 import { say, ScriptedRunner, tell, until } from './scripted-runner.js';
@@ -212,6 +213,59 @@ describe('a batch', () => {
     for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ status: 404, code: 'not_found' });
     expect((await stranger.batches.list()).data).toEqual([]);
     expect((await stranger.files.list()).data).toEqual([]);
+  });
+
+  const createKey = async (input: object): Promise<{ its: OpenAI; id: string }> => {
+    const query = 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret apiKey { id } } }';
+    const { createApiKey: made } = await data(graphql<{ createApiKey: { secret: string; apiKey: { id: string } } }>(test, tenant.user.cookie, query, { input: { name: 'other', ...input } }));
+    return { its: openaiClient(test, { authorization: `Bearer ${made.secret}` }), id: made.apiKey.id };
+  };
+
+  it('may name what its key may, and is the only one that such a key sees', async () => {
+    await createDeployment(test, tenant.key, { slug: 'split' });
+    const { its } = await createKey({ targets: ['split'] });
+    const done = await ended(its, (await startBatch(its, [chatLine(1, { model: 'split' }), chatLine(2)])).id);
+    expect(counts(done)).toEqual(['completed', { total: 2, completed: 1, failed: 1 }]);
+    expect((await resultsOf(its, done.error_file_id)).map(({ custom_id, response }) => [custom_id, response?.body.error?.code])).toEqual([['2', 'model_not_found']]);
+    expect((await its.batches.list()).data.map(({ id }) => id)).toEqual([done.id]);
+    expect((await its.files.list()).data.map(({ id }) => id).sort()).toEqual([done.input_file_id, done.output_file_id, done.error_file_id].sort());
+    const other = await ended(client, (await startBatch(client, chatLines(1))).id);
+    for (const attempt of [() => its.batches.retrieve(other.id), () => its.files.content(other.output_file_id!)]) await expect(attempt()).rejects.toMatchObject({ status: 404 });
+    expect((await client.batches.retrieve(done.id)).id).toBe(done.id);
+  });
+
+  it('whose key is revoked has the answers of what was begun, and no others', async () => {
+    const { its, id } = await createKey({});
+    await runner.pause();
+    const batch = await startBatch(its, chatLines(10));
+    await until(async () => (await runner.generations.getPrioritizedCount()) === 8);
+    await data(graphql(test, tenant.user.cookie, 'mutation ($id: ID!) { revokeApiKey(input: { apiKeyId: $id }) { apiKeyId } }', { id }));
+    await runner.resume();
+    const done = await ended(client, batch.id);
+    expect(counts(done)).toEqual(['completed', { total: 10, completed: 8, failed: 2 }]);
+    expect((await resultsOf(client, done.error_file_id)).map(({ custom_id, response }) => [custom_id, response?.status_code])).toEqual([['9', 401], ['10', 401]]);
+  });
+
+  it('is started, watched and cancelled by people as well', async () => {
+    type Seen = { id: string; status: string; total: number; completed: number; inputFileName: string | null; inputFileId: string; outputFileId: string | null };
+    const fields = 'id status total completed inputFileName inputFileId outputFileId';
+    const form = new FormData();
+    form.set('file', new Blob([jsonl(chatLines(2))]), 'mine.jsonl');
+    form.set('purpose', 'batch');
+    const sent = await fetch(`${test.url}/batch-files`, { method: 'POST', headers: { ...tenant.user.cookie, origin: ORIGIN }, body: form });
+    const { id: inputFileId } = (await sent.json()) as { id: string };
+    const create = 'mutation ($input: CreateBatchInput!) { createBatch(input: $input) { batch { id } } }';
+    const { createBatch } = await data(graphql<{ createBatch: { batch: Seen } }>(test, tenant.user.cookie, create, { input: { inputFileId, endpoint: CHAT } }));
+    await ended(client, createBatch.batch.id);
+    const { tenant: seen } = await data(graphql<{ tenant: { batches: { nodes: Seen[] } } }>(test, tenant.user.cookie, `{ tenant { batches(first: 1) { nodes { ${fields} } } } }`));
+    expect(seen.batches.nodes).toMatchObject([{ id: createBatch.batch.id, status: 'COMPLETED', total: 2, completed: 2, inputFileName: 'mine.jsonl', inputFileId }]);
+    const output = await fetch(`${test.url}/batch-files/${seen.batches.nodes[0]?.outputFileId}`, { headers: tenant.user.cookie });
+    expect([output.status, output.headers.get('content-disposition'), (await output.text()).split('\n').length]).toEqual([200, expect.stringContaining('attachment'), 3]);
+    expect((await newest(test, tenant.user.cookie, 'batch.create')).actor.type).toBe('USER');
+    const { errors } = await graphql(test, tenant.user.cookie, 'mutation ($id: ID!) { cancelBatch(input: { batchId: $id }) { batch { id } } }', { id: createBatch.batch.id });
+    expect(errors?.[0]?.extensions.code).toBe('CONFLICT');
+    const foreign = await fetch(`${test.url}/batch-files`, { method: 'POST', headers: { ...tenant.user.cookie, origin: 'https://evil.example' }, body: form });
+    expect(foreign.status).toBe(403);
   });
 
   it('holds its input until it has ended; what is deleted or has expired leaves the store', async () => {

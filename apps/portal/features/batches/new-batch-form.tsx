@@ -59,7 +59,7 @@ export const NewBatchForm = ({ onStarted, onCancel }: Props) => {
           multiple={false}
           useFsAccessApi={false}
           data-autofocus
-          aria-label="Drop the file of requests here, or press Enter to choose it"
+          aria-label="Drop the requests here, or press Enter to choose their file"
           inputProps={{ 'aria-label': 'File of requests' }}
           p="lg"
           radius="lg"
