@@ -140,11 +140,11 @@ function fromRow(row: GenerationRow, after: number): EventFeed {
   return feed;
 }
 
-/** What there is to say after number `after`: of one that failed it is that; a text's rest cannot be cut from the row. */
+/** What there is to say after number `after`: of one that failed it is that; a text's rest cannot be told from the row. */
 function restOf(row: GenerationRow, after: number): GenerationEvent[] | null {
   const events = rowAsEvents(row);
   if (after === 0) return events;
-  return row.status === 'FAILED' && events ? events.slice(-1).map((end) => ({ ...end, seq: after + 1 })) : null;
+  return row.status === 'FAILED' && events ? events.slice(-1).map((end) => ({ ...end, text: '', seq: after + 1 })) : null;
 }
 
 function stillRunning(row: GenerationRow): ArilError {
