@@ -71,6 +71,7 @@ export async function startApp(overrides: Record<string, string> = {}): Promise<
     OBJECTS_DIR: join(folder, 'objects'),
     UPLOADS_DIR: join(folder, 'uploads'),
     MODEL_CATALOG: CATALOG,
+    DRAIN_TIMEOUT_S: '0',
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
     LOG_PRETTY: 'true',
     ...overrides,

@@ -66,8 +66,13 @@ export class GenerationFollower implements OnModuleDestroy {
     return isOpen(row) || (await lastEvent(this.redis.client, row.id)) !== null;
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await this.hub.close();
+  /** Whoever still follows is told to come back. */
+  close(): Promise<void> {
+    return this.hub.close();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.close();
   }
 
   /**
