@@ -53,8 +53,10 @@ const schema = z.object({
   /** Connections kept to Postgres by this process for tenant data; Better Auth has a fifth as many of its own. */
   DATABASE_CONNECTIONS: z.coerce.number().int().min(5).default(20),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
-  /** Signs sessions and peppers API keys. Changing it ends every session and voids every key. */
+  /** Signs sessions. Changing it ends all of them. */
   AUTH_SECRET: z.string().min(32),
+  /** Peppers API keys: AUTH_SECRET where it is unset. Changing it voids every key, so it is what AUTH_SECRET was when that is changed. */
+  API_KEY_SECRET: z.string().min(32).optional(),
   /** Sign-ins, sign-ups and invitations accepted per minute and client address. */
   AUTH_ATTEMPTS_MAX: z.coerce.number().int().positive().default(20),
   /** A mail server for invitations. Without one their links are handed on by whoever invites. */
