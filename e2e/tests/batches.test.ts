@@ -25,7 +25,7 @@ describe('a batch over the adapters of a tenant', () => {
     const client = new OpenAI({ apiKey: tenant.apiKey, baseURL: `${stack.apiUrl}/v1` });
     const before = await usage(tenant.apiKey);
     const models = ['sql', 'triage', 'pirate', 'smollm2-135m-instruct'];
-    const lines = Array.from({ length: 40 }, (_, index) => line(`line-${index}`, models[index % models.length] ?? 'sql', SQL.prompt, { max_tokens: 24, ignore_eos: true }));
+    const lines = Array.from({ length: 40 }, (_, index) => line(`line-${index}`, models[index % models.length] ?? 'sql', SQL.prompt, { max_tokens: 8 + 2 * index, ignore_eos: true }));
     const file = await client.files.create({ file: await toFile(Buffer.from(lines.join('\n')), 'requests.jsonl'), purpose: 'batch' });
     const { id } = await client.batches.create({ input_file_id: file.id, endpoint: URL_PATH as '/v1/completions', completion_window: '24h' });
     await eventually('the first answers', async () => ((await client.batches.retrieve(id)).request_counts?.completed ?? 0) > 0);
@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)('batches in the portal', () => {
   async function start(name: string, lines: string[]): Promise<void> {
     const path = join(folder, name);
     writeFileSync(path, lines.join('\n'));
-    await page.getByRole('link', { name: 'Batches' }).click();
+    await page.getByRole('link', { name: 'Batches', exact: true }).click();
     await page.getByRole('button', { name: 'New batch' }).first().click();
     const form = page.getByRole('form', { name: 'New batch' });
     await form.getByLabel('File of requests').setInputFiles(path);

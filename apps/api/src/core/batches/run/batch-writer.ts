@@ -16,7 +16,8 @@ import { notRun, type NotRun } from './batch-result.js';
 import { BatchValidator } from './batch-validator.js';
 import { linesOf } from './input-lines.js';
 
-const LINES_PER_QUERY = 500;
+/** A result can have megabytes of log probabilities. */
+const LINES_PER_QUERY = 50;
 
 interface Written {
   row: BatchFileRow;
