@@ -1,4 +1,5 @@
 /** Batches as the official client knows them. */
+import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import OpenAI, { toFile } from 'openai';
 import { BatchFilePurge } from '../src/core/batches/files/batch-file-purge.js';
@@ -286,6 +287,17 @@ describe('a batch', () => {
     await newest(test, tenant.user.cookie, 'batchFile.delete');
   });
 
+  /** An upload whose client dies in the middle. */
+  async function cutOff(): Promise<void> {
+    const upload = request(`${test.url}/v1/files`, { method: 'POST', headers: { ...tenant.key, 'content-type': 'multipart/form-data; boundary=x', 'content-length': '5000' } });
+    upload.on('error', () => undefined);
+    upload.write('--x\r\ncontent-disposition: form-data; name="file"; filename="cut.jsonl"\r\n\r\nhalf of it');
+    const row = (where: string) => sql(test, `SELECT 1 FROM batch_files WHERE filename = 'cut.jsonl' AND ${where}`);
+    await until(async () => (await row('ready_at IS NULL')).length === 1);
+    upload.destroy();
+    await until(async () => (await row('deleted_at IS NOT NULL')).length === 1);
+  }
+
   it('is of files that are not too large, and of no other purpose', async () => {
     const create = (text: string, purpose: 'batch' | 'assistants') => toFile(Buffer.from(text), 'x.jsonl').then((file) => client.files.create({ file, purpose }));
     await expect(create('x'.repeat(BYTES_MAX + 1), 'batch')).rejects.toMatchObject({ status: 413, param: 'file' });
@@ -297,8 +309,9 @@ describe('a batch', () => {
     for (const answer of [await post({ 'content-type': 'application/json' }, '{}'), await post({ 'content-type': 'multipart/form-data; boundary=x' }, '--x\r\n'), await post({ 'content-type': 'multipart/form-data; boundary=x' }, '--x--\r\n')]) {
       expect([answer.status, ((await answer.json()) as { error: { type: string } }).error.type]).toEqual([400, 'invalid_request_error']);
     }
+    await cutOff();
     const before = await objects();
     await test.app.get(BatchFilePurge, { strict: false }).sweep();
-    expect(await objects()).toBe(before - 2);
+    expect(await objects()).toBe(before - 3);
   });
 });

@@ -85,11 +85,11 @@ const Details = ({ batch }: { batch: BatchDetails }) => {
 };
 
 const Requests = ({ batch }: { batch: BatchDetails }) => {
-  const { id, total, completed, failed, createdAt, expiresAt, endedAt } = batch;
+  const { id, status, total, completed, failed, createdAt, expiresAt, endedAt } = batch;
   return (
     <Section title="Requests" description="What fails has a line in the file of errors, which says why.">
       <Stack>
-        <BatchProgress total={total} completed={completed} failed={failed} />
+        <BatchProgress status={status} total={total} completed={completed} failed={failed} />
         <DefinitionList
           items={[
             { term: 'Answered', value: formatCount(completed) },

@@ -20,19 +20,19 @@ export const BatchStatusBadge = ({ status }: Pick<Batch, 'status'>) => (
   </Badge>
 );
 
-type Counts = Pick<Batch, 'total' | 'completed' | 'failed'>;
+type Counts = Pick<Batch, 'status' | 'total' | 'completed' | 'failed'>;
 
 const share = (count: number, total: number): number => (total === 0 ? 0 : (100 * count) / total);
 
 /** How many requests have an answer, and how many failed. */
-export const BatchProgress = ({ total, completed, failed }: Counts) => (
+export const BatchProgress = ({ status, total, completed, failed }: Counts) => (
   <Stack gap={6} miw="7rem">
     <Progress.Root size="sm" aria-hidden>
       <Progress.Section value={share(completed, total)} color="leaf" />
       <Progress.Section value={share(failed, total)} color="red" />
     </Progress.Root>
     <Text size="xs" c="dimmed" className="tabular">
-      {total === 0 ? 'Not counted yet' : `${formatCount(completed + failed)} of ${formatCount(total)}`}
+      {total === 0 ? (status === 'VALIDATING' ? 'Not counted yet' : 'None was run') : `${formatCount(completed + failed)} of ${formatCount(total)}`}
       {failed > 0 && ` · ${formatCount(failed)} failed`}
     </Text>
   </Stack>

@@ -8,6 +8,7 @@ import { BatchFilePurge } from './files/batch-file-purge.js';
 import { BatchFileService } from './files/batch-file.service.js';
 import { BrowserFilesController } from './files/browser-files.controller.js';
 import { FilesController } from './files/files.controller.js';
+import { BackgroundWork } from './run/background-work.js';
 import { BatchFeeder } from './run/batch-feeder.js';
 import { BatchMetrics } from './run/batch-metrics.js';
 import { BatchRunner } from './run/batch-runner.js';
@@ -20,6 +21,6 @@ import { TenantBatchesResolver } from './tenant-batches.resolver.js';
 @Module({
   imports: [GenerationsModule, OpenAiModule],
   controllers: [FilesController, BatchesController, BrowserFilesController],
-  providers: [BatchFileService, BatchFilePurge, BatchService, BatchWorker, BatchRunner, BatchMetrics, BatchValidator, BatchFeeder, LineRunner, BatchWriter, BatchResolver, TenantBatchesResolver],
+  providers: [BatchFileService, BatchFilePurge, BatchService, BatchWorker, BatchRunner, BatchMetrics, BackgroundWork, BatchValidator, BatchFeeder, LineRunner, BatchWriter, BatchResolver, TenantBatchesResolver],
 })
 export class BatchesModule {}

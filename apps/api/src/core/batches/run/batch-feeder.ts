@@ -8,6 +8,7 @@ import { CONFIG, type Config } from '../../../base/config/config.js';
 import { TenantDatabase } from '../../../base/prisma/tenant-database.js';
 import { OBJECT_STORE } from '../../../integrations/object-storage/object-storage.module.js';
 import { BatchModel, type BatchRow } from '../../../models/batch.model.js';
+import { BackgroundWork } from './background-work.js';
 import { BatchFlight } from './batch-flight.js';
 import { BatchMetrics } from './batch-metrics.js';
 import type { NotRun } from './batch-result.js';
@@ -33,6 +34,7 @@ export class BatchFeeder {
     private readonly validator: BatchValidator,
     private readonly lines: LineRunner,
     private readonly metrics: BatchMetrics,
+    private readonly work: BackgroundWork,
     @Inject(OBJECT_STORE) private readonly objects: ObjectStore,
   ) {}
 
@@ -45,7 +47,7 @@ export class BatchFeeder {
     const flight = new BatchFlight(begun, AbortSignal.any([stop, left.signal]), {
       run: (run) => this.lines.run(run),
       store: async ({ position }, result) => {
-        await this.db.inTenant(tenantId, () => this.batches.answer(id, position, result));
+        await this.work.run(() => this.db.inTenant(tenantId, () => this.batches.answer(id, position, result)));
         this.metrics.note(result);
       },
     });

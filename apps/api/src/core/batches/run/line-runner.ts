@@ -17,6 +17,7 @@ import type { FieldNames, GenerationRequest } from '../../generations/generation
 import { type AdmittedGeneration, GenerationService } from '../../generations/generation.service.js';
 import { PromptService } from '../../openai/prompt.service.js';
 import { mayUseBatches } from '../batch.policy.js';
+import { BackgroundWork } from './background-work.js';
 import { type BatchRequest, customIdOf, readRequest } from './batch-request.js';
 import { answered, type LineName, type LineResult, notRun, type NotRun, refused, requestIdOf } from './batch-result.js';
 import type { InputLine } from './input-lines.js';
@@ -52,6 +53,7 @@ export class LineRunner {
     private readonly generations: GenerationService,
     private readonly follower: GenerationFollower,
     private readonly prompts: PromptService,
+    private readonly work: BackgroundWork,
   ) {}
 
   /** @throws the reason of `stop` */
@@ -80,7 +82,7 @@ export class LineRunner {
 
   private async answer(run: LineRun, name: LineName): Promise<LineResult> {
     const request = readRequest(run.line, run.batch.endpoint);
-    const admitted = await this.admit(run, request);
+    const admitted = await this.work.run(() => this.admit(run, request));
     const rows = admitted.map(({ row }) => row);
     const outcomes = await this.outcomes(run, rows, admitted);
     if (outcomes.every(wasNotRun)) return notRun(name, (run.ending.reason as NotRun | undefined) ?? 'batch_cancelled');
