@@ -134,7 +134,7 @@ export class LineRunner {
       run.ending.addEventListener('abort', end, { once: true });
       if (run.ending.aborted) await this.endAll(rows);
       const caller = askerOf(run.batch);
-      return await Promise.all(rows.map((row) => this.follower.outcome(caller, row)));
+      return await Promise.all(rows.map((row) => this.follower.outcome(caller, row, false)));
     } finally {
       run.ending.removeEventListener('abort', end);
     }
