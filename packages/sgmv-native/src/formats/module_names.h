@@ -14,6 +14,6 @@ inline constexpr std::string_view kModulePrefix = "model.";
 inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_model.", "language_model.model."};
 
 // "model.layers.3.self_attn.q_proj"; `prefix`: one of those above.
-std::string module_name(int32_t layer, Projection projection, std::string_view prefix = kModulePrefix);
+std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix);
 
 }  // namespace sgmv

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <set>
 
 #include "formats/python_regex.h"
 
@@ -15,13 +16,16 @@ template <typename Visit>
 void for_each_module(const ModelConfig& model, Visit visit) {
   visit(-1, Projection::embed_tokens);
   for (int32_t layer = 0; layer < model.layers; ++layer)
-    for (const Projection p : model.layer_projections()) visit(layer, p);
+    for (const Projection p : model.layer_projections(layer)) visit(layer, p);
   visit(-1, Projection::lm_head);
 }
 
 std::string target_names(const ModelConfig& model) {
+  std::set<Projection> projections;
+  for (int32_t layer = 0; layer < model.layers; ++layer)
+    for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
-  for (const Projection p : model.layer_projections()) names += std::string(projection_name(p)) + ", ";
+  for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
   return names + "embed_tokens, lm_head";
 }
 
@@ -135,7 +139,7 @@ bool is_no_target(const std::string& name) {
 // one that it has. Tensors for such a name are refused with the others that nothing announces.
 void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, ProblemList& problems) {
   std::vector<std::string> modules;
-  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p, prefix)); });
+  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(model, layer, p, prefix)); });
   const auto is_known = [&](const std::string& name) {
     return std::any_of(modules.begin(), modules.end(), [&](const std::string& module) { return ends_with_module(module, name); });
   };
@@ -154,7 +158,7 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_v
 std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, ProblemList& problems) {
   std::vector<LoraTarget> targets;
   for_each_module(model, [&](int32_t layer, Projection projection) {
-    const std::string module = module_name(layer, projection, prefix);
+    const std::string module = module_name(model, layer, projection, prefix);
     if (!is_target(peft, m, module, layer)) return;
     const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
     const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
@@ -173,11 +177,11 @@ std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig&
 
 }  // namespace
 
-std::string module_name(int32_t layer, Projection projection, std::string_view prefix) {
+std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
   if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
-  const bool attention = projection <= Projection::o;
-  return std::string(prefix) + "layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
+  const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
+  return std::string(prefix) + "layers." + std::to_string(layer) + block + projection_name(projection);
 }
 
 std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix) {

@@ -105,7 +105,7 @@ FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& proble
 class TargetMatcher {
  public:
   TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems, std::string_view prefix)
-      : target_(target), model_(model), problems_(problems), module_(module_name(target.layer, target.projection, prefix)) {
+      : target_(target), model_(model), problems_(problems), module_(module_name(model, target.layer, target.projection, prefix)) {
     const auto it = found.find(module_);
     if (it != found.end()) parts_ = &it->second;
   }

@@ -135,19 +135,28 @@ void FusedLinear::apply_dora(const PanelTile& tile) const {
   });
 }
 
-// The next panel, its weights and the factors that go with it, and a share of what the next loop begins with.
-void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const {
+// The next panel, its weights and the factors that go with it.
+void FusedLinear::ask_ahead(const GemmList::Place& place, const PanelTile& tile, Prefetch& ahead) const {
+  const GemmWork& gemm = place.work;
   const int64_t panel = tile.panel + 1;
-  if (panel < gemm.weights->panels() && tile.row_begin + tile.row_count == gemm.rows) {
+  if (tile.row_begin + tile.row_count != gemm.row_begin + gemm.rows) return;
+  if (panel < gemm.weights->panels()) {
     ahead.add(gemm.weights->panel(panel), gemm.weights->panel_bytes());
     for (const Column& column : columns_) {
       if (panel < column.panel_begin || panel >= column.panel_end) continue;
       for (size_t i = column.begin; i < column.end; ++i)
         ahead.add(tasks_[i].b + (panel - column.panel_begin) * tasks_[i].b_panel_bytes, tasks_[i].b_panel_bytes);
     }
+  } else if (place.next != nullptr) {
+    ahead.add(place.next->weights->panel(0), place.next->weights->panel_bytes());
   }
-  next_.share(item, gemm.items(), ahead);
-  also_.share(item, gemm.items(), ahead);
+}
+
+void FusedLinear::list_shrinks(Place next, PrefetchList& list) const {
+  for (const Run& run : runs_) {
+    const LoraGroup& group = run.adapter->group(next.layer, next.group);
+    list.add(group.a_data, static_cast<int64_t>(group.a_bytes));
+  }
 }
 
 void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
@@ -155,22 +164,28 @@ void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Pla
 }
 
 void FusedLinear::run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next) {
+  single_.clear();
+  single_.add(gemm);
+  run(device, single_, next);
+}
+
+void FusedLinear::run(CpuDevice& device, const GemmList& gemms, std::optional<Place> next) {
   device.reserve_scratch(GemmWork::scratch_floats());
-  shrink_runs(device, *gemm.x);
+  shrink_runs(device, *gemms.find(0).work.x);
   next_.clear();
-  for (const Run& run : next ? std::span<const Run>(runs_) : std::span<const Run>()) {
-    const LoraGroup& group = run.adapter->group(next->layer, next->group);
-    next_.add(group.a_data, static_cast<int64_t>(group.a_bytes));
-  }
-  device.pool().parallel_for(gemm.items(), [&](int64_t item, int worker) {
-    const PanelTile tile = gemm.tile(device, item, worker);
+  if (next) list_shrinks(*next, next_);
+  device.pool().parallel_for(gemms.items(), [&](int64_t item, int worker) {
+    const GemmList::Place place = gemms.find(item);
+    const PanelTile tile = place.work.tile(device, place.item, worker);
     Prefetch& ahead = device.prefetch(worker);
     ahead.clear();
-    ask_ahead(gemm, tile, item, ahead);
-    gemm.product(device, tile, worker, ahead);
+    ask_ahead(place, tile, ahead);
+    next_.share(item, gemms.items(), ahead);
+    also_.share(item, gemms.items(), ahead);
+    place.work.product(device, tile, worker, ahead);
     expand(device.kernels(), tile);
     apply_dora(tile);
-    gemm.finish(tile);
+    place.work.finish(tile);
   });
   also_.clear();
 }

@@ -44,8 +44,11 @@ class FusedLinear {
   // `next`: whose A matrices will be read after this projection.
   void run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
   void run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next);
+  void run(CpuDevice& device, const GemmList& gemms, std::optional<Place> next);  // of one x
   // What else the next run() shall ask for.
   PrefetchList& also() { return also_; }
+  // Adds the A matrices that are read at `next`.
+  void list_shrinks(Place next, PrefetchList& list) const;
 
  private:
   struct Run {
@@ -73,7 +76,7 @@ class FusedLinear {
   void apply_dora(const PanelTile& tile) const;
   template <typename Which, typename Visit>
   void for_each_task(const PanelTile& tile, Which which, Visit visit) const;
-  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const;
+  void ask_ahead(const GemmList::Place& place, const PanelTile& tile, Prefetch& ahead) const;
 
   const bool narrow_;
   ActivationForms forms_;
@@ -85,6 +88,7 @@ class FusedLinear {
   std::vector<int32_t> lone_tasks_;                   // [lone runs, projections]: the task, or -1
   std::vector<std::pair<int32_t, int64_t>> shrinks_;  // of longer runs: a task and the first of up to kShrinkTokens tokens
   Activations v_;
+  GemmList single_;
   PrefetchList next_, also_;
 };
 

@@ -205,7 +205,7 @@ std::string quantized(const std::vector<std::pair<DType, uint32_t>>& types, bool
     const std::string block = "blk." + std::to_string(layer) + ".";
     ones(block + "attn_norm.weight", config.hidden_size);
     ones(block + "ffn_norm.weight", config.hidden_size);
-    for (const Projection p : config.layer_projections()) {
+    for (const Projection p : config.layer_projections(layer)) {
       const std::string name = "model.layers." + std::to_string(layer) + (p <= Projection::o ? ".self_attn." : ".mlp.") + projection_name(p) + ".weight";
       matrix(gguf_tensor_name(name, config), config.out_features(p), config.in_features(p));
     }
