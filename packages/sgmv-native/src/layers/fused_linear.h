@@ -30,6 +30,14 @@ class FusedLinear {
 
   // Which segments of the batch have which adapter; the same for all layers of a forward pass.
   void plan(std::span<const Segment> segments);
+  // Rows of a batch that have an adapter; `expert`: whose projections they pass, or -1.
+  struct Run {
+    int64_t begin, end;
+    const LoraAdapter* adapter;
+    int32_t expert = -1;
+  };
+  // The same of any rows, in their order.
+  void plan(std::span<const Run> runs);
   // What inputs must be encoded to for the adapters of the plan.
   ActivationForms forms() const { return forms_; }
 
@@ -51,10 +59,6 @@ class FusedLinear {
   void list_shrinks(Place next, PrefetchList& list) const;
 
  private:
-  struct Run {
-    int64_t begin, end;
-    const LoraAdapter* adapter;
-  };
   // One part of one run's adapter: rows [begin, end) of the batch, from `v_row` on in v; B's panels.
   struct Task {
     int64_t begin, end, v_row;
@@ -69,6 +73,10 @@ class FusedLinear {
     bool dora;  // of any
   };
 
+  void index_runs();
+  static const LoraGroup& group_of(const Run& run, Place place) { return run.adapter->group(place.layer, place.group, run.expert); }
+  // The column's tasks that share rows [begin, end).
+  std::span<const Task> tasks_of(const Column& column, int64_t begin, int64_t end) const;
   void add_task(const Run& run, const LoraPart& part, int64_t v_row);
   void shrink_tokens(const Kernels& kernels, const Task& task, const Activations& x, int64_t token, int64_t tokens);
   void shrink_runs(CpuDevice& device, const Activations& x);

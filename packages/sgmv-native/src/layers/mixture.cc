@@ -26,17 +26,36 @@ void Mixture::reserve(int64_t tokens, ActivationForms forms) {
   gated_.reserve(rows, config_.size, forms);
 }
 
-void Mixture::run(CpuDevice& device, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
+void Mixture::plan(std::span<const Segment> segments) {
+  adapters_.clear();
+  for (const Segment& segment : segments) {
+    const auto* adapter = static_cast<const LoraAdapter*>(segment.adapter);
+    if (adapter == nullptr || !adapter->adapts_experts()) continue;
+    adapters_.resize(static_cast<size_t>(segment.token_begin));  // null up to here
+    adapters_.resize(static_cast<size_t>(segment.token_end), adapter);
+  }
+}
+
+void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
   const Kernels& kernels = device.kernels();
   gemm(device, {&x, tokens, &weights.router.weights, nullptr, scores_.row(0), scores_.stride()});
   device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, token); });
-  gather(device, x, tokens);
+  sort_rows(tokens);
+  plan_runs();
+  const auto rows = static_cast<int64_t>(tokens_.size());
+  fused_.prepare({layer, ProjectionGroup::gate_up});
+  device.pool().parallel_for(rows, [&](int64_t row, int) {
+    rows_.copy_row(x, tokens_[static_cast<size_t>(row)], row);
+    fused_.shrink_row(kernels, rows_, row);
+  });
   multiply(device, weights.gate_up, rows_, gate_up_);
+  fused_.prepare({layer, ProjectionGroup::down});
   const auto activate = activation_ == Activation::silu ? kernels.swiglu : kernels.geglu;
-  device.pool().parallel_for(static_cast<int64_t>(tokens_.size()), [&](int64_t row, int) {
+  device.pool().parallel_for(rows, [&](int64_t row, int) {
     const float* gate = gate_up_.row(row);
     activate(gate, gate + config_.size, config_.size, gated_.row(row));
     gated_.encode(kernels, row);
+    fused_.shrink_row(kernels, gated_, row);
   });
   multiply(device, weights.down, gated_, rows_);
   device.pool().parallel_for(tokens, [&](int64_t token, int) { combine(kernels, token, y.row(token)); });
@@ -63,8 +82,8 @@ void Mixture::route(const Kernels& kernels, int64_t token) {
   for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum;
 }
 
-// Rows by expert, within one by token.
-void Mixture::gather(CpuDevice& device, const Activations& x, int64_t tokens) {
+// By expert, within one by token.
+void Mixture::sort_rows(int64_t tokens) {
   begins_.assign(static_cast<size_t>(config_.count) + 1, 0);
   for (const Choice& choice : choices_) ++begins_[static_cast<size_t>(choice.expert) + 1];
   for (size_t expert = 1; expert < begins_.size(); ++expert) begins_[expert] += begins_[expert - 1];
@@ -75,7 +94,21 @@ void Mixture::gather(CpuDevice& device, const Activations& x, int64_t tokens) {
       choice.row = next_row_[static_cast<size_t>(choice.expert)]++;
       tokens_[static_cast<size_t>(choice.row)] = static_cast<int32_t>(token);
     }
-  device.pool().parallel_for(static_cast<int64_t>(tokens_.size()), [&](int64_t row, int) { rows_.copy_row(x, tokens_[static_cast<size_t>(row)], row); });
+}
+
+// An expert's rows are in the order of their tokens, so those of one adapter are neighbours.
+void Mixture::plan_runs() {
+  runs_.clear();
+  for (int32_t expert = 0; !adapters_.empty() && expert < config_.count; ++expert)
+    for (int32_t row = begins_[static_cast<size_t>(expert)]; row < begins_[static_cast<size_t>(expert) + 1]; ++row) {
+      const auto token = static_cast<size_t>(tokens_[static_cast<size_t>(row)]);
+      const LoraAdapter* adapter = token < adapters_.size() ? adapters_[token] : nullptr;
+      if (adapter == nullptr) continue;
+      const bool same = !runs_.empty() && runs_.back().end == row && runs_.back().adapter == adapter && runs_.back().expert == expert;
+      if (same) ++runs_.back().end;
+      else runs_.push_back({row, row + 1, adapter, expert});
+    }
+  fused_.plan(runs_);
 }
 
 void Mixture::multiply(CpuDevice& device, const std::vector<Linear>& experts, const Activations& x, Activations& y) {

@@ -21,9 +21,11 @@ class Mixture {
   // `narrow`: as of FusedLinear.
   Mixture(const ModelConfig& config, bool narrow);
 
+  // Which tokens of the batch have which adapter.
+  void plan(std::span<const Segment> segments);
   void reserve(int64_t tokens, ActivationForms forms);
-  // y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that.
-  void run(CpuDevice& device, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y);
+  // Of layer `layer`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that.
+  void run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y);
   // What the next run() shall ask for.
   PrefetchList& also() { return fused_.also(); }
 
@@ -36,7 +38,8 @@ class Mixture {
   };
 
   void route(const Kernels& kernels, int64_t token);
-  void gather(CpuDevice& device, const Activations& x, int64_t tokens);
+  void sort_rows(int64_t tokens);
+  void plan_runs();
   void multiply(CpuDevice& device, const std::vector<Linear>& experts, const Activations& x, Activations& y);
   void combine(const Kernels& kernels, int64_t token, float* y);
 
@@ -44,6 +47,8 @@ class Mixture {
   const int64_t hidden_;
   const Activation activation_;
   FusedLinear fused_;
+  std::vector<const LoraAdapter*> adapters_;  // of each token where its experts are adapted; empty: of none
+  std::vector<FusedLinear::Run> runs_;
   GemmList gemms_;
   std::vector<Choice> choices_;        // [tokens, per_token], a token's by expert
   std::vector<float> shared_weights_;  // [tokens]

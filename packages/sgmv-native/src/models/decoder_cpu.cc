@@ -77,6 +77,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
+  if (mixture_) mixture_->plan(batch.segments);
   plan_ends(batch);
   plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
@@ -213,7 +214,7 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
     if (!mlp) fused_.list_shrinks({next, ProjectionGroup::qkv}, also);
   }
   if (mlp) gated_mlp(index, tokens);
-  if (config_.has_experts(index)) mixture_->run(cpu_, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
+  if (config_.has_experts(index)) mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
 }
 
 void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {

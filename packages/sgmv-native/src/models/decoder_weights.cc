@@ -50,6 +50,8 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
   if (target.projection == Projection::embed_tokens) return weights_.embedding;
   if (target.projection == Projection::lm_head) return weights_.head();
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(target.layer)];
+  if (target.expert >= 0)
+    return (target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up)[static_cast<size_t>(target.expert)].weights;
   switch (group_of(target.projection)) {
     case ProjectionGroup::qkv: return layer.qkv.weights;
     case ProjectionGroup::o: return layer.o.weights;
@@ -59,7 +61,7 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
 }
 
 void DecoderRows::copy_row(const LoraTarget& target, int64_t row, float* out) const {
-  matrix(target).copy_row(output_column(target.projection, config_) + row, out);
+  matrix(target).copy_row(output_column(target, config_) + row, out);
 }
 
 float DecoderRows::tolerance(const LoraTarget& target) const {
