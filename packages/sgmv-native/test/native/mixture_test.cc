@@ -140,13 +140,21 @@ TEST("mixture: a token reads its own experts' weights and no others") {
   CHECK(run() == whole && std::isfinite(whole[0]));
 }
 
-// A golden adapter whose configuration and tensors can be changed.
+TEST("mixture: the weights of a model are all its experts'") {
+  const auto model = Model::load(golden_root() / "mixtral" / "model", {1, "", WeightType::f32});
+  const ModelConfig& config = model->config();
+  const auto of_experts = static_cast<size_t>(config.layers * config.experts.count) * 3 * static_cast<size_t>(config.experts.size * config.hidden_size) * sizeof(uint16_t);
+  CHECK(model->weight_bytes() > of_experts, model->weight_bytes(), " of ", of_experts);
+}
+
+// A golden adapter whose configuration and tensors can be changed, without base weights.
 struct AdapterCopy {
   AdapterCopy(const char* family, const char* adapter) : model(read_model_config(golden_root() / family / "model")) {
     const std::filesystem::path source = golden_root() / family / "adapters" / adapter;
     config = read_text_file(source / "adapter_config.json", 1 << 20);
     const SafetensorsFile file(source / "adapter_model.safetensors");
     for (const auto& [name, info] : file.tensors()) {
+      if (name.ends_with(".base_layer.weight")) continue;
       const std::vector<std::byte> data = file.read(info);
       tensors.push_back({name, info.dtype_text, info.shape, std::string(reinterpret_cast<const char*>(data.data()), data.size())});
     }
@@ -208,7 +216,8 @@ TEST("mixture: adapters of attention, of experts and of layers without") {
   CHECK((linear.drop(".experts.").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
   CHECK((AdapterCopy("qwen3-moe", "experts").targets(R"(["q_proj","experts.3.gate_proj"])").drop(".mlp.").pair("model.layers.0.mlp.experts.3.gate_proj", 24, 20).pair("model.layers.2.mlp.experts.3.gate_proj", 24, 20).accept() ==
          Names{"q_proj", "gate_proj"}));
-  CHECK((AdapterCopy("qwen2-moe", "experts").targets(R"(".*(q_proj|shared_expert\\.(gate|up|down)_proj)")").drop(".experts.").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
+  const std::string pattern = R"x(".*(q_proj|shared_expert\\.(gate|up|down)_proj)")x";
+  CHECK((AdapterCopy("qwen2-moe", "experts").targets(pattern).drop(".experts.").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
 }
 
 TEST("mixture: adapters that do not fit are refused by name") {
