@@ -13,13 +13,16 @@ namespace {
 
 constexpr std::array kExpertProjections = {Projection::gate, Projection::up, Projection::down};
 
+// Granite's experts are one parameter in every version of Transformers.
+bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && model.model_type != "granitemoe"; }
+
 // Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
 void for_each_module(const ModelConfig& model, bool experts, Visit visit) {
   visit(-1, Projection::embed_tokens, -1);
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
-    const int32_t count = experts && model.has_experts(layer) ? model.experts.count : 0;
+    const int32_t count = experts && has_expert_modules(model) && model.has_experts(layer) ? model.experts.count : 0;
     for (int32_t expert = 0; expert < count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
   }
@@ -32,7 +35,7 @@ std::string target_names(const ModelConfig& model) {
     for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
   for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
-  if (model.experts.count > 0)
+  if (has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
   return names + "embed_tokens, lm_head";

@@ -173,7 +173,7 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
   for (int32_t layer = 0; layer < config.layers; ++layer)
     experts.layer_has_none.push_back(gguf.find("blk." + std::to_string(layer) + ".ffn_gate_inp.weight") == nullptr);
   if (architecture == "llama") config.model_type = "mixtral";
-  const int32_t shared_size = meta.integer("expert_shared_feed_forward_length", 0);
+  const int32_t shared_size = meta.integer("expert_shared_feed_forward_length", known->shared ? config.intermediate_size : 0);
   if (known->shared) config.intermediate_size = shared_size;
   else if (shared_size != 0) meta.refuse("model_unsupported", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0");
   check_model_config(config, gguf.file_name());

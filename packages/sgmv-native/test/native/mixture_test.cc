@@ -230,6 +230,7 @@ TEST("mixture: adapters that do not fit are refused by name") {
   AdapterCopy("qwen3-moe", "experts").drop(expert).pair(expert, 24, 36).refuse("tensor_shape", "[20, 2] (20 outputs in the base model");
   AdapterCopy("qwen3-moe", "experts").pair("model.layers.0.mlp.experts.7.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.7.up_proj");
   AdapterCopy("qwen3-moe", "experts").pair("model.layers.1.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.1.mlp.experts.0.up_proj");
+  AdapterCopy("granitemoe", "attention").pair("model.layers.0.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.0.up_proj");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["gate"])").refuse("unknown_target", "\"gate\"");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["q_proj","experts"])").refuse("unknown_target", "\"experts\"");
 }
