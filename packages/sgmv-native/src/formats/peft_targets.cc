@@ -29,13 +29,13 @@ void for_each_module(const ModelConfig& model, bool experts, Visit visit) {
   visit(-1, Projection::lm_head, -1);
 }
 
-std::string target_names(const ModelConfig& model) {
+std::string target_names(const ModelConfig& model, bool experts) {
   std::set<Projection> projections;
   for (int32_t layer = 0; layer < model.layers; ++layer)
     for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
   for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
-  if (has_expert_modules(model))
+  if (experts && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
   return names + "embed_tokens, lm_head";
@@ -172,7 +172,7 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_v
   for (size_t i = 0; i < names.size(); ++i)
     if (any_known ? is_no_target(names[i]) : !is_known(names[i]))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
-                   "one of " + target_names(model) + " of the base model");
+                   "one of " + target_names(model, experts) + " of the base model");
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
     if (layer >= model.layers)
       problems.add("layer_out_of_range", kAdapterConfigFile, "layers_to_transform", std::to_string(layer),

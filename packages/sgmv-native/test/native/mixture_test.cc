@@ -231,6 +231,7 @@ TEST("mixture: adapters that do not fit are refused by name") {
   AdapterCopy("qwen3-moe", "experts").pair("model.layers.0.mlp.experts.7.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.7.up_proj");
   AdapterCopy("qwen3-moe", "experts").pair("model.layers.1.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.1.mlp.experts.0.up_proj");
   AdapterCopy("granitemoe", "attention").pair("model.layers.0.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.0.up_proj");
+  AdapterCopy("mixtral", "experts").drop(".experts.").targets(R"(["w1","w2","w3"])").refuse("unknown_target", "expected one of q_proj, k_proj, v_proj, o_proj, embed_tokens, lm_head of");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["gate"])").refuse("unknown_target", "\"gate\"");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["q_proj","experts"])").refuse("unknown_target", "\"experts\"");
 }
