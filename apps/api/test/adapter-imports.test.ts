@@ -6,7 +6,7 @@ import { OBJECT_STORE } from '../src/integrations/object-storage/object-storage.
 import { bringAdapter, createAdapter, example, fixture, tryFinish, upload } from './adapter-fixtures.js';
 import { sql } from './generation-fixtures.js';
 import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
-import { beginImport, cut, ended, failing, hold, importAdapter, isRead, large, tryImport, until } from './import-fixtures.js';
+import { beginImport, ended, failing, hasBegun, hold, importAdapter, isRead, large, readsOf, tryImport, until } from './import-fixtures.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 
@@ -113,7 +113,7 @@ describe('imports from a hub', () => {
       const refused = await importAdapter(test, tenant.key, 'wrong', repository, more);
       expect(refused).toMatchObject({ status: 'REFUSED', sha256: null, problems: [{ code }] });
       expect(refused.problems[0]?.message).toContain(sentence);
-      expect(hub.requests.filter(({ server, range }) => server === 'files' && isRead(range))).toEqual([]);
+      expect(readsOf(hub)).toEqual([]);
       // Nothing stands in the way of trying again.
       expect(await importAdapter(test, tenant.key, 'wrong', 'acme/plain')).toMatchObject({ status: 'READY' });
     });
@@ -138,21 +138,19 @@ describe('imports from a hub', () => {
   describe('on a bad line', () => {
     const big = large(files);
     const bytes = big['adapter_model.safetensors'];
-    const reads = () => hub.requests.filter(({ server, range }) => server === 'files' && isRead(range));
     beforeAll(() => void hub.put('acme/big', big));
 
     it('goes on where it broke off', async () => {
       const tenant = await createTenant(test);
-      cut(hub, bytes, 2);
-      const done = await importAdapter(test, tenant.key, 'cut', 'acme/big');
-      expect(done).toMatchObject({ status: 'REFUSED', files: [{}, { received: bytes.length, bytes: bytes.length }] });
+      const [held, { id }] = await Promise.all([hold(hub, bytes), beginImport(test, tenant.key, 'cut', 'acme/big')]);
+      await until(test, tenant.key, id, hasBegun);
+      held.destroy();
+      const done = await ended(test, tenant.key, id);
       // Its content was judged, and so was whole.
+      expect(done.problems.length).toBeGreaterThan(0);
       expect(done.problems.map(({ code }) => code)).not.toContain('hub_unreachable');
-      const ranges = reads().map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
-      expect(ranges).toHaveLength(3);
-      expect(ranges[0]).toBe(0);
-      expect(ranges[1]).toBeGreaterThan(0);
-      expect(ranges[2]).toBeGreaterThan(ranges[1]!);
+      expect(readsOf(hub)).toEqual([0, expect.any(Number)]);
+      expect(readsOf(hub)[1]).toBeGreaterThan(0);
     });
 
     it.each([
@@ -193,9 +191,8 @@ describe('imports from a hub', () => {
 
     it('shows how much has come, and ends when its adapter is deleted', async () => {
       const tenant = await createTenant(test);
-      await Promise.all([hold(hub, bytes), beginImport(test, tenant.key, 'slow', 'acme/big')]);
-      const { id } = await data(graphql<{ tenant: { adapters: { nodes: { id: string }[] } } }>(test, tenant.key, '{ tenant { adapters { nodes { id } } } }')).then(({ tenant: found }) => found.adapters.nodes[0]!);
-      const half = await until(test, tenant.key, id, (adapter) => (adapter.files[1]?.received ?? 0) > 0);
+      const [, { id }] = await Promise.all([hold(hub, bytes), beginImport(test, tenant.key, 'slow', 'acme/big')]);
+      const half = await until(test, tenant.key, id, hasBegun);
       expect(half).toMatchObject({ status: 'UPLOADING', bytes: bytes.length + big['adapter_config.json'].length, files: [{}, { bytes: bytes.length }] });
       expect(half.files[1]!.received).toBeLessThan(bytes.length);
       const { errors } = await tryImport(test, tenant.key, { slug: 'slow', source: { repository: 'acme/plain' } });
@@ -236,7 +233,7 @@ describe('imports from a hub', () => {
   it('records who began it, and how it ended', async () => {
     const tenant = await createTenant(test);
     const { id, source } = await importAdapter(test, tenant.key, 'recorded', 'acme/plain', { token: 'hf_valid' });
-    const rows = await sql<{ action: string; actor_type: string; changes: { field: string; after: unknown }[] }>(test, 'SELECT action, actor_type, changes FROM audit_events WHERE resource_id = $1 ORDER BY id', [id]);
+    const rows = await sql<{ action: string; actor_type: string; changes: { field: string; after: unknown }[] }>(test, 'SELECT action, actor_type, changes FROM audit_events WHERE resource_id = $1 ORDER BY created_at', [id]);
     expect(rows.map(({ action, actor_type }) => [action, actor_type])).toEqual([['adapter.create', 'API_KEY'], ['adapter.finishImport', 'SYSTEM']]);
     expect(rows[0]?.changes).toContainEqual({ field: 'repository', before: null, after: 'acme/plain' });
     expect(rows[1]?.changes).toContainEqual({ field: 'commit', before: null, after: source?.commit });

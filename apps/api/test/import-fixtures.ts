@@ -67,21 +67,20 @@ function partly(bytes: Buffer, share: number, then: (response: ServerResponse) =
   };
 }
 
-/** The first `times` reads of the weights break off after their first half. */
-export function cut(hub: LocalHub, bytes: Buffer, times: number): void {
-  let left = times;
-  const broken = partly(bytes, 0.5, (response) => response.destroy());
-  hub.intercept = (...args) => left > 0 && broken(...args) && left-- > 0;
-}
-
-/** The first read of the weights stands still in its middle, for ever. Later ones are answered. @returns when it does */
-export function hold(hub: LocalHub, bytes: Buffer): Promise<void> {
+/** The first read of the weights stands still in its middle. Later ones are answered. @returns its answer, once it does */
+export function hold(hub: LocalHub, bytes: Buffer): Promise<ServerResponse> {
   return new Promise((resolve) => {
     let held = false;
-    const standing = partly(bytes, 0.5, () => resolve());
+    const standing = partly(bytes, 0.5, resolve);
     hub.intercept = (...args) => !held && (held = standing(...args));
   });
 }
+
+export const hasBegun = ({ files }: ImportAnswer): boolean => files.some(({ name, received }) => name === WEIGHTS && received > 0);
+
+/** Where in the weights each read of them began. */
+export const readsOf = (hub: LocalHub): number[] =>
+  hub.requests.filter(({ server, range }) => server === 'files' && isRead(range)).map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
 
 /** The first `times` requests to `server` get this status. */
 export function failing(hub: LocalHub, server: 'hub' | 'files', status: number, times: number, headers: Record<string, string> = {}): void {
