@@ -1,6 +1,6 @@
 /** The public GraphQL API, as any program of a customer's uses it. */
 import { z } from 'zod';
-import { CliError, EXIT } from './cli-error.js';
+import { CliError } from './cli-error.js';
 
 const answerSchema = z.object({
   data: z.unknown(),
@@ -49,18 +49,4 @@ export class ApiClient {
       throw new ApiUnavailable(`ARIL_URL: ${this.url} cannot be reached${cause instanceof Error ? ` (${cause.message || String((cause as NodeJS.ErrnoException).code)})` : ''}`);
     }
   }
-}
-
-const settingsSchema = z.object({
-  ARIL_URL: z.url({ protocol: /^https?$/, error: 'expected the address of the API, as https://api.example' }),
-  ARIL_API_KEY: z.string('expected an API key, as the portal makes them').regex(/^[\x21-\x7e]+$/, 'expected an API key, as the portal makes them'),
-});
-
-/** @throws CliError naming the variable at fault */
-export function connect(environment: NodeJS.ProcessEnv = process.env): ApiClient {
-  const found = settingsSchema.safeParse(environment);
-  if (!found.success) {
-    throw new CliError(found.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '), EXIT.usage);
-  }
-  return new ApiClient(found.data.ARIL_URL.replace(/\/+$/, ''), found.data.ARIL_API_KEY);
 }

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { connect } from './api-client.js';
 import { CliError, EXIT } from './cli-error.js';
 import { formatNanoUsd, print, table } from './output.js';
+import { connect } from './settings.js';
 
 const used = { requests: z.number(), failedRequests: z.number(), promptTokens: z.number(), cachedTokens: z.number(), completionTokens: z.number(), amount: z.string() };
 const reportSchema = z.object({

@@ -1,6 +1,6 @@
 /** Adapters as the API tells of them. */
 import { z } from 'zod';
-import { type ApiClient } from '../api-client.js';
+import type { ApiClient } from '../api-client.js';
 import { CliError, EXIT } from '../cli-error.js';
 
 const PAGE = 100;

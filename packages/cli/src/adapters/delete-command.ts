@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { connect } from '../api-client.js';
 import { CliError } from '../cli-error.js';
 import { print } from '../output.js';
+import { connect } from '../settings.js';
 import { findAdapter } from './adapter.js';
 
 const deleted = z.object({ deleteAdapter: z.object({ adapterId: z.string() }) });

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ApiClient, ApiUnavailable, connect } from '../api-client.js';
-import { CliError, EXIT } from '../cli-error.js';
+import { type ApiClient, ApiUnavailable } from '../api-client.js';
 import { note, print } from '../output.js';
 import { Progress } from '../progress.js';
+import { connect, tokenIn } from '../settings.js';
 import { type Adapter, adapterSchema, FIELDS, requireReady } from './adapter.js';
 import { chooseBaseModel } from './base-model.js';
 
@@ -46,7 +46,7 @@ export function addImportCommand(adapters: Command): void {
 
 async function importAdapter(repository: string, options: Options): Promise<void> {
   const { name: slug, revision, path, description } = options;
-  const token = tokenOf(options.tokenFrom);
+  const token = options.tokenFrom === undefined ? undefined : tokenIn(options.tokenFrom);
   const api = connect();
   const baseModelId = await chooseBaseModel(api, options.baseModel, null);
   const input = { slug, description, baseModelId, source: { repository, revision, path }, token };
@@ -54,14 +54,6 @@ async function importAdapter(repository: string, options: Options): Promise<void
   if (!options.wait) return print(adapter, `the import of ${slug} has begun`, options);
   const done = requireReady(await ended(api, adapter.id, options));
   print(done, `${slug} is ready, of commit ${done.source?.commit} (SHA-256 ${done.sha256})`, options);
-}
-
-/** Not an argument: those are seen by whoever lists a machine's processes, and kept in shells' histories. */
-function tokenOf(variable: string | undefined): string | undefined {
-  if (variable === undefined) return undefined;
-  const token = process.env[variable]?.trim();
-  if (!token) throw new CliError(`--token-from: found nothing in ${variable}, expected a token of the hub`, EXIT.usage);
-  return token;
 }
 
 async function ended(api: ApiClient, id: string, options: Options): Promise<Adapter> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { connect } from '../api-client.js';
 import { formatBytes, print, table } from '../output.js';
+import { connect } from '../settings.js';
 import { type Adapter, listAdapters } from './adapter.js';
 
 export function addListCommand(adapters: Command): void {

@@ -134,7 +134,9 @@ export class AdapterImporter {
     return this.database.inTenant(tenantId, async () => {
       const [row, state] = [await this.adapters.findEver(id), await this.imports.find(id)];
       if (row && state && row.deletedAt === null && row.status === 'UPLOADING') return { row, state };
+      // Also of an adapter that a process deleted which knows no imports: one of an earlier release.
       if (row) await this.uploads.removeOf(row);
+      if (state) await this.imports.end(id);
       return null;
     });
   }
