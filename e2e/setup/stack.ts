@@ -29,8 +29,6 @@ export interface Stack {
   /** Where Prometheus would look. */
   metrics: { api: string; runner: string };
   redisUrl: string;
-  /** Where adapters are imported from: example adapters as `aril/NAME`. */
-  hubUrl: string;
   home: string;
   tenants: Tenant[];
 }
@@ -46,7 +44,7 @@ const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'];
 /** A dead runner's work is taken over in about two seconds instead of the sixteen that suit production. */
 const QUICK_TAKEOVER = { LOCK_DURATION_MS: '1500', STALL_INTERVAL_MS: '500' };
 
-/** What a hub has of them: they are small beside real ones. */
+/** Has example adapters, as `aril/NAME`. */
 async function startHub(repository: string): Promise<LocalHub> {
   const hub = await LocalHub.start();
   for (const name of ['pirate', 'triage']) {
@@ -70,7 +68,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const started = await startStack({ settings, model: { ...model, weightsPath } as never, report, urls });
   const { portalUrl, apiUrl, tenants } = started.facts;
   const metrics = { api: urls.apiMetrics, runner: urls.runnerMetrics };
-  project.provide('stack', { portalUrl, apiUrl, metrics, tenants, redisUrl: started.context.services.redisUrl, hubUrl: hub.url, home });
+  project.provide('stack', { portalUrl, apiUrl, metrics, tenants, redisUrl: started.context.services.redisUrl, home });
   return async () => {
     await started.stop();
     await hub.stop();
