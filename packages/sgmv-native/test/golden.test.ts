@@ -25,7 +25,11 @@ const kinds: Record<string, number> = {
       2 * 3,
     ]),
   ),
-  ...Object.fromEntries(['granite', 'gemma3-vision'].map((family) => [family, 2 * 4])),
+  ...Object.fromEntries(
+    ['granite', 'gemma3-vision', 'qwen2-moe', 'qwen3-moe', 'olmoe'].map((family) => [family, 2 * 4]),
+  ),
+  mixtral: 2 * 5,
+  granitemoe: 2 * 3,
 };
 
 describe.each(Object.entries(kinds))('%s', (family, count) => {
