@@ -138,6 +138,32 @@ async def call(client, model):
     }
 
 
+async def batch(client, model, prompt):
+    """A file of requests to the adapter and to its base model, one of them to a model that is not there."""
+    def line(name, target):
+        body = {"model": target, "messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 64}
+        return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body})
+
+    lines = [line("adapter", model), line("missing", "nothing-such"), line("again", model)]
+    file = await client.files.create(file=("requests.jsonl", "\n".join(lines).encode()), purpose="batch")
+    begun = await client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    while begun.status in ("validating", "in_progress", "finalizing"):
+        await asyncio.sleep(0.5)
+        begun = await client.batches.retrieve(begun.id)
+    answers = [json.loads(line) for line in (await client.files.content(begun.output_file_id)).text.splitlines()]
+    errors = [json.loads(line) for line in (await client.files.content(begun.error_file_id)).text.splitlines()]
+    listed = [each.id async for each in client.batches.list(limit=1)]
+    deleted = await client.files.delete(begun.output_file_id)
+    return {
+        "status": begun.status,
+        "counts": begun.request_counts.model_dump(),
+        "texts": [[each["custom_id"], each["response"]["body"]["choices"][0]["message"]["content"]] for each in answers],
+        "errors": [[each["custom_id"], each["response"]["status_code"]] for each in errors],
+        "listed": begun.id in listed,
+        "deleted": deleted.deleted,
+    }
+
+
 def spell(tokens):
     return bytes(byte for token in tokens for byte in token.bytes or []).decode()
 
@@ -155,7 +181,8 @@ async def main(base_url, requests):
         refused = error.code
     more = await extras(clients[0], requests[0]["adapter"], requests[0]["prompt"])
     called = await calls(clients[0], requests[0]["adapter"], requests[0]["prompt"])
-    print(json.dumps({"answers": answers, "refused": refused, "extras": more, "calls": called}))
+    batched = await batch(clients[0], requests[0]["adapter"], requests[0]["prompt"])
+    print(json.dumps({"answers": answers, "refused": refused, "extras": more, "calls": called, "batch": batched}))
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -33,7 +33,17 @@ interface Calls {
   texts: string[];
 }
 
+interface Batch {
+  status: string;
+  counts: { total: number; completed: number; failed: number };
+  texts: [string, string][];
+  errors: [string, number][];
+  listed: boolean;
+  deleted: boolean;
+}
+
 interface Output {
+  batch: Batch;
   calls: Calls;
   answers: [Answer, Answer];
   refused: string;
@@ -87,6 +97,20 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
     const [[type, name, text] = []] = response;
     expect([response.length, type, name, JSON.parse(text ?? '')]).toEqual([1, 'function_call', 'describe_city', city]);
     expect(texts).toEqual(Array.from({ length: 3 }, () => ORDER.answer));
+  });
+
+  it('gets the answers of a file of requests', () => {
+    expect(output.batch).toMatchObject({
+      status: 'completed',
+      counts: { total: 3, completed: 2, failed: 1 },
+      texts: [
+        ['adapter', ORDER.answer],
+        ['again', ORDER.answer],
+      ],
+      errors: [['missing', 404]],
+      listed: true,
+      deleted: true,
+    });
   });
 
   it('calls a function that it must, as its own stream tells it, and goes on from the result', () => {

@@ -9,6 +9,7 @@ import { AdaptersModule } from './core/adapters/adapters.module.js';
 import { ApiKeysModule } from './core/api-keys/api-keys.module.js';
 import { AuditModule } from './core/audit/audit.module.js';
 import { BaseModelsModule } from './core/base-models/base-models.module.js';
+import { BatchesModule } from './core/batches/batches.module.js';
 import { BillingModule } from './core/billing/billing.module.js';
 import { DemoModule } from './core/demo/demo.module.js';
 import { DeploymentsModule } from './core/deployments/deployments.module.js';
@@ -54,6 +55,8 @@ export class AppModule {
         GenerationsModule,
         UsageModule,
         BillingModule,
+        // Before the module that takes what is left of /v1.
+        BatchesModule,
         OpenAiModule,
       ],
     };

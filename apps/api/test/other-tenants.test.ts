@@ -9,14 +9,16 @@ import { StatementIssuer } from '../src/core/billing/statement-issuer.js';
 import { AUTH, type Auth } from '../src/core/identity/auth.js';
 import { bringAdapter, createAdapter, fixture, upload } from './adapter-fixtures.js';
 import { use } from './billing-fixtures.js';
+import { CHAT, chatLine, ended, startBatch } from './batch-fixtures.js';
 import { createDeployment } from './deployment-fixtures.js';
 import { generate, reasonOf, sql, startGeneration } from './generation-fixtures.js';
 import { createTenant, type Credentials, data, graphql, type GraphqlAnswer, ORIGIN, startApp, TEST_MODEL, type TestApp } from './harness.js';
 import { invite } from './member-fixtures.js';
+import { openaiClient } from './openai-client.js';
 import { ScriptedRunner } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
-type Ids = Record<'adapter' | 'uploading' | 'deployment' | 'variant' | 'key' | 'generation' | 'open' | 'statement' | 'line' | 'invitation' | 'member' | 'user' | 'upload', string>;
+type Ids = Record<'adapter' | 'uploading' | 'deployment' | 'variant' | 'key' | 'generation' | 'open' | 'statement' | 'line' | 'invitation' | 'member' | 'user' | 'upload' | 'batch' | 'batchInput' | 'batchOutput', string>;
 type Args = Record<string, unknown>;
 /** What strangers get: an error, or an answer that has nothing of the other tenant. */
 type Outcome = 'refused' | 'own';
@@ -71,6 +73,9 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.startGeneration': refused(() => input(...prompts)),
   'Mutation.cancelGeneration': refused(({ open, generation }) => input({ generationId: open }, { generationId: generation })),
   'Mutation.updateBillingDetails': own(() => input({ legalName: 'Mine' })),
+  'Query.batch': refused(({ batch }) => [{ id: batch }]),
+  'Mutation.createBatch': refused(({ batchInput, batchOutput }) => input(...[batchInput, batchOutput].map((inputFileId) => ({ inputFileId, endpoint: CHAT })))),
+  'Mutation.cancelBatch': refused(({ batch }) => input({ batchId: batch })),
   'Tenant.usage': own(({ adapter, deployment }) => input({ ...PERIOD, adapterId: adapter }, { ...PERIOD, deploymentId: deployment }), 'query ($input: UsageInput!) { tenant { usage(input: $input) { totals { requests } groups { target apiKeyId } } } }'),
   'Tenant.auditEvents': own(
     (theirs) => [{}, ...Object.values(theirs).filter((id) => UUID.test(id)).flatMap((id) => [{ filter: { resourceId: id } }, { filter: { actorId: id } }])],
@@ -92,6 +97,14 @@ const ROUTES: Record<string, 'attacked' | 'of nobody' | 'the schema'> = {
   '/v1/responses': 'attacked',
   '/v1/models': 'attacked',
   '/v1/models/:id': 'attacked',
+  '/v1/files': 'attacked',
+  '/v1/files/:id': 'attacked',
+  '/v1/files/:id/content': 'attacked',
+  '/v1/batches': 'attacked',
+  '/v1/batches/:id': 'attacked',
+  '/v1/batches/:id/cancel': 'attacked',
+  '/batch-files': 'attacked',
+  '/batch-files/:id': 'attacked',
   '/v1': 'of nobody',
   '/v1/{*path}': 'of nobody',
   '/uploads': 'attacked',
@@ -131,6 +144,7 @@ describe('what another tenant can ask for', () => {
     const url = await upload(test, key, uploading.id, 'adapter_config.json', fixture('b')['adapter_config.json']);
     const deployment = await createDeployment(test, key, { slug: `${name}-split`, variants: [{ target: `${name}-adapter`, weight: 1 }] });
     const generation = await generate(test, key, { target: `${name}-adapter` });
+    const batch = await endedBatch(tenant, `${name}-adapter`);
     await use(test, id, { at: '2026-09-10T00:00:00Z' });
     await test.app.get(StatementIssuer, { strict: false }).issueDueOf(id);
     const invited = await invite(test, user, `${name}@example.test`, 'member');
@@ -145,8 +159,14 @@ describe('what another tenant can ask for', () => {
     return {
       ...{ adapter: adapter.id, uploading: uploading.id, upload: new URL(url).pathname, deployment: deployment.id, variant: deployment.variants[0]!.id },
       ...{ key: apiKeys[0]!.id, generation: generation.id, open: '', statement: statement.id, line: statement.lines[0]!.id },
+      ...{ batch: batch.id, batchInput: batch.input_file_id, batchOutput: batch.output_file_id ?? '' },
       ...{ invitation: invited.body.id, member: member.id, user: member.user.id },
     };
+  }
+
+  async function endedBatch({ key }: Tenant, model: string) {
+    const client = openaiClient(test, key);
+    return ended(client, (await startBatch(client, [chatLine('secret', { model })])).id);
   }
 
   /** All that the database has of a tenant. */
@@ -279,6 +299,24 @@ describe('what another tenant can ask for', () => {
       expect(await attempt('/v1/responses', json({ model, input: 'x' }), model)).toEqual([401, 404]);
       expect(await attempt(`/v1/models/${model}`, {}, model)).toEqual([401, 404]);
       expect(await attempt('/v1/models', {}, '')).toEqual([401, 200]);
+    });
+
+    it('batches and their files', async () => {
+      const { batch, batchInput, batchOutput } = idsOfA;
+      for (const file of [batchInput, batchOutput]) {
+        expect(await attempt(`/v1/files/${file}`, {}, file)).toEqual([401, 404]);
+        expect(await attempt(`/v1/files/${file}/content`, {}, file)).toEqual([401, 404]);
+        expect(await attempt(`/v1/files/${file}`, { method: 'DELETE' }, file)).toEqual([401, 404]);
+        expect(await attempt(`/v1/files?after=${file}`, {}, file)).toEqual([401, 404]);
+        expect(await attempt(`/batch-files/${file}`, {}, file)).toEqual([404, 404]);
+        const asked = { input_file_id: file, endpoint: CHAT, completion_window: '24h' };
+        expect(await attempt('/v1/batches', json(asked), file)).toEqual([401, 404]);
+      }
+      expect(await attempt('/v1/files', {}, '')).toEqual([401, 200]);
+      expect(await attempt('/v1/batches', {}, '')).toEqual([401, 200]);
+      expect(await attempt(`/v1/batches?after=${batch}`, {}, batch)).toEqual([401, 404]);
+      expect(await attempt(`/v1/batches/${batch}`, {}, batch)).toEqual([401, 404]);
+      expect(await attempt(`/v1/batches/${batch}/cancel`, json({}), batch)).toEqual([401, 404]);
     });
 
     it('uploads', async () => {

@@ -11,7 +11,7 @@ class Door {
   readonly order: string[] = [];
 
   ask(name: string, change: Partial<Entrant> = {}, signal = new AbortController().signal): Promise<void> {
-    const entrant = { tenantId: 'a', choices: 1, turn: 0, ...change };
+    const entrant = { tenantId: 'a', choices: 1, background: false, turn: 0, ...change };
     return this.admission.enter(entrant, signal).then((stay) => {
       this.inside.set(name, stay);
       this.order.push(name);
@@ -53,6 +53,17 @@ describe('admission', () => {
     door.admission.open();
     await stays;
     await expect(door.ask('left', {}, leaving.signal)).rejects.toThrow('enough');
+  });
+
+  it('has room for who waits when the background has all that one tenant can have', async () => {
+    const door = new Door();
+    for (const tenantId of ['a', 'b', 'c', 'd', 'e']) void door.ask(`batch of ${tenantId}`, { tenantId, background: true, turn: 9 });
+    expect(await door.names()).toBe('batch of a batch of b batch of c batch of d');
+    void door.ask('a', { tenantId: 'a', turn: 5 });
+    expect(await door.names()).toBe('batch of a batch of b batch of c batch of d a');
+    void door.ask('b', { tenantId: 'b', turn: 6 });
+    door.leave('batch of a');
+    expect(await door.names()).toBe('batch of b batch of c batch of d a b');
   });
 
   it('has room for others when one tenant has all that one can have', async () => {

@@ -1,4 +1,4 @@
-import { priorityOf, Transcript, turnOf, turnOfScore, virtualTimeKey, type GenerationJob } from '@aril/contracts';
+import { BACKGROUND_PRIORITY, priorityOf, Transcript, turnOf, turnOfScore, virtualTimeKey, type GenerationJob } from '@aril/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { whyNotRun } from '../src/consumer/why-not-run.js';
@@ -68,8 +68,9 @@ it('is not taken for a killer of runners when it was handed back often', () => {
   expect(whyNotRun(job, BASE_MODEL_ID, { ...taken, handedBack: 179 }, new Transcript(1))).toMatchObject({ code: 'RUNNER_LOST' });
 });
 
-it('turns are priorities of BullMQ, which has an end of them', () => {
-  expect([0, 5, 3_000_000].map(priorityOf)).toEqual([1, 6, 2_097_151]);
+it('turns are priorities of BullMQ, which has an end of them, before the background', () => {
+  expect([0, 5, 3_000_000].map(priorityOf)).toEqual([1, 6, BACKGROUND_PRIORITY - 1]);
+  expect(BACKGROUND_PRIORITY).toBe(2_097_151);
   expect([0, 1, 6].map(turnOf)).toEqual([0, 0, 5]);
   expect(turnOfScore(6 * 2 ** 32 + 77)).toBe(5);
 });

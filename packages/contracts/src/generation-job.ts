@@ -99,6 +99,8 @@ export const generationJobSchema = z.object({
   /** The prompt is told before what follows it, in an event of its own; with `logprobs`, those of its tokens too. */
   echo: z.boolean().default(false),
   constraint: constraintSchema.nullable().default(null),
+  /** Nobody waits for it: it comes after all that somebody waits for. */
+  background: z.boolean().default(false),
   /** Milliseconds since the epoch. */
   enqueuedAtMs: z.number().int(),
   /** A job taken after this is ended as TIMED_OUT without being run. */

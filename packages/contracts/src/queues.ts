@@ -20,10 +20,10 @@ export const JOB_SETTLE_GENERATION = 'generation.settle';
 export const virtualTimeKey = (baseModelId: string): string => `aril:queue:${baseModelId}:virtual-time`;
 /** A queue that nobody has used for so long begins anew. */
 export const VIRTUAL_TIME_TTL_S = 3_600;
-/** BullMQ's bound on priorities; what comes later than that comes in order of arrival. */
-const PRIORITY_MAX = 2_097_151;
-/** A job's turn is its priority in BullMQ, where 0 means none. */
-export const priorityOf = (turn: number): number => Math.min(1 + turn, PRIORITY_MAX);
+/** BullMQ's bound on priorities. Of jobs in the background, which have no turn: after all that have one, in order of arrival. */
+export const BACKGROUND_PRIORITY = 2_097_151;
+/** A job's turn is its priority in BullMQ, where 0 means none; what comes later than the bound comes in order of arrival. */
+export const priorityOf = (turn: number): number => Math.min(1 + turn, BACKGROUND_PRIORITY - 1);
 export const turnOf = (priority: number): number => Math.max(0, priority - 1);
 /** Of a member of BullMQ's sorted set of prioritized jobs; the lower 32 bits of a score are the order of arrival. */
 export const turnOfScore = (score: number): number => turnOf(Math.floor(score / 2 ** 32));

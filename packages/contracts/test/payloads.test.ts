@@ -24,6 +24,7 @@ const job: GenerationJob = {
   logprobs: 5,
   echo: true,
   constraint: { type: 'jsonSchema', schema: { type: 'object' } },
+  background: true,
   enqueuedAtMs: 1,
   deadlineMs: 2,
 };
@@ -55,8 +56,8 @@ describe('generation job', () => {
   });
 
   it('of an API that does not know them yet asks for one choice without extras', () => {
-    const { n: _n, logprobs: _logprobs, echo: _echo, constraint: _constraint, ...older } = job;
-    expect(generationJobSchema.parse(older)).toEqual({ ...job, n: 1, logprobs: null, echo: false, constraint: null });
+    const { n: _n, logprobs: _logprobs, echo: _echo, constraint: _constraint, background: _background, ...older } = job;
+    expect(generationJobSchema.parse(older)).toEqual({ ...job, n: 1, logprobs: null, echo: false, constraint: null, background: false });
   });
 });
 

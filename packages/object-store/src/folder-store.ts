@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HashingPassThrough, toReadable } from './hashing.js';
 import { checkKey, checkPrefix } from './object-key.js';
-import { ObjectNotFoundError, type ObjectInfo, type ObjectStore, type PutOptions } from './object-store.js';
+import { type ByteRange, ObjectNotFoundError, type ObjectInfo, type ObjectStore, type PutOptions } from './object-store.js';
 
 /**
  * Objects as files below one folder:
@@ -44,7 +44,7 @@ export class FolderStore implements ObjectStore {
     return { key, bytes: hashing.bytes, sha256: hashing.sha256 };
   }
 
-  async get(key: string): Promise<Readable> {
+  async get(key: string, range?: ByteRange): Promise<Readable> {
     checkKey(key);
     const file = await open(this.#pathOf(key), 'r').catch((error: unknown) => {
       throw notFoundOr(key, error);
@@ -54,7 +54,8 @@ export class FolderStore implements ObjectStore {
       await file.close();
       throw new ObjectNotFoundError(key);
     }
-    return createReadStream('', { fd: file, autoClose: true, highWaterMark: 1 << 18 });
+    const part = range && { start: range.start, end: range.end - 1 };
+    return createReadStream('', { ...part, fd: file, autoClose: true, highWaterMark: 1 << 18 });
   }
 
   async head(key: string): Promise<ObjectInfo | null> {

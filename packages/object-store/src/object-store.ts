@@ -12,6 +12,12 @@ export interface PutOptions {
   sha256?: string;
 }
 
+/** Of an object that has them: from `start` on, up to `end` and not with it. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
 /**
  * Immutable objects under slash-separated keys. A put is all or nothing: readers see the whole object or none,
  * also when the process dies in the middle. Putting a key again replaces the object whole.
@@ -19,7 +25,7 @@ export interface PutOptions {
 export interface ObjectStore {
   put(key: string, body: Readable | Uint8Array, options?: PutOptions): Promise<ObjectInfo>;
   /** Rejects with `ObjectNotFoundError` before any byte is read. The caller must consume or destroy the stream. */
-  get(key: string): Promise<Readable>;
+  get(key: string, range?: ByteRange): Promise<Readable>;
   /** null when there is no such object. */
   head(key: string): Promise<ObjectInfo | null>;
   /** Deleting what is not there succeeds. */

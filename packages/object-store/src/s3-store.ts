@@ -10,7 +10,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { Readable } from 'node:stream';
 import { HashingPassThrough, toReadable } from './hashing.js';
 import { checkKey, checkPrefix } from './object-key.js';
-import { ObjectNotFoundError, type ObjectInfo, type ObjectStore, type PutOptions } from './object-store.js';
+import { type ByteRange, ObjectNotFoundError, type ObjectInfo, type ObjectStore, type PutOptions } from './object-store.js';
 
 export interface S3StoreOptions {
   bucket: string;
@@ -73,10 +73,11 @@ export class S3Store implements ObjectStore {
     return { key, bytes: hashing.bytes, sha256: hashing.sha256 };
   }
 
-  async get(key: string): Promise<Readable> {
+  async get(key: string, range?: ByteRange): Promise<Readable> {
     checkKey(key);
     try {
-      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
+      const part = range && { Range: `bytes=${range.start}-${range.end - 1}` };
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...part }));
       if (Body instanceof Readable) return Body;
     } catch (error) {
       throw isNotFound(error) ? new ObjectNotFoundError(key, { cause: error }) : error;

@@ -27,6 +27,14 @@ export function objectStoreContract(open: () => ObjectStore): void {
     expect(sha256(back)).toBe(sha256(bytes));
   });
 
+  it('returns a part of an object', async () => {
+    const store = open();
+    await store.put('t/part', Buffer.from('0123456789'));
+    const part = async (start: number, end: number): Promise<string> => (await buffer(await store.get('t/part', { start, end }))).toString();
+    expect([await part(0, 4), await part(4, 5), await part(8, 10)]).toEqual(['0123', '4', '89']);
+    await expect(store.get('t/nowhere', { start: 0, end: 1 })).rejects.toThrow(ObjectNotFoundError);
+  });
+
   it('stores an empty object', async () => {
     const store = open();
     await store.put('t/empty', new Uint8Array(0));

@@ -47,8 +47,11 @@ export class S3Server {
     const found = this.objects.get(url.pathname);
     if (!found) return reply(response, 404, request.method === 'HEAD' ? '' : error('NoSuchKey', 'no such key'));
     for (const [name, value] of Object.entries(found.metadata)) response.setHeader(name, value);
-    response.setHeader('content-length', found.bytes.length);
-    response.end(request.method === 'HEAD' ? undefined : found.bytes);
+    const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    const bytes = start === undefined ? found.bytes : found.bytes.subarray(Number(start), Number(last) + 1);
+    response.statusCode = start === undefined ? 200 : 206;
+    response.setHeader('content-length', bytes.length);
+    response.end(request.method === 'HEAD' ? undefined : bytes);
   }
 
   #list(response: ServerResponse, url: URL): void {

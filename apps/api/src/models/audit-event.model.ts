@@ -73,6 +73,8 @@ export class AuditEventModel {
         SELECT id FROM adapters WHERE tenant_id = ${tenantId}::uuid AND deleted_at IS NULL
         UNION ALL SELECT id FROM deployments WHERE tenant_id = ${tenantId}::uuid AND deleted_at IS NULL
         UNION ALL SELECT id FROM api_keys WHERE tenant_id = ${tenantId}::uuid AND revoked_at IS NULL
+        UNION ALL SELECT id FROM batches WHERE tenant_id = ${tenantId}::uuid
+        UNION ALL SELECT id FROM batch_files WHERE tenant_id = ${tenantId}::uuid AND ready_at IS NOT NULL AND deleted_at IS NULL
         UNION ALL SELECT id FROM statements WHERE tenant_id = ${tenantId}::uuid
         UNION ALL SELECT id FROM memberships WHERE tenant_id = ${tenantId}::uuid
         UNION ALL SELECT user_id FROM memberships WHERE tenant_id = ${tenantId}::uuid

@@ -25,6 +25,8 @@ export interface NewGeneration {
   idempotencyKey: string | null;
   requestHash: string;
   n: number;
+  /** null: somebody waits for it. */
+  deadlineAt: Date | null;
   createdAt: Date;
   /** The most it can cost. */
   reservedNanoUsd: bigint;
@@ -107,22 +109,22 @@ export class GenerationModel {
     return count === 1;
   }
 
-  /** Removes the texts of generations that ended before `time`, at most `limit`; how many there were. */
+  /** Removes the texts of generations that ended before `time`, of lines of batches those that had time until then; at most `limit`. How many there were. */
   async purgeTexts(time: Date, limit: number): Promise<number> {
     return this.db.tx.$executeRaw`
       UPDATE generations SET text = NULL, choices = NULL
       WHERE tenant_id = ${this.db.tenantId}::uuid AND id IN (
         SELECT id FROM generations
-        WHERE tenant_id = ${this.db.tenantId}::uuid AND text IS NOT NULL AND finished_at < ${time}
+        WHERE tenant_id = ${this.db.tenantId}::uuid AND text IS NOT NULL AND finished_at < ${time} AND (deadline_at IS NULL OR deadline_at < ${time})
         LIMIT ${limit})`;
   }
 
-  /** Of every tenant: open generations created before `time`, oldest first. */
+  /** Of every tenant: open generations created before `time`, oldest first, those that nobody waits for last. */
   openBefore(time: Date, limit: number): Promise<GenerationKey[]> {
     return this.db.acrossTenants(() =>
       this.db.tx.generation.findMany({
         where: { status: { in: OPEN }, createdAt: { lt: time } },
-        orderBy: { createdAt: 'asc' },
+        orderBy: [{ deadlineAt: { sort: 'asc', nulls: 'first' } }, { createdAt: 'asc' }],
         take: limit,
         select: { tenantId: true, id: true },
       }),
@@ -133,7 +135,7 @@ export class GenerationModel {
   async tenantsWithTextsBefore(time: Date): Promise<string[]> {
     const rows = await this.db.acrossTenants(() =>
       this.db.tx.generation.findMany({
-        where: { text: { not: null }, finishedAt: { lt: time } },
+        where: { text: { not: null }, finishedAt: { lt: time }, OR: [{ deadlineAt: null }, { deadlineAt: { lt: time } }] },
         distinct: ['tenantId'],
         select: { tenantId: true },
       }),

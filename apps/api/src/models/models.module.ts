@@ -4,6 +4,8 @@ import { AdapterModel } from './adapter.model.js';
 import { ApiKeyModel } from './api-key.model.js';
 import { AuditEventModel } from './audit-event.model.js';
 import { BaseModelModel } from './base-model.model.js';
+import { BatchFileModel } from './batch-file.model.js';
+import { BatchModel } from './batch.model.js';
 import { BillingDetailsModel } from './billing-details.model.js';
 import { ComparisonModel } from './comparison.model.js';
 import { DeploymentModel } from './deployment.model.js';
@@ -18,6 +20,7 @@ import { UsageModel } from './usage.model.js';
 const MODELS = [
   ...[TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, AdapterImportModel, DeploymentModel, ComparisonModel, GenerationModel],
   ...[LedgerModel, UsageModel, StatementModel, BillingDetailsModel, LimitModel, SpendModel, AuditEventModel],
+  ...[BatchModel, BatchFileModel],
 ];
 
 /** Rows. The only files that import Prisma's types are here and in base/prisma. */

@@ -4,7 +4,7 @@ import { TenantDatabase } from '../base/prisma/tenant-database.js';
 
 /** Of a tenant or of one of its API keys. */
 export interface Use {
-  /** Generations that wait or run. */
+  /** Generations that wait or run, and somebody waits for. */
   open: number;
   spentNanoUsd: bigint;
   /** By the open ones, each its worst case. */
@@ -15,7 +15,7 @@ export interface TenantUse {
   tenant: Use;
   /** Of the key that was asked about. */
   key: Use;
-  /** Answers of the tenant that wait or run. */
+  /** Answers of the tenant, likewise. */
   openChoices: number;
 }
 
@@ -35,8 +35,9 @@ export class SpendModel {
   async use(apiKeyId: string | null, period: Date): Promise<TenantUse> {
     const { tenantId } = this.db;
     const [row] = await this.db.tx.$queryRaw<RawUse[]>`
-      SELECT coalesce(sum(n), 0)::text AS "openChoices",
-             count(*)::text AS "open", (count(*) FILTER (WHERE api_key_id = ${apiKeyId}::uuid))::text AS "keyOpen",
+      SELECT coalesce(sum(n) FILTER (WHERE deadline_at IS NULL), 0)::text AS "openChoices",
+             (count(*) FILTER (WHERE deadline_at IS NULL))::text AS "open",
+             (count(*) FILTER (WHERE deadline_at IS NULL AND api_key_id = ${apiKeyId}::uuid))::text AS "keyOpen",
              coalesce(sum(reserved_nano_usd), 0)::text AS "reserved",
              coalesce(sum(reserved_nano_usd) FILTER (WHERE api_key_id = ${apiKeyId}::uuid), 0)::text AS "keyReserved",
              (SELECT coalesce(sum(spent_nano_usd), 0) FROM monthly_spend
@@ -62,7 +63,7 @@ export class SpendModel {
         SELECT api_key_id, 0 AS open, spent_nano_usd AS spent, 0 AS reserved FROM monthly_spend
         WHERE tenant_id = ${tenantId}::uuid AND month >= ${period}::date
         UNION ALL
-        SELECT api_key_id, 1, 0, reserved_nano_usd FROM generations
+        SELECT api_key_id, (deadline_at IS NULL)::int, 0, reserved_nano_usd FROM generations
         WHERE tenant_id = ${tenantId}::uuid AND status IN ('QUEUED', 'RUNNING')) AS each
       WHERE api_key_id IS NOT NULL GROUP BY 1`;
     return rows.map(({ apiKeyId, open, spent, reserved }) => ({

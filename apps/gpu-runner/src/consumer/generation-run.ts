@@ -87,13 +87,14 @@ export class GenerationRun {
 
   async #generate(): Promise<EndWithoutSeq> {
     const { engine, admission, adapters, metrics } = this.services;
-    const { adapter, input, deadlineMs } = this.job;
+    const { tenantId, n, background, adapter, input, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = await engine.encode(input, signal);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await metrics.adapterWait(() => untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal));
-      const stay = await admission.enter({ tenantId: this.job.tenantId, choices: this.job.n, turn: this.turn }, signal);
-      this.services.onAdmitted(this.turn);
+      const stay = await admission.enter({ tenantId, choices: n, background, turn: this.turn }, signal);
+      // What is done in the background is after all turns, and does not move the time of those.
+      if (!background) this.services.onAdmitted(this.turn);
       try {
         return await this.#runInEngine(this.#request(promptTokens), stay);
       } catch (error) {
@@ -131,7 +132,7 @@ export class GenerationRun {
     const relay = this.#relay(request.promptTokens, () => stay.free(1));
     engine.submit(request, relay);
     this.#requestId = request.requestId;
-    if (this.#taken.firstTokenAtMs === null) this.services.metrics.submitted(this.job.enqueuedAtMs);
+    if (this.#taken.firstTokenAtMs === null) this.services.metrics.submitted(this.job);
     if (request.promptLogprobs === null) relay.onPrompt(null);
     const end = await untilAborted(relay.ended, signal);
     this.#requestId = null;
@@ -188,7 +189,7 @@ export class GenerationRun {
     writer.flush();
     if ((await this.#channel.drained()) === 'lost') return 'lost';
     if (!(await this.#report(settlement))) return 'handedBack';
-    metrics.ended(settlement, this.job.n);
+    metrics.ended(settlement, this.job);
     const { finishReason, promptTokens, completionTokens, fence, timings } = settlement;
     const code = end.error?.code;
     this.#logger.info({ finishReason, code, promptTokens, completionTokens, fence, ...timings }, 'generation ended');

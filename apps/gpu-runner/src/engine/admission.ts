@@ -4,6 +4,7 @@ import type { Slots } from './slots.js';
 export interface Entrant {
   tenantId: string;
   choices: number;
+  background: boolean;
   /** Its place in the fair order, see `TenantTurns` in the API. */
   turn: number;
 }
@@ -27,6 +28,9 @@ export class Stay {
   }
 }
 
+/** No tenant's id. */
+const BACKGROUND = 'background';
+
 interface Waiting extends Entrant {
   enter: (stay: Stay) => void;
 }
@@ -38,13 +42,15 @@ interface Waiting extends Entrant {
  *
  * Who comes in is decided by turn. A tenant who has all the slots that one can have lets others pass; somebody whose many
  * choices do not fit yet is waited for, or those with few would keep him out for ever. A generation with more choices
- * than there are slots comes in alone.
+ * than there are slots comes in alone. What is done in the background has all the slots of one tenant together, so that some
+ * are left for who comes and waits.
  */
 export class Admission {
   #open = true;
   readonly #waiting: Waiting[] = [];
   #inside = 0;
-  readonly #byTenant = new Map<string, number>();
+  /** A tenant, or the background. */
+  readonly #byHolder = new Map<string, number>();
 
   constructor(private readonly slots: Slots) {}
 
@@ -85,24 +91,25 @@ export class Admission {
   #letIn(): void {
     if (!this.#open) return;
     for (const waiting of [...this.#waiting]) {
-      const ofTenant = this.#byTenant.get(waiting.tenantId) ?? 0;
-      if (ofTenant > 0 && ofTenant + waiting.choices > this.slots.tenant) continue;
+      const holder = waiting.background ? BACKGROUND : waiting.tenantId;
+      const held = this.#byHolder.get(holder) ?? 0;
+      if (held > 0 && held + waiting.choices > this.slots.tenant) continue;
       if (this.#inside > 0 && this.#inside + waiting.choices > this.slots.engine) return;
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      this.#count(waiting.tenantId, waiting.choices);
-      waiting.enter(new Stay(waiting.choices, (choices) => this.#leave(waiting.tenantId, choices)));
+      this.#count(holder, waiting.choices);
+      waiting.enter(new Stay(waiting.choices, (choices) => this.#leave(holder, choices)));
     }
   }
 
-  #leave(tenantId: string, choices: number): void {
-    this.#count(tenantId, -choices);
+  #leave(holder: string, choices: number): void {
+    this.#count(holder, -choices);
     this.#letIn();
   }
 
-  #count(tenantId: string, choices: number): void {
-    const ofTenant = (this.#byTenant.get(tenantId) ?? 0) + choices;
+  #count(holder: string, choices: number): void {
+    const held = (this.#byHolder.get(holder) ?? 0) + choices;
     this.#inside += choices;
-    if (ofTenant > 0) this.#byTenant.set(tenantId, ofTenant);
-    else this.#byTenant.delete(tenantId);
+    if (held > 0) this.#byHolder.set(holder, held);
+    else this.#byHolder.delete(holder);
   }
 }

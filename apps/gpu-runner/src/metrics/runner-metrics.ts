@@ -1,4 +1,4 @@
-import { ERROR_CODES, type Settlement } from '@aril/contracts';
+import { ERROR_CODES, type GenerationJob, type Settlement } from '@aril/contracts';
 import { Counter, Gauge, Histogram, LATENCY_BUCKETS_S, TOKEN_BUCKETS_S, type Registry } from '@aril/metrics';
 import type { RunOutcome } from '../consumer/generation-run.js';
 
@@ -40,22 +40,22 @@ export class RunnerMetrics {
     for (const outcome of ['fetched', 'failed']) this.#fetches.zero({ outcome });
   }
 
-  /** Given to the engine, for the first time. */
-  submitted(enqueuedAtMs: number): void {
-    this.#times.queue.observe(seconds(Date.now() - enqueuedAtMs));
+  /** Given to the engine, for the first time. Of what is done in the background it is no matter how long it takes. */
+  submitted({ background, enqueuedAtMs }: GenerationJob): void {
+    if (!background) this.#times.queue.observe(seconds(Date.now() - enqueuedAtMs));
   }
 
   /** Ended here and reported. */
-  ended({ finishReason, error, promptTokens, cachedTokens, completionTokens, timings }: Settlement, choices: number): void {
+  ended({ finishReason, error, promptTokens, cachedTokens, completionTokens, timings }: Settlement, { n: choices, background }: GenerationJob): void {
     this.#generations.inc({ outcome: finishReason });
     if (error) this.#errors.inc({ code: error.code });
     this.#tokens.prompt.inc(promptTokens);
     this.#tokens.cached.inc(cachedTokens);
     this.#tokens.output.inc(completionTokens);
     const { queueMs, ttftMs, totalMs } = timings;
-    this.#times.whole.observe(seconds(queueMs + totalMs));
+    if (!background) this.#times.whole.observe(seconds(queueMs + totalMs));
     if (ttftMs === null) return;
-    this.#times.firstToken.observe(seconds(queueMs + ttftMs));
+    if (!background) this.#times.firstToken.observe(seconds(queueMs + ttftMs));
     const intervals = completionTokens / choices - 1;
     if (intervals > 0) this.#times.perToken.observe(seconds(totalMs - ttftMs) / intervals);
   }

@@ -136,6 +136,7 @@ export function aJob(changes: Partial<Omit<GenerationJob, 'sampling'>> & { sampl
     logprobs: null,
     echo: false,
     constraint: null,
+    background: false,
     enqueuedAtMs: Date.now(),
     deadlineMs: Date.now() + 120_000,
     ...rest,

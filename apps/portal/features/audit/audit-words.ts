@@ -31,6 +31,8 @@ export const hrefOf = ({ type, id, exists }: AuditEvent['resource'], tenantId: s
     adapter: `/adapters/${id}`,
     deployment: `/deployments/${id}`,
     statement: `/billing/${id}`,
+    batch: `/batches/batch_${id}`,
+    batchFile: '/batches',
     apiKey: '/api-keys',
     limits: id === tenantId ? '/settings' : '/api-keys',
     billingDetails: '/billing',

@@ -8,6 +8,7 @@ import {
   IconReceipt,
   IconSettings,
   IconStack2,
+  IconStackPush,
   type Icon,
 } from '@tabler/icons-react';
 
@@ -24,6 +25,7 @@ export const DESTINATIONS: Destination[] = [
   { href: '/adapters', label: 'Adapters', icon: IconStack2 },
   { href: '/deployments', label: 'Deployments', icon: IconArrowsSplit2 },
   { href: '/playground', label: 'Playground', icon: IconMessages },
+  { href: '/batches', label: 'Batches', icon: IconStackPush },
   { href: '/api-keys', label: 'API keys', icon: IconKey },
   { href: '/usage', label: 'Usage', icon: IconChartBar },
   { href: '/billing', label: 'Billing', icon: IconReceipt },

@@ -1,7 +1,7 @@
 /**
  * Next hands a route handler the request's body without backpressure: while the API is slow, what the browser
  * sends collects here. One request therefore may carry only so much, which must be known before it is read.
- * The portal's own uploads come in requests of 8 MiB; programs send large files to the API itself.
+ * The portal's own uploads of adapters come in requests of 8 MiB; programs send large files to the API itself.
  */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 

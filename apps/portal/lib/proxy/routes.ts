@@ -8,6 +8,7 @@ const PREFIXES = [
   { portal: '/api/uploads', api: '/uploads' },
   { portal: '/api/statements', api: '/statements' },
   { portal: '/api/audit-events', api: '/audit-events' },
+  { portal: '/api/batch-files', api: '/batch-files' },
 ] as const;
 
 const moved = (path: string, from: string, to: string): string | null =>

@@ -44,6 +44,8 @@ export abstract class CallerResolver {
   abstract require(request: ApiRequest): Promise<Caller>;
   /** Whether the secret, or the membership, that made a caller is good still. */
   abstract stillHolds(caller: Caller): Promise<boolean>;
+  /** The caller that began something which goes on without him, as he is now. null: he may nothing any more. */
+  abstract revive(begun: Pick<Caller, 'tenantId' | 'userId' | 'apiKeyId'>): Promise<Caller | null>;
 }
 
 export const PUBLIC_KEY = 'aril:public';

@@ -105,6 +105,14 @@ const schema = z.object({
   ADAPTER_BYTES_MAX: bytes.default(512 * MIB),
   /** Adapters of one tenant together. */
   TENANT_STORAGE_BYTES_MAX: bytes.default(10 * GIB),
+  /** Largest file of requests for a batch, of at most 50,000 lines. */
+  BATCH_FILE_BYTES_MAX: bytes.default(100 * MIB),
+  /** How long files of batches are kept that do not say it themselves. */
+  BATCH_FILE_EXPIRY_S: z.coerce.number().int().min(3_600).default(30 * 24 * 60 * 60),
+  /** Requests of one tenant's batches that may wait or run at once. */
+  BATCH_PARALLEL_REQUESTS: z.coerce.number().int().positive().default(64),
+  /** Files of batches of one tenant together. */
+  TENANT_BATCH_BYTES_MAX: bytes.default(10 * GIB),
   /** An upload nobody has continued for this long is removed. */
   UPLOAD_EXPIRY_S: z.coerce.number().positive().default(24 * 60 * 60),
   /** The Hugging Face hub, or a mirror of it, that adapters can be imported from. Empty: imports are switched off. */

@@ -11,7 +11,7 @@ import { LimitsService } from '../limits/limits.service.js';
 import { newKeySchema, permissionsSchema, rotationSchema, targetsSchema } from './api-key-input.js';
 import { looksLikeSecret, newSecret, secretHasher } from './api-key-secret.js';
 import { KeyTargets } from './key-targets.js';
-import { hasExpired, permissionsOf, previousWorks, rotated, secretInUse, secretWorks } from './key-secrets.js';
+import { hasExpired, permissionsOf, previousWorks, rotated, secretInUse, secretWorks, targetIdsOf } from './key-secrets.js';
 
 /** `lastUsedAt` is for people: to the minute is enough, and saves a write per request. */
 const TOUCH_INTERVAL_MS = 60_000;
@@ -50,6 +50,13 @@ export class ApiKeyService {
   async isLive(tenantId: string, id: string, secretVersion: number): Promise<boolean> {
     const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
     return key !== null && secretWorks(key, secretVersion, new Date());
+  }
+
+  /** What a key may do, for what was begun with it and goes on without it. null: it is revoked or has expired. */
+  async grantOf(tenantId: string, id: string): Promise<KeyGrant | null> {
+    const key = await this.database.inTenant(tenantId, () => this.keys.find(id));
+    if (!key || hasExpired(key, new Date())) return null;
+    return { permissions: permissionsOf(key), targets: targetIdsOf(key), secretVersion: key.secretVersion };
   }
 
   list(tenantId: string): Promise<ApiKeyRow[]> {

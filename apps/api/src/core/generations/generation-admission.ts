@@ -42,6 +42,7 @@ export class GenerationAdmission {
       tenantId: caller.tenantId,
       apiKeyId: caller.apiKeyId,
       choices: request.n,
+      background: request.deadlineAt !== undefined,
       ...worstCase(request, target.contextTokens, target.price),
       maxTokensName: names.maxTokens,
     };
@@ -57,7 +58,7 @@ export class GenerationAdmission {
   /** For a row that nothing was done for. One of several prompts, of which another was refused, was not let in either. */
   async takeBack(row: GenerationRow): Promise<void> {
     const removed = await this.db.inTenant(row.tenantId, () => this.generations.removeOpen(row.id));
-    if (removed) this.rates.giveBack(row, row.reservedTokens);
+    if (removed && row.deadlineAt === null) this.rates.giveBack(row, row.reservedTokens);
   }
 }
 
@@ -74,6 +75,7 @@ function newRow(caller: Caller, request: GenerationRequest, target: GenerationTa
     idempotencyKey: request.idempotencyKey,
     requestHash: requestHash(request),
     n: request.n,
+    deadlineAt: request.deadlineAt ?? null,
     ...admission,
   };
 }

@@ -45,14 +45,17 @@ export class GenerationFollower implements OnModuleDestroy {
     metrics.watchStreams(() => this.hub.followers);
   }
 
-  /** Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. */
-  async follow(caller: Caller, id: string, after = 0): Promise<EventFeed> {
+  /**
+   * Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. `isRead` false:
+   * nobody reads along, so nobody has to be expelled who may not any more.
+   */
+  async follow(caller: Caller, id: string, after = 0, isRead = true): Promise<EventFeed> {
     const row = await this.generations.find(caller, id);
     // The row was read first: if it was open then, the stream that is missing now is still to come.
     if (!(await this.keepsEvents(row))) return fromRow(row, after);
     const feed = await this.hub.follow(row.id, after);
     this.watchRow(caller, row, feed);
-    feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
+    if (isRead) feed.onClosed(this.readers.watch(caller, (gone) => this.expel(caller, row, feed, gone)));
     return feed;
   }
 
@@ -79,8 +82,8 @@ export class GenerationFollower implements OnModuleDestroy {
    * The whole of a generation, once it has ended. A generation that outlives its time is waited for no longer.
    * @throws ArilError TIMED_OUT
    */
-  async outcome(caller: Caller, row: GenerationRow): Promise<Outcome> {
-    const feed = await this.follow(caller, row.id);
+  async outcome(caller: Caller, row: GenerationRow, isRead = true): Promise<Outcome> {
+    const feed = await this.follow(caller, row.id, 0, isRead);
     const waitMs = this.overdue.deadlineOf(row) - Date.now() + DEADLINE_GRACE_MS;
     const timer = setTimeout(() => feed.fail(stillRunning(row)), Math.max(waitMs, DEADLINE_GRACE_MS));
     try {

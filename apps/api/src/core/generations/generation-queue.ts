@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import {
   ArilError,
+  BACKGROUND_PRIORITY,
   generationQueue,
   JOB_RUN_GENERATION,
   priorityOf,
@@ -50,8 +51,8 @@ export class GenerationQueue implements OnModuleDestroy {
   /** Adding the same generation again while its job is there changes nothing. */
   async add(job: GenerationJob): Promise<void> {
     const queue = this.queue(generationQueue(job.baseModelId));
-    const turn = await takeTurn(this.redis.client, { ...job, choices: job.n }, async () => (await queue.count()) === 0);
-    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId, priority: priorityOf(turn) });
+    const priority = job.background ? BACKGROUND_PRIORITY : priorityOf(await this.turnOf(job, queue));
+    await queue.add(JOB_RUN_GENERATION, job, { ...JOB_OPTIONS, jobId: job.generationId, priority });
   }
 
   async isQueued(baseModelId: string, generationId: string): Promise<boolean> {
@@ -81,10 +82,12 @@ export class GenerationQueue implements OnModuleDestroy {
     return state !== 'unknown' && state !== 'failed' && state !== 'completed';
   }
 
-  /** Jobs by state. */
+  /** Jobs by state; those that wait in the background apart. */
   async depths(baseModelId: string): Promise<Record<string, number>> {
-    const { waiting = 0, prioritized = 0, ...rest } = await this.queue(generationQueue(baseModelId)).getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
-    return { waiting: waiting + prioritized, ...rest };
+    const queue = this.queue(generationQueue(baseModelId));
+    const { waiting = 0, prioritized = 0, ...rest } = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+    const background = await inBackground(queue);
+    return { waiting: Math.max(0, waiting + prioritized - background), background, ...rest };
   }
 
   settlementDepths(): Promise<Record<string, number>> {
@@ -93,6 +96,10 @@ export class GenerationQueue implements OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()));
+  }
+
+  private turnOf(job: GenerationJob, queue: Queue): Promise<number> {
+    return takeTurn(this.redis.client, { ...job, choices: job.n }, async () => (await queue.count()) <= (await inBackground(queue)));
   }
 
   private queue(name: string): Queue {
@@ -104,4 +111,8 @@ export class GenerationQueue implements OnModuleDestroy {
     }
     return queue;
   }
+}
+
+async function inBackground(queue: Queue): Promise<number> {
+  return (await queue.getCountsPerPriority([BACKGROUND_PRIORITY]))[BACKGROUND_PRIORITY] ?? 0;
 }

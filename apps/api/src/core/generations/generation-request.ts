@@ -47,15 +47,17 @@ export interface GenerationRequest {
   echo: boolean;
   constraint: Constraint | null;
   idempotencyKey: string | null;
+  /** Of a line of a batch, which nobody waits for: until when it has time. */
+  deadlineAt?: Date;
 }
 
 /**
  * Identity of a request for idempotency: equal requests, equal hash. Defaults are filled in before hashing, so
  * leaving a value out and giving its default are the same request. A seed left out stays out: it is derived from
- * the generation. So does the routing key: whom an answer is for does not change what is asked.
+ * the generation. So does the routing key: whom an answer is for does not change what is asked. Nor does how long he waits.
  */
 export function requestHash(request: GenerationRequest): string {
-  const { idempotencyKey: _key, routingKey: _routing, ...asked } = request;
+  const { idempotencyKey: _key, routingKey: _routing, deadlineAt: _deadline, ...asked } = request;
   return createHash('sha256').update(canonicalJson(asked)).digest('hex');
 }
 

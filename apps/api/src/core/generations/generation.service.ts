@@ -110,6 +110,11 @@ export class GenerationService {
     return visibleTo(caller, row, id);
   }
 
+  /** null: none was admitted under it. */
+  findByKey(tenantId: string, idempotencyKey: string): Promise<GenerationRow | null> {
+    return this.db.inTenant(tenantId, () => this.generations.findByIdempotencyKey(idempotencyKey));
+  }
+
   /** Whether a runner has taken an open generation is known to Redis only. */
   async withRunning(row: GenerationRow): Promise<GenerationRow> {
     return isOpen(row) && (await this.wasTaken(row)) ? { ...row, status: 'RUNNING' } : row;
@@ -182,6 +187,7 @@ export class GenerationService {
       logprobs,
       echo,
       constraint,
+      background: row.deadlineAt !== null,
       enqueuedAtMs: Date.now(),
       deadlineMs: this.overdue.deadlineOf(row),
       trace: currentTrace(),

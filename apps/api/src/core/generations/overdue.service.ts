@@ -36,8 +36,8 @@ export class OverdueService {
     private readonly metrics: GenerationMetrics,
   ) {}
 
-  deadlineOf(row: Pick<GenerationRow, 'createdAt'>): number {
-    return row.createdAt.getTime() + this.config.GENERATION_TIMEOUT_S * 1_000;
+  deadlineOf({ createdAt, deadlineAt }: Pick<GenerationRow, 'createdAt' | 'deadlineAt'>): number {
+    return deadlineAt?.getTime() ?? createdAt.getTime() + this.config.GENERATION_TIMEOUT_S * 1_000;
   }
 
   /** `now` in milliseconds since the epoch. */
@@ -64,7 +64,8 @@ export class OverdueService {
 
   private async whyEnd(row: GenerationRow, now: number): Promise<[ErrorCode, string] | null> {
     if (now >= this.deadlineOf(row)) {
-      return ['TIMED_OUT', `The generation did not end within ${this.config.GENERATION_TIMEOUT_S} seconds.`];
+      const timeMs = this.deadlineOf(row) - row.createdAt.getTime();
+      return ['TIMED_OUT', `The generation did not end within ${Math.round(timeMs / 1_000)} seconds.`];
     }
     if (await this.queue.hasFailed(row.baseModelId, row.id)) return ['INTERNAL', 'The generation could not be run.'];
     if (now < (await this.lostFrom(row)) || (await this.queue.isQueued(row.baseModelId, row.id))) return null;

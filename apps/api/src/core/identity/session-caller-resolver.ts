@@ -47,6 +47,15 @@ export class SessionCallerResolver extends CallerResolver {
     return userId !== null && (await this.roleIn(tenantId, userId)) !== null;
   }
 
+  async revive({ tenantId, userId, apiKeyId }: Pick<Caller, 'tenantId' | 'userId' | 'apiKeyId'>): Promise<Caller | null> {
+    if (apiKeyId !== null) {
+      const grant = await this.apiKeys.grantOf(tenantId, apiKeyId);
+      return grant && { tenantId, userId: null, apiKeyId, grant, role: 'MEMBER' };
+    }
+    const role = userId === null ? null : await this.roleIn(tenantId, userId);
+    return role && { tenantId, userId, apiKeyId: null, grant: null, role };
+  }
+
   private async fromApiKey(authorization: string): Promise<Caller> {
     const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
     const found = secret ? await this.apiKeys.authenticate(secret) : null;

@@ -21,6 +21,8 @@ interface Application {
   apiKeyId: string | null;
   /** Answers. */
   choices: number;
+  /** Asked for by a batch, which paces itself: held to budgets, and neither to rates nor to how much is waited for at once. */
+  background: boolean;
   tokens: number;
   nanoUsd: bigint;
   /** What the caller's door calls the field that makes it cost less. */
@@ -68,14 +70,14 @@ export class AdmissionService {
   private async admitNow<T>(...[asked, write, tell]: Parameters<typeof this.admit<T>>): Promise<T | null> {
     let taken: Admission | null = null;
     const giveBack = (): void => {
-      if (taken) this.rates.giveBack(asked, taken.reservedTokens);
+      if (taken && !asked.background) this.rates.giveBack(asked, taken.reservedTokens);
     };
     try {
       const written = await this.db.inTenant(asked.tenantId, async () => {
         const { scopes, createdAt } = await this.findRoom(asked);
         // Last, and before anything is written: a refusal leaves no trace, neither there nor here.
-        await this.rates.take(asked.tenantId, scopes, asked.tokens, tell);
-        const counted = scopes.some(({ limits }) => limits.tokensPerMinute !== null);
+        if (!asked.background) await this.rates.take(asked.tenantId, scopes, asked.tokens, tell);
+        const counted = !asked.background && scopes.some(({ limits }) => limits.tokensPerMinute !== null);
         taken = { createdAt, reservedNanoUsd: asked.nanoUsd, reservedTokens: counted ? asked.tokens : 0 };
         return write(taken);
       });
@@ -96,11 +98,11 @@ export class AdmissionService {
     }
     const createdAt = new Date();
     const use = await this.spend.use(asked.apiKeyId, startOf(monthOf(createdAt)));
-    this.requireRoom(use, asked.choices);
+    if (!asked.background) this.requireRoom(use, asked.choices);
     const scopes: Scope[] = [{ apiKeyId: null, name: 'this workspace', limits: tenant, use: use.tenant }];
     if (asked.apiKeyId !== null) scopes.push({ apiKeyId: asked.apiKeyId, name: 'this API key', limits: key, use: use.key });
     for (const scope of scopes) {
-      requireParallel(scope);
+      if (!asked.background) requireParallel(scope);
       requireBudget(scope.name, scope.limits.budgetHardNanoUsd, scope.use, { ...asked, now: createdAt });
     }
     return { scopes, createdAt };

@@ -5,6 +5,7 @@ import { CompletionService } from './completion.service.js';
 import { CompletionsController } from './completions.controller.js';
 import { ModelListService } from './model-list.service.js';
 import { ModelsController } from './models.controller.js';
+import { PromptService } from './prompt.service.js';
 import { UnknownEndpointController } from './unknown-endpoint.controller.js';
 import { UnreadAnswers } from './unread-answers.js';
 
@@ -12,6 +13,7 @@ import { UnreadAnswers } from './unread-answers.js';
   imports: [BaseModelsModule, GenerationsModule],
   // In this order: the last takes what the others leave.
   controllers: [CompletionsController, ModelsController, UnknownEndpointController],
-  providers: [CompletionService, UnreadAnswers, ModelListService],
+  providers: [CompletionService, PromptService, UnreadAnswers, ModelListService],
+  exports: [PromptService],
 })
 export class OpenAiModule {}
