@@ -27,24 +27,54 @@ class CompressedMatrix : public QuantizedMatrix {
   }
 
   void widen(float* to) const override {
+    const Integers integers(*this);
     const std::vector<float> scales = module_.numbers("weight_scale");
     const std::vector<int32_t> zeros = read_zeros(), group = group_of_inputs();
-    const std::vector<uint32_t> words = packed_ ? module_.words("weight_packed") : std::vector<uint32_t>();
-    const std::vector<std::byte> bytes = packed_ ? std::vector<std::byte>() : module_.bytes("weight");
-    const int64_t row_words = packed_words(in, scheme_.bits);
-    const int32_t half = 1 << (scheme_.bits - 1);
     for (int64_t row = 0; row < out; ++row, to += in) {
       const int64_t first = per_row_ ? row * groups_ : 0;
       for (int64_t i = 0; i < in; ++i) {
-        const int32_t stored = packed_ ? packed_number(words.data() + row * row_words, 1, i, scheme_.bits) - half
-                                       : static_cast<int8_t>(bytes[static_cast<size_t>(row * in + i)]);
         const auto at = static_cast<size_t>(first + group[static_cast<size_t>(i)]);
-        to[i] = static_cast<float>(zeros.empty() ? stored : stored - zeros[at]) * scales[at];
+        to[i] = static_cast<float>(zeros.empty() ? integers.at(row, i) : integers.at(row, i) - zeros[at]) * scales[at];
       }
     }
   }
 
+  DType exact_form() const override {
+    if (module_.has("weight_zero_point") || has_order_ || in / groups_ % kBlock != 0) return DType::f32;
+    return block_form(scheme_.bits, module_.numbers("weight_scale"));
+  }
+
+  void write_blocks(DType form, std::byte* to) const override {
+    const Integers integers(*this);
+    const std::vector<float> scales = module_.numbers("weight_scale");
+    const int64_t size = in / groups_;
+    for (int64_t row = 0; row < out; ++row)
+      for (int64_t begin = 0; begin < in; begin += kBlock, to += dtype_block_bytes(form)) {
+        const int64_t scale = (per_row_ ? row * groups_ : 0) + begin / size;
+        write_block(form, scales[static_cast<size_t>(scale)], [&](int64_t i) { return integers.at(row, begin + i); }, to);
+      }
+  }
+
  private:
+  // The stored integers, around zero.
+  class Integers {
+   public:
+    explicit Integers(const CompressedMatrix& matrix) : bits_(matrix.scheme_.bits), in_(matrix.in), row_words_(packed_words(in_, bits_)) {
+      if (matrix.packed_) words_ = matrix.module_.words("weight_packed");
+      else bytes_ = matrix.module_.bytes("weight");
+    }
+    int32_t at(int64_t row, int64_t input) const {
+      if (words_.empty()) return static_cast<int8_t>(bytes_[static_cast<size_t>(row * in_ + input)]);
+      return packed_number(words_.data() + row * row_words_, 1, input, bits_) - (1 << (bits_ - 1));
+    }
+
+   private:
+    const int32_t bits_;
+    const int64_t in_, row_words_;
+    std::vector<uint32_t> words_;
+    std::vector<std::byte> bytes_;
+  };
+
   void open_packed(const Quantization& how) {
     const TensorInfo& packed = module_.require_matrix("weight_packed", {"I32"});
     module_.require("weight_shape", {"I64", "I32"});

@@ -1,11 +1,14 @@
 #include "formats/quantized_matrix.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 
 #include "sgmv/error.h"
 
 namespace sgmv {
+
+// The engine keeps eight times a Q4_0 scale too, in half precision.
+constexpr float kBlockScaleMax = 4096;
 
 void QuantizedModule::refuse(const char* code, const std::string& part, const std::string& found, const std::string& expected) const {
   throw Error(code, tensor_name(part) + ": found " + found + ", expected " + expected);
@@ -67,6 +70,12 @@ std::vector<int32_t> QuantizedModule::groups(const std::string& part, int64_t in
       refuse("model_corrupt", part, std::to_string(of_inputs[i]) + " at element " + std::to_string(i), "groups 0 to " + std::to_string(groups - 1));
   }
   return of_inputs;
+}
+
+DType block_form(int32_t bits, std::span<const float> scales) {
+  const auto is_half = [](float scale) { return std::abs(scale) <= kBlockScaleMax && f16_to_float(float_to_f16(scale)) == scale; };
+  if (!std::all_of(scales.begin(), scales.end(), is_half)) return DType::f32;
+  return bits <= 4 ? DType::q4_0 : DType::q8_0;
 }
 
 int64_t group_size(const QuantizedModule& module, const char* scales, int64_t in, int64_t groups) {

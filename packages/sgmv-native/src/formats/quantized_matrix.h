@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,9 @@ class QuantizedMatrix {
  public:
   virtual ~QuantizedMatrix() = default;
   virtual void widen(float* to) const = 0;  // [out, in]; throws Error
+  // Q4_0 or Q8_0 where blocks of that form hold the very same numbers, else F32. Reads the scales.
+  virtual DType exact_form() const { return DType::f32; }
+  virtual void write_blocks(DType /*form*/, std::byte* /*to*/) const {}  // of exact_form(), row after row
   int64_t out = 0, in = 0;
 };
 
@@ -58,6 +63,21 @@ inline int32_t packed_number(const uint32_t* words, int64_t stride, int64_t inde
   return static_cast<int32_t>((pair >> shift) & ((1u << bits) - 1));
 }
 inline int64_t packed_words(int64_t count, int32_t bits) { return (count * bits + 31) / 32; }
+
+inline constexpr int64_t kBlock = 32;  // of Q4_0 and Q8_0
+// The form whose blocks hold integers of so many bits around zero times these scales; F32: none does.
+DType block_form(int32_t bits, std::span<const float> scales);
+// integer(i): that of input i of the block.
+template <typename Integer>
+void write_block(DType form, float scale, const Integer& integer, std::byte* to) {
+  const uint16_t half = float_to_f16(scale);
+  std::memcpy(to, &half, sizeof half);
+  to += sizeof half;
+  if (form == DType::q8_0)
+    for (int64_t i = 0; i < kBlock; ++i) to[i] = static_cast<std::byte>(integer(i));
+  else
+    for (int64_t i = 0; i < kBlock / 2; ++i) to[i] = static_cast<std::byte>((integer(i) + 8) | ((integer(i + kBlock / 2) + 8) << 4));
+}
 
 // How many inputs share a scale where `groups` of them are of the same size.
 int64_t group_size(const QuantizedModule& module, const char* scales, int64_t in, int64_t groups);

@@ -30,7 +30,9 @@ const TensorInfo* QuantizedSource::find(const std::string& name) const {
   opened.matrix = open(name.substr(0, name.size() - kWeight.size()));
   if (opened.matrix != nullptr) {
     const QuantizedMatrix& matrix = *opened.matrix;
-    opened.info = {DType::f32, "F32", {matrix.out, matrix.in}, matrices_.size(), static_cast<uint64_t>(matrix.out * matrix.in) * sizeof(float), kQuantizedFile};
+    const DType form = matrix.exact_form();
+    const auto blocks = static_cast<uint64_t>(matrix.out * matrix.in / dtype_block(form));
+    opened.info = {form, dtype_name(form), {matrix.out, matrix.in}, matrices_.size(), blocks * static_cast<uint64_t>(dtype_block_bytes(form)), kQuantizedFile};
     matrices_.push_back(&matrix);
   }
   const Opened& kept = opened_.emplace(name, std::move(opened)).first->second;
@@ -40,7 +42,9 @@ const TensorInfo* QuantizedSource::find(const std::string& name) const {
 std::vector<std::byte> QuantizedSource::read(const TensorInfo& info) const {
   if (info.file != kQuantizedFile) return stored_->read(info);
   std::vector<std::byte> numbers(info.bytes);
-  matrices_[info.offset]->widen(reinterpret_cast<float*>(numbers.data()));
+  const QuantizedMatrix& matrix = *matrices_[info.offset];
+  if (info.dtype == DType::f32) matrix.widen(reinterpret_cast<float*>(numbers.data()));
+  else matrix.write_blocks(info.dtype, numbers.data());
   return numbers;
 }
 

@@ -1,5 +1,6 @@
-// Safetensors of a quantized model, in which every quantized matrix appears as the float32 matrix "<module>.weight" that it
-// stands for. It is widened when it is read, so that no more than one is in memory at a time.
+// Safetensors of a quantized model, in which every quantized matrix appears as the matrix "<module>.weight" that it stands for: in
+// blocks of a form that the engine keeps, where that holds the same numbers, else in float32. It is made when it is read, so that no
+// more than one is in memory at a time.
 #pragma once
 
 #include <map>

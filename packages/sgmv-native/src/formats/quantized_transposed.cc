@@ -11,12 +11,24 @@ namespace {
 
 constexpr int32_t kAwqBits = 4;
 constexpr int64_t kAwqPerWord = 32 / kAwqBits;
-// Of eight outputs, which place in a word each has.
+// Of eight outputs, the place in a word that each has.
 constexpr int64_t kAwqPlace[kAwqPerWord] = {0, 4, 1, 5, 2, 6, 3, 7};
 // Rows of the result that are written side by side, so that each line of the transposed words is read once.
 constexpr int64_t kRowsAtOnce = 16;
 
-int64_t awq_place(int64_t output) { return output / kAwqPerWord * kAwqPerWord + kAwqPlace[output % kAwqPerWord]; }
+// The integers of `qweight` by row of the result and input. `width`: words from one line to the next.
+struct AwqIntegers {
+  int64_t width;
+  int32_t operator()(const uint32_t* words, int64_t row, int64_t input) const { return in_line(words + input * width, row); }
+  static int32_t in_line(const uint32_t* words, int64_t row) {
+    return packed_number(words, 1, row / kAwqPerWord * kAwqPerWord + kAwqPlace[row % kAwqPerWord], kAwqBits);
+  }
+};
+struct GptqIntegers {
+  int64_t width;
+  int32_t bits;
+  int32_t operator()(const uint32_t* words, int64_t row, int64_t input) const { return packed_number(words + row, width, input, bits); }
+};
 
 class TransposedMatrix : public QuantizedMatrix {
  protected:
@@ -28,9 +40,29 @@ class TransposedMatrix : public QuantizedMatrix {
     out = scales.shape[1];
   }
 
-  // zeros: [groups, out]; group: [in]; stored(words, row, input): the integer.
-  template <typename Stored>
-  void widen_with(float* to, const std::vector<int32_t>& zeros, const std::vector<int32_t>& group, const Stored& stored) const {
+  // The same numbers in blocks: where every zero is the middle and no block belongs to two groups.
+  DType blocks_of(int32_t bits, const std::vector<int32_t>& zeros, const std::vector<int32_t>& group) const {
+    if (in % kBlock != 0 || std::any_of(zeros.begin(), zeros.end(), [=](int32_t zero) { return zero != 1 << (bits - 1); })) return DType::f32;
+    for (size_t i = 0; i < group.size(); ++i)
+      if (group[i] != group[i / kBlock * kBlock]) return DType::f32;
+    return block_form(bits, module_.numbers("scales"));
+  }
+
+  template <typename Integers>
+  void write_with(DType form, std::byte* to, int32_t bits, const std::vector<int32_t>& group, const Integers& integer) const {
+    const std::vector<uint32_t> words = module_.words("qweight");
+    const std::vector<float> scales = module_.numbers("scales");
+    const int64_t block_bytes = dtype_block_bytes(form), row_bytes = in / kBlock * block_bytes;
+    for (int64_t begin = 0; begin < in; begin += kBlock)
+      for (int64_t row = 0; row < out; ++row) {
+        const float scale = scales[static_cast<size_t>(group[static_cast<size_t>(begin)] * out + row)];
+        write_block(form, scale, [&](int64_t i) { return integer(words.data(), row, begin + i) - (1 << (bits - 1)); }, to + row * row_bytes + begin / kBlock * block_bytes);
+      }
+  }
+
+  // zeros: [groups, out]; group: [in].
+  template <typename Integers>
+  void widen_with(float* to, const std::vector<int32_t>& zeros, const std::vector<int32_t>& group, const Integers& integer) const {
     const std::vector<uint32_t> words = module_.words("qweight");
     const std::vector<float> scales = module_.numbers("scales");
     for (int64_t first = 0; first < out; first += kRowsAtOnce) {
@@ -39,7 +71,7 @@ class TransposedMatrix : public QuantizedMatrix {
         const int64_t of_group = group[static_cast<size_t>(i)] * out;
         for (int64_t row = first; row < last; ++row) {
           const auto at = static_cast<size_t>(of_group + row);
-          to[row * in + i] = static_cast<float>(stored(words.data(), row, i) - zeros[at]) * scales[at];
+          to[row * in + i] = static_cast<float>(integer(words.data(), row, i) - zeros[at]) * scales[at];
         }
       }
     }
@@ -82,12 +114,13 @@ class AwqMatrix : public TransposedMatrix {
     check_group_size(how);
   }
 
-  void widen(float* to) const override {
-    const int64_t width = out / kAwqPerWord;
-    const auto number = [](const uint32_t* words, int64_t row) { return packed_number(words, 1, awq_place(row), kAwqBits); };
-    widen_with(to, zeros_from(module_.words("qzeros"), number), equal_groups(),
-               [&](const uint32_t* words, int64_t row, int64_t input) { return number(words + input * width, row); });
-  }
+  void widen(float* to) const override { widen_with(to, read_zeros(), equal_groups(), integers()); }
+  DType exact_form() const override { return blocks_of(kAwqBits, read_zeros(), equal_groups()); }
+  void write_blocks(DType form, std::byte* to) const override { write_with(form, to, kAwqBits, equal_groups(), integers()); }
+
+ private:
+  std::vector<int32_t> read_zeros() const { return zeros_from(module_.words("qzeros"), AwqIntegers::in_line); }
+  AwqIntegers integers() const { return {out / kAwqPerWord}; }
 };
 
 class GptqMatrix : public TransposedMatrix {
@@ -109,14 +142,14 @@ class GptqMatrix : public TransposedMatrix {
     if (!module_.has("g_idx")) check_group_size(how);
   }
 
-  void widen(float* to) const override {
-    const int32_t bits = bits_;
-    const int64_t width = out;
-    widen_with(to, read_zeros(), module_.has("g_idx") ? module_.groups("g_idx", in, groups_) : equal_groups(),
-               [=](const uint32_t* words, int64_t row, int64_t input) { return packed_number(words + row, width, input, bits); });
-  }
+  void widen(float* to) const override { widen_with(to, read_zeros(), group_of_inputs(), integers()); }
+  DType exact_form() const override { return blocks_of(bits_, read_zeros(), group_of_inputs()); }
+  void write_blocks(DType form, std::byte* to) const override { write_with(form, to, bits_, group_of_inputs(), integers()); }
 
  private:
+  std::vector<int32_t> group_of_inputs() const { return module_.has("g_idx") ? module_.groups("g_idx", in, groups_) : equal_groups(); }
+  GptqIntegers integers() const { return {out, bits_}; }
+
   // What was subtracted is added as GPTQModel does both: with carries to the neighbours in a word, except where numbers straddle words.
   std::vector<int32_t> read_zeros() const {
     std::vector<uint32_t> words = module_.words("qzeros");
