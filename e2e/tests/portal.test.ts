@@ -268,6 +268,12 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     const row = page.getByRole('row', { name: /held/ });
     await row.getByText('my-pirate').waitFor();
 
+    await page.goto('/adapters');
+    await page.getByRole('button', { name: 'Delete my-pirate' }).click();
+    await page.getByRole('dialog').getByText('held (which may name nothing else)').waitFor();
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await page.goto('/api-keys');
+
     await page.getByRole('button', { name: 'Change held' }).click();
     await page.getByRole('menuitem', { name: 'Targets' }).click();
     const targets = page.getByRole('form', { name: 'Targets' });

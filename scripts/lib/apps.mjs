@@ -24,6 +24,9 @@ const NOT_INHERITED = [
   'ARIL_CACHE',
 ];
 
+/** Ctrl-C should not wait long for a generation; it is resumed at the next start. */
+const DRAIN_TIMEOUT_S = process.env.DRAIN_TIMEOUT_S ?? '5';
+
 function inherited() {
   // npm's own variables (npm_config_…, npm_package_…) would only mislead what runs below.
   const entries = Object.entries(process.env).filter(
@@ -49,6 +52,7 @@ export function apiEnvironment({ settings, model, services, secrets, urls }) {
     UPLOADS_DIR: uploads,
     MODEL_CATALOG: model.catalog,
     METRICS_PORT: new URL(urls.apiMetrics).port,
+    DRAIN_TIMEOUT_S,
   };
 }
 
@@ -66,8 +70,7 @@ function runnerEnvironment({ settings, model, services, urls }) {
     HEALTH_HOST: '127.0.0.1',
     HEALTH_PORT: new URL(urls.runner).port,
     METRICS_PORT: new URL(urls.runnerMetrics).port,
-    // Ctrl-C should not wait long for a generation; it is resumed at the next start.
-    DRAIN_TIMEOUT_S: process.env.DRAIN_TIMEOUT_S ?? '5',
+    DRAIN_TIMEOUT_S,
   };
 }
 

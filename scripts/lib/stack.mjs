@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, isPortFree } from '../../packages/local-services/src/ports.mjs';
 import { stopLeftover } from '../../packages/local-services/src/process.mjs';
 import { describeApps } from './apps.mjs';
@@ -35,10 +36,16 @@ export async function stopLeftovers(settings) {
   );
 }
 
+/** What was killed is gone from the list of processes a moment before it has let go of its port. */
+const PORT_RELEASE_MS = 3_000;
+
 /** @param {number} port 0 stands for any free one */
 async function choosePort(port, variable, what) {
   if (port === 0) return freePort();
-  if (await isPortFree(port)) return port;
+  for (const until = Date.now() + PORT_RELEASE_MS; ; await sleep(100)) {
+    if (await isPortFree(port)) return port;
+    if (Date.now() > until) break;
+  }
   throw new Failure(
     `Port ${port} on 127.0.0.1, which the ${what} would use, is taken by another program.`,
     `Stop that program (ss -ltnp 'sport = :${port}' names it), or choose another port: ${variable}=${port + 1} npm start`,

@@ -21,6 +21,7 @@ import { httpLogger } from './base/logging/http-logger.js';
 import { httpMetrics } from './base/metrics/http-metrics.js';
 import { NestLogger } from './base/logging/logger.js';
 import { setTraceparent } from './base/logging/trace.js';
+import { GenerationFollower } from './core/generations/generation-follower.js';
 
 /** Long prompts are text; a document's worth of it. */
 const JSON_BODY_MAX = '8mb';
@@ -28,11 +29,13 @@ const JSON_BODY_MAX = '8mb';
 const RAW_BODY = /^\/(api\/auth|uploads)(\/|\?|$)/;
 
 export async function createApp(config: Config, logger: Logger): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), new HttpAdapter(GRAPHQL_PATH), {
+  const adapter = new HttpAdapter(GRAPHQL_PATH, config.DRAIN_TIMEOUT_S * 1_000);
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,
   });
+  adapter.onDrained = () => app.get(GenerationFollower).close();
   app.set('trust proxy', config.TRUST_PROXY);
   app.disable('x-powered-by');
   app.use(httpMetrics(app.get(Registry)));

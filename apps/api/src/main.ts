@@ -15,17 +15,17 @@ function readConfig(): Config {
   }
 }
 
-/** Requests get time to end, and then the process ends whatever still hangs on a service that is gone. */
-const SHUTDOWN_MS_MAX = 10_000;
+/** After answers have had their time to end; longer than Apollo waits for what is left. Whatever hangs then, on a service that is gone, ends. */
+const SHUTDOWN_MS_MAX = 15_000;
 
-function endInTime(logger: Logger): void {
+function endInTime(logger: Logger, drainMs: number): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.once(signal, () => {
       logger.info({ signal }, 'the API is shutting down');
       setTimeout(() => {
         logger.error('the API did not shut down in time');
         process.exit(1);
-      }, SHUTDOWN_MS_MAX).unref();
+      }, drainMs + SHUTDOWN_MS_MAX).unref();
     });
   }
 }
@@ -33,7 +33,7 @@ function endInTime(logger: Logger): void {
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger(config);
-  endInTime(logger);
+  endInTime(logger, config.DRAIN_TIMEOUT_S * 1_000);
   try {
     const app = await createApp(config, logger);
     await serveMetrics(app, config, logger);

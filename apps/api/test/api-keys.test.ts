@@ -1,6 +1,7 @@
 import { withClient } from '@aril/local-services';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTenant, data, graphql, startApp, type TestApp } from './harness.js';
+import type { Config } from '../src/base/config/config.js';
+import { createTenant, type Credentials, data, graphql, startApp, type TestApp } from './harness.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 interface Key {
@@ -50,6 +51,22 @@ describe('API keys', () => {
     await codeWith(secret);
     const used = (await list()).find((key) => key.id === apiKey.id);
     expect(Date.now() - Date.parse(used?.lastUsedAt as string)).toBeLessThan(60_000);
+  });
+
+  it('keeps keys when the secret of sessions is changed and its old value is named', async () => {
+    const { secret } = await create({ name: 'outlives' });
+    const { AUTH_SECRET } = test.config;
+    const fresh = { AUTH_SECRET: 'x'.repeat(32) };
+    const whoWith = async (changes: Partial<Config>, credentials: Credentials): Promise<string | undefined> => {
+      const changed = await test.peer(changes);
+      const { errors } = await graphql(changed, credentials, '{ tenant { id } }');
+      await changed.stop();
+      return errors?.[0]?.extensions.code;
+    };
+    const key = { authorization: `Bearer ${secret}` };
+    expect(await whoWith({ ...fresh, API_KEY_SECRET: AUTH_SECRET }, key)).toBeUndefined();
+    expect(await whoWith({ ...fresh, API_KEY_SECRET: AUTH_SECRET }, shop.user.cookie)).toBe('UNAUTHENTICATED');
+    expect(await whoWith(fresh, key)).toBe('UNAUTHENTICATED');
   });
 
   it('revokes at once, and once', async () => {

@@ -163,6 +163,26 @@ describe('generation events', () => {
     await expect(all(overSse(test, one.key, id, 2))).rejects.toThrow('CONFLICT');
   });
 
+  it('of a generation that failed after its stream was lost end with the failure, and repeat nothing', async () => {
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await run.tokens('before');
+      await opened;
+    };
+    const { id } = await startGeneration(test, one.key);
+    const results = overSse(test, one.key, id);
+    await results.next();
+    await runner.redis.del(generationStreamKey(id));
+    await runner.settle({
+      ...{ version: 1, generationId: id, tenantId: one.id, runnerId: 'scripted', fence: 1 },
+      ...{ text: 'before', choices: null, finishReason: 'error', error: { code: 'INTERNAL', message: 'lost' } },
+      ...{ promptTokens: PROMPT_TOKENS, cachedTokens: 0, completionTokens: 1 },
+      ...{ timings: { queueMs: 0, ttftMs: 0, totalMs: 0 }, finishedAtMs: Date.now() },
+    });
+    open();
+    expect(await all(results)).toMatchObject([{ __typename: 'GenerationEnd', seq: 2, text: '', error: { code: 'INTERNAL' } }]);
+  });
+
   it('of several choices are told from the row, each choice once', async () => {
     runner.script = async (run) => {
       for (const choice of [0, 1, 2]) await run.tokens(`answer ${choice}`, 1, choice);

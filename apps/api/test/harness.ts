@@ -34,7 +34,7 @@ export interface TestApp {
   /** The database as its owner, who sees through row-level security. For looking behind the scenes. */
   readonly ownerUrl: string;
   /** Another copy of the application on the same data, as behind a load balancer; stopped by its own `stop`. */
-  peer(): Promise<TestApp>;
+  peer(changes?: Partial<Config>): Promise<TestApp>;
   /** Stops the application and starts it again on the same data, as a restart does. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -71,6 +71,7 @@ export async function startApp(overrides: Record<string, string> = {}): Promise<
     OBJECTS_DIR: join(folder, 'objects'),
     UPLOADS_DIR: join(folder, 'uploads'),
     MODEL_CATALOG: CATALOG,
+    DRAIN_TIMEOUT_S: '0',
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
     LOG_PRETTY: 'true',
     ...overrides,
@@ -95,9 +96,9 @@ async function run(config: Config, ownerUrl: string, dispose: () => Promise<void
     get app() {
       return app;
     },
-    async peer() {
+    async peer(changes) {
       const port = await freePort();
-      return run({ ...config, API_PORT: port, API_URL: `http://127.0.0.1:${port}` }, ownerUrl, async () => {});
+      return run({ ...config, ...changes, API_PORT: port, API_URL: `http://127.0.0.1:${port}` }, ownerUrl, async () => {});
     },
     async restart() {
       await app.close();

@@ -67,9 +67,9 @@ describe('a Redis that goes away and comes back without its data', () => {
     expect((await whole).status).toBe(503);
     expect(reasonOf(await generated)).toBe('OVERLOADED');
     expect(await Promise.all([...events, toldOfWaiting])).toEqual(['OVERLOADED', 'OVERLOADED', 'OVERLOADED']);
-    expect(Date.now() - goneAt).toBeLessThan(16_000);
+    expect(Date.now() - goneAt).toBeLessThan(40_000);
     // Nobody asks for these again, so they are over; the others can still be asked for.
-    for (const id of ids.slice(0, 2)) expect(await ended(id, 1_000)).toMatchObject({ status: 'FAILED', error: { code: 'OVERLOADED', retryable: true }, amount: '0' });
+    for (const id of ids.slice(0, 2)) expect(await ended(id, 10_000)).toMatchObject({ status: 'FAILED', error: { code: 'OVERLOADED', retryable: true }, amount: '0' });
 
     redis = await startServer();
     const backAt = Date.now();
@@ -83,8 +83,8 @@ describe('a Redis that goes away and comes back without its data', () => {
     for (const id of ids.slice(0, 2)) expect(await ledgerOf(test, id)).toMatchObject([{ failed: true, amount_nano_usd: '0' }]);
     // What waited was in Redis alone.
     expect((await again).at(-1)).toMatchObject({ __typename: 'GenerationEnd', error: { code: 'OVERLOADED' } });
-    expect(Date.now() - backAt).toBeLessThan(16_000);
-    expect(await ended(waiting, 1_000)).toMatchObject({ status: 'FAILED', amount: '0' });
+    expect(Date.now() - backAt).toBeLessThan(40_000);
+    expect(await ended(waiting, 10_000)).toMatchObject({ status: 'FAILED', amount: '0' });
     expect(await find(test, one.key, kept)).toMatchObject({ status: 'QUEUED' });
     await runner.resume();
     expect(await ended(kept, 10_000)).toMatchObject({ status: 'SUCCEEDED' });

@@ -53,8 +53,10 @@ const schema = z.object({
   /** Connections kept to Postgres by this process for tenant data; Better Auth has a fifth as many of its own. */
   DATABASE_CONNECTIONS: z.coerce.number().int().min(5).default(20),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
-  /** Signs sessions and peppers API keys. Changing it ends every session and voids every key. */
+  /** Signs sessions. Changing it ends all of them. */
   AUTH_SECRET: z.string().min(32),
+  /** Peppers API keys: AUTH_SECRET where it is unset. Changing it voids every key, so it is what AUTH_SECRET was when that is changed. */
+  API_KEY_SECRET: z.string().min(32).optional(),
   /** Sign-ins, sign-ups and invitations accepted per minute and client address. */
   AUTH_ATTEMPTS_MAX: z.coerce.number().int().positive().default(20),
   /** A mail server for invitations. Without one their links are handed on by whoever invites. */
@@ -76,6 +78,8 @@ const schema = z.object({
   MODEL_CATALOG: z.string(),
   /** How long a generation may take from its admission to its end. */
   GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
+  /** How long answers that are under way may go on after SIGTERM. Streams that go on longer are told to come back. */
+  DRAIN_TIMEOUT_S: z.coerce.number().min(0).default(25),
   /** Answers of one tenant that may wait or run at once; more are refused as RATE_LIMITED. */
   TENANT_WAITING_MAX: z.coerce.number().int().positive().default(2_000),
   /** Limits of a tenant that has set none of its own; unset: none. */

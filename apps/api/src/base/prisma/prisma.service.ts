@@ -1,7 +1,7 @@
 /**
  * The two doors to Postgres. Both log in as `aril_app`; see docs/adr/0002-row-level-security.md.
  */
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../generated/prisma/client.js';
@@ -15,7 +15,7 @@ const openPool = (config: Config, options: pg.PoolConfig): pg.Pool =>
 
 /** Tenant data. Only `TenantDatabase` may start work on it, because without a tenant nothing is visible. */
 @Injectable()
-export class PrismaService extends PrismaClient implements OnModuleDestroy {
+export class PrismaService extends PrismaClient implements OnApplicationShutdown {
   constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
     const pool = openPool(config, { max: config.DATABASE_CONNECTIONS, application_name: 'aril-api' });
     super({
@@ -27,14 +27,14 @@ export class PrismaService extends PrismaClient implements OnModuleDestroy {
     });
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await this.$disconnect();
   }
 }
 
 /** Identity tables, of all tenants: its connections switch to the role `aril_identity`. For `core/identity` only. */
 @Injectable()
-export class IdentityPrisma extends PrismaClient implements OnModuleDestroy {
+export class IdentityPrisma extends PrismaClient implements OnApplicationShutdown {
   constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
     const max = Math.ceil(config.DATABASE_CONNECTIONS / 5);
     const pool = openPool(config, { max, application_name: 'aril-api-identity', options: '-c role=aril_identity' });
@@ -46,7 +46,7 @@ export class IdentityPrisma extends PrismaClient implements OnModuleDestroy {
     });
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await this.$disconnect();
   }
 }

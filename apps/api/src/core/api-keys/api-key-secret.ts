@@ -21,10 +21,10 @@ export function newSecret(): NewSecret {
 export const looksLikeSecret = (text: string): boolean => FORM.test(text);
 
 /**
- * HMAC-SHA256 under a pepper of its own, derived from AUTH_SECRET: a stolen table alone cannot even test a guess.
+ * HMAC-SHA256 under a pepper of its own, derived from the deployment's secret: a stolen table alone cannot even test a guess.
  * No slow hash is needed, because the secret is random and long.
  */
-export function secretHasher(authSecret: string): (secret: string) => string {
-  const pepper = Buffer.from(hkdfSync('sha256', authSecret, 'aril', 'api-key-pepper', 32));
+export function secretHasher(deploymentSecret: string): (secret: string) => string {
+  const pepper = Buffer.from(hkdfSync('sha256', deploymentSecret, 'aril', 'api-key-pepper', 32));
   return (secret) => createHmac('sha256', pepper).update(secret).digest('hex');
 }

@@ -30,7 +30,7 @@ export class ApiKeyService {
     private readonly targets: KeyTargets,
     private readonly audit: AuditTrail,
   ) {
-    this.hash = secretHasher(config.AUTH_SECRET);
+    this.hash = secretHasher(config.API_KEY_SECRET ?? config.AUTH_SECRET);
   }
 
   /** null: unknown, expired, revoked or replaced. Asked of the database every time, so that each of them holds at once. */

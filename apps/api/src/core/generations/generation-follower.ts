@@ -66,8 +66,13 @@ export class GenerationFollower implements OnModuleDestroy {
     return isOpen(row) || (await lastEvent(this.redis.client, row.id)) !== null;
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await this.hub.close();
+  /** Whoever still follows is told to come back. */
+  close(): Promise<void> {
+    return this.hub.close();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.close();
   }
 
   /**
@@ -140,11 +145,11 @@ function fromRow(row: GenerationRow, after: number): EventFeed {
   return feed;
 }
 
-/** What there is to say after number `after`: of one that failed it is that; a text's rest cannot be cut from the row. */
+/** What there is to say after number `after`: of one that failed it is that; a text's rest cannot be told from the row. */
 function restOf(row: GenerationRow, after: number): GenerationEvent[] | null {
   const events = rowAsEvents(row);
   if (after === 0) return events;
-  return row.status === 'FAILED' && events ? events.slice(-1).map((end) => ({ ...end, seq: after + 1 })) : null;
+  return row.status === 'FAILED' && events ? events.slice(-1).map((end) => ({ ...end, text: '', seq: after + 1 })) : null;
 }
 
 function stillRunning(row: GenerationRow): ArilError {

@@ -52,6 +52,7 @@ export class StreamHub {
 
   /** Events after number `after`. The feed must be returned (or read to its end) to be released. */
   async follow(generationId: string, after: number): Promise<EventFeed> {
+    if (this.closed) throw restarting();
     const last = await lastEvent(this.commands, generationId);
     const feed = new EventFeed(after, (position) => readEvents(this.commands, generationId, position, READY_MAX));
     if (last?.type === 'end' && last.seq <= after) {
@@ -68,8 +69,7 @@ export class StreamHub {
   /** Followers are told to come back: an end without a word would look like the generation's. */
   async close(): Promise<void> {
     this.closed = true;
-    const restarting = new ArilError('ENGINE_CLOSED', 'This server is restarting; the generation goes on. Ask for it again.');
-    for (const channel of this.channels.values()) for (const feed of [...channel.feeds]) feed.fail(restarting);
+    for (const channel of this.channels.values()) for (const feed of [...channel.feeds]) feed.fail(restarting());
     this.blocking.disconnect();
     await this.loop;
     await this.commands.del(this.wakeKey).catch(() => undefined);
@@ -169,3 +169,5 @@ export class StreamHub {
     }
   }
 }
+
+const restarting = (): ArilError => new ArilError('ENGINE_CLOSED', 'This server is restarting; the generation goes on. Ask for it again.');
