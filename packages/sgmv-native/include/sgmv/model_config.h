@@ -46,12 +46,13 @@ struct Quantization {
   struct Scheme {
     int32_t bits;
     bool packed = true;       // compressed-tensors: in words; otherwise in I8, whatever the bits
+    int32_t group_size = 0;   // compressed-tensors: inputs that share a scale; 0: all of a row
     bool has_zeros = false;   // compressed-tensors: asymmetric
     bool has_order = false;   // compressed-tensors, gptq: a tensor says which group each input belongs to
   };
   Method method = Method::none;
   std::vector<Scheme> schemes;    // those that the configuration names; a matrix has the one that its shapes fit
-  int32_t group_size = 0;         // awq, gptq: inputs that share a scale; 0: not the same everywhere, or all of a row
+  int32_t group_size = 0;         // awq, gptq: the same; 0: not the same everywhere, or all of a row
   bool zeros_less_one = false;    // gptq: stored zeros are one less than they are
 };
 

@@ -16,9 +16,10 @@ class CompressedMatrix : public QuantizedMatrix {
  public:
   CompressedMatrix(QuantizedModule module, const Quantization& how) : module_(std::move(module)) {
     packed_ = module_.has("weight_packed");
-    packed_ ? open_packed(how) : open_plain(how);
+    packed_ ? read_packed_shape() : read_plain_shape();
     module_.require("weight_scale", kFloatTypes);
     read_groups();
+    choose_scheme(how);
     check_zeros();
     has_order_ = module_.has("weight_g_idx");
     if (scheme_.has_order && !has_order_) module_.refuse("model_corrupt", "weight_g_idx", "no such tensor", "the group of each input");
@@ -75,7 +76,7 @@ class CompressedMatrix : public QuantizedMatrix {
     std::vector<std::byte> bytes_;
   };
 
-  void open_packed(const Quantization& how) {
+  void read_packed_shape() {
     const TensorInfo& packed = module_.require_matrix("weight_packed", {"I32"});
     module_.require("weight_shape", {"I64", "I32"});
     module_.require_shape("weight_shape", {2});
@@ -86,32 +87,42 @@ class CompressedMatrix : public QuantizedMatrix {
     else std::memcpy(narrow, stored.data(), sizeof narrow), std::copy(narrow, narrow + 2, shape);
     out = shape[0];
     in = shape[1];
-    std::string expected;
-    for (const Quantization::Scheme& scheme : how.schemes) {
-      if (!scheme.packed) continue;
-      const bool fits = out == packed.shape[0] && in >= 1 && in <= packed.shape[1] * 32 && packed_words(in, scheme.bits) == packed.shape[1];
-      if (fits) take_scheme(scheme, scheme.bits);
-      expected += (expected.empty() ? "" : " or ") + std::to_string(scheme.bits) + "-bit integers";
-    }
-    if (scheme_.bits == 0)
-      module_.refuse("model_corrupt", "weight_packed", "shape " + shape_text(packed.shape) + " for weight_shape " + shape_text({out, in}),
-                     expected.empty() ? "config_groups of the format pack-quantized" : "words for " + expected);
+    if (out != packed.shape[0] || in < 1 || in > packed.shape[1] * 32) refuse_shape("as many rows, and numbers of at least a bit");
   }
 
-  void open_plain(const Quantization& how) {
+  void read_plain_shape() {
     const TensorInfo& weight = module_.require_matrix("weight", {"I8"});
     out = weight.shape[0];
     in = weight.shape[1];
-    for (const Quantization::Scheme& scheme : how.schemes)
-      if (!scheme.packed) take_scheme(scheme, kPlainBits);
+  }
+
+  [[noreturn]] void refuse_shape(const std::string& expected) const {
+    module_.refuse("model_corrupt", "weight_packed", "shape " + shape_text(module_.find("weight_packed")->shape) + " for weight_shape " + shape_text({out, in}), expected);
+  }
+
+  // The group of the configuration that the shapes fit. Where several do, what is there decides whether there are zeros or an order.
+  void choose_scheme(const Quantization& how) {
+    std::string widths, sizes;
+    for (const Quantization::Scheme& scheme : how.schemes) {
+      if (scheme.packed != packed_) continue;
+      if (packed_) widths += (widths.empty() ? "words for " : " or ") + std::to_string(scheme.bits) + "-bit integers";
+      if (packed_ && packed_words(in, scheme.bits) != module_.find("weight_packed")->shape[1]) continue;
+      const int64_t size = scheme.group_size > 0 ? scheme.group_size : in;
+      sizes += (sizes.empty() ? "" : " or ") + std::to_string(size);
+      if (size * groups_ == in) take_scheme(scheme, packed_ ? scheme.bits : kPlainBits);
+    }
+    if (scheme_.bits != 0) return;
+    if (!sizes.empty()) module_.refuse("model_corrupt", "weight_scale", "groups of " + std::to_string(in / groups_) + " inputs", "of " + sizes + ", as config_groups say");
+    if (packed_) refuse_shape(widths.empty() ? "config_groups of the format pack-quantized" : widths);
     scheme_.bits = kPlainBits;
   }
 
-  // Where several groups fit, what is there decides whether there are zeros or an order.
   void take_scheme(const Quantization::Scheme& scheme, int32_t bits) {
     if (scheme_.bits != 0 && scheme_.bits != bits) module_.refuse("model_unsupported", "weight_packed", "a shape that fits two numbers of bits", "one that fits one of config_groups");
     const bool first = scheme_.bits == 0;
-    scheme_ = {bits, true, scheme.has_zeros && (first || scheme_.has_zeros), scheme.has_order && (first || scheme_.has_order)};
+    scheme_.bits = bits;
+    scheme_.has_zeros = scheme.has_zeros && (first || scheme_.has_zeros);
+    scheme_.has_order = scheme.has_order && (first || scheme_.has_order);
   }
 
   // [], [1]: of all; [out], [out, 1]: of a row; [out, groups].

@@ -99,10 +99,12 @@ void read_compressed_group(const Section& group, const std::string& format, Mode
     if (own == "pack-quantized") weights.fields().refuse("model_unsupported", "type", "\"float\" in " + own, "\"int\"");
     return;
   }
-  weights.require_one_of("strategy", weights.fields().text("strategy", "tensor"), {"tensor", "channel", "group"});
+  const std::string strategy = weights.fields().text("strategy", weights.get("group_size") == nullptr ? "tensor" : "group");
+  weights.require_one_of("strategy", strategy, {"tensor", "channel", "group"});
   Quantization::Scheme scheme{.bits = weights.fields().integer("num_bits").value_or(8)};
   scheme.packed = own == "pack-quantized" || own == "mixed-precision";
   if (scheme.packed) weights.bits("num_bits", {2, 4, 8});
+  if (strategy == "group") scheme.group_size = read_group_size(weights, "group_size");
   scheme.has_zeros = !weights.fields().flag("symmetric", true);
   const json::Value* order = weights.get("actorder");
   scheme.has_order = order != nullptr && ((order->is_bool() && order->boolean()) || (order->is_string() && order->string() == "group"));

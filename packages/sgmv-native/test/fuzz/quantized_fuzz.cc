@@ -14,6 +14,7 @@ constexpr uint64_t kNumbersPerByteMax = 4;  // of two bits each
 Quantization method(Quantization::Method method, std::initializer_list<int32_t> bits) {
   Quantization how{.method = method, .zeros_less_one = true};
   for (const int32_t of_scheme : bits) how.schemes.push_back({.bits = of_scheme});
+  for (const int32_t size : {8, 12}) how.schemes.push_back({.bits = 4, .group_size = size});
   how.schemes.push_back({.bits = 8, .packed = false});
   return how;
 }

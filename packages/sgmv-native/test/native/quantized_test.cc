@@ -55,7 +55,7 @@ Change in_config(const std::string& from, const std::string& to) {
 }
 
 const std::string kQ = "model.layers.1.self_attn.q_proj.", kK = "model.layers.1.self_attn.k_proj.", kV = "model.layers.1.self_attn.v_proj.";
-const std::string kGate = "model.layers.1.mlp.gate_proj.", kUp = "model.layers.0.mlp.up_proj.", kDown = "model.layers.1.mlp.down_proj.";
+const std::string kGate = "model.layers.1.mlp.gate_proj.", kDown = "model.layers.0.mlp.down_proj.";
 
 TEST("quantized: compressed-tensors whose parts do not belong together") {
   const char* folder = "compressed-packed";
@@ -69,23 +69,25 @@ TEST("quantized: compressed-tensors whose parts do not belong together") {
   refuse(folder, with(kQ + "weight_shape", "I64", {2}, bytes_of<int64_t>({std::numeric_limits<int64_t>::max(), 24})), "weight_packed");
   refuse(folder, with(kQ + "weight_shape", "I64", {3}, bytes_of<int64_t>({24, 24, 1})), "weight_shape: found shape [3], expected [2]");
   refuse(folder, with(kQ + "weight_shape", "F32", {2}, f32_bytes({24, 24})), "weight_shape: found type F32, expected I64 or I32");
-  refuse(folder, with(kQ + "weight_shape", "I64", {2}, bytes_of<int64_t>({24, 20})), kQ + "weight: found shape [24, 20], expected [24, 24]");
-  refuse(folder, with_shape(kQ + "weight_packed", {24, 2}), "expected words for");
+  refuse(folder, with(kQ + "weight_shape", "I64", {2}, bytes_of<int64_t>({24, 18})), kQ + "weight_scale: found groups of 6 inputs, expected of 12 or 8, as config_groups say");
+  refuse(folder, with(kV + "weight", "I8", {8, 23}, std::string(184, '\1')), kV + "weight: found shape [8, 23], expected [8, 24]");
+  refuse(folder, with_shape(kQ + "weight_packed", {24, 2}), "expected words for 8-bit integers or 4-bit");
+  refuse(folder, with_shape(kQ + "weight_scale", {24, 4}), kQ + "weight_scale: found groups of 6 inputs, expected of 12 or 8, as config_groups say");
   refuse(folder, with_shape(kQ + "weight_packed", {72}), "two dimensions");
   refuse(folder, with_shape(kQ + "weight_packed", {0, 3}), "two dimensions of at least 1");
   refuse(folder, with_shape(kQ + "weight_scale", {24, 5}), kQ + "weight_scale: found 5 groups, expected a number of groups that divides 24 inputs");
   refuse(folder, with_shape(kQ + "weight_scale", {23, 3}), "weight_scale: found shape [23, 3]");
   refuse(folder, with_shape(kQ + "weight_scale", {24, 0}), "weight_scale: found shape [24, 0]");
-  refuse(folder, with(kQ + "weight_scale", "F32", {1}, f32_bytes({NAN})), "weight_scale: found NaN or infinity at element 0");
-  refuse(folder, with(kQ + "weight_scale", "F32", {1}, f32_bytes({3e38f})), kQ + "weight: found NaN or infinity");
+  refuse(folder, with(kQ + "weight_scale", "F32", {24, 3}, f32_bytes(std::vector<float>(72, NAN))), "weight_scale: found NaN or infinity at element 0");
+  refuse(folder, with(kQ + "weight_scale", "F32", {24, 3}, f32_bytes(std::vector<float>(72, 3e38f))), kQ + "weight: found NaN or infinity");
   refuse(folder, with_shape(kGate + "weight_zero_point", {4, 2}), "weight_zero_point: found shape [4, 2], expected [5, 2]");
   refuse(folder, with_shape(kV + "weight_zero_point", {7, 1}), "weight_zero_point: found shape [7, 1], expected [8, 1]");
   refuse(folder, without(kV + "weight_scale"), kV + "weight_scale: found no such tensor");
   const std::vector<int32_t> far(24, 3);
   refuse(folder, plus(kQ + "weight_g_idx", "I32", {24}, bytes_of(far)), "weight_g_idx: found 3 at element 0, expected groups 0 to 2");
   refuse(folder, plus(kQ + "weight_g_idx", "I32", {23}, bytes_of(std::vector<int32_t>(23))), "weight_g_idx: found shape [23], expected [24]");
-  refuse(folder, in_config("\"symmetric\": true", "\"symmetric\": true, \"actorder\": \"group\""), "weight_g_idx: found no such tensor");
-  refuse(folder, in_config("\"num_bits\": 8", "\"num_bits\": 2"), kDown + "weight_packed");
+  refuse(folder, in_config("\"symmetric\": false", "\"symmetric\": false, \"actorder\": \"group\""), kDown + "weight_g_idx: found no such tensor");
+  refuse(folder, in_config("\"num_bits\": 8", "\"num_bits\": 2"), kDown + "weight_packed: found shape [24, 9] for weight_shape [24, 36], expected words for 2-bit integers or 4-bit");
 }
 
 TEST("quantized: AWQ whose parts do not belong together") {
@@ -99,7 +101,7 @@ TEST("quantized: AWQ whose parts do not belong together") {
   refuse(folder, with(kQ + "scales", "F16", {2, 32}, std::string(128, '\x7C')), "scales: found NaN or infinity");
   refuse(folder, in_config("\"group_size\": 16", "\"group_size\": 32"), "groups of 16 inputs, expected group_size, 32");
   refuse(folder, [](ModelCopy& copy) { reshape(copy.named(kQ + "scales"), {3, 32}), reshape(copy.named(kQ + "qzeros"), {3, 4}); }, "3 groups, expected a number of groups that divides 32");
-  refuse(folder, [](ModelCopy& copy) { reshape(copy.named(kQ + "qweight"), {16, 4}); copy.replace_in_config("\"group_size\": 16", "\"group_size\": 8"); },
+  refuse(folder, [](ModelCopy& copy) { reshape(copy.named(kQ + "qweight"), {16, 4}), reshape(copy.named(kQ + "scales"), {1, 32}), reshape(copy.named(kQ + "qzeros"), {1, 4}); },
          kQ + "weight: found shape [32, 16], expected [32, 32]");
 }
 
@@ -169,7 +171,7 @@ TEST("quantized: bitsandbytes whose parts do not belong together") {
   refuse(folder, with_shape(kK + "weight.quant_map", {15}), kK + "weight.quant_map: found shape [15], expected 16 numbers");
   refuse(folder, with_shape(kK + "weight", {95, 1}), kK + "weight: found 95 bytes, expected 96 for shape [8, 24] in 4 bits");
   refuse(folder, without(kK + "weight"), kK + "weight: found no such tensor");
-  refuse(folder, without(name), kK + "weight: found type U8");
+  refuse(folder, without(name), kK + "weight: found shape [96, 1], expected [8, 24]");
   refuse("bnb-int8", without(kK + "SCB"), kK + "SCB: found no such tensor");
   refuse("bnb-int8", with_shape(kK + "SCB", {7}), kK + "SCB: found shape [7], expected 8 numbers");
   refuse("bnb-int8", with(kK + "weight_format", "U8", {}, std::string(1, '\1')), kK + "weight_format: found 1");
@@ -262,7 +264,7 @@ void check_matrix(const std::vector<NamedTensor>& tensors, const Quantization& h
 
 TEST("quantized: integers and scales that blocks of 32 hold exactly are kept as such blocks") {
   using Method = Quantization::Method;
-  const auto how = [](Method method, int32_t bits) { return Quantization{.method = method, .schemes = {{.bits = bits}}}; };
+  const auto how = [](Method method, int32_t bits) { return Quantization{.method = method, .schemes = {{.bits = bits, .group_size = 32}}}; };
   for (const int32_t bits : {2, 4, 8}) {
     const int32_t middle = 1 << (bits - 1);
     const DType form = bits == 8 ? DType::q8_0 : DType::q4_0;
