@@ -108,6 +108,13 @@ module.exports = {
     },
     { name: 'packages-know-no-app', severity: 'error', from: { path: '^packages/' }, to: { path: '^apps/' } },
     {
+      name: 'cli-is-a-program-of-a-customer',
+      comment: 'It asks the public API, and has nothing that a customer has not.',
+      severity: 'error',
+      from: { path: '^packages/cli/src/' },
+      to: { path: '^packages/(?!cli/)' },
+    },
+    {
       name: 'contracts-stand-alone',
       severity: 'error',
       from: { path: '^packages/contracts/src/' },

@@ -9,6 +9,7 @@ const READS_ENVIRONMENT = [
   'apps/gpu-runner/src/config.ts',
   'apps/gpu-runner/src/main.ts',
   'apps/portal/lib/config.ts',
+  'packages/cli/src/settings.ts',
   'packages/sgmv-native/{bin,scripts,bench,test,lib}/**',
   'packages/local-services/**',
   'scripts/**',

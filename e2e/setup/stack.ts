@@ -2,9 +2,10 @@
  * The real stack, started by the code `npm start` uses, in a folder and on ports of its own, so that it can run
  * beside a real one. Expects dependencies and builds (`npm test` provides them).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LocalHub } from '@aril/local-services/local-hub';
 import type { TestProject } from 'vitest/node';
 import { provideWeights, readCatalog } from '../../scripts/lib/model.mjs';
 import { Report } from '../../scripts/lib/report.mjs';
@@ -38,14 +39,27 @@ declare module 'vitest' {
   }
 }
 
+const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'];
+
 /** A dead runner's work is taken over in about two seconds instead of the sixteen that suit production. */
 const QUICK_TAKEOVER = { LOCK_DURATION_MS: '1500', STALL_INTERVAL_MS: '500' };
+
+/** Has example adapters, as `aril/NAME`. */
+async function startHub(repository: string): Promise<LocalHub> {
+  const hub = await LocalHub.start();
+  for (const name of ['pirate', 'triage']) {
+    const read = (file: string) => readFileSync(join(repository, 'examples/adapters', name, file));
+    hub.put(`aril/${name}`, Object.fromEntries(ADAPTER_FILES.map((file) => [file, read(file)])));
+  }
+  return hub;
+}
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(join(tmpdir(), 'aril-e2e-'));
   const settings = readSettings({ ...process.env, ARIL_HOME: home, API_PORT: '0', PORTAL_PORT: '0' }, []);
   if (!isInstalled(settings.repository)) throw new Error('Dependencies are missing. Run: npm test -- e2e');
-  Object.assign(process.env, QUICK_TAKEOVER);
+  const hub = await startHub(settings.repository);
+  Object.assign(process.env, QUICK_TAKEOVER, { HUB_URL: hub.url });
   const model = readCatalog(settings.repository);
   const weightsPath = await provideWeights(settings, model.weights!, () => {});
   const report = new Report({ quiet: process.env.E2E_VERBOSE === undefined });
@@ -57,6 +71,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('stack', { portalUrl, apiUrl, metrics, tenants, redisUrl: started.context.services.redisUrl, home });
   return async () => {
     await started.stop();
+    await hub.stop();
     if (process.env.E2E_KEEP === undefined) rmSync(home, { recursive: true, force: true });
     else console.log(`kept ${home}`);
   };

@@ -154,6 +154,7 @@ function lintSteps(root) {
     count: 'exit',
   });
   const projects = [
+    'packages/cli',
     'packages/contracts',
     'packages/metrics',
     'packages/object-store',

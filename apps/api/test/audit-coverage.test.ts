@@ -10,6 +10,7 @@ type Coverage = Record<string, string[]>;
 /** Mutation → what it records. */
 const MUTATIONS: Coverage = {
   createAdapter: ['adapter.create', 'adapter.discard'],
+  importAdapter: ['adapter.create', 'adapter.discard'],
   finishAdapterUpload: ['adapter.finishUpload'],
   updateAdapter: ['adapter.update'],
   deleteAdapter: ['adapter.delete'],
@@ -57,7 +58,7 @@ const HARMLESS = [
 ];
 
 /** What jobs record, which nobody calls. */
-const JOBS = ['adapter.purge', 'statement.issue', 'auditLog.purge'];
+const JOBS = ['adapter.finishImport', 'adapter.purge', 'statement.issue', 'auditLog.purge'];
 
 /** REST routes that are not GET → why they leave no row of their own. */
 const ROUTES: Record<string, string> = {

@@ -68,6 +68,8 @@ export async function startApp(overrides: Record<string, string> = {}): Promise<
     REDIS_URL: await emptyRedis(),
     AUTH_SECRET: randomBytes(24).toString('hex'),
     AUTH_ATTEMPTS_MAX: '1000',
+    // Nobody answers there: a test that imports brings a hub of its own.
+    HUB_URL: 'http://127.0.0.1:9',
     OBJECTS_DIR: join(folder, 'objects'),
     UPLOADS_DIR: join(folder, 'uploads'),
     MODEL_CATALOG: CATALOG,

@@ -42,6 +42,7 @@ const ATTACKS: Record<string, Attack> = {
   'Query.tenant': own(),
   'Query.baseModels': own(),
   'Query.auditActions': own(),
+  'Query.hubUrl': own(),
   // For whoever has the link, as invited people have no account yet.
   'Query.invitation': own(() => []),
   'Query.adapter': refused(({ adapter, uploading }) => [{ id: adapter }, { id: uploading }]),
@@ -56,6 +57,7 @@ const ATTACKS: Record<string, Attack> = {
   'Mutation.revokeApiKey': refused(({ key }) => input({ apiKeyId: key })),
   'Mutation.updateApiKeyLimits': refused(({ key }) => input({ apiKeyId: key, budgetHard: '0' })),
   'Mutation.createAdapter': own(() => input({ slug: 'secret-upload', baseModelId: TEST_MODEL, files: FILES })),
+  'Mutation.importAdapter': own(() => input({ slug: 'secret-import', baseModelId: TEST_MODEL, source: { repository: 'a/b' } })),
   'Mutation.finishAdapterUpload': refused(({ uploading }) => input({ adapterId: uploading })),
   'Mutation.updateAdapter': refused(({ adapter }) => input({ adapterId: adapter, name: 'taken' })),
   'Mutation.deleteAdapter': refused(({ adapter, uploading }) => input({ adapterId: adapter }, { adapterId: uploading })),

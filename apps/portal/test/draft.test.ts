@@ -20,6 +20,7 @@ describe('isFilled', () => {
       baseModelId: 'm',
       mode: 'replace' as const,
       files: [],
+      source: null,
     };
     expect(isFilled(draftOf(subject), {}, subject)).toBe(false);
     expect(isFilled({ ...draftOf(subject), name: 'B' }, {}, subject)).toBe(true);

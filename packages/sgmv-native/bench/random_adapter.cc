@@ -22,8 +22,8 @@ void write_random_adapter(const std::filesystem::path& folder, const ModelConfig
               std::to_string(columns) + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size() * 2) + "]}";
   };
   for (int32_t layer = 0; layer < model.layers; ++layer)
-    for (const Projection projection : model.layer_projections()) {
-      const std::string name = "base_model.model." + module_name(layer, projection);
+    for (const Projection projection : model.layer_projections(layer)) {
+      const std::string name = "base_model.model." + module_name(model, layer, projection);
       add(name + ".lora_A.weight", rank, model.in_features(projection));
       add(name + ".lora_B.weight", model.out_features(projection), rank);
     }

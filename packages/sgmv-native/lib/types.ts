@@ -283,6 +283,8 @@ export interface ModelShape {
   maxPositions: number;
   endTokens: number[];
   bosToken: number | null;
+  /** Of a mixture of experts; null: the model has none. */
+  experts: { count: number; perToken: number; size: number } | null;
 }
 
 /** A model as it is loaded. */

@@ -1,6 +1,7 @@
 """Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
 
 Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
+Mixtures of experts need transformers 4: since 5 experts are no modules, and PEFT adapts them in another way.
 
 The shapes are odd on purpose (nothing is a multiple of 32, one key/value head) and the folders small: weights are
 stored in bfloat16 and computed with in float32, in the smallest ones with few bits and adapters in bfloat16 too. Prompts are longer and shorter than every window and every original
@@ -64,7 +65,15 @@ FAMILIES = {
                                                      num_attention_heads=1, image_size=4, patch_size=2, head_dim=4))),
     "ministral3": ("ministral3", dict(SMALL, rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=16.0, mscale=1.0, mscale_all_dim=1.0,
                                                                   original_max_position_embeddings=8, llama_4_scaling_beta=0.4))),
+    "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
+    "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
+                                    use_sliding_window=True, sliding_window=11, max_window_layers=1)),
+    "qwen2-moe": ("qwen2_moe", dict(SMALL, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=20, shared_expert_intermediate_size=28)),
+    "olmoe": ("olmoe", dict(SMALL, intermediate_size=20, num_experts=6, num_experts_per_tok=4)),
+    "granitemoe": ("granitemoe", dict(SMALL, intermediate_size=20, num_local_experts=4, num_experts_per_tok=3, embedding_multiplier=12.0, attention_multiplier=0.3,
+                                      residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
 }
+MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 # As their publishers spell them: the fields of Transformers 4.
 OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision"]
@@ -83,6 +92,15 @@ def few(fused, ends):
     everything = three["all-r5"]["target_modules"]
     two = {"all-r2": dict(three["all-r5"], r=2), "dora": dict(three["dora"], r=1, target_modules=everything)}
     return {**two, "ends": three["ends"]} if ends else two
+
+
+def of_mixtures(family):
+    """Adapters of models with experts; whose experts are one parameter, has none on them."""
+    attention, experts = SEPARATE[:4], [] if family == "granitemoe" else ["w1", "w2", "w3"] if family == "mixtral" else SEPARATE[4:]
+    ends = {"ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])} if family == "mixtral" else {}
+    return {"attention": dict(r=3, lora_alpha=6, target_modules=attention + ["lm_head"]), **ends,
+            **({"experts": dict(r=2, lora_alpha=5, target_modules=["q_proj"] + experts), "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=attention + experts)} if experts else
+               {"dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=attention)})}
 
 
 def respell(path):
@@ -141,7 +159,7 @@ def write_family(family, folder):
 
     record("base", None, base())
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
-    chosen = few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
+    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
     for label, lora in chosen.items():
         net = get_peft_model(base(), LoraConfig(task_type="CAUSAL_LM", **lora)).eval()
         net.peft_config["default"].base_model_name_or_path = f"tiny-{family}"

@@ -11,6 +11,9 @@ export interface AdapterKey {
   id: string;
 }
 
+/** Where an import's files come from. */
+export type NewSource = { [K in 'sourceRepository' | 'sourceRevision' | 'sourcePath']: string };
+
 export interface AdapterFilter {
   status?: AdapterStatus | null;
   search?: string | null;
@@ -90,7 +93,7 @@ export class AdapterModel {
   }
 
   create(
-    adapter: { slug: string; name: string; description: string; baseModelId: string; bytes: bigint },
+    adapter: { slug: string; name: string; description: string; baseModelId: string; bytes: bigint } & Partial<NewSource>,
     files: { name: string; bytes: bigint }[],
   ): Promise<AdapterRow> {
     const { tenantId } = this.database;
@@ -99,6 +102,12 @@ export class AdapterModel {
       data: { ...adapter, tenantId, files: { create: files } },
       include: WITH_FILES,
     });
+  }
+
+  /** Of an import, once they are known. */
+  async addFiles(adapterId: string, files: { name: string; bytes: bigint; uploadId: string }[]): Promise<void> {
+    const { tenantId } = this.database;
+    await this.database.tx.adapterFile.createMany({ data: files.map((file) => ({ ...file, tenantId, adapterId })) });
   }
 
   async update(id: string, data: Prisma.AdapterUpdateManyMutationInput): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AdapterImportModel } from './adapter-import.model.js';
 import { AdapterModel } from './adapter.model.js';
 import { ApiKeyModel } from './api-key.model.js';
 import { AuditEventModel } from './audit-event.model.js';
@@ -15,7 +16,7 @@ import { TenantModel } from './tenant.model.js';
 import { UsageModel } from './usage.model.js';
 
 const MODELS = [
-  ...[TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, DeploymentModel, ComparisonModel, GenerationModel],
+  ...[TenantModel, ApiKeyModel, BaseModelModel, AdapterModel, AdapterImportModel, DeploymentModel, ComparisonModel, GenerationModel],
   ...[LedgerModel, UsageModel, StatementModel, BillingDetailsModel, LimitModel, SpendModel, AuditEventModel],
 ];
 

@@ -29,7 +29,7 @@ export const columns: DataTableColumn<Row>[] = [
     accessor: 'status',
     title: 'Status',
     width: 110,
-    render: ({ status }) => <AdapterStatusBadge status={status} />,
+    render: (row) => <AdapterStatusBadge adapter={row} />,
   },
   { accessor: 'baseModel.name', title: 'Base model', visibleMediaQuery: '(min-width: 62em)' },
   {

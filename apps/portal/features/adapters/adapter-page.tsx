@@ -1,9 +1,11 @@
 'use client';
 import { Alert, Button, Grid, Skeleton, Stack, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { useDisclosure, useInterval } from '@mantine/hooks';
 import { IconCircleX, IconMessages, IconStackPop, IconTrash, IconUpload } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
-import { useCallback } from 'react';
+import { useCallback, useEffect } from 'react';
+import { IMPORT_LOOK_MS } from '@/features/import/import-flow';
+import { ImportProgress } from '@/features/import/import-progress';
 import { UploadDrawer } from '@/features/upload/upload-drawer';
 import { isMissing } from '@/lib/api/api-error';
 import { AdapterDocument } from '@/lib/api/documents/adapters';
@@ -16,10 +18,12 @@ import { Missing } from '@/ui/missing';
 import { PageHeader } from '@/ui/page-header';
 import { Section } from '@/ui/section';
 import { AdapterFiles } from './adapter-files';
+import { isImporting } from './adapter-status';
 import { AdapterSummaryList } from './adapter-summary-list';
 import { AdapterTitle } from './adapter-title';
 import { AdapterUsage } from './adapter-usage';
 import { CodeSnippets } from './code-snippets';
+import { isFailedImport } from './problem-kinds';
 import { ProblemList } from './problem-list';
 import { useDeleteAdapter } from './use-delete-adapter';
 
@@ -33,7 +37,7 @@ export const AdapterPage = ({ id }: { id: string }) => {
           It may have been deleted, or belong to another workspace. What it used stays in your reports.
         </Missing>
       ) : data ? (
-        <AdapterDetails adapter={data.adapter} />
+        <AdapterDetails adapter={data.adapter} onLook={reload} />
       ) : error ? (
         <ErrorState message={error.message} onRetry={reload} />
       ) : (
@@ -51,11 +55,22 @@ const Loading = () => (
   </Stack>
 );
 
-const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) => {
+/** An import goes on without anyone here. */
+const useLooks = (importing: boolean, onLook: () => void): void => {
+  const { start, stop } = useInterval(onLook, IMPORT_LOOK_MS);
+  useEffect(() => {
+    if (importing) start();
+    return stop;
+  }, [importing, start, stop]);
+};
+
+const AdapterDetails = ({ adapter, onLook }: { adapter: AdapterDetailFieldsFragment; onLook: () => void }) => {
   const router = useRouter();
   const [uploading, upload] = useDisclosure(false);
   const deleteAdapter = useDeleteAdapter(useCallback(() => router.replace('/adapters'), [router]));
-  const unfinished = adapter.status === 'UPLOADING';
+  const importing = isImporting(adapter);
+  const unfinished = adapter.status === 'UPLOADING' && !importing;
+  useLooks(importing, onLook);
   const subject = {
     ...adapter,
     baseModelId: adapter.baseModel.id,
@@ -72,9 +87,9 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
           Try in playground
         </ButtonLink>
       )}
-      {adapter.status !== 'READY' && (
+      {adapter.status !== 'READY' && !importing && (
         <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>
-          {unfinished ? 'Continue upload' : 'Upload again'}
+          {unfinished ? 'Continue upload' : adapter.source ? 'Try again' : 'Upload again'}
         </Button>
       )}
       <Button variant="default" leftSection={<IconTrash size={16} />} onClick={() => deleteAdapter(adapter)}>
@@ -93,15 +108,11 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
       <Stack gap="lg">
         {adapter.status === 'REFUSED' && (
           <>
-            <Alert color="red" icon={<IconCircleX />} title="This adapter was refused">
-              <Text size="sm">
-                It does not fit {adapter.baseModel.name} and cannot be called. Nothing else of yours is
-                affected.
-              </Text>
-            </Alert>
+            <Refusal adapter={adapter} />
             <ProblemList problems={adapter.problems} />
           </>
         )}
+        {importing && <ImportProgress adapter={adapter} />}
         {unfinished && (
           <Alert color="amber" title="The upload is not finished">
             The API waits for the rest of the files. Continue the upload, or delete the adapter.
@@ -126,5 +137,17 @@ const AdapterDetails = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) =
       </Stack>
       <UploadDrawer opened={uploading} onClose={upload.close} subject={subject} />
     </>
+  );
+};
+
+const Refusal = ({ adapter }: { adapter: AdapterDetailFieldsFragment }) => {
+  const failed = isFailedImport(adapter.problems);
+  return (
+    <Alert color="red" icon={<IconCircleX />} title={failed ? 'The import failed' : 'This adapter was refused'}>
+      <Text size="sm">
+        {failed ? 'Its files could not be had, so' : `It does not fit ${adapter.baseModel.name}, so`} it cannot be called.
+        Nothing else of yours is affected.
+      </Text>
+    </Alert>
   );
 };

@@ -5,6 +5,7 @@ import { formatDateTime, formatRelative } from '@/lib/format/time';
 import { DefinitionList } from '@/ui/definition-list';
 import { Section } from '@/ui/section';
 import { formatRank, formatTargets } from './adapter-facts';
+import { AdapterOrigin } from './adapter-origin';
 
 const price = ({ baseModel }: AdapterDetailFieldsFragment): string =>
   `${formatPricePerMillion(baseModel.promptNanoUsdPerToken)} in, ${formatPricePerMillion(baseModel.completionNanoUsdPerToken)} out, per million tokens`;
@@ -28,6 +29,9 @@ export const AdapterSummaryList = ({ adapter }: { adapter: AdapterDetailFieldsFr
         items={[
           { term: 'Name', value: adapter.name },
           { term: 'Base model', value: `${adapter.baseModel.name} (${adapter.baseModel.license})` },
+          ...(adapter.source
+            ? [{ term: 'Imported from', value: <AdapterOrigin source={adapter.source} /> }]
+            : []),
           ...shape,
           { term: 'Context', value: `${adapter.baseModel.contextTokens.toLocaleString('en-US')} tokens` },
           { term: 'Price', value: price(adapter) },

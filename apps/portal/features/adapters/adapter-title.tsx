@@ -8,7 +8,7 @@ export const AdapterTitle = ({ adapter }: { adapter: AdapterDetailFieldsFragment
     <Text component="span" inherit>
       {adapter.slug}
     </Text>
-    <AdapterStatusBadge status={adapter.status} />
+    <AdapterStatusBadge adapter={adapter} />
     <CopyButton value={adapter.slug} what="slug" />
   </Group>
 );

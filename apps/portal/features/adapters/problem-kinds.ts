@@ -1,4 +1,4 @@
-/** What each kind of refusal is called, and what to do about it. Codes are the engine's (`inspectAdapter`). */
+/** What each kind of refusal is called, and what to do about it. Codes are the engine's (`inspectAdapter`), and the import's. */
 export interface ProblemKind {
   title: string;
   advice: string;
@@ -50,9 +50,35 @@ const KINDS: Record<string, ProblemKind> = {
   },
 };
 
+const ANOTHER_TOKEN = 'Check the token on the hub, and import again with one that may read the repository.';
+const LATER = 'Import it again later.';
+
+/** Why an import brought nothing. */
+const IMPORT_KINDS: Record<string, ProblemKind> = {
+  hub_repository_not_found: { title: 'The repository was not found', advice: 'Check its name. A private one needs a token.' },
+  hub_revision_not_found: { title: 'The revision was not found', advice: 'Name a branch, tag or commit of the repository.' },
+  hub_token_refused: { title: 'The token is not valid', advice: ANOTHER_TOKEN },
+  hub_access_refused: { title: 'The repository may not be read', advice: ANOTHER_TOKEN },
+  hub_file_missing: { title: 'A file is missing', advice: 'Push both files that save_pretrained() writes, or name the folder they are in.' },
+  hub_pickle: { title: 'The weights are a pickle', advice: 'Load the adapter with PEFT, save it again, and push adapter_model.safetensors.' },
+  hub_empty_file: { title: 'A file is empty', advice: 'Push the file again.' },
+  hub_file_too_large: { title: 'The config is too large', advice: 'Check that it is PEFT’s adapter_config.json.' },
+  hub_address_refused: { title: 'The hub redirects to where it may not', advice: 'Upload the files instead, or tell whoever runs this installation.' },
+  hub_answer_unknown: { title: 'The hub’s answer was not understood', advice: 'Upload the files instead, or tell whoever runs this installation.' },
+  hub_unreachable: { title: 'The hub did not answer', advice: LATER },
+  import_interrupted: { title: 'The import was interrupted', advice: LATER },
+  payload_too_large: { title: 'The adapter is too large', advice: 'Train with a lower rank or fewer targets, or save in half precision.' },
+  quota_exceeded: { title: 'The workspace has no room for it', advice: 'Delete adapters that are not used any more.' },
+};
+
+/** Whether the files were never judged, because they could not be had. */
+export const isFailedImport = (problems: readonly { code: string }[]): boolean =>
+  problems.length > 0 && problems.every(({ code }) => code.toLowerCase() in IMPORT_KINDS);
+
 /** The sentence of a problem whose kind is newer than this portal serves as its title. */
 export const kindOf = ({ code, message }: { code: string; message: string }): ProblemKind =>
-  KINDS[code.toLowerCase()] ?? {
+  KINDS[code.toLowerCase()] ??
+  IMPORT_KINDS[code.toLowerCase()] ?? {
     title: message,
     advice: 'Compare the file with what is expected, correct it, and upload again.',
   };

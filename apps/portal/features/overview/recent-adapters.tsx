@@ -25,7 +25,7 @@ const Row = ({ adapter }: { adapter: AdapterListFieldsFragment }) => (
           : `added ${formatRelative(adapter.createdAt)}`}
       </Text>
     </div>
-    <AdapterStatusBadge status={adapter.status} />
+    <AdapterStatusBadge adapter={adapter} />
   </Group>
 );
 

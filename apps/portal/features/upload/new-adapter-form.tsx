@@ -1,29 +1,17 @@
 'use client';
-import { Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useEffect, useState } from 'react';
-import { z } from 'zod';
 import type { ApiError } from '@/lib/api/api-error';
-import { BaseModelsDocument } from '@/lib/api/documents/adapters';
-import { useApiQuery } from '@/lib/api/use-api-query';
 import { withSeparators } from '@/lib/format/quantity';
-import { ErrorState } from '@/ui/error-state';
 import { FormButtons } from '@/ui/form-buttons';
 import { FormProblem } from '@/ui/form-problem';
+import { AdapterFields, adapterFieldsSchema, problemField, useBaseModels } from './adapter-fields';
 import { ADAPTER_FILES, CONFIG_FILE, type ChosenFiles } from './chosen-files';
 import { guessBaseModel, readConfigPreview, type ConfigPreview } from './config-preview';
 import { FilePicker } from './file-picker';
-import { SLUG_PATTERN, SLUG_RULE, slugFromPath } from './slug';
+import { slugFromPath } from './slug';
 import type { NewAdapter } from './use-adapter-upload';
-
-const schema = z.object({
-  slug: z.string().regex(SLUG_PATTERN, `Expected ${SLUG_RULE}`),
-  name: z.string().trim().max(120, 'At most 120 characters'),
-  description: z.string().trim().max(2000, 'At most 2000 characters'),
-  baseModelId: z
-    .string({ error: 'Choose the base model it was trained on' })
-    .min(1, 'Choose the base model it was trained on'),
-});
 
 interface Props {
   /** What the fields held when the form was last shown; changes are handed on to be kept past it. */
@@ -37,14 +25,14 @@ interface Props {
 }
 
 export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBegin, onCancel }: Props) => {
-  const { data, error: modelsError, reload } = useApiQuery(BaseModelsDocument, {});
+  const models = useBaseModels();
   const [preview, setPreview] = useState<ConfigPreview | null>(null);
   const [filesProblem, setFilesProblem] = useState<string | undefined>();
   const [refusal, setRefusal] = useState<string | null>(null);
   const form = useForm<NewAdapter>({
     initialValues: draft,
     onValuesChange: onDraft,
-    validate: schemaResolver(schema, { sync: true }),
+    validate: schemaResolver(adapterFieldsSchema, { sync: true }),
   });
   const { setFieldValue } = form;
   const baseModelId = form.values.baseModelId;
@@ -60,10 +48,10 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
 
   // The only model there is, or the one the config names, is chosen unless someone chose already.
   useEffect(() => {
-    const ids = data?.baseModels.map(({ id }) => id) ?? [];
+    const ids = models.list.map(({ id }) => id);
     const guess = guessBaseModel(preview, ids) ?? (ids.length === 1 ? ids[0] : null);
     if (!baseModelId && guess) setFieldValue('baseModelId', guess);
-  }, [data, preview, baseModelId, setFieldValue]);
+  }, [models.list, preview, baseModelId, setFieldValue]);
 
   const take = (chosen: ChosenFiles, path: string): void => {
     setFilesProblem(undefined);
@@ -79,9 +67,8 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
     if (empty.length > 0) return setFilesProblem(`Empty: ${empty.join(' and ')}`);
     const error = await onBegin({ ...values, name: values.name || values.slug }, files);
     if (!error) return;
-    const field = error.field?.split('.').at(-1);
-    if (field && field in values) form.setFieldError(field, error.message);
-    else if (error.code === 'CONFLICT') form.setFieldError('slug', error.message);
+    const field = problemField(error, values);
+    if (field) form.setFieldError(field, error.message);
     else setRefusal(withSeparators(error.message));
   };
 
@@ -89,35 +76,9 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
     <form onSubmit={form.onSubmit(begin)} noValidate aria-label="New adapter">
       <Stack>
         <FormProblem title="The upload was not started" problem={refusal} />
-        {modelsError && !data && (
-          <ErrorState title="The base models could not be loaded" message={modelsError.message} onRetry={reload} />
-        )}
         <FilePicker files={files} onFiles={take} error={filesProblem} />
         {preview && <PreviewLine preview={preview} />}
-        <TextInput
-          label="Slug"
-          description="The name it is called by, as the model of a request"
-          placeholder="order-json"
-          disabled={slugFixed}
-          {...form.getInputProps('slug')}
-        />
-        <Select
-          label="Base model"
-          description="The model the adapter was trained on"
-          placeholder="Choose a model"
-          allowDeselect={false}
-          data={data?.baseModels.map(({ id, name }) => ({ value: id, label: name })) ?? []}
-          {...form.getInputProps('baseModelId')}
-        />
-        <TextInput label="Name" description="Optional, for people" {...form.getInputProps('name')} />
-        <Textarea
-          label="Description"
-          description="Optional"
-          autosize
-          minRows={2}
-          maxRows={6}
-          {...form.getInputProps('description')}
-        />
+        <AdapterFields form={form} models={models} slugFixed={slugFixed} />
         <FormButtons submit="Upload" busy={form.submitting} onCancel={onCancel} />
       </Stack>
     </form>

@@ -1,6 +1,8 @@
 'use client';
 import { Drawer } from '@mantine/core';
 import { useState } from 'react';
+import { HubDocument } from '@/lib/api/documents/adapters';
+import { useApiQuery } from '@/lib/api/use-api-query';
 import { askFirst } from '@/ui/confirm';
 import { UploadFlow, type UploadSubject } from './upload-flow';
 import { useAdapterUpload } from './use-adapter-upload';
@@ -28,6 +30,8 @@ const DISCARD = {
 /** The upload in a drawer. Closing it asks first while files are on their way or chosen; afterwards it starts over. */
 export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
   const upload = useAdapterUpload();
+  // Asked for before it is opened, so that its form does not change under someone's hands.
+  const { data } = useApiQuery(HubDocument, {});
   const [filled, setFilled] = useState(false);
   const busy = upload.phase.name === 'sending' || upload.phase.name === 'checking';
 
@@ -48,7 +52,7 @@ export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
       size="lg"
       title={subject ? `Upload ${subject.slug}` : 'Upload adapter'}
     >
-      {opened && <UploadFlow upload={upload} subject={subject} onFilled={setFilled} onClose={close} onCancel={askToClose} />}
+      {opened && <UploadFlow upload={upload} hubUrl={data?.hubUrl ?? null} subject={subject} onFilled={setFilled} onClose={close} onCancel={askToClose} />}
     </Drawer>
   );
 };

@@ -1,10 +1,12 @@
 'use client';
 import { Center, Loader, Stack, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import type { AdapterListFieldsFragment } from '@/lib/api/generated/graphql';
 import { ErrorState } from '@/ui/error-state';
 import type { ChosenFiles } from './chosen-files';
 import { ContinueForm } from './continue-form';
 import { draftOf, isFilled } from './draft';
+import { NewAdapterWays } from './new-adapter-ways';
 import { NewAdapterForm } from './new-adapter-form';
 import { TransferProgress } from './transfer-progress';
 import { UploadResult } from './upload-result';
@@ -19,10 +21,14 @@ export interface UploadSubject {
   /** `continue`: the API waits for the rest of the files. `replace`: the adapter is to be sent anew. */
   mode: 'continue' | 'replace';
   files: { name: string; bytes: number; received: number }[];
+  /** Of one that was imported. */
+  source: AdapterListFieldsFragment['source'];
 }
 
 interface Props {
   upload: ReturnType<typeof useAdapterUpload>;
+  /** Where adapters can be imported from; null: nowhere. */
+  hubUrl: string | null;
   subject?: UploadSubject | undefined;
   /** Told whether closing now would lose what was filled in. */
   onFilled: (filled: boolean) => void;
@@ -31,12 +37,13 @@ interface Props {
   onCancel: () => void;
 }
 
-export const UploadFlow = ({ upload, subject, onFilled, onClose, onCancel }: Props) => {
+export const UploadFlow = ({ upload, hubUrl, subject, onFilled, onClose, onCancel }: Props) => {
   const { phase } = upload;
   // Kept across phases, so that a refused adapter can be corrected without choosing everything again.
   const [files, setFiles] = useState<ChosenFiles>({});
   const [draft, setDraft] = useState(() => draftOf(subject));
-  const filled = phase.name === 'choosing' && isFilled(draft, files, subject);
+  const [importFilled, setImportFilled] = useState(false);
+  const filled = phase.name === 'choosing' && (isFilled(draft, files, subject) || importFilled);
   useEffect(() => onFilled(filled), [onFilled, filled]);
 
   switch (phase.name) {
@@ -50,15 +57,17 @@ export const UploadFlow = ({ upload, subject, onFilled, onClose, onCancel }: Pro
           onSend={() => upload.send(subject.id, subject.slug, files)}
         />
       ) : (
-        <NewAdapterForm
-          draft={draft}
-          onDraft={setDraft}
-          slugFixed={subject !== undefined}
-          files={files}
-          onFiles={setFiles}
-          onBegin={upload.begin}
-          onCancel={onCancel}
-        />
+        <NewAdapterWays hubUrl={hubUrl} subject={subject} onFilled={setImportFilled} onClose={onClose} onCancel={onCancel}>
+          <NewAdapterForm
+            draft={draft}
+            onDraft={setDraft}
+            slugFixed={subject !== undefined}
+            files={files}
+            onFiles={setFiles}
+            onBegin={upload.begin}
+            onCancel={onCancel}
+          />
+        </NewAdapterWays>
       );
     case 'sending':
       return (

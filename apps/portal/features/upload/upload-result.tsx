@@ -1,6 +1,7 @@
 'use client';
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
+import { isFailedImport } from '@/features/adapters/problem-kinds';
 import { ProblemList } from '@/features/adapters/problem-list';
 import { formatRank, formatTargets } from '@/features/adapters/adapter-facts';
 import type { AdapterDetailFieldsFragment } from '@/lib/api/generated/graphql';
@@ -51,15 +52,19 @@ const Accepted = ({ adapter, onClose }: Omit<Props, 'onAgain'>) => (
 
 const Refused = ({ adapter, onAgain, onClose }: Props) => (
   <Stack>
-    <Alert color="red" icon={<IconCircleX />} title={`${adapter.slug} was refused`} role="alert">
-      <Text size="sm">
-        {adapter.problems.length === 1 ? 'One thing does' : `${adapter.problems.length} things do`} not fit{' '}
-        {adapter.baseModel.name}. Nothing was put into service.
-      </Text>
-    </Alert>
+    {isFailedImport(adapter.problems) ? (
+      <Alert color="red" icon={<IconCircleX />} title={`${adapter.slug} could not be imported`} role="alert" />
+    ) : (
+      <Alert color="red" icon={<IconCircleX />} title={`${adapter.slug} was refused`} role="alert">
+        <Text size="sm">
+          {adapter.problems.length === 1 ? 'One thing does' : `${adapter.problems.length} things do`} not fit{' '}
+          {adapter.baseModel.name}. Nothing was put into service.
+        </Text>
+      </Alert>
+    )}
     <ProblemList problems={adapter.problems} />
     <Group>
-      <Button onClick={onAgain}>Choose other files</Button>
+      <Button onClick={onAgain}>{adapter.source ? 'Try again' : 'Choose other files'}</Button>
       <Button variant="subtle" onClick={onClose}>
         Close
       </Button>

@@ -73,7 +73,7 @@ std::shared_ptr<const LoraImage> random_image(const ModelConfig& config, LoraFor
   const auto take = [&](size_t size) { return std::exchange(bytes, bytes + (size + 255) / 256 * 256); };
   const auto for_each_factor = [&](auto visit) {
     for (int32_t layer = 0; layer < config.layers; ++layer)
-      for (const Projection p : config.layer_projections()) visit(image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))], config.in_features(p), config.out_features(p));
+      for (const Projection p : config.layer_projections(layer)) visit(image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))], config.in_features(p), config.out_features(p));
   };
   for_each_factor([&](LoraImage::Factor& f, int64_t in, int64_t out) {
     const size_t a = take(lora_a_bytes(format, Number::bf16, kRank, in)), b = take(lora_b_bytes(format, Number::bf16, kRank, out));

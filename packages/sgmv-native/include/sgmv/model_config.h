@@ -56,11 +56,21 @@ struct Quantization {
   bool zeros_less_one = false;    // gptq: stored zeros are one less than they are
 };
 
+// Layers whose MLP is a mixture of experts.
+struct ExpertsConfig {
+  int32_t count = 0;        // of a layer that has them; 0: no layer has
+  int32_t per_token = 0;    // those that a token passes
+  int32_t size = 0;         // the intermediate size of each
+  bool normalized = false;  // the weights of the chosen ones are made to add up to 1
+  bool shared = false;      // beside them stands an MLP that every token passes, with a gate of its own (Qwen2-MoE)
+  std::vector<bool> layer_has_none;  // per layer; empty: all have
+};
+
 struct ModelConfig {
   std::string model_type;  // "llama", "mistral" …: the families of config_hf.cc
   int32_t vocab_size = 0;
   int32_t hidden_size = 0;
-  int32_t intermediate_size = 0;
+  int32_t intermediate_size = 0;  // of the MLP that all tokens pass, in layers that have one
   int32_t layers = 0;
   int32_t heads = 0;
   int32_t kv_heads = 0;
@@ -77,6 +87,7 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
+  ExpertsConfig experts;
 
   bool fused_projections = false;  // Phi-3: qkv_proj and gate_up_proj are one matrix each
   Activation activation = Activation::silu;
@@ -99,6 +110,9 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
+  bool has_mlp(int32_t layer) const { return experts.shared || !has_experts(layer); }  // one that all tokens pass
+  bool any_mlp() const;
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
@@ -111,7 +125,7 @@ struct ModelConfig {
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.
   int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }
-  std::span<const Projection> layer_projections() const;  // the ones a layer of this model has
+  std::span<const Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its experts
   // Input and output width of a projection; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p) const;
   int32_t out_features(Projection p) const;

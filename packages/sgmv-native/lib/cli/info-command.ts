@@ -67,6 +67,14 @@ function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
     ['read from', model.source],
     ['layers', `${model.layers}`],
     ['hidden size', `${model.hiddenSize}, intermediate ${model.intermediateSize}`],
+    ...(model.experts
+      ? [
+          [
+            'experts',
+            `${model.experts.count}, ${model.experts.perToken} per token, ${model.experts.size} wide`,
+          ],
+        ]
+      : []),
     ['heads', `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide`],
     ['vocabulary', integer(model.vocabSize)],
     ['context', `${integer(model.maxPositions)} tokens`],

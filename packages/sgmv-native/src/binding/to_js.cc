@@ -118,6 +118,14 @@ Napi::Object distribution_to_js(Napi::Env env, const Distribution& distribution)
   return object;
 }
 
+Napi::Object experts_to_js(Napi::Env env, const ExpertsConfig& experts) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("count", experts.count);
+  object.Set("perToken", experts.per_token);
+  object.Set("size", experts.size);
+  return object;
+}
+
 }  // namespace
 
 Napi::Array events_to_js(Napi::Env env, const std::vector<Event>& events) {
@@ -183,6 +191,7 @@ Napi::Object config_to_js(Napi::Env env, const ModelConfig& config) {
   object.Set("maxPositions", config.max_positions);
   object.Set("endTokens", numbers(env, config.end_tokens));
   object.Set("bosToken", config.bos_token < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, config.bos_token)));
+  object.Set("experts", config.experts.count > 0 ? Napi::Value(experts_to_js(env, config.experts)) : env.Null());
   return object;
 }
 

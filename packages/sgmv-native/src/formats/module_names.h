@@ -13,7 +13,11 @@ namespace sgmv {
 inline constexpr std::string_view kModulePrefix = "model.";
 inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_model.", "language_model.model."};
 
-// "model.layers.3.self_attn.q_proj"; `prefix`: one of those above.
-std::string module_name(int32_t layer, Projection projection, std::string_view prefix = kModulePrefix);
+// "model.layers.3.self_attn.q_proj"; `prefix`: one of those above. `expert`: -1 outside of experts.
+std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
+// The last part of it.
+const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);
+// Between the name of a layer's mixture and the number of one of its experts.
+inline constexpr std::string_view kExpertsInfix = ".experts.";
 
 }  // namespace sgmv

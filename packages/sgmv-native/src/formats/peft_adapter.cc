@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "formats/format_error.h"
@@ -17,9 +18,9 @@ LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
 }
 
-AdapterSummary summarize(const PeftAdapter& adapter) {
+AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   AdapterSummary summary;
-  std::set<Projection> projections;
+  std::map<Projection, std::string> projections;
   std::set<int32_t> layers;
   std::set<std::string> dtypes;
   summary.rslora = adapter.config().rslora;
@@ -28,7 +29,7 @@ AdapterSummary summarize(const PeftAdapter& adapter) {
     const int32_t rank = pair.target.rank;
     summary.rank_min = summary.rank_min == 0 ? rank : std::min(summary.rank_min, rank);
     summary.rank_max = std::max(summary.rank_max, rank);
-    projections.insert(pair.target.projection);
+    projections.emplace(pair.target.projection, module_leaf(model, pair.target.projection, pair.target.expert));
     if (pair.target.layer >= 0) layers.insert(pair.target.layer);
     for (const NamedTensor* tensor : {&pair.a, &pair.b, pair.magnitude ? &*pair.magnitude : nullptr}) {
       if (tensor == nullptr) continue;
@@ -42,7 +43,7 @@ AdapterSummary summarize(const PeftAdapter& adapter) {
     summary.resident_bytes += packed_lora_b_bytes(lora_type(b.dtype), rank, b.shape[0]);
     if (pair.magnitude) summary.resident_bytes += sizeof(float) * static_cast<size_t>(b.shape[0]);
   }
-  for (const Projection p : projections) summary.target_modules.emplace_back(projection_name(p));
+  for (const auto& [projection, name] : projections) summary.target_modules.push_back(name);
   for (const std::string& dtype : dtypes) summary.dtype += (summary.dtype.empty() ? "" : "+") + dtype;
   summary.layers = static_cast<int32_t>(layers.size());
   return summary;
@@ -77,7 +78,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   open_weights(folder, of_weights);
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
-  if (config_good) targets = resolve_targets(config_, model, problems, prefix);
+  if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_experts(*file_));
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
   if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
@@ -141,7 +142,7 @@ AdapterReport inspect_adapter(const std::filesystem::path& folder, const ModelCo
     problems.add("truncated_file", kAdapterWeightsFile, "", "a file that ends early", "all of its tensors");
   }
   report.has_summary = adapter.readable();
-  if (report.has_summary) report.summary = summarize(adapter);
+  if (report.has_summary) report.summary = summarize(adapter, config);
   report.problems = problems.take();
   return report;
 }

@@ -4,29 +4,54 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <set>
 
 #include "formats/python_regex.h"
 
 namespace sgmv {
 namespace {
 
-// Every module of the model that can be a target, in the order of the result.
+constexpr std::array kExpertProjections = {Projection::gate, Projection::up, Projection::down};
+
+// Granite's experts are one parameter in every version of Transformers.
+bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && model.model_type != "granitemoe"; }
+
+// Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
-void for_each_module(const ModelConfig& model, Visit visit) {
-  visit(-1, Projection::embed_tokens);
-  for (int32_t layer = 0; layer < model.layers; ++layer)
-    for (const Projection p : model.layer_projections()) visit(layer, p);
-  visit(-1, Projection::lm_head);
+void for_each_module(const ModelConfig& model, bool experts, Visit visit) {
+  visit(-1, Projection::embed_tokens, -1);
+  for (int32_t layer = 0; layer < model.layers; ++layer) {
+    for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
+    const int32_t count = experts && has_expert_modules(model) && model.has_experts(layer) ? model.experts.count : 0;
+    for (int32_t expert = 0; expert < count; ++expert)
+      for (const Projection p : kExpertProjections) visit(layer, p, expert);
+  }
+  visit(-1, Projection::lm_head, -1);
 }
 
-std::string target_names(const ModelConfig& model) {
+std::string target_names(const ModelConfig& model, bool experts) {
+  std::set<Projection> projections;
+  for (int32_t layer = 0; layer < model.layers; ++layer)
+    for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
-  for (const Projection p : model.layer_projections()) names += std::string(projection_name(p)) + ", ";
+  for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
+  if (experts && has_expert_modules(model))
+    for (const Projection p : kExpertProjections)
+      if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
   return names + "embed_tokens, lm_head";
 }
 
-bool ends_with_module(const std::string& name, const std::string& suffix) {
-  return name == suffix || name.ends_with("." + suffix);
+// Whole names and endings of them that begin a part: whether any of a module's is in a set.
+using NameSet = std::set<std::string, std::less<>>;
+
+template <typename Visit>
+bool any_ending(std::string_view module, Visit visit) {
+  while (!visit(module)) {
+    const size_t dot = module.find('.');
+    if (dot == std::string_view::npos) return false;
+    module.remove_prefix(dot + 1);
+  }
+  return true;
 }
 
 bool is_plain(const std::string& pattern) {
@@ -76,6 +101,7 @@ class Patterns {
 };
 
 struct Matchers {
+  NameSet target_names, exclude_names;
   std::deque<PythonRegex> targets, excludes;
   std::deque<PatternKey> ranks, alphas;
   std::deque<PythonRegex> layers;
@@ -83,6 +109,8 @@ struct Matchers {
 
 Matchers compile(const PeftConfig& peft, Patterns& patterns) {
   Matchers m;
+  m.target_names.insert(peft.targets.names.begin(), peft.targets.names.end());
+  m.exclude_names.insert(peft.excludes.names.begin(), peft.excludes.names.end());
   if (peft.targets.is_pattern && !peft.all_linear)
     patterns.compile("target_modules", peft.targets.pattern, [&](RegexBudget& b) { m.targets.emplace_back(peft.targets.pattern, b); });
   if (peft.excludes.is_pattern)
@@ -96,19 +124,19 @@ Matchers compile(const PeftConfig& peft, Patterns& patterns) {
   return m;
 }
 
-bool list_matches(const std::vector<std::string>& names, const std::string& module) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return ends_with_module(module, name); });
+bool list_matches(const NameSet& names, const std::string& module) {
+  return any_ending(module, [&](std::string_view ending) { return names.contains(ending); });
 }
 
 bool is_target(const PeftConfig& peft, const Matchers& m, const std::string& module, int32_t layer) {
-  if (list_matches(peft.excludes.names, module) || (!m.excludes.empty() && m.excludes[0].fullmatch(module))) return false;
+  if (list_matches(m.exclude_names, module) || (!m.excludes.empty() && m.excludes[0].fullmatch(module))) return false;
   if (!m.targets.empty()) return m.targets[0].fullmatch(module);
   if (peft.all_linear) {
     if (layer < 0) return false;
   } else {
     // A full name is taken whatever the layer list says, as PEFT does.
-    if (std::find(peft.targets.names.begin(), peft.targets.names.end(), module) != peft.targets.names.end()) return true;
-    if (!list_matches(peft.targets.names, module)) return false;
+    if (m.target_names.contains(module)) return true;
+    if (!list_matches(m.target_names, module)) return false;
   }
   if (!peft.layers_to_transform) return true;
   const auto& layers = *peft.layers_to_transform;
@@ -126,40 +154,40 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<const char*, 12> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                   "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm"};
-  return std::any_of(modules.begin(), modules.end(), [&](const char* module) { return ends_with_module(name, module); });
+  constexpr std::array<std::string_view, 15> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
+  return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
 // A list that was written for several architectures has names that a model lacks; as in PEFT they mean nothing beside
 // one that it has. Tensors for such a name are refused with the others that nothing announces.
-void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, ProblemList& problems) {
-  std::vector<std::string> modules;
-  for_each_module(model, [&](int32_t layer, Projection p) { modules.push_back(module_name(layer, p, prefix)); });
-  const auto is_known = [&](const std::string& name) {
-    return std::any_of(modules.begin(), modules.end(), [&](const std::string& module) { return ends_with_module(module, name); });
-  };
+void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, bool experts, ProblemList& problems) {
+  NameSet endings;
+  for_each_module(model, experts, [&](int32_t layer, Projection p, int32_t expert) {
+    any_ending(module_name(model, layer, p, prefix, expert), [&](std::string_view ending) { return !endings.emplace(ending).second; });
+  });
+  const auto is_known = [&](const std::string& name) { return endings.contains(name); };
   const std::vector<std::string>& names = peft.targets.names;
   const bool any_known = std::any_of(names.begin(), names.end(), is_known);
   for (size_t i = 0; i < names.size(); ++i)
     if (any_known ? is_no_target(names[i]) : !is_known(names[i]))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
-                   "one of " + target_names(model) + " of the base model");
+                   "one of " + target_names(model, experts) + " of the base model");
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
     if (layer >= model.layers)
       problems.add("layer_out_of_range", kAdapterConfigFile, "layers_to_transform", std::to_string(layer),
                    "layers 0 to " + std::to_string(model.layers - 1) + " of the base model");
 }
 
-std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, ProblemList& problems) {
+std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, bool experts, ProblemList& problems) {
   std::vector<LoraTarget> targets;
-  for_each_module(model, [&](int32_t layer, Projection projection) {
-    const std::string module = module_name(layer, projection, prefix);
+  for_each_module(model, experts, [&](int32_t layer, Projection projection, int32_t expert) {
+    const std::string module = module_name(model, layer, projection, prefix, expert);
     if (!is_target(peft, m, module, layer)) return;
     const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
     const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
     const double divisor = peft.rslora ? std::sqrt(double(rank)) : double(rank);
-    targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor)});
+    targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor), expert});
     if (is_in_layer(projection)) return;
     if (peft.ties_weights && model.tied_embeddings)
       problems.add("unsupported_field", kAdapterConfigFile, "ensure_weight_tying", "true beside a target \"" + module + '"',
@@ -173,21 +201,29 @@ std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig&
 
 }  // namespace
 
-std::string module_name(int32_t layer, Projection projection, std::string_view prefix) {
-  if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
-  if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
-  const bool attention = projection <= Projection::o;
-  return std::string(prefix) + "layers." + std::to_string(layer) + (attention ? ".self_attn." : ".mlp.") + projection_name(projection);
+const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
+  if (expert < 0 || model.model_type != "mixtral") return projection_name(projection);
+  return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
 }
 
-std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
+std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
+  if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
+  if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
+  const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
+  const std::string begin = std::string(prefix) + "layers." + std::to_string(layer);
+  if (expert < 0) return begin + block + projection_name(projection);
+  const char* mixture = model.model_type == "mixtral" ? ".block_sparse_moe" : ".mlp";
+  return begin + mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
+}
+
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix, bool experts) {
   Patterns patterns(problems);
   const Matchers matchers = compile(peft, patterns);
-  check_names(peft, model, prefix, problems);
+  check_names(peft, model, prefix, experts, problems);
   if (!problems.empty()) return {};
   std::vector<LoraTarget> targets;
   try {
-    targets = match_modules(peft, model, matchers, prefix, problems);
+    targets = match_modules(peft, model, matchers, prefix, experts, problems);
   } catch (const RegexError& error) {
     problems.add("unsupported_pattern", kAdapterConfigFile, "", error.what(), "patterns that are matched quickly");
     return {};

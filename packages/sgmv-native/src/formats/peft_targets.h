@@ -17,11 +17,16 @@ struct LoraTarget {
   Projection projection = Projection::q;
   int32_t rank = 0;
   float scale = 0;
+  int32_t expert = -1;  // whose projection it is, in a layer with experts
+
+  int32_t inputs(const ModelConfig& model) const { return expert >= 0 && projection == Projection::down ? model.experts.size : model.in_features(projection); }
+  int32_t outputs(const ModelConfig& model) const { return expert >= 0 && projection != Projection::down ? model.experts.size : model.out_features(projection); }
 };
 
 // The embedding first, then in order of layer and projection, the head last. Names of which the model has
 // none, and modules that the engine cannot adapt, are added to `problems`. `prefix`: of the model's modules where the adapter
-// was trained.
-std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix = kModulePrefix);
+// was trained. `experts`: each expert's projections were modules there, as they are in Transformers 4 and not in 5.
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix = kModulePrefix,
+                                        bool experts = false);
 
 }  // namespace sgmv

@@ -105,13 +105,13 @@ FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& proble
 class TargetMatcher {
  public:
   TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems, std::string_view prefix)
-      : target_(target), model_(model), problems_(problems), module_(module_name(target.layer, target.projection, prefix)) {
+      : target_(target), model_(model), problems_(problems), module_(module_name(model, target.layer, target.projection, prefix, target.expert)) {
     const auto it = found.find(module_);
     if (it != found.end()) parts_ = &it->second;
   }
 
   void match(bool dora, std::vector<PeftPair>& pairs) {
-    const int64_t in = model_.in_features(target_.projection), out = model_.out_features(target_.projection);
+    const int64_t in = target_.inputs(model_), out = target_.outputs(model_);
     const std::string rank = "rank " + std::to_string(target_.rank) + " in adapter_config.json";
     const std::string outputs = std::to_string(out) + " outputs in the base model";
     const bool embedding = target_.projection == Projection::embed_tokens;
@@ -156,6 +156,11 @@ class TargetMatcher {
   bool good_ = true;
 };
 
+// The routers of the families with experts, and the gate of a shared expert.
+bool is_router(std::string_view module) {
+  return module.ends_with(".mlp.gate") || module.ends_with(".block_sparse_moe.gate") || module.ends_with(".router.layer") || module.ends_with(".shared_expert_gate");
+}
+
 void refuse_left_over(const std::string& module, const FoundParts& parts, bool dora, ProblemList& problems) {
   for (size_t i = 0; i < kPartCount; ++i) {
     const Found& tensor = parts[i];
@@ -163,6 +168,8 @@ void refuse_left_over(const std::string& module, const FoundParts& parts, bool d
     const auto part = static_cast<Part>(i);
     if (part == Part::magnitude && !dora)
       refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
+    else if (is_router(module))
+      refuse(problems, "unsupported_tensor", tensor.name, "LoRA on a router of experts", "none: an adapter may change attention, MLPs, experts, embed_tokens and lm_head, not which experts a token passes");
     else if (part == Part::base_layer)
       refuse(problems, "unsupported_tensor", tensor.name, "a base weight", "base weights of adapted embed_tokens and lm_head only");
     else
@@ -177,6 +184,10 @@ std::string_view module_prefix(const TensorSource& file) {
     for (const std::string_view prefix : kWrappedPrefixes)
       if (name.starts_with(kPrefix) && std::string_view(name).substr(kPrefix.size()).starts_with(prefix)) return prefix;
   return kModulePrefix;
+}
+
+bool adapts_experts(const TensorSource& file) {
+  return std::any_of(file.tensors().begin(), file.tensors().end(), [](const auto& tensor) { return tensor.first.find(kExpertsInfix) != std::string::npos; });
 }
 
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,

@@ -28,14 +28,23 @@ std::span<const Projection> projections_of(ProjectionGroup group) {
 
 void FusedLinear::plan(std::span<const Segment> segments) {
   runs_.clear();
-  forms_ = {};
   for (const Segment& segment : segments) {
     if (segment.adapter == nullptr || segment.token_begin == segment.token_end) continue;
     const auto* adapter = static_cast<const LoraAdapter*>(segment.adapter);
-    forms_ = forms_ | adapter->forms(narrow_);
     if (!runs_.empty() && runs_.back().adapter == adapter && runs_.back().end == segment.token_begin) runs_.back().end = segment.token_end;
     else runs_.push_back({segment.token_begin, segment.token_end, adapter});
   }
+  index_runs();
+}
+
+void FusedLinear::plan(std::span<const Run> runs) {
+  runs_.assign(runs.begin(), runs.end());
+  index_runs();
+}
+
+void FusedLinear::index_runs() {
+  forms_ = {};
+  for (const Run& run : runs_) forms_ = forms_ | run.adapter->forms(narrow_);
   lone_.assign(runs_.empty() ? 0 : static_cast<size_t>(runs_.back().end), -1);
   lone_count_ = 0;
   for (const Run& run : runs_)
@@ -48,9 +57,9 @@ void FusedLinear::prepare(Place place) {
   shrinks_.clear();
   lone_tasks_.assign(lone_count_ * kPartsMax, -1);
   // Nobody has read them since the last step: ask for all at once.
-  for (const Run& run : runs_) __builtin_prefetch(&run.adapter->group(place.layer, place.group));
+  for (const Run& run : runs_) __builtin_prefetch(&group_of(run, place));
   for (const Run& run : runs_) {
-    const std::vector<LoraPart>& parts = run.adapter->group(place.layer, place.group).parts;
+    const std::vector<LoraPart>& parts = group_of(run, place).parts;
     const auto* bytes = reinterpret_cast<const std::byte*>(parts.data());
     for (size_t at = 0; at < parts.size() * sizeof(LoraPart); at += 64) __builtin_prefetch(bytes + at);
   }
@@ -59,7 +68,7 @@ void FusedLinear::prepare(Place place) {
     const size_t begin = tasks_.size();
     bool dora = false;
     for (const Run& run : runs_)
-      for (const LoraPart& part : run.adapter->group(place.layer, place.group).parts)
+      for (const LoraPart& part : group_of(run, place).parts)
         if (part.projection == projection) {
           add_task(run, part, rows);
           rows += run.end - run.begin;
@@ -111,12 +120,15 @@ void FusedLinear::for_each_task(const PanelTile& tile, Which which, Visit visit)
   const int64_t row_end = tile.row_begin + tile.row_count;
   for (const Column& column : columns_) {
     if (tile.panel < column.panel_begin || tile.panel >= column.panel_end || !which(column)) continue;
-    for (size_t i = column.begin; i < column.end; ++i) {
-      const Task& task = tasks_[i];
-      const int64_t begin = std::max(task.begin, tile.row_begin), end = std::min(task.end, row_end);
-      if (begin < end) visit(task, tile.panel - column.panel_begin, begin, end);
-    }
+    for (const Task& task : tasks_of(column, tile.row_begin, row_end))
+      visit(task, tile.panel - column.panel_begin, std::max(task.begin, tile.row_begin), std::min(task.end, row_end));
   }
+}
+
+std::span<const FusedLinear::Task> FusedLinear::tasks_of(const Column& column, int64_t begin, int64_t end) const {
+  const auto all = std::span(tasks_).subspan(column.begin, column.end - column.begin);
+  const auto first = std::partition_point(all.begin(), all.end(), [&](const Task& task) { return task.end <= begin; });
+  return {first, std::partition_point(first, all.end(), [&](const Task& task) { return task.begin < end; })};
 }
 
 void FusedLinear::expand(const Kernels& kernels, const PanelTile& tile) const {
@@ -135,19 +147,28 @@ void FusedLinear::apply_dora(const PanelTile& tile) const {
   });
 }
 
-// The next panel, its weights and the factors that go with it, and a share of what the next loop begins with.
-void FusedLinear::ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const {
+// The next panel, its weights and the factors that go with it.
+void FusedLinear::ask_ahead(const GemmList::Place& place, const PanelTile& tile, Prefetch& ahead) const {
+  const GemmWork& gemm = place.work;
   const int64_t panel = tile.panel + 1;
-  if (panel < gemm.weights->panels() && tile.row_begin + tile.row_count == gemm.rows) {
+  if (tile.row_begin + tile.row_count != gemm.row_begin + gemm.rows) return;
+  if (panel < gemm.weights->panels()) {
     ahead.add(gemm.weights->panel(panel), gemm.weights->panel_bytes());
     for (const Column& column : columns_) {
       if (panel < column.panel_begin || panel >= column.panel_end) continue;
-      for (size_t i = column.begin; i < column.end; ++i)
-        ahead.add(tasks_[i].b + (panel - column.panel_begin) * tasks_[i].b_panel_bytes, tasks_[i].b_panel_bytes);
+      for (const Task& task : tasks_of(column, gemm.row_begin, gemm.row_begin + gemm.rows))
+        ahead.add(task.b + (panel - column.panel_begin) * task.b_panel_bytes, task.b_panel_bytes);
     }
+  } else if (place.next != nullptr) {
+    ahead.add(place.next->weights->panel(0), place.next->weights->panel_bytes());
   }
-  next_.share(item, gemm.items(), ahead);
-  also_.share(item, gemm.items(), ahead);
+}
+
+void FusedLinear::list_shrinks(Place next, PrefetchList& list) const {
+  for (const Run& run : runs_) {
+    const LoraGroup& group = group_of(run, next);
+    list.add(group.a_data, static_cast<int64_t>(group.a_bytes));
+  }
 }
 
 void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y) {
@@ -155,22 +176,28 @@ void FusedLinear::run(CpuDevice& device, const Linear& linear, std::optional<Pla
 }
 
 void FusedLinear::run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next) {
+  single_.clear();
+  single_.add(gemm);
+  run(device, single_, next);
+}
+
+void FusedLinear::run(CpuDevice& device, const GemmList& gemms, std::optional<Place> next) {
   device.reserve_scratch(GemmWork::scratch_floats());
-  shrink_runs(device, *gemm.x);
+  shrink_runs(device, *gemms.find(0).work.x);
   next_.clear();
-  for (const Run& run : next ? std::span<const Run>(runs_) : std::span<const Run>()) {
-    const LoraGroup& group = run.adapter->group(next->layer, next->group);
-    next_.add(group.a_data, static_cast<int64_t>(group.a_bytes));
-  }
-  device.pool().parallel_for(gemm.items(), [&](int64_t item, int worker) {
-    const PanelTile tile = gemm.tile(device, item, worker);
+  if (next) list_shrinks(*next, next_);
+  device.pool().parallel_for(gemms.items(), [&](int64_t item, int worker) {
+    const GemmList::Place place = gemms.find(item);
+    const PanelTile tile = place.work.tile(device, place.item, worker);
     Prefetch& ahead = device.prefetch(worker);
     ahead.clear();
-    ask_ahead(gemm, tile, item, ahead);
-    gemm.product(device, tile, worker, ahead);
+    ask_ahead(place, tile, ahead);
+    next_.share(item, gemms.items(), ahead);
+    also_.share(item, gemms.items(), ahead);
+    place.work.product(device, tile, worker, ahead);
     expand(device.kernels(), tile);
     apply_dora(tile);
-    gemm.finish(tile);
+    place.work.finish(tile);
   });
   also_.clear();
 }

@@ -30,6 +30,14 @@ class FusedLinear {
 
   // Which segments of the batch have which adapter; the same for all layers of a forward pass.
   void plan(std::span<const Segment> segments);
+  // Rows of a batch that have an adapter; `expert`: whose projections they pass, or -1.
+  struct Run {
+    int64_t begin, end;
+    const LoraAdapter* adapter;
+    int32_t expert = -1;
+  };
+  // The same of any rows, in their order.
+  void plan(std::span<const Run> runs);
   // What inputs must be encoded to for the adapters of the plan.
   ActivationForms forms() const { return forms_; }
 
@@ -44,14 +52,13 @@ class FusedLinear {
   // `next`: whose A matrices will be read after this projection.
   void run(CpuDevice& device, const Linear& linear, std::optional<Place> next, const Activations& x, int64_t tokens, Activations& y);
   void run(CpuDevice& device, const GemmWork& gemm, std::optional<Place> next);
+  void run(CpuDevice& device, const GemmList& gemms, std::optional<Place> next);  // of one x
   // What else the next run() shall ask for.
   PrefetchList& also() { return also_; }
+  // Adds the A matrices that are read at `next`.
+  void list_shrinks(Place next, PrefetchList& list) const;
 
  private:
-  struct Run {
-    int64_t begin, end;
-    const LoraAdapter* adapter;
-  };
   // One part of one run's adapter: rows [begin, end) of the batch, from `v_row` on in v; B's panels.
   struct Task {
     int64_t begin, end, v_row;
@@ -66,6 +73,10 @@ class FusedLinear {
     bool dora;  // of any
   };
 
+  void index_runs();
+  static const LoraGroup& group_of(const Run& run, Place place) { return run.adapter->group(place.layer, place.group, run.expert); }
+  // The column's tasks that share rows [begin, end).
+  std::span<const Task> tasks_of(const Column& column, int64_t begin, int64_t end) const;
   void add_task(const Run& run, const LoraPart& part, int64_t v_row);
   void shrink_tokens(const Kernels& kernels, const Task& task, const Activations& x, int64_t token, int64_t tokens);
   void shrink_runs(CpuDevice& device, const Activations& x);
@@ -73,7 +84,7 @@ class FusedLinear {
   void apply_dora(const PanelTile& tile) const;
   template <typename Which, typename Visit>
   void for_each_task(const PanelTile& tile, Which which, Visit visit) const;
-  void ask_ahead(const GemmWork& gemm, const PanelTile& tile, int64_t item, Prefetch& ahead) const;
+  void ask_ahead(const GemmList::Place& place, const PanelTile& tile, Prefetch& ahead) const;
 
   const bool narrow_;
   ActivationForms forms_;
@@ -85,6 +96,7 @@ class FusedLinear {
   std::vector<int32_t> lone_tasks_;                   // [lone runs, projections]: the task, or -1
   std::vector<std::pair<int32_t, int64_t>> shrinks_;  // of longer runs: a task and the first of up to kShrinkTokens tokens
   Activations v_;
+  GemmList single_;
   PrefetchList next_, also_;
 };
 

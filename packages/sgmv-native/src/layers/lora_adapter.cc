@@ -56,11 +56,11 @@ ProjectionGroup group_of(Projection p) {
   return ProjectionGroup::down;
 }
 
-int32_t output_column(Projection p, const ModelConfig& model) {
-  switch (p) {
+int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
+  switch (target.projection) {
     case Projection::k: return model.out_features(Projection::q);
     case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
-    case Projection::up: return model.out_features(Projection::gate);
+    case Projection::up: return target.outputs(model);  // gate is as wide
     default: return 0;
   }
 }
@@ -74,6 +74,10 @@ class LoraPacker {
     auto adapter = std::make_shared<LoraAdapter>();
     adapter_ = adapter.get();
     adapter_->layers_.resize(static_cast<size_t>(model_.layers));
+    adapter_->experts_per_layer_ = static_cast<size_t>(model_.experts.count);
+    const std::vector<PeftPair>& all = source_.pairs();
+    if (std::any_of(all.begin(), all.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; }))
+      adapter_->experts_.resize(adapter_->layers_.size() * adapter_->experts_per_layer_);
     for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? place_embedding(pairs[0]) : place(pairs); });
     adapter_->data_ = AlignedBuffer<std::byte>(bytes_);
     bytes_ = 0;
@@ -88,7 +92,7 @@ class LoraPacker {
     for (size_t begin = 0, end; begin < pairs.size(); begin = end) {
       const LoraTarget& first = pairs[begin].target;
       end = begin + 1;
-      while (end < pairs.size() && pairs[end].target.layer == first.layer &&
+      while (end < pairs.size() && pairs[end].target.layer == first.layer && pairs[end].target.expert == first.expert &&
              group_of(pairs[end].target.projection) == group_of(first.projection))
         ++end;
       visit(std::span(pairs).subspan(begin, end - begin));
@@ -100,6 +104,8 @@ class LoraPacker {
   LoraGroup& group_for(std::span<const PeftPair> pairs) {
     const LoraTarget& target = pairs[0].target;
     if (target.projection == Projection::lm_head) return adapter_->head_;
+    if (target.expert >= 0)
+      return adapter_->experts_[static_cast<size_t>(target.layer) * adapter_->experts_per_layer_ + static_cast<size_t>(target.expert)][target.projection == Projection::down];
     return adapter_->layers_[static_cast<size_t>(target.layer)][static_cast<size_t>(group_of(target.projection))];
   }
 
@@ -110,9 +116,9 @@ class LoraPacker {
     LoraGroup& group = group_for(pairs);
     for (const PeftPair& pair : pairs) {
       const Projection p = pair.target.projection;
-      const int32_t column = output_column(p, model_), lead = column % kPanelColumns;
-      const PackedLora a{nullptr, type_for(pair.a.info.dtype), pair.target.rank, model_.in_features(p)};
-      const PackedLora b{nullptr, type_for(pair.b.info.dtype), pair.target.rank, lead + model_.out_features(p)};
+      const int32_t column = output_column(pair.target, model_), lead = column % kPanelColumns;
+      const PackedLora a{nullptr, type_for(pair.a.info.dtype), pair.target.rank, pair.target.inputs(model_)};
+      const PackedLora b{nullptr, type_for(pair.b.info.dtype), pair.target.rank, lead + pair.target.outputs(model_)};
       group.parts.push_back({p, pair.target.scale, a, b, column / kPanelColumns});
       group.a_bytes += aligned(packed_lora_a_bytes(a.type, a.rank, a.width));
       bytes_ += aligned(packed_lora_b_bytes(b.type, b.rank, b.width));
@@ -145,7 +151,7 @@ class LoraPacker {
     for (size_t i = 0; i < pairs.size(); ++i) {
       PackedLora& b = group.parts[i].b;
       std::byte* place = take(packed_lora_b_bytes(b.type, b.rank, b.width));
-      const int32_t out = model_.out_features(pairs[i].target.projection);
+      const int32_t out = pairs[i].target.outputs(model_);
       const std::vector<std::byte> values = read(pairs[i].b, b.type, problems);
       if (problems.empty()) pack_lora_b(b.type, values.data(), out, b.rank, b.width - out, place);
       b.data = place;
@@ -157,7 +163,7 @@ class LoraPacker {
   // From the file's own numbers, whatever the factors are rounded to. Columns of other parts have the factor 1.
   void fill_dora(const PeftPair& pair, LoraPart& part, ProblemList& problems) {
     const size_t count = padded_columns(part.b.width);
-    const auto lead = static_cast<size_t>(part.b.width - model_.out_features(part.projection));
+    const auto lead = static_cast<size_t>(part.b.width - pair.target.outputs(model_));
     auto* factors = reinterpret_cast<float*>(take(count * sizeof(float)));
     std::fill_n(factors, count, 1.0f);
     const auto numbers = [&](const NamedTensor& tensor) { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); };

@@ -19,7 +19,7 @@ namespace sgmv {
 enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, embedding, head };
 inline constexpr int kGroupCount = 4;  // of a layer
 ProjectionGroup group_of(Projection p);
-int32_t output_column(Projection p, const ModelConfig& model);  // its first column in its group's fused output
+int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output
 
 struct LoraPart {
   Projection projection;
@@ -49,9 +49,12 @@ class LoraAdapter : public Adapter {
  public:
   size_t bytes() const override { return data_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
-  const LoraGroup& group(int32_t layer, ProjectionGroup group) const {
+  // `expert`: -1 outside of experts.
+  const LoraGroup& group(int32_t layer, ProjectionGroup group, int32_t expert = -1) const {
+    if (expert >= 0) return experts_[static_cast<size_t>(layer) * experts_per_layer_ + static_cast<size_t>(expert)][group == ProjectionGroup::down];
     return group == ProjectionGroup::head ? head_ : layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
+  bool adapts_experts() const { return !experts_.empty(); }
   const LoraEmbedding& embedding() const { return embedding_; }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
   ActivationForms forms(bool narrow) const { return narrow ? forms_narrow_ : forms_; }  // of the inputs and of v
@@ -59,6 +62,8 @@ class LoraAdapter : public Adapter {
  private:
   friend class LoraPacker;
   std::vector<std::array<LoraGroup, kGroupCount>> layers_;
+  std::vector<std::array<LoraGroup, 2>> experts_;  // [layers · experts]: gate_up and down; empty: none is adapted
+  size_t experts_per_layer_ = 0;
   LoraGroup head_;
   LoraEmbedding embedding_;
   AlignedBuffer<std::byte> data_;

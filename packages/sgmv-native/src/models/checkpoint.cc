@@ -48,6 +48,24 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   return *info;
 }
 
+TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
+  const std::string name = part.module + ".weight";
+  if (part.expert < 0) {
+    const TensorInfo* info = find(name);
+    // A matrix of one row is a vector in GGUF.
+    if (part.out != 1 || info == nullptr || info->shape.size() != 1) return require(name, {part.out, in});
+    TensorInfo row = require(name, {in});
+    row.shape = {1, in};
+    return row;
+  }
+  TensorInfo rows = require(name, {config_.experts.count, part.stacked_rows, in});
+  const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>(config_.experts.count * part.stacked_rows);
+  rows.offset += row_bytes * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  rows.bytes = row_bytes * static_cast<uint64_t>(part.out);
+  rows.shape = {part.out, in};
+  return rows;
+}
+
 std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInfo& info) const {
   std::vector<std::byte> data = source_->read(info);
   const int64_t bad = first_not_finite(info.dtype, data.data(), info.elements());
@@ -160,20 +178,20 @@ bool Checkpoint::same_matrix(const std::string& one, const std::string& other, i
   return true;
 }
 
-Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in) const {
+Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType compute) const {
   std::vector<DType> dtypes;
   int64_t out = 0;
   for (const Part& part : parts) {
-    dtypes.push_back(rows_type(require(part.module + ".weight", {part.out, in})));
+    dtypes.push_back(rows_type(require(part, in)));
     out += part.out;
   }
   Linear linear;
-  linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in, compute_), compute_, out, in);
+  linear.weights = PackedMatrix(PackedMatrix::storage_for(dtypes, in, compute), compute, out, in);
   linear.bias = biases(parts);
   int64_t begin = 0;
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, *find(name));
+    const Rows stored = rows(name, require(part, in));
     linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(name, part.out));
     begin += part.out;
   }
@@ -185,7 +203,7 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   int64_t begin = 0;
   for (const Part& part : parts) {
     const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, require(name, {part.out, in}));
+    const Rows stored = rows(name, require(part, in));
     const std::vector<int32_t> order = row_order(name, part.out);
     const int64_t row_bytes = in / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype);
     for (int64_t i = 0; i < part.out; ++i) {

@@ -19,14 +19,24 @@ class Checkpoint {
   // A folder with safetensors or a .gguf file. Throws Error or FormatError.
   Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute);
 
+  bool is_gguf() const { return gguf_; }
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
   std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
   std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
+  // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert
+  // from a row on.
+  struct Part {
+    std::string module;
+    int64_t out;
+    bool bias;
+    int32_t expert = -1;
+    int64_t first_row = 0, stacked_rows = 0;
+  };
   // The matrices below each other, with their biases when the names of biases are wanted and there.
-  struct Part { std::string module; int64_t out; bool bias; };
-  Linear linear(const std::vector<Part>& parts, int64_t in) const;
+  Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }
+  Linear linear(const std::vector<Part>& parts, int64_t in, WeightType compute) const;
   // Calls visit(row, values [in]) for every row of the matrices below each other.
   void for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const;
   bool same_matrix(const std::string& one, const std::string& other, int64_t out, int64_t in) const;  // in value, whatever the types
@@ -36,6 +46,7 @@ class Checkpoint {
   std::string stored_name(const std::string& name) const;
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
+  TensorInfo require(const Part& part, int64_t in) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
   // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
   struct Rows { DType dtype; std::vector<std::byte> data; };

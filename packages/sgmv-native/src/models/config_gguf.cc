@@ -149,6 +149,36 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
   config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
 }
 
+// Of architectures with experts: how llama.cpp weighs those that were chosen, and the key of their size. Whether the file
+// has them, the number says: Llama's architecture is Mixtral's too.
+struct Experts {
+  const char* architecture;
+  bool normalized;
+  const char* size_key;
+  bool shared = false;
+};
+constexpr Experts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
+                                {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"}};
+
+void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
+  const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const Experts& one) { return one.architecture == architecture; });
+  const int32_t count = meta.integer("expert_count", 0);
+  if (known == std::end(kExperts) || (count == 0 && architecture == "llama")) {
+    if (count != 0) meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(count), "0");
+    return;
+  }
+  ExpertsConfig& experts = config.experts;
+  experts = {count, meta.integer("expert_used_count", 0), meta.integer(known->size_key, 0), known->normalized, known->shared, {}};
+  check_experts(experts, gguf.file_name(), {meta.key("expert_count"), meta.key("expert_used_count"), meta.key(known->size_key)});
+  for (int32_t layer = 0; layer < config.layers; ++layer)
+    experts.layer_has_none.push_back(gguf.find("blk." + std::to_string(layer) + ".ffn_gate_inp.weight") == nullptr);
+  if (architecture == "llama") config.model_type = "mixtral";
+  const int32_t shared_size = meta.integer("expert_shared_feed_forward_length", known->shared ? config.intermediate_size : 0);
+  if (known->shared) config.intermediate_size = shared_size;
+  else if (shared_size != 0) meta.refuse("model_unsupported", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0");
+  check_model_config(config, gguf.file_name());
+}
+
 // llama.cpp's name of an architecture, the model type in Hugging Face's words, and whether llama.cpp's converter reorders
 // the rows of q and k so that rotated pairs are neighbours.
 struct Architecture {
@@ -157,7 +187,8 @@ struct Architecture {
   bool interleaved_heads = false;
 };
 constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
-                                           {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true}};
+                                           {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
+                                           {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true}};
 
 const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
   std::string names;
@@ -185,8 +216,6 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   const std::string architecture = gguf.text("general.architecture").value_or("");
   const Metadata meta(gguf, architecture + ".");
   const Architecture& known = find_architecture(architecture, meta);
-  if (meta.integer("expert_count", 0) > 0)
-    meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(meta.integer("expert_count", 0)), "0");
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");
 
@@ -206,13 +235,15 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.fused_projections = architecture == "phi3";
   config.attention_bias = gguf.find(config.fused_projections ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
   config.mlp_bias = gguf.find("blk.0.ffn_gate.bias") != nullptr;
-  config.qk_norm = architecture == "qwen3" || architecture == "gemma3";
+  config.qk_norm = architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";
+  config.qk_norm_of_all = architecture == "olmoe";
   check_model_config(config, gguf.file_name());
+  read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
   if (architecture.starts_with("gemma")) read_gemma(meta, config);
   if (architecture == "olmo2") read_olmo(meta, config);
-  if (architecture == "granite") read_granite(meta, config);
+  if (architecture.starts_with("granite")) read_granite(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
@@ -235,11 +266,13 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
   const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
   if (config.post_norms && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 15> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 23> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
+      {"mlp.gate", "ffn_gate_inp"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
+      {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
+      {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
       {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
       {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}}};
   for (const auto& [hf, gguf] : parts)

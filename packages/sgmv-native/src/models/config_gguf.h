@@ -10,7 +10,8 @@ namespace sgmv {
 
 ModelConfig config_from_gguf(const GgufFile& gguf);  // throws Error model_unsupported or model_corrupt
 
-// "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight"; empty when GGUF has no such tensor. Of `config` only
+// "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight"; empty when GGUF has no such tensor. Of
+// experts it has those of a layer in one: "…mlp.experts.gate_proj.weight". Of `config` only
 // the layout counts: models with post-norms name the norm before the MLP differently.
 std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config);
 

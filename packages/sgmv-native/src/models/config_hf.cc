@@ -13,6 +13,15 @@ constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
 
+// Of a family whose layers have experts: what its configuration class assumes of them.
+struct Experts {
+  int32_t count = 0, per_token = 0;
+  int32_t size = 0;          // of moe_intermediate_size; 0: theirs is intermediate_size
+  int32_t shared_size = 0;   // 0: no shared expert
+  bool normalized = false;   // the weights of the chosen ones always add up to 1; otherwise if norm_topk_prob says so
+  bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
+};
+
 // What a family's own configuration class assumes when config.json leaves a field out.
 struct Family {
   const char* model_type;
@@ -33,6 +42,7 @@ struct Family {
   bool gemma = false;
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
+  Experts experts = {};
 };
 
 constexpr Family kFamilies[] = {
@@ -53,6 +63,15 @@ constexpr Family kFamilies[] = {
     {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
+    {.model_type = "mixtral", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1e6, .kv_heads = 8, .experts = {.count = 8, .per_token = 2, .normalized = true}},
+    {.model_type = "qwen2_moe", .max_positions = 32768, .kv_heads = 16, .sliding_window = 4096, .attention_bias = Bias::qkv,
+     .experts = {.count = 60, .per_token = 4, .size = 1408, .shared_size = 5632, .dense_layers = true}},
+    {.model_type = "qwen3_moe", .max_positions = 32768, .kv_heads = 4, .sliding_window = 4096, .attention_bias = Bias::as_config, .qk_norm = true,
+     .experts = {.count = 128, .per_token = 8, .size = 768, .dense_layers = true}},
+    {.model_type = "olmoe", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
+     .experts = {.count = 64, .per_token = 8}},
+    {.model_type = "granitemoe", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config,
+     .experts = {.count = 8, .per_token = 2, .normalized = true}},
 };
 
 const Family& find_family(const ConfigFields& fields) {
@@ -91,7 +110,10 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
   if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
   config.sliding_window = window;
-  const int32_t first = qwen ? fields.integer("max_window_layers").value_or(28) : 0;
+  if (config.model_type == "qwen2_moe")
+    fields.refuse("model_unsupported", "use_sliding_window", "true", "false: which layers of qwen2_moe slide differs between versions of Transformers");
+  // All of Qwen3-MoE slide, whatever max_window_layers says.
+  const int32_t first = qwen && config.model_type != "qwen3_moe" ? fields.integer("max_window_layers").value_or(28) : 0;
   const bool has_pattern = config.model_type == "gemma3_text" && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
   for (int32_t layer = 0; layer < config.layers; ++layer)
@@ -144,6 +166,54 @@ void read_granite(const ConfigFields& fields, ModelConfig& config) {
   config.attention_scale = static_cast<float>(multiplier("attention_multiplier"));
   config.logit_scale = static_cast<float>(1.0 / multiplier("logits_scaling"));
   config.scale_residuals(multiplier("residual_multiplier"));
+}
+
+// One norm of all heads, as in OLMo 2, and the other norms as in Llama.
+void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
+  config.qk_norm_of_all = true;
+  const json::Value* clip = fields.get("clip_qkv");
+  if (clip != nullptr) fields.refuse("model_unsupported", "clip_qkv", clip->describe(), "null: clipped queries, keys and values are not supported");
+}
+
+// Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
+void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
+  const int32_t step = fields.integer("decoder_sparse_step").value_or(1);
+  if (step < 1) fields.refuse("model_corrupt", "decoder_sparse_step", std::to_string(step), "a whole number of at least 1");
+  std::vector<bool>& none = config.experts.layer_has_none;
+  for (int32_t layer = 1; layer <= config.layers; ++layer) none.push_back(layer % step != 0);
+  const json::Value* list = fields.get("mlp_only_layers");
+  if (list == nullptr) return;
+  if (!list->is_array()) fields.refuse("model_corrupt", "mlp_only_layers", list->describe(), "a list of layers");
+  for (const json::Value& layer : list->array()) {
+    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= config.layers)
+      fields.refuse("model_corrupt", "mlp_only_layers", layer.describe(), "layers from 0 to " + std::to_string(config.layers - 1));
+    none[static_cast<size_t>(layer.integer())] = true;
+  }
+}
+
+void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
+  const Experts& assumed = family.experts;
+  if (assumed.count == 0) return;
+  ExpertsConfig& experts = config.experts;
+  // Transformers reads either name of their number.
+  const std::optional<int32_t> one = fields.integer("num_experts"), other = fields.integer("num_local_experts");
+  if (one && other && *one != *other)
+    fields.refuse("model_corrupt", "num_local_experts", std::to_string(*other), "what num_experts says, " + std::to_string(*one));
+  experts.count = one ? *one : other.value_or(assumed.count);
+  experts.per_token = fields.integer("num_experts_per_tok").value_or(assumed.per_token);
+  experts.size = assumed.size > 0 ? fields.integer("moe_intermediate_size").value_or(assumed.size) : config.intermediate_size;
+  experts.normalized = assumed.normalized || fields.flag("norm_topk_prob", false);
+  experts.shared = assumed.shared_size > 0;
+  check_experts(experts, fields.file(), {one ? "num_experts" : "num_local_experts", "num_experts_per_tok", assumed.size > 0 ? "moe_intermediate_size" : "intermediate_size"});
+  if (assumed.dense_layers) read_dense_layers(fields, config);
+  if (!experts.shared) return;
+  const int32_t shared_size = fields.integer("shared_expert_intermediate_size").value_or(assumed.shared_size);
+  bool any_dense = false;
+  for (int32_t layer = 0; layer < config.layers; ++layer) any_dense = any_dense || !config.has_experts(layer);
+  if (any_dense && shared_size != config.intermediate_size)
+    fields.refuse("model_unsupported", "shared_expert_intermediate_size", std::to_string(shared_size), "intermediate_size, " + std::to_string(config.intermediate_size) + ", where layers without experts stand beside those with a shared one");
+  config.intermediate_size = shared_size;
+  check_model_config(config, fields.file());
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -222,7 +292,9 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file) {
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
-  if (config.model_type == "granite") read_granite(fields, config);
+  if (config.model_type == "olmoe") read_olmoe(fields, config);
+  if (config.model_type.starts_with("granite")) read_granite(fields, config);
+  read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
   config.rope.theta = family.rope_theta;
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
@@ -255,11 +327,23 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
   return type == "gemma3" || type == "mistral3" ? read_language_model(fields, file) : read_decoder(root, file);
 }
 
+namespace {
+
+void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
+  if (value < 1 || value > most)
+    throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
+}
+
+}  // namespace
+
+void check_experts(const ExpertsConfig& experts, const std::string& file, const std::array<std::string, 3>& fields) {
+  check_range(file, fields[0], experts.count, kExpertsMax);
+  check_range(file, fields[1], experts.per_token, experts.count);
+  check_range(file, fields[2], experts.size, 1 << 20);
+}
+
 void check_model_config(const ModelConfig& config, const std::string& file) {
-  const auto range = [&](const char* field, int32_t value, int32_t most) {
-    if (value < 1 || value > most)
-      throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
-  };
+  const auto range = [&](const char* field, int32_t value, int32_t most) { check_range(file, field, value, most); };
   range("vocab_size", config.vocab_size, 1 << 24);
   range("hidden_size", config.hidden_size, 1 << 17);
   range("intermediate_size", config.intermediate_size, 1 << 20);

@@ -1,7 +1,9 @@
 // ModelConfig from a Hugging Face config.json.
 #pragma once
 
+#include <array>
 #include <filesystem>
+#include <string>
 
 #include "formats/json.h"
 #include "sgmv/model_config.h"
@@ -32,7 +34,12 @@ void use_gemma_layout(ModelConfig& config);
 // What OLMo 2 and 3 have in common.
 void use_olmo_layout(ModelConfig& config);
 
+// The largest number of experts a layer may have: above that of any model.
+inline constexpr int32_t kExpertsMax = 1024;
+
 // Checks that hold for every source: sizes in range, heads that divide.
 void check_model_config(const ModelConfig& config, const std::string& file);
+// The same of experts, with the names that their number, the number a token passes and their size have in the file.
+void check_experts(const ExpertsConfig& experts, const std::string& file, const std::array<std::string, 3>& fields);
 
 }  // namespace sgmv

@@ -19,6 +19,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
       rope_(config_.rope, config_.head_dim),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
+  if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
   RopeConfig longer = config_.rope;
@@ -53,7 +54,7 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
     attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
     add_and_norm(weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
-    gated_mlp(layer, tokens, *cache);
+    feed_forward(layer, tokens, *cache);
     if (layer + 1 == config_.layers) add_and_norm(weights.post_mlp_norm, weights_.final_norm, std::nullopt);
     else add_and_norm(weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
   }
@@ -68,12 +69,15 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   const int64_t heads = config_.heads + 2 * config_.kv_heads;
   qkv_.reserve(tokens, heads * config_.head_dim);
   attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim, forms);
+  if (mixture_) mixture_->reserve(tokens, forms);
+  if (!config_.any_mlp()) return;
   gate_up_.reserve(tokens, int64_t{2} * config_.intermediate_size);
   gated_.reserve(tokens, config_.intermediate_size, forms);
 }
 
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
+  if (mixture_) mixture_->plan(batch.segments);
   plan_ends(batch);
   plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
@@ -201,11 +205,21 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   }
 }
 
-void DecoderCpu::gated_mlp(int32_t index, int64_t tokens, const CpuKvCache& cache) {
+// From normed_ to delta_.
+void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& cache) {
+  const bool mlp = config_.has_mlp(index);
+  if (const int32_t next = index + 1; next < config_.layers) {
+    PrefetchList& also = mlp ? fused_.also() : mixture_->also();
+    attention_.ask_ahead(cache, next, config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
+    if (!mlp) fused_.list_shrinks({next, ProjectionGroup::qkv}, also);
+  }
+  if (mlp) gated_mlp(index, tokens);
+  if (config_.has_experts(index)) mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
+}
+
+void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const int64_t width = config_.intermediate_size;
-  if (const int32_t next = index + 1; next < config_.layers)
-    attention_.ask_ahead(cache, next, config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), fused_.also());
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   const auto activate = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;

@@ -1,11 +1,11 @@
-// A Llama-family decoder on the CPU: embedding, layers of attention and gated MLP, final norm, logits.
+// A Llama-family decoder on the CPU: embedding, layers of attention and gated MLP or mixture of such, final norm, logits.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "cpu/cpu_device.h"
-#include "layers/fused_linear.h"
+#include "layers/mixture.h"
 #include "layers/rope_table.h"
 #include "models/decoder_weights.h"
 #include "ops/attention_cpu.h"
@@ -37,7 +37,8 @@ class DecoderCpu : public Model {
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
-  void gated_mlp(int32_t layer, int64_t tokens, const CpuKvCache& cache);
+  void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
+  void gated_mlp(int32_t layer, int64_t tokens);
   void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);
@@ -54,6 +55,7 @@ class DecoderCpu : public Model {
   FusedLinear fused_, fused_head_;
   std::vector<Segment> head_segments_;                // of the rows whose logits are wanted
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
+  std::optional<Mixture> mixture_;
   AttentionWork attention_;
   std::vector<Place> places_;
   std::vector<int64_t> token_costs_;

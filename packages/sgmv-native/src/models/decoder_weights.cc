@@ -19,19 +19,30 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.k_norm = norm(names.k_norm, config.k_norm_width());
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
   layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
-  layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
-  layer.down = checkpoint.linear(names.down, config.intermediate_size);
+  if (config.has_mlp(index)) {
+    layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
+    layer.down = checkpoint.linear(names.down, config.intermediate_size);
+  }
+  if (!config.has_experts(index)) return layer;
+  // A router that is rounded chooses other experts.
+  layer.experts.router = checkpoint.linear(names.router, config.hidden_size, WeightType::f32);
+  for (const LayerTensors::Expert& expert : names.experts) {
+    layer.experts.gate_up.push_back(checkpoint.linear(expert.gate_up, config.hidden_size));
+    layer.experts.down.push_back(checkpoint.linear(expert.down, config.experts.size));
+  }
   return layer;
 }
 
 }  // namespace
 
+size_t DecoderLayer::bytes() const {
+  const size_t norms = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size();
+  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + norms * sizeof(float);
+}
+
 size_t DecoderWeights::bytes() const {
   size_t total = embedding.bytes() + lm_head.bytes() + final_norm.size() * sizeof(float);
-  for (const DecoderLayer& layer : layers)
-    total += layer.qkv.bytes() + layer.o.bytes() + layer.gate_up.bytes() + layer.down.bytes() +
-             (layer.attention_norm.size() + layer.post_attention_norm.size() + layer.mlp_norm.size() + layer.post_mlp_norm.size() +
-              layer.q_norm.size() + layer.k_norm.size()) * sizeof(float);
+  for (const DecoderLayer& layer : layers) total += layer.bytes();
   return total;
 }
 
@@ -39,6 +50,8 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
   if (target.projection == Projection::embed_tokens) return weights_.embedding;
   if (target.projection == Projection::lm_head) return weights_.head();
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(target.layer)];
+  if (target.expert >= 0)
+    return (target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up)[static_cast<size_t>(target.expert)].weights;
   switch (group_of(target.projection)) {
     case ProjectionGroup::qkv: return layer.qkv.weights;
     case ProjectionGroup::o: return layer.o.weights;
@@ -48,7 +61,7 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
 }
 
 void DecoderRows::copy_row(const LoraTarget& target, int64_t row, float* out) const {
-  matrix(target).copy_row(output_column(target.projection, config_) + row, out);
+  matrix(target).copy_row(output_column(target, config_) + row, out);
 }
 
 float DecoderRows::tolerance(const LoraTarget& target) const {

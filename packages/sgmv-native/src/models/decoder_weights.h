@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "layers/fused_linear.h"
+#include "layers/mixture.h"
 #include "models/checkpoint.h"
 
 namespace sgmv {
@@ -12,7 +12,10 @@ struct DecoderLayer {
   // Empty: none.
   std::vector<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
-  Linear qkv, o, gate_up, down;
+  Linear qkv, o;
+  Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
+  ExpertWeights experts;
+  size_t bytes() const;
 };
 
 struct DecoderWeights {

@@ -147,7 +147,7 @@ void DecoderRowsCuda::copy_row(const LoraTarget& target, int64_t row, float* out
     scales_ = downloaded(wanted.scales);
     copied_ = &wanted;
   }
-  const int64_t index = output_column(target.projection, config_) + row;
+  const int64_t index = output_column(target, config_) + row;
   const size_t size = format_bytes(weights.format);
   const std::byte* at = numbers_.data() + static_cast<size_t>(index * weights.stride) * size;
   const float scale = scales_.empty() ? 1.0f : scales_[static_cast<size_t>(index)];

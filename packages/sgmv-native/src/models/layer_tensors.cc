@@ -2,9 +2,54 @@
 
 namespace sgmv {
 
+namespace {
+
+// What a mixture and its parts are called in the checkpoints of a family.
+struct MixtureNames {
+  const char* model_type;
+  const char *block, *router;
+  const char *gate, *up, *down;          // of an expert that has matrices of its own
+  const char *all_gate_up, *all_down;    // of all of them; null: they have their own
+};
+constexpr MixtureNames kMixtureNames[] = {
+    {"mixtral", "block_sparse_moe.", "gate", "w1", "w3", "w2", nullptr, nullptr},
+    {"granitemoe", "block_sparse_moe.", "router.layer", nullptr, nullptr, nullptr, "input_linear", "output_linear"},
+};
+// Qwen's and OLMoE's, by which gguf_tensor_name() knows them too.
+constexpr MixtureNames kUsualNames = {nullptr, "mlp.", "gate", "gate_proj", "up_proj", "down_proj", nullptr, nullptr};
+
+const MixtureNames& mixture_names(const Checkpoint& checkpoint, const ModelConfig& config) {
+  for (const MixtureNames& names : kMixtureNames)
+    if (!checkpoint.is_gguf() && config.model_type == names.model_type) return names;
+  return kUsualNames;
+}
+
+// An expert's matrices are its own, or rows of all experts' by projection (GGUF), or with gate and up in one (Granite).
+LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string& block, bool gguf, const ModelConfig& config, int32_t expert) {
+  const int64_t size = config.experts.size, hidden = config.hidden_size;
+  if (names.all_gate_up != nullptr) {
+    const std::string gate_up = block + names.all_gate_up;
+    return {{{gate_up, size, false, expert, 0, 2 * size}, {gate_up, size, false, expert, size, 2 * size}}, {{block + names.all_down, hidden, false, expert, 0, hidden}}};
+  }
+  const auto part = [&](const char* name, int64_t out) {
+    return gguf ? Checkpoint::Part{block + "experts." + name, out, false, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, false};
+  };
+  return {{part(names.gate, size), part(names.up, size)}, {part(names.down, hidden)}};
+}
+
+void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
+  const MixtureNames& names = mixture_names(checkpoint, config);
+  const std::string block = layer + names.block;
+  tensors.router.push_back({block + names.router, config.experts.count, false});
+  if (config.experts.shared) tensors.router.push_back({block + "shared_expert_gate", 1, false});
+  for (int32_t expert = 0; expert < config.experts.count; ++expert) tensors.experts.push_back(expert_tensors(names, block, checkpoint.is_gguf(), config, expert));
+}
+
+}  // namespace
+
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? "mlp.shared_expert." : "mlp.");
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
     for (const Projection p : projections) list.push_back({group + projection_name(p), config.out_features(p), bias});
@@ -28,6 +73,8 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   names.qkv = fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
   // Llama with attention_bias has one on o too, though some checkpoints lack it. Qwen2 has none, whatever is in the file.
   names.o = parts(attention, {o}, bias && config.model_type != "qwen2" && checkpoint.has(attention + "o_proj.bias"));
+  if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
+  if (!config.has_mlp(layer)) return names;
   names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);
   return names;

@@ -66,9 +66,16 @@ void ModelConfig::scale_residuals(double factor) {
   rms_norm_eps = static_cast<float>(rms_norm_eps / (factor * factor));
 }
 
-std::span<const Projection> ModelConfig::layer_projections() const {
+bool ModelConfig::any_mlp() const {
+  for (int32_t layer = 0; layer < layers; ++layer)
+    if (has_mlp(layer)) return true;
+  return false;
+}
+
+std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const {
   using enum Projection;
-  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down};
+  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down}, attention[] = {q, k, v, o};
+  if (!has_mlp(layer)) return attention;
   return fused_projections ? std::span<const Projection>(fused) : std::span<const Projection>(separate);
 }
 

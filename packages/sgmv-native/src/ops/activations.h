@@ -2,6 +2,8 @@
 // that they do not fall on the same cache lines' sets.
 #pragma once
 
+#include <algorithm>
+
 #include "cpu/aligned_buffer.h"
 #include "cpu/kernels.h"
 
@@ -33,6 +35,14 @@ class Activations {
   void encode(const Kernels& kernels, int64_t index, int64_t width) {
     if (forms_.i8) kernels.encode_i8(row(index), width, chunks_.data() + index, chunk_stride_);
     if (forms_.bf16) kernels.encode_bf16(row(index), width, bf16_.data() + index * bf16_stride_);
+  }
+
+  // A row of others of the same width, in all reserved forms, which they have too.
+  void copy_row(const Activations& from, int64_t from_index, int64_t index) {
+    std::copy_n(from.row(from_index), width_, row(index));
+    for (int64_t chunk = 0; forms_.i8 && chunk * kRowPad < width_; ++chunk)
+      chunks_.data()[chunk * chunk_stride_ + index] = from.chunks_.data()[chunk * from.chunk_stride_ + from_index];
+    if (forms_.bf16) std::copy_n(from.bf16(from_index), (width_ + kRowPad - 1) / kRowPad * kRowPad, bf16_.data() + index * bf16_stride_);
   }
 
   float* row(int64_t index) { return data_.data() + index * stride_; }

@@ -10,8 +10,8 @@ int64_t calls(int64_t in, int64_t chunk, int64_t rows, int64_t step) {
 }  // namespace
 
 PanelTile GemmWork::tile(CpuDevice& device, int64_t item, int worker) const {
-  const int64_t panel = item / row_chunks(), row_begin = item % row_chunks() * kRowChunk;
-  return {panel, row_begin, std::min(kRowChunk, rows - row_begin), device.scratch(worker)};
+  const int64_t panel = item / row_chunks(), begin = item % row_chunks() * kRowChunk;
+  return {panel, row_begin + begin, std::min(kRowChunk, rows - begin), device.scratch(worker)};
 }
 
 void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, const Prefetch& ahead) const {

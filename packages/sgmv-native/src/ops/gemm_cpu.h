@@ -1,7 +1,9 @@
-// y [rows, out] = x [rows, in] · W^T + bias, divided into items of one weight panel × up to kRowChunk rows.
+// y [rows, out] = x [rows, in] · W^T + bias, divided into items of one weight panel × up to kRowChunk rows; of one matrix,
+// or of several, each for rows of its own.
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "cpu/cpu_device.h"
 #include "cpu/prefetch.h"
@@ -31,6 +33,7 @@ struct alignas(64) GemmWork {
   const float* bias = nullptr;  // [out] or null
   float* y = nullptr;
   int64_t y_stride = 0;
+  int64_t row_begin = 0;        // the first of its rows in x and y
 
   int64_t row_chunks() const { return (rows + kRowChunk - 1) / kRowChunk; }
   int64_t items() const { return weights->panels() * row_chunks(); }
@@ -45,6 +48,35 @@ struct alignas(64) GemmWork {
   void product_f32(const Kernels& kernels, const PanelTile& tile, float* scratch, const Prefetch& ahead) const;
   void product_i8(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
   void product_bf16(const Kernels& kernels, const PanelTile& tile, const Prefetch& ahead) const;
+};
+
+// Works whose items follow each other.
+class GemmList {
+ public:
+  void clear() {
+    works_.clear();
+    ends_.clear();
+  }
+  void add(const GemmWork& work) {
+    works_.push_back(work);
+    ends_.push_back(items() + work.items());
+  }
+  int64_t items() const { return ends_.empty() ? 0 : ends_.back(); }
+
+  // The work an item belongs to, the one after it or null, and its number within it.
+  struct Place {
+    const GemmWork& work;
+    const GemmWork* next;
+    int64_t item;
+  };
+  Place find(int64_t item) const {
+    const auto index = static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), item) - ends_.begin());
+    return {works_[index], index + 1 < works_.size() ? &works_[index + 1] : nullptr, item - (index == 0 ? 0 : ends_[index - 1])};
+  }
+
+ private:
+  std::vector<GemmWork> works_;
+  std::vector<int64_t> ends_;  // of each work's items
 };
 
 // Which forms of the activations a product with these weights takes.

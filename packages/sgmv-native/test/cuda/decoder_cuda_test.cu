@@ -37,12 +37,13 @@ ModelOptions with_8bit_adapters(WeightType type) {
   return options;
 }
 
+// Those that CUDA serves.
 std::vector<std::filesystem::path> golden_families() {
   std::filesystem::path root = golden_root();
   if (std::filesystem::exists(root / "tiny")) root /= "tiny";
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
+    if (std::filesystem::exists(entry.path() / "model" / "config.json") && read_model_config(entry.path() / "model").experts.count == 0) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   CHECK(folders.size() >= 20, folders.size(), " families in ", root.string());
   return folders;
@@ -114,6 +115,10 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       });
       std::printf("      %-14s %-20s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
     }
+}
+
+TEST("cuda: a model with experts is refused, with where it is served") {
+  CHECK_THROWS(Model::load(family_folder("qwen3-moe") / "model", on_cuda(WeightType::bf16, true)), Error, "model_type: found \"qwen3_moe\", whose layers have experts");
 }
 
 // Several tests, so that several processes share them.

@@ -95,6 +95,47 @@ TEST("checkpoint: a whole projection's norm is not one of a head") {
   CHECK_THROWS(copy.load(), Error, "k_norm.weight: found shape [8], expected [24]");
 }
 
+TEST("checkpoint: experts in other types are the same model") {
+  for (const char* family : {"mixtral", "qwen3-moe", "granitemoe"}) {
+    Copy copy(family);
+    const std::vector<float> expected = copy.logits();
+    bool wide = false;
+    for (NamedTensor& tensor : copy.tensors)
+      if (tensor.name.find("experts.") != std::string::npos || tensor.name.find("_linear.weight") != std::string::npos) {
+        wide = !wide;
+        std::vector<float> values = floats(tensor);
+        std::string halves;
+        for (const float value : values) append<uint16_t>(halves, float_to_f16(value));
+        tensor.dtype = wide ? "F32" : "F16";
+        tensor.data = wide ? f32_bytes(values) : halves;
+      }
+    CHECK(compare(copy.logits(), expected).relative < 1e-6, family);
+  }
+}
+
+TEST("checkpoint: experts that are missing or do not fit are refused by name") {
+  const auto refuse = [](const char* family, const std::string& tensor, auto change, const std::string& part) {
+    Copy copy(family);
+    change(copy.named(tensor));
+    CHECK_THROWS(copy.load(), Error, part.c_str());
+  };
+  const auto rename = [](NamedTensor& tensor) { tensor.name = "other"; };
+  const auto shrink = [](NamedTensor& tensor) { tensor = {tensor.name, "F32", {2, 2}, f32_bytes({1, 2, 3, 4})}; };
+  for (const char* leaf : {"gate_proj", "up_proj", "down_proj"}) {
+    const std::string name = std::string("model.layers.2.mlp.experts.6.") + leaf + ".weight";
+    refuse("qwen3-moe", name, rename, name + ": found no such tensor");
+    refuse("qwen3-moe", name, shrink, name + ": found shape [2, 2]");
+  }
+  refuse("qwen3-moe", "model.layers.1.mlp.up_proj.weight", rename, "model.layers.1.mlp.up_proj.weight: found no such tensor");
+  refuse("qwen3-moe", "model.layers.0.mlp.gate.weight", shrink, "model.layers.0.mlp.gate.weight: found shape [2, 2], expected [7, 24]");
+  refuse("mixtral", "model.layers.1.block_sparse_moe.experts.3.w2.weight", rename, "model.layers.1.block_sparse_moe.experts.3.w2.weight: found no such tensor");
+  refuse("mixtral", "model.layers.1.block_sparse_moe.gate.weight", rename, "model.layers.1.block_sparse_moe.gate.weight: found no such tensor");
+  refuse("qwen2-moe", "model.layers.0.mlp.shared_expert.down_proj.weight", shrink, "mlp.shared_expert.down_proj.weight: found shape [2, 2], expected [24, 28]");
+  refuse("qwen2-moe", "model.layers.0.mlp.shared_expert_gate.weight", rename, "model.layers.0.mlp.shared_expert_gate.weight: found no such tensor");
+  refuse("granitemoe", "model.layers.0.block_sparse_moe.input_linear.weight", shrink, "block_sparse_moe.input_linear.weight: found shape [2, 2], expected [4, 40, 24]");
+  refuse("granitemoe", "model.layers.0.block_sparse_moe.output_linear.weight", rename, "block_sparse_moe.output_linear.weight: found no such tensor");
+}
+
 // By the format's definition (OCP 8-bit floating point, E4M3).
 float e4m3(int code) {
   const int exponent = code >> 3 & 15, fraction = code & 7;
@@ -145,7 +186,7 @@ void quantize(ModelCopy& stored, ModelCopy& widened, const ScaleLayout& layout) 
 }
 
 TEST("checkpoint: matrices in E4M3 are what they are with their scales, of blocks, rows or all") {
-  for (const char* family : {"qwen2", "phi3"}) {
+  for (const char* family : {"qwen2", "phi3", "qwen3-moe"}) {
     for (const ScaleLayout& layout : kScaleLayouts) {
       ModelCopy stored(family), widened(family);
       quantize(stored, widened, layout);

@@ -2,11 +2,14 @@
 // added to Gemma's norms, Llama 3's and Phi-3's scaling as tensors) give the same logits, adapters included.
 #include <cmath>
 #include <functional>
+#include <map>
 #include <random>
+#include <span>
 
 #include "check.h"
 #include "gguf_writer.h"
 #include "golden_folder.h"
+#include "formats/module_names.h"
 #include "layers/rope_table.h"
 #include "models/config_gguf.h"
 #include "sgmv/error.h"
@@ -30,10 +33,13 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "mistral") return "llama";
   if (config.model_type == "olmo3") return "olmo2";
   if (config.model_type == "ministral3") return "mistral3";
+  if (config.model_type == "mixtral") return "llama";
+  if (config.model_type == "qwen2_moe") return "qwen2moe";
+  if (config.model_type == "qwen3_moe") return "qwen3moe";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
-bool interleaves(const std::string& architecture) { return architecture == "llama" || architecture == "smollm3" || architecture == "granite" || architecture == "mistral3"; }
+bool interleaves(const std::string& architecture) { return architecture == "llama" || architecture == "smollm3" || architecture.starts_with("granite") || architecture == "mistral3"; }
 
 constexpr float kGraniteEps = 1e-2f;  // of the golden model: ModelConfig keeps what scale_residuals() makes of it
 
@@ -48,6 +54,11 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   number("context_length", config.max_positions);
   number("rope.dimension_count", config.rope.rotary_dim > 0 ? config.rope.rotary_dim : config.head_dim);
   if (config.sliding_window > 0) number("attention.sliding_window", config.sliding_window);
+  if (config.experts.count == 0) return;
+  number("expert_count", config.experts.count);
+  number("expert_used_count", config.experts.per_token);
+  if (config.model_type.starts_with("qwen")) number("expert_feed_forward_length", config.experts.size);
+  if (config.experts.shared) number("expert_shared_feed_forward_length", config.intermediate_size);
 }
 
 void write_rope(GgufWriter& writer, const ModelConfig& config, const std::string& prefix) {
@@ -82,7 +93,7 @@ void write_metadata(GgufWriter& writer, const ModelConfig& config) {
   write_shape(writer, config, prefix);
   write_rope(writer, config, prefix);
   writer.number("tokenizer.ggml.eos_token_id", 2);
-  if (config.model_type == "granite") {
+  if (config.model_type.starts_with("granite")) {
     const double residual = std::sqrt(kGraniteEps / config.rms_norm_eps);
     writer.real(prefix + "attention.layer_norm_rms_epsilon", kGraniteEps);
     writer.real(prefix + "residual_scale", static_cast<float>(residual));
@@ -112,10 +123,60 @@ std::string text_name(const std::string& name) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name.starts_with("vision_tower.") || name.starts_with("multi_modal") ? "" : name;
 }
 
+// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert.
+class StackedExperts {
+ public:
+  // Whether the tensor is of experts.
+  bool add(const std::string& name, const TensorInfo& info, const std::vector<float>& values) {
+    const size_t mlp = name.find(".block_sparse_moe."), block = mlp != std::string::npos ? mlp : name.find(".mlp.experts.");
+    if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight")) return false;
+    const std::string layer = name.substr(0, block) + ".mlp.experts.";
+    const int64_t columns = info.shape.back();
+    if (name.ends_with("output_linear.weight")) {
+      stacked_[layer + "down_proj.weight"] = {info.shape, values};
+    } else if (name.ends_with("input_linear.weight")) {
+      const int64_t half = info.shape[1] / 2 * columns;
+      for (int64_t i = 0; i < 2 * info.shape[0]; ++i)
+        append(layer + (i % 2 == 0 ? "gate_proj" : "up_proj") + ".weight", {info.shape[1] / 2, columns}, i / 2, std::span(values).subspan(static_cast<size_t>(i * half), static_cast<size_t>(half)));
+    } else {
+      const size_t number = name.find(".experts.") + 9, dot = name.find('.', number);
+      std::string leaf = name.substr(dot + 1);
+      for (const auto& [mixtral, usual] : {std::pair("w1", "gate_proj"), std::pair("w3", "up_proj"), std::pair("w2", "down_proj")})
+        if (leaf.starts_with(mixtral)) leaf = std::string(usual) + ".weight";
+      append(layer + leaf, info.shape, std::stoll(name.substr(number)), values);
+    }
+    return true;
+  }
+  void write(GgufWriter& writer, const ModelConfig& config) const {
+    for (const auto& [name, tensor] : stacked_) writer.tensor(gguf_tensor_name(name, config), tensor.shape, tensor.values);
+  }
+
+ private:
+  struct Stacked {
+    std::vector<int64_t> shape;
+    std::vector<float> values;
+  };
+  void append(const std::string& name, const std::vector<int64_t>& shape, int64_t expert, std::span<const float> values) {
+    Stacked& stacked = stacked_[name];
+    if (stacked.shape.empty()) stacked.shape = {0, shape[0], shape[1]};
+    stacked.shape[0] = std::max(stacked.shape[0], expert + 1);
+    stacked.values.resize(std::max(stacked.values.size(), static_cast<size_t>(expert + 1) * values.size()));
+    std::copy(values.begin(), values.end(), stacked.values.begin() + expert * static_cast<int64_t>(values.size()));
+  }
+  std::map<std::string, Stacked> stacked_;
+};
+
+// The router of Mixtral and Granite by the name that gguf_tensor_name() knows.
+std::string usual_name(std::string name) {
+  const size_t block = name.find(".block_sparse_moe.");
+  return block == std::string::npos ? name : name.substr(0, block) + ".mlp.gate.weight";
+}
+
 std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& config) {
   GgufWriter writer;
   write_metadata(writer, config);
   const auto source = open_safetensors_folder(folder);
+  StackedExperts experts;
   for (const auto& [stored_name, info] : source->tensors()) {
     const std::string name = text_name(stored_name);
     if (name.empty()) continue;
@@ -126,16 +187,18 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     if (rotated && interleaves(architecture_of(config))) values = interleave(values, config.head_dim, info.shape.size() == 2 ? info.shape[1] : 1);
     if (config.unit_offset_norms && name.ends_with("norm.weight"))
       for (float& value : values) value += 1;
-    const std::string gguf_name = gguf_tensor_name(name, config);
+    if (experts.add(name, info, values)) continue;
+    const std::string gguf_name = gguf_tensor_name(usual_name(name), config);
     CHECK(!gguf_name.empty(), name);
-    writer.tensor(gguf_name, info.shape, values);
+    writer.tensor(gguf_name, gguf_name.ends_with("inp_shexp.weight") ? std::vector<int64_t>{info.shape[1]} : info.shape, values);
   }
+  experts.write(writer, config);
   return writer.bytes();
 }
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -151,7 +214,7 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 20, families, " families in ", golden_root().string());
+  CHECK(families >= 25, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {
@@ -183,50 +246,96 @@ std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator
   return bytes;
 }
 
+ModelConfig wide_mixture() {
+  ModelConfig config = wide_model();
+  config.model_type = "qwen2_moe";
+  config.experts = {4, 2, 256, false, true, {}};
+  return config;
+}
+
 // The file with its matrices in `types`, taken in turns, or with the same numbers in F32.
-std::string quantized(const std::vector<std::pair<DType, uint32_t>>& types, bool widen) {
-  const ModelConfig config = wide_model();
+std::string quantized(const ModelConfig& config, const std::vector<std::pair<DType, uint32_t>>& types, bool widen) {
   std::mt19937 generator(5);
   GgufWriter writer;
   write_metadata(writer, config);
   size_t next = 0;
-  const auto matrix = [&](const std::string& name, int64_t out, int64_t in) {
+  const auto tensor = [&](const std::string& name, const std::vector<int64_t>& shape) {
+    int64_t elements = 1;
+    for (const int64_t size : shape) elements *= size;
     const auto& [dtype, type] = types[next++ % types.size()];
-    const std::string bytes = random_blocks(dtype, out * in, generator);
-    std::vector<float> values(static_cast<size_t>(out * in));
-    dequantize(dtype, reinterpret_cast<const std::byte*>(bytes.data()), out * in, values.data());
-    if (widen) writer.tensor(name, {out, in}, values);
-    else writer.tensor(name, {out, in}, type, bytes);
+    const std::string bytes = random_blocks(dtype, elements, generator);
+    std::vector<float> values(static_cast<size_t>(elements));
+    dequantize(dtype, reinterpret_cast<const std::byte*>(bytes.data()), elements, values.data());
+    if (widen) writer.tensor(name, shape, values);
+    else writer.tensor(name, shape, type, bytes);
   };
-  const auto ones = [&](const std::string& name, int64_t size) { writer.tensor(name, {size}, std::vector<float>(static_cast<size_t>(size), 1.0f)); };
-  matrix("token_embd.weight", config.vocab_size, config.hidden_size);
-  ones("output_norm.weight", config.hidden_size);
+  const auto floats = [&](const std::string& name, const std::vector<int64_t>& shape, float value, float step) {
+    int64_t elements = 1;
+    for (const int64_t size : shape) elements *= size;
+    std::vector<float> values(static_cast<size_t>(elements));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = value + step * static_cast<float>(i * 37 % 101);
+    writer.tensor(name, shape, values);
+  };
+  tensor("token_embd.weight", {config.vocab_size, config.hidden_size});
+  floats("output_norm.weight", {config.hidden_size}, 1, 0);
   for (int32_t layer = 0; layer < config.layers; ++layer) {
-    const std::string block = "blk." + std::to_string(layer) + ".";
-    ones(block + "attn_norm.weight", config.hidden_size);
-    ones(block + "ffn_norm.weight", config.hidden_size);
-    for (const Projection p : config.layer_projections()) {
-      const std::string name = "model.layers." + std::to_string(layer) + (p <= Projection::o ? ".self_attn." : ".mlp.") + projection_name(p) + ".weight";
-      matrix(gguf_tensor_name(name, config), config.out_features(p), config.in_features(p));
-    }
+    const std::string block = "blk." + std::to_string(layer) + ".", module = "model.layers." + std::to_string(layer);
+    floats(block + "attn_norm.weight", {config.hidden_size}, 1, 0);
+    floats(block + "ffn_norm.weight", {config.hidden_size}, 1, 0);
+    for (const Projection p : config.layer_projections(layer))
+      tensor(gguf_tensor_name(module_name(config, layer, p) + ".weight", config), {config.out_features(p), config.in_features(p)});
+    if (!config.has_experts(layer)) continue;
+    floats(block + "ffn_gate_inp.weight", {config.experts.count, config.hidden_size}, -0.05f, 0.001f);
+    floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);
+    for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
+    tensor(block + "ffn_down_exps.weight", {config.experts.count, config.hidden_size, config.experts.size});
   }
   return writer.bytes();
 }
 
-TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed") {
+TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed, of experts too") {
   using enum DType;
   const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {f16, 1}};
   std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
   const std::vector<int32_t> prompt{1, 7, 39, 0, 12, 5};
-  for (const auto& types : mixes) {
-    const auto narrow = Model::load(folder.write("q.gguf", quantized(types, false)), {1, "", WeightType::f32});
-    const auto wide = Model::load(folder.write("f.gguf", quantized(types, true)), {1, "", WeightType::f32});
-    const std::vector<float> expected = Session(*wide, nullptr, 16).feed(prompt, true);
-    const Difference difference = compare(Session(*narrow, nullptr, 16).feed(prompt, true), expected);
-    CHECK(difference.relative <= 1e-4 && std::isfinite(expected[0]) && expected[0] != expected[1], dtype_name(types[0].first), ": ", difference.relative);
-  }
+  for (const ModelConfig& config : {wide_model(), wide_mixture()})
+    for (const auto& types : mixes) {
+      const auto narrow = Model::load(folder.write("q.gguf", quantized(config, types, false)), {1, "", WeightType::f32});
+      const auto wide = Model::load(folder.write("f.gguf", quantized(config, types, true)), {1, "", WeightType::f32});
+      const std::vector<float> expected = Session(*wide, nullptr, 16).feed(prompt, true);
+      const Difference difference = compare(Session(*narrow, nullptr, 16).feed(prompt, true), expected);
+      CHECK(difference.relative <= 1e-4 && std::isfinite(expected[0]) && expected[0] != expected[1], dtype_name(types[0].first), ": ", difference.relative);
+    }
+}
+
+TEST("gguf: experts that do not fit are refused by name") {
+  const auto load = [](const std::function<void(ModelConfig&)>& say, const std::function<void(GgufWriter&)>& add = [](GgufWriter&) {}) {
+    ModelConfig config = wide_mixture();
+    say(config);
+    GgufWriter writer;
+    write_metadata(writer, config);
+    add(writer);
+    writer.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
+    const TempFolder folder;
+    return read_model_config(folder.write("m.gguf", writer.bytes()));
+  };
+  CHECK_EQUAL(load([](ModelConfig&) {}).experts.per_token, 2);
+  CHECK_THROWS(load([](ModelConfig& c) { c.experts.per_token = 5; }), Error, "qwen2moe.expert_used_count: found 5, expected 1 to 4");
+  CHECK_THROWS(load([](ModelConfig& c) { c.experts.size = 0; }), Error, "qwen2moe.expert_feed_forward_length: found 0");
+  CHECK_THROWS(load([](ModelConfig& c) { c.experts.count = 2000000000; }), Error, "qwen2moe.expert_count: found 2000000000");
+  CHECK_THROWS(load([](ModelConfig& c) { c.model_type = "qwen2"; }), Error, "qwen2.expert_count: found 4, expected 0");
+  CHECK_THROWS(load([](ModelConfig& c) { c.model_type = "granitemoe", c.rms_norm_eps = kGraniteEps, c.attention_scale = 0.125f; }), Error, "granitemoe.expert_shared_feed_forward_length");
+  const TempFolder folder;
+  const std::string whole = quantized(wide_mixture(), {{DType::f16, 1}}, false);
+  const auto misnamed = [&](const std::string& name) {
+    std::string bytes = whole;
+    bytes[bytes.find(name) + name.size() - 1] = 'x';
+    return Model::load(folder.write("m.gguf", bytes), {1, "", WeightType::f32});
+  };
+  CHECK_THROWS(misnamed("blk.1.ffn_down_exps.weight"), Error, "blk.1.ffn_down_exps.weight: found no such tensor, expected shape [4, 256, 256]");
+  CHECK_THROWS(misnamed("blk.1.ffn_gate_inp_shexp.weight"), Error, "blk.1.ffn_gate_inp_shexp.weight: found no such tensor");
 }
 
 TEST("gguf: what the tables of an architecture leave out is refused by name") {

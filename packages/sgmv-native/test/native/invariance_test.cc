@@ -29,6 +29,16 @@ TEST("invariance: alone and among 63 others, any chunking, any blocks, any threa
   }
 }
 
+TEST("invariance: mixtures of experts, with adapters of experts") {
+  uint32_t seed = 101;
+  for (const char* family : {"mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe"})
+    for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
+             {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
+      if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);
+  for (const std::string& isa : available_isas())
+    if (!kSanitized) run("qwen3-moe", isa, WeightType::i8, false, 16, seed++);
+}
+
 TEST("forward: wrong batches are refused before anything is computed") {
   const auto model = Model::load(family_folder("llama2") / "model", {1, "", WeightType::f32});
   const auto cache = model->make_kv_cache(2, 4);

@@ -13,7 +13,7 @@ class OnesBase : public BaseRows {
   explicit OnesBase(const ModelConfig& config) : config_(config) {}
 
   void copy_row(const LoraTarget& target, int64_t, float* out) const override {
-    std::fill_n(out, is_in_layer(target.projection) ? config_.in_features(target.projection) : config_.hidden_size, 1.0f);
+    std::fill_n(out, is_in_layer(target.projection) ? target.inputs(config_) : config_.hidden_size, 1.0f);
   }
   float tolerance(const LoraTarget&) const override { return 0; }
 

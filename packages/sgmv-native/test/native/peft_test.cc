@@ -43,7 +43,7 @@ struct AdapterFiles {
 
   void add(const std::vector<Projection>& projections, const std::vector<int32_t>& layers, int32_t rank) {
     for (const int32_t layer : layers)
-      for (const Projection p : projections) add_pair(module_name(layer, p), p, rank);
+      for (const Projection p : projections) add_pair(module_name(small_model(), layer, p), p, rank);
   }
   void add_pair(const std::string& module, Projection p, int32_t rank, const std::string& end = ".weight") {
     const ModelConfig config = small_model();
@@ -270,7 +270,7 @@ TEST("peft: DoRA needs a magnitude for every target, of the right size, over wei
     for (int32_t layer = 0; layer < 2; ++layer)
       for (const Projection p : {Projection::q, Projection::v}) {
         const int64_t out = small_model().out_features(p);
-        files.tensors.push_back({"base_model.model." + module_name(layer, p) + ".lora_magnitude_vector", "F32", {out}, f32_bytes(std::vector<float>(static_cast<size_t>(out), 2.0f))});
+        files.tensors.push_back({"base_model.model." + module_name(small_model(), layer, p) + ".lora_magnitude_vector", "F32", {out}, f32_bytes(std::vector<float>(static_cast<size_t>(out), 2.0f))});
       }
     change(files);
     return files;
@@ -349,7 +349,7 @@ TEST("peft: names with the adapter's name in them are accepted") {
   AdapterFiles files;
   files.tensors.clear();
   for (int32_t layer = 0; layer < 2; ++layer)
-    for (const Projection p : {Projection::q, Projection::v}) files.add_pair(module_name(layer, p), p, 4, ".default.weight");
+    for (const Projection p : {Projection::q, Projection::v}) files.add_pair(module_name(small_model(), layer, p), p, 4, ".default.weight");
   accept(files);
 }
 
@@ -424,7 +424,7 @@ TEST("peft: an adapter of a vision model: its language model's modules by either
       AdapterFiles made;
       made.tensors.clear();
       for (const int32_t layer : {0, 1})
-        for (const Projection p : {Projection::q, Projection::v}) made.add_pair(module_name(layer, p, prefix), p, 4);
+        for (const Projection p : {Projection::q, Projection::v}) made.add_pair(module_name(small_model(), layer, p, prefix), p, 4);
       return made;
     };
     AdapterFiles seeing = files();

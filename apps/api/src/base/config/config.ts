@@ -29,6 +29,14 @@ const usd = z
 /** As many as Postgres's integers and GraphQL's `Int` hold. */
 const amount = z.coerce.number().int().positive().max(2_147_483_647);
 
+/** Pauses in seconds, separated by commas. */
+const pauses = z
+  .string()
+  .transform((text) => text.split(',').map((part) => Number(part.trim() || Number.NaN)))
+  .pipe(z.array(z.number('expected seconds, separated by commas, as 2,10,30').min(0).max(86_400)));
+/** Without a slash at its end. */
+const hubUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/ })], 'expected a URL, or nothing for none').transform((text) => text.replace(/\/+$/, '') || null);
+
 /** "true", a number of hops, or addresses and names of ranges separated by commas. */
 const trustProxy = z.string().transform((text) => {
   if (text === 'true' || text === 'false') return text === 'true';
@@ -99,6 +107,10 @@ const schema = z.object({
   TENANT_STORAGE_BYTES_MAX: bytes.default(10 * GIB),
   /** An upload nobody has continued for this long is removed. */
   UPLOAD_EXPIRY_S: z.coerce.number().positive().default(24 * 60 * 60),
+  /** The Hugging Face hub, or a mirror of it, that adapters can be imported from. Empty: imports are switched off. */
+  HUB_URL: hubUrl.default('https://huggingface.co'),
+  /** How long an import waits before it asks a hub again that is away, each time that nothing came; then it fails. */
+  HUB_RETRY_S: pauses.default([2, 10, 30, 120]),
   /** How long a finished generation's text stays readable by its id. */
   TEXT_RETENTION_S: z.coerce.number().positive().default(24 * 60 * 60),
   /** After the end of a month, how long late settlements still count in it; then its statements are issued. */
@@ -130,9 +142,12 @@ export class ConfigError extends Error {
   }
 }
 
+/** Of these an empty value means something. */
+const MAY_BE_EMPTY = ['HUB_URL'];
+
 /** @throws ConfigError naming every variable at fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const given = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== '' || MAY_BE_EMPTY.includes(name)));
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new ConfigError(parsed.error.issues);
   const variables = parsed.data;

@@ -26,6 +26,13 @@ export async function fileSha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** What git, and with it a hub, calls a file by: SHA-1 over a header and the content. */
+export async function gitBlobSha1(path: string, bytes: number): Promise<string> {
+  const hash = createHash('sha1').update(`blob ${bytes}\0`);
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
 /** Where an adapter's files are in the object store: under the tenant, so that no tenant's delete can touch another's. */
 export const objectKey = (tenantId: string, sha256: string, name: AdapterFileName): string =>
   `adapters/${tenantId}/${sha256}/${name}`;

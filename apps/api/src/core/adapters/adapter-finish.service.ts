@@ -1,5 +1,5 @@
 /**
- * From two uploaded files to a usable adapter, or a refused one.
+ * From two files, uploaded or imported, to a usable adapter, or a refused one.
  *
  * Every step can be repeated and none needs a lock on the whole: hashing and inspecting only read, objects are put
  * under their content's hash, and the row leaves UPLOADING in one statement that only one call can win. So two calls
@@ -8,10 +8,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import type { ObjectStore } from '@aril/object-store';
-import { inspectAdapter, type AdapterReport } from '@aril/sgmv-native/inspect';
+import { type AdapterProblem, type AdapterReport, inspectAdapter } from '@aril/sgmv-native/inspect';
 import { createReadStream } from 'node:fs';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { OBJECT_STORE } from '../../integrations/object-storage/object-storage.module.js';
+import { AdapterImportModel } from '../../models/adapter-import.model.js';
 import { AdapterModel, type AdapterRow } from '../../models/adapter.model.js';
 import type { AuditFields } from '../audit/audit-event.js';
 import { AuditTrail } from '../audit/audit-trail.js';
@@ -31,6 +32,7 @@ export class AdapterFinishService {
 
   constructor(
     private readonly adapters: AdapterModel,
+    private readonly imports: AdapterImportModel,
     private readonly service: AdapterService,
     private readonly baseModels: BaseModelService,
     private readonly database: TenantDatabase,
@@ -43,11 +45,25 @@ export class AdapterFinishService {
   /** @throws NOT_FOUND, ADAPTER_NOT_READY while bytes are missing. A refusal is an answer, not an error. */
   async finish(tenantId: string, adapterId: string): Promise<AdapterRow> {
     const row = await this.service.get(tenantId, adapterId, 'adapterId');
+    if (row.status === 'UPLOADING' && row.sourceRepository !== null) {
+      throw new ArilError('CONFLICT', 'adapterId: the adapter is being imported, and is finished when that is', 'adapterId');
+    }
+    return this.finishRow(row);
+  }
+
+  /** Likewise, for one whose files are there. */
+  async finishRow(row: AdapterRow): Promise<AdapterRow> {
     if (row.status !== 'UPLOADING') return row;
     // Calls in this process share the work; calls in others repeat it, which is harmless.
     const current = this.running.get(row.id) ?? this.settle(row).finally(() => this.running.delete(row.id));
     this.running.set(row.id, current);
     return current;
+  }
+
+  /** For an import that came to nothing. */
+  async giveUp(row: AdapterRow, problem: AdapterProblem): Promise<void> {
+    await this.refuse(row, { problems: [problem], summary: null });
+    await this.uploads.removeOf(row);
   }
 
   private async settle(row: AdapterRow): Promise<AdapterRow> {
@@ -70,7 +86,7 @@ export class AdapterFinishService {
     return this.uploads.asFolder(files, (folder) => inspectAdapter(folder, model.configPath));
   }
 
-  private async refuse(row: AdapterRow, { problems, summary }: AdapterReport): Promise<void> {
+  private async refuse(row: AdapterRow, { problems, summary }: Omit<AdapterReport, 'ok'>): Promise<void> {
     const data = { status: 'REFUSED' as const, problems: toJson(problems.slice(0, PROBLEMS_MAX)), summary: toJson(summary) ?? undefined };
     await this.leaveUploading(row, data, { status: data.status, problems: problems.length });
   }
@@ -94,12 +110,15 @@ export class AdapterFinishService {
 
   /** Of calls at once, one is the first: it alone is recorded. */
   private async leaveUploading(row: AdapterRow, data: Parameters<AdapterModel['settle']>[1], after: AuditFields): Promise<void> {
+    const imported = row.sourceRepository !== null;
     const first = await this.database.inTenant(row.tenantId, async () => {
       if (!(await this.adapters.settle(row.id, data))) return false;
-      await this.audit.record('adapter.finishUpload', { id: row.id, label: row.slug }, { before: { status: row.status }, after });
+      await this.imports.end(row.id);
+      const action = imported ? 'adapter.finishImport' : 'adapter.finishUpload';
+      await this.audit.record(action, { id: row.id, label: row.slug }, { before: { status: row.status }, after: { ...after, commit: row.sourceCommit ?? undefined } });
       return true;
     });
-    if (first) this.metrics.note(data.status === 'READY' ? 'ready' : 'refused', row.files);
+    if (first && !imported) this.metrics.note(data.status === 'READY' ? 'ready' : 'refused', row.files);
   }
 
   /** Noted before the objects are put: from here on a purge of equal content leaves them alone, and knows their keys. */

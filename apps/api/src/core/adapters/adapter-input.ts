@@ -4,7 +4,7 @@ import { ADAPTER_FILES } from './adapter-content.js';
 
 const MIB = 1024 * 1024;
 /** A configuration is a page of JSON; a bigger one is a mistake or an attack. */
-const CONFIG_BYTES_MAX = MIB;
+export const CONFIG_BYTES_MAX = MIB;
 
 const file = z.object({
   name: z.enum(ADAPTER_FILES, `expected one of: ${ADAPTER_FILES.join(', ')}`),

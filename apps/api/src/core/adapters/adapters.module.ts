@@ -1,10 +1,16 @@
 import { Module } from '@nestjs/common';
+import { HubModule } from '../../integrations/hub/hub.module.js';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
 import { TargetsModule } from '../targets/targets.module.js';
 import { AdapterFinishService } from './adapter-finish.service.js';
 import { AdapterPurge } from './adapter-purge.js';
 import { AdapterResolver } from './adapter.resolver.js';
 import { AdapterService } from './adapter.service.js';
+import { AdapterImportService } from './imports/adapter-import.service.js';
+import { AdapterImporter } from './imports/adapter-importer.js';
+import { ImportMetrics } from './imports/import-metrics.js';
+import { ImportResolver } from './imports/import.resolver.js';
+import { ImportWorker } from './imports/import.worker.js';
 import { TenantAdaptersResolver } from './tenant-adapters.resolver.js';
 import { UploadMetrics } from './upload-metrics.js';
 import { UploadAccess } from './uploads/upload-access.js';
@@ -14,13 +20,18 @@ import { UploadFolder } from './uploads/upload-folder.js';
 import { UploadLocker } from './uploads/upload-locker.js';
 
 @Module({
-  imports: [BaseModelsModule, TargetsModule],
+  imports: [BaseModelsModule, HubModule, TargetsModule],
   controllers: [UploadController],
   providers: [
     AdapterService,
     AdapterFinishService,
+    AdapterImporter,
+    AdapterImportService,
     AdapterPurge,
     AdapterResolver,
+    ImportMetrics,
+    ImportResolver,
+    ImportWorker,
     TenantAdaptersResolver,
     UploadAccess,
     UploadCleaner,

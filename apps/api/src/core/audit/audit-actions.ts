@@ -14,6 +14,7 @@ export const AUDIT_ACTIONS = {
   'apiKey.revoke': 'API key revoked',
   'adapter.create': 'Adapter created',
   'adapter.finishUpload': 'Adapter upload finished',
+  'adapter.finishImport': 'Adapter import finished',
   'adapter.update': 'Adapter changed',
   'adapter.delete': 'Adapter deleted',
   'adapter.discard': 'Unusable adapter discarded',

@@ -25,6 +25,12 @@ export const AdapterListFields = graphql(/* GraphQL */ `
       rankMax
       targetModules
     }
+    source {
+      repository
+      revision
+      path
+      commit
+    }
   }
 `);
 
@@ -32,6 +38,7 @@ export const AdapterDetailFields = graphql(/* GraphQL */ `
   fragment AdapterDetailFields on Adapter {
     ...AdapterListFields
     sha256
+    importWaitsFor
     baseModel {
       id
       name
@@ -113,6 +120,22 @@ export const CreateAdapterDocument = graphql(/* GraphQL */ `
   mutation CreateAdapter($input: CreateAdapterInput!) {
     createAdapter(input: $input) {
       uploadUrl
+      adapter {
+        ...AdapterListFields
+      }
+    }
+  }
+`);
+
+export const HubDocument = graphql(/* GraphQL */ `
+  query Hub {
+    hubUrl
+  }
+`);
+
+export const ImportAdapterDocument = graphql(/* GraphQL */ `
+  mutation ImportAdapter($input: ImportAdapterInput!) {
+    importAdapter(input: $input) {
       adapter {
         ...AdapterListFields
       }

@@ -37,6 +37,7 @@ export class UploadAccess {
       if (adapter.status !== 'UPLOADING') {
         throw new ArilError('CONFLICT', `adapterId: the adapter is ${adapter.status}, expected UPLOADING; create it again to replace it`, 'adapterId');
       }
+      if (adapter.sourceRepository !== null) throw new ArilError('CONFLICT', 'adapterId: the adapter is being imported, expected one that is uploaded', 'adapterId');
       const file = adapter.files.find((one) => one.name === name);
       if (bytes === undefined || BigInt(bytes) !== file?.bytes) {
         throw new ArilError('BAD_INPUT', `Upload-Length: found ${bytes ?? 'none'}, expected the ${file?.bytes} bytes that createAdapter was told`, 'Upload-Length');

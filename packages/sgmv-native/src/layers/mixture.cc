@@ -1,0 +1,133 @@
+#include "layers/mixture.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sgmv {
+
+size_t ExpertWeights::bytes() const {
+  size_t total = router.bytes();
+  for (const std::vector<Linear>* each : {&gate_up, &down})
+    for (const Linear& linear : *each) total += linear.bytes();
+  return total;
+}
+
+Mixture::Mixture(const ModelConfig& config, bool narrow)
+    : config_(config.experts), hidden_(config.hidden_size), activation_(config.activation), fused_(narrow) {}
+
+void Mixture::reserve(int64_t tokens, ActivationForms forms) {
+  const int64_t rows = tokens * config_.per_token;
+  choices_.resize(static_cast<size_t>(rows));
+  tokens_.resize(static_cast<size_t>(rows));
+  shared_weights_.resize(static_cast<size_t>(tokens));
+  scores_.reserve(tokens, config_.count + 1);
+  rows_.reserve(rows, hidden_, forms);
+  gate_up_.reserve(rows, int64_t{2} * config_.size);
+  gated_.reserve(rows, config_.size, forms);
+}
+
+void Mixture::plan(std::span<const Segment> segments) {
+  adapters_.clear();
+  for (const Segment& segment : segments) {
+    const auto* adapter = static_cast<const LoraAdapter*>(segment.adapter);
+    if (adapter == nullptr || !adapter->adapts_experts()) continue;
+    adapters_.resize(static_cast<size_t>(segment.token_begin));  // null up to here
+    adapters_.resize(static_cast<size_t>(segment.token_end), adapter);
+  }
+}
+
+void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
+  const Kernels& kernels = device.kernels();
+  gemm(device, {&x, tokens, &weights.router.weights, nullptr, scores_.row(0), scores_.stride()});
+  device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, token); });
+  sort_rows(tokens);
+  plan_runs();
+  const auto rows = static_cast<int64_t>(tokens_.size());
+  fused_.prepare({layer, ProjectionGroup::gate_up});
+  device.pool().parallel_for(rows, [&](int64_t row, int) {
+    rows_.copy_row(x, tokens_[static_cast<size_t>(row)], row);
+    fused_.shrink_row(kernels, rows_, row);
+  });
+  multiply(device, weights.gate_up, rows_, gate_up_);
+  fused_.prepare({layer, ProjectionGroup::down});
+  const auto activate = activation_ == Activation::silu ? kernels.swiglu : kernels.geglu;
+  device.pool().parallel_for(rows, [&](int64_t row, int) {
+    const float* gate = gate_up_.row(row);
+    activate(gate, gate + config_.size, config_.size, gated_.row(row));
+    gated_.encode(kernels, row);
+    fused_.shrink_row(kernels, gated_, row);
+  });
+  multiply(device, weights.down, gated_, rows_);
+  device.pool().parallel_for(tokens, [&](int64_t token, int) { combine(kernels, token, y.row(token)); });
+}
+
+// The experts with the highest scores, of equal ones those with the lower numbers, and what each counts.
+void Mixture::route(const Kernels& kernels, int64_t token) {
+  float* scores = scores_.row(token);
+  Choice* chosen = choices_.data() + token * config_.per_token;
+  int32_t count = 0;
+  for (int32_t expert = 0; expert < config_.count; ++expert) {
+    int32_t at = count;
+    while (at > 0 && scores[expert] > scores[chosen[at - 1].expert]) --at;
+    if (at == config_.per_token) continue;
+    count = std::min(count + 1, config_.per_token);
+    std::move_backward(chosen + at, chosen + count - 1, chosen + count);
+    chosen[at].expert = expert;
+  }
+  std::sort(chosen, chosen + count, [](const Choice& one, const Choice& other) { return one.expert < other.expert; });
+  if (config_.shared) shared_weights_[static_cast<size_t>(token)] = 1.0f / (1.0f + std::exp(-scores[config_.count]));
+  float sum = kernels.softmax_numerators(scores, config_.count), of_chosen = 0;
+  for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
+  if (config_.normalized) sum = of_chosen;
+  for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum;
+}
+
+// By expert, within one by token.
+void Mixture::sort_rows(int64_t tokens) {
+  begins_.assign(static_cast<size_t>(config_.count) + 1, 0);
+  for (const Choice& choice : choices_) ++begins_[static_cast<size_t>(choice.expert) + 1];
+  for (size_t expert = 1; expert < begins_.size(); ++expert) begins_[expert] += begins_[expert - 1];
+  next_row_.assign(begins_.begin(), begins_.end() - 1);
+  for (int64_t token = 0; token < tokens; ++token)
+    for (int32_t i = 0; i < config_.per_token; ++i) {
+      Choice& choice = choices_[static_cast<size_t>(token * config_.per_token + i)];
+      choice.row = next_row_[static_cast<size_t>(choice.expert)]++;
+      tokens_[static_cast<size_t>(choice.row)] = static_cast<int32_t>(token);
+    }
+}
+
+// An expert's rows are in the order of their tokens, so those of one adapter are neighbours.
+void Mixture::plan_runs() {
+  runs_.clear();
+  for (int32_t expert = 0; !adapters_.empty() && expert < config_.count; ++expert)
+    for (int32_t row = begins_[static_cast<size_t>(expert)]; row < begins_[static_cast<size_t>(expert) + 1]; ++row) {
+      const auto token = static_cast<size_t>(tokens_[static_cast<size_t>(row)]);
+      const LoraAdapter* adapter = token < adapters_.size() ? adapters_[token] : nullptr;
+      if (adapter == nullptr) continue;
+      const bool same = !runs_.empty() && runs_.back().end == row && runs_.back().adapter == adapter && runs_.back().expert == expert;
+      if (same) ++runs_.back().end;
+      else runs_.push_back({row, row + 1, adapter, expert});
+    }
+  fused_.plan(runs_);
+}
+
+void Mixture::multiply(CpuDevice& device, const std::vector<Linear>& experts, const Activations& x, Activations& y) {
+  gemms_.clear();
+  for (size_t expert = 0; expert < experts.size(); ++expert)
+    if (const int32_t begin = begins_[expert], end = begins_[expert + 1]; begin < end)
+      gemms_.add({&x, end - begin, &experts[expert].weights, nullptr, y.row(0), y.stride(), begin});
+  fused_.run(device, gemms_, std::nullopt);
+}
+
+void Mixture::combine(const Kernels& kernels, int64_t token, float* y) {
+  if (config_.shared) kernels.scale(y, shared_weights_[static_cast<size_t>(token)], hidden_);
+  else std::fill_n(y, hidden_, 0.0f);
+  const Choice* chosen = choices_.data() + token * config_.per_token;
+  for (int32_t i = 0; i < config_.per_token; ++i) {
+    float* row = rows_.row(chosen[i].row);
+    kernels.scale(row, chosen[i].weight, hidden_);
+    kernels.add(y, row, hidden_);
+  }
+}
+
+}  // namespace sgmv

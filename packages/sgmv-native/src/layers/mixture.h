@@ -1,0 +1,61 @@
+// A mixture of experts (Shazeer et al., 2017) for a mixed batch: a token passes those few of the layer's MLPs that its
+// router rates highest, and gets the sum of what they give, weighted by the softmax of the ratings. Rows are gathered by
+// expert, so that a step reads the weights of an expert once, and those of one that no token chose not at all. A token's
+// terms are added in the order of its experts' numbers, and none is dropped: who else is in the batch changes nothing.
+#pragma once
+
+#include <vector>
+
+#include "layers/fused_linear.h"
+
+namespace sgmv {
+
+struct ExpertWeights {
+  Linear router;                      // [experts, hidden], and one row more for the gate of a shared expert; empty: no experts
+  std::vector<Linear> gate_up, down;  // each expert's
+  size_t bytes() const;
+};
+
+class Mixture {
+ public:
+  // `narrow`: as of FusedLinear.
+  Mixture(const ModelConfig& config, bool narrow);
+
+  // Which tokens of the batch have which adapter.
+  void plan(std::span<const Segment> segments);
+  void reserve(int64_t tokens, ActivationForms forms);
+  // Of layer `layer`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that.
+  void run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y);
+  // What the next run() shall ask for.
+  PrefetchList& also() { return fused_.also(); }
+
+ private:
+  // A token's expert, in which row it is computed and what it counts.
+  struct Choice {
+    int32_t expert;
+    int32_t row;
+    float weight;
+  };
+
+  void route(const Kernels& kernels, int64_t token);
+  void sort_rows(int64_t tokens);
+  void plan_runs();
+  void multiply(CpuDevice& device, const std::vector<Linear>& experts, const Activations& x, Activations& y);
+  void combine(const Kernels& kernels, int64_t token, float* y);
+
+  const ExpertsConfig config_;
+  const int64_t hidden_;
+  const Activation activation_;
+  FusedLinear fused_;
+  std::vector<const LoraAdapter*> adapters_;  // of each token where its experts are adapted; empty: of none
+  std::vector<FusedLinear::Run> runs_;
+  GemmList gemms_;
+  std::vector<Choice> choices_;        // [tokens, per_token], a token's by expert
+  std::vector<float> shared_weights_;  // [tokens]
+  std::vector<int32_t> begins_;        // [experts + 1]: where an expert's rows begin
+  std::vector<int32_t> next_row_;      // [experts]
+  std::vector<int32_t> tokens_;        // of each row
+  Activations scores_, rows_, gate_up_, gated_;  // `rows_`: the inputs and, when they are not needed any more, the outputs
+};
+
+}  // namespace sgmv

@@ -1,0 +1,240 @@
+// Mixtures of experts: what configurations may say, which weights a step reads, and which adapters there are.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "check.h"
+#include "formats/file_reader.h"
+#include "golden_folder.h"
+#include "layers/mixture.h"
+#include "layers/lora_adapter.h"
+#include "ones_base.h"
+#include "sgmv/error.h"
+#include "temp_folder.h"
+
+namespace sgmv::test {
+namespace {
+
+ModelConfig read(const char* type, const std::string& more) {
+  const TempFolder folder;
+  folder.write("config.json", std::string(R"({"vocab_size":48,"hidden_size":24,"intermediate_size":36,"num_hidden_layers":4,"num_attention_heads":4,"num_key_value_heads":2,"model_type":")") +
+                                  type + "\"" + (more.empty() ? "" : "," + more) + "}");
+  return read_model_config(folder.path());
+}
+
+void refuse(const char* type, const std::string& more, const char* code, const std::string& part) {
+  try {
+    read(type, more);
+  } catch (const Error& error) {
+    CHECK(error.code() == code, more, ": ", error.code(), ": ", error.what());
+    CHECK(std::string(error.what()).find(part) != std::string::npos, error.what(), " lacks ", part);
+    return;
+  }
+  CHECK(false, "accepted ", more);
+}
+
+TEST("mixture: what each family assumes and what it reads") {
+  const ModelConfig mixtral = read("mixtral", R"("num_local_experts":6,"norm_topk_prob":false,"mlp_only_layers":[0])");
+  CHECK(mixtral.experts.count == 6 && mixtral.experts.per_token == 2 && mixtral.experts.size == 36 && mixtral.experts.normalized && !mixtral.experts.shared);
+  CHECK(mixtral.has_experts(0) && !mixtral.any_mlp() && mixtral.sliding_window == 0 && mixtral.rope.theta == 1e6);
+  const ModelConfig qwen3 = read("qwen3_moe", "");
+  CHECK(qwen3.experts.count == 128 && qwen3.experts.per_token == 8 && qwen3.experts.size == 768 && !qwen3.experts.normalized && qwen3.qk_norm && !qwen3.qk_norm_of_all);
+  CHECK(read("qwen3_moe", R"("norm_topk_prob":true)").experts.normalized);
+  CHECK_EQUAL(read("qwen3_moe", R"("num_local_experts":16)").experts.count, 16);
+  const ModelConfig every_second = read("qwen3_moe", R"("decoder_sparse_step":2,"mlp_only_layers":[3])");
+  for (int32_t layer = 0; layer < 4; ++layer) CHECK_EQUAL(every_second.has_experts(layer), layer == 1);
+  CHECK(every_second.has_mlp(0) && !every_second.has_mlp(1) && every_second.intermediate_size == 36);
+  const ModelConfig qwen2 = read("qwen2_moe", R"("shared_expert_intermediate_size":20)");
+  CHECK(qwen2.experts.count == 60 && qwen2.experts.per_token == 4 && qwen2.experts.size == 1408 && qwen2.experts.shared && qwen2.attention_bias);
+  CHECK(qwen2.has_experts(0) && qwen2.has_mlp(0) && qwen2.intermediate_size == 20);
+  const ModelConfig olmoe = read("olmoe", "");
+  CHECK(olmoe.experts.count == 64 && olmoe.experts.size == 36 && olmoe.qk_norm_of_all && olmoe.pre_norms && !olmoe.post_norms);
+  CHECK(read("granitemoe", R"("residual_multiplier":0.5,"embedding_multiplier":3)").embedding_scale == 6);
+  const ModelConfig slides = read("qwen3_moe", R"("use_sliding_window":true,"max_window_layers":2)");
+  CHECK(slides.sliding_window == 4096 && slides.is_sliding(0) && slides.is_sliding(3));
+}
+
+TEST("mixture: configurations that do not fit are refused by name") {
+  for (const char* type : {"mixtral", "qwen3_moe", "qwen2_moe", "olmoe", "granitemoe"}) {
+    refuse(type, R"("num_experts":0)", "model_corrupt", "num_experts: found 0, expected 1 to 1024");
+    refuse(type, R"("num_experts":0,"num_experts_per_tok":0)", "model_corrupt", "num_experts: found 0");
+    refuse(type, R"("num_local_experts":2000000000)", "model_corrupt", "num_local_experts: found 2000000000, expected 1 to 1024");
+    refuse(type, R"("num_experts":4,"num_experts_per_tok":5)", "model_corrupt", "num_experts_per_tok: found 5, expected 1 to 4");
+    refuse(type, R"("num_experts_per_tok":0)", "model_corrupt", "num_experts_per_tok: found 0");
+    refuse(type, R"("num_experts":-1)", "model_corrupt", "num_experts: found -1");
+    refuse(type, R"("num_experts":"many")", "model_corrupt", "num_experts: found");
+    refuse(type, R"("num_experts":8,"num_local_experts":4)", "model_corrupt", "num_local_experts: found 4, expected what num_experts says, 8");
+  }
+  refuse("qwen3_moe", R"("moe_intermediate_size":0)", "model_corrupt", "moe_intermediate_size: found 0");
+  refuse("qwen3_moe", R"("norm_topk_prob":1)", "model_corrupt", "norm_topk_prob");
+  refuse("qwen3_moe", R"("decoder_sparse_step":0)", "model_corrupt", "decoder_sparse_step: found 0, expected a whole number of at least 1");
+  refuse("qwen3_moe", R"("mlp_only_layers":[4])", "model_corrupt", "mlp_only_layers: found 4, expected layers from 0 to 3");
+  refuse("qwen3_moe", R"("mlp_only_layers":[-1])", "model_corrupt", "mlp_only_layers: found -1");
+  refuse("qwen3_moe", R"("mlp_only_layers":2)", "model_corrupt", "mlp_only_layers: found 2, expected a list");
+  refuse("qwen2_moe", R"("shared_expert_intermediate_size":0)", "model_corrupt", "intermediate_size: found 0");
+  refuse("qwen2_moe", R"("shared_expert_intermediate_size":20,"decoder_sparse_step":2)", "model_unsupported", "shared_expert_intermediate_size: found 20, expected intermediate_size, 36");
+  refuse("qwen2_moe", R"("use_sliding_window":true)", "model_unsupported", "use_sliding_window: found true, expected false");
+  refuse("olmoe", R"("clip_qkv":8.0)", "model_unsupported", "clip_qkv");
+  CHECK_EQUAL(read("qwen2_moe", R"("shared_expert_intermediate_size":36,"decoder_sparse_step":2)").intermediate_size, 36);
+}
+
+ExpertWeights random_weights(const ModelConfig& config, std::mt19937& generator) {
+  std::normal_distribution<float> normal(0.0f, 0.3f);
+  const auto linear = [&](int64_t out, int64_t in) {
+    std::vector<float> values(static_cast<size_t>(out * in));
+    for (float& value : values) value = normal(generator);
+    Linear result;
+    result.weights = PackedMatrix(PackedMatrix::Storage::f32, WeightType::f32, out, in);
+    result.weights.set_rows(0, out, DType::f32, reinterpret_cast<const std::byte*>(values.data()));
+    return result;
+  };
+  ExpertWeights weights;
+  weights.router = linear(config.experts.count, config.hidden_size);
+  for (int32_t expert = 0; expert < config.experts.count; ++expert) {
+    weights.gate_up.push_back(linear(int64_t{2} * config.experts.size, config.hidden_size));
+    weights.down.push_back(linear(config.hidden_size, config.experts.size));
+  }
+  return weights;
+}
+
+TEST("mixture: a token reads its own experts' weights and no others") {
+  ModelConfig config;
+  config.hidden_size = 40;
+  config.experts = {16, 3, 24, true, false, {}};
+  std::mt19937 generator(3);
+  ExpertWeights weights = random_weights(config, generator);
+  const std::shared_ptr<Device> device = make_cpu_device({3, ""});
+  CpuDevice& cpu = as_cpu(*device);
+  Mixture mixture(config, false);
+  Activations x, y;
+  x.reserve(1, config.hidden_size);
+  y.reserve(1, config.hidden_size);
+  for (int64_t i = 0; i < config.hidden_size; ++i) x.row(0)[i] = std::sin(static_cast<float>(i));
+  // By the definition, in float64.
+  std::vector<std::pair<double, int32_t>> ratings;
+  for (int32_t expert = 0; expert < config.experts.count; ++expert) {
+    std::vector<float> row(static_cast<size_t>(config.hidden_size));
+    weights.router.weights.copy_row(expert, row.data());
+    double rating = 0;
+    for (size_t i = 0; i < row.size(); ++i) rating += double(row[i]) * x.row(0)[i];
+    ratings.emplace_back(-rating, expert);
+  }
+  std::sort(ratings.begin(), ratings.end());
+  const auto run = [&] {
+    std::fill_n(y.row(0), config.hidden_size, NAN);
+    mixture.plan({});
+    mixture.reserve(1, {});
+    mixture.run(cpu, 0, weights, x, 1, y);
+    return std::vector<float>(y.row(0), y.row(0) + config.hidden_size);
+  };
+  const std::vector<float> whole = run();
+  // Nothing is left of the others: a product with one of them would have nowhere to read from.
+  for (size_t i = 3; i < ratings.size(); ++i) {
+    const auto expert = static_cast<size_t>(ratings[i].second);
+    weights.gate_up[expert] = {};
+    weights.down[expert] = {};
+  }
+  const size_t of_three = 3 * (weights.gate_up[static_cast<size_t>(ratings[0].second)].bytes() + weights.down[static_cast<size_t>(ratings[0].second)].bytes());
+  CHECK_EQUAL(weights.bytes() - weights.router.bytes(), of_three);
+  CHECK(run() == whole && std::isfinite(whole[0]));
+}
+
+TEST("mixture: the weights of a model are all its experts'") {
+  const auto model = Model::load(golden_root() / "mixtral" / "model", {1, "", WeightType::f32});
+  const ModelConfig& config = model->config();
+  const auto of_experts = static_cast<size_t>(config.layers * config.experts.count) * 3 * static_cast<size_t>(config.experts.size * config.hidden_size) * sizeof(uint16_t);
+  CHECK(model->weight_bytes() > of_experts, model->weight_bytes(), " of ", of_experts);
+}
+
+// A golden adapter whose configuration and tensors can be changed, without base weights.
+struct AdapterCopy {
+  AdapterCopy(const char* family, const char* adapter) : model(read_model_config(golden_root() / family / "model")) {
+    const std::filesystem::path source = golden_root() / family / "adapters" / adapter;
+    config = read_text_file(source / "adapter_config.json", 1 << 20);
+    const SafetensorsFile file(source / "adapter_model.safetensors");
+    for (const auto& [name, info] : file.tensors()) {
+      if (name.ends_with(".base_layer.weight")) continue;
+      const std::vector<std::byte> data = file.read(info);
+      tensors.push_back({name, info.dtype_text, info.shape, std::string(reinterpret_cast<const char*>(data.data()), data.size())});
+    }
+  }
+  AdapterCopy& targets(const std::string& value) {
+    const size_t begin = config.find('[', config.find("\"target_modules\"")), end = config.find(']', begin);
+    config.replace(begin, end + 1 - begin, value);
+    return *this;
+  }
+  AdapterCopy& drop(const std::string& part) {
+    std::erase_if(tensors, [&](const NamedTensor& tensor) { return tensor.name.find(part) != std::string::npos; });
+    return *this;
+  }
+  AdapterCopy& pair(const std::string& module, int64_t in, int64_t out) {
+    tensors.push_back({"base_model.model." + module + ".lora_A.weight", "F32", {2, in}, f32_bytes(std::vector<float>(static_cast<size_t>(2 * in), 0.5f))});
+    tensors.push_back({"base_model.model." + module + ".lora_B.weight", "F32", {out, 2}, f32_bytes(std::vector<float>(static_cast<size_t>(2 * out), 0.5f))});
+    return *this;
+  }
+  AdapterReport inspect() const {
+    const TempFolder folder;
+    folder.write("adapter_config.json", config);
+    folder.write("adapter_model.safetensors", safetensors_file(tensors));
+    const AdapterReport report = inspect_adapter(folder.path(), model);
+    if (report.problems.empty()) CHECK(load_lora_adapter(folder.path(), model, LoraType::i8, OnesBase(model))->bytes() > 0);
+    else CHECK_THROWS(load_lora_adapter(folder.path(), model, LoraType::i8, OnesBase(model)), Error, report.problems[0].path.c_str());
+    return report;
+  }
+  std::vector<std::string> accept() const {
+    const AdapterReport report = inspect();
+    CHECK(report.problems.empty(), report.problems.empty() ? "" : report.problems[0].message);
+    return report.summary.target_modules;
+  }
+  void refuse(const std::string& code, const std::string& part) const {
+    const AdapterReport report = inspect();
+    CHECK(std::any_of(report.problems.begin(), report.problems.end(), [&](const AdapterProblem& p) { return p.code == code && p.message.find(part) != std::string::npos; }),
+          "wanted ", code, " with ", part, ", got ", report.problems.empty() ? "nothing" : report.problems[0].code + ": " + report.problems[0].message);
+  }
+
+  ModelConfig model;
+  std::string config;
+  std::vector<NamedTensor> tensors;
+};
+
+using Names = std::vector<std::string>;
+
+TEST("mixture: adapters of attention, of experts and of layers without") {
+  CHECK((AdapterCopy("qwen3-moe", "attention").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj", "lm_head"}));
+  CHECK((AdapterCopy("mixtral", "experts").accept() == Names{"q_proj", "w1", "w3", "w2"}));
+  // Experts are no modules in Transformers 5: the same list is of attention and of the layer without experts.
+  AdapterCopy recent("qwen3-moe", "experts");
+  CHECK((recent.drop(".experts.").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
+  recent.drop(".mlp.").refuse("tensor_missing", "model.layers.1.mlp.gate_proj.lora_A.weight");
+  // all-linear takes what is linear where it was trained.
+  AdapterCopy linear("mixtral", "experts");
+  for (int layer = 0; layer < 2; ++layer)
+    for (const auto& [name, out] : {std::pair("k_proj", 8), std::pair("v_proj", 8), std::pair("o_proj", 24)})
+      linear.pair("model.layers." + std::to_string(layer) + ".self_attn." + name, 24, out);
+  linear.targets("\"all-linear\"").accept();
+  CHECK((linear.drop(".experts.").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
+  CHECK((AdapterCopy("qwen3-moe", "experts").targets(R"(["q_proj","experts.3.gate_proj"])").drop(".mlp.").pair("model.layers.0.mlp.experts.3.gate_proj", 24, 20).pair("model.layers.2.mlp.experts.3.gate_proj", 24, 20).accept() ==
+         Names{"q_proj", "gate_proj"}));
+  const std::string pattern = R"x(".*(q_proj|shared_expert\\.(gate|up|down)_proj)")x";
+  CHECK((AdapterCopy("qwen2-moe", "experts").targets(pattern).drop(".experts.").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
+}
+
+TEST("mixture: adapters that do not fit are refused by name") {
+  for (const auto& [family, router, inputs, outputs] : std::initializer_list<std::tuple<const char*, const char*, int64_t, int64_t>>{
+           {"qwen3-moe", "model.layers.0.mlp.gate", 24, 7}, {"mixtral", "model.layers.1.block_sparse_moe.gate", 24, 4},
+           {"granitemoe", "model.layers.0.block_sparse_moe.router.layer", 24, 4}, {"qwen2-moe", "model.layers.0.mlp.shared_expert_gate", 24, 1}})
+    AdapterCopy(family, "attention").pair(router, inputs, outputs).refuse("unsupported_tensor", "found LoRA on a router of experts");
+  const std::string expert = "model.layers.2.mlp.experts.6.up_proj";
+  AdapterCopy("qwen3-moe", "experts").drop(expert + ".lora_B").refuse("tensor_missing", expert + ".lora_B.weight");
+  AdapterCopy("qwen3-moe", "experts").drop(expert).pair(expert, 24, 36).refuse("tensor_shape", "[20, 2] (20 outputs in the base model");
+  AdapterCopy("qwen3-moe", "experts").pair("model.layers.0.mlp.experts.7.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.7.up_proj");
+  AdapterCopy("qwen3-moe", "experts").pair("model.layers.1.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.1.mlp.experts.0.up_proj");
+  AdapterCopy("granitemoe", "attention").pair("model.layers.0.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.0.up_proj");
+  AdapterCopy("mixtral", "experts").drop(".experts.").targets(R"(["w1","w2","w3"])").refuse("unknown_target", "expected one of q_proj, k_proj, v_proj, o_proj, embed_tokens, lm_head of");
+  AdapterCopy("qwen3-moe", "attention").targets(R"(["gate"])").refuse("unknown_target", "\"gate\"");
+  AdapterCopy("qwen3-moe", "attention").targets(R"(["q_proj","experts"])").refuse("unknown_target", "\"experts\"");
+}
+
+}  // namespace
+}  // namespace sgmv::test
