@@ -97,7 +97,7 @@ TEST("checkpoint: a whole projection's norm is not one of a head") {
 
 TEST("checkpoint: experts in other types are the same model") {
   for (const char* family : {"mixtral", "qwen3-moe", "granitemoe"}) {
-    Copy copy(family);
+    ModelCopy copy(family);
     const std::vector<float> expected = copy.logits();
     bool wide = false;
     for (NamedTensor& tensor : copy.tensors)
@@ -115,7 +115,7 @@ TEST("checkpoint: experts in other types are the same model") {
 
 TEST("checkpoint: experts that are missing or do not fit are refused by name") {
   const auto refuse = [](const char* family, const std::string& tensor, auto change, const std::string& part) {
-    Copy copy(family);
+    ModelCopy copy(family);
     change(copy.named(tensor));
     CHECK_THROWS(copy.load(), Error, part.c_str());
   };
