@@ -112,6 +112,18 @@ function writeAdapters() {
   write('safetensors', 'none.safetensors', safetensors([]));
 }
 
+/** Of every quantized model the matrices that make keys and values. */
+function writeQuantized() {
+  for (const family of families) {
+    const model = join(source, family, 'model');
+    if (!JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')).quantization_config) continue;
+    const kept = readSafetensors(join(model, 'model.safetensors')).filter(({ name }) =>
+      /layers\.0\.self_attn\.(k|v|qkv)_proj\.(?!bias)/.test(name),
+    );
+    write('quantized', `${family}.safetensors`, safetensors(kept));
+  }
+}
+
 const u32 = (value) => Buffer.from(Uint32Array.of(value).buffer);
 const u64 = (value) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
 const f32 = (value) => Buffer.from(Float32Array.of(value).buffer);
@@ -212,4 +224,5 @@ function writeTexts() {
 rmSync(target, { recursive: true, force: true });
 writeAdapters();
 writeGguf();
+writeQuantized();
 writeTexts();

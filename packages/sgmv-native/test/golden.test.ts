@@ -28,6 +28,11 @@ const kinds: Record<string, number> = {
   ...Object.fromEntries(
     ['granite', 'gemma3-vision', 'qwen2-moe', 'qwen3-moe', 'olmoe'].map((family) => [family, 2 * 4]),
   ),
+  ...Object.fromEntries(
+    ['compressed-packed', 'compressed-int8', 'awq', 'gptq', 'gptq-v2', 'bnb-nf4', 'bnb-fp4', 'bnb-int8'].map(
+      (quantized) => [quantized, 2 * 2],
+    ),
+  ),
   mixtral: 2 * 5,
   granitemoe: 2 * 3,
 };

@@ -40,6 +40,22 @@ struct RopeConfig {
   std::vector<float> long_factors;  // longrope: the divisors in sequences longer than original_max_positions
 };
 
+// How the safetensors of a quantized model hold its matrices. Which of them are quantized, the tensors say.
+struct Quantization {
+  enum class Method : uint8_t { none, compressed_tensors, awq, gptq, bitsandbytes };
+  struct Scheme {
+    int32_t bits;
+    bool packed = true;       // compressed-tensors: in words; otherwise in I8, whatever the bits
+    int32_t group_size = 0;   // compressed-tensors: inputs that share a scale; 0: all of a row
+    bool has_zeros = false;   // compressed-tensors: asymmetric
+    bool has_order = false;   // compressed-tensors, gptq: a tensor says which group each input belongs to
+  };
+  Method method = Method::none;
+  std::vector<Scheme> schemes;    // those that the configuration names; a matrix has the one that its shapes fit
+  int32_t group_size = 0;         // awq, gptq: the same; 0: not the same everywhere, or all of a row
+  bool zeros_less_one = false;    // gptq: stored zeros are one less than they are
+};
+
 // Layers whose MLP is a mixture of experts.
 struct ExpertsConfig {
   int32_t count = 0;        // of a layer that has them; 0: no layer has
@@ -87,6 +103,7 @@ struct ModelConfig {
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
   int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
+  Quantization quantization;       // of safetensors that hold integers
   float logit_scale = 1.0f;        // of logits, before the cap: the final norm is multiplied by it when it is loaded
   std::vector<int32_t> end_tokens;  // from generation_config.json, else config.json, else GGUF
   int32_t bos_token = -1;           // -1: none

@@ -34,7 +34,7 @@ class TensorSource {
   virtual const std::map<std::string, TensorInfo>& tensors() const = 0;
   virtual std::vector<std::byte> read(const TensorInfo& info) const = 0;
 
-  const TensorInfo* find(const std::string& name) const {
+  virtual const TensorInfo* find(const std::string& name) const {
     const auto it = tensors().find(name);
     return it == tensors().end() ? nullptr : &it->second;
   }

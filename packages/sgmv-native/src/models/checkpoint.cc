@@ -5,6 +5,7 @@
 
 #include "formats/gguf.h"
 #include "formats/module_names.h"
+#include "formats/quantized_source.h"
 #include "formats/safetensors.h"
 #include "models/config_gguf.h"
 #include "models/layer_tensors.h"
@@ -19,6 +20,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     gguf_ = true;
   } else {
     source_ = open_safetensors_folder(weights);
+    if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
   }

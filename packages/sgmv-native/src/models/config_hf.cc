@@ -84,37 +84,6 @@ const Family& find_family(const ConfigFields& fields) {
   fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"', "one of " + names + "gemma3, mistral3");
 }
 
-// The blocks that share a scale, of whoever says so: Transformers at the top, compressed-tensors in each of its groups.
-void set_scale_blocks(const ConfigFields& fields, const std::string& name, const json::Value* blocks, ModelConfig& config) {
-  if (blocks == nullptr || blocks->is_null()) return;
-  const auto is_size = [](const json::Value& value) { return value.is_integer() && value.integer() >= 1 && value.integer() <= INT32_MAX; };
-  if (!blocks->is_array() || blocks->array().size() != 2 || !is_size(blocks->array()[0]) || !is_size(blocks->array()[1]))
-    fields.refuse("model_corrupt", name, blocks->describe(), "two whole numbers of at least 1");
-  config.scale_block_rows = static_cast<int32_t>(blocks->array()[0].integer());
-  config.scale_block_columns = static_cast<int32_t>(blocks->array()[1].integer());
-}
-
-// Weights in F8_E4M3 with scales are widened at load (Checkpoint); which matrices have them, the tensors say. How the
-// activations of such a model are rounded is not repeated: here they keep their own precision.
-void read_quantization(const ConfigFields& fields, ModelConfig& config) {
-  const json::Value* quantization = fields.get("quantization_config");
-  if (quantization == nullptr) return;
-  const auto text = [&](const char* field) {
-    const json::Value* value = quantization->find(field);
-    return value != nullptr && value->is_string() ? value->string() : "";
-  };
-  const bool compressed = text("quant_method") == "compressed-tensors" && text("format") == "float-quantized";
-  if (text("quant_method") != "fp8" && !compressed)
-    fields.refuse("model_unsupported", "quantization_config", quantization->describe(),
-                  "none, or quant_method \"fp8\", or \"compressed-tensors\" of format \"float-quantized\"");
-  set_scale_blocks(fields, "quantization_config.weight_block_size", quantization->find("weight_block_size"), config);
-  const json::Value* groups = quantization->find("config_groups");
-  if (groups == nullptr || !groups->is_object()) return;
-  for (const auto& [name, group] : groups->object())
-    if (const json::Value* weights = group.find("weights"))
-      set_scale_blocks(fields, "quantization_config.config_groups." + name + ".weights.block_structure", weights->find("block_structure"), config);
-}
-
 // Fields that would change the computation in a way this engine does not do.
 void refuse_unsupported(const ConfigFields& fields, const char* task) {
   for (const char* field : {"rope_interleaved", "use_bidirectional_attention"})

@@ -10,12 +10,17 @@
 
 namespace sgmv {
 
+class ConfigFields;
+
 // Throws Error model_unsupported or model_corrupt with the field's name.
 ModelConfig config_from_hf(const json::Value& root, const std::string& file);
 
 // Fills config.rope and config.sliding_rope from rope_parameters (transformers 5) or from rope_theta, rope_scaling and
 // rope_local_base_freq (older). In `config` are already the shape and the family's own theta of both.
 void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config);
+
+// Fills config.quantization and the blocks of scales from quantization_config.
+void read_quantization(const ConfigFields& fields, ModelConfig& config);
 
 // Granite's multipliers: far beyond those of any model, and far within what float32 can bear.
 inline constexpr double kMultiplierMin = 1e-3, kMultiplierMax = 1e3;

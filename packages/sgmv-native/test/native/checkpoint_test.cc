@@ -6,6 +6,7 @@
 #include "formats/dtype.h"
 #include "formats/file_reader.h"
 #include "golden_folder.h"
+#include "model_copy.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
 
@@ -15,36 +16,6 @@ namespace {
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
 
-// A copy of a golden family's model whose tensors can be changed.
-struct Copy {
-  explicit Copy(const char* family) : source(golden_root() / family / "model") {
-    const SafetensorsFile file(source / "model.safetensors");
-    for (const auto& [name, info] : file.tensors()) {
-      const std::vector<std::byte> data = file.read(info);
-      tensors.push_back({name, info.dtype_text, info.shape, std::string(reinterpret_cast<const char*>(data.data()), data.size())});
-    }
-  }
-  NamedTensor& named(const std::string& name) {
-    for (NamedTensor& tensor : tensors)
-      if (tensor.name == name) return tensor;
-    throw Failure("no tensor " + name);
-  }
-  std::unique_ptr<Model> load() const {
-    const TempFolder folder;
-    std::string config = read_text_file(source / "config.json", 1 << 20);
-    if (!quantization.empty()) config.insert(config.find('{') + 1, "\"quantization_config\":" + quantization + ",");
-    folder.write("config.json", config);
-    folder.write("model.safetensors", safetensors_file(tensors));
-    return Model::load(folder.path(), {.threads = 1, .weights = WeightType::f32});
-  }
-  std::vector<float> logits() const { return logits_of(*load()); }
-  static std::vector<float> logits_of(Model& model) { return Session(model, nullptr, 16).feed({5, 6, 7, 8}, true); }
-
-  std::filesystem::path source;
-  std::vector<NamedTensor> tensors;
-  std::string quantization;  // of the configuration; empty: none
-};
-
 std::vector<float> floats(const NamedTensor& tensor) {
   const DType dtype = tensor.dtype == "F32" ? DType::f32 : DType::bf16;
   std::vector<float> values(tensor.data.size() / static_cast<size_t>(dtype_block_bytes(dtype)));
@@ -53,31 +24,31 @@ std::vector<float> floats(const NamedTensor& tensor) {
 }
 
 TEST("checkpoint: a head that equals the tied embedding changes nothing") {
-  Copy copy("qwen2");
+  ModelCopy copy("qwen2");
   const std::vector<float> expected = copy.logits();
   NamedTensor head = copy.named(kEmbedding);
   head.name = kHead;
   copy.tensors.push_back(head);
   const auto model = copy.load();
   CHECK(model->config().tied_embeddings);
-  CHECK(Copy::logits_of(*model) == expected);
+  CHECK(ModelCopy::logits_of(*model) == expected);
 }
 
 TEST("checkpoint: a head that differs from the embedding is used although the configuration ties them") {
-  Copy copy("qwen2");
+  ModelCopy copy("qwen2");
   const std::vector<float> expected = copy.logits();
   std::vector<float> values = floats(copy.named(kEmbedding));
   for (float& value : values) value = -value;
   copy.tensors.push_back({kHead, "F32", copy.named(kEmbedding).shape, f32_bytes(values)});
   const auto model = copy.load();
   CHECK(!model->config().tied_embeddings);
-  std::vector<float> found = Copy::logits_of(*model);
+  std::vector<float> found = ModelCopy::logits_of(*model);
   for (float& value : found) value = -value;
   CHECK(compare(found, expected).relative < 1e-6);
 }
 
 TEST("checkpoint: a head of another type that holds the same values leaves the model tied") {
-  Copy copy("qwen2");
+  ModelCopy copy("qwen2");
   const NamedTensor& embedding = copy.named(kEmbedding);
   CHECK_EQUAL(embedding.dtype, "BF16");
   copy.tensors.push_back({kHead, "F32", embedding.shape, f32_bytes(floats(embedding))});
@@ -85,13 +56,13 @@ TEST("checkpoint: a head of another type that holds the same values leaves the m
 }
 
 TEST("checkpoint: a tied head of another shape is refused") {
-  Copy copy("qwen2");
+  ModelCopy copy("qwen2");
   copy.tensors.push_back({kHead, "F32", {1, 2}, f32_bytes({1, 2})});
   CHECK_THROWS(copy.load(), Error, kHead);
 }
 
 TEST("checkpoint: a bias that the family does not have is not added") {
-  Copy copy("qwen2");
+  ModelCopy copy("qwen2");
   const std::vector<float> expected = copy.logits();
   const int64_t hidden = copy.load()->config().hidden_size;
   copy.tensors.push_back({"model.layers.0.self_attn.o_proj.bias", "F32", {hidden}, f32_bytes(std::vector<float>(static_cast<size_t>(hidden), 3.0f))});
@@ -99,7 +70,7 @@ TEST("checkpoint: a bias that the family does not have is not added") {
 }
 
 TEST("checkpoint: Llama's bias of o is added") {
-  Copy copy("llama-bias");
+  ModelCopy copy("llama-bias");
   const std::vector<float> expected = copy.logits();
   NamedTensor& bias = copy.named("model.layers.0.self_attn.o_proj.bias");
   bias.dtype = "F32";
@@ -108,7 +79,7 @@ TEST("checkpoint: Llama's bias of o is added") {
 }
 
 TEST("checkpoint: a language model in a vision model, by either of its names") {
-  Copy copy("gemma3-vision");
+  ModelCopy copy("gemma3-vision");
   const std::vector<float> expected = copy.logits();
   for (NamedTensor& tensor : copy.tensors)
     if (tensor.name.starts_with("language_model.model.")) tensor.name = "model.language_model." + tensor.name.substr(21);
@@ -118,7 +89,7 @@ TEST("checkpoint: a language model in a vision model, by either of its names") {
 }
 
 TEST("checkpoint: a whole projection's norm is not one of a head") {
-  Copy copy("olmo2");
+  ModelCopy copy("olmo2");
   NamedTensor& norm = copy.named("model.layers.1.self_attn.k_norm.weight");
   norm = {norm.name, "F32", {8}, f32_bytes(std::vector<float>(8, 1.0f))};
   CHECK_THROWS(copy.load(), Error, "k_norm.weight: found shape [8], expected [24]");
@@ -126,7 +97,7 @@ TEST("checkpoint: a whole projection's norm is not one of a head") {
 
 TEST("checkpoint: experts in other types are the same model") {
   for (const char* family : {"mixtral", "qwen3-moe", "granitemoe"}) {
-    Copy copy(family);
+    ModelCopy copy(family);
     const std::vector<float> expected = copy.logits();
     bool wide = false;
     for (NamedTensor& tensor : copy.tensors)
@@ -144,7 +115,7 @@ TEST("checkpoint: experts in other types are the same model") {
 
 TEST("checkpoint: experts that are missing or do not fit are refused by name") {
   const auto refuse = [](const char* family, const std::string& tensor, auto change, const std::string& part) {
-    Copy copy(family);
+    ModelCopy copy(family);
     change(copy.named(tensor));
     CHECK_THROWS(copy.load(), Error, part.c_str());
   };
@@ -191,7 +162,7 @@ const ScaleLayout kScaleLayouts[] = {
      R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"weights":{"strategy":"block","block_structure":[24,16]}}}})"}};
 
 // The projections in E4M3, and beside them the same numbers in float32.
-void quantize(Copy& stored, Copy& widened, const ScaleLayout& layout) {
+void quantize(ModelCopy& stored, ModelCopy& widened, const ScaleLayout& layout) {
   std::mt19937 random(11);
   std::vector<NamedTensor> scales;
   for (NamedTensor& tensor : stored.tensors) {
@@ -217,7 +188,7 @@ void quantize(Copy& stored, Copy& widened, const ScaleLayout& layout) {
 TEST("checkpoint: matrices in E4M3 are what they are with their scales, of blocks, rows or all") {
   for (const char* family : {"qwen2", "phi3", "qwen3-moe"}) {
     for (const ScaleLayout& layout : kScaleLayouts) {
-      Copy stored(family), widened(family);
+      ModelCopy stored(family), widened(family);
       quantize(stored, widened, layout);
       CHECK(stored.logits() == widened.logits(), family, layout.suffix);
     }
@@ -225,23 +196,23 @@ TEST("checkpoint: matrices in E4M3 are what they are with their scales, of block
 }
 
 TEST("checkpoint: E4M3 without scales, with wrong ones, or where no matrix is, is refused by name") {
-  Copy sound("qwen2"), widened("qwen2");
+  ModelCopy sound("qwen2"), widened("qwen2");
   quantize(sound, widened, kScaleLayouts[0]);
   const std::string weight = "model.layers.1.mlp.down_proj.weight", scale = weight + "_scale_inv";
   const auto refuse = [&](auto change, const char* part) {
-    Copy copy = sound;
+    ModelCopy copy = sound;
     change(copy);
     CHECK_THROWS(copy.load(), Error, part);
   };
-  refuse([&](Copy& copy) { std::erase_if(copy.tensors, [&](const NamedTensor& tensor) { return tensor.name == scale; }); }, "down_proj.weight_scale: found no such tensor");
-  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {2, 2}, f32_bytes({1, 1, 1, 1})}; }, "down_proj.weight_scale_inv: found shape [2, 2]");
-  refuse([&](Copy& copy) { copy.named(scale) = {scale, "I32", {1}, f32_bytes({1})}; }, "down_proj.weight_scale_inv: found type I32");
-  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({INFINITY})}; }, "NaN or infinity");
-  refuse([&](Copy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({3e38f})}; }, "beyond float32");
-  refuse([&](Copy& copy) { copy.named(weight).data[5] = 0x7F; }, "NaN or infinity at element 5");
-  refuse([&](Copy& copy) { copy.named("model.norm.weight").dtype = "F8_E4M3"; copy.named("model.norm.weight").data.resize(copy.named("model.norm.weight").data.size() / 2); }, "model.norm.weight: found type F8_E4M3");
-  refuse([&](Copy& copy) { copy.quantization = R"({"quant_method":"fp8","weight_block_size":[0,128]})"; }, "weight_block_size");
-  refuse([&](Copy& copy) { copy.quantization = R"({"quant_method":"compressed-tensors","format":"pack-quantized"})"; }, "quantization_config");
+  refuse([&](ModelCopy& copy) { std::erase_if(copy.tensors, [&](const NamedTensor& tensor) { return tensor.name == scale; }); }, "down_proj.weight_scale: found no such tensor");
+  refuse([&](ModelCopy& copy) { copy.named(scale) = {scale, "F32", {2, 2}, f32_bytes({1, 1, 1, 1})}; }, "down_proj.weight_scale_inv: found shape [2, 2]");
+  refuse([&](ModelCopy& copy) { copy.named(scale) = {scale, "I32", {1}, f32_bytes({1})}; }, "down_proj.weight_scale_inv: found type I32");
+  refuse([&](ModelCopy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({INFINITY})}; }, "NaN or infinity");
+  refuse([&](ModelCopy& copy) { copy.named(scale) = {scale, "F32", {1}, f32_bytes({3e38f})}; }, "beyond float32");
+  refuse([&](ModelCopy& copy) { copy.named(weight).data[5] = 0x7F; }, "NaN or infinity at element 5");
+  refuse([&](ModelCopy& copy) { copy.named("model.norm.weight").dtype = "F8_E4M3"; copy.named("model.norm.weight").data.resize(copy.named("model.norm.weight").data.size() / 2); }, "model.norm.weight: found type F8_E4M3");
+  refuse([&](ModelCopy& copy) { copy.quantization = R"({"quant_method":"fp8","weight_block_size":[0,128]})"; }, "weight_block_size");
+  refuse([&](ModelCopy& copy) { copy.quantization = R"({"quant_method":"compressed-tensors","format":"marlin-24"})"; }, "quantization_config: format");
 }
 
 }  // namespace

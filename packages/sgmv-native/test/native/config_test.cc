@@ -61,7 +61,6 @@ TEST("config: what would compute something else is refused by name") {
   refuse(R"("rope_parameters":{"full_attention":{"rope_theta":1}})", "model_unsupported", "full_attention");
   refuse(R"("rope_scaling":{"type":"linear"})", "model_corrupt", "factor");
   refuse(R"("hidden_act":"gelu")", "model_unsupported", "hidden_act");
-  refuse(R"("quantization_config":{"quant_method":"gptq"})", "model_unsupported", "quantization_config");
   refuse(R"("partial_rotary_factor":0.5)", "model_unsupported", "partial_rotary_factor");
   refuse(R"("rope_interleaved":true)", "model_unsupported", "rope_interleaved");
   refuse(R"("architectures":["LlamaForSequenceClassification"])", "model_unsupported", "architectures");
@@ -293,6 +292,51 @@ TEST("config: OLMo 2 and 3") {
   refuse_as("olmo3", R"("layer_types":["full_attention"])", "model_corrupt", "layer_types");
 }
 
+TEST("config: how quantized matrices are stored") {
+  const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
+  using Method = Quantization::Method;
+  CHECK(read("").quantization.method == Method::none);
+  CHECK(read_quantized(R"({"quant_method":"fp8"})").method == Method::none);
+  const Quantization v1 = read_quantized(R"({"quant_method":"gptq","bits":4,"group_size":128,"desc_act":true})");
+  CHECK(v1.method == Method::gptq && v1.zeros_less_one && v1.group_size == 128 && v1.schemes.size() == 1 && v1.schemes[0].bits == 4 && v1.schemes[0].has_order);
+  CHECK(!read_quantized(R"({"quant_method":"gptq","bits":3,"group_size":-1,"format":"gptq_v2"})").zeros_less_one);
+  const Quantization dynamic = read_quantized(R"({"quant_method":"gptq","bits":4,"group_size":128,"dynamic":{"-:.*o_proj":{},".*down":{"bits":8,"group_size":32}}})");
+  CHECK(dynamic.schemes.size() == 2 && dynamic.schemes[1].bits == 8 && dynamic.group_size == 0);
+  for (const char* awq : {R"({"quant_method":"awq","bits":4,"group_size":64,"version":"GEMM"})", R"({"quant_method":"awq","w_bit":4,"q_group_size":64,"zero_point":true})",
+                          R"({"quant_method":"awq","bits":4,"group_size":64,"format":"gemm","checkpoint_format":"gemm"})"})
+    CHECK(read_quantized(awq).method == Method::awq && read_quantized(awq).group_size == 64, awq);
+  CHECK(read_quantized(R"({"quant_method":"bitsandbytes","load_in_4bit":true})").method == Method::bitsandbytes);
+  const Quantization compressed = read_quantized(R"({"quant_method":"compressed-tensors","format":"pack-quantized","sparsity_config":{},"transform_config":{},"kv_cache_scheme":{"num_bits":8},
+    "config_groups":{"a":{"weights":{"num_bits":4,"symmetric":false,"strategy":"group","group_size":128,"actorder":"group"}},"b":{"weights":null},"c":{"weights":{"num_bits":8,"actorder":"weight"}}}})");
+  CHECK(compressed.schemes.size() == 2 && compressed.schemes[0].has_zeros && compressed.schemes[0].has_order && !compressed.schemes[1].has_zeros && !compressed.schemes[1].has_order);
+}
+
+TEST("config: quantization that computes something else, or that is stored otherwise, is refused by name") {
+  const auto refuse_quantized = [](const std::string& text, const char* part) { refuse("\"quantization_config\":" + text, "model_unsupported", part); };
+  refuse_quantized(R"({"quant_method":"hqq"})", "quant_method: found \"hqq\", expected one of fp8, compressed-tensors, awq, gptq, bitsandbytes");
+  refuse_quantized(R"({"bits":4})", "quant_method: found \"nothing\"");
+  for (const char* form : {"gemv", "gemv_fast", "marlin", "llm-awq", "exllama"}) refuse_quantized(R"({"quant_method":"awq","bits":4,"version":")" + std::string(form) + "\"}", form);
+  refuse_quantized(R"({"quant_method":"awq","bits":3,"group_size":64})", "bits: found 3, expected 4");
+  for (const char* form : {"marlin", "bitblas", "gptq_p"}) refuse_quantized(R"({"quant_method":"gptq","bits":4,"checkpoint_format":")" + std::string(form) + "\"}", form);
+  refuse_quantized(R"({"quant_method":"gptq","bits":5})", "bits: found 5, expected one of 2, 3, 4, 8");
+  refuse_quantized(R"({"quant_method":"gptq","bits":4,"is_marlin_format":true})", "is_marlin_format");
+  refuse_quantized(R"({"quant_method":"gptq","bits":4,"pack_dtype":"int16"})", "pack_dtype");
+  refuse_quantized(R"({"quant_method":"gptq","bits":4,"rotation":"hadamard"})", "rotation");
+  refuse_quantized(R"({"quant_method":"gptq","bits":4,"dynamic":{".*":{"bits":6}}})", "dynamic: .*: bits: found 6");
+  const std::string compressed = R"({"quant_method":"compressed-tensors")";
+  for (const char* form : {"marlin-24", "sparse-24-bitmask", "sparse-bitmask", "nvfp4-pack-quantized", "mxfp4-pack-quantized"}) refuse_quantized(compressed + ",\"format\":\"" + form + "\"}", form);
+  refuse_quantized(compressed + R"(,"format":"int-quantized","sparsity_config":{"format":"sparse-24-bitmask"}})", "sparsity_config: format: found \"sparse-24-bitmask\"");
+  refuse_quantized(compressed + R"(,"format":"pack-quantized","transform_config":{"config_groups":{}}})", "transform_config");
+  refuse_quantized(compressed + R"(,"format":"pack-quantized","config_groups":{"a":{"weights":{"num_bits":3}}}})", "config_groups: a: weights: num_bits: found 3, expected one of 2, 4, 8");
+  refuse_quantized(compressed + R"(,"format":"pack-quantized","config_groups":{"a":{"weights":{"num_bits":4,"type":"float"}}}})", "type: found \"float\" in pack-quantized");
+  refuse_quantized(compressed + R"(,"format":"mixed-precision","config_groups":{"a":{"format":"nvfp4-pack-quantized"}}})", "config_groups: a: format");
+  refuse_quantized(compressed + R"(,"format":"int-quantized","config_groups":{"a":{"weights":{"strategy":"block"}}}})", "strategy");
+  for (const char* bad : {"[]", "\"gptq\"", "7"}) refuse("\"quantization_config\":" + std::string(bad), "model_corrupt", "quantization_config: found");
+  for (const char* bad : {"0", "-2", "1.5", "\"128\""}) refuse(R"("quantization_config":{"quant_method":"gptq","bits":4,"group_size":)" + std::string(bad) + "}", "model_corrupt", "group_size");
+  refuse(R"("quantization_config":{"quant_method":"gptq"})", "model_corrupt", "bits: found nothing");
+  refuse(R"("quantization_config":{"quant_method":"compressed-tensors","format":"dense","config_groups":{"W4A16":["Linear"]}})", "model_corrupt", "W4A16: found");
+}
+
 TEST("config: the language model of a vision model") {
   const std::string text = R"("text_config":{"hidden_size":64,"intermediate_size":160,"num_hidden_layers":6)", outer = R"("model_type":"gemma3","architectures":["Gemma3ForConditionalGeneration"])";
   const ModelConfig c = read(text + R"(,"model_type":"gemma3_text","sliding_window":8,"eos_token_id":7})", outer);
@@ -305,7 +349,7 @@ TEST("config: the language model of a vision model") {
   refuse(R"("text_config":{})", "model_corrupt", "text_config: model_type", outer);
   refuse(R"("text_config":{"model_type":"gemma3"})", "model_unsupported", "text_config: model_type", outer);
   refuse(text + R"(,"model_type":"gemma3_text","num_attention_heads":-8})", "model_corrupt", "text_config: num_attention_heads", outer);
-  refuse(text + R"(,"model_type":"gemma3_text"},"quantization_config":{"quant_method":"awq"})", "model_unsupported", "quantization_config", outer);
+  refuse(text + R"(,"model_type":"gemma3_text"},"quantization_config":{"quant_method":"aqlm"})", "model_unsupported", "quantization_config: quant_method", outer);
   refuse(text + R"(,"model_type":"gemma3_text"},"architectures":["Gemma3ForSequenceClassification"])", "model_unsupported", "architectures", R"("model_type":"gemma3")");
   refuse_as("llama", R"("architectures":["LlamaForConditionalGeneration"])", "model_unsupported", "architectures");
 }
