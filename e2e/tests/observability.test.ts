@@ -6,6 +6,7 @@ import * as tus from 'tus-js-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { brokenFiles } from '../support/adapters.js';
 import { query } from '../support/graphql.js';
+import { eventually } from '../support/processes.js';
 import { hasPrometheus, INFRA, Prometheus, type Sample } from '../support/prometheus.js';
 import { ORDER, SQL, stack, tenantWith } from '../support/stack.js';
 
@@ -134,11 +135,13 @@ it('a request is followed through the logs of API and runner by its id and its t
   const linesOf = (log: string): Record<string, unknown>[] =>
     readFileSync(join(stack.home, 'logs', log), 'utf8').split('\n').filter((line) => line.includes(requestId)).map((line) => JSON.parse(line) as Record<string, unknown>);
   const ended = (): Record<string, unknown>[] => linesOf('runner.log').filter(({ msg }) => msg === 'generation ended');
-  for (let tries = 0; ended().length === 0 && tries < 100; tries++) await delay(50);
-  const api = linesOf('api.log');
-  const queued = api.find(({ msg }) => msg === 'generation queued');
+  const ofApi = (message: string): Record<string, unknown> | undefined => linesOf('api.log').find(({ msg }) => msg === message);
+  const answered = (): Record<string, unknown> | undefined => ofApi('POST /v1/chat/completions 200');
+  // Each writes its line when it has told the answer, which its reader may have first.
+  await eventually('both to have written of it', () => Promise.resolve(ended().length > 0 && answered() !== undefined));
+  const queued = ofApi('generation queued');
   expect(queued).toMatchObject({ requestId, traceId, generationId: expect.any(String), tenantId: expect.any(String) });
-  expect(api.find(({ msg }) => msg === 'POST /v1/chat/completions 200')).toMatchObject({ requestId, traceId });
+  expect(answered()).toMatchObject({ requestId, traceId });
   expect(ended()).toMatchObject([{ requestId, traceId, generationId: queued!['generationId'] }]);
   expect(readFileSync(join(stack.home, 'logs', 'api.log'), 'utf8')).not.toContain(ORDER.prompt);
 });

@@ -56,7 +56,9 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
   const take = (chosen: ChosenFiles, path: string): void => {
     setFilesProblem(undefined);
     onFiles(chosen);
-    if (!form.values.slug) setFieldValue('slug', slugFromPath(path));
+    // Files are read for a moment, in which somebody may have written a slug.
+    const slug = slugFromPath(path);
+    if (slug && !form.getValues().slug) setFieldValue('slug', slug);
   };
 
   const begin = async (values: NewAdapter): Promise<void> => {

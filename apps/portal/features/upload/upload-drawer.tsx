@@ -1,5 +1,5 @@
 'use client';
-import { Drawer } from '@mantine/core';
+import { Center, Drawer, Loader } from '@mantine/core';
 import { useState } from 'react';
 import { HubDocument } from '@/lib/api/documents/adapters';
 import { useApiQuery } from '@/lib/api/use-api-query';
@@ -30,8 +30,7 @@ const DISCARD = {
 /** The upload in a drawer. Closing it asks first while files are on their way or chosen; afterwards it starts over. */
 export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
   const upload = useAdapterUpload();
-  // Asked for before it is opened, so that its form does not change under someone's hands.
-  const { data } = useApiQuery(HubDocument, {});
+  const hub = useApiQuery(HubDocument, {});
   const [filled, setFilled] = useState(false);
   const busy = upload.phase.name === 'sending' || upload.phase.name === 'checking';
 
@@ -52,7 +51,22 @@ export const UploadDrawer = ({ opened, onClose, subject }: Props) => {
       size="lg"
       title={subject ? `Upload ${subject.slug}` : 'Upload adapter'}
     >
-      {opened && <UploadFlow upload={upload} hubUrl={data?.hubUrl ?? null} subject={subject} onFilled={setFilled} onClose={close} onCancel={askToClose} />}
+      {/* Its form must not change under someone's hands. */}
+      {opened && hub.loading && (
+        <Center py={64}>
+          <Loader />
+        </Center>
+      )}
+      {opened && !hub.loading && (
+        <UploadFlow
+          upload={upload}
+          hubUrl={hub.data?.hubUrl ?? null}
+          subject={subject}
+          onFilled={setFilled}
+          onClose={close}
+          onCancel={askToClose}
+        />
+      )}
     </Drawer>
   );
 };
