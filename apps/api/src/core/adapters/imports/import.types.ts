@@ -1,5 +1,5 @@
-import { Field, ID, InputType, ObjectType } from '@nestjs/graphql';
-import { AdapterType } from '../adapter.types.js';
+import { Field, InputType, ObjectType, OmitType } from '@nestjs/graphql';
+import { AdapterType, CreateAdapterInput } from '../adapter.types.js';
 
 @ObjectType('AdapterSource', { description: "What an adapter was, or is being, imported from. While the adapter is UPLOADING, the import is under way; what it brought of which file is in the adapter's `files`, once their sizes are known. An import that fails makes it REFUSED." })
 export class AdapterSourceType {
@@ -29,19 +29,7 @@ export class AdapterSourceInput {
 }
 
 @InputType()
-export class ImportAdapterInput {
-  @Field(() => String, { description: "2–63 of a–z, 0–9, '-', '_', '.'; starts with a letter or digit." })
-  slug!: string;
-
-  @Field(() => String, { nullable: true })
-  name?: string | null;
-
-  @Field(() => String, { nullable: true })
-  description?: string | null;
-
-  @Field(() => ID)
-  baseModelId!: string;
-
+export class ImportAdapterInput extends OmitType(CreateAdapterInput, ['files']) {
   @Field(() => AdapterSourceInput)
   source!: AdapterSourceInput;
 
