@@ -2,9 +2,8 @@
 import { PasswordInput, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useEffect, useState } from 'react';
-import { AdapterFields, problemField, useBaseModels } from '@/features/upload/adapter-fields';
+import { AdapterFields, showRefusal, useBaseModels } from '@/features/upload/adapter-fields';
 import type { ApiError } from '@/lib/api/api-error';
-import { withSeparators } from '@/lib/format/quantity';
 import { FormButtons } from '@/ui/form-buttons';
 import { FormProblem } from '@/ui/form-problem';
 import { importSchema, type NewImport, slugOf } from './import-draft';
@@ -36,10 +35,7 @@ export const ImportForm = ({ draft, onDraft, slugFixed, hubUrl, onBegin, onCance
   const begin = async (values: NewImport): Promise<void> => {
     setRefusal(null);
     const error = await onBegin(values);
-    if (!error) return;
-    const field = problemField(error, values);
-    if (field) form.setFieldError(field, error.message);
-    else setRefusal(withSeparators(error.message));
+    if (error) setRefusal(showRefusal(error, values, form));
   };
   const proposeSlug = (): void => {
     if (!form.values.slug) setFieldValue('slug', slugOf(form.values.repository));

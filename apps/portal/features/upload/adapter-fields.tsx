@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { ApiError } from '@/lib/api/api-error';
 import { BaseModelsDocument } from '@/lib/api/documents/adapters';
 import { useApiQuery } from '@/lib/api/use-api-query';
+import { withSeparators } from '@/lib/format/quantity';
 import { ErrorState } from '@/ui/error-state';
 import { SLUG_PATTERN, SLUG_RULE } from './slug';
 import type { NewAdapter } from './use-adapter-upload';
@@ -26,10 +27,22 @@ export const useBaseModels = () => {
 };
 
 /** The field of a form that the API's refusal is about, if it has one. */
-export const problemField = (error: ApiError, values: object): string | null => {
+const problemField = (error: ApiError, values: object): string | null => {
   const field = error.field?.split('.').at(-1);
   if (field && field in values) return field;
   return error.code === 'CONFLICT' ? 'slug' : null;
+};
+
+interface RefusedForm {
+  setFieldError: (field: string, message: string) => void;
+}
+
+/** Shows the API's refusal at the field that it is about; what is about none is left to be shown above the form. */
+export const showRefusal = (error: ApiError, values: object, form: RefusedForm): string | null => {
+  const field = problemField(error, values);
+  if (!field) return withSeparators(error.message);
+  form.setFieldError(field, error.message);
+  return null;
 };
 
 interface Props {

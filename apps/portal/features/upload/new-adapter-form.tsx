@@ -3,10 +3,9 @@ import { Stack, Text } from '@mantine/core';
 import { schemaResolver, useForm } from '@mantine/form';
 import { useEffect, useState } from 'react';
 import type { ApiError } from '@/lib/api/api-error';
-import { withSeparators } from '@/lib/format/quantity';
 import { FormButtons } from '@/ui/form-buttons';
 import { FormProblem } from '@/ui/form-problem';
-import { AdapterFields, adapterFieldsSchema, problemField, useBaseModels } from './adapter-fields';
+import { AdapterFields, adapterFieldsSchema, showRefusal, useBaseModels } from './adapter-fields';
 import { ADAPTER_FILES, CONFIG_FILE, type ChosenFiles } from './chosen-files';
 import { guessBaseModel, readConfigPreview, type ConfigPreview } from './config-preview';
 import { FilePicker } from './file-picker';
@@ -68,10 +67,7 @@ export const NewAdapterForm = ({ draft, onDraft, slugFixed, files, onFiles, onBe
     if (missing.length > 0) return setFilesProblem(`Still missing: ${missing.join(' and ')}`);
     if (empty.length > 0) return setFilesProblem(`Empty: ${empty.join(' and ')}`);
     const error = await onBegin({ ...values, name: values.name || values.slug }, files);
-    if (!error) return;
-    const field = problemField(error, values);
-    if (field) form.setFieldError(field, error.message);
-    else setRefusal(withSeparators(error.message));
+    if (error) setRefusal(showRefusal(error, values, form));
   };
 
   return (
