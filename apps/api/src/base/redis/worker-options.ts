@@ -9,6 +9,8 @@ export const WORKER_OPTIONS = {
   prefix: QUEUE_PREFIX,
   lockDuration: 10_000,
   stalledInterval: 3_000,
+  /** An API that is killed again and again at its work must not make the work fail. */
+  maxStalledCount: 1_000_000,
   /** How soon a worker tries again what it could not do while Redis was away; BullMQ's default is 15 s. */
   runRetryDelay: 1_000,
 } as const;

@@ -37,8 +37,6 @@ export class SettlementWorker implements OnModuleInit, OnModuleDestroy {
       ...WORKER_OPTIONS,
       connection: this.redis.connect('settlements'),
       concurrency: CONCURRENCY,
-      // An API that is killed again and again while it settles must not turn the settlement into a failure.
-      maxStalledCount: 1_000_000,
       // A settlement holds the output: it leaves Redis as soon as it is applied, and with the texts otherwise.
       removeOnComplete: { count: 0 },
       removeOnFail: { age: this.config.TEXT_RETENTION_S, count: KEPT_FAILURES_MAX },

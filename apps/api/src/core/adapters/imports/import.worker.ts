@@ -46,8 +46,6 @@ export class ImportWorker implements OnModuleInit, OnModuleDestroy {
       ...WORKER_OPTIONS,
       connection: this.redis.connect('imports'),
       concurrency: CONCURRENCY,
-      // An API that is killed again and again while it imports must not make the import fail.
-      maxStalledCount: 1_000_000,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     });

@@ -49,8 +49,6 @@ export class BatchWorker implements OnModuleInit, OnModuleDestroy {
       ...WORKER_OPTIONS,
       connection: this.redis.connect('batches'),
       concurrency: BATCHES_AT_ONCE,
-      // An API that is killed again and again must not end a batch.
-      maxStalledCount: 1_000_000,
       // What is left of a batch is added anew.
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
