@@ -58,6 +58,7 @@ export const NewBatchForm = ({ onStarted, onCancel }: Props) => {
           onDrop={(files) => void choose(files)}
           multiple={false}
           useFsAccessApi={false}
+          role="button"
           data-autofocus
           aria-label="Drop the requests here, or press Enter to choose their file"
           inputProps={{ 'aria-label': 'File of requests' }}

@@ -39,6 +39,7 @@ export const FilePicker = ({ files, onFiles, error }: Props) => {
         useFsAccessApi={false}
         // Where the drawer's focus begins: on its first step rather than on its close button.
         data-autofocus
+        role="button"
         aria-label="Drop the adapter’s files or folder here, or press Enter to choose files"
         inputProps={{ 'aria-label': 'Adapter files' }}
         p="lg"
