@@ -12,6 +12,9 @@ export type GenerationRow = Omit<Generation, 'choices'> & {
   choices: SettledChoice[] | null;
 };
 
+/** As it is; what it came to is not asked for. */
+export type LockedGeneration = Generation;
+
 export interface NewGeneration {
   userId: string | null;
   apiKeyId: string | null;
@@ -91,11 +94,11 @@ export class GenerationModel {
   }
 
   /** The row, which nobody else can change or lock until the transaction ends. */
-  async lock(id: string): Promise<GenerationRow | null> {
+  async lock(id: string): Promise<LockedGeneration | null> {
     const { tenantId } = this.db;
     await this.db.tx.$queryRaw`
       SELECT 1 FROM generations WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR UPDATE`;
-    return this.find(id);
+    return this.db.tx.generation.findFirst({ where: { tenantId, id } });
   }
 
   async end(id: string, end: GenerationEnd): Promise<void> {

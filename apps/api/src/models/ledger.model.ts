@@ -40,15 +40,21 @@ type LineKey = Pick<LedgerEntry, 'period' | 'baseModelId' | 'adapterId' | 'targe
 
 @Injectable()
 export class LedgerModel {
+  private readonly prices = new Map<string, Price>();
+
   constructor(private readonly db: TenantDatabase) {}
 
   async insert(entry: NewLedgerEntry): Promise<void> {
     await this.db.tx.ledgerEntry.create({ data: { ...entry, tenantId: this.db.tenantId } });
   }
 
-  /** The price that held when the generation was admitted. */
+  /** The price that held when the generation was admitted. Prices never change (another one is another row), so each is read once. */
   async price(priceId: string): Promise<Price> {
-    return this.db.tx.price.findUniqueOrThrow({ where: { id: priceId } });
+    const known = this.prices.get(priceId);
+    if (known) return known;
+    const price = await this.db.tx.price.findUniqueOrThrow({ where: { id: priceId } });
+    this.prices.set(priceId, price);
+    return price;
   }
 
   /** The entries behind a line, newest first; one row more than `first` when there is another page. */

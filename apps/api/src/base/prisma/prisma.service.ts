@@ -7,6 +7,7 @@ import pg from 'pg';
 import { PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { PoolMetrics } from './pool-metrics.js';
+import { statementNames } from './statement-names.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -19,7 +20,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
   constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
     const pool = openPool(config, { max: config.DATABASE_CONNECTIONS, application_name: 'aril-api' });
     super({
-      adapter: new PrismaPg(metrics.watch('tenant', pool), { disposeExternalPool: true }),
+      adapter: new PrismaPg(metrics.watch('tenant', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
       // Longer messages quote a query's values, which may be a generation's text, into the log.
       errorFormat: 'minimal',
       // Waiting for a connection under load is better than an error; a statement has its own limits.
@@ -39,7 +40,7 @@ export class IdentityPrisma extends PrismaClient implements OnApplicationShutdow
     const max = Math.ceil(config.DATABASE_CONNECTIONS / 5);
     const pool = openPool(config, { max, application_name: 'aril-api-identity', options: '-c role=aril_identity' });
     super({
-      adapter: new PrismaPg(metrics.watch('identity', pool), { disposeExternalPool: true }),
+      adapter: new PrismaPg(metrics.watch('identity', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
       errorFormat: 'minimal',
       // Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
       transactionOptions: { maxWait: 10_000, timeout: 20_000 },

@@ -4,6 +4,7 @@ import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { mayGenerate } from './generation.policy.js';
 import type { EventFeed } from './events/event-feed.js';
 import { GenerationFollower } from './generation-follower.js';
+import { GenerationService } from './generation.service.js';
 import { GenerationEventUnion } from './generation.types.js';
 import { eventView } from './generation.view.js';
 import { EventParts } from './thoughts/answer-parts.js';
@@ -14,7 +15,10 @@ interface Payload {
 
 @Resolver()
 export class GenerationEventsResolver {
-  constructor(private readonly follower: GenerationFollower) {}
+  constructor(
+    private readonly generations: GenerationService,
+    private readonly follower: GenerationFollower,
+  ) {}
 
   @Subscription(() => GenerationEventUnion, {
     description: 'Events after number `after` (default 0 = from the start), without gap or repeat; completes after the end.',
@@ -27,10 +31,11 @@ export class GenerationEventsResolver {
     mayGenerate(caller);
     const from = after ?? 0;
     if (from < 0) throw new ArilError('BAD_INPUT', `after: expected 0 or more, found ${from}`, 'after');
-    // Before the feed, which somebody would have to return if this failed; what is not the caller's is told to nobody.
+    const row = await this.generations.find(caller, generationId);
+    // Before the feed, which somebody would have to return if this failed.
     const parts = new EventParts();
-    for (const event of await this.follower.told(generationId, from)) if (event.type !== 'prompt') parts.read(event);
-    return mapped(await this.follower.follow(caller, generationId, from), parts);
+    for (const event of await this.follower.told(row.id, from)) if (event.type !== 'prompt') parts.read(event);
+    return mapped(await this.follower.follow(caller, row, from), parts);
   }
 }
 

@@ -46,11 +46,10 @@ export class GenerationFollower implements OnModuleDestroy {
   }
 
   /**
-   * Events after number `after`; ends after the `end` event. The caller must read it to its end or return it. `isRead` false:
-   * nobody reads along, so nobody has to be expelled who may not any more.
+   * Events after number `after` of a row that the caller may see; ends after the `end` event. The caller must read it to its
+   * end or return it. `isRead` false: nobody reads along, so nobody has to be expelled who may not any more.
    */
-  async follow(caller: Caller, id: string, after = 0, isRead = true): Promise<EventFeed> {
-    const row = await this.generations.find(caller, id);
+  async follow(caller: Caller, row: GenerationRow, after = 0, isRead = true): Promise<EventFeed> {
     // The row was read first: if it was open then, the stream that is missing now is still to come.
     if (!(await this.keepsEvents(row))) return fromRow(row, after);
     const feed = await this.hub.follow(row.id, after);
@@ -83,7 +82,7 @@ export class GenerationFollower implements OnModuleDestroy {
    * @throws ArilError TIMED_OUT
    */
   async outcome(caller: Caller, row: GenerationRow, isRead = true): Promise<Outcome> {
-    const feed = await this.follow(caller, row.id, 0, isRead);
+    const feed = await this.follow(caller, row, 0, isRead);
     const waitMs = this.overdue.deadlineOf(row) - Date.now() + DEADLINE_GRACE_MS;
     const timer = setTimeout(() => feed.fail(stillRunning(row)), Math.max(waitMs, DEADLINE_GRACE_MS));
     try {

@@ -95,7 +95,7 @@ export class CompletionService {
     };
     const admitted = this.prompts.admittedOf({ endpoint, asked }, first);
     try {
-      for (const { id } of rows) feeds.push(await this.follower.follow(caller, id));
+      for (const row of rows) feeds.push(await this.follower.follow(caller, row));
       response.once('close', leave);
       await streamCompletion(feeds, { response, writer: (sse) => endpoint.stream(admitted, sse), failure: ownFailure, report });
     } catch (error) {

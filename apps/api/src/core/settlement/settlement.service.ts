@@ -7,7 +7,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ArilError, type FinishReason, type Settlement } from '@aril/contracts';
 import { TenantDatabase } from '../../base/prisma/tenant-database.js';
 import { AdapterModel } from '../../models/adapter.model.js';
-import { GenerationModel, isOpen, type GenerationEnd, type GenerationRow } from '../../models/generation.model.js';
+import { GenerationModel, isOpen, type GenerationEnd, type LockedGeneration } from '../../models/generation.model.js';
 import { LedgerModel } from '../../models/ledger.model.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import { chargeFor, type Charge } from './settlement-charge.js';
@@ -51,7 +51,7 @@ export class SettlementService {
     return 'applied';
   }
 
-  private release(row: GenerationRow, charge: Charge): void {
+  private release(row: LockedGeneration, charge: Charge): void {
     this.rates.settleTokens(row, row.reservedTokens, charge.promptTokens + charge.completionTokens);
     // Budgets hold only as long as no model's tokenizer or template makes more of a text than is thought possible.
     const { reservedNanoUsd } = row;
@@ -60,7 +60,7 @@ export class SettlementService {
     }
   }
 
-  private async charge(row: GenerationRow, settlement: Settlement, at: Date): Promise<Charge> {
+  private async charge(row: LockedGeneration, settlement: Settlement, at: Date): Promise<Charge> {
     const { baseModelId, adapterId, deploymentId, target, variant, apiKeyId, priceId } = row;
     const charge = chargeFor(settlement, await this.ledger.price(priceId));
     const failed = settlement.finishReason === 'error';
@@ -86,7 +86,7 @@ export class SettlementService {
  * After the admission and not after now, whatever the runner's clock says. Earlier, a month would be charged whose budget
  * was not asked; later, one that comes long after this, and until then nobody would be billed, nor the text removed.
  */
-const endedAt = ({ createdAt }: GenerationRow, { finishedAtMs }: Settlement): Date =>
+const endedAt = ({ createdAt }: LockedGeneration, { finishedAtMs }: Settlement): Date =>
   new Date(Math.max(createdAt.getTime(), Math.min(finishedAtMs, Date.now())));
 
 function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
