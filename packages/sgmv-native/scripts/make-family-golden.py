@@ -1,7 +1,7 @@
 """Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
 
 Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
-Mixtures of experts need transformers 4: since 5 experts are no modules, and PEFT adapts them in another way.
+Mixtures of experts need transformers 4, bare-parameters 5: since then experts and routers are no modules, and PEFT adapts them in another way.
 
 The shapes are odd on purpose (nothing is a multiple of 32, one key/value head) and the folders small: weights are
 stored in bfloat16 and computed with in float32, in the smallest ones with few bits and adapters in bfloat16 too. Prompts are longer and shorter than every window and every original
@@ -73,6 +73,10 @@ FAMILIES = {
     "granitemoe": ("granitemoe", dict(SMALL, intermediate_size=20, num_local_experts=4, num_experts_per_tok=3, embedding_multiplier=12.0, attention_multiplier=0.3,
                                       residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
 }
+# Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
+BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
+                                               "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
+            "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 # As their publishers spell them: the fields of Transformers 4.
@@ -147,6 +151,21 @@ def write_family(family, folder):
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     vocabulary = config.get_text_config().vocab_size
     prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 26) if small else (1, 12, 40))]
+    # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
+    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
+    record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)
+
+
+@torch.no_grad()
+def write_adapters(family, folder):
+    """Adapters of the model in another folder."""
+    model, chosen = BORROWED[family]
+    generator = torch.Generator().manual_seed(sum(map(ord, family)))
+    prompts = [torch.randint(3, SMALL["vocab_size"], (n,), generator=generator) for n in (2, 6)]
+    record_cases(family, AutoModelForCausalLM, folder, model, chosen, prompts, True, generator)
+
+
+def record_cases(family, auto, folder, model, chosen, prompts, small, generator):
     cases, tensors = [], {}
 
     def record(label, adapter, net):
@@ -154,21 +173,19 @@ def write_family(family, folder):
             tensors[f"{label}/{i}/logits"] = net(input_ids=prompt[None]).logits[0].float().contiguous()
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
-    def base():
-        return auto.from_pretrained(folder / "model", dtype=torch.float32, attn_implementation="eager").eval()
-
-    record("base", None, base())
-    # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
-    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
     for label, lora in chosen.items():
-        net = get_peft_model(base(), LoraConfig(task_type="CAUSAL_LM", **lora)).eval()
+        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, attn_implementation="eager").eval()
+        if lora is None:
+            record(label, None, base)
+            continue
+        net = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **lora)).eval()
         net.peft_config["default"].base_model_name_or_path = f"tiny-{family}"
         randomize_adapter(net, small, generator)
         half = dict(state_dict={name: p.bfloat16() for name, p in net.state_dict().items()}) if small else {}
         net.save_pretrained(folder / "adapters" / label, **half)
         (folder / "adapters" / label / "README.md").unlink(missing_ok=True)
         record(label, label, net)
-    (folder / "golden.json").write_text(json.dumps({"model": "model", "cases": cases}) + "\n")
+    (folder / "golden.json").write_text(json.dumps({"model": model, "cases": cases}) + "\n")
     save_file(tensors, folder / "golden.safetensors")
     print(family, {c["name"]: round(float(tensors[c["name"] + "/logits"].abs().max()), 1) for c in cases if c["name"].endswith(f"/{len(prompts) - 1}")})
 
@@ -176,4 +193,4 @@ def write_family(family, folder):
 if __name__ == "__main__":
     torch.set_num_threads(2)
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "test" / "golden"
-    for name in sys.argv[2:] or FAMILIES: write_family(name, root / name)
+    for name in sys.argv[2:] or [*FAMILIES, *BORROWED]: (write_adapters if name in BORROWED else write_family)(name, root / name)

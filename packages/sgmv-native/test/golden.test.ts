@@ -35,6 +35,8 @@ const kinds: Record<string, number> = {
   ),
   mixtral: 2 * 5,
   granitemoe: 2 * 3,
+  routers: 2 * 2,
+  'bare-parameters': 2,
 };
 
 describe.each(Object.entries(kinds))('%s', (family, count) => {

@@ -13,9 +13,10 @@
 namespace sgmv {
 
 // The modules an adapter can target: those of a layer in the order they run, then the two outside the layers. A model
-// has q, k, v, gate, up or, in one matrix each, qkv and gate_up.
-enum class Projection : uint8_t { q, k, v, qkv, o, gate, up, gate_up, down, embed_tokens, lm_head };
-inline bool is_in_layer(Projection p) { return p <= Projection::down; }
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up. `router` rates experts, `shared_gate` weighs the shared one.
+enum class Projection : uint8_t { q, k, v, qkv, o, gate, up, gate_up, down, router, shared_gate, embed_tokens, lm_head };
+inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
+inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
 enum class Activation : uint8_t { silu, gelu_tanh };
@@ -125,7 +126,7 @@ struct ModelConfig {
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.
   int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }
-  std::span<const Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its experts
+  std::span<const Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its mixture
   // Input and output width of a projection; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p) const;
   int32_t out_features(Projection p) const;

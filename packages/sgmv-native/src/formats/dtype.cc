@@ -37,6 +37,24 @@ void block_q4_1(const std::byte* b, float* out) {
   }
 }
 
+// The fifth bit of each number is in a word of its own.
+int q5_number(const std::byte* high, const std::byte* q, int i) {
+  uint32_t fifth;
+  std::memcpy(&fifth, high, sizeof fifth);
+  const int low = byte_at(q, i % 16);
+  return (i < 16 ? low & 15 : low >> 4) | static_cast<int>(fifth >> i & 1) << 4;
+}
+
+void block_q5_0(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b));
+  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(q5_number(b + 2, b + 6, i) - 16);
+}
+
+void block_q5_1(const std::byte* b, float* out) {
+  const float d = f16_to_float(load16(b)), m = f16_to_float(load16(b + 2));
+  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(q5_number(b + 4, b + 8, i)) + m;
+}
+
 // Six-bit scale and minimum of sub-block j, packed over twelve bytes.
 void k_scale(int j, const std::byte* s, int& scale, int& minimum) {
   if (j < 4) {
@@ -84,17 +102,17 @@ void block_q6_k(const std::byte* b, float* out) {
 }  // namespace
 
 const char* dtype_name(DType dtype) {
-  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K", "F8_E4M3", "other"};
+  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "F8_E4M3", "other"};
   return names[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block(DType dtype) {
-  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256, 256, 256, 1, 1};
+  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 1, 1};
   return sizes[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block_bytes(DType dtype) {
-  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 144, 176, 210, 1, 0};
+  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 22, 24, 144, 176, 210, 1, 0};
   return sizes[static_cast<int>(dtype)];
 }
 
@@ -107,6 +125,7 @@ int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
       case DType::f32: return (load16(p + 2) & 0x7F80) != 0x7F80;
       case DType::bf16: return (load16(p) & 0x7F80) != 0x7F80;
       case DType::q4_1:
+      case DType::q5_1:
       case DType::q4_k:
       case DType::q5_k: return half(p) && half(p + 2);
       case DType::q6_k: return half(p + 208);
@@ -133,6 +152,8 @@ void dequantize(DType dtype, const std::byte* source, int64_t count, float* out)
       case DType::q8_0: block_q8_0(source, out); break;
       case DType::q4_0: block_q4_0(source, out); break;
       case DType::q4_1: block_q4_1(source, out); break;
+      case DType::q5_0: block_q5_0(source, out); break;
+      case DType::q5_1: block_q5_1(source, out); break;
       case DType::q4_k: block_q45_k(source, nullptr, source + 16, out); break;
       case DType::q5_k: block_q45_k(source, source + 16, source + 48, out); break;
       case DType::q6_k: block_q6_k(source, out); break;

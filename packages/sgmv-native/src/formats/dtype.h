@@ -7,7 +7,7 @@
 
 namespace sgmv {
 
-enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k, f8_e4m3, other };
+enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f8_e4m3, other };
 
 const char* dtype_name(DType dtype);  // "F32" …
 int64_t dtype_block(DType dtype);     // elements that are stored together; 1 for plain numbers

@@ -30,6 +30,8 @@ DType ggml_dtype(uint32_t type) {
     case 1: return DType::f16;
     case 2: return DType::q4_0;
     case 3: return DType::q4_1;
+    case 6: return DType::q5_0;
+    case 7: return DType::q5_1;
     case 8: return DType::q8_0;
     case 12: return DType::q4_k;
     case 13: return DType::q5_k;

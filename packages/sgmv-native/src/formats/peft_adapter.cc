@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -13,6 +14,7 @@ namespace sgmv {
 namespace {
 
 constexpr uint64_t kConfigBytesMax = 1 << 20;
+constexpr size_t kMatricesKept = 3;  // gate's, up's and down's: experts take their columns in turns
 
 LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
@@ -34,7 +36,7 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
     for (const NamedTensor* tensor : {&pair.a, &pair.b, pair.magnitude ? &*pair.magnitude : nullptr}) {
       if (tensor == nullptr) continue;
       dtypes.insert(dtype_name(tensor->info.dtype));
-      summary.parameters += tensor->info.elements();
+      if (!(pair.target.bare && pair.target.projection == Projection::up && tensor == &pair.a)) summary.parameters += tensor->info.elements();  // it is gate's too
     }
     const TensorInfo &a = pair.a.info, &b = pair.b.info;
     // An embedding's A is read by column, one per token: it is kept transposed, without padding.
@@ -78,7 +80,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   open_weights(folder, of_weights);
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
-  if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_experts(*file_));
+  if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && config_.parameters.empty() && adapts_mixtures(*file_));
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
   if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
@@ -117,8 +119,21 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
   }
 }
 
+std::vector<std::byte> PeftAdapter::read_columns(const NamedTensor& tensor) const {
+  const NamedTensor::Columns& columns = tensor.columns;
+  if (!matrices_.contains(columns.matrix.offset)) {
+    if (matrices_.size() >= kMatricesKept) matrices_.clear();
+    matrices_[columns.matrix.offset] = file_->read(columns.matrix);
+  }
+  const std::vector<std::byte>& matrix = matrices_[columns.matrix.offset];
+  const auto size = static_cast<size_t>(dtype_block_bytes(tensor.info.dtype)), step = static_cast<size_t>(columns.step);
+  std::vector<std::byte> taken(tensor.info.bytes);
+  for (size_t i = 0; i * size < taken.size(); ++i) std::memcpy(taken.data() + i * size, matrix.data() + (i * step + static_cast<size_t>(columns.first)) * size, size);
+  return taken;
+}
+
 std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
-  std::vector<std::byte> data = file_->read(tensor.info);
+  std::vector<std::byte> data = tensor.columns.step > 1 ? read_columns(tensor) : file_->read(tensor.info);
   const int64_t bad = first_not_finite(tensor.info.dtype, data.data(), tensor.info.elements());
   if (bad >= 0) {
     problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -16,6 +17,8 @@ namespace sgmv {
 struct NamedTensor {
   std::string name;
   TensorInfo info;
+  // Of a matrix [info.shape[0], info.shape[1] · step] every `step`-th column from `first` on; step 1: the tensor as it is.
+  struct Columns { TensorInfo matrix; int64_t first = 0, step = 1; } columns = {};
 };
 
 // A target with its two tensors: A [rank, in], B [out, rank]; those of an embedding are A [rank, vocabulary],
@@ -43,11 +46,13 @@ class PeftAdapter {
  private:
   void open_config(const std::filesystem::path& folder, ProblemList& problems);
   void open_weights(const std::filesystem::path& folder, ProblemList& problems);
+  std::vector<std::byte> read_columns(const NamedTensor& tensor) const;
 
   PeftConfig config_;
   std::unique_ptr<SafetensorsFile> file_;
   std::vector<PeftPair> pairs_;
   bool readable_ = false;
+  mutable std::map<uint64_t, std::vector<std::byte>> matrices_;  // the last ones that columns were taken of, by their place in the file
 };
 
 // The tensor headers against the targets (peft_tensors.cc): every target has its pair, every tensor its target, and
@@ -55,8 +60,8 @@ class PeftAdapter {
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix);
 
-// Whether each expert's projections were modules where the adapter was trained.
-bool adapts_experts(const TensorSource& file);
+// Whether routers and each expert's projections were modules where the adapter was trained.
+bool adapts_mixtures(const TensorSource& file);
 
 // What the modules of the model are called that the adapter was trained on (module_names.h), by the names of its tensors.
 std::string_view module_prefix(const TensorSource& file);

@@ -148,7 +148,11 @@ PeftConfig parse_peft_config(const json::Value& root, ProblemList& problems) {
 
   config.targets = reader.modules("target_modules");
   config.excludes = reader.modules("exclude_modules");
-  if (config.targets.empty()) reader.refuse("missing_field", "target_modules", "nothing", "module names such as [\"q_proj\", \"v_proj\"]");
+  if (const json::Value* list = reader.get("target_parameters")) {
+    if (list->is_array()) config.parameters = reader.strings("target_parameters", *list);
+    else reader.refuse("bad_type", "target_parameters", list->describe(), "a list of names of parameters");
+  }
+  if (config.targets.empty() && config.parameters.empty()) reader.refuse("missing_field", "target_modules", "nothing", "module names such as [\"q_proj\", \"v_proj\"]");
   std::string lower = config.targets.pattern;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   config.all_linear = config.targets.is_pattern && lower == "all-linear";

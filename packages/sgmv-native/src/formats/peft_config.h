@@ -50,6 +50,7 @@ struct PeftConfig {
   std::vector<std::pair<std::string, double>> alpha_pattern;
   bool all_linear = false;
   ModuleNames targets;
+  std::vector<std::string> parameters;  // target_parameters: names of bare parameters
   ModuleNames excludes;
   std::optional<std::vector<int32_t>> layers_to_transform;
   std::vector<std::string> layers_pattern;

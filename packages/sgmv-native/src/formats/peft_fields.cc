@@ -9,8 +9,8 @@ namespace sgmv {
 namespace {
 
 // Read by peft_config.cc.
-constexpr std::array<std::string_view, 13> kUsed = {
-    "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "exclude_modules",
+constexpr std::array<std::string_view, 14> kUsed = {
+    "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "target_parameters", "exclude_modules",
     "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying"};
 
 // They describe training or origin and change no served value.
@@ -41,14 +41,13 @@ struct Required {
 };
 
 // What a feature's field must say so that the feature is off.
-constexpr std::array<Required, 21> kOff = {{
+constexpr std::array<Required, 20> kOff = {{
     {"modules_to_save", "null: fully trained modules are not supported"},
     {"lora_bias", "false: biases of the LoRA matrices are not supported"},
     {"fan_in_fan_out", "false: transposed base weights are not supported"},
     {"layer_replication", "null: replicated layers are not supported"},
     {"alora_invocation_tokens", "null: activated LoRA is not supported"},
     {"trainable_token_indices", "null: trained token embeddings are not supported"},
-    {"target_parameters", "null: LoRA on bare parameters is not supported"},
     {"megatron_config", "null: Megatron layers are not supported"},
     {"corda_config", "null: CorDA changes the base weights"},
     {"use_qalora", "false: QA-LoRA is not supported"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <deque>
 #include <set>
 
@@ -18,26 +19,30 @@ bool has_expert_modules(const ModelConfig& model) { return model.experts.count >
 
 // Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
-void for_each_module(const ModelConfig& model, bool experts, Visit visit) {
+void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
   visit(-1, Projection::embed_tokens, -1);
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
-    const int32_t count = experts && has_expert_modules(model) && model.has_experts(layer) ? model.experts.count : 0;
-    for (int32_t expert = 0; expert < count; ++expert)
+    if (!model.has_experts(layer)) continue;
+    if (mixtures) visit(layer, Projection::router, -1);
+    if (model.experts.shared) visit(layer, Projection::shared_gate, -1);
+    for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
   }
   visit(-1, Projection::lm_head, -1);
 }
 
-std::string target_names(const ModelConfig& model, bool experts) {
+std::string target_names(const ModelConfig& model, bool mixtures) {
   std::set<Projection> projections;
   for (int32_t layer = 0; layer < model.layers; ++layer)
     for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
   for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
-  if (experts && has_expert_modules(model))
+  if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
+  if (mixtures && model.experts.count > 0) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
+  if (model.experts.shared) names += "shared_expert_gate, ";
   return names + "embed_tokens, lm_head";
 }
 
@@ -161,9 +166,9 @@ bool is_no_target(const std::string& name) {
 
 // A list that was written for several architectures has names that a model lacks; as in PEFT they mean nothing beside
 // one that it has. Tensors for such a name are refused with the others that nothing announces.
-void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, bool experts, ProblemList& problems) {
+void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, bool mixtures, ProblemList& problems) {
   NameSet endings;
-  for_each_module(model, experts, [&](int32_t layer, Projection p, int32_t expert) {
+  for_each_module(model, mixtures, [&](int32_t layer, Projection p, int32_t expert) {
     any_ending(module_name(model, layer, p, prefix, expert), [&](std::string_view ending) { return !endings.emplace(ending).second; });
   });
   const auto is_known = [&](const std::string& name) { return endings.contains(name); };
@@ -172,16 +177,16 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_v
   for (size_t i = 0; i < names.size(); ++i)
     if (any_known ? is_no_target(names[i]) : !is_known(names[i]))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
-                   "one of " + target_names(model, experts) + " of the base model");
+                   "one of " + target_names(model, mixtures) + " of the base model");
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
     if (layer >= model.layers)
       problems.add("layer_out_of_range", kAdapterConfigFile, "layers_to_transform", std::to_string(layer),
                    "layers 0 to " + std::to_string(model.layers - 1) + " of the base model");
 }
 
-std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, bool experts, ProblemList& problems) {
+std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, bool mixtures, ProblemList& problems) {
   std::vector<LoraTarget> targets;
-  for_each_module(model, experts, [&](int32_t layer, Projection projection, int32_t expert) {
+  for_each_module(model, mixtures, [&](int32_t layer, Projection projection, int32_t expert) {
     const std::string module = module_name(model, layer, projection, prefix, expert);
     if (!is_target(peft, m, module, layer)) return;
     const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
@@ -199,9 +204,60 @@ std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig&
   return targets;
 }
 
+// The parameters in which Transformers 5 has the parts of a mixture.
+struct BareParameter {
+  bool of_experts;
+  const char* name;
+  std::initializer_list<Projection> projections;
+};
+const std::array<BareParameter, 3> kBareParameters = {{
+    {false, ".weight", {Projection::router}}, {true, ".gate_up_proj", {Projection::gate, Projection::up}}, {true, ".down_proj", {Projection::down}}}};
+
+void check_parameters(const PeftConfig& peft, const NameSet& known, ProblemList& problems) {
+  for (size_t i = 0; i < peft.parameters.size(); ++i)
+    if (!known.contains(peft.parameters[i]))
+      problems.add("unsupported_field", kAdapterConfigFile, "target_parameters[" + std::to_string(i) + "]", '"' + peft.parameters[i] + '"',
+                   known.empty() ? "none: LoRA on bare parameters is supported in mixtures of experts only" : "one of gate.weight, experts.gate_up_proj, experts.down_proj of the base model");
+  if (peft.dora && !peft.parameters.empty())
+    problems.add("unsupported_field", kAdapterConfigFile, "use_dora", "true beside target_parameters", "false: PEFT has no DoRA of bare parameters");
+}
+
+// As PEFT does, in all layers, whatever layers_to_transform and exclude_modules say.
+void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matchers& m, std::string_view prefix, std::vector<LoraTarget>& targets, ProblemList& problems) {
+  const NameSet names(peft.parameters.begin(), peft.parameters.end());
+  NameSet known;
+  for (int32_t layer = 0; layer < model.layers; ++layer) {
+    if (!model.has_experts(layer) || !has_expert_modules(model)) continue;
+    std::vector<LoraTarget> of_expert;
+    for (const BareParameter& parameter : kBareParameters) {
+      const std::string name = bare_module_name(layer, parameter.of_experts, prefix) + parameter.name;
+      any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
+      if (!list_matches(names, name)) continue;
+      const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, name, peft.rank);
+      const double alpha = pattern_value(peft.alpha_pattern, m.alphas, name, peft.alpha);
+      const auto scale = static_cast<float>(alpha / (peft.rslora ? std::sqrt(double(rank)) : double(rank)));
+      for (const Projection p : parameter.projections) (parameter.of_experts ? of_expert : targets).push_back({layer, p, rank, scale, parameter.of_experts ? 0 : -1, true});
+    }
+    for (int32_t expert = 0; expert < model.experts.count; ++expert)
+      for (LoraTarget& target : of_expert) {
+        target.expert = expert;
+        targets.push_back(target);
+      }
+  }
+  check_parameters(peft, known, problems);
+}
+
+// The embedding, the layers, the head.
+int32_t place_of(const LoraTarget& target) { return target.projection == Projection::lm_head ? INT32_MAX : target.layer; }
+
 }  // namespace
 
+std::string bare_module_name(int32_t layer, bool experts, std::string_view prefix) {
+  return std::string(prefix) + "layers." + std::to_string(layer) + (experts ? ".mlp.experts" : ".mlp.gate");
+}
+
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
+  if (projection == Projection::router && model.model_type == "granitemoe") return "router.layer";
   if (expert < 0 || model.model_type != "mixtral") return projection_name(projection);
   return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
 }
@@ -211,19 +267,22 @@ std::string module_name(const ModelConfig& model, int32_t layer, Projection proj
   if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
   const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer);
+  const std::string mixture = model.model_type == "mixtral" || model.model_type == "granitemoe" ? ".block_sparse_moe" : ".mlp";
+  if (is_of_router(projection)) return begin + mixture + "." + module_leaf(model, projection, expert);
   if (expert < 0) return begin + block + projection_name(projection);
-  const char* mixture = model.model_type == "mixtral" ? ".block_sparse_moe" : ".mlp";
   return begin + mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
 }
 
-std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix, bool experts) {
+std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix, bool mixtures) {
   Patterns patterns(problems);
   const Matchers matchers = compile(peft, patterns);
-  check_names(peft, model, prefix, experts, problems);
+  check_names(peft, model, prefix, mixtures, problems);
   if (!problems.empty()) return {};
   std::vector<LoraTarget> targets;
   try {
-    targets = match_modules(peft, model, matchers, prefix, experts, problems);
+    targets = match_modules(peft, model, matchers, prefix, mixtures, problems);
+    if (!peft.parameters.empty()) add_parameters(peft, model, matchers, prefix, targets, problems);
+    std::stable_sort(targets.begin(), targets.end(), [](const LoraTarget& one, const LoraTarget& other) { return place_of(one) < place_of(other); });
   } catch (const RegexError& error) {
     problems.add("unsupported_pattern", kAdapterConfigFile, "", error.what(), "patterns that are matched quickly");
     return {};

@@ -105,12 +105,13 @@ FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& proble
 class TargetMatcher {
  public:
   TargetMatcher(const LoraTarget& target, const ModelConfig& model, FoundModules& found, ProblemList& problems, std::string_view prefix)
-      : target_(target), model_(model), problems_(problems), module_(module_name(model, target.layer, target.projection, prefix, target.expert)) {
+      : target_(target), model_(model), problems_(problems), module_(module_of(target, model, found, prefix)) {
     const auto it = found.find(module_);
     if (it != found.end()) parts_ = &it->second;
   }
 
   void match(bool dora, std::vector<PeftPair>& pairs) {
+    if (is_stacked()) return match_stacked(pairs);
     const int64_t in = target_.inputs(model_), out = target_.outputs(model_);
     const std::string rank = "rank " + std::to_string(target_.rank) + " in adapter_config.json";
     const std::string outputs = std::to_string(out) + " outputs in the base model";
@@ -124,7 +125,42 @@ class TargetMatcher {
     if (good_) pairs.push_back(std::move(pair));
   }
 
+  // Others' factors are in the same tensors.
+  void drop_stacked() {
+    if (is_stacked() && parts_ != nullptr) for (const Part part : {Part::a, Part::b}) (*parts_)[static_cast<size_t>(part)] = {};
+  }
+
  private:
+  static std::string module_of(const LoraTarget& target, const ModelConfig& model, const FoundModules& found, std::string_view prefix) {
+    if (!target.bare) return module_name(model, target.layer, target.projection, prefix, target.expert);
+    const std::string module = bare_module_name(target.layer, target.expert >= 0, prefix), inner = module + ".base_layer";
+    // PEFT wraps a module once for each of its parameters: where both are adapted, the first is inside.
+    return target.expert >= 0 && target.projection != Projection::down && found.contains(inner) ? inner : module;
+  }
+
+  bool is_stacked() const { return target_.bare && target_.expert >= 0; }
+
+  // A [experts · rank, in], and B [out, rank · experts] with the experts' columns in turns; gate's outputs are above up's.
+  void match_stacked(std::vector<PeftPair>& pairs) {
+    const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_);
+    const int64_t all_out = target_.projection == Projection::down ? out : 2 * out;
+    const std::string why = "rank " + std::to_string(rank) + " in adapter_config.json, " + std::to_string(experts) + " experts in the base model";
+    auto a = take(Part::a, {experts * rank, in}, why), b = take(Part::b, {all_out, rank * experts}, why);
+    if (!good_) return;
+    a->info.shape = {rank, in};
+    a->info.bytes /= static_cast<uint64_t>(experts);
+    a->info.offset += static_cast<uint64_t>(target_.expert) * a->info.bytes;
+    const uint64_t row_bytes = b->info.bytes / static_cast<uint64_t>(all_out);
+    TensorInfo& matrix = b->columns.matrix = b->info;
+    matrix.bytes = row_bytes * static_cast<uint64_t>(out);
+    if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
+    b->columns.first = target_.expert;
+    b->columns.step = experts;
+    b->info.shape = {out, rank};
+    b->info.bytes = matrix.bytes / static_cast<uint64_t>(experts);
+    pairs.push_back({target_, *a, *b, {}, {}});
+  }
+
   bool has(Part part) const { return parts_ != nullptr && (*parts_)[static_cast<size_t>(part)].info != nullptr; }
 
   std::optional<NamedTensor> take(Part part, const std::vector<int64_t>& shape, const std::string& why) {
@@ -134,17 +170,18 @@ class TargetMatcher {
                     "the tensor that adapter_config.json announces");
       return std::nullopt;
     }
-    const Found found = std::exchange((*parts_)[static_cast<size_t>(part)], {});
+    Found& slot = (*parts_)[static_cast<size_t>(part)];
+    const Found found = is_stacked() ? slot : std::exchange(slot, {});
     const DType dtype = found.info->dtype;
     if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::bf16)
       refuse_target("tensor_dtype", found.name, "dtype " + found.info->dtype_text, "F32, F16 or BF16");
     if (found.info->shape != shape)
       refuse_target("tensor_shape", found.name, "shape " + shape_text(found.info->shape), shape_text(shape) + " (" + why + ")");
-    return NamedTensor{found.name, *found.info};
+    return NamedTensor{found.name, *found.info, {}};
   }
 
   void refuse_target(const char* code, const std::string& name, const std::string& found, const std::string& expected) {
-    refuse(problems_, code, name, found, expected);
+    if (!is_stacked() || target_.expert == 0) refuse(problems_, code, name, found, expected);
     good_ = false;
   }
 
@@ -156,11 +193,6 @@ class TargetMatcher {
   bool good_ = true;
 };
 
-// The routers of the families with experts, and the gate of a shared expert.
-bool is_router(std::string_view module) {
-  return module.ends_with(".mlp.gate") || module.ends_with(".block_sparse_moe.gate") || module.ends_with(".router.layer") || module.ends_with(".shared_expert_gate");
-}
-
 void refuse_left_over(const std::string& module, const FoundParts& parts, bool dora, ProblemList& problems) {
   for (size_t i = 0; i < kPartCount; ++i) {
     const Found& tensor = parts[i];
@@ -168,8 +200,6 @@ void refuse_left_over(const std::string& module, const FoundParts& parts, bool d
     const auto part = static_cast<Part>(i);
     if (part == Part::magnitude && !dora)
       refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
-    else if (is_router(module))
-      refuse(problems, "unsupported_tensor", tensor.name, "LoRA on a router of experts", "none: an adapter may change attention, MLPs, experts, embed_tokens and lm_head, not which experts a token passes");
     else if (part == Part::base_layer)
       refuse(problems, "unsupported_tensor", tensor.name, "a base weight", "base weights of adapted embed_tokens and lm_head only");
     else
@@ -186,8 +216,11 @@ std::string_view module_prefix(const TensorSource& file) {
   return kModulePrefix;
 }
 
-bool adapts_experts(const TensorSource& file) {
-  return std::any_of(file.tensors().begin(), file.tensors().end(), [](const auto& tensor) { return tensor.first.find(kExpertsInfix) != std::string::npos; });
+bool adapts_mixtures(const TensorSource& file) {
+  constexpr std::array<std::string_view, 4> parts = {kExpertsInfix, ".mlp.gate.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
+  return std::any_of(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
+    return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return tensor.first.find(part) != std::string::npos; });
+  });
 }
 
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
@@ -195,6 +228,7 @@ std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<
   FoundModules found = collect(file, prefix != kModulePrefix, problems);
   std::vector<PeftPair> pairs;
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
+  for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).drop_stacked();
   for (const auto& [module, parts] : found) refuse_left_over(module, parts, dora, problems);
   return pairs;
 }

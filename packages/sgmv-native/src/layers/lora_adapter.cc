@@ -49,6 +49,8 @@ ProjectionGroup group_of(Projection p) {
     case Projection::gate:
     case Projection::up:
     case Projection::gate_up: return ProjectionGroup::gate_up;
+    case Projection::router:
+    case Projection::shared_gate: return ProjectionGroup::router;
     case Projection::embed_tokens: return ProjectionGroup::embedding;
     case Projection::lm_head: return ProjectionGroup::head;
     case Projection::down: break;
@@ -61,6 +63,7 @@ int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
     case Projection::k: return model.out_features(Projection::q);
     case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
     case Projection::up: return target.outputs(model);  // gate is as wide
+    case Projection::shared_gate: return model.out_features(Projection::router);
     default: return 0;
   }
 }
@@ -109,7 +112,7 @@ class LoraPacker {
     return adapter_->layers_[static_cast<size_t>(target.layer)][static_cast<size_t>(group_of(target.projection))];
   }
 
-  LoraType type_for(DType dtype) const { return type_.value_or(type_of(dtype)); }
+  LoraType type_for(Projection p, DType dtype) const { return is_of_router(p) ? type_of(dtype) : type_.value_or(type_of(dtype)); }
 
   // The shapes of a group, and the room it needs.
   void place(std::span<const PeftPair> pairs) {
@@ -117,14 +120,15 @@ class LoraPacker {
     for (const PeftPair& pair : pairs) {
       const Projection p = pair.target.projection;
       const int32_t column = output_column(pair.target, model_), lead = column % kPanelColumns;
-      const PackedLora a{nullptr, type_for(pair.a.info.dtype), pair.target.rank, pair.target.inputs(model_)};
-      const PackedLora b{nullptr, type_for(pair.b.info.dtype), pair.target.rank, lead + pair.target.outputs(model_)};
+      const PackedLora a{nullptr, type_for(p, pair.a.info.dtype), pair.target.rank, pair.target.inputs(model_)};
+      const PackedLora b{nullptr, type_for(p, pair.b.info.dtype), pair.target.rank, lead + pair.target.outputs(model_)};
       group.parts.push_back({p, pair.target.scale, a, b, column / kPanelColumns});
       group.a_bytes += aligned(packed_lora_a_bytes(a.type, a.rank, a.width));
       bytes_ += aligned(packed_lora_b_bytes(b.type, b.rank, b.width));
       if (pair.magnitude) bytes_ += aligned(padded_columns(b.width) * sizeof(float));
       adapter_->rank_max_ = std::max(adapter_->rank_max_, pair.target.rank);
-      for (const LoraType type : {a.type, b.type}) {
+      if (is_of_router(p)) adapter_->adapts_routers_ = true;
+      else for (const LoraType type : {a.type, b.type}) {
         adapter_->forms_ = adapter_->forms_ | lora_forms(type, false);
         adapter_->forms_narrow_ = adapter_->forms_narrow_ | lora_forms(type, true);
       }

@@ -16,8 +16,8 @@
 
 namespace sgmv {
 
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, embedding, head };
-inline constexpr int kGroupCount = 4;  // of a layer
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, embedding, head };
+inline constexpr int kGroupCount = 5;  // of a layer
 ProjectionGroup group_of(Projection p);
 int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output
 
@@ -55,6 +55,7 @@ class LoraAdapter : public Adapter {
     return group == ProjectionGroup::head ? head_ : layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
   bool adapts_experts() const { return !experts_.empty(); }
+  bool adapts_routers() const { return adapts_routers_; }
   const LoraEmbedding& embedding() const { return embedding_; }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
   ActivationForms forms(bool narrow) const { return narrow ? forms_narrow_ : forms_; }  // of the inputs and of v
@@ -64,6 +65,7 @@ class LoraAdapter : public Adapter {
   std::vector<std::array<LoraGroup, kGroupCount>> layers_;
   std::vector<std::array<LoraGroup, 2>> experts_;  // [layers · experts]: gate_up and down; empty: none is adapted
   size_t experts_per_layer_ = 0;
+  bool adapts_routers_ = false;
   LoraGroup head_;
   LoraEmbedding embedding_;
   AlignedBuffer<std::byte> data_;
@@ -71,7 +73,8 @@ class LoraAdapter : public Adapter {
   ActivationForms forms_, forms_narrow_;
 };
 
-// Reads, checks and packs, in `type` or, if there is none, in the file's own types. Throws Error adapter_refused with
+// Reads, checks and packs, in `type` or, if there is none, in the file's own types; factors of routers always in those, as
+// rounded they would choose other experts. Throws Error adapter_refused with
 // the first problem, or adapter_not_found.
 std::shared_ptr<const LoraAdapter> load_lora_adapter(const std::filesystem::path& folder, const ModelConfig& model,
                                                      std::optional<LoraType> type, const BaseRows& base);

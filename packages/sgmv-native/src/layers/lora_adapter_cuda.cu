@@ -147,6 +147,7 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
                                                  const BaseRows& base) {
   ProblemList problems;
   const PeftAdapter source(folder, model, problems);
+  refuse_routers(source, problems);
   refuse_if_any(problems);
   auto image = ImagePacker(source, model, type, format, base).pack(problems);
   refuse_if_any(problems);

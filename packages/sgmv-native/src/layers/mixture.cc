@@ -13,7 +13,7 @@ size_t ExpertWeights::bytes() const {
 }
 
 Mixture::Mixture(const ModelConfig& config, bool narrow)
-    : config_(config.experts), hidden_(config.hidden_size), activation_(config.activation), fused_(narrow) {}
+    : config_(config.experts), hidden_(config.hidden_size), activation_(config.activation), fused_(narrow), router_(false) {}
 
 void Mixture::reserve(int64_t tokens, ActivationForms forms) {
   const int64_t rows = tokens * config_.per_token;
@@ -28,17 +28,20 @@ void Mixture::reserve(int64_t tokens, ActivationForms forms) {
 
 void Mixture::plan(std::span<const Segment> segments) {
   adapters_.clear();
+  adapts_routers_ = false;
   for (const Segment& segment : segments) {
     const auto* adapter = static_cast<const LoraAdapter*>(segment.adapter);
+    adapts_routers_ = adapts_routers_ || (adapter != nullptr && adapter->adapts_routers());
     if (adapter == nullptr || !adapter->adapts_experts()) continue;
     adapters_.resize(static_cast<size_t>(segment.token_begin));  // null up to here
     adapters_.resize(static_cast<size_t>(segment.token_end), adapter);
   }
+  router_.plan(adapts_routers_ ? segments : std::span<const Segment>());
 }
 
 void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
   const Kernels& kernels = device.kernels();
-  gemm(device, {&x, tokens, &weights.router.weights, nullptr, scores_.row(0), scores_.stride()});
+  rate(device, layer, weights.router, x, tokens);
   device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, token); });
   sort_rows(tokens);
   plan_runs();
@@ -59,6 +62,12 @@ void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights
   });
   multiply(device, weights.down, gated_, rows_);
   device.pool().parallel_for(tokens, [&](int64_t token, int) { combine(kernels, token, y.row(token)); });
+}
+
+void Mixture::rate(CpuDevice& device, int32_t layer, const Linear& router, const Activations& x, int64_t tokens) {
+  router_.prepare({layer, ProjectionGroup::router});
+  if (adapts_routers_) device.pool().parallel_for(tokens, [&](int64_t token, int) { router_.shrink_row(device.kernels(), x, token); });
+  router_.run(device, router, std::nullopt, x, tokens, scores_);
 }
 
 // The experts with the highest scores, of equal ones those with the lower numbers, and what each counts.

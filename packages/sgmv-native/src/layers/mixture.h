@@ -2,6 +2,7 @@
 // router rates highest, and gets the sum of what they give, weighted by the softmax of the ratings. Rows are gathered by
 // expert, so that a step reads the weights of an expert once, and those of one that no token chose not at all. A token's
 // terms are added in the order of its experts' numbers, and none is dropped: who else is in the batch changes nothing.
+// Ratings are float32 with an adapter too: rounded, they would choose other experts.
 #pragma once
 
 #include <vector>
@@ -37,6 +38,7 @@ class Mixture {
     float weight;
   };
 
+  void rate(CpuDevice& device, int32_t layer, const Linear& router, const Activations& x, int64_t tokens);
   void route(const Kernels& kernels, int64_t token);
   void sort_rows(int64_t tokens);
   void plan_runs();
@@ -46,9 +48,10 @@ class Mixture {
   const ExpertsConfig config_;
   const int64_t hidden_;
   const Activation activation_;
-  FusedLinear fused_;
+  FusedLinear fused_, router_;
   std::vector<const LoraAdapter*> adapters_;  // of each token where its experts are adapted; empty: of none
   std::vector<FusedLinear::Run> runs_;
+  bool adapts_routers_ = false;
   GemmList gemms_;
   std::vector<Choice> choices_;        // [tokens, per_token], a token's by expert
   std::vector<float> shared_weights_;  // [tokens]

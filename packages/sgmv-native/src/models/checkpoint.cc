@@ -44,7 +44,7 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
   if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K or Q6_K, or F8_E4M3 of a matrix");
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K, or F8_E4M3 of a matrix");
   return *info;
 }
 

@@ -56,6 +56,7 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
     case ProjectionGroup::qkv: return layer.qkv.weights;
     case ProjectionGroup::o: return layer.o.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
+    case ProjectionGroup::router: return layer.experts.router.weights;
     default: return layer.down.weights;
   }
 }

@@ -57,7 +57,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 
 const char* projection_name(Projection p) {
   constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj",
-                                   "down_proj", "embed_tokens", "lm_head"};
+                                   "down_proj", "gate", "shared_expert_gate", "embed_tokens", "lm_head"};
   return names[static_cast<int>(p)];
 }
 
@@ -97,6 +97,8 @@ int32_t ModelConfig::out_features(Projection p) const {
     case Projection::gate:
     case Projection::up: return intermediate_size;
     case Projection::gate_up: return 2 * intermediate_size;
+    case Projection::router: return experts.count;
+    case Projection::shared_gate: return 1;
     case Projection::lm_head: return vocab_size;
     default: return hidden_size;
   }

@@ -21,7 +21,7 @@ Storage exact_storage(DType dtype) {
     case DType::q8_0: return Storage::q8;
     case DType::q4_0:
     case DType::q4_1: return Storage::q4;
-    default: return Storage::f32;  // K-quants have more scales than a panel keeps
+    default: return Storage::f32;  // K-quants have more scales than a panel keeps, five bits have no form of their own
   }
 }
 
@@ -101,8 +101,8 @@ void PackedMatrix::set_rows(int64_t out_begin, int64_t rows, DType dtype, const 
 }
 
 void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide) {
-  const bool k_quant = dtype_block(dtype) > kQuantBlock;
-  if (!k_quant && storage_ == exact_storage(dtype)) {
+  const bool blocks_to_widen = storage_ == Storage::f32 && dtype != DType::f32;
+  if (!blocks_to_widen && storage_ == exact_storage(dtype)) {
     if (storage_ == Storage::q8 || storage_ == Storage::q4) return set_blocks(column, dtype, row);
     return set_numbers(column, dtype, row);
   }

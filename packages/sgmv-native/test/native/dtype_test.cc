@@ -33,6 +33,14 @@ const std::vector<Block> kBlocks = {
      "ce258d25b527970bb48a4200a5627b0c90b81826",
      {0, 1, 15, 16, 31, 7, 15, 16},
      {0x1.1498000000000p-3f, 0x1.7178000000000p-3f, 0x1.4308000000000p-3f, 0x1.159c000000000p-2f, 0x1.1290000000000p-4f, 0x1.6340000000000p-6f, 0x1.4308000000000p-3f, 0x1.159c000000000p-2f}, 4.979339599609375},
+    {DType::q5_0,
+     "bc28e5f1a94106a0956a26afbccdafe562f90a945f56",
+     {0, 1, 15, 16, 31, 7, 11, 24},
+     {0x1.c680000000000p-3f, -0x1.2f00000000000p-1f, 0x1.c680000000000p-3f, 0.0f, -0x1.a0a0000000000p-2f, 0x1.ec60000000000p-2f, -0x1.0920000000000p-2f, 0x1.7ac0000000000p-2f}, 0.0369873046875},
+    {DType::q5_1,
+     "bc28b8b6ab2da7394551370e99b2d74c3427fa48d732a1df",
+     {0, 1, 15, 16, 31, 7, 11, 24},
+     {0x1.6d60000000000p-2f, 0x1.abc0000000000p-3f, 0x1.1440000000000p-3f, 0x1.4780000000000p-2f, 0x1.f300000000000p-5f, 0x1.3b40000000000p-1f, 0x1.df00000000000p-2f, 0x1.21a0000000000p-2f}, 5.4630126953125},
     {DType::q4_k,
      "8125caa75536e4307fa901a76df710c04edc083cbdb5404808b9586fbf8a6343304464f943287f2d2133cee5d95535cc7886"
      "1fd80e7fa01dd0a174645397c6a0adc1367e7e3976aa6b833bad348bb5a93fc4900f8a8987f50f8c3b8efc8c4ce733da7d45"
@@ -79,7 +87,7 @@ TEST("dtype: blocks have the values of the reference implementation") {
 TEST("dtype: what is not finite is found in every type, and nothing else") {
   std::mt19937 random(1);
   int found_some = 0;
-  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q4_k, DType::q5_k, DType::q6_k})
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k})
     for (int round = 0; round < 2000; ++round) {
       const int64_t block = dtype_block(dtype);
       std::vector<std::byte> bytes(static_cast<size_t>(3 * dtype_block_bytes(dtype)));

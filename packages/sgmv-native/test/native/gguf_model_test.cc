@@ -238,7 +238,7 @@ std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator
   for (char& byte : bytes) byte = static_cast<char>(generator());
   const auto scale = [&](size_t at) { bytes.replace(at, 2, std::string("\x12\x0C", 2)); };  // about 2.5e-4
   for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(size)) {
-    const bool plain = block == 1, two_scales = dtype == DType::q4_1 || dtype == DType::q4_k || dtype == DType::q5_k;
+    const bool plain = block == 1, two_scales = dtype == DType::q4_1 || dtype == DType::q5_1 || dtype == DType::q4_k || dtype == DType::q5_k;
     if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
     else scale(at + (dtype == DType::q6_k ? 208 : 0));
     if (two_scales) scale(at + 2);
@@ -253,7 +253,17 @@ ModelConfig wide_mixture() {
   return config;
 }
 
-// The file with its matrices in `types`, taken in turns, or with the same numbers in F32.
+// Mixtral's architecture, with experts that no K-quant's rows fit.
+ModelConfig narrow_mixture() {
+  ModelConfig config = wide_model();
+  config.model_type = "mixtral";
+  config.intermediate_size = 96;
+  config.experts = {4, 2, 96, true, false, {}};
+  return config;
+}
+
+// The file with its matrices in `types`, taken in turns, or with the same numbers in F32. Rows that a type does not fit are in
+// Q5_0, as llama.cpp has them.
 std::string quantized(const ModelConfig& config, const std::vector<std::pair<DType, uint32_t>>& types, bool widen) {
   std::mt19937 generator(5);
   GgufWriter writer;
@@ -262,7 +272,8 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
   const auto tensor = [&](const std::string& name, const std::vector<int64_t>& shape) {
     int64_t elements = 1;
     for (const int64_t size : shape) elements *= size;
-    const auto& [dtype, type] = types[next++ % types.size()];
+    auto [dtype, type] = types[next++ % types.size()];
+    if (shape.back() % dtype_block(dtype) != 0) dtype = DType::q5_0, type = 6;
     const std::string bytes = random_blocks(dtype, elements, generator);
     std::vector<float> values(static_cast<size_t>(elements));
     dequantize(dtype, reinterpret_cast<const std::byte*>(bytes.data()), elements, values.data());
@@ -286,7 +297,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
       tensor(gguf_tensor_name(module_name(config, layer, p) + ".weight", config), {config.out_features(p), config.in_features(p)});
     if (!config.has_experts(layer)) continue;
     floats(block + "ffn_gate_inp.weight", {config.experts.count, config.hidden_size}, -0.05f, 0.001f);
-    floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);
+    if (config.experts.shared) floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);
     for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
     tensor(block + "ffn_down_exps.weight", {config.experts.count, config.hidden_size, config.experts.size});
   }
@@ -295,18 +306,21 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
 
 TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed, of experts too") {
   using enum DType;
-  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {f16, 1}};
+  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {f16, 1}};
   std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
   const std::vector<int32_t> prompt{1, 7, 39, 0, 12, 5};
-  for (const ModelConfig& config : {wide_model(), wide_mixture()})
+  for (const ModelConfig& config : {wide_model(), wide_mixture(), narrow_mixture()})
     for (const auto& types : mixes) {
-      const auto narrow = Model::load(folder.write("q.gguf", quantized(config, types, false)), {1, "", WeightType::f32});
-      const auto wide = Model::load(folder.write("f.gguf", quantized(config, types, true)), {1, "", WeightType::f32});
-      const std::vector<float> expected = Session(*wide, nullptr, 16).feed(prompt, true);
-      const Difference difference = compare(Session(*narrow, nullptr, 16).feed(prompt, true), expected);
-      CHECK(difference.relative <= 1e-4 && std::isfinite(expected[0]) && expected[0] != expected[1], dtype_name(types[0].first), ": ", difference.relative);
+      folder.write("q.gguf", quantized(config, types, false));
+      folder.write("f.gguf", quantized(config, types, true));
+      for (const auto& [type, allowed] : {std::pair{WeightType::f32, 1e-4}, std::pair{WeightType::bf16, 1e-4}, std::pair{WeightType::i8, 0.1}}) {
+        const auto narrow = Model::load(folder.path() / "q.gguf", {1, "", type}), wide = Model::load(folder.path() / "f.gguf", {1, "", type});
+        const std::vector<float> expected = Session(*wide, nullptr, 16).feed(prompt, true);
+        const Difference difference = compare(Session(*narrow, nullptr, 16).feed(prompt, true), expected);
+        CHECK(difference.relative <= allowed && std::isfinite(expected[0]) && expected[0] != expected[1], config.model_type, ", ", dtype_name(types[0].first), ", weight type ", static_cast<int>(type), ": ", difference.relative);
+      }
     }
 }
 

@@ -22,6 +22,7 @@ std::vector<int32_t> integers(const json::Value* list) {
 
 GoldenFolder::GoldenFolder(const std::filesystem::path& folder) {
   const json::Value root = json::parse(read_text_file(folder / "golden.json", 64 << 20));
+  model_ = folder / root.find("model")->string();
   for (const json::Value& item : root.find("cases")->array()) {
     GoldenCase golden;
     golden.name = item.find("name")->string();

@@ -25,11 +25,13 @@ class GoldenFolder {
  public:
   explicit GoldenFolder(const std::filesystem::path& folder);
   const std::vector<GoldenCase>& cases() const { return cases_; }
+  const std::filesystem::path& model() const { return model_; }  // a folder, of its own or another's; not there: the model has a name
   std::vector<float> logits(const GoldenCase& golden) const;
   std::vector<float> tensor(const std::string& name) const;
 
  private:
   std::vector<GoldenCase> cases_;
+  std::filesystem::path model_;
   std::unique_ptr<SafetensorsFile> file_;
 };
 

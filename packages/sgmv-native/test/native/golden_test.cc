@@ -14,7 +14,7 @@ constexpr double kTolerance = 2e-3;
 
 void run_tiny(const std::filesystem::path& folder, const std::string& isa) {
   const GoldenFolder golden(folder);
-  const auto model = Model::load(folder / "model", {2, isa, WeightType::f32});
+  const auto model = Model::load(golden.model(), {2, isa, WeightType::f32});
   double worst = 0;
   for (const GoldenCase& one : golden.cases()) {
     std::shared_ptr<const Adapter> adapter;
@@ -32,7 +32,7 @@ TEST("golden: tiny families, all adapters, every instruction set") {
   if (std::filesystem::exists(root / "tiny")) root /= "tiny";
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
+    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   CHECK(folders.size() >= 25, folders.size(), " families in ", root.string());
   for (const std::filesystem::path& folder : folders)

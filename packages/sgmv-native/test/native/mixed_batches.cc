@@ -25,7 +25,7 @@ struct Setup {
   std::vector<std::shared_ptr<const Adapter>> adapters;
 
   Setup(const std::string& family, const ModelOptions& options) : folder(family_folder(family)) {
-    model = Model::load(folder / "model", options);
+    model = Model::load(GoldenFolder(folder).model(), options);
     std::vector<std::filesystem::path> found;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "adapters")) found.push_back(entry.path());
     std::sort(found.begin(), found.end());

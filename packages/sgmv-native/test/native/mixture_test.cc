@@ -9,6 +9,7 @@
 #include "golden_folder.h"
 #include "layers/mixture.h"
 #include "layers/lora_adapter.h"
+#include "layers/lora_checks.h"
 #include "ones_base.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
@@ -149,7 +150,7 @@ TEST("mixture: the weights of a model are all its experts'") {
 
 // A golden adapter whose configuration and tensors can be changed, without base weights.
 struct AdapterCopy {
-  AdapterCopy(const char* family, const char* adapter) : model(read_model_config(golden_root() / family / "model")) {
+  AdapterCopy(const char* family, const char* adapter) : model(read_model_config(GoldenFolder(golden_root() / family).model())) {
     const std::filesystem::path source = golden_root() / family / "adapters" / adapter;
     config = read_text_file(source / "adapter_config.json", 1 << 20);
     const SafetensorsFile file(source / "adapter_model.safetensors");
@@ -164,6 +165,13 @@ struct AdapterCopy {
     config.replace(begin, end + 1 - begin, value);
     return *this;
   }
+  AdapterCopy& say(const std::string& field, const std::string& value) {
+    const size_t at = config.find("\"" + field + "\":"), begin = config.find(':', at) + 1;
+    const char open = config[config.find_first_not_of(' ', begin)];
+    const size_t end = open == '[' ? config.find(']', begin) + 1 : open == '{' ? config.find('}', begin) + 1 : config.find(',', begin);
+    config.replace(begin, end - begin, value);
+    return *this;
+  }
   AdapterCopy& drop(const std::string& part) {
     std::erase_if(tensors, [&](const NamedTensor& tensor) { return tensor.name.find(part) != std::string::npos; });
     return *this;
@@ -173,10 +181,18 @@ struct AdapterCopy {
     tensors.push_back({"base_model.model." + module + ".lora_B.weight", "F32", {out, 2}, f32_bytes(std::vector<float>(static_cast<size_t>(2 * out), 0.5f))});
     return *this;
   }
-  AdapterReport inspect() const {
-    const TempFolder folder;
+  void write(const TempFolder& folder) const {
     folder.write("adapter_config.json", config);
     folder.write("adapter_model.safetensors", safetensors_file(tensors));
+  }
+  std::shared_ptr<const LoraAdapter> load() const {
+    const TempFolder folder;
+    write(folder);
+    return load_lora_adapter(folder.path(), model, LoraType::i8, OnesBase(model));
+  }
+  AdapterReport inspect() const {
+    const TempFolder folder;
+    write(folder);
     const AdapterReport report = inspect_adapter(folder.path(), model);
     if (report.problems.empty()) CHECK(load_lora_adapter(folder.path(), model, LoraType::i8, OnesBase(model))->bytes() > 0);
     else CHECK_THROWS(load_lora_adapter(folder.path(), model, LoraType::i8, OnesBase(model)), Error, report.problems[0].path.c_str());
@@ -212,19 +228,81 @@ TEST("mixture: adapters of attention, of experts and of layers without") {
   for (int layer = 0; layer < 2; ++layer)
     for (const auto& [name, out] : {std::pair("k_proj", 8), std::pair("v_proj", 8), std::pair("o_proj", 24)})
       linear.pair("model.layers." + std::to_string(layer) + ".self_attn." + name, 24, out);
-  linear.targets("\"all-linear\"").accept();
-  CHECK((linear.drop(".experts.").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
+  linear.targets("\"all-linear\"").refuse("tensor_missing", "model.layers.0.block_sparse_moe.gate.lora_A.weight");
+  linear.pair("model.layers.0.block_sparse_moe.gate", 24, 4).pair("model.layers.1.block_sparse_moe.gate", 24, 4);
+  CHECK((linear.accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj", "w1", "w3", "w2", "gate"}));
+  CHECK((linear.drop(".block_sparse_moe.").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
   CHECK((AdapterCopy("qwen3-moe", "experts").targets(R"(["q_proj","experts.3.gate_proj"])").drop(".mlp.").pair("model.layers.0.mlp.experts.3.gate_proj", 24, 20).pair("model.layers.2.mlp.experts.3.gate_proj", 24, 20).accept() ==
          Names{"q_proj", "gate_proj"}));
   const std::string pattern = R"x(".*(q_proj|shared_expert\\.(gate|up|down)_proj)")x";
   CHECK((AdapterCopy("qwen2-moe", "experts").targets(pattern).drop(".experts.").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
 }
 
+// Attention's adapter of a family without lm_head, and a router's or a shared expert's gate of its first layer.
+AdapterCopy with_router(const char* family, const char* module, int64_t outputs) {
+  AdapterCopy copy(family, "attention");
+  copy.drop("lm_head").targets("[\"q_proj\",\"k_proj\",\"v_proj\",\"o_proj\",\"0." + std::string(module) + "\"]");
+  // The golden adapter's rank is 3.
+  copy.tensors.push_back({"base_model.model.model.layers.0." + std::string(module) + ".lora_A.weight", "F32", {3, 24}, f32_bytes(std::vector<float>(72, 0.3f))});
+  copy.tensors.push_back({"base_model.model.model.layers.0." + std::string(module) + ".lora_B.weight", "F32", {outputs, 3}, f32_bytes(std::vector<float>(static_cast<size_t>(3 * outputs), 0.7f))});
+  return copy;
+}
+
+const std::initializer_list<std::tuple<const char*, const char*, int64_t, const char*>> kRouters{
+    {"qwen3-moe", "mlp.gate", 7, "gate"}, {"olmoe", "mlp.gate", 6, "gate"}, {"mixtral", "block_sparse_moe.gate", 4, "gate"}, {"qwen2-moe", "mlp.gate", 5, "gate"},
+    {"qwen2-moe", "mlp.shared_expert_gate", 1, "shared_expert_gate"}, {"granitemoe", "block_sparse_moe.router.layer", 4, "router.layer"}};
+
+TEST("mixture: adapters of routers, whose factors keep the numbers of the file") {
+  for (const auto& [family, module, outputs, name] : kRouters) {
+    const AdapterCopy copy = with_router(family, module, outputs);
+    CHECK((copy.accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj", name}));
+    const auto adapter = copy.load(), without = AdapterCopy(copy).drop(module).targets(R"(["q_proj","k_proj","v_proj","o_proj"])").load();
+    CHECK(adapter->adapts_routers() && !without->adapts_routers() && adapter->bytes() > without->bytes());
+    const LoraGroup& group = adapter->group(0, ProjectionGroup::router);
+    CHECK(group.parts.size() == 1 && adapter->group(1, ProjectionGroup::router).parts.empty());
+    CHECK(group.parts[0].a.type == LoraType::f32 && group.parts[0].b.type == LoraType::f32 && adapter->group(0, ProjectionGroup::qkv).parts[0].a.type == LoraType::i8);
+    with_router(family, module, outputs + 1).refuse("tensor_shape", std::to_string(outputs) + " outputs in the base model");
+    // For devices that rate experts without adapters.
+    const TempFolder folder;
+    copy.write(folder);
+    ProblemList problems;
+    refuse_routers(PeftAdapter(folder.path(), copy.model, problems), problems);
+    CHECK_THROWS(refuse_if_any(problems), Error, (std::string(module) + ".lora_A.weight: found LoRA on a router of experts").c_str());
+  }
+}
+
+TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and experts") {
+  const char* family = "bare-parameters";
+  const AdapterCopy whole(family, "all-linear");
+  CHECK((whole.accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj", "w1", "w3", "w2", "gate"}));
+  int64_t numbers = 0;
+  for (const NamedTensor& tensor : whole.tensors) numbers += tensor.shape[0] * tensor.shape[1];
+  CHECK_EQUAL(whole.inspect().summary.parameters, numbers);
+  const auto adapter = whole.load();
+  CHECK(adapter->adapts_experts() && adapter->adapts_routers());
+  CHECK_EQUAL(adapter->group(1, ProjectionGroup::gate_up, 3).parts.size(), 2u);
+  // Of one of a module's parameters, the tensors are not those of one inside.
+  AdapterCopy down(family, "all-linear");
+  down.say("target_parameters", R"(["down_proj"])").drop(".base_layer.").drop(".mlp.gate.");
+  CHECK((down.accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj", "w2"}));
+
+  const std::string experts = "base_model.model.model.layers.1.mlp.experts";
+  const auto refuse = [&](const std::string& field, const std::string& value, const char* code, const std::string& part) { AdapterCopy(family, "all-linear").say(field, value).refuse(code, part); };
+  refuse("target_parameters", R"(["gate.weight","norm.weight"])", "unsupported_field", "target_parameters[1]: found \"norm.weight\", expected one of gate.weight, experts.gate_up_proj, experts.down_proj");
+  refuse("target_parameters", R"("gate.weight")", "bad_type", "target_parameters: found");
+  refuse("target_parameters", R"([1])", "bad_type", "target_parameters[0]");
+  refuse("target_parameters", R"(["gate_up_proj","gate.weight"])", "tensor_unexpected", experts + ".lora_A.weight");
+  refuse("target_parameters", "null", "tensor_unexpected", experts + ".lora_A.weight");
+  refuse("use_dora", "true", "unsupported_field", "use_dora: found true beside target_parameters");
+  refuse("rank_pattern", "{}", "tensor_shape", experts + ".base_layer.lora_A.weight: found shape [8, 24], expected [4, 24] (rank 1 in adapter_config.json, 4 experts in the base model)");
+  AdapterCopy missing(family, "all-linear");
+  missing.drop(".experts.lora_B").refuse("tensor_missing", experts + ".lora_B.weight");
+  CHECK_EQUAL(missing.inspect().problems.size(), 2u);  // not one for each expert
+  AdapterCopy(family, "all-linear").drop(".base_layer.").refuse("tensor_shape", experts + ".lora_A.weight: found shape [4, 36], expected [8, 24]");
+  AdapterCopy("granitemoe", "attention").say("target_parameters", R"(["input_linear.weight"])").refuse("unsupported_field", "target_parameters[0]: found \"input_linear.weight\"");
+}
+
 TEST("mixture: adapters that do not fit are refused by name") {
-  for (const auto& [family, router, inputs, outputs] : std::initializer_list<std::tuple<const char*, const char*, int64_t, int64_t>>{
-           {"qwen3-moe", "model.layers.0.mlp.gate", 24, 7}, {"mixtral", "model.layers.1.block_sparse_moe.gate", 24, 4},
-           {"granitemoe", "model.layers.0.block_sparse_moe.router.layer", 24, 4}, {"qwen2-moe", "model.layers.0.mlp.shared_expert_gate", 24, 1}})
-    AdapterCopy(family, "attention").pair(router, inputs, outputs).refuse("unsupported_tensor", "found LoRA on a router of experts");
   const std::string expert = "model.layers.2.mlp.experts.6.up_proj";
   AdapterCopy("qwen3-moe", "experts").drop(expert + ".lora_B").refuse("tensor_missing", expert + ".lora_B.weight");
   AdapterCopy("qwen3-moe", "experts").drop(expert).pair(expert, 24, 36).refuse("tensor_shape", "[20, 2] (20 outputs in the base model");
@@ -232,6 +310,7 @@ TEST("mixture: adapters that do not fit are refused by name") {
   AdapterCopy("qwen3-moe", "experts").pair("model.layers.1.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.1.mlp.experts.0.up_proj");
   AdapterCopy("granitemoe", "attention").pair("model.layers.0.mlp.experts.0.up_proj", 24, 20).refuse("tensor_unexpected", "model.layers.0.mlp.experts.0.up_proj");
   AdapterCopy("mixtral", "experts").drop(".experts.").targets(R"(["w1","w2","w3"])").refuse("unknown_target", "expected one of q_proj, k_proj, v_proj, o_proj, embed_tokens, lm_head of");
+  AdapterCopy("qwen3-moe", "attention").pair("model.layers.1.mlp.gate", 24, 7).refuse("tensor_unexpected", "model.layers.1.mlp.gate");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["gate"])").refuse("unknown_target", "\"gate\"");
   AdapterCopy("qwen3-moe", "attention").targets(R"(["q_proj","experts"])").refuse("unknown_target", "\"experts\"");
 }

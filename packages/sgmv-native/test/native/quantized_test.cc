@@ -7,15 +7,11 @@
 #include "check.h"
 #include "formats/quantized_source.h"
 #include "model_copy.h"
+#include "quantized_writer.h"
 #include "sgmv/error.h"
 
 namespace sgmv::test {
 namespace {
-
-template <typename T>
-std::string bytes_of(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
 
 int64_t elements(const std::vector<int64_t>& shape) {
   int64_t count = 1;
@@ -201,84 +197,42 @@ TEST("quantized: the parts of a matrix in different shards") {
   CHECK(ModelCopy::logits_of(*Model::load(folder.path(), {.threads = 1, .weights = WeightType::f32})) == copy.logits());
 }
 
-// A matrix by the formats' definitions: eight outputs, 64 inputs, two groups.
-constexpr int64_t kOut = 8, kIn = 64, kGroups = 2;
-
-int32_t integer_of(int64_t row, int64_t input, int32_t bits) { return static_cast<int32_t>((row * 37 + input * 11 + input / 7) % (1 << bits)); }
-float scale_of(int64_t row, int64_t group) { return 0.125f * static_cast<float>(1 + row + 8 * group); }
-
-// numbers(i), i below `count`, in words from the lowest bit on.
-template <typename Numbers>
-std::string packed(int64_t count, int32_t bits, const Numbers& numbers) {
-  std::vector<uint32_t> words(static_cast<size_t>((count * bits + 31) / 32));
-  for (int64_t i = 0; i < count * bits; ++i)
-    words[static_cast<size_t>(i / 32)] |= static_cast<uint32_t>(numbers(i / bits) >> (i % bits) & 1) << (i % 32);
-  return bytes_of(words);
+Integers eight_rows(int32_t bits, int32_t zero) {
+  return {8, 64, 32, bits, zero, [=](int64_t row, int64_t input) { return static_cast<int32_t>((row * 37 + input * 11 + input / 7) % (1 << bits)); },
+          [](int64_t row, int64_t group) { return 0.125f * static_cast<float>(1 + row + 8 * group); }};
 }
 
-std::string scales_by(bool rows_first) {
-  std::vector<float> scales;
-  for (int64_t a = 0; a < (rows_first ? kOut : kGroups); ++a)
-    for (int64_t b = 0; b < (rows_first ? kGroups : kOut); ++b) scales.push_back(rows_first ? scale_of(a, b) : scale_of(b, a));
-  return f32_bytes(scales);
-}
-
-std::vector<NamedTensor> compressed_matrix(int32_t bits) {
-  std::string rows;
-  for (int64_t row = 0; row < kOut; ++row) rows += packed(kIn, bits, [=](int64_t i) { return integer_of(row, i, bits); });
-  return {{"m.weight_packed", "I32", {kOut, kIn * bits / 32}, rows}, {"m.weight_shape", "I64", {2}, bytes_of<int64_t>({kOut, kIn})},
-          {"m.weight_scale", "F32", {kOut, kGroups}, scales_by(true)}};
-}
-
-std::vector<NamedTensor> gptq_matrix(int32_t bits, int32_t zero) {
-  std::vector<std::string> columns;
-  for (int64_t row = 0; row < kOut; ++row) columns.push_back(packed(kIn, bits, [=](int64_t i) { return integer_of(row, i, bits); }));
-  std::string words;
-  for (int64_t word = 0; word < kIn * bits / 32; ++word)
-    for (const std::string& column : columns) words += column.substr(static_cast<size_t>(word) * 4, 4);
-  const std::string zeros = packed(kOut, bits, [=](int64_t) { return zero; });
-  return {{"m.qweight", "I32", {kIn * bits / 32, kOut}, words}, {"m.qzeros", "I32", {kGroups, static_cast<int64_t>(zeros.size()) / 4}, zeros + zeros},
-          {"m.scales", "F32", {kGroups, kOut}, scales_by(false)}};
-}
-
-std::vector<NamedTensor> awq_matrix(int32_t zero) {
-  constexpr int64_t order[] = {0, 2, 4, 6, 1, 3, 5, 7};  // of AutoAWQ: what each place in a word holds
-  std::string words;
-  for (int64_t input = 0; input < kIn; ++input) words += packed(kOut, 4, [=](int64_t i) { return integer_of(order[i], input, 4); });
-  const std::string zeros = packed(kOut, 4, [=](int64_t) { return zero; });
-  return {{"m.qweight", "I32", {kIn, 1}, words}, {"m.qzeros", "I32", {kGroups, 1}, zeros + zeros}, {"m.scales", "F32", {kGroups, kOut}, scales_by(false)}};
-}
-
-void check_matrix(const std::vector<NamedTensor>& tensors, const Quantization& how, int32_t bits, int32_t zero, DType form) {
+void check_matrix(const std::vector<NamedTensor>& tensors, const Quantization& how, const Integers& numbers, DType form) {
   const TempFolder folder;
   const QuantizedSource source(std::make_unique<SafetensorsFile>(folder.write("m.safetensors", safetensors_file(tensors))), how);
   const TensorInfo* info = source.find("m.weight");
-  CHECK(info != nullptr && info->shape == std::vector<int64_t>({kOut, kIn}));
-  CHECK(info->dtype == form, dtype_name(info->dtype), " instead of ", dtype_name(form), " for ", bits, " bits");
-  std::vector<float> found(kOut * kIn);
-  dequantize(info->dtype, source.read(*info).data(), kOut * kIn, found.data());
-  for (int64_t row = 0; row < kOut; ++row)
-    for (int64_t input = 0; input < kIn; ++input)
-      CHECK_EQUAL(found[static_cast<size_t>(row * kIn + input)], static_cast<float>(integer_of(row, input, bits) - zero) * scale_of(row, input / 32));
+  CHECK(info != nullptr && info->shape == std::vector<int64_t>({numbers.out, numbers.in}));
+  CHECK(info->dtype == form, dtype_name(info->dtype), " instead of ", dtype_name(form), " for ", numbers.bits, " bits");
+  std::vector<float> found(static_cast<size_t>(numbers.out * numbers.in));
+  dequantize(info->dtype, source.read(*info).data(), numbers.out * numbers.in, found.data());
+  for (int64_t row = 0; row < numbers.out; ++row)
+    for (int64_t input = 0; input < numbers.in; ++input) CHECK_EQUAL(found[static_cast<size_t>(row * numbers.in + input)], numbers.value(row, input));
 }
 
 TEST("quantized: integers and scales that blocks of 32 hold exactly are kept as such blocks") {
   using Method = Quantization::Method;
   const auto how = [](Method method, int32_t bits) { return Quantization{.method = method, .schemes = {{.bits = bits, .group_size = 32}}}; };
+  const auto gptq = [&](int32_t bits, int32_t zero, DType form) { check_matrix(gptq_matrix("m", eight_rows(bits, zero)), how(Method::gptq, bits), eight_rows(bits, zero), form); };
+  const auto awq = [&](int32_t zero, DType form) { check_matrix(awq_matrix("m", eight_rows(4, zero)), how(Method::awq, 4), eight_rows(4, zero), form); };
   for (const int32_t bits : {2, 4, 8}) {
     const int32_t middle = 1 << (bits - 1);
     const DType form = bits == 8 ? DType::q8_0 : DType::q4_0;
-    check_matrix(compressed_matrix(bits), how(Method::compressed_tensors, bits), bits, middle, form);
-    check_matrix(gptq_matrix(bits, middle), how(Method::gptq, bits), bits, middle, form);
-    check_matrix(gptq_matrix(bits, 1), how(Method::gptq, bits), bits, 1, DType::f32);
+    check_matrix(compressed_matrix("m", eight_rows(bits, middle)), how(Method::compressed_tensors, bits), eight_rows(bits, middle), form);
+    gptq(bits, middle, form);
+    gptq(bits, 1, DType::f32);
     Quantization less_one = how(Method::gptq, bits);
     less_one.zeros_less_one = true;
-    check_matrix(gptq_matrix(bits, middle - 1), less_one, bits, middle, form);
+    check_matrix(gptq_matrix("m", eight_rows(bits, middle), 1), less_one, eight_rows(bits, middle), form);
   }
-  check_matrix(gptq_matrix(3, 4), how(Method::gptq, 3), 3, 4, DType::q4_0);
-  check_matrix(gptq_matrix(3, 5), how(Method::gptq, 3), 3, 5, DType::f32);
-  check_matrix(awq_matrix(8), how(Method::awq, 4), 4, 8, DType::q4_0);
-  check_matrix(awq_matrix(7), how(Method::awq, 4), 4, 7, DType::f32);
+  gptq(3, 4, DType::q4_0);
+  gptq(3, 5, DType::f32);
+  awq(8, DType::q4_0);
+  awq(7, DType::f32);
 }
 
 TEST("quantized: scales that half precision does not hold, and groups that blocks do not follow, stay in float32") {
@@ -288,17 +242,17 @@ TEST("quantized: scales that half precision does not hold, and groups that block
     const QuantizedSource source(std::make_unique<SafetensorsFile>(folder.write("m.safetensors", safetensors_file(tensors))), how);
     return source.find("m.weight")->dtype;
   };
-  std::vector<NamedTensor> tensors = gptq_matrix(4, 8);
+  std::vector<NamedTensor> tensors = gptq_matrix("m", eight_rows(4, 8));
   CHECK(form(tensors) == DType::q4_0);
-  std::vector<int32_t> order(kIn);
-  for (int32_t i = 0; i < kIn; ++i) order[static_cast<size_t>(i)] = 1 - i / 32;
-  tensors.push_back({"m.g_idx", "I32", {kIn}, bytes_of(order)});
+  std::vector<int32_t> order(64);
+  for (int32_t i = 0; i < 64; ++i) order[static_cast<size_t>(i)] = 1 - i / 32;
+  tensors.push_back({"m.g_idx", "I32", {64}, bytes_of(order)});
   CHECK(form(tensors) == DType::q4_0);
   std::swap(order.front(), order.back());
   tensors.back().data = bytes_of(order);
   CHECK(form(tensors) == DType::f32);
   for (const float scale : {0.1f, 65504.0f, 1e-9f}) {
-    std::vector<NamedTensor> other = gptq_matrix(4, 8);
+    std::vector<NamedTensor> other = gptq_matrix("m", eight_rows(4, 8));
     std::memcpy(other[2].data.data() + 12, &scale, sizeof scale);
     CHECK(form(other) == DType::f32, scale);
   }
