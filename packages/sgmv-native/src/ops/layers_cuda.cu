@@ -171,6 +171,10 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
   T* normed = static_cast<T*>(work.normed) + token * stride;
   for (int j = 0; j < kQuads; ++j)
     if (column_of(j) < width) store_numbers<kWhole>(normed, column_of(j), width, row[j]);
+  if (work.exact == nullptr) return;
+  float* exact = work.exact + token * stride;
+  for (int j = 0; j < kQuads; ++j)
+    if (column_of(j) < width) store_floats<kWhole>(exact, column_of(j), width, row[j]);
 }
 
 // Block (token, part): 0 are queries, 1 keys, 2 values, of which there are blocks only if there is a bias.

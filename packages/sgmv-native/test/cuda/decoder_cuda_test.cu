@@ -37,13 +37,12 @@ ModelOptions with_8bit_adapters(WeightType type) {
   return options;
 }
 
-// Those that CUDA serves.
 std::vector<std::filesystem::path> golden_families() {
   std::filesystem::path root = golden_root();
   if (std::filesystem::exists(root / "tiny")) root /= "tiny";
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "model" / "config.json") && read_model_config(entry.path() / "model").experts.count == 0) folders.push_back(entry.path());
+    if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   CHECK(folders.size() >= 20, folders.size(), " families in ", root.string());
   return folders;
@@ -117,10 +116,6 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
     }
 }
 
-TEST("cuda: a model with experts is refused, with where it is served") {
-  CHECK_THROWS(Model::load(family_folder("qwen3-moe") / "model", on_cuda(WeightType::bf16, true)), Error, "model_type: found \"qwen3_moe\", whose layers have experts");
-}
-
 // Several tests, so that several processes share them.
 TEST("cuda invariance: alone and among 63 others, any chunking, any blocks, replayed or not") {
   if (kSanitized) throw Skip("as among fewer, and longer");
@@ -144,6 +139,19 @@ TEST("cuda invariance: more families") {
 TEST("cuda invariance: families with norms and factors of their own") {
   if (kSanitized) throw Skip("as of one family, and longer");
   check_families({"smollm3", "granite", "olmo2", "olmo3"});
+}
+
+TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({"qwen2-moe"}); }
+
+TEST("cuda invariance: more mixtures of experts") {
+  if (kSanitized) throw Skip("as of one family, and longer");
+  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe"});
+}
+
+TEST("cuda invariance: mixtures in float32, float16, fp8 and with adapters in 8 bits") {
+  if (kSanitized) throw Skip("as in bfloat16, and longer");
+  for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("qwen3-moe", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
+  check_mixed_batches("mixtral", with_8bit_adapters(WeightType::bf16), with_8bit_adapters(WeightType::bf16), 7, 7, 7);
 }
 
 TEST("cuda invariance: float32, float16 and fp8") {
@@ -213,7 +221,7 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
 }
 
 TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
-  for (const char* family : {"llama2", "gemma3", "phi3"}) {
+  for (const char* family : {"llama2", "gemma3", "phi3", "qwen3-moe"}) {
     if (kSanitized && family != std::string("llama2")) continue;
     const std::filesystem::path folder = family_folder(family);
     const int requests = kSanitized ? 6 : 12;
