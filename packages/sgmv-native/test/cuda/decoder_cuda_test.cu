@@ -49,7 +49,7 @@ std::vector<std::filesystem::path> golden_families() {
 }
 
 // The families that are enough where everything takes many times as long: they have the most in them.
-bool is_sample(const std::filesystem::path& folder) { return folder.filename() == "gemma3" || (!kSanitized && folder.filename() == "phi3-longrope"); }
+bool is_sample(const std::filesystem::path& folder) { return folder.filename() == "gemma3" || (!kSanitized && (folder.filename() == "phi3-longrope" || folder.filename() == "qwen2-moe")); }
 
 template <typename Compare>
 void for_each_case(const std::filesystem::path& folder, Model& model, Compare compare_case) {
@@ -106,10 +106,12 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       if (*options.weights != WeightType::bf16 && !is_sample(folder)) continue;
       const auto model = Model::load(folder / "model", options);
       const auto vocab = static_cast<size_t>(model->config().vocab_size);
+      // Of two experts that are rated alike, rounded inputs may choose the other.
+      const double most = model->config().experts.count > 0 ? std::max(allowed, 1e-2) : allowed;
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
         const double distance = divergence(found, expected, vocab);
-        CHECK(distance >= -1e-6 && distance <= allowed, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
+        CHECK(distance >= -1e-6 && distance <= most, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
         worst = std::max(worst, distance);
       });
       std::printf("      %-14s %-20s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
@@ -351,12 +353,13 @@ class Decoding {
   Parts parts_[2];
 };
 
-TEST("cuda steps: started while the one before is under way, they read what it draws") {
-  const std::filesystem::path folder = family_folder("llama2");
+// Of adapters `names`; `later` is loaded where the first one was.
+void check_steps_ahead(const char* family, std::initializer_list<const char*> names, const char* later) {
+  const std::filesystem::path folder = family_folder(family);
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   const auto adapters = [&] {
     std::vector<std::shared_ptr<const Adapter>> all{nullptr};
-    for (const char* name : {"all-r8", "qv-r4", "all-r8", "o-r3"}) all.push_back(model->load_adapter(folder / "adapters" / name));
+    for (const char* name : names) all.push_back(model->load_adapter(folder / "adapters" / name));
     return all;
   };
   const int32_t steps = kSanitized ? 9 : 20;
@@ -366,7 +369,7 @@ TEST("cuda steps: started while the one before is under way, they read what it d
     if (step + 1 < steps) ahead.start(step + 1, true);
     // No later step has it, and its memory may be another adapter's, but not while this one is under way.
     if (step == 6) ahead.forget_adapter(1);
-    if (step == 6) model->load_adapter(folder / "adapters" / "rs-r32");
+    if (step == 6) model->load_adapter(folder / "adapters" / later);
     ahead.finish(step);
   }
   for (int32_t step = 0; step < steps; ++step) {
@@ -374,6 +377,11 @@ TEST("cuda steps: started while the one before is under way, they read what it d
     one_by_one.finish(step);
   }
   CHECK(ahead.tokens() == one_by_one.tokens());
+}
+
+TEST("cuda steps: started while the one before is under way, they read what it draws") {
+  check_steps_ahead("llama2", {"all-r8", "qv-r4", "all-r8", "o-r3"}, "rs-r32");
+  if (!kSanitized) check_steps_ahead("qwen3-moe", {"experts", "attention", "experts", "dora"}, "dora");
 }
 
 TEST("cuda steps: what cannot follow is refused, and then nothing is under way") {
