@@ -5,12 +5,14 @@
 
 #include "cuda/cuda_backend.h"
 #include "models/batch_check.h"
+#include "models/config_hf.h"
 #include "sgmv/error.h"
 
 namespace sgmv::cuda {
 namespace {
 
 constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
+static_assert(cuda::kExpertsMax >= sgmv::kExpertsMax, "what a configuration may say is what the kernels take");
 
 // What goes with inputs of this type.
 NumberTypes types_of(Number inputs) {

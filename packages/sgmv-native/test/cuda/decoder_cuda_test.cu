@@ -555,6 +555,18 @@ TEST("cuda adapters: 8 bits are reported, take about half the bytes, and what th
   }
 }
 
+TEST("cuda experts: weights of all of them are counted, and an adapter's factors of all of them") {
+  const std::filesystem::path folder = family_folder("qwen3-moe");
+  const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true)), fp8 = Model::load(folder / "model", on_cuda(WeightType::fp8, true));
+  const ModelConfig& config = model->config();
+  const int32_t stride = 32;  // of rows of 24 and of 20
+  const auto of_experts = static_cast<size_t>(2 * config.experts.count * (2 * config.experts.size + config.hidden_size) * stride * 2);  // of two layers
+  CHECK(model->weight_bytes() > of_experts, model->weight_bytes(), " of ", of_experts);
+  CHECK(fp8->weight_bytes() < model->weight_bytes() - of_experts / 3, fp8->weight_bytes(), " of ", model->weight_bytes());
+  const auto all = model->load_adapter(folder / "adapters" / "experts"), attention = model->load_adapter(folder / "adapters" / "attention");
+  CHECK(all->bytes() > attention->bytes() + static_cast<size_t>(2 * config.experts.count * config.experts.size), all->bytes(), " and ", attention->bytes());
+}
+
 TEST("bytes cache: the least recently used goes first, what is too large is not kept") {
   struct Sized { size_t size; size_t bytes() const { return size; } };
   BytesCache<Sized> sizes(10);
