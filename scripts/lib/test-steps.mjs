@@ -99,6 +99,7 @@ function nativeSteps(root, jobs) {
         'rotate',
         'layers',
         'sampling',
+        'cuda mixture',
       ],
       cwd,
       env: { TSAN_OPTIONS: 'halt_on_error=1' },

@@ -43,7 +43,7 @@ programs=${programs:-$build}
 tests=$programs/sgmv_cuda_tests bench=$programs/sgmv_cuda_bench
 if [ -n "$smoke" ]; then tests=$programs/sgmv_cuda_emulated_tests bench=$programs/sgmv_cuda_emulated_bench; fi
 # Tests of single operations; whole models take a sanitizer too long.
-op_tests=('device:' 'sgmv' 'linear:' 'e4m3:' 'attention cuda:' 'rotate cuda:' 'layers:' 'sampling:')
+op_tests=('device:' 'sgmv' 'linear:' 'e4m3:' 'attention cuda:' 'rotate cuda:' 'layers:' 'sampling:' 'cuda mixture:')
 if [ -n "$smoke" ]; then op_tests=('device:'); fi
 
 declare -A outcome=() # of each step: ok, failed …, or not run: …
@@ -168,7 +168,7 @@ step_tests() {
 }
 
 step_lora() { attempt lora 60 "$bench" --only lora --json "$rows" $smoke; }
-step_ops() { attempt ops 60 "$bench" --only linear,attention,layers --json "$rows" $smoke; }
+step_ops() { attempt ops 60 "$bench" --only linear,mixture,attention,layers --json "$rows" $smoke; }
 step_model() { attempt model 180 "$bench" --only model --json "$rows" $smoke; }
 
 python_step() { # STEP SECONDS SCRIPT ARGS...

@@ -1,4 +1,4 @@
-// sgmv_cuda_bench [--only limits,lora,linear,attention,layers,model] [--json FILE] [--smoke]
+// sgmv_cuda_bench [--only limits,lora,linear,mixture,attention,layers,model] [--json FILE] [--smoke]
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -10,6 +10,7 @@
 #include "layers_bench.h"
 #include "linear_bench.h"
 #include "lora_bench.h"
+#include "mixture_bench.h"
 #include "model_bench.h"
 
 namespace {
@@ -42,7 +43,7 @@ struct Section {
   const char* name;
   void (*run)(Measure&, const Limits&, Rows&);
 };
-constexpr Section kSections[] = {{"lora", run_lora}, {"linear", run_linear}, {"attention", run_attention}, {"layers", run_layers}, {"model", run_model}};
+constexpr Section kSections[] = {{"lora", run_lora}, {"linear", run_linear}, {"mixture", run_mixture}, {"attention", run_attention}, {"layers", run_layers}, {"model", run_model}};
 
 // A section that fails does not take the others' figures with it.
 bool run_section(const Section& section, Measure& measure, const Limits& limits, Rows& rows) {

@@ -67,7 +67,8 @@ void fill_factors(LoraFormat format, int64_t in, int64_t out, std::byte* a, std:
 
 std::shared_ptr<const LoraImage> random_image(const ModelConfig& config, LoraFormat format) {
   auto image = std::make_shared<LoraImage>();
-  image->factors.resize(static_cast<size_t>(config.layers) * kFactorsPerLayer + 1);
+  image->head = head_factor(config.layers);
+  image->factors.resize(static_cast<size_t>(image->head) + 1);
   image->rank_max = kRank;
   size_t bytes = 0;
   const auto take = [&](size_t size) { return std::exchange(bytes, bytes + (size + 255) / 256 * 256); };

@@ -1,5 +1,6 @@
 #include "layers/lora_adapter_cuda.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -13,17 +14,25 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 
+size_t factor_count(const ModelConfig& model, bool experts) {
+  const auto layers = static_cast<size_t>(model.layers);
+  return layers * kFactorsPerLayer + 1 + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
+}
+
 class ImagePacker {
  public:
   ImagePacker(const PeftAdapter& source, const ModelConfig& model, Number type, LoraFormat format, const BaseRows& base)
       : source_(source), model_(model), type_(type), format_(format), base_(base) {}
 
   std::shared_ptr<const LoraImage> pack(ProblemList& problems) {
-    image_->factors.resize(static_cast<size_t>(model_.layers) * kFactorsPerLayer + 1);
-    for (const PeftPair& pair : source_.pairs()) place(pair);
+    const std::vector<PeftPair>& pairs = source_.pairs();
+    const bool experts = std::any_of(pairs.begin(), pairs.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; });
+    image_->head = head_factor(model_.layers);
+    image_->factors.resize(factor_count(model_, experts));
+    for (const PeftPair& pair : pairs) place(pair);
     image_->data = PinnedArray<std::byte>(bytes_);
     if (bytes_ > 0) std::memset(image_->data.data(), 0, bytes_);
-    for (const PeftPair& pair : source_.pairs()) is_embedding(pair) ? fill_embedding(pair, problems) : fill(pair, problems);
+    for (const PeftPair& pair : pairs) is_embedding(pair) ? fill_embedding(pair, problems) : fill(pair, problems);
     return image_;
   }
 
@@ -32,7 +41,11 @@ class ImagePacker {
 
   LoraImage::Factor& factor(const LoraTarget& target) {
     if (target.projection == Projection::embed_tokens) return image_->embedding;
-    if (target.projection == Projection::lm_head) return image_->factors.back();
+    if (target.projection == Projection::lm_head) return image_->factors[static_cast<size_t>(image_->head)];
+    if (target.expert >= 0) {
+      const size_t expert = static_cast<size_t>(target.layer) * static_cast<size_t>(model_.experts.count) + static_cast<size_t>(target.expert);
+      return image_->factors[static_cast<size_t>(image_->head) + 1 + expert * kFactorsPerExpert + static_cast<size_t>(factor_of_expert(target.projection))];
+    }
     return image_->factors[static_cast<size_t>(target.layer * kFactorsPerLayer + factor_of(target.projection))];
   }
 
@@ -44,7 +57,7 @@ class ImagePacker {
 
   void place(const PeftPair& pair) {
     LoraImage::Factor& f = factor(pair.target);
-    const int64_t rank = pair.target.rank, in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
+    const int64_t rank = pair.target.rank, in = pair.target.inputs(model_), out = pair.target.outputs(model_);
     f.rank = pair.target.rank;
     f.scale = pair.target.scale;
     // An embedding's A is read by token, so it lies transposed; neither of its factors has padding.
@@ -57,7 +70,7 @@ class ImagePacker {
 
   void fill(const PeftPair& pair, ProblemList& problems) {
     const LoraImage::Factor& f = factor(pair.target);
-    const int64_t in = model_.in_features(pair.target.projection), out = model_.out_features(pair.target.projection);
+    const int64_t in = pair.target.inputs(model_), out = pair.target.outputs(model_);
     const std::vector<float> a = numbers(pair.a, problems), b = numbers(pair.b, problems);
     if (format_ == LoraFormat::q8) {
       store_q8(pair, a, b, problems);
@@ -72,8 +85,8 @@ class ImagePacker {
   void store_q8(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
     if (!problems.empty()) return;  // not all of their numbers may be finite
     const LoraImage::Factor& f = factor(pair.target);
-    pack_lora_a_q8(a.data(), f.rank, model_.in_features(pair.target.projection), image_->data.data() + f.a);
-    if (!pack_lora_b_q8(b.data(), model_.out_features(pair.target.projection), f.rank, image_->data.data() + f.b))
+    pack_lora_a_q8(a.data(), f.rank, pair.target.inputs(model_), image_->data.data() + f.a);
+    if (!pack_lora_b_q8(b.data(), pair.target.outputs(model_), f.rank, image_->data.data() + f.b))
       problems.add("not_finite", kAdapterWeightsFile, pair.b.name, "a value that 8 bits and a half-precision scale cannot hold", "values within ±8.3e6");
   }
 
@@ -81,7 +94,7 @@ class ImagePacker {
   void fill_dora(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
     const LoraImage::Factor& f = factor(pair.target);
     auto* factors = reinterpret_cast<float*>(image_->data.data() + f.dora);
-    const int64_t bad = dora_factors(base_, pair.target, model_.in_features(pair.target.projection), a, b, numbers(*pair.magnitude, problems), factors);
+    const int64_t bad = dora_factors(base_, pair.target, pair.target.inputs(model_), a, b, numbers(*pair.magnitude, problems), factors);
     if (bad >= 0)
       problems.add("not_finite", kAdapterWeightsFile, pair.magnitude->name, "a factor that is not finite for output " + std::to_string(bad),
                    "adapted weights with a norm above 0");
@@ -143,6 +156,8 @@ int32_t factor_of(Projection p) {
   }
 }
 
+int32_t factor_of_expert(Projection p) { return p == Projection::gate ? 0 : p == Projection::up ? 1 : 2; }
+
 std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, LoraFormat format,
                                                  const BaseRows& base) {
   ProblemList problems;
@@ -156,7 +171,8 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 
 LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
     : context_(context), data_(image->bytes(), {context}), factors_(image->factors.size(), {context}),
-      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max), has_head_(image->head().rank > 0) {
+      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max),
+      has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), expert_factors_(image->adapts_experts() ? factors_.data() + image->head + 1 : nullptr) {
   std::vector<LoraFactor> factors;
   for (const LoraImage::Factor& f : image->factors) {
     if (f.rank == 0) factors.push_back({});
@@ -174,7 +190,7 @@ LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_p
 }
 
 bool LoraAdapterCuda::fits(const Context& context, const ModelConfig& config) const {
-  return context_.get() == &context && factors_.size() == static_cast<size_t>(config.layers) * kFactorsPerLayer + 1;
+  return context_.get() == &context && factors_.size() == factor_count(config, expert_factors_ != nullptr);
 }
 
 }  // namespace sgmv::cuda

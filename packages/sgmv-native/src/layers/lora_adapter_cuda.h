@@ -12,13 +12,17 @@
 #include "layers/base_rows.h"
 #include "layers/bytes_cache.h"
 #include "ops/layers_cuda.h"
+#include "ops/mixture_cuda.h"
 #include "ops/sgmv_cuda.h"
 #include "sgmv/adapter.h"
 #include "sgmv/model_config.h"
 
 namespace sgmv::cuda {
 
-int32_t factor_of(Projection p);  // its index among a layer's factors; of the head: see LoraImage
+// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, and, if it adapts experts, [layers · experts · kFactorsPerExpert].
+int32_t factor_of(Projection p);            // its index among a layer's factors
+int32_t factor_of_expert(Projection p);     // among an expert's
+constexpr int32_t head_factor(int32_t layers) { return layers * kFactorsPerLayer; }
 
 // Offsets into `data`, so that it may lie anywhere.
 struct LoraImage {
@@ -29,12 +33,13 @@ struct LoraImage {
     bool has_dora = false;
   };
   PinnedArray<std::byte> data;
-  std::vector<Factor> factors;  // [layers · kFactorsPerLayer + 1], the last is the head's
+  std::vector<Factor> factors;
+  int32_t head = 0;  // which is the head's
   Factor embedding;
   int32_t rank_max = 0;
 
   size_t bytes() const { return data.bytes(); }
-  const Factor& head() const { return factors.back(); }
+  bool adapts_experts() const { return factors.size() > static_cast<size_t>(head) + 1; }
 };
 
 // Reads, checks and packs. `type`: of the model's inputs, and of an embedding's factors in either format: a step reads one
@@ -54,6 +59,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   const LoraFactor* factors() const { return factors_.data(); }                   // on the device
   const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
   bool has_head() const { return has_head_; }
+  const LoraFactor* expert_factors() const { return expert_factors_; }            // on the device, the first layer's; null: of none
   bool fits(const Context& context, const ModelConfig& config) const;
 
  private:
@@ -63,6 +69,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
   bool has_head_;
+  const LoraFactor* expert_factors_;
 };
 
 }  // namespace sgmv::cuda

@@ -5,12 +5,14 @@
 
 #include "cuda/cuda_backend.h"
 #include "models/batch_check.h"
+#include "models/config_hf.h"
 #include "sgmv/error.h"
 
 namespace sgmv::cuda {
 namespace {
 
 constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
+static_assert(cuda::kExpertsMax >= sgmv::kExpertsMax, "what a configuration may say is what the kernels take");
 
 // What goes with inputs of this type.
 NumberTypes types_of(Number inputs) {
@@ -229,8 +231,6 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   if (options.adapters_as_stored || (options.adapters && !q8_adapters && *options.adapters != *types.adapters))
     refuse("adapterType", number == cuda::Number::f32 ? name : std::string(name) + " or int8");
   if (options.kv && *options.kv != types.kv) refuse("kvType", name);
-  if (config.experts.count > 0)
-    throw Error("model_unsupported", "model_type: found \"" + config.model_type + "\", whose layers have experts, expected a model without on CUDA: mixtures of experts are served on the CPU (device \"cpu\")");
   if (config.head_dim > 256 || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
   if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))

@@ -17,6 +17,7 @@
 #include "models/decoder_weights_cuda.h"
 #include "models/step_inputs_cuda.h"
 #include "ops/linear_cuda.h"
+#include "ops/mixture_cuda.h"
 #include "sgmv/model.h"
 
 namespace sgmv::cuda {
@@ -52,7 +53,7 @@ class DecoderCuda : public Model {
     int32_t rows = 0;           // of logits
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
-    bool embedding_lora = false, head_lora = false, draws = false;
+    bool embedding_lora = false, expert_lora = false, head_lora = false, draws = false;
     int64_t cache_id = 0;       // 0: not to be recorded
     auto operator<=>(const Shape&) const = default;
   };
@@ -64,6 +65,18 @@ class DecoderCuda : public Model {
     RopeTable table;
     DeviceArray<float> rows;  // [positions, 2 · half]
     int64_t positions = 0;
+  };
+
+  // Working memory of a layer's experts, for rows that are gathered by expert.
+  struct Experts {
+    DeviceArray<float> inputs;  // of the router, not rounded: [tokens, padded(hidden)]
+    DeviceArray<float> scores, weights, shared_weights;
+    DeviceArray<int32_t> chosen, counts, row_of_choice, choice_of_row, totals;
+    DeviceArray<ExpertTile> tiles;
+    DeviceArray<std::byte> rows, gated;  // numbers of the model's type: [rows, padded(hidden)], [rows, padded(size)]
+    DeviceArray<float> products;         // [rows, 2 · size], then [rows, hidden]
+    DeviceArray<const LoraFactor*> factors;  // [rows]
+    DeviceArray<LoraTile> lora_tiles;
   };
 
   // A step that was issued and not finished.
@@ -85,6 +98,13 @@ class DecoderCuda : public Model {
   void reserve(const Shape& shape, int64_t table_entries);
   bool reserve_activations(const Shape& shape);
   bool reserve_adapters(const Shape& shape);
+  // Rows of numbers of the model's type: kernels never write what is behind a row's numbers and read it as zeros.
+  template <typename T>
+  bool grow_zeroed(DeviceArray<T>& array, size_t size) {
+    if (!grow(array, size)) return false;
+    check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
+    return true;
+  }
   // True: the array has moved, once nothing used it any more.
   template <typename Array>
   bool grow(Array& array, size_t size) {
@@ -102,13 +122,38 @@ class DecoderCuda : public Model {
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
-  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm);
+  void issue_mlp(const Shape& shape, int32_t index);
+  void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out);
+  // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
+  // wanted. `exact`: where the norm goes as well before it is rounded, or null.
+  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr);
   void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);
   void product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work);
+  // The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it waits
+  // for memory. `multiply` enqueues the product on the stream of computation.
+  template <typename Multiply>
+  void with_lora(const LoraStep* lora, const LoraGroup& group, const LinearWork& work, Multiply multiply) {
+    if (lora == nullptr) return multiply();
+    forked_.record(context_->compute);
+    forked_.hold_back(context_->side);
+    sgmv_shrink(context_->side, *lora, group, work.x, work.x_stride, lora_v_.data());
+    joined_.record(context_->side);
+    multiply();
+    joined_.hold_back(context_->compute);
+    sgmv_expand(context_->compute, *lora, group, lora_v_.data(), work.y, work.y_stride);
+  }
   LoraGroup lora_group(int32_t layer, std::span<const Projection> projections) const;
   LoraGroup qkv_group(int32_t layer) const;
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
+
+  // step_experts_cuda.cu: layers with experts.
+  bool reserve_experts(const Shape& shape);
+  void issue_experts(const Shape& shape, int32_t index);
+  void experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x);
+  Routing routing_of(const Shape& shape) const;
+  LoraGroup expert_gate_up_group(int32_t layer) const;
+  LoraGroup expert_down_group(int32_t layer) const;
 
   ModelConfig config_;
   std::shared_ptr<Context> context_;
@@ -123,7 +168,8 @@ class DecoderCuda : public Model {
   std::optional<Rope> sliding_rope_, long_rope_;
   Event forked_, joined_;
   DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
-  DeviceArray<int32_t> lora_tile_counts_;  // of both
+  DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
+  Experts experts_;
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
   DeviceArray<std::byte> normed_, q_, attended_, gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;

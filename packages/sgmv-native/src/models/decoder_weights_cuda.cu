@@ -33,20 +33,45 @@ void store_row(std::span<const float> values, Format format, std::byte* to, floa
   for (size_t i = 0; i < values.size(); ++i) to[i] = static_cast<std::byte>(float_to_e4m3(values[i] / scale));
 }
 
-Matrix load_matrix(const Checkpoint& checkpoint, const Parts& parts, int64_t in, Format format) {
+int64_t rows_of(const Parts& parts) {
   int64_t out = 0;
   for (const Checkpoint::Part& part : parts) out += part.out;
+  return out;
+}
+
+// `count` matrices [out, in] one after the other.
+Matrix make_matrices(int64_t count, int64_t out, int64_t in, Format format) {
   const int64_t stride = padded(in);
-  const size_t row_bytes = static_cast<size_t>(stride) * format_bytes(format);
-  std::vector<std::byte> numbers(static_cast<size_t>(out) * row_bytes);
-  std::vector<float> scales(format == Format::e4m3 ? static_cast<size_t>(out) : 0);
-  checkpoint.for_each_row(parts, in, [&](int64_t row, std::span<const float> values) {
+  Matrix matrix;
+  matrix.data = DeviceArray<std::byte>(static_cast<size_t>(count * out * stride) * format_bytes(format));
+  if (format == Format::e4m3) matrix.scales = DeviceArray<float>(static_cast<size_t>(count * out));
+  matrix.weights = {format, matrix.data.data(), matrix.scales.data(), out, in, stride};
+  return matrix;
+}
+
+template <typename T>
+void upload(const std::vector<T>& values, T* to) {
+  if (!values.empty()) check(cudaMemcpy(to, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice), "copying weights to the device");
+}
+
+// Matrix number `index` of those: the parts below each other.
+void load_into(const Matrix& matrix, int64_t index, const Checkpoint& checkpoint, const Parts& parts) {
+  const LinearWeights& weights = matrix.weights;
+  const size_t row_bytes = static_cast<size_t>(weights.stride) * format_bytes(weights.format), rows = static_cast<size_t>(weights.out), first = static_cast<size_t>(index) * rows;
+  std::vector<std::byte> numbers(rows * row_bytes);
+  std::vector<float> scales(weights.format == Format::e4m3 ? rows : 0);
+  checkpoint.for_each_row(parts, weights.in, [&](int64_t row, std::span<const float> values) {
     float unused = 0;
     std::byte* to = numbers.data() + static_cast<size_t>(row) * row_bytes;
-    store_row(values, format, to, scales.empty() ? unused : scales[static_cast<size_t>(row)]);
+    store_row(values, weights.format, to, scales.empty() ? unused : scales[static_cast<size_t>(row)]);
   });
-  Matrix matrix{uploaded(numbers), uploaded(scales), {}};
-  matrix.weights = {format, matrix.data.data(), matrix.scales.data(), out, in, stride};
+  upload(numbers, matrix.data.data() + first * row_bytes);
+  upload(scales, matrix.scales.data() + (scales.empty() ? 0 : first));
+}
+
+Matrix load_matrix(const Checkpoint& checkpoint, const Parts& parts, int64_t in, Format format) {
+  Matrix matrix = make_matrices(1, rows_of(parts), in, format);
+  load_into(matrix, 0, checkpoint, parts);
   return matrix;
 }
 
@@ -76,12 +101,28 @@ class Loader {
     layer.k_norm = norm(names.k_norm, config_.k_norm_width());
     layer.qkv = biased(names.qkv, config_.hidden_size);
     layer.o = biased(names.o, config_.in_features(Projection::o));
-    layer.gate_up = biased(names.gate_up, config_.hidden_size);
-    layer.down = biased(names.down, config_.intermediate_size);
+    if (config_.has_mlp(index)) {
+      layer.gate_up = biased(names.gate_up, config_.hidden_size);
+      layer.down = biased(names.down, config_.intermediate_size);
+    }
+    if (config_.has_experts(index)) layer.experts = experts(names);
     return layer;
   }
 
  private:
+  // A router that is rounded chooses other experts.
+  ExpertWeightsCuda experts(const LayerTensors& names) const {
+    const ExpertsConfig& config = config_.experts;
+    ExpertWeightsCuda result{load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32),
+                             make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_),
+                             make_matrices(config.count, config_.hidden_size, config.size, projections_)};
+    for (int32_t expert = 0; expert < config.count; ++expert) {
+      load_into(result.gate_up, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].gate_up);
+      load_into(result.down, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].down);
+    }
+    return result;
+  }
+
   BiasedMatrix biased(const Parts& parts, int64_t in) const { return {load_matrix(checkpoint_, parts, in, projections_), uploaded(checkpoint_.biases(parts))}; }
 
   const Checkpoint& checkpoint_;
@@ -107,6 +148,7 @@ size_t DecoderWeightsCuda::bytes() const {
     for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) total += matrix->bytes();
     for (const DeviceArray<float>* norm : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm})
       total += norm->bytes();
+    total += layer.experts.bytes();
   }
   return total;
 }
@@ -121,6 +163,7 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
     result.final_norm = uploaded(checkpoint.final_norm());
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(loader.layer(layer));
+    check(cudaStreamSynchronize(nullptr), "copying weights to the device");  // other streams do not wait for what the copies leave behind
     return result;
   } catch (const FormatError& error) {
     throw Error("model_corrupt", error.what());
@@ -131,6 +174,7 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
   if (target.projection == Projection::embed_tokens) return weights_.embedding;
   if (target.projection == Projection::lm_head) return weights_.head();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
+  if (target.expert >= 0) return target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up;
   switch (group_of(target.projection)) {
     case ProjectionGroup::qkv: return layer.qkv.matrix;
     case ProjectionGroup::o: return layer.o.matrix;
@@ -139,13 +183,27 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
   }
 }
 
+namespace {
+
+template <typename T>
+void download(const T* from, size_t count, std::vector<T>& values) {
+  values.resize(count);
+  if (count > 0) check(cudaMemcpy(values.data(), from, count * sizeof(T), cudaMemcpyDeviceToHost), "copying weights from the device");
+}
+
+}  // namespace
+
 void DecoderRowsCuda::copy_row(const LoraTarget& target, int64_t row, float* out) const {
   const Matrix& wanted = matrix(target);
   const LinearWeights& weights = wanted.weights;
-  if (copied_ != &wanted) {
-    numbers_ = downloaded(wanted.data);
-    scales_ = downloaded(wanted.scales);
+  if (copied_ != &wanted || copied_expert_ != target.expert) {
+    const auto first = static_cast<size_t>(std::max(target.expert, 0)) * static_cast<size_t>(weights.out);
+    const size_t row_bytes = static_cast<size_t>(weights.stride) * format_bytes(weights.format);
+    copied_ = nullptr;
+    download(wanted.data.data() + first * row_bytes, static_cast<size_t>(weights.out) * row_bytes, numbers_);
+    download(wanted.scales.data() + (wanted.scales.size() > 0 ? first : 0), wanted.scales.size() > 0 ? static_cast<size_t>(weights.out) : 0, scales_);
     copied_ = &wanted;
+    copied_expert_ = target.expert;
   }
   const int64_t index = output_column(target, config_) + row;
   const size_t size = format_bytes(weights.format);

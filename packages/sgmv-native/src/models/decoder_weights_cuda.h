@@ -25,11 +25,20 @@ struct BiasedMatrix {
   size_t bytes() const { return matrix.bytes() + bias.bytes(); }
 };
 
+// Of a layer with experts; empty: it has none.
+struct ExpertWeightsCuda {
+  Matrix router;         // [experts, hidden] in float32, and one row more for the gate of a shared expert
+  Matrix gate_up, down;  // of all experts one after the other; `weights` are the first one's
+  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes(); }
+};
+
 struct DecoderLayerCuda {
   // Empty: none.
   DeviceArray<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
-  BiasedMatrix qkv, o, gate_up, down;
+  BiasedMatrix qkv, o;
+  BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
+  ExpertWeightsCuda experts;
 };
 
 struct DecoderWeightsCuda {
@@ -47,7 +56,7 @@ struct DecoderWeightsCuda {
 // out_of_memory.
 DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weights, const ModelConfig& config, Number type, bool fp8);
 
-// Keeps the matrix that was asked for last in host memory. For one thread.
+// Keeps the matrix that was asked for last, of experts that of one of them, in host memory. For one thread.
 class DecoderRowsCuda : public BaseRows {
  public:
   DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
@@ -60,6 +69,7 @@ class DecoderRowsCuda : public BaseRows {
   const DecoderWeightsCuda& weights_;
   const ModelConfig& config_;
   mutable const Matrix* copied_ = nullptr;
+  mutable int32_t copied_expert_ = -1;
   mutable std::vector<std::byte> numbers_;
   mutable std::vector<float> scales_;
 };

@@ -30,19 +30,32 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
   project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
   issue_attention(shape, cache, index);
   project(shape, lora_group(index, std::array{Projection::o}), layer.o.matrix, attended_.data(), delta_.data());
-  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm);
+  const bool experts = config_.has_experts(index);
+  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts ? experts_.inputs.data() : nullptr);
+  if (config_.has_mlp(index)) issue_mlp(shape, index);
+  if (experts) issue_experts(shape, index);
+  const BiasedMatrix none;
+  add_and_normalize(shape, experts ? &none : &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm);
+}
+
+// From normed_ to delta_, to which a bias of `down` is still to be added.
+void DecoderCuda::issue_mlp(const Shape& shape, int32_t index) {
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
+  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.intermediate_size, gated_.data());
+  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated_.data(), delta_.data());
+}
+
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
-  activation.gate_up = gate_up_.data();
-  activation.bias = layer.gate_up.bias.data();
-  activation.tokens = shape.tokens;
-  activation.width = config_.intermediate_size;
-  activation.out = gated_.data();
+  activation.gate_up = gate_up;
+  activation.bias = bias;
+  activation.tokens = rows;
+  activation.width = width;
+  activation.out = out;
   gated_activation(context_->compute, activation);
-  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated_.data(), delta_.data());
-  add_and_normalize(shape, &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm);
 }
 
 void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
@@ -115,8 +128,7 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }
 
-// `before` made delta_, and its bias is still to be added; null: there is none yet, and only the norm is wanted.
-void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm) {
+void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact) {
   AddAndNorm work;
   work.type = type_;
   work.delta = before == nullptr ? nullptr : delta_.data();
@@ -128,6 +140,7 @@ void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* befo
   work.width = config_.hidden_size;
   work.residual = hidden_.data();
   work.normed = normed_.data();
+  work.exact = exact;
   add_and_norm(context_->compute, work);
 }
 
@@ -136,20 +149,8 @@ void DecoderCuda::project(const Shape& shape, const LoraGroup& group, const Matr
   product(shape.rank_max > 0 ? &lora : nullptr, group, {type_, x, padded(matrix.weights.in), shape.tokens, &matrix.weights, y, matrix.weights.out});
 }
 
-// The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it
-// waits for memory.
 void DecoderCuda::product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work) {
-  if (lora != nullptr) {
-    forked_.record(context_->compute);
-    forked_.hold_back(context_->side);
-    sgmv_shrink(context_->side, *lora, group, work.x, work.x_stride, lora_v_.data());
-    joined_.record(context_->side);
-  }
-  if (blas_) blas_->linear(context_->compute, work);
-  else linear(context_->compute, work);
-  if (lora == nullptr) return;
-  joined_.hold_back(context_->compute);
-  sgmv_expand(context_->compute, *lora, group, lora_v_.data(), work.y, work.y_stride);
+  with_lora(lora, group, work, [&] { blas_ ? blas_->linear(context_->compute, work) : linear(context_->compute, work); });
 }
 
 // Projections that share an input; their outputs lie side by side in this order.
@@ -177,7 +178,7 @@ LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
 LoraGroup DecoderCuda::head_group() const {
   LoraGroup group;
   group.in = config_.hidden_size;
-  group.parts[group.part_count++] = {config_.layers * kFactorsPerLayer, config_.vocab_size, 0};
+  group.parts[group.part_count++] = {head_factor(config_.layers), config_.vocab_size, 0};
   return group;
 }
 

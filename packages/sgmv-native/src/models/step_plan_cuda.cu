@@ -65,6 +65,7 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
     if (segment.adapter == nullptr || segment.token_begin == segment.token_end) continue;
     rank = std::max(rank, adapter_of(segment)->rank_max());
     shape.embedding_lora = shape.embedding_lora || adapter_of(segment)->embedding() != nullptr;
+    shape.expert_lora = shape.expert_lora || adapter_of(segment)->expert_factors() != nullptr;
     shape.head_lora = shape.head_lora || adapter_of(segment)->has_head();
   }
   if (rank > 0) shape.rank_max = power_of_two(rank, kRankLeast);
@@ -87,6 +88,7 @@ void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
   const Stream& stream = context_->compute;
   bool moved = inputs_.reserve(stream, shape.tokens, shape.rows, table_entries);
   moved |= reserve_activations(shape);
+  if (config_.experts.count > 0) moved |= reserve_experts(shape);
   if (shape.rank_max > 0) moved |= reserve_adapters(shape);
   moved |= rope_.reserve(stream, shape.positions_max);
   if (sliding_rope_) moved |= sliding_rope_->reserve(stream, shape.positions_max);
@@ -98,21 +100,17 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
   const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim, size = static_cast<int64_t>(number_bytes(type_));
   bool moved = false;
-  // Kernels never write what is behind a row's numbers and read it as zeros.
-  const auto zeroed = [&](DeviceArray<std::byte>& array, size_t bytes) {
-    if (!grow(array, bytes)) return;
-    moved = true;
-    check(cudaMemsetAsync(array.data(), 0, array.bytes(), context_->compute), "clearing working memory");
-  };
-  zeroed(normed_, count(tokens, padded(hidden) * size));
-  zeroed(q_, count(tokens, config_.heads * padded(dim) * size));
-  zeroed(attended_, count(tokens, padded(config_.heads * dim) * size));
-  zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
-  zeroed(last_, count(rows, padded(hidden) * size));
+  moved |= grow_zeroed(normed_, count(tokens, padded(hidden) * size));
+  moved |= grow_zeroed(q_, count(tokens, config_.heads * padded(dim) * size));
+  moved |= grow_zeroed(attended_, count(tokens, padded(config_.heads * dim) * size));
+  moved |= grow_zeroed(last_, count(rows, padded(hidden) * size));
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   moved |= grow(qkv_, count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
-  moved |= grow(gate_up_, count(tokens, int64_t{2} * config_.intermediate_size));
+  if (config_.any_mlp()) {
+    moved |= grow_zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
+    moved |= grow(gate_up_, count(tokens, int64_t{2} * config_.intermediate_size));
+  }
   moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));
   // Its place stays when a step follows that is filled up: it reads there what this one draws.
@@ -124,11 +122,14 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   int64_t floats = 0;
   for (const LoraGroup& group : {qkv_group(0), lora_group(0, std::array{Projection::o}), gate_up_group(0), lora_group(0, std::array{Projection::down})})
     floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
+  if (shape.expert_lora)
+    for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
+      floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));
   if (shape.head_lora) floats = std::max(floats, lora_v_floats(head_group(), shape.rows, shape.rank_max));
   bool moved = grow(lora_v_, static_cast<size_t>(floats));
   moved |= grow(lora_tiles_, static_cast<size_t>(shape.tokens));
   moved |= grow(head_lora_tiles_, static_cast<size_t>(shape.rows));
-  return grow(lora_tile_counts_, 2) || moved;
+  return grow(lora_tile_counts_, 3) || moved;
 }
 
 void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape) {
@@ -139,7 +140,9 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   for (const Segment& segment : batch.segments) {
     const LoraFactor* factors = segment.adapter == nullptr ? nullptr : adapter_of(segment)->factors();
     const LoraEmbeddingFactors* embedding = segment.adapter == nullptr ? nullptr : adapter_of(segment)->embedding();
+    const LoraFactor* of_experts = segment.adapter == nullptr ? nullptr : adapter_of(segment)->expert_factors();
     std::fill(in.factors + segment.token_begin, in.factors + segment.token_end, factors);
+    std::fill(in.expert_factors + segment.token_begin, in.expert_factors + segment.token_end, of_experts);
     std::fill(in.embeddings + segment.token_begin, in.embeddings + segment.token_end, embedding);
   }
   for (int32_t token = static_cast<int32_t>(batch.tokens.size()); token < shape.tokens; ++token) {
@@ -147,6 +150,7 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
     in.slots[token] = -1;
     in.long_context[token] = 0;
     in.factors[token] = nullptr;
+    in.expert_factors[token] = nullptr;
     in.embeddings[token] = nullptr;
   }
   std::fill(in.tiles + tile, in.tiles + shape.tiles, AttentionTile{0, 0, 0, 0});

@@ -171,6 +171,11 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
   T* normed = static_cast<T*>(work.normed) + token * stride;
   for (int j = 0; j < kQuads; ++j)
     if (column_of(j) < width) store_numbers<kWhole>(normed, column_of(j), width, row[j]);
+  if (work.exact == nullptr) return;
+  float* exact = work.exact + int64_t{blockIdx.x} * stride;
+  const int first = thread_index();  // what is computed from it was not kept: registers do not suffice where a thread has four quads
+  for (int j = 0; j < kQuads; ++j)
+    if (const int column = (j * static_cast<int>(blockDim.x) + first) * kQuad; column < width) store_floats<kWhole>(exact, column, width, row[j]);
 }
 
 // Block (token, part): 0 are queries, 1 keys, 2 values, of which there are blocks only if there is a bias.

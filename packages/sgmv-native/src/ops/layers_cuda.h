@@ -50,6 +50,7 @@ struct AddAndNorm {
   int32_t width = 0;                  // at most kNormWidthMax; above 8192 a multiple of 4
   float* residual = nullptr;          // [tokens, width]
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
+  float* exact = nullptr;             // the same before it is rounded to `type`; null: not wanted
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
 

@@ -16,6 +16,11 @@ void launch_tile(cudaStream_t stream, const LinearOperands& o) {
          linear_kernel<T, kE4m3, Tile>, o, row_tiles, token_tiles);
 }
 
+__global__ void __launch_bounds__(kF32Threads) linear_f32_kernel(LinearOperands o, int row_tiles, int token_tiles) {
+  const int2 tile = linear_tile_of_block(row_tiles, token_tiles);
+  multiply_f32_tile(o, tile.x * kF32Rows, tile.y * kF32Tokens);
+}
+
 void launch_f32(cudaStream_t stream, const LinearOperands& o) {
   const int row_tiles = tiles(o.out, kF32Rows), token_tiles = tiles(o.tokens, kF32Tokens);
   launch(stream, {dim3(static_cast<unsigned>(row_tiles * token_tiles)), kF32Threads, kF32Stages * kF32StageBytes}, linear_f32_kernel, o, row_tiles, token_tiles);

@@ -1,4 +1,4 @@
-// The batch-invariant kernel of linear_cuda.cu for float32: every output is one chain of fused multiply-adds over the
+// A tile of the batch-invariant products in float32, by a whole block: every output is one chain of fused multiply-adds over the
 // columns in their order.
 #pragma once
 
@@ -52,10 +52,8 @@ __device__ __forceinline__ void multiply_f32_stage(float (&sums)[4][4], const st
   }
 }
 
-static __global__ void __launch_bounds__(kF32Threads) linear_f32_kernel(LinearOperands o, int row_tiles, int token_tiles) {
+__device__ __forceinline__ void multiply_f32_tile(const LinearOperands& o, int row_begin, int token_begin) {
   std::byte* shared = dynamic_shared();
-  const int2 tile = linear_tile_of_block(row_tiles, token_tiles);
-  const int row_begin = tile.x * kF32Rows, token_begin = tile.y * kF32Tokens;
   const int row = static_cast<int>(threadIdx.x) % 16, token = static_cast<int>(threadIdx.x) / 16;
   const int stages = (o.in + kF32Depth - 1) / kF32Depth;
   float sums[4][4] = {};

@@ -202,12 +202,11 @@ __device__ __forceinline__ void store_outputs(const LinearOperands& o, const flo
     }
 }
 
+// One tile, by a whole block.
 template <typename T, bool kE4m3, typename Tile>
-__global__ void __launch_bounds__(Tile::kThreads, 1) linear_kernel(LinearOperands o, int row_tiles, int token_tiles) {
+__device__ __forceinline__ void multiply_tile(const LinearOperands& o, int row_begin, int token_begin) {
   using Stage = LinearStage<Tile, kE4m3>;
   std::byte* shared = dynamic_shared();
-  const int2 tile = linear_tile_of_block(row_tiles, token_tiles);
-  const int row_begin = tile.x * Tile::kRows, token_begin = tile.y * Tile::kTokens;
   typename Stage::W w(o.w + row_begin * o.w_stride, o.w_stride, o.out - row_begin, o.in);
   typename Stage::X x(o.x + token_begin * o.x_stride, o.x_stride, o.tokens - token_begin, o.in);
 
@@ -246,6 +245,12 @@ __global__ void __launch_bounds__(Tile::kThreads, 1) linear_kernel(LinearOperand
   }
   add_slices<Tile>(sums, reinterpret_cast<float*>(shared) + warp_of_slice * Tile::kSums * 32 + lane, slice);
   if (slice == 0) store_outputs<T, kE4m3, Tile>(o, sums, row_begin + warp_row + lane / 4, token_begin + warp_token + lane % 4 * 2);
+}
+
+template <typename T, bool kE4m3, typename Tile>
+__global__ void __launch_bounds__(Tile::kThreads, 1) linear_kernel(LinearOperands o, int row_tiles, int token_tiles) {
+  const int2 tile = linear_tile_of_block(row_tiles, token_tiles);
+  multiply_tile<T, kE4m3, Tile>(o, tile.x * Tile::kRows, tile.y * Tile::kTokens);
 }
 
 }  // namespace sgmv::cuda

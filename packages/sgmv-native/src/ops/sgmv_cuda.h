@@ -47,8 +47,8 @@ size_t lora_b_bytes(LoraFormat format, Number type, int64_t rank, int64_t out);
 void pack_lora_a_q8(const float* a, int64_t rank, int64_t in, std::byte* packed);
 bool pack_lora_b_q8(const float* b, int64_t out, int64_t rank, std::byte* packed);
 
-// Neighbours in the batch with the same adapter, at most kLoraTileTokens of them. `factors`: [layers · kFactorsPerLayer + 1], the
-// last is the head's.
+// Neighbours in the batch with the same adapter, at most kLoraTileTokens of them. `factors`: see layers/lora_adapter_cuda.h; of rows of
+// experts: where those of the row's expert in the first layer are.
 struct LoraTile {
   const LoraFactor* factors;
   int32_t token_begin;

@@ -198,9 +198,10 @@ struct NormOnDevice {
   NormOnDevice(const NormCase& c, int32_t tokens)
       : host_residual(normal(int64_t{tokens} * c.width)), host_delta(normal(int64_t{tokens} * c.width, 2.0f)), host_bias(normal(c.width)),
         host_post_norm(normal(c.width)), host_norm(normal(c.width)), residual(on_device(host_residual)), delta(on_device(host_delta)),
-        bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), normed(poisoned_rows(c.type, tokens, c.width)) {
+        bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), normed(poisoned_rows(c.type, tokens, c.width)),
+        exact(poisoned_rows(Number::f32, tokens, c.width)) {
     work = {c.type, c.delta ? delta.data() : nullptr, c.bias ? bias.data() : nullptr, c.post_norm ? post_norm.data() : nullptr, norm.data(), 1e-5f,
-            tokens, c.width, residual.data(), normed.data()};
+            tokens, c.width, residual.data(), normed.data(), reinterpret_cast<float*>(exact.data())};
   }
 
   // The residual of one token after the addition.
@@ -231,13 +232,14 @@ struct NormOnDevice {
       for (size_t i = 0; i < row.size() && work.norm != nullptr; ++i) row[i] *= factor * host_norm[i];
       expected.push_back(std::move(row));
     }
-    check_rows(work.type, from_device(normed), work.tokens, work.width, "normed",
-               [&](int64_t token, int64_t i) { return expected[static_cast<size_t>(token)][static_cast<size_t>(i)]; });
+    const auto row = [&](int64_t token, int64_t i) { return expected[static_cast<size_t>(token)][static_cast<size_t>(i)]; };
+    check_rows(work.type, from_device(normed), work.tokens, work.width, "normed", row);
+    if (work.exact != nullptr) check_rows(Number::f32, from_device(exact), work.tokens, work.width, "normed and not rounded", row);
   }
 
   std::vector<float> host_residual, host_delta, host_bias, host_post_norm, host_norm;
   DeviceArray<float> residual, delta, bias, post_norm, norm;
-  DeviceArray<std::byte> normed;
+  DeviceArray<std::byte> normed, exact;
   AddAndNorm work;
 };
 
@@ -257,6 +259,7 @@ TEST("layers: without a norm the sum is written as it is") {
       for (const int parts : {0, 1, 5, 7}) {
         NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0}, 2);
         given.work.norm = nullptr;
+        if (parts == 1) given.work.exact = nullptr;
         add_and_norm(nullptr, given.work);
         given.check();
       }

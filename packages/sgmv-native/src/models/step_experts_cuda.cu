@@ -1,0 +1,90 @@
+// The device's part of layers with experts, and room for it.
+#include "models/decoder_cuda.h"
+
+namespace sgmv::cuda {
+
+bool DecoderCuda::reserve_experts(const Shape& shape) {
+  const Routing routing = routing_of(shape);
+  const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
+  const int64_t tokens = routing.tokens, rows = routing.rows(), hidden = config_.hidden_size, expert = config_.experts.size, size = static_cast<int64_t>(number_bytes(type_));
+  Experts& e = experts_;
+  bool moved = grow_zeroed(e.inputs, count(tokens, padded(hidden)));
+  moved |= grow(e.scores, count(tokens, routing.rated()));
+  moved |= grow(e.weights, count(rows, 1));
+  moved |= grow(e.shared_weights, count(tokens, 1));
+  moved |= grow(e.chosen, count(rows, 1));
+  moved |= grow(e.counts, count(routing.experts, 1));
+  moved |= grow(e.row_of_choice, count(rows, 1));
+  moved |= grow(e.choice_of_row, count(rows, 1));
+  moved |= grow(e.totals, 2);
+  moved |= grow(e.tiles, count(routing.tiles_max(), 1));
+  moved |= grow_zeroed(e.rows, count(rows, padded(hidden) * size));
+  moved |= grow_zeroed(e.gated, count(rows, padded(expert) * size));
+  moved |= grow(e.products, count(rows, std::max(2 * expert, hidden)));
+  if (!shape.expert_lora) return moved;
+  moved |= grow(e.factors, count(rows, 1));
+  return grow(e.lora_tiles, count(rows, 1)) || moved;
+}
+
+Routing DecoderCuda::routing_of(const Shape& shape) const {
+  const ExpertsConfig& config = config_.experts;
+  Routing routing;
+  routing.tokens = shape.tokens;
+  routing.experts = config.count;
+  routing.per_token = config.per_token;
+  routing.normalized = config.normalized;
+  routing.shared = config.shared;
+  routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
+  routing.scores = experts_.scores.data();
+  routing.chosen = experts_.chosen.data();
+  routing.weights = experts_.weights.data();
+  routing.shared_weights = experts_.shared_weights.data();
+  routing.counts = experts_.counts.data();
+  routing.row_of_choice = experts_.row_of_choice.data();
+  routing.choice_of_row = experts_.choice_of_row.data();
+  routing.totals = experts_.totals.data();
+  routing.tiles = experts_.tiles.data();
+  return routing;
+}
+
+// From normed_, and what it was before it was rounded, to delta_; with a shared expert, whose output delta_ is, added to it.
+void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
+  const StepArrays& in = inputs_.device();
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  const Stream& stream = context_->compute;
+  const Routing routing = routing_of(shape);
+  rate_experts(stream, routing, experts_.inputs.data(), layer.experts.router.weights);
+  choose_experts(stream, routing, in.slots);
+  sort_expert_rows(stream, routing);
+  gather_expert_rows(stream, routing, type_, normed_.data(), config_.hidden_size, experts_.rows.data(), shape.expert_lora ? in.expert_factors : nullptr, experts_.factors.data());
+  if (shape.expert_lora) plan_lora_tiles(stream, experts_.factors.data(), routing.rows(), experts_.lora_tiles.data(), lora_tile_counts_.data() + 2);
+  experts_product(shape, routing, expert_gate_up_group(index), layer.experts.gate_up, experts_.rows.data());
+  activate(experts_.products.data(), nullptr, routing.rows(), config_.experts.size, experts_.gated.data());
+  experts_product(shape, routing, expert_down_group(index), layer.experts.down, experts_.gated.data());
+  add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.down.bias.data(), delta_.data());
+}
+
+void DecoderCuda::experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x) {
+  const int32_t rows = routing.rows();
+  const LinearWork work{type_, x, padded(matrix.weights.in), rows, &matrix.weights, experts_.products.data(), matrix.weights.out};
+  const LoraStep lora{type_, experts_.lora_tiles.data(), lora_tile_counts_.data() + 2, rows, rows, shape.rank_max, lora_format_};
+  with_lora(shape.expert_lora ? &lora : nullptr, group, work, [&] { linear_of_experts(context_->compute, routing, work); });
+}
+
+LoraGroup DecoderCuda::expert_gate_up_group(int32_t layer) const {
+  const int32_t first = layer * config_.experts.count * kFactorsPerExpert, size = config_.experts.size;
+  LoraGroup group;
+  group.in = config_.hidden_size;
+  group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
+  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, size};
+  return group;
+}
+
+LoraGroup DecoderCuda::expert_down_group(int32_t layer) const {
+  LoraGroup group;
+  group.in = config_.experts.size;
+  group.parts[group.part_count++] = {layer * config_.experts.count * kFactorsPerExpert + factor_of_expert(Projection::down), config_.hidden_size, 0};
+  return group;
+}
+
+}  // namespace sgmv::cuda

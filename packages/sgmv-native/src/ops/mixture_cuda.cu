@@ -1,0 +1,220 @@
+// Which experts a token passes and where its rows lie: little work, whose latency counts. docs/kernels/mixture.md has the
+// counts.
+#include "ops/mixture_cuda.h"
+
+#include <algorithm>
+#include <string>
+
+#include "cuda/launch.h"
+#include "cuda/reduce.cuh"
+#include "sgmv/error.h"
+
+namespace sgmv::cuda {
+namespace {
+
+constexpr unsigned kAllLanes = 0xFFFF'FFFF;
+constexpr int kRateThreads = 128, kRateTokens = 8;  // a warp has one expert and so many tokens
+constexpr int kChooseThreads = 128;                 // a warp has one token
+constexpr int kSortThreads = 256;                   // a warp has one expert
+constexpr int kRowThreads = 256;
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+__device__ __forceinline__ int lane_of_thread() { return static_cast<int>(threadIdx.x % kWarpThreads); }
+__device__ __forceinline__ int warp_of_grid() { return static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarpThreads); }
+
+// A lane has four columns in 128; its sums are one chain of products each, which the lanes' are added to in one order.
+__global__ void __launch_bounds__(kRateThreads) rate_kernel(const __grid_constant__ Routing routing, const float* x, const float* router, int width, int64_t stride) {
+  const int expert = warp_of_grid(), lane = lane_of_thread(), first = static_cast<int>(blockIdx.y) * kRateTokens;
+  if (expert >= routing.rated()) return;
+  const float* const row = router + expert * stride;
+  float sums[kRateTokens] = {};
+  for (int column = 4 * lane; column < width; column += 4 * kWarpThreads) {
+    const uint4 w = load16(row + column);
+#pragma unroll
+    for (int i = 0; i < kRateTokens; ++i) {
+      const uint4 v = load16(x + min(first + i, routing.tokens - 1) * stride + column);
+      sums[i] = fmaf(__uint_as_float(w.x), __uint_as_float(v.x), sums[i]);
+      sums[i] = fmaf(__uint_as_float(w.y), __uint_as_float(v.y), sums[i]);
+      sums[i] = fmaf(__uint_as_float(w.z), __uint_as_float(v.z), sums[i]);
+      sums[i] = fmaf(__uint_as_float(w.w), __uint_as_float(v.w), sums[i]);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kRateTokens; ++i) {
+    const float sum = warp_sum(sums[i]);
+    if (lane == 0 && first + i < routing.tokens) routing.scores[(first + i) * routing.rated() + expert] = sum;
+  }
+}
+
+// Of two experts the one to be chosen first has the larger one, which is above 0.
+__device__ __forceinline__ uint64_t preference(float score, int expert) {
+  const uint32_t bits = __float_as_uint(score == score ? score + 0.0f : -INFINITY);  // -0 is 0
+  const uint32_t ordered = bits >> 31 != 0 ? ~bits : bits | 0x8000'0000u;
+  return static_cast<uint64_t>(ordered) << 32 | static_cast<uint32_t>(kExpertsMax - expert);
+}
+
+// Lane i ends with bit j set for every chosen expert 32 · i + j. Returns the first one's number.
+__device__ __forceinline__ int choose(const float* scores, int experts, int count, uint32_t& chosen) {
+  const int lane = lane_of_thread();
+  const auto larger = [](uint64_t a, uint64_t b) { return a > b ? a : b; };
+  uint64_t last = ~uint64_t{0};
+  int first = 0;
+  chosen = 0;
+  for (int i = 0; i < count; ++i) {
+    uint64_t best = 0;
+    for (int expert = lane; expert < experts; expert += kWarpThreads) {
+      const uint64_t own = preference(scores[expert], expert);
+      if (own < last) best = larger(best, own);
+    }
+    last = warp_reduce(best, larger);
+    const int expert = kExpertsMax - static_cast<int>(static_cast<uint32_t>(last));
+    if (i == 0) first = expert;
+    if (lane == expert / kWarpThreads) chosen |= 1u << expert % kWarpThreads;
+  }
+  return first;
+}
+
+__global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_constant__ Routing routing, const int32_t* slots) {
+  const int token = warp_of_grid(), lane = lane_of_thread();
+  if (token >= routing.tokens) return;
+  int32_t* const chosen = routing.chosen + token * routing.per_token;
+  if (slots[token] < 0) {
+    for (int i = lane; i < routing.per_token; i += kWarpThreads) chosen[i] = -1;
+    if (routing.shared && lane == 0) routing.shared_weights[token] = 0;
+    return;
+  }
+  const float* const scores = routing.scores + token * routing.rated();
+  uint32_t words;
+  const float highest = scores[choose(scores, routing.experts, routing.per_token, words)];
+  float sum = 0;
+  for (int i = 0; i * kWarpThreads < routing.experts; ++i) {
+    const int expert = i * kWarpThreads + lane;
+    const bool counts = !routing.normalized || (__shfl_sync(kAllLanes, words, i) >> lane & 1) != 0;
+    if (counts && expert < routing.experts) sum += expf(scores[expert] - highest);
+  }
+  sum = warp_sum(sum);
+  float* const weights = routing.weights + token * routing.per_token;
+  for (int i = 0, before = 0; i * kWarpThreads < routing.experts; ++i) {
+    const int expert = i * kWarpThreads + lane;
+    const uint32_t word = __shfl_sync(kAllLanes, words, i);
+    if ((word >> lane & 1) != 0) {
+      const int at = before + __popc(word & ((1u << lane) - 1));
+      chosen[at] = expert;
+      weights[at] = expf(scores[expert] - highest) / sum;
+    }
+    before += __popc(word);
+  }
+  if (routing.shared && lane == 0) routing.shared_weights[token] = 1.0f / (1.0f + expf(-scores[routing.experts]));
+}
+
+__global__ void __launch_bounds__(kSortThreads) count_kernel(const __grid_constant__ Routing routing) {
+  const int expert = warp_of_grid(), lane = lane_of_thread();
+  if (expert >= routing.experts) return;
+  int count = 0;
+  for (int choice = lane; choice < routing.rows(); choice += kWarpThreads) count += routing.chosen[choice] == expert ? 1 : 0;
+  count = warp_sum(count);
+  if (lane == 0) routing.counts[expert] = count;
+}
+
+__device__ __forceinline__ int tiles_of(int rows, int tile_rows) { return (rows + tile_rows - 1) / tile_rows; }
+
+// An expert's rows begin where those of the lower numbers end, and so do its tiles.
+__global__ void __launch_bounds__(kSortThreads) place_kernel(const __grid_constant__ Routing routing) {
+  const int expert = warp_of_grid(), lane = lane_of_thread();
+  if (expert >= routing.experts) return;
+  int row = 0, tile = 0;
+  for (int lower = lane; lower < expert; lower += kWarpThreads) {
+    row += routing.counts[lower];
+    tile += tiles_of(routing.counts[lower], routing.tile_rows);
+  }
+  row = warp_sum(row), tile = warp_sum(tile);
+  const int count = routing.counts[expert], tiles = tiles_of(count, routing.tile_rows);
+  for (int i = lane; i < tiles; i += kWarpThreads)
+    routing.tiles[tile + i] = {expert, row + i * routing.tile_rows, min(routing.tile_rows, count - i * routing.tile_rows)};
+  if (expert == routing.experts - 1 && lane == 0) routing.totals[0] = row + count, routing.totals[1] = tile + tiles;
+  if (count == 0) return;
+  for (int begin = 0; begin < routing.rows(); begin += kWarpThreads) {
+    const int choice = begin + lane;
+    const bool own = choice < routing.rows() && routing.chosen[choice] == expert;
+    const uint32_t all = __ballot_sync(kAllLanes, own);
+    if (own) {
+      const int at = row + __popc(all & ((1u << lane) - 1));
+      routing.row_of_choice[choice] = at;
+      routing.choice_of_row[at] = choice;
+    }
+    row += __popc(all);
+  }
+}
+
+// Block (row, piece): 16 bytes a thread.
+__global__ void __launch_bounds__(kRowThreads) gather_rows_kernel(const __grid_constant__ Routing routing, const uint4* x, int vectors, uint4* out,
+                                                                  const LoraFactor* const* factors_of_token, const LoraFactor** factors_of_row) {
+  const int row = static_cast<int>(blockIdx.x), at = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
+  const bool adapts = factors_of_token != nullptr && at == 0;
+  if (row >= routing.totals[0]) {
+    if (adapts) factors_of_row[row] = nullptr;
+    return;
+  }
+  const int choice = routing.choice_of_row[row], token = choice / routing.per_token;
+  if (adapts) {
+    const LoraFactor* const factors = factors_of_token[token];
+    factors_of_row[row] = factors == nullptr ? nullptr : factors + routing.chosen[choice] * kFactorsPerExpert;
+  }
+  if (at < vectors) out[int64_t{row} * vectors + at] = x[int64_t{token} * vectors + at];
+}
+
+// Block (token, piece): a column a thread.
+__global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant__ Routing routing, const float* rows, int width, const float* bias, float* y) {
+  const int token = static_cast<int>(blockIdx.x), column = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
+  if (column >= width) return;
+  float* const to = y + int64_t{token} * width + column;
+  float sum = 0;
+  if (routing.shared) sum = (bias == nullptr ? *to : *to + bias[column]) * routing.shared_weights[token];
+#pragma unroll 4
+  for (int choice = token * routing.per_token; choice < (token + 1) * routing.per_token; ++choice)
+    if (routing.chosen[choice] >= 0) sum = fmaf(routing.weights[choice], rows[int64_t{routing.row_of_choice[choice]} * width + column], sum);
+  *to = sum;
+}
+
+dim3 grid_of(int rows, int pieces) { return dim3(static_cast<unsigned>(rows), static_cast<unsigned>(pieces)); }
+
+}  // namespace
+
+int32_t Routing::tiles_max() const { return std::min(rows(), rows() / tile_rows + std::min(experts, rows())); }
+
+void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, const LinearWeights& router) {
+  if (routing.tokens == 0) return;
+  const Shape shape{grid_of(ceil_div(routing.rated(), kRateThreads / kWarpThreads), ceil_div(routing.tokens, kRateTokens)), kRateThreads};
+  launch(stream, shape, rate_kernel, routing, x, static_cast<const float*>(router.data), static_cast<int>(router.in), router.stride);
+}
+
+void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots) {
+  if (routing.tokens == 0) return;
+  if (routing.experts > kExpertsMax || routing.per_token > routing.experts)
+    throw Error("bad_argument", "choose_experts: found " + std::to_string(routing.per_token) + " of " + std::to_string(routing.experts) + " experts; expected at most " +
+                                    std::to_string(kExpertsMax) + " and no more of them than there are");
+  launch(stream, {grid_of(ceil_div(routing.tokens, kChooseThreads / kWarpThreads), 1), kChooseThreads}, choose_kernel, routing, slots);
+}
+
+void sort_expert_rows(cudaStream_t stream, const Routing& routing) {
+  if (routing.tokens == 0) return;
+  const Shape shape{grid_of(ceil_div(routing.experts, kSortThreads / kWarpThreads), 1), kSortThreads};
+  launch(stream, shape, count_kernel, routing);
+  launch(stream, shape, place_kernel, routing);
+}
+
+void gather_expert_rows(cudaStream_t stream, const Routing& routing, Number type, const void* x, int32_t width, void* out,
+                        const LoraFactor* const* factors_of_token, const LoraFactor** factors_of_row) {
+  if (routing.tokens == 0) return;
+  const auto vectors = static_cast<int>(padded(width) * static_cast<int64_t>(number_bytes(type)) / 16);
+  launch(stream, {grid_of(routing.rows(), ceil_div(vectors, kRowThreads)), kRowThreads}, gather_rows_kernel, routing, static_cast<const uint4*>(x), vectors,
+         static_cast<uint4*>(out), factors_of_token, factors_of_row);
+}
+
+void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* bias, float* y) {
+  if (routing.tokens == 0) return;
+  launch(stream, {grid_of(routing.tokens, ceil_div(width, kRowThreads)), kRowThreads}, add_kernel, routing, rows, width, bias, y);
+}
+
+}  // namespace sgmv::cuda

@@ -1,0 +1,80 @@
+// A mixture of experts on CUDA: which experts the tokens of a step pass, where their rows lie, and the products of all experts
+// in one launch. Everything is decided on the device, so that a recorded graph serves any routing; launches depend on the
+// number of tokens alone. All functions only enqueue; pointers are to device memory.
+//
+// Rows are sorted by expert, within one by token. No atomics and no sums whose order depends on the batch: a token has the
+// same bits alone and in any company. docs/kernels/mixture.md has the design.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/number.h"
+#include "ops/linear_cuda.h"
+#include "ops/sgmv_cuda.h"
+
+namespace sgmv::cuda {
+
+inline constexpr int32_t kExpertsMax = 1024;  // of a layer
+inline constexpr int kFactorsPerExpert = 3;   // gate, up, down
+
+// Rows of one expert that are multiplied together.
+struct ExpertTile {
+  int32_t expert;
+  int32_t row_begin;
+  int32_t row_count;  // at most Routing::tile_rows
+};
+
+struct Routing {
+  int32_t tokens = 0;
+  int32_t experts = 0;      // up to kExpertsMax
+  int32_t per_token = 0;    // up to `experts`
+  bool normalized = false;  // weights are of the chosen ones' softmax, not of all experts'
+  bool shared = false;      // beside them stands an MLP with a gate of its own
+  int32_t tile_rows = 0;    // expert_tile_rows()
+
+  // Room for what is found out; rows() of rows, of which tokens that only fill a bucket take none.
+  float* scores = nullptr;            // [tokens, rated()]
+  int32_t* chosen = nullptr;          // [tokens, per_token]: a token's experts, by number; -1: none
+  float* weights = nullptr;           // [tokens, per_token]: what each counts
+  float* shared_weights = nullptr;    // [tokens], with a shared expert
+  int32_t* counts = nullptr;          // [experts]: rows of each
+  int32_t* row_of_choice = nullptr;   // [tokens, per_token]
+  int32_t* choice_of_row = nullptr;   // [rows()]: token · per_token + which of its experts
+  int32_t* totals = nullptr;          // [2]: rows, tiles
+  ExpertTile* tiles = nullptr;        // [tiles_max()]
+
+  constexpr int32_t rated() const { return experts + (shared ? 1 : 0); }
+  constexpr int32_t rows() const { return tokens * per_token; }
+  int32_t tiles_max() const;  // of any routing of so many tokens
+};
+
+// How many rows of an expert a block multiplies, for speed alone: about what an expert has where all are asked for alike.
+int32_t expert_tile_rows(Number type, int64_t rows, int32_t experts);
+
+// scores := x · routerᵀ in float32. x: [tokens, in], router: [rated, in] of float32; rows of both are padded(in) apart and have zeros
+// behind them. An adapter's LoRA on a router, which there is none of yet, would be added to the scores.
+void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, const LinearWeights& router);
+
+// The experts with the highest scores, of equal ones those with the lower numbers, and what each counts. `slots` [tokens]: below 0
+// for a token that only fills a bucket. A score that is no number is the lowest.
+void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots);
+
+// counts, rows, totals and tiles.
+void sort_expert_rows(cudaStream_t stream, const Routing& routing);
+
+// Row r of `out` := the row of x whose token it is; both [.., padded(width)] in `type`. With `factors_of_token` [tokens], each null or at
+// an adapter's factors of a layer's first expert: factors_of_row [rows()] := at those of the row's expert.
+void gather_expert_rows(cudaStream_t stream, const Routing& routing, Number type, const void* x, int32_t width, void* out,
+                        const LoraFactor* const* factors_of_token, const LoraFactor** factors_of_row);
+
+// As linear(), each row with its expert's matrix: work.weights is [experts, out, in], work.tokens is not looked at. Batch-invariant, and the
+// bits of linear(). Rows that no token has are left as they are.
+void linear_of_experts(cudaStream_t stream, const Routing& routing, const LinearWork& work);
+
+// y [tokens, width] := Σ weight · row over a token's experts, by number; with a shared one, whose output y is and `bias` [width] or null
+// still to be added to it: shared weight · (y + bias) + that. rows: [rows(), width].
+void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* bias, float* y);
+
+}  // namespace sgmv::cuda
