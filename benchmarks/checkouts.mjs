@@ -1,11 +1,11 @@
 /**
- * What metrics cost: a checkout from before them and this one, in turns on the same machine, as ratios of one turn each. How many
- * a second, and the processor's time for each, which does not mind so much who else uses the machine.
- *   node benchmarks/metrics-cost.mjs --before CHECKOUT [--turns 12] [--seconds 4]
- * Both are built. Each has an API and a runner of its own (with its engine on one thread and a tiny model, so that a step is
- * as short as one can be) on one Postgres and one Redis; this one's metrics are scraped as infra/prometheus says, every 15 s.
+ * What a change costs or saves around the engine: an earlier checkout and this one, in turns on the same machine, as ratios of
+ * one turn each. How many a second, and the processor's time for each, which does not mind so much who else uses the machine.
+ *   node benchmarks/checkouts.mjs --before CHECKOUT [--turns 12] [--seconds 4]
+ * Both are built. Each has an API, a runner (its engine on one thread, with a tiny model, so that a step is as short as one can
+ * be), a Postgres and a Redis of its own; this one's metrics are scraped as infra/prometheus says, every 15 s.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -16,18 +16,22 @@ import { createAppRole, freePort, migrate, onDatabase, startPostgres, startProce
 
 const here = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const { values } = parseArgs({ options: { before: { type: 'string' }, turns: { type: 'string', default: '12' }, seconds: { type: 'string', default: '4' } } });
-if (!values.before) throw new Error('--before: found none, expected a built checkout from before metrics');
+if (!values.before) throw new Error('--before: found none, expected a built checkout of an earlier commit');
 const [turns, seconds] = [Number(values.turns), Number(values.seconds)];
 const MODEL = 'stories260k';
 const WARM_UP_TURNS = 4;
-const folder = mkdtempSync(join(tmpdir(), 'aril-metrics-cost-'));
+const folder = mkdtempSync(join(tmpdir(), 'aril-checkouts-'));
 const running = [];
 
-async function startStack(name, root, { postgres, redis, database }) {
+async function startStack(name, root) {
+  const postgres = await startPostgres({ dir: join(folder, name, 'postgres'), durable: false });
+  const redis = await startRedis({ dir: join(folder, name, 'redis'), durable: false });
+  running.push(postgres, redis);
+  const postmaster = Number(readFileSync(join(folder, name, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   const [api, runner, apiMetrics, runnerMetrics] = await Promise.all(Array.from({ length: 4 }, () => freePort()));
   const ownerUrl = onDatabase(postgres.url, name);
   await migrate({ ownerUrl });
-  const common = { PATH: process.env.PATH, LOG_LEVEL: 'info', OBJECTS_DIR: join(folder, name, 'objects'), REDIS_URL: `${redis.url}/${database}` };
+  const common = { PATH: process.env.PATH, LOG_LEVEL: 'info', OBJECTS_DIR: join(folder, name, 'objects'), REDIS_URL: redis.url };
   const apiEnv = { ...common, API_PORT: String(api), METRICS_PORT: String(apiMetrics), DATABASE_URL: await createAppRole({ ownerUrl, password: 'password' }), AUTH_SECRET: 'x'.repeat(32), UPLOADS_DIR: join(folder, name, 'uploads'), MODEL_CATALOG: join(root, 'apps/api/test/fixtures/catalog.json') };
   const runnerEnv = { ...common, METRICS_PORT: String(runnerMetrics), HEALTH_PORT: String(runner), BASE_MODEL_ID: MODEL, MODEL_DIR: join(root, 'packages/sgmv-native/test/fixtures/stories260k'), ENGINE_THREADS: '1', KV_BYTES: String(64 << 20), ADAPTER_CACHE_DIR: join(folder, name, 'cache') };
   const pids = [];
@@ -43,11 +47,21 @@ async function startStack(name, root, { postgres, redis, database }) {
   const cookie = signedUp.headers.getSetCookie().map((line) => line.split(';', 1)[0]).join('; ');
   const made = await fetch(`${url}/graphql`, { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify({ query: 'mutation { createApiKey(input: { name: "k" }) { secret } }' }) });
   const { data } = await made.json();
-  return { url, headers: { ...json, authorization: `Bearer ${data.createApiKey.secret}` }, metrics: [apiMetrics, runnerMetrics], pids };
+  return { url, headers: { ...json, authorization: `Bearer ${data.createApiKey.secret}` }, metrics: [apiMetrics, runnerMetrics], all: [...pids, postmaster] };
 }
 
-/** Of Linux's 100 a second, user and system. */
-const cpuSeconds = (pids) => pids.reduce((sum, pid) => sum + readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13).reduce((ticks, each) => ticks + Number(each), 0) / 100, 0);
+/** Of a process that is gone, none. */
+function stat(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+const children = (parent) => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && stat(pid)[1] === parent);
+
+/** Of Linux's 100 a second, user and system, of processes and their children (Postgres has one for each connection). */
+const cpuSeconds = (pids) => [...pids, ...pids.flatMap(children)].reduce((sum, pid) => sum + ((stat(pid)[11] ?? 0) + (stat(pid)[12] ?? 0)) / 100, 0);
 
 /** Requests of eight clients: how many a second, and the processes' milliseconds for each. */
 async function rate(pids, request) {
@@ -65,8 +79,8 @@ async function rate(pids, request) {
   return { rate: count / seconds, cpuMs: ((cpuSeconds(pids) - before) * 1000) / count };
 }
 
-const models = ({ url, headers, pids }) => rate(pids.slice(0, 1), () => fetch(`${url}/v1/models`, { headers }));
-const chats = ({ url, headers, pids }) => rate(pids, () => fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'Once upon a time' }], max_tokens: 16 }) }));
+const models = ({ url, headers, all }) => rate(all, () => fetch(`${url}/v1/models`, { headers }));
+const chats = ({ url, headers, all }) => rate(all, () => fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'Once upon a time' }], max_tokens: 16 }) }));
 
 /** Steps per second of an engine that decodes 32 answers. */
 async function openEngine(root) {
@@ -123,10 +137,7 @@ try {
   console.log('| | before | after | ratio, median | middle half of the turns |\n|---|---|---|---|---|');
   const engines = [await openEngine(resolve(values.before)), await openEngine(here)];
   await inTurns('Steps of the engine, 32 answers', engines);
-  const postgres = await startPostgres({ dir: join(folder, 'postgres'), durable: false });
-  const redis = await startRedis({ dir: join(folder, 'redis'), durable: false });
-  running.push(postgres, redis);
-  const stacks = [await startStack('before', resolve(values.before), { postgres, redis, database: 1 }), await startStack('after', here, { postgres, redis, database: 2 })];
+  const stacks = [await startStack('before', resolve(values.before)), await startStack('after', here)];
   const scraping = setInterval(() => stacks[1].metrics.map((port) => fetch(`http://127.0.0.1:${port}/metrics`).then((r) => r.text(), () => {})), 15_000);
   await inTurns('`GET /v1/models`', stacks.map((stack) => () => models(stack)));
   await inTurns('`POST /v1/chat/completions`, 16 tokens', stacks.map((stack) => () => chats(stack)));
