@@ -8,8 +8,9 @@
 const CODES = new Set([
   // Prisma: unreachable, timed out, closed; no connection free in the pool, none free in Postgres.
   'P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037',
-  // Postgres: connection exceptions; shutting down, crashed, starting up; too many connections.
-  '08000', '08001', '08003', '08004', '08006', '57P01', '57P02', '57P03', '53300',
+  // Postgres: connection exceptions; shutting down, crashed, starting up; too many connections; no disk, no memory left;
+  // a statement, or a pause within a transaction, that took too long.
+  '08000', '08001', '08003', '08004', '08006', '57P01', '57P02', '57P03', '53300', '53100', '53200', '57014', '25P03',
   // Sockets and names.
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN',
 ]);
