@@ -30,9 +30,11 @@ const DEPTH_MAX = 6;
 
 export function isUnreachable(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth === DEPTH_MAX) return false;
-  const { code, kind, message, cause, meta } = error as Record<string, unknown> & { meta?: { driverAdapterError?: unknown } };
+  const { code, kind, name, $fault, message, cause, meta } = error as Record<string, unknown> & { meta?: { driverAdapterError?: unknown } };
   if (typeof code === 'string' && CODES.has(code)) return true;
   if (typeof kind === 'string' && KINDS.has(kind)) return true;
+  // The AWS SDK's, of a store that is silent, or is busy or broken for longer than it retries.
+  if (name === 'TimeoutError' || $fault === 'server') return true;
   if (typeof message === 'string' && TEXTS.some((text) => text.test(message))) return true;
   return isUnreachable(cause, depth + 1) || isUnreachable(meta?.driverAdapterError, depth + 1);
 }
