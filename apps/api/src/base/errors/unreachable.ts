@@ -23,6 +23,8 @@ const TEXTS = [
   /Unable to start a transaction in the given time/,
   // ioredis.
   /^Command timed out$/,
+  // Redis: no memory or no disk left, starting up, failing over, held up by a script.
+  /^(OOM|MISCONF|LOADING|READONLY|MASTERDOWN|NOREPLICAS|BUSY) /,
 ];
 
 /** Errors wrap each other; a cycle among them must not keep us here. */
