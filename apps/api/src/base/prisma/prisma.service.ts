@@ -11,7 +11,7 @@ import { PoolMetrics } from './pool-metrics.js';
 
 const CONNECT_MS_MAX = 10_000;
 /** Above what the server itself ends: its word comes first. */
-const SILENCE_MS = 5_000;
+const SILENCE_MS = 2_000;
 
 /**
  * Postgres ends what takes too long, so that a process that stands still with a transaction open does not lock others out
