@@ -6,10 +6,13 @@ import { freePort } from '@aril/local-services';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { createApp } from '../src/app.js';
+import { reportError } from '../src/base/errors/error-report.js';
 import { createLogger } from '../src/base/logging/logger.js';
+import { TenantDatabase } from '../src/base/prisma/tenant-database.js';
 import { chunks, Connection, head, json, split } from './connection.js';
 import { createTenant, graphql, startApp, type TestApp } from './harness.js';
 import { roadTo } from './road.js';
+import { gate } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 
@@ -172,7 +175,14 @@ describe('HTTP', () => {
     const models = (): Promise<Response> => fetch(`${away.url}/v1/models`, { headers: tenant.key });
     try {
       expect((await models()).status).toBe(200);
-      await road.close(how);
+      const closed = gate();
+      const database = app.get(TenantDatabase);
+      const midway = database.inTenant(tenant.id, async () => {
+        await road.close(how);
+        closed.open();
+        await database.tx.$queryRaw`SELECT 1`;
+      }).catch((error: unknown) => error);
+      await closed.opened;
       const answer = await models();
       expect(answer.status).toBe(503);
       expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -189,6 +199,7 @@ describe('HTTP', () => {
       const signIn = { email: tenant.user.email, password: tenant.user.password };
       const headers = { 'content-type': 'application/json', origin: 'http://127.0.0.1:3000' };
       expect((await fetch(`${away.url}/api/auth/sign-in/email`, { method: 'POST', headers, body: JSON.stringify(signIn) })).status).toBe(503);
+      expect(reportError(await midway, 'id')).toMatchObject({ code: 'OVERLOADED' });
       await road.open();
       await expect.poll(async () => (await models()).status).toBe(200);
     } finally {

@@ -19,8 +19,9 @@ const TEXTS = [
   /^Connection terminated/,
   /^Client has encountered a connection error/,
   /^timeout exceeded when trying to connect/,
-  // P2028 is also what a transaction that took too long gets, and that may be our fault.
+  // P2028 has many meanings. Of a Postgres that is silent it is both that, and that a transaction's time is over.
   /Unable to start a transaction in the given time/,
+  /cannot be executed on an expired transaction/,
   // ioredis.
   /^Command timed out$/,
   // Redis: no memory or no disk left, starting up, failing over, held up by a script.
