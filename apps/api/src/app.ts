@@ -14,6 +14,7 @@ import { setOrigin } from './base/auth/request-identity.js';
 import type { Config } from './base/config/config.js';
 import { ErrorFilter } from './base/errors/error.filter.js';
 import { GRAPHQL_PATH } from './base/graphql/graphql.module.js';
+import { BodyBudget } from './base/http/body-budget.js';
 import { corsDelegate } from './base/http/cors.js';
 import { HttpAdapter } from './base/http/http-adapter.js';
 import { isWebSocketHandshake } from './base/http/upgrade.js';
@@ -24,7 +25,7 @@ import { setTraceparent } from './base/logging/trace.js';
 import { GenerationFollower } from './core/generations/generation-follower.js';
 
 /** Long prompts are text; a document's worth of it. */
-const JSON_BODY_MAX = '8mb';
+const JSON_BODY_BYTES_MAX = 8 * 1024 * 1024;
 /** Paths whose handlers read the body themselves. */
 const RAW_BODY = /^\/(api\/auth|uploads)(\/|\?|$)/;
 
@@ -44,8 +45,11 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
   app.enableCors(corsDelegate(config));
   app.use(refuseWebSockets);
+  const bodies = new BodyBudget(config.REQUEST_BODIES_BYTES_MAX, JSON_BODY_BYTES_MAX, isJsonForUs);
+  app.use(bodies.admit);
   // Not strict: `null` and `5` are JSON, and told by their handlers as what they are.
-  app.useBodyParser('json', { limit: JSON_BODY_MAX, type: isJsonForUs, strict: false });
+  const parsing = { limit: JSON_BODY_BYTES_MAX, type: isJsonForUs, strict: false, verify: bodies.noteRead };
+  app.useBodyParser('json', parsing);
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();
   return app;

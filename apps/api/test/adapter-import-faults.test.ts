@@ -1,5 +1,5 @@
 /** Imports while processes, Redis or both come and go; and what becomes of a token. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, startProcess } from '@aril/local-services';
@@ -17,7 +17,7 @@ const API = fileURLToPath(new URL('..', import.meta.url));
 const isBuilt = existsSync(join(API, 'dist/main.js'));
 
 /** The built API, as a process of its own on the same data. */
-async function spawnApi({ config }: TestApp, more: Record<string, string> = {}): Promise<{ url: string; log: string; kill: () => Promise<void> }> {
+async function spawnApi({ config }: TestApp, more: Record<string, string> = {}): Promise<{ url: string; log: string; signal: (name: NodeJS.Signals) => void; kill: () => Promise<void> }> {
   const port = await freePort();
   const { DATABASE_URL, REDIS_URL, AUTH_SECRET, OBJECTS_DIR, UPLOADS_DIR, MODEL_CATALOG, HUB_URL } = config;
   const folder = dirname(UPLOADS_DIR);
@@ -36,6 +36,7 @@ async function spawnApi({ config }: TestApp, more: Record<string, string> = {}):
   return {
     url,
     log,
+    signal: (name) => void process.kill(Number(child.pid), name),
     async kill() {
       process.kill(Number(child.pid), 'SIGKILL');
       await child.exited;
@@ -93,6 +94,29 @@ describe('an import under way', () => {
     expect([first, more]).toEqual([0, []]);
     expect(second).toBeGreaterThan(0);
     await peer.stop();
+  });
+
+  it.skipIf(!isBuilt)('is done once when its own process stands still, and wakes when another has done it', { timeout: 120_000 }, async () => {
+    await start();
+    const frozen = await spawnApi(test);
+    await test.app.get(ImportWorker).onModuleDestroy();
+    const [held, { id }] = await Promise.all([hold(hub, weights), beginImport({ ...test, url: frozen.url }, shop.key, 'frozen', 'acme/big')]);
+    await until(test, shop.key, id, hasBegun);
+    frozen.signal('SIGSTOP');
+    const peer = await test.peer();
+    try {
+      const done = await ended(peer, shop.key, id);
+      held.end(weights.subarray(Math.floor(weights.length / 2)));
+      frozen.signal('SIGCONT');
+      // It is told that the job is not its own any more.
+      await expect.poll(() => readFileSync(frozen.log, 'utf8'), { timeout: 30_000 }).toMatch(/lock/i);
+      await expect.poll(() => readdirSync(test.config.UPLOADS_DIR), { timeout: 30_000 }).toEqual([]);
+      expect(await ended(peer, shop.key, id)).toEqual(done);
+      expect(await sql(test, "SELECT 1 FROM audit_events WHERE action = 'adapter.finishImport'")).toHaveLength(1);
+    } finally {
+      await frozen.kill();
+      await peer.stop();
+    }
   });
 
   it('is done once by two processes', async () => {

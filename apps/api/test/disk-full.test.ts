@@ -6,8 +6,14 @@ import { readFile, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { LocalHub } from '@aril/local-services/local-hub';
 import { type AdapterAnswer, createAdapter, finishAdapter, fixture, tryFinish, upload } from './adapter-fixtures.js';
+import { chatLines, ended, ENDED_WITHIN_MS, resultsOf, startBatch, uploadInput } from './batch-fixtures.js';
+import { sql } from './generation-fixtures.js';
 import { createTenant, startApp, type TestApp } from './harness.js';
+import { beginImport, ended as endedImport, until as untilImport } from './import-fixtures.js';
+import { openaiClient } from './openai-client.js';
+import { gate, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 /** A disk of two MiB; null where this user may not mount one. */
 function smallDisk(): string | null {
@@ -28,14 +34,17 @@ describe.skipIf(!disk)('a full disk', () => {
   const filler = join(folder, 'filler');
   const files = fixture('b');
   const weights = files['adapter_model.safetensors'];
+  let hub: LocalHub;
   let test: TestApp;
   let shop: Awaited<ReturnType<typeof createTenant>>;
   beforeAll(async () => {
-    test = await startApp({ UPLOADS_DIR: join(folder, 'uploads'), OBJECTS_DIR: join(folder, 'objects') });
+    hub = await LocalHub.start();
+    test = await startApp({ HUB_URL: hub.url, HUB_RETRY_S: Array(100).fill('1').join(), UPLOADS_DIR: join(folder, 'uploads'), OBJECTS_DIR: join(folder, 'objects') });
     shop = await createTenant(test);
   });
   afterAll(async () => {
     await test.stop();
+    await hub.stop();
     execFileSync('umount', [folder]);
     rmSync(folder, { recursive: true });
   });
@@ -86,5 +95,46 @@ describe.skipIf(!disk)('a full disk', () => {
     expect(readdirSync(join(folder, 'objects/partial'))).toEqual([]);
     free();
     await expectWhole(await finishAdapter(test, shop.key, id));
+  });
+
+  it('for files of batches: an upload is refused for now, and an output is written once there is room', async () => {
+    const runner = new ScriptedRunner(test);
+    const client = openaiClient(test, shop.key);
+    client.maxRetries = 0;
+    const partial = (): string[] => readdirSync(join(folder, 'objects/partial'));
+    const unfinished = (): Promise<unknown[]> => sql(test, 'SELECT 1 FROM batch_files WHERE ready_at IS NULL AND deleted_at IS NULL');
+    try {
+      const held = gate();
+      runner.script = async (run) => {
+        await held.opened;
+        await tell(run);
+      };
+      const { id } = await startBatch(client, chatLines(20));
+      await until(() => runner.jobs.length > 0);
+      await leave(0);
+      await expect(uploadInput(client, chatLines(100))).rejects.toMatchObject({ status: 503, code: 'overloaded' });
+      held.open();
+      await until(async () => (await client.batches.retrieve(id)).status === 'finalizing', ENDED_WITHIN_MS);
+      // An attempt to write it has failed.
+      await until(async () => (await sql(test, "SELECT 1 FROM batch_files WHERE purpose = 'batch_output' AND deleted_at IS NOT NULL")).length > 0, ENDED_WITHIN_MS);
+      expect(partial()).toEqual([]);
+      free();
+      const { status, output_file_id } = await ended(client, id);
+      expect(status).toBe('completed');
+      expect((await resultsOf(client, output_file_id)).map(({ custom_id }) => custom_id)).toEqual(Array.from({ length: 20 }, (_, index) => String(index + 1)));
+      expect(await unfinished()).toEqual([]);
+    } finally {
+      await runner.close();
+    }
+  });
+
+  it('for imports: one says what it waits for, and goes on once there is room', async () => {
+    const repository = 'acme/third';
+    hub.put(repository, { ...files, 'README.md': Buffer.from('third') });
+    await leave(4_096);
+    const { id } = await beginImport(test, shop.key, 'third', repository);
+    await untilImport(test, shop.key, id, ({ importWaitsFor }) => importWaitsFor?.includes('no space left') ?? false);
+    free();
+    await expectWhole(await endedImport(test, shop.key, id));
   });
 });

@@ -1,13 +1,18 @@
 /** What HTTP clients meet before any feature does: upgrades, connections that are kept, other origins, outages. */
 import type { Server } from 'node:http';
-import { connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@aril/local-services';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { createApp } from '../src/app.js';
+import { reportError } from '../src/base/errors/error-report.js';
 import { createLogger } from '../src/base/logging/logger.js';
+import { TenantDatabase } from '../src/base/prisma/tenant-database.js';
+import { chunks, Connection, head, json, split } from './connection.js';
 import { createTenant, graphql, startApp, type TestApp } from './harness.js';
+import { roadTo } from './road.js';
+import { gate } from './scripted-runner.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 
@@ -161,16 +166,23 @@ describe('HTTP', () => {
     });
   });
 
-  it.each(['refused', 'dropped'] as const)('is overloaded while connections to Postgres are %s, and well afterwards', async (how) => {
+  it.each(['refused', 'dropped', 'silent'] as const)('is overloaded while connections to Postgres are %s, and well afterwards', async (how) => {
     const road = await roadTo(new URL(test.config.DATABASE_URL));
     const port = await freePort();
-    const app = await createApp({ ...test.config, API_PORT: port, DATABASE_URL: road.url }, createLogger(test.config));
+    const app = await createApp({ ...test.config, API_PORT: port, DATABASE_URL: road.url, DATABASE_TIMEOUT_S: 2 }, createLogger(test.config));
     await app.listen(port, '127.0.0.1');
     const away = { ...test, url: `http://127.0.0.1:${port}` };
     const models = (): Promise<Response> => fetch(`${away.url}/v1/models`, { headers: tenant.key });
     try {
       expect((await models()).status).toBe(200);
-      await road.close(how);
+      const closed = gate();
+      const database = app.get(TenantDatabase);
+      const midway = database.inTenant(tenant.id, async () => {
+        await road.close(how);
+        closed.open();
+        await database.tx.$queryRaw`SELECT 1`;
+      }).catch((error: unknown) => error);
+      await closed.opened;
       const answer = await models();
       expect(answer.status).toBe(503);
       expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -187,6 +199,7 @@ describe('HTTP', () => {
       const signIn = { email: tenant.user.email, password: tenant.user.password };
       const headers = { 'content-type': 'application/json', origin: 'http://127.0.0.1:3000' };
       expect((await fetch(`${away.url}/api/auth/sign-in/email`, { method: 'POST', headers, body: JSON.stringify(signIn) })).status).toBe(503);
+      expect(reportError(await midway, 'id')).toMatchObject({ code: 'OVERLOADED' });
       await road.open();
       await expect.poll(async () => (await models()).status).toBe(200);
     } finally {
@@ -195,89 +208,3 @@ describe('HTTP', () => {
     }
   });
 });
-
-function head(method: string, path: string, headers: string[] = []): string {
-  return [`${method} ${path} HTTP/1.1`, 'Host: api.example.test', ...headers, '', ''].join('\r\n');
-}
-function json(body: string): string[] {
-  return ['Content-Type: application/json', `Content-Length: ${body.length}`];
-}
-function split(text: string): string[] {
-  return [text.slice(0, 10), text.slice(10, -1), text.slice(-1)];
-}
-function chunks(text: string): string[] {
-  return [...split(text).map((part) => `${part.length.toString(16)}\r\n${part}\r\n`), '0\r\n\r\n'];
-}
-
-/** Bytes to and from the server: what is sent in which packet matters here. */
-class Connection {
-  readonly socket: Socket;
-  readonly closed: Promise<unknown>;
-  private received = '';
-
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.setEncoding('utf8').on('data', (text) => (this.received += String(text)));
-    this.socket.on('error', () => {});
-    this.closed = new Promise((resolve) => this.socket.once('close', resolve));
-  }
-
-  async send(packets: string[]): Promise<void> {
-    for (const packet of packets) {
-      this.socket.write(packet);
-      await sleep(10);
-    }
-  }
-
-  /** The next answer that says its length, whole. */
-  async answer(): Promise<string> {
-    const giveUpAt = Date.now() + 5_000;
-    for (;;) {
-      const [, start] = /^([\s\S]*?\r\n\r\n)/.exec(this.received) ?? [];
-      const end = (start?.length ?? 0) + Number(/content-length: (\d+)/i.exec(start ?? '')?.[1] ?? 0);
-      if (start && this.received.length >= end) {
-        const answer = this.received.slice(0, end);
-        this.received = this.received.slice(end);
-        return answer;
-      }
-      if (Date.now() > giveUpAt) throw new Error(`no answer but ${JSON.stringify(this.received)}`);
-      await sleep(5);
-    }
-  }
-}
-
-/** A way to Postgres that can be closed: nobody listens, or whoever connects is cut off. */
-async function roadTo(target: URL): Promise<{ url: string; open(): Promise<void>; close(how: 'refused' | 'dropped'): Promise<void> }> {
-  const port = await freePort();
-  const sockets = new Set<Socket>();
-  let dropping = false;
-  const server = createServer((client) => {
-    client.on('error', () => {});
-    if (dropping) return void client.destroy();
-    const upstream = connect(Number(target.port), target.hostname).on('error', () => {});
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.once('close', () => [client, upstream].forEach((end) => end.destroy()));
-    }
-    client.pipe(upstream).pipe(client);
-  });
-  const open = async (): Promise<void> => {
-    dropping = false;
-    if (!server.listening) await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  };
-  await open();
-  const url = new URL(target.href);
-  url.hostname = '127.0.0.1';
-  url.port = String(port);
-  return {
-    url: url.href,
-    open,
-    async close(how) {
-      dropping = how === 'dropped';
-      const closed = how === 'refused' ? new Promise((resolve) => server.close(resolve)) : null;
-      for (const socket of sockets) socket.destroy();
-      sockets.clear();
-      await closed;
-    },
-  };
-}

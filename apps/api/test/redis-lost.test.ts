@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { all, overSocket, overSse } from './event-followers.js';
 import { find, type GenerationAnswer, ledgerOf, reasonOf, sql, startGeneration, tryGenerate } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { limitsOf, postCompletion } from './limit-fixtures.js';
-import { gate, ScriptedRunner, until } from './scripted-runner.js';
+import { limitsOf, postCompletion, setLimits } from './limit-fixtures.js';
+import { gate, ScriptedRunner, tell, until } from './scripted-runner.js';
 
 describe('a Redis that goes away and comes back without its data', () => {
   let folder: string;
@@ -91,5 +91,25 @@ describe('a Redis that goes away and comes back without its data', () => {
     expect(await ended(kept, 10_000)).toMatchObject({ status: 'SUCCEEDED' });
     expect((await limitsOf(test, one.key)).budget.reserved).toBe('0');
     expect(await sql(test, 'SELECT generation_id FROM ledger_entries GROUP BY 1 HAVING count(*) > 1')).toEqual([]);
+  });
+
+  it('is overloaded while it has no memory left, and charges nothing for that', async () => {
+    const limited = await createTenant(test);
+    await setLimits(test, limited.user, { requestsPerMinute: 1_000 });
+    runner.script = tell;
+    const ask = (): Promise<Response> => postCompletion(test, limited.key, { model: TEST_MODEL, prompt: 'full' });
+    await runner.redis.config('SET', 'maxmemory', '1');
+    try {
+      const answer = await ask();
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ error: { code: 'overloaded' } });
+      expect(reasonOf(await tryGenerate(test, limited.key, { prompt: 'full' }))).toBe('OVERLOADED');
+    } finally {
+      await runner.redis.config('SET', 'maxmemory', '0');
+    }
+    await until(async () => (await ask()).status === 200);
+    // None is left open by a refusal; the answered ones are settled a moment later.
+    await until(async () => (await sql(test, "SELECT 1 FROM generations WHERE tenant_id = $1 AND status = 'QUEUED'", [limited.id])).length === 0);
+    expect(await sql(test, "SELECT 1 FROM ledger_entries WHERE tenant_id = $1 AND failed AND amount_nano_usd > 0", [limited.id])).toEqual([]);
   });
 });

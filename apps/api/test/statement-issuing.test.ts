@@ -1,5 +1,5 @@
 import { withClient } from '@aril/local-services';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { contentSha256 } from '../src/core/billing/statement-content.js';
 import { StatementIssuer } from '../src/core/billing/statement-issuer.js';
 import { StatementService } from '../src/core/billing/statement.service.js';
@@ -33,6 +33,19 @@ describe('issuing statements', () => {
     return Promise.all(nodes.reverse().map((node) => service().withLines(tenantId, node)));
   };
   const newTenant = async (): Promise<void> => void (tenantId = (await createTenant(test)).id);
+
+  it("goes by Postgres' clock: one process whose clock is fast issues nothing early", async () => {
+    await newTenant();
+    const today = new Date();
+    await use(test, tenantId, { at: today.toISOString() });
+    vi.useFakeTimers({ toFake: ['Date'], now: today.getTime() + 70 * DAY_MS });
+    try {
+      await test.app.get(StatementIssuer, { strict: false }).issueDue();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await service().page(tenantId, { first: 10, after: null })).toMatchObject({ nodes: [] });
+  });
 
   it('sums a month up by target, key, price and month of use, and rounds each line once', async () => {
     await newTenant();

@@ -21,7 +21,12 @@ export interface S3StoreOptions {
   credentials?: { accessKeyId: string; secretAccessKey: string };
   /** Buckets in the path, not the host name: what most S3-compatible servers expect. */
   forcePathStyle?: boolean;
+  /** After how long a store that says nothing, or a reader that takes nothing, is given up; milliseconds. */
+  silenceMsMax?: number;
 }
+
+const CONNECT_MS_MAX = 5_000;
+const SILENCE_MS_MAX = 30_000;
 
 /** The hash travels as user metadata; S3's own checksums differ between one-part and multipart uploads. */
 const SHA256_METADATA = 'sha256';
@@ -39,6 +44,8 @@ export class S3Store implements ObjectStore {
       credentials: options.credentials,
       forcePathStyle: options.forcePathStyle,
       maxAttempts: 4,
+      // The SDK itself waits for ever.
+      requestHandler: { connectionTimeout: CONNECT_MS_MAX, socketTimeout: options.silenceMsMax ?? SILENCE_MS_MAX },
       // Newer SDKs add trailing checksums that several S3-compatible servers refuse. We verify SHA-256 ourselves.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',

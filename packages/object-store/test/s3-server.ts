@@ -18,6 +18,8 @@ export class S3Server {
   readonly uploads = new Map<string, { path: string; metadata: Record<string, string>; parts: Map<number, Buffer> }>();
   /** Requests to answer with 503 before serving again, for tests of retries. */
   failuresLeft = 0;
+  /** Takes everything and answers nothing, or only the half of an object, as a store that hangs. */
+  silent = false;
   #server: Server = createServer((request, response) => void this.#serve(request, response));
 
   async listen(): Promise<string> {
@@ -37,6 +39,9 @@ export class S3Server {
       return reply(response, 503, error('SlowDown', 'try again'));
     }
     const url = new URL(request.url ?? '/', 'http://s3');
+    const half = this.silent && request.method === 'GET' ? this.objects.get(url.pathname)?.bytes : undefined;
+    if (half) response.setHeader('content-length', half.length).write(half.subarray(0, half.length / 2));
+    if (this.silent) return;
     const handlers = { GET: this.#get, HEAD: this.#get, PUT: this.#put, POST: this.#post, DELETE: this.#delete };
     const handler = handlers[request.method as keyof typeof handlers];
     handler.call(this, request, response, url, body);

@@ -46,6 +46,21 @@ describe.skipIf(real !== undefined)('S3 store, faults', () => {
     expect((await buffer(await store.get('t/busy'))).toString()).toBe('x');
   });
 
+  it('gives a store up that says nothing any more', async () => {
+    const store = new S3Store({ bucket: 'adapters', region: 'us-east-1', endpoint, credentials, forcePathStyle: true, silenceMsMax: 200 });
+    await store.put('t/silent', Buffer.from('silent'));
+    server.silent = true;
+    try {
+      for (const ask of [() => store.head('t/silent'), () => store.put('t/silent', Buffer.from('x')), async () => buffer(await store.get('t/silent'))]) {
+        await expect(ask()).rejects.toMatchObject({ name: 'TimeoutError' });
+      }
+    } finally {
+      server.silent = false;
+    }
+    expect((await buffer(await store.get('t/silent'))).toString()).toBe('silent');
+    store.close();
+  });
+
   it('reports an unreachable store as that, not as a missing object', async () => {
     const store = new S3Store({ bucket: 'b', region: 'us-east-1', endpoint: 'http://127.0.0.1:9', credentials, forcePathStyle: true });
     const failure: unknown = await store.get('a').catch((error: unknown) => error);

@@ -71,6 +71,12 @@ export class StatementModel {
     });
   }
 
+  /** By the one clock that all processes share: a statement that is issued too early stays as it is. */
+  async nowMs(): Promise<number> {
+    const [row] = await this.db.withoutTenant(() => this.db.tx.$queryRaw<{ now: Date }[]>`SELECT now()`);
+    return row!.now.getTime();
+  }
+
   /** The first month with entries that no statement bills yet, or the first one after `after`. */
   async firstOpenPeriod(after: Date | null = null): Promise<Date | null> {
     const last = after ?? (await this.newest())?.period;

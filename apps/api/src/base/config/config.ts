@@ -60,6 +60,8 @@ const schema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   /** Connections kept to Postgres by this process for tenant data; Better Auth has a fifth as many of its own. */
   DATABASE_CONNECTIONS: z.coerce.number().int().min(5).default(20),
+  /** How long a statement or a transaction may take; on a connection that is silent for longer nobody answers any more. */
+  DATABASE_TIMEOUT_S: z.coerce.number().int().min(1).default(20),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
   /** Signs sessions. Changing it ends all of them. */
   AUTH_SECRET: z.string().min(32),
@@ -84,6 +86,8 @@ const schema = z.object({
   UPLOADS_DIR: z.string(),
   /** Path of models/catalog.json. */
   MODEL_CATALOG: z.string(),
+  /** Bodies of requests that this process holds at once, of more than 64 KiB each; more are refused as OVERLOADED. */
+  REQUEST_BODIES_BYTES_MAX: bytes.min(8 * MIB).default(128 * MIB),
   /** How long a generation may take from its admission to its end. */
   GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
   /** How long answers that are under way may go on after SIGTERM. Streams that go on longer are told to come back. */

@@ -26,7 +26,7 @@ const APOLLO_CODES = new Set([
  * queries, mutations and subscriptions alike.
  */
 export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const original = unwrapResolverError(error);
+  const original = error instanceof GraphQLError && error.originalError instanceof ArilError ? error.originalError : unwrapResolverError(error);
   if (isRequestError(formatted, original)) {
     const { message, locations, path } = formatted;
     return { message, locations, path, extensions: { code: formatted.extensions?.code } };

@@ -1,7 +1,8 @@
-import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import type { ApolloDriverConfig } from '@nestjs/apollo';
 import { Module } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import type { Request, Response } from 'express';
+import { GraphqlDriver } from './driver.js';
 import { formatGraphqlError } from './graphql-error.js';
 import { armorPlugins, armorRules, parseLimits } from './limits.js';
 import { DateTimeScalar } from './scalars.js';
@@ -41,7 +42,7 @@ const options: ApolloDriverConfig = {
 };
 
 @Module({
-  imports: [GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, ...options })],
+  imports: [GraphQLModule.forRoot<ApolloDriverConfig>({ driver: GraphqlDriver, ...options })],
   controllers: [SseController],
 })
 export class GraphqlApiModule {}

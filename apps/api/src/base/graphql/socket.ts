@@ -1,14 +1,15 @@
 /** Subscriptions over WebSockets (the graphql-transport-ws protocol) at the same path as queries. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { execute, subscribe, type ExecutionArgs, type GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { ArilError } from '@aril/contracts';
+import { execute, GraphQLError, subscribe, type ExecutionArgs, type GraphQLFormattedError } from 'graphql';
 import type { Context, ServerOptions } from 'graphql-ws';
 import { ClsServiceManager, CLS_ID } from 'nestjs-cls';
 import { setOrigin } from '../auth/request-identity.js';
 import type { ApiRequest } from '../http/api-request.js';
 import { setTraceparent } from '../logging/trace.js';
 import { formatGraphqlError } from './graphql-error.js';
-import { validateWithLimits } from './limits.js';
+import { syntaxProblem, validateWithLimits } from './limits.js';
 
 type SocketContext = Context<Record<string, unknown>, { request: IncomingMessage }>;
 
@@ -20,6 +21,20 @@ export function socketRequest(context: SocketContext): ApiRequest {
   const { headers } = context.extra.request;
   const given = context.connectionParams?.authorization ?? context.connectionParams?.Authorization;
   return { headers: typeof given === 'string' ? { ...headers, authorization: given } : { ...headers } };
+}
+
+/** Of one socket, under way. Each is a query of the database or a generation that is followed. */
+const OPERATIONS_MAX = 1_000;
+
+/** @returns the problem, if there is one; then the other operations of the socket go on. */
+function checkOperation({ subscriptions }: Pick<SocketContext, 'subscriptions'>, query: string): GraphQLError[] | undefined {
+  const problem = Object.keys(subscriptions).length > OPERATIONS_MAX ? tooMany() : syntaxProblem(query);
+  return problem ? [problem] : undefined;
+}
+
+function tooMany(): GraphQLError {
+  const originalError = new ArilError('RATE_LIMITED', `This WebSocket has too many operations under way: expected at most ${OPERATIONS_MAX}.`);
+  return new GraphQLError(originalError.message, { originalError });
 }
 
 export const isSocketContext = (source: object): source is SocketContext => 'extra' in source;
@@ -51,6 +66,7 @@ const format = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => err
 export function socketOptions(path: string): { path: string } & Partial<ServerOptions<Record<string, unknown>, { request: IncomingMessage }>> {
   return {
     path,
+    onSubscribe: (context, _id, { query }) => checkOperation(context, query),
     validate: validateWithLimits,
     execute: (args: ExecutionArgs) => inContext(args, () => execute(args), headersOf(args)),
     subscribe: (args: ExecutionArgs) => inContext(args, () => subscribe(args)),

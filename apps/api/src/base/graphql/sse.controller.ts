@@ -10,7 +10,7 @@ import { createHandler } from 'graphql-sse/lib/use/express';
 import { Public } from '../auth/caller.js';
 import { formatGraphqlError } from './graphql-error.js';
 import { untilSent } from '../http/backpressure.js';
-import { validateWithLimits } from './limits.js';
+import { syntaxProblem, validateWithLimits } from './limits.js';
 
 type Handler = (request: Request, response: Response) => Promise<void>;
 
@@ -31,12 +31,19 @@ export class SseController {
   }
 }
 
+/** As the handler answers what it cannot parse itself. */
+const UNREADABLE = { status: 400, statusText: 'Bad Request', headers: { 'content-type': 'application/json; charset=utf-8' } };
+
 function handlerFor(schema: GraphQLSchema): Handler {
   return createHandler({
     schema,
     validate: validateWithLimits as Parameters<typeof createHandler>[0]['validate'],
     // No token: one connection per operation, so that no state is shared between API processes.
     authenticate: () => null,
+    onSubscribe: (_request, { query }) => {
+      const problem = syntaxProblem(query);
+      return problem ? [JSON.stringify({ errors: [problem] }), UNREADABLE] : undefined;
+    },
     context: (request) => ({ req: request.raw, res: request.context.res }),
     onNext: async (_context, request, result) => {
       // The handler keeps without bound what the client does not read.

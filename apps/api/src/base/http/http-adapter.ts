@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { answerClientError } from './client-error.js';
+import { askWhetherThere, keepHalfClosed } from './half-closed.js';
 import { requestsThatUpgradeAt } from './upgrade.js';
 
 /** Longer than load balancers and clients keep an idle connection (60 s mostly): who closes first must not be us. */
@@ -42,6 +44,11 @@ export class HttpAdapter extends ExpressAdapter {
     server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
+      socket.once('end', () => this.answersOn(socket).filter(({ writableEnded }) => !writableEnded).forEach(askWhetherThere));
+    });
+    keepHalfClosed(server);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerClientError(error, socket, this.answersOn(socket).some(({ headersSent }) => headersSent));
     });
     this.httpServer = server;
   }
@@ -78,6 +85,10 @@ export class HttpAdapter extends ExpressAdapter {
     this.underWay.add(response);
     response.once('close', () => this.underWay.delete(response));
     if (this.draining) closeAfter(response);
+  }
+
+  private answersOn(socket: Socket): ServerResponse[] {
+    return [...this.underWay].filter((response) => response.socket === socket);
   }
 
   /** Connections that were opened and never used do not count as idle for Node. */

@@ -1,6 +1,7 @@
 /**
  * The two doors to Postgres. Both log in as `aril_app`; see docs/adr/0002-row-level-security.md.
  */
+import { Socket } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
@@ -9,10 +10,38 @@ import { CONFIG, type Config } from '../config/config.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { statementNames } from './statement-names.js';
 
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_MS_MAX = 10_000;
+/** Above what the server itself ends: its word comes first. */
+const SILENCE_MS = 2_000;
 
-const openPool = (config: Config, options: pg.PoolConfig): pg.Pool =>
-  new pg.Pool({ connectionString: config.DATABASE_URL, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...options });
+/**
+ * Postgres ends what takes too long, so that a process that stands still with a transaction open does not lock others out
+ * for as long as it does. Where nothing comes from Postgres either, the connection is given up: `pg` would wait for as
+ * long as TCP tries, a quarter of an hour.
+ */
+function openPool(config: Config, options: pg.PoolConfig): pg.Pool {
+  const timeoutMs = config.DATABASE_TIMEOUT_S * 1_000;
+  return new pg.Pool({
+    connectionString: config.DATABASE_URL,
+    connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, timeoutMs),
+    statement_timeout: timeoutMs,
+    idle_in_transaction_session_timeout: timeoutMs,
+    stream: () => impatientSocket(timeoutMs + SILENCE_MS),
+    ...options,
+  });
+}
+
+/** Not one that the pool keeps idle: it closes those sooner. */
+function impatientSocket(silenceMs: number): Socket {
+  const socket = new Socket();
+  return socket.setTimeout(silenceMs, () => socket.destroy(Object.assign(new Error(`no answer in ${silenceMs} ms`), { code: 'ETIMEDOUT' })));
+}
+
+/** Waiting for a connection under load is better than an error. */
+const transactionOptions = ({ DATABASE_TIMEOUT_S }: Config): { maxWait: number; timeout: number } => {
+  const timeout = DATABASE_TIMEOUT_S * 1_000;
+  return { maxWait: Math.min(CONNECT_MS_MAX, timeout), timeout };
+};
 
 /** Tenant data. Only `TenantDatabase` may start work on it, because without a tenant nothing is visible. */
 @Injectable()
@@ -23,8 +52,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
       adapter: new PrismaPg(metrics.watch('tenant', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
       // Longer messages quote a query's values, which may be a generation's text, into the log.
       errorFormat: 'minimal',
-      // Waiting for a connection under load is better than an error; a statement has its own limits.
-      transactionOptions: { maxWait: 10_000, timeout: 20_000 },
+      transactionOptions: transactionOptions(config),
     });
   }
 
@@ -43,7 +71,7 @@ export class IdentityPrisma extends PrismaClient implements OnApplicationShutdow
       adapter: new PrismaPg(metrics.watch('identity', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
       errorFormat: 'minimal',
       // Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
-      transactionOptions: { maxWait: 10_000, timeout: 20_000 },
+      transactionOptions: transactionOptions(config),
     });
   }
 

@@ -28,8 +28,9 @@ export class StatementIssuer {
     private readonly audit: AuditTrail,
   ) {}
 
-  /** Of all tenants; one tenant's trouble does not keep the others waiting. `now` in milliseconds since the epoch. */
-  async issueDue(now = Date.now()): Promise<void> {
+  /** Of all tenants; one tenant's trouble does not keep the others waiting. `now` in milliseconds since the epoch: what Postgres says. */
+  async issueDue(now?: number): Promise<void> {
+    now ??= await this.statements.nowMs();
     for (const tenantId of await this.directory.allTenantIds()) {
       try {
         await this.issueDueOf(tenantId, now);

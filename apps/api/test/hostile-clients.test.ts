@@ -1,0 +1,193 @@
+/** Clients that mean harm or know no better: what they get is an answer, and what they take is bounded. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { Connection, head, json } from './connection.js';
+import { startGeneration } from './generation-fixtures.js';
+import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
+import { gate, ScriptedRunner, tell, until } from './scripted-runner.js';
+
+const MIB = 1024 * 1024;
+const QUERY = JSON.stringify({ query: '{ __typename }' });
+
+describe('a client', () => {
+  let test: TestApp;
+  let tenant: Awaited<ReturnType<typeof createTenant>>;
+  let runner: ScriptedRunner;
+  beforeAll(async () => {
+    test = await startApp({ REQUEST_BODIES_BYTES_MAX: String(9 * MIB) });
+    tenant = await createTenant(test);
+    runner = new ScriptedRunner(test);
+  });
+  const open: Connection[] = [];
+  const sockets: WebSocket[] = [];
+  afterEach(() => {
+    runner.script = tell;
+    open.splice(0).forEach((connection) => connection.socket.destroy());
+    sockets.splice(0).forEach((socket) => socket.terminate());
+  });
+  afterAll(async () => {
+    await runner.close();
+    await test.stop();
+  });
+
+  const dial = (): Connection => {
+    const connection = new Connection(test.config.API_PORT);
+    open.push(connection);
+    return connection;
+  };
+  const authorization = (): string => `Authorization: ${tenant.key.authorization}`;
+  const completion = (stream: boolean): string => JSON.stringify({ model: TEST_MODEL, prompt: 'Once', max_tokens: 10, stream });
+
+  describe('that closes its side once it has asked', () => {
+    const ask = async (body: string): Promise<Connection> => {
+      const connection = dial();
+      connection.socket.end(head('POST', '/v1/completions', [...json(body), authorization()]) + body);
+      return connection;
+    };
+
+    it.each([
+      ['whole', false, '"text":"Once upon a time"'],
+      ['stream', true, 'data: [DONE]'],
+    ])('gets its answer: %s', async (_, stream, part) => {
+      const answer = await (await ask(completion(stream))).rest();
+      expect(answer).toMatch(/(^|\r\n\r\n)HTTP\/1\.1 200 OK\r\n/);
+      expect(answer).toContain(part);
+    });
+
+    it.each([['whole', false], ['stream', true]])('and is gone, is seen to be gone: %s', async (_, stream) => {
+      const held = gate();
+      let cancelled = false;
+      runner.script = async (run) => {
+        held.open();
+        await run.cancelled();
+        cancelled = true;
+        await run.finish('cancelled');
+      };
+      const connection = await ask(completion(stream));
+      await held.opened;
+      connection.socket.destroy();
+      await until(() => cancelled);
+    });
+  });
+
+  it.each([
+    ['headers that are too large', head('GET', '/health', [`X-Long: ${'a'.repeat(20_000)}`]), 431, 'PAYLOAD_TOO_LARGE'],
+    ['a path that is too long', head('GET', `/${'a'.repeat(20_000)}`), 431, 'PAYLOAD_TOO_LARGE'],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'BAD_INPUT'],
+    ['a chunk that is none', `${head('POST', '/graphql', ['Content-Type: application/json', 'Transfer-Encoding: chunked'])}ZZZ\r\n`, 400, 'BAD_INPUT'],
+    ['two lengths', head('POST', '/graphql', [...json(QUERY), 'Transfer-Encoding: chunked']), 400, 'BAD_INPUT'],
+  ])('that sends %s is told so', async (_, text, status, code) => {
+    const connection = dial();
+    await connection.send([text]);
+    const answer = await connection.rest();
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*\\r\\nConnection: close\\r\\n`));
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code, retryable: false, message: expect.any(String) as string } });
+  });
+
+  it('that sends large bodies slowly takes no more memory than there is for all, and none of that for small ones', async () => {
+    const large = async (headers: string[]): Promise<Connection> => {
+      const connection = dial();
+      await connection.send([head('POST', '/v1/completions', ['Content-Type: application/json', ...headers, authorization()])]);
+      return connection;
+    };
+    const status = async (connection: Connection): Promise<string | undefined> => /^HTTP\/1\.1 (\d+)/.exec(await connection.answer())?.[1];
+    const first = await large([`Content-Length: ${5 * MIB}`]);
+    await until(async () => (await status(await large([`Content-Length: ${5 * MIB}`]))) === '503');
+    expect(await status(await large(['Transfer-Encoding: chunked']))).toBe('503');
+    expect(await status(await large(['Content-Encoding: gzip', 'Content-Length: 1000']))).toBe('503');
+    const small = dial();
+    await small.send([head('POST', '/graphql', json(QUERY)) + QUERY]);
+    expect(await status(small)).toBe('200');
+    first.socket.destroy();
+    const chunked = completion(false);
+    await until(async () => {
+      const connection = await large(['Transfer-Encoding: chunked']);
+      await connection.send([`${chunked.length.toString(16)}\r\n${chunked}\r\n0\r\n\r\n`]);
+      return (await status(connection)) === '200';
+    });
+  });
+
+  describe('with a WebSocket', () => {
+    const connect = async (): Promise<WebSocket> => {
+      const socket = new WebSocket(`${test.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+      sockets.push(socket);
+      await once(socket, 'open');
+      return socket;
+    };
+    const next = async (socket: WebSocket): Promise<Record<string, unknown>> => JSON.parse(String((await once(socket, 'message'))[0])) as Record<string, unknown>;
+    const begun = async (): Promise<WebSocket> => {
+      const socket = await connect();
+      socket.send(JSON.stringify({ type: 'connection_init', payload: tenant.key }));
+      await next(socket);
+      return socket;
+    };
+    const operation = (id: string, query: string): string => JSON.stringify({ id, type: 'subscribe', payload: { query } });
+
+    it.each([
+      ['nothing', null, 4408],
+      ['an operation before it has begun', operation('1', '{ __typename }'), 4401],
+      ['a frame that is too large', JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(2 * MIB) } }), 1009],
+      ['no JSON', 'hello', 4400],
+    ])('that sends %s is closed', async (_, message, code) => {
+      const socket = await connect();
+      socket.on('error', () => undefined);
+      if (message !== null) socket.send(message);
+      expect((await once(socket, 'close'))[0]).toBe(code);
+    });
+
+    it('that sends what is no GraphQL, or too much of it, is told so, and goes on', async () => {
+      const socket = await begun();
+      for (const query of ['{ a', '{ '.repeat(100_000)]) {
+        socket.send(operation('1', query));
+        expect(await next(socket)).toMatchObject({ id: '1', type: 'error', payload: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }] });
+      }
+      socket.send(operation('1', '{ __typename }'));
+      expect(await next(socket)).toMatchObject({ type: 'next', payload: { data: { __typename: 'Query' } } });
+    });
+
+    it('that asks without reading what it is answered is ended', async () => {
+      const socket = await begun();
+      const closed = once(socket, 'close');
+      socket.on('error', () => undefined);
+      socket.pause();
+      const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(MIB / 2) } });
+      let sent = 0;
+      for (; socket.readyState === WebSocket.OPEN && sent < 200; sent++) {
+        await new Promise((resolve) => socket.send(ping, resolve));
+        await sleep(1);
+      }
+      expect(sent).toBeLessThan(200);
+      socket.resume();
+      await closed;
+    });
+
+    it('that begins too many operations is refused those beyond', async () => {
+      const held = gate();
+      runner.script = async (run) => {
+        await held.opened;
+        await tell(run);
+      };
+      const { id } = await startGeneration(test, tenant.key);
+      const socket = await begun();
+      const refused: string[] = [];
+      socket.on('message', (data) => {
+        const message = JSON.parse(String(data)) as { id: string; type: string; payload?: { extensions: { reason: string } }[] };
+        if (message.type === 'error') refused.push(`${message.id} ${message.payload?.[0]?.extensions.reason}`);
+      });
+      for (let count = 1; count <= 1_001; count++) socket.send(operation(String(count), `subscription { generationEvents(generationId: "${id}") { __typename } }`));
+      await until(() => refused.length > 0);
+      expect(refused).toEqual(['1001 RATE_LIMITED']);
+      held.open();
+    });
+  });
+
+  it('that sends too much GraphQL over SSE is refused before it is read', async () => {
+    const body = JSON.stringify({ query: `{ ${'a '.repeat(MIB)}}` });
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+    const answer = await fetch(`${test.url}/graphql/stream`, { method: 'POST', headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ errors: [{ message: expect.stringContaining('2000 tokens') as string }] });
+  });
+});
