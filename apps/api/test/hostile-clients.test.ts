@@ -95,16 +95,22 @@ describe('a client', () => {
     const status = async (connection: Connection): Promise<string | undefined> => /^HTTP\/1\.1 (\d+)/.exec(await connection.answer())?.[1];
     const first = await large([`Content-Length: ${5 * MIB}`]);
     await until(async () => (await status(await large([`Content-Length: ${5 * MIB}`]))) === '503');
-    expect(await status(await large(['Transfer-Encoding: chunked']))).toBe('503');
+    const chunked = (body: string): string => `${body.length.toString(16)}\r\n${body}\r\n`;
+    const growing = await large(['Transfer-Encoding: chunked']);
+    await growing.send([chunked(' '.repeat(3 * MIB)), chunked(' '.repeat(3 * MIB))]);
+    expect(await status(growing)).toBe('503');
     expect(await status(await large(['Content-Encoding: gzip', 'Content-Length: 1000']))).toBe('503');
     const small = dial();
     await small.send([head('POST', '/graphql', json(QUERY)) + QUERY]);
     expect(await status(small)).toBe('200');
+    // Of a length that nobody announces, too.
+    const unannounced = await large(['Transfer-Encoding: chunked']);
+    await unannounced.send([chunked(completion(false)), '0\r\n\r\n']);
+    expect(await status(unannounced)).toBe('200');
     first.socket.destroy();
-    const chunked = completion(false);
     await until(async () => {
       const connection = await large(['Transfer-Encoding: chunked']);
-      await connection.send([`${chunked.length.toString(16)}\r\n${chunked}\r\n0\r\n\r\n`]);
+      await connection.send([chunked(completion(false) + ' '.repeat(6 * MIB)), '0\r\n\r\n']);
       return (await status(connection)) === '200';
     });
   });

@@ -5,16 +5,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ArilError } from '@aril/contracts';
 import type { NextFunction } from 'express';
-import { answerClientError } from './client-error.js';
+import { LATE, refuseRest } from './client-error.js';
 
 /** Those are not counted, so that most requests are let in whatever the others do. */
 const SMALL_BYTES = 64 * 1024;
 /** For a whole body to come: 8 MB over a line of half a Mbit/s. */
 const BODY_MS_MAX = 120_000;
+const TOO_MANY = 'Too many large requests are being read at the moment. Try again later.';
 
 interface Held {
   bytes: number;
-  timer: NodeJS.Timeout;
+  late: NodeJS.Timeout;
 }
 
 export class BodyBudget {
@@ -28,34 +29,54 @@ export class BodyBudget {
     private readonly isParsed: (request: IncomingMessage) => boolean,
   ) {}
 
-  /** Before the parser. */
+  /** Before the parser, and at once before it: what comes meanwhile would be lost to it. */
   readonly admit = (request: IncomingMessage, response: ServerResponse, next: NextFunction): void => {
     const bytes = this.isParsed(request) ? this.announced(request) : 0;
+    if (bytes === null) return this.countChunks(request, response, next);
     if (bytes <= SMALL_BYTES || bytes > this.bodyBytesMax) return next();
-    if (this.bytes + bytes > this.bytesMax) return next(new ArilError('OVERLOADED', 'Too many large requests are being read at the moment. Try again later.'));
-    const timer = setTimeout(() => answerClientError({ name: 'Error', message: '', code: 'ERR_HTTP_REQUEST_TIMEOUT' }, request.socket, response.headersSent), BODY_MS_MAX).unref();
-    this.bodies.set(request, { bytes, timer });
-    this.bytes += bytes;
-    response.once('close', () => {
-      this.settle(request, 0);
-      this.bodies.delete(request);
-    });
+    if (this.bytes + bytes > this.bytesMax) return next(new ArilError('OVERLOADED', TOO_MANY));
+    this.hold(request, response);
+    this.settle(request, bytes);
     next();
   };
 
   /** The parser's `verify`: the body has come, and is so long. */
-  readonly noteRead = (request: IncomingMessage, _response: ServerResponse, body: Buffer): void => this.settle(request, body.length);
+  readonly noteRead = (request: IncomingMessage, _response: ServerResponse, body: Buffer): void => {
+    clearTimeout(this.bodies.get(request)?.late);
+    this.settle(request, body.length > SMALL_BYTES ? body.length : 0);
+  };
 
-  /** The most it can be: a length is not announced by all, and not the one after decompression. */
-  private announced({ headers }: IncomingMessage): number {
-    if (headers['transfer-encoding'] !== undefined || !/^(identity)?$/i.test(headers['content-encoding'] ?? '')) return this.bodyBytesMax;
-    return Number(headers['content-length'] ?? 0);
+  /** The most it can be, as its length after decompression is not announced. null: that comes in chunks, of any length. */
+  private announced({ headers }: IncomingMessage): number | null {
+    if (!/^(identity)?$/i.test(headers['content-encoding'] ?? '')) return this.bodyBytesMax;
+    return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : null;
+  }
+
+  private countChunks(request: IncomingMessage, response: ServerResponse, next: NextFunction): void {
+    this.hold(request, response);
+    let received = 0;
+    request.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received <= SMALL_BYTES || received > this.bodyBytesMax) return;
+      this.settle(request, received);
+      if (this.bytes > this.bytesMax) refuseRest({ status: 503, code: 'OVERLOADED', message: TOO_MANY }, request.socket, response.headersSent);
+    });
+    next();
+  }
+
+  /** From now until it is answered, and for a while only until its body has come. */
+  private hold(request: IncomingMessage, response: ServerResponse): void {
+    const late = setTimeout(() => refuseRest(LATE, request.socket, response.headersSent), BODY_MS_MAX).unref();
+    this.bodies.set(request, { bytes: 0, late });
+    response.once('close', () => {
+      this.noteRead(request, response, Buffer.alloc(0));
+      this.bodies.delete(request);
+    });
   }
 
   private settle(request: IncomingMessage, bytes: number): void {
     const held = this.bodies.get(request);
     if (!held) return;
-    clearTimeout(held.timer);
     this.bytes += bytes - held.bytes;
     held.bytes = bytes;
   }
