@@ -14,9 +14,9 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 
-size_t factor_count(const ModelConfig& model, bool experts) {
+size_t factor_count(const ModelConfig& model, bool routers, bool experts) {
   const auto layers = static_cast<size_t>(model.layers);
-  return layers * kFactorsPerLayer + 1 + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
+  return layers * kFactorsPerLayer + 1 + (routers ? layers * kFactorsPerRouter : 0) + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
 }
 
 class ImagePacker {
@@ -26,9 +26,12 @@ class ImagePacker {
 
   std::shared_ptr<const LoraImage> pack(ProblemList& problems) {
     const std::vector<PeftPair>& pairs = source_.pairs();
+    const bool routers = std::any_of(pairs.begin(), pairs.end(), is_router);
     const bool experts = std::any_of(pairs.begin(), pairs.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; });
     image_->head = head_factor(model_.layers);
-    image_->factors.resize(factor_count(model_, experts));
+    if (routers) image_->routers = image_->head + 1;
+    if (experts) image_->experts = static_cast<int32_t>(factor_count(model_, routers, false));
+    image_->factors.resize(factor_count(model_, routers, experts));
     for (const PeftPair& pair : pairs) place(pair);
     image_->data = PinnedArray<std::byte>(bytes_);
     if (bytes_ > 0) std::memset(image_->data.data(), 0, bytes_);
@@ -37,6 +40,7 @@ class ImagePacker {
   }
 
  private:
+  static bool is_router(const PeftPair& pair) { return is_of_router(pair.target.projection); }
   static bool is_embedding(const PeftPair& pair) { return pair.target.projection == Projection::embed_tokens; }
 
   LoraImage::Factor& factor(const LoraTarget& target) {
@@ -44,10 +48,15 @@ class ImagePacker {
     if (target.projection == Projection::lm_head) return image_->factors[static_cast<size_t>(image_->head)];
     if (target.expert >= 0) {
       const size_t expert = static_cast<size_t>(target.layer) * static_cast<size_t>(model_.experts.count) + static_cast<size_t>(target.expert);
-      return image_->factors[static_cast<size_t>(image_->head) + 1 + expert * kFactorsPerExpert + static_cast<size_t>(factor_of_expert(target.projection))];
+      return image_->factors[static_cast<size_t>(image_->experts) + expert * kFactorsPerExpert + static_cast<size_t>(factor_of_expert(target.projection))];
     }
+    if (is_of_router(target.projection))
+      return image_->factors[static_cast<size_t>(image_->routers + target.layer * kFactorsPerRouter + (target.projection == Projection::shared_gate ? 1 : 0))];
     return image_->factors[static_cast<size_t>(target.layer * kFactorsPerLayer + factor_of(target.projection))];
   }
+
+  Number type_of(const PeftPair& pair) const { return is_router(pair) ? Number::f32 : type_; }
+  LoraFormat format_of(const PeftPair& pair) const { return is_router(pair) ? LoraFormat::of_inputs : format_; }
 
   size_t take(size_t bytes) {
     const size_t at = bytes_;
@@ -61,8 +70,8 @@ class ImagePacker {
     f.rank = pair.target.rank;
     f.scale = pair.target.scale;
     // An embedding's A is read by token, so it lies transposed; neither of its factors has padding.
-    f.a = take(is_embedding(pair) ? static_cast<size_t>(in * rank) * number_bytes(type_) : lora_a_bytes(format_, type_, rank, in));
-    f.b = take(is_embedding(pair) ? static_cast<size_t>(out * rank) * number_bytes(type_) : lora_b_bytes(format_, type_, rank, out));
+    f.a = take(is_embedding(pair) ? static_cast<size_t>(in * rank) * number_bytes(type_) : lora_a_bytes(format_of(pair), type_of(pair), rank, in));
+    f.b = take(is_embedding(pair) ? static_cast<size_t>(out * rank) * number_bytes(type_) : lora_b_bytes(format_of(pair), type_of(pair), rank, out));
     f.has_dora = pair.magnitude.has_value();
     if (f.has_dora) f.dora = take(static_cast<size_t>(out) * sizeof(float));
     image_->rank_max = std::max(image_->rank_max, pair.target.rank);
@@ -72,11 +81,11 @@ class ImagePacker {
     const LoraImage::Factor& f = factor(pair.target);
     const int64_t in = pair.target.inputs(model_), out = pair.target.outputs(model_);
     const std::vector<float> a = numbers(pair.a, problems), b = numbers(pair.b, problems);
-    if (format_ == LoraFormat::q8) {
+    if (format_of(pair) == LoraFormat::q8) {
       store_q8(pair, a, b, problems);
     } else {
-      store(pair.a, a, f.rank, in, padded(in), f.a, problems);
-      store(pair.b, b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
+      store(pair.a, type_of(pair), a, f.rank, in, padded(in), f.a, problems);
+      store(pair.b, type_of(pair), b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
     }
     if (f.has_dora) fill_dora(pair, a, b, problems);
     if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
@@ -107,29 +116,29 @@ class ImagePacker {
     const auto rank = static_cast<size_t>(f.rank), vocab = static_cast<size_t>(model_.vocab_size);
     for (size_t token = 0; token < vocab; ++token)
       for (size_t r = 0; r < rank; ++r) transposed[token * rank + r] = a[r * vocab + token];
-    store(pair.a, transposed, model_.vocab_size, f.rank, f.rank, f.a, problems);
-    store(pair.b, numbers(pair.b, problems), model_.hidden_size, f.rank, f.rank, f.b, problems);
+    store(pair.a, type_, transposed, model_.vocab_size, f.rank, f.rank, f.a, problems);
+    store(pair.b, type_, numbers(pair.b, problems), model_.hidden_size, f.rank, f.rank, f.b, problems);
     if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
   }
 
   std::vector<float> numbers(const NamedTensor& tensor, ProblemList& problems) const { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); }
 
-  // Rows [rows, columns], `stride` numbers apart in the image.
-  void store(const NamedTensor& tensor, const std::vector<float>& values, int64_t rows, int64_t columns, int64_t stride, size_t at, ProblemList& problems) {
+  // Rows [rows, columns] in `type`, `stride` numbers apart in the image.
+  void store(const NamedTensor& tensor, Number type, const std::vector<float>& values, int64_t rows, int64_t columns, int64_t stride, size_t at, ProblemList& problems) {
     bool finite = true;
     for (int64_t row = 0; row < rows; ++row) {
-      std::byte* to = image_->data.data() + at + static_cast<size_t>(row * stride) * number_bytes(type_);
+      std::byte* to = image_->data.data() + at + static_cast<size_t>(row * stride) * number_bytes(type);
       const float* from = values.data() + row * columns;
-      if (type_ == Number::f32) std::memcpy(to, from, static_cast<size_t>(columns) * sizeof(float));
-      for (int64_t i = 0; type_ != Number::f32 && i < columns; ++i) {
-        const uint16_t bits = type_ == Number::f16 ? float_to_f16(from[i]) : float_to_bf16(from[i]);
-        finite = finite && std::isfinite(type_ == Number::f16 ? f16_to_float(bits) : bf16_to_float(bits));
+      if (type == Number::f32) std::memcpy(to, from, static_cast<size_t>(columns) * sizeof(float));
+      for (int64_t i = 0; type != Number::f32 && i < columns; ++i) {
+        const uint16_t bits = type == Number::f16 ? float_to_f16(from[i]) : float_to_bf16(from[i]);
+        finite = finite && std::isfinite(type == Number::f16 ? f16_to_float(bits) : bf16_to_float(bits));
         std::memcpy(to + i * 2, &bits, sizeof bits);
       }
     }
     if (!finite && problems.empty())
       problems.add("not_finite", kAdapterWeightsFile, tensor.name, "a value beyond the range of the model's numbers",
-                   type_ == Number::f16 ? "values within ±65504" : "values within the range of bfloat16");
+                   type == Number::f16 ? "values within ±65504" : "values within the range of bfloat16");
   }
 
   const PeftAdapter& source_;
@@ -162,7 +171,6 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
                                                  const BaseRows& base) {
   ProblemList problems;
   const PeftAdapter source(folder, model, problems);
-  refuse_routers(source, problems);
   refuse_if_any(problems);
   auto image = ImagePacker(source, model, type, format, base).pack(problems);
   refuse_if_any(problems);
@@ -172,7 +180,7 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
     : context_(context), data_(image->bytes(), {context}), factors_(image->factors.size(), {context}),
       embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max),
-      has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), expert_factors_(image->adapts_experts() ? factors_.data() + image->head + 1 : nullptr) {
+      has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), routers_(image->routers), experts_(image->experts) {
   std::vector<LoraFactor> factors;
   for (const LoraImage::Factor& f : image->factors) {
     if (f.rank == 0) factors.push_back({});
@@ -190,7 +198,7 @@ LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_p
 }
 
 bool LoraAdapterCuda::fits(const Context& context, const ModelConfig& config) const {
-  return context_.get() == &context && factors_.size() == factor_count(config, expert_factors_ != nullptr);
+  return context_.get() == &context && factors_.size() == factor_count(config, routers_ > 0, experts_ > 0);
 }
 
 }  // namespace sgmv::cuda

@@ -19,7 +19,8 @@
 
 namespace sgmv::cuda {
 
-// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, and, if it adapts experts, [layers · experts · kFactorsPerExpert].
+// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, if it adapts routers [layers · kFactorsPerRouter], and, if it adapts
+// experts, [layers · experts · kFactorsPerExpert].
 int32_t factor_of(Projection p);            // its index among a layer's factors
 int32_t factor_of_expert(Projection p);     // among an expert's
 constexpr int32_t head_factor(int32_t layers) { return layers * kFactorsPerLayer; }
@@ -34,16 +35,17 @@ struct LoraImage {
   };
   PinnedArray<std::byte> data;
   std::vector<Factor> factors;
-  int32_t head = 0;  // which is the head's
+  int32_t head = 0;                  // which is the head's
+  int32_t routers = 0, experts = 0;  // which is the first of those; 0: there are none
   Factor embedding;
   int32_t rank_max = 0;
 
   size_t bytes() const { return data.bytes(); }
-  bool adapts_experts() const { return factors.size() > static_cast<size_t>(head) + 1; }
 };
 
 // Reads, checks and packs. `type`: of the model's inputs, and of an embedding's factors in either format: a step reads one
-// row of its A per token. Throws Error adapter_refused with the first problem, or adapter_not_found.
+// row of its A per token. Factors of routers are float32 in either: rounded, they would choose other experts. Throws Error
+// adapter_refused with the first problem, or adapter_not_found.
 std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& folder, const ModelConfig& model, Number type, LoraFormat format,
                                                  const BaseRows& base);
 
@@ -59,17 +61,20 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   const LoraFactor* factors() const { return factors_.data(); }                   // on the device
   const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
   bool has_head() const { return has_head_; }
-  const LoraFactor* expert_factors() const { return expert_factors_; }            // on the device, the first layer's; null: of none
+  const LoraFactor* router_factors() const { return at_first(routers_); }   // on the device, the first layer's; null: of none
+  const LoraFactor* expert_factors() const { return at_first(experts_); }   // likewise
   bool fits(const Context& context, const ModelConfig& config) const;
 
  private:
+  const LoraFactor* at_first(int32_t index) const { return index == 0 ? nullptr : factors_.data() + index; }
+
   std::shared_ptr<Context> context_;
   StreamArray<std::byte> data_;
   StreamArray<LoraFactor> factors_;
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
   bool has_head_;
-  const LoraFactor* expert_factors_;
+  int32_t routers_, experts_;  // of LoraImage
 };
 
 }  // namespace sgmv::cuda

@@ -15,12 +15,6 @@ void refuse_if_any(ProblemList& problems) {
   throw Error("adapter_refused", list[0].message + more);
 }
 
-void refuse_routers(const PeftAdapter& source, ProblemList& problems) {
-  for (const PeftPair& pair : source.pairs())
-    if (is_of_router(pair.target.projection))
-      problems.add("unsupported_tensor", kAdapterWeightsFile, pair.a.name, "LoRA on a router of experts", "none: on this device an adapter cannot change which experts a token passes");
-}
-
 std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
   std::vector<float> wide(data.size() / static_cast<size_t>(dtype_block_bytes(dtype)));
   dequantize(dtype, data.data(), static_cast<int64_t>(wide.size()), wide.data());

@@ -11,9 +11,6 @@ namespace sgmv {
 // Throws Error adapter_refused with the first problem, if there is one.
 void refuse_if_any(ProblemList& problems);
 
-// For a backend that rates experts without adapters.
-void refuse_routers(const PeftAdapter& source, ProblemList& problems);
-
 std::vector<float> widened(const std::vector<std::byte>& data, DType dtype);
 
 // PEFT replaces the base model's embedding and head by those in the file; here they must be the same, up to how

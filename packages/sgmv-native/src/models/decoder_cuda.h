@@ -53,7 +53,7 @@ class DecoderCuda : public Model {
     int32_t rows = 0;           // of logits
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
-    bool embedding_lora = false, expert_lora = false, head_lora = false, draws = false;
+    bool embedding_lora = false, router_lora = false, expert_lora = false, head_lora = false, draws = false;
     int64_t cache_id = 0;       // 0: not to be recorded
     auto operator<=>(const Shape&) const = default;
   };

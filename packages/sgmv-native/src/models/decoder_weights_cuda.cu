@@ -179,6 +179,7 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
     case ProjectionGroup::qkv: return layer.qkv.matrix;
     case ProjectionGroup::o: return layer.o.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
+    case ProjectionGroup::router: return layer.experts.router;
     default: return layer.down.matrix;
   }
 }

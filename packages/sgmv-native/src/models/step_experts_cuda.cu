@@ -54,6 +54,7 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   const Stream& stream = context_->compute;
   const Routing routing = routing_of(shape);
   rate_experts(stream, routing, experts_.inputs.data(), layer.experts.router.weights);
+  if (shape.router_lora) adapt_scores(stream, routing, experts_.inputs.data(), config_.hidden_size, in.router_factors, index);
   choose_experts(stream, routing, in.slots);
   sort_expert_rows(stream, routing);
   gather_expert_rows(stream, routing, type_, normed_.data(), config_.hidden_size, experts_.rows.data(), shape.expert_lora ? in.expert_factors : nullptr, experts_.factors.data());

@@ -16,6 +16,7 @@ StepArrays StepInputs::lay_out(std::byte* base, size_t& bytes) const {
   take(a.slots, tokens_);
   take(a.long_context, tokens_);
   take(a.factors, tokens_);
+  take(a.router_factors, tokens_);
   take(a.expert_factors, tokens_);
   take(a.embeddings, tokens_);
   take(a.tiles, tokens_);

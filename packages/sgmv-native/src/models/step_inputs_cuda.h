@@ -20,6 +20,7 @@ struct StepArrays {
   int32_t* slots;                            // [tokens]
   uint8_t* long_context;                     // [tokens]
   const LoraFactor** factors;                // [tokens]
+  const LoraFactor** router_factors;         // [tokens], null entries: no router is adapted
   const LoraFactor** expert_factors;         // [tokens], null entries: no expert is adapted
   const LoraEmbeddingFactors** embeddings;   // [tokens]
   AttentionTile* tiles;                      // [tokens]

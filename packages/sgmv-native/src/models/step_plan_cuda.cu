@@ -65,6 +65,7 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
     if (segment.adapter == nullptr || segment.token_begin == segment.token_end) continue;
     rank = std::max(rank, adapter_of(segment)->rank_max());
     shape.embedding_lora = shape.embedding_lora || adapter_of(segment)->embedding() != nullptr;
+    shape.router_lora = shape.router_lora || adapter_of(segment)->router_factors() != nullptr;
     shape.expert_lora = shape.expert_lora || adapter_of(segment)->expert_factors() != nullptr;
     shape.head_lora = shape.head_lora || adapter_of(segment)->has_head();
   }
@@ -140,8 +141,10 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   for (const Segment& segment : batch.segments) {
     const LoraFactor* factors = segment.adapter == nullptr ? nullptr : adapter_of(segment)->factors();
     const LoraEmbeddingFactors* embedding = segment.adapter == nullptr ? nullptr : adapter_of(segment)->embedding();
+    const LoraFactor* of_routers = segment.adapter == nullptr ? nullptr : adapter_of(segment)->router_factors();
     const LoraFactor* of_experts = segment.adapter == nullptr ? nullptr : adapter_of(segment)->expert_factors();
     std::fill(in.factors + segment.token_begin, in.factors + segment.token_end, factors);
+    std::fill(in.router_factors + segment.token_begin, in.router_factors + segment.token_end, of_routers);
     std::fill(in.expert_factors + segment.token_begin, in.expert_factors + segment.token_end, of_experts);
     std::fill(in.embeddings + segment.token_begin, in.embeddings + segment.token_end, embedding);
   }
@@ -150,6 +153,7 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
     in.slots[token] = -1;
     in.long_context[token] = 0;
     in.factors[token] = nullptr;
+    in.router_factors[token] = nullptr;
     in.expert_factors[token] = nullptr;
     in.embeddings[token] = nullptr;
   }

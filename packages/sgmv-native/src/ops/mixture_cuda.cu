@@ -8,12 +8,14 @@
 #include "cuda/launch.h"
 #include "cuda/reduce.cuh"
 #include "sgmv/error.h"
+#include "sgmv/ops.h"
 
 namespace sgmv::cuda {
 namespace {
 
 constexpr unsigned kAllLanes = 0xFFFF'FFFF;
 constexpr int kRateThreads = 128, kRateTokens = 8;  // a warp has one expert and so many tokens
+constexpr int kAdaptThreads = 256, kAdaptRanks = 2;  // a warp has so many rows of A, a thread a row of B
 constexpr int kChooseThreads = 128;                 // a warp has one token
 constexpr int kSortThreads = 256;                   // a warp has one expert
 constexpr int kRowThreads = 256;
@@ -44,6 +46,52 @@ __global__ void __launch_bounds__(kRateThreads) rate_kernel(const __grid_constan
   for (int i = 0; i < kRateTokens; ++i) {
     const float sum = warp_sum(sums[i]);
     if (lane == 0 && first + i < routing.tokens) routing.scores[(first + i) * routing.rated() + expert] = sum;
+  }
+}
+
+// Block (token, router or the shared expert's gate). v = A · x, each as a score above, then B · v by rank: nobody else's rows are in a sum.
+__global__ void __launch_bounds__(kAdaptThreads) adapt_kernel(const __grid_constant__ Routing routing, const float* x, int width, int64_t stride,
+                                                              const LoraFactor* const* factors_of_token, int first_factor) {
+  __shared__ float v[kRankMax];
+  const int token = static_cast<int>(blockIdx.x), lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / kWarpThreads;
+  const bool of_shared = blockIdx.y == 1;
+  if (factors_of_token[token] == nullptr) return;
+  const LoraFactor factor = factors_of_token[token][first_factor + (of_shared ? 1 : 0)];
+  if (factor.a == nullptr) return;
+  const int ranks = static_cast<int>(lora_b_stride(factor.rank));
+  for (int first = warp * kAdaptRanks; first < ranks; first += kAdaptThreads / kWarpThreads * kAdaptRanks) {
+    float sums[kAdaptRanks] = {};
+    for (int column = 4 * lane; column < width; column += 4 * kWarpThreads) {
+      const uint4 own = load16(x + token * stride + column);
+#pragma unroll
+      for (int i = 0; i < kAdaptRanks; ++i) {
+        const uint4 a = load16(static_cast<const float*>(factor.a) + min(first + i, factor.rank - 1) * stride + column);
+        sums[i] = fmaf(__uint_as_float(a.x), __uint_as_float(own.x), sums[i]);
+        sums[i] = fmaf(__uint_as_float(a.y), __uint_as_float(own.y), sums[i]);
+        sums[i] = fmaf(__uint_as_float(a.z), __uint_as_float(own.z), sums[i]);
+        sums[i] = fmaf(__uint_as_float(a.w), __uint_as_float(own.w), sums[i]);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAdaptRanks; ++i) {
+      const float sum = warp_sum(sums[i]);
+      if (lane == 0) v[first + i] = first + i < factor.rank ? sum : 0.0f;
+    }
+  }
+  __syncthreads();
+  float* const scores = routing.scores + int64_t{token} * routing.rated() + (of_shared ? routing.experts : 0);
+  for (int out = static_cast<int>(threadIdx.x); out < (of_shared ? 1 : routing.experts); out += kAdaptThreads) {
+    const float* const b = static_cast<const float*>(factor.b) + int64_t{out} * ranks;
+    float sum = 0;
+    for (int rank = 0; rank < ranks; rank += 4) {
+      const uint4 four = load16(b + rank);
+      sum = fmaf(__uint_as_float(four.x), v[rank], sum);
+      sum = fmaf(__uint_as_float(four.y), v[rank + 1], sum);
+      sum = fmaf(__uint_as_float(four.z), v[rank + 2], sum);
+      sum = fmaf(__uint_as_float(four.w), v[rank + 3], sum);
+    }
+    const float score = fmaf(factor.scale, sum, scores[out]);
+    scores[out] = factor.dora == nullptr ? score : score * factor.dora[out];
   }
 }
 
@@ -187,6 +235,11 @@ void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, c
   if (routing.tokens == 0) return;
   const Shape shape{grid_of(ceil_div(routing.rated(), kRateThreads / kWarpThreads), ceil_div(routing.tokens, kRateTokens)), kRateThreads};
   launch(stream, shape, rate_kernel, routing, x, static_cast<const float*>(router.data), static_cast<int>(router.in), router.stride);
+}
+
+void adapt_scores(cudaStream_t stream, const Routing& routing, const float* x, int32_t width, const LoraFactor* const* factors_of_token, int32_t layer) {
+  if (routing.tokens == 0) return;
+  launch(stream, {grid_of(routing.tokens, routing.shared ? 2 : 1), kAdaptThreads}, adapt_kernel, routing, x, width, padded(width), factors_of_token, layer * kFactorsPerRouter);
 }
 
 void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots) {

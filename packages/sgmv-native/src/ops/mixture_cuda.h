@@ -18,6 +18,7 @@ namespace sgmv::cuda {
 
 inline constexpr int32_t kExpertsMax = 1024;  // of a layer
 inline constexpr int kFactorsPerExpert = 3;   // gate, up, down
+inline constexpr int kFactorsPerRouter = 2;   // router, gate of the shared expert
 
 // Rows of one expert that are multiplied together.
 struct ExpertTile {
@@ -54,8 +55,13 @@ struct Routing {
 int32_t expert_tile_rows(Number type, int64_t rows, int32_t experts);
 
 // scores := x · routerᵀ in float32. x: [tokens, in], router: [rated, in] of float32; rows of both are padded(in) apart and have zeros
-// behind them. An adapter's LoRA on a router, which there is none of yet, would be added to the scores.
+// behind them.
 void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, const LinearWeights& router);
+
+// scores := dora · (scores + scale · (x · Aᵀ) · Bᵀ) of tokens whose adapter adapts the router of layer `layer` or the shared expert's gate.
+// `factors_of_token` [tokens]: null or at kFactorsPerRouter factors a layer, in float32 whatever the model's numbers are: A [rank, padded(width)],
+// B [experts or 1, lora_b_stride(rank)]. x as above.
+void adapt_scores(cudaStream_t stream, const Routing& routing, const float* x, int32_t width, const LoraFactor* const* factors_of_token, int32_t layer);
 
 // The experts with the highest scores, of equal ones those with the lower numbers, and what each counts. `slots` [tokens]: below 0
 // for a token that only fills a bucket. A score that is no number is the lowest.

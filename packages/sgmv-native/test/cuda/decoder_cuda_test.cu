@@ -42,7 +42,7 @@ std::vector<std::filesystem::path> golden_families() {
   if (std::filesystem::exists(root / "tiny")) root /= "tiny";
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "model" / "config.json")) folders.push_back(entry.path());
+    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   CHECK(folders.size() >= 20, folders.size(), " families in ", root.string());
   return folders;
@@ -66,7 +66,7 @@ TEST("cuda golden: tiny families and all adapters in float32") {
   for (const std::filesystem::path& folder : golden_families())
     for (const bool invariant : {true, false}) {
       if ((kSanitized || !invariant) && !is_sample(folder)) continue;
-      const auto model = Model::load(folder / "model", on_cuda(WeightType::f32, invariant));
+      const auto model = Model::load(GoldenFolder(folder).model(), on_cuda(WeightType::f32, invariant));
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
         const Difference difference = compare(found, expected);
@@ -104,7 +104,7 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
         Kind{"fp8, adapters int8", with_8bit_adapters(WeightType::fp8), 0.2}})
     for (const std::filesystem::path& folder : golden_families()) {
       if (*options.weights != WeightType::bf16 && !is_sample(folder)) continue;
-      const auto model = Model::load(folder / "model", options);
+      const auto model = Model::load(GoldenFolder(folder).model(), options);
       const auto vocab = static_cast<size_t>(model->config().vocab_size);
       // Of two experts that are rated alike, rounded inputs may choose the other.
       const double most = model->config().experts.count > 0 ? std::max(allowed, 1e-2) : allowed;
@@ -148,6 +148,15 @@ TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({
 TEST("cuda invariance: more mixtures of experts") {
   if (kSanitized) throw Skip("as of one family, and longer");
   check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe"});
+}
+
+TEST("cuda invariance: adapters of routers") { check_families({"routers"}); }
+
+TEST("cuda invariance: adapters of routers and experts, in 8 bits and in other types") {
+  if (kSanitized) throw Skip("as in bfloat16, and longer");
+  check_families({"bare-parameters"});
+  check_mixed_batches("routers", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
+  for (const WeightType type : {WeightType::f32, WeightType::fp8}) check_mixed_batches("routers", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
 }
 
 TEST("cuda invariance: mixtures in float32, float16, fp8 and with adapters in 8 bits") {
@@ -565,6 +574,29 @@ TEST("cuda experts: weights of all of them are counted, and an adapter's factors
   CHECK(fp8->weight_bytes() < model->weight_bytes() - of_experts / 3, fp8->weight_bytes(), " of ", model->weight_bytes());
   const auto all = model->load_adapter(folder / "adapters" / "experts"), attention = model->load_adapter(folder / "adapters" / "attention");
   CHECK(all->bytes() > attention->bytes() + static_cast<size_t>(2 * config.experts.count * config.experts.size), all->bytes(), " and ", attention->bytes());
+}
+
+TEST("cuda routers: an adapter's factors keep the numbers of the file") {
+  const std::filesystem::path folder = family_folder("qwen2-moe");
+  const TempFolder files;
+  files.write("adapter_config.json", R"({"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 8, "lora_alpha": 8, "bias": "none", "target_modules": ["gate"], "layers_to_transform": [0]})");
+  const auto wide = Model::load(folder / "model", on_cuda(WeightType::bf16, true)), eight = Model::load(folder / "model", with_8bit_adapters(WeightType::bf16)),
+             exact = Model::load(folder / "model", on_cuda(WeightType::f32, true));
+  const auto hidden = static_cast<size_t>(wide->config().hidden_size), experts = static_cast<size_t>(wide->config().experts.count);
+  std::mt19937 random(29);
+  std::normal_distribution<float> normal;
+  std::vector<float> a(8 * hidden), b(experts * 8);
+  for (std::vector<float>* values : {&a, &b})
+    for (float& value : *values) value = normal(random);
+  const std::string name = "base_model.model.model.layers.0.mlp.gate.lora_";
+  files.write("adapter_model.safetensors", safetensors_file({{name + "A.weight", "F32", {8, static_cast<int64_t>(hidden)}, f32_bytes(a)}, {name + "B.weight", "F32", {static_cast<int64_t>(experts), 8}, f32_bytes(b)}}));
+  const std::vector<int32_t> prompt{15, 33, 41, 7, 9, 15};
+  const auto logits = [&](Model& model, bool adapted) {
+    const auto adapter = adapted ? model.load_adapter(files.path()) : nullptr;
+    return Session(model, adapter.get(), static_cast<int32_t>(prompt.size())).feed(prompt, true);
+  };
+  CHECK(logits(*wide, true) == logits(*eight, true) && logits(*wide, true) != logits(*wide, false));
+  CHECK(wide->load_adapter(files.path())->bytes() == exact->load_adapter(files.path())->bytes());
 }
 
 TEST("bytes cache: the least recently used goes first, what is too large is not kept") {

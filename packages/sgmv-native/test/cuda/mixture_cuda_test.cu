@@ -333,6 +333,87 @@ struct ExpertProducts {
   LinearWeights weights;
 };
 
+// Factors of a router and, of one output, of a shared expert's gate; of rank 0: none.
+struct RouterAdapter {
+  struct Part {
+    Part(int32_t rank_, int64_t outputs, int64_t in, bool scaled, std::mt19937& random) : rank(rank_) {
+      std::normal_distribution<float> normal;
+      for (const auto& [values, count] : {std::pair(&a, rank * in), std::pair(&b, outputs * rank), std::pair(&dora, rank > 0 && scaled ? outputs : 0)})
+        for (int64_t i = 0; i < count; ++i) values->push_back(normal(random));
+      if (rank == 0) return;
+      a_rows = on_device(rows_of(Number::f32, a, in, padded(in)));
+      b_rows = on_device(rows_of(Number::f32, b, rank, lora_b_stride(rank)));
+      if (scaled) dora_row = on_device(dora);
+    }
+    LoraFactor factor() const { return rank == 0 ? LoraFactor{} : LoraFactor{a_rows.data(), b_rows.data(), dora.empty() ? nullptr : dora_row.data(), rank, kScale}; }
+
+    int32_t rank;
+    std::vector<float> a, b, dora;
+    DeviceArray<std::byte> a_rows, b_rows;
+    DeviceArray<float> dora_row;
+  };
+  static constexpr float kScale = 0.7f;
+
+  RouterAdapter(int32_t rank, int32_t shared_rank, bool scaled, const Case& c, int64_t in, std::mt19937& random)
+      : parts{Part(rank, c.experts, in, scaled, random), Part(shared_rank, 1, in, scaled, random)},
+        factors(on_device(std::vector<LoraFactor>{parts[1].factor(), parts[0].factor(), parts[0].factor(), parts[1].factor()})) {}
+
+  // What becomes of an output's score, and how large its terms are.
+  std::pair<double, double> adapted(float score, const Case& c, int32_t output, const float* x, int64_t in) const {
+    const Part& part = parts[output == c.experts];
+    const size_t row = static_cast<size_t>(output == c.experts ? 0 : output), width = static_cast<size_t>(in), rank = static_cast<size_t>(part.rank);
+    if (rank == 0) return {score, 0};
+    double sum = score, magnitude = std::abs(score);
+    for (size_t r = 0; r < rank; ++r)
+      for (size_t i = 0; i < width; ++i) {
+        const double term = double{kScale} * part.b[row * rank + r] * part.a[r * width + i] * x[i];
+        sum += term;
+        magnitude += std::abs(term);
+      }
+    const double factor = part.dora.empty() ? 1.0 : part.dora[row];
+    return {sum * factor, magnitude * std::abs(factor)};
+  }
+
+  Part parts[2];
+  DeviceArray<LoraFactor> factors;  // of two layers
+};
+
+TEST("cuda mixture: an adapter of a router changes the scores of its tokens, in float32 and alike in any company") {
+  std::mt19937 random(23);
+  for (const auto& [c, width] : {std::pair(Case{1, 4, 1, false, true}, 24), std::pair(Case{11, 7, 2}, 100), std::pair(Case{15, 61, 4, true, true}, 128), std::pair(Case{8, 300, 4, true, true}, 1301)}) {
+    std::vector<RouterAdapter> adapters;
+    for (const auto& [rank, shared_rank, scaled] : {std::tuple(3, 64, true), std::tuple(1, 0, false), std::tuple(64, 5, false), std::tuple(0, 2, true), std::tuple(17, 16, true), std::tuple(256, 1, false)})
+      adapters.emplace_back(rank, c.shared ? shared_rank : 0, scaled, c, width, random);
+    const int64_t stride = padded(width), rated = c.experts + (c.shared ? 1 : 0);
+    const std::vector<float> x = ExpertProducts::normal(int64_t{c.tokens} * width, random), scores = ExpertProducts::normal(c.tokens * rated, random);
+    const auto x_rows = on_device(rows_of(Number::f32, x, width, stride));
+    const auto adapter_of = [&](int32_t token) { return token % 7 == 6 ? nullptr : &adapters[static_cast<size_t>(token % 7)]; };
+    const auto adapted = [&](int32_t first, int32_t count) {
+      Case some = c;
+      some.tokens = count;
+      RoutingOnDevice on(some);
+      on.set_scores({scores.begin() + first * rated, scores.begin() + (first + count) * rated});
+      std::vector<const LoraFactor*> of_token;
+      for (int32_t t = first; t < first + count; ++t) of_token.push_back(adapter_of(t) == nullptr ? nullptr : adapter_of(t)->factors.data());
+      const auto factors = on_device(of_token);
+      settle();
+      adapt_scores(nullptr, on.routing, reinterpret_cast<const float*>(x_rows.data()) + first * stride, width, factors.data(), 1);
+      return from_device(on.scores);
+    };
+    const std::vector<float> all = adapted(0, c.tokens);
+    CHECK(std::isnan(all.back()));
+    for (int32_t t = 0; t < c.tokens; ++t) {
+      const std::vector<float> alone = adapted(t, 1);
+      for (int32_t e = 0; e < rated; ++e) {
+        const auto at = static_cast<size_t>(t * rated + e);
+        const auto [expected, magnitude] = adapter_of(t) == nullptr ? std::pair<double, double>(scores[at], 0) : adapter_of(t)->adapted(scores[at], c, e, x.data() + int64_t{t} * width, width);
+        CHECK(std::abs(all[at] - expected) <= 1e-6 * magnitude, "token ", t, ", output ", e, " of width ", width, " is ", all[at], ", expected ", expected);
+        CHECK(std::memcmp(&all[at], &alone[static_cast<size_t>(e)], sizeof(float)) == 0, "token ", t, ", output ", e, " has other bits alone");
+      }
+    }
+  }
+}
+
 void check_products(const Kind& kind, const Case& c, bool uneven, int64_t out, int64_t in, std::mt19937& random) {
   Case without_last = c;
   --without_last.experts;

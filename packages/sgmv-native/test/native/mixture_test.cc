@@ -9,7 +9,6 @@
 #include "golden_folder.h"
 #include "layers/mixture.h"
 #include "layers/lora_adapter.h"
-#include "layers/lora_checks.h"
 #include "ones_base.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
@@ -262,12 +261,6 @@ TEST("mixture: adapters of routers, whose factors keep the numbers of the file")
     CHECK(group.parts.size() == 1 && adapter->group(1, ProjectionGroup::router).parts.empty());
     CHECK(group.parts[0].a.type == LoraType::f32 && group.parts[0].b.type == LoraType::f32 && adapter->group(0, ProjectionGroup::qkv).parts[0].a.type == LoraType::i8);
     with_router(family, module, outputs + 1).refuse("tensor_shape", std::to_string(outputs) + " outputs in the base model");
-    // For devices that rate experts without adapters.
-    const TempFolder folder;
-    copy.write(folder);
-    ProblemList problems;
-    refuse_routers(PeftAdapter(folder.path(), copy.model, problems), problems);
-    CHECK_THROWS(refuse_if_any(problems), Error, (std::string(module) + ".lora_A.weight: found LoRA on a router of experts").c_str());
   }
 }
 
