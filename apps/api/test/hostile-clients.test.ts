@@ -68,7 +68,7 @@ describe('a client', () => {
       const connection = await ask(completion(stream));
       await held.opened;
       connection.socket.destroy();
-      await until(() => cancelled);
+      await until(() => cancelled, 30_000);
     });
   });
 

@@ -169,7 +169,7 @@ describe('HTTP', () => {
   it.each(['refused', 'dropped', 'silent'] as const)('is overloaded while connections to Postgres are %s, and well afterwards', async (how) => {
     const road = await roadTo(new URL(test.config.DATABASE_URL));
     const port = await freePort();
-    const app = await createApp({ ...test.config, API_PORT: port, DATABASE_URL: road.url, DATABASE_TIMEOUT_S: 2 }, createLogger(test.config));
+    const app = await createApp({ ...test.config, API_PORT: port, DATABASE_URL: road.url, DATABASE_TIMEOUT_S: 3 }, createLogger(test.config));
     await app.listen(port, '127.0.0.1');
     const away = { ...test, url: `http://127.0.0.1:${port}` };
     const models = (): Promise<Response> => fetch(`${away.url}/v1/models`, { headers: tenant.key });
