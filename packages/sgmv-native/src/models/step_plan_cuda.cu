@@ -26,6 +26,14 @@ int32_t power_of_two(int32_t n, int32_t least) { return std::max(least, static_c
 
 const LoraAdapterCuda* adapter_of(const Segment& segment) { return static_cast<const LoraAdapterCuda*>(segment.adapter); }
 
+// `adapter`: that of tokens [begin, end), or null.
+void adapt_tokens(const StepArrays& in, int32_t begin, int32_t end, const LoraAdapterCuda* adapter) {
+  std::fill(in.factors + begin, in.factors + end, adapter == nullptr ? nullptr : adapter->factors());
+  std::fill(in.router_factors + begin, in.router_factors + end, adapter == nullptr ? nullptr : adapter->router_factors());
+  std::fill(in.expert_factors + begin, in.expert_factors + end, adapter == nullptr ? nullptr : adapter->expert_factors());
+  std::fill(in.embeddings + begin, in.embeddings + end, adapter == nullptr ? nullptr : adapter->embedding());
+}
+
 int32_t positions_end(const SequenceSlice& sequence) { return sequence.position_begin + sequence.token_count; }
 
 }  // namespace
@@ -138,25 +146,13 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   std::copy(batch.tokens.begin(), batch.tokens.end(), in.token_ids);
   int32_t tile = 0, table = 0;
   for (const SequenceSlice& sequence : batch.sequences) fill_sequence(sequence, cache, tile, table);
-  for (const Segment& segment : batch.segments) {
-    const LoraFactor* factors = segment.adapter == nullptr ? nullptr : adapter_of(segment)->factors();
-    const LoraEmbeddingFactors* embedding = segment.adapter == nullptr ? nullptr : adapter_of(segment)->embedding();
-    const LoraFactor* of_routers = segment.adapter == nullptr ? nullptr : adapter_of(segment)->router_factors();
-    const LoraFactor* of_experts = segment.adapter == nullptr ? nullptr : adapter_of(segment)->expert_factors();
-    std::fill(in.factors + segment.token_begin, in.factors + segment.token_end, factors);
-    std::fill(in.router_factors + segment.token_begin, in.router_factors + segment.token_end, of_routers);
-    std::fill(in.expert_factors + segment.token_begin, in.expert_factors + segment.token_end, of_experts);
-    std::fill(in.embeddings + segment.token_begin, in.embeddings + segment.token_end, embedding);
-  }
+  for (const Segment& segment : batch.segments) adapt_tokens(in, segment.token_begin, segment.token_end, adapter_of(segment));
   for (int32_t token = static_cast<int32_t>(batch.tokens.size()); token < shape.tokens; ++token) {
     in.token_ids[token] = in.positions[token] = 0;
     in.slots[token] = -1;
     in.long_context[token] = 0;
-    in.factors[token] = nullptr;
-    in.router_factors[token] = nullptr;
-    in.expert_factors[token] = nullptr;
-    in.embeddings[token] = nullptr;
   }
+  adapt_tokens(in, static_cast<int32_t>(batch.tokens.size()), shape.tokens, nullptr);
   std::fill(in.tiles + tile, in.tiles + shape.tiles, AttentionTile{0, 0, 0, 0});
   fill_rows(batch, shape);
 }

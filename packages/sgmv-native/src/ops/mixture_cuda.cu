@@ -25,6 +25,14 @@ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 __device__ __forceinline__ int lane_of_thread() { return static_cast<int>(threadIdx.x % kWarpThreads); }
 __device__ __forceinline__ int warp_of_grid() { return static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarpThreads); }
 
+// sum + a · b, by their four floats in order.
+__device__ __forceinline__ float add_products(float sum, uint4 a, uint4 b) {
+  sum = fmaf(__uint_as_float(a.x), __uint_as_float(b.x), sum);
+  sum = fmaf(__uint_as_float(a.y), __uint_as_float(b.y), sum);
+  sum = fmaf(__uint_as_float(a.z), __uint_as_float(b.z), sum);
+  return fmaf(__uint_as_float(a.w), __uint_as_float(b.w), sum);
+}
+
 // A lane has four columns in 128; its sums are one chain of products each, which the lanes' are added to in one order.
 __global__ void __launch_bounds__(kRateThreads) rate_kernel(const __grid_constant__ Routing routing, const float* x, const float* router, int width, int64_t stride) {
   const int expert = warp_of_grid(), lane = lane_of_thread(), first = static_cast<int>(blockIdx.y) * kRateTokens;
@@ -34,13 +42,7 @@ __global__ void __launch_bounds__(kRateThreads) rate_kernel(const __grid_constan
   for (int column = 4 * lane; column < width; column += 4 * kWarpThreads) {
     const uint4 w = load16(row + column);
 #pragma unroll
-    for (int i = 0; i < kRateTokens; ++i) {
-      const uint4 v = load16(x + min(first + i, routing.tokens - 1) * stride + column);
-      sums[i] = fmaf(__uint_as_float(w.x), __uint_as_float(v.x), sums[i]);
-      sums[i] = fmaf(__uint_as_float(w.y), __uint_as_float(v.y), sums[i]);
-      sums[i] = fmaf(__uint_as_float(w.z), __uint_as_float(v.z), sums[i]);
-      sums[i] = fmaf(__uint_as_float(w.w), __uint_as_float(v.w), sums[i]);
-    }
+    for (int i = 0; i < kRateTokens; ++i) sums[i] = add_products(sums[i], w, load16(x + min(first + i, routing.tokens - 1) * stride + column));
   }
 #pragma unroll
   for (int i = 0; i < kRateTokens; ++i) {
@@ -52,7 +54,7 @@ __global__ void __launch_bounds__(kRateThreads) rate_kernel(const __grid_constan
 // Block (token, router or the shared expert's gate). v = A · x, each as a score above, then B · v by rank: nobody else's rows are in a sum.
 __global__ void __launch_bounds__(kAdaptThreads) adapt_kernel(const __grid_constant__ Routing routing, const float* x, int width, int64_t stride,
                                                               const LoraFactor* const* factors_of_token, int first_factor) {
-  __shared__ float v[kRankMax];
+  alignas(16) __shared__ float v[kRankMax];
   const int token = static_cast<int>(blockIdx.x), lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / kWarpThreads;
   const bool of_shared = blockIdx.y == 1;
   if (factors_of_token[token] == nullptr) return;
@@ -64,13 +66,8 @@ __global__ void __launch_bounds__(kAdaptThreads) adapt_kernel(const __grid_const
     for (int column = 4 * lane; column < width; column += 4 * kWarpThreads) {
       const uint4 own = load16(x + token * stride + column);
 #pragma unroll
-      for (int i = 0; i < kAdaptRanks; ++i) {
-        const uint4 a = load16(static_cast<const float*>(factor.a) + min(first + i, factor.rank - 1) * stride + column);
-        sums[i] = fmaf(__uint_as_float(a.x), __uint_as_float(own.x), sums[i]);
-        sums[i] = fmaf(__uint_as_float(a.y), __uint_as_float(own.y), sums[i]);
-        sums[i] = fmaf(__uint_as_float(a.z), __uint_as_float(own.z), sums[i]);
-        sums[i] = fmaf(__uint_as_float(a.w), __uint_as_float(own.w), sums[i]);
-      }
+      for (int i = 0; i < kAdaptRanks; ++i)
+        sums[i] = add_products(sums[i], load16(static_cast<const float*>(factor.a) + min(first + i, factor.rank - 1) * stride + column), own);
     }
 #pragma unroll
     for (int i = 0; i < kAdaptRanks; ++i) {
@@ -83,13 +80,7 @@ __global__ void __launch_bounds__(kAdaptThreads) adapt_kernel(const __grid_const
   for (int out = static_cast<int>(threadIdx.x); out < (of_shared ? 1 : routing.experts); out += kAdaptThreads) {
     const float* const b = static_cast<const float*>(factor.b) + int64_t{out} * ranks;
     float sum = 0;
-    for (int rank = 0; rank < ranks; rank += 4) {
-      const uint4 four = load16(b + rank);
-      sum = fmaf(__uint_as_float(four.x), v[rank], sum);
-      sum = fmaf(__uint_as_float(four.y), v[rank + 1], sum);
-      sum = fmaf(__uint_as_float(four.z), v[rank + 2], sum);
-      sum = fmaf(__uint_as_float(four.w), v[rank + 3], sum);
-    }
+    for (int rank = 0; rank < ranks; rank += 4) sum = add_products(sum, load16(b + rank), *reinterpret_cast<const uint4*>(v + rank));
     const float score = fmaf(factor.scale, sum, scores[out]);
     scores[out] = factor.dora == nullptr ? score : score * factor.dora[out];
   }

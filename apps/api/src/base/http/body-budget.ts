@@ -41,10 +41,7 @@ export class BodyBudget {
   };
 
   /** The parser's `verify`: the body has come, and is so long. */
-  readonly noteRead = (request: IncomingMessage, _response: ServerResponse, body: Buffer): void => {
-    clearTimeout(this.bodies.get(request)?.late);
-    this.settle(request, body.length > SMALL_BYTES ? body.length : 0);
-  };
+  readonly noteRead = (request: IncomingMessage, _response: ServerResponse, body: Buffer): void => this.end(request, body.length > SMALL_BYTES ? body.length : 0);
 
   /** The most it can be, as its length after decompression is not announced. null: that comes in chunks, of any length. */
   private announced({ headers }: IncomingMessage): number | null {
@@ -69,9 +66,15 @@ export class BodyBudget {
     const late = setTimeout(() => refuseRest(LATE, request.socket, response.headersSent), BODY_MS_MAX).unref();
     this.bodies.set(request, { bytes: 0, late });
     response.once('close', () => {
-      this.noteRead(request, response, Buffer.alloc(0));
+      this.end(request, 0);
       this.bodies.delete(request);
     });
+  }
+
+  /** Nothing more of it comes, and so much is kept. */
+  private end(request: IncomingMessage, bytes: number): void {
+    clearTimeout(this.bodies.get(request)?.late);
+    this.settle(request, bytes);
   }
 
   private settle(request: IncomingMessage, bytes: number): void {

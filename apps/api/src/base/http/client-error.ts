@@ -13,17 +13,18 @@ interface Refusal {
   message: string;
 }
 
+export const LATE: Refusal = { status: 408, code: 'TIMED_OUT', message: 'The rest of the request did not come in time.' };
 const BY_CODE: Record<string, Refusal> = {
+  ERR_HTTP_REQUEST_TIMEOUT: LATE,
   HPE_HEADER_OVERFLOW: { status: 431, code: 'PAYLOAD_TOO_LARGE', message: `The request line and the headers are too large: found more, expected at most ${maxHeaderSize} bytes together.` },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, code: 'PAYLOAD_TOO_LARGE', message: "The chunks' extensions are too large." },
 };
-export const LATE: Refusal = { status: 408, code: 'TIMED_OUT', message: 'The rest of the request did not come in time.' };
 const UNREADABLE: Refusal = { status: 400, code: 'BAD_INPUT', message: 'That is no HTTP request: expected HTTP/1.1.' };
 
 /** `isAnswered`: an answer has begun on this connection, into which nothing else must be written. */
 export function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket, isAnswered: boolean): void {
   if (code === 'ECONNRESET') return void socket.destroy();
-  refuseRest(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? LATE : (BY_CODE[code ?? ''] ?? UNREADABLE), socket, isAnswered);
+  refuseRest(BY_CODE[code ?? ''] ?? UNREADABLE, socket, isAnswered);
 }
 
 /** Answers in the middle of a request, and closes. */

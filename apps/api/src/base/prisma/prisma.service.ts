@@ -37,23 +37,24 @@ function impatientSocket(silenceMs: number): Socket {
   return socket.setTimeout(silenceMs, () => socket.destroy(Object.assign(new Error(`no answer in ${silenceMs} ms`), { code: 'ETIMEDOUT' })));
 }
 
-/** Waiting for a connection under load is better than an error. */
-const transactionOptions = ({ DATABASE_TIMEOUT_S }: Config): { maxWait: number; timeout: number } => {
+/** What clients on `pool` have in common. */
+function clientOn(pool: pg.Pool, { DATABASE_TIMEOUT_S }: Config) {
   const timeout = DATABASE_TIMEOUT_S * 1_000;
-  return { maxWait: Math.min(CONNECT_MS_MAX, timeout), timeout };
-};
+  return {
+    adapter: new PrismaPg(pool, { disposeExternalPool: true, statementNameGenerator: statementNames() }),
+    // Longer messages quote a query's values, which may be a generation's text, into the log.
+    errorFormat: 'minimal',
+    // Waiting for a connection under load is better than an error. Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
+    transactionOptions: { maxWait: Math.min(CONNECT_MS_MAX, timeout), timeout },
+  } as const;
+}
 
 /** Tenant data. Only `TenantDatabase` may start work on it, because without a tenant nothing is visible. */
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
   constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
     const pool = openPool(config, { max: config.DATABASE_CONNECTIONS, application_name: 'aril-api' });
-    super({
-      adapter: new PrismaPg(metrics.watch('tenant', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
-      // Longer messages quote a query's values, which may be a generation's text, into the log.
-      errorFormat: 'minimal',
-      transactionOptions: transactionOptions(config),
-    });
+    super(clientOn(metrics.watch('tenant', pool), config));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -67,12 +68,7 @@ export class IdentityPrisma extends PrismaClient implements OnApplicationShutdow
   constructor(@Inject(CONFIG) config: Config, metrics: PoolMetrics) {
     const max = Math.ceil(config.DATABASE_CONNECTIONS / 5);
     const pool = openPool(config, { max, application_name: 'aril-api-identity', options: '-c role=aril_identity' });
-    super({
-      adapter: new PrismaPg(metrics.watch('identity', pool), { disposeExternalPool: true, statementNameGenerator: statementNames() }),
-      errorFormat: 'minimal',
-      // Sign-up hashes the password inside its transaction, which takes a while on a busy machine.
-      transactionOptions: transactionOptions(config),
-    });
+    super(clientOn(metrics.watch('identity', pool), config));
   }
 
   async onApplicationShutdown(): Promise<void> {
