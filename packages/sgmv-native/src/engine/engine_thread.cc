@@ -8,7 +8,7 @@
 namespace sgmv {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{5};  // before memory is asked for again
+constexpr std::chrono::milliseconds kMemoryPause{5};  // before memory is asked for again
 constexpr int kLastTries = 400;                 // while closing
 
 double ms_between(std::chrono::steady_clock::time_point begin, std::chrono::steady_clock::time_point end) {
@@ -48,7 +48,7 @@ void EngineThread::run() noexcept {
     if (delivered_ && !idle()) step();
     // What a step gave is told while the next one runs, if there is one to come at once.
     if (delivered_ && !idle() && !blocked_) continue;
-    if (!deliver()) std::this_thread::sleep_for(kPause);
+    if (!deliver()) std::this_thread::sleep_for(kMemoryPause);
   }
   end(scheduler_.take_all(), FinishReason::cancelled);
   finish_for_nobody();
@@ -286,7 +286,7 @@ bool EngineThread::deliver() noexcept {
 }
 
 void EngineThread::deliver_at_last() noexcept {
-  for (int tries = 0; tries < kLastTries && !deliver(); ++tries) std::this_thread::sleep_for(kPause);
+  for (int tries = 0; tries < kLastTries && !deliver(); ++tries) std::this_thread::sleep_for(kMemoryPause);
 }
 
 void EngineThread::publish_stats() noexcept {

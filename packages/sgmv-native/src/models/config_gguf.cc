@@ -151,17 +151,17 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
 
 // Of architectures with experts: how llama.cpp weighs those that were chosen, and the key of their size. Whether the file
 // has them, the number says: Llama's architecture is Mixtral's too.
-struct Experts {
+struct ArchitectureExperts {
   const char* architecture;
   bool normalized;
   const char* size_key;
   bool shared = false;
 };
-constexpr Experts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
+constexpr ArchitectureExperts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
                                 {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"}};
 
 void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
-  const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const Experts& one) { return one.architecture == architecture; });
+  const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const ArchitectureExperts& one) { return one.architecture == architecture; });
   const int32_t count = meta.integer("expert_count", 0);
   if (known == std::end(kExperts) || (count == 0 && architecture == "llama")) {
     if (count != 0) meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(count), "0");

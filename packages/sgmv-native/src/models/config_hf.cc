@@ -14,7 +14,7 @@ constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
 enum class Bias : uint8_t { none, qkv, as_config };
 
 // Of a family whose layers have experts: what its configuration class assumes of them.
-struct Experts {
+struct FamilyExperts {
   int32_t count = 0, per_token = 0;
   int32_t size = 0;          // of moe_intermediate_size; 0: theirs is intermediate_size
   int32_t shared_size = 0;   // 0: no shared expert
@@ -42,7 +42,7 @@ struct Family {
   bool gemma = false;
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
-  Experts experts = {};
+  FamilyExperts experts = {};
 };
 
 constexpr Family kFamilies[] = {
@@ -192,7 +192,7 @@ void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
 }
 
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
-  const Experts& assumed = family.experts;
+  const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
   ExpertsConfig& experts = config.experts;
   // Transformers reads either name of their number.
