@@ -276,6 +276,8 @@ TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and ex
   const auto adapter = whole.load();
   CHECK(adapter->adapts_experts() && adapter->adapts_routers());
   CHECK_EQUAL(adapter->group(1, ProjectionGroup::gate_up, 3).parts.size(), 2u);
+  AdapterCopy parameters(family, "all-linear");
+  CHECK((parameters.say("target_modules", "[\"c_attn\"]").drop(".self_attn.").accept() == Names{"w1", "w3", "w2", "gate"}));
   // Of one of a module's parameters, the tensors are not those of one inside.
   AdapterCopy down(family, "all-linear");
   down.say("target_parameters", R"(["down_proj"])").drop(".base_layer.").drop(".mlp.gate.");
