@@ -35,7 +35,7 @@ def draw_rope(rng, family, head_dim):
     kind = rng.choice(["default", "longrope"] + ["default", "linear", "dynamic", "llama3", "yarn"] * (family != "phi3"))
     scaling, fields = dict(rope_type=kind, factor=rng.choice([1.0, 1.5, 32.0])), dict(rope_theta=rng.choice([100.0, 1e6]))
     if kind == "llama3": scaling.update(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
-    if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(mscale=1.0, mscale_all_dim=0.7), dict(original_max_position_embeddings=8)]))
+    if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(original_max_position_embeddings=8)]))
     if kind == "longrope":
         share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 1.0, rng.choice([16, 24, 256])
         scaling.update({name: [1 + step * i for i in range(int(head_dim * share) // 2)] for name, step in (("short_factor", 0.1), ("long_factor", 0.7))}, factor=256 / original)
@@ -71,7 +71,7 @@ def draw_config(rng, family):
 
 def draw_lora(rng, model, layers):
     pick, flag = rng.choice, lambda share: rng.random() < share
-    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and "vision" not in n and "multi_modal" not in n]
+    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and not re.search("vision|multi_modal", n)]
     inner = [n for n in names if ".layers." in n]
     leaves, of_layer = sorted({n.split(".")[-1] for n in inner}), rf".*\.{rng.randrange(layers)}\..*"
     some = rng.sample(leaves, rng.randint(1, len(leaves)))
@@ -95,21 +95,9 @@ def randomize(named, generator, dtype, gemma=False):
 
 
 def load(folder, adapter=None):
-    vision = json.loads((folder / "config.json").read_text())["model_type"] == "mistral3"
-    model, info = (AutoModelForImageTextToText if vision else AutoModelForCausalLM).from_pretrained(folder, dtype=torch.float32, output_loading_info=True, **EAGER)
-    if info["missing_keys"] or info.get("mismatched_keys"): raise ValueError("config.json asks for other weights")
+    auto = AutoModelForImageTextToText if folder.parent.name.startswith("mistral3") else AutoModelForCausalLM
+    model = auto.from_pretrained(folder, dtype=torch.float32, **EAGER)
     return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
-
-
-def leave_fields_out(rng, folder):
-    """Some of config.json's fields, so that defaults count, where Transformers still reads the same weights by it."""
-    path, text = folder / "config.json", (folder / "config.json").read_text()
-    config = json.loads(text)
-    inner = config.get("text_config", config)
-    for field in [f for f in inner if not re.search("size|hidden_layers|heads|max_pos|rope_par|eos|model_type|tie", f) and rng.random() < 0.2]: del inner[field]
-    path.write_text(json.dumps(config))
-    try: load(folder)(input_ids=torch.tensor([[1, 2]]))
-    except Exception: path.write_text(text)
 
 
 @torch.no_grad()
@@ -121,7 +109,6 @@ def write_model(rng, family, folder):
     model = (AutoModelForImageTextToText if family == "mistral3" else AutoModelForCausalLM).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
     randomize(model.named_parameters(), generator, dtype, "gemma" in family)
     model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
-    leave_fields_out(rng, folder / "model")
     prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]
     cases, tensors = [], {}
 
@@ -163,11 +150,9 @@ def main(root, models="60", seed="1", *families):
                 print(f"drawn again: {family}: {str(error)[:90]!r}")
                 shutil.rmtree(folder, ignore_errors=True)
         run = subprocess.run(["node", SGMV, "golden", folder, "--tolerance", "2e-5", "--device", "cpu"], capture_output=True, text=True)
-        kinds = {line: "matches" if line.startswith("ok") else "differs" if "logits: " in line else "refused" for line in run.stdout.splitlines()[:-1]}
-        for line, kind in kinds.items():
+        for line in run.stdout.splitlines()[:-1] or [f"CRASH {run.returncode} {run.stderr}"]:
+            counts[kind := "matches" if line.startswith("ok") else "differs" if "logits: " in line else "refused"] += 1
             if kind != "matches": print(kind, folder.name, line)
-        counts.update(kinds.values())
-        if not kinds: print("CRASH", folder, run.returncode, run.stderr)
     print(dict(counts))
 
 
