@@ -131,6 +131,9 @@ class Model {
   virtual bool batch_invariant() const { return true; }
   // Where caches are: what is free there. nullopt: in this process's own memory.
   virtual std::optional<size_t> device_bytes_free() const { return std::nullopt; }
+  // Takes the memory that steps of up to `tokens` tokens, of which `rows` are drawn from, work in, where caches are on a device:
+  // what is free there afterwards is for them. Larger steps and what an adapter's rank needs take more when they come.
+  virtual void reserve_steps(int32_t /*tokens*/, int32_t /*rows*/) {}
   // Whether it can choose tokens itself.
   virtual bool draws_tokens() const { return false; }
   // Whether a step can be started while another is under way.

@@ -20,7 +20,7 @@ void check_options(const EngineOptions& options) {
 
 namespace {
 
-constexpr size_t kDeviceRest = size_t{1} << 30;  // what a device's library, working memory and graphs may take besides
+constexpr size_t kDeviceRest = size_t{1} << 30;  // what a device's library, graphs, rotary tables and products of adapters may take besides
 constexpr size_t kAdapterBytes = size_t{1} << 30;
 constexpr size_t kBlocksMin = 4;
 
@@ -69,6 +69,7 @@ size_t least_block_bytes(const KvCache& cache, const Budget& budget, size_t cont
 }  // namespace
 
 EngineMemory make_memory(Model& model, const EngineOptions& options) {
+  model.reserve_steps(options.max_step_tokens, options.max_batch);
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
   const Budget budget = budget_of(model, options, block_bytes);
   const size_t context_blocks = (static_cast<size_t>(model.config().max_positions) + options.kv_block_size - 1) / options.kv_block_size;

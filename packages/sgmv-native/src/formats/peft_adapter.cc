@@ -80,7 +80,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   open_weights(folder, of_weights);
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
-  if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && config_.parameters.empty() && adapts_mixtures(*file_));
+  if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_mixtures(*file_, !config_.parameters.empty()));
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
   if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);

@@ -60,8 +60,9 @@ class PeftAdapter {
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix);
 
-// Whether routers and each expert's projections were modules where the adapter was trained.
-bool adapts_mixtures(const TensorSource& file);
+// Whether routers and each expert's projections were modules where the adapter was trained. `and_parameters`: it has
+// target_parameters too, of which a router's tensors may be.
+bool adapts_mixtures(const TensorSource& file, bool and_parameters);
 
 // What the modules of the model are called that the adapter was trained on (module_names.h), by the names of its tensors.
 std::string_view module_prefix(const TensorSource& file);

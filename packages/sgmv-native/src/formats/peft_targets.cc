@@ -165,7 +165,7 @@ bool is_no_target(const std::string& name) {
 }
 
 // A list that was written for several architectures has names that a model lacks; as in PEFT they mean nothing beside
-// one that it has. Tensors for such a name are refused with the others that nothing announces.
+// one that it has, or beside parameters. Tensors for such a name are refused with the others that nothing announces.
 void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_view prefix, bool mixtures, ProblemList& problems) {
   NameSet endings;
   for_each_module(model, mixtures, [&](int32_t layer, Projection p, int32_t expert) {
@@ -173,9 +173,9 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_v
   });
   const auto is_known = [&](const std::string& name) { return endings.contains(name); };
   const std::vector<std::string>& names = peft.targets.names;
-  const bool any_known = std::any_of(names.begin(), names.end(), is_known);
+  const bool others_count = !peft.parameters.empty() || std::any_of(names.begin(), names.end(), is_known);
   for (size_t i = 0; i < names.size(); ++i)
-    if (any_known ? is_no_target(names[i]) : !is_known(names[i]))
+    if (others_count ? is_no_target(names[i]) : !is_known(names[i]))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
                    "one of " + target_names(model, mixtures) + " of the base model");
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))

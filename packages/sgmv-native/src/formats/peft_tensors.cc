@@ -1,6 +1,7 @@
 // Tensor names and shapes of a LoRA file.
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -154,6 +155,7 @@ class TargetMatcher {
     TensorInfo& matrix = b->columns.matrix = b->info;
     matrix.bytes = row_bytes * static_cast<uint64_t>(out);
     if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
+    b->info.offset = matrix.offset;  // the matrix itself where there is one expert
     b->columns.first = target_.expert;
     b->columns.step = experts;
     b->info.shape = {out, rank};
@@ -193,11 +195,13 @@ class TargetMatcher {
   bool good_ = true;
 };
 
-void refuse_left_over(const std::string& module, const FoundParts& parts, bool dora, ProblemList& problems) {
+void refuse_left_over(const std::string& module, const FoundParts& parts, bool is_end, bool dora, ProblemList& problems) {
   for (size_t i = 0; i < kPartCount; ++i) {
     const Found& tensor = parts[i];
     if (tensor.info == nullptr) continue;
     const auto part = static_cast<Part>(i);
+    // Saved along where another adapter of the same model adapted the head or the embedding; PEFT too passes it over.
+    if (part == Part::base_layer && is_end) continue;
     if (part == Part::magnitude && !dora)
       refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
     else if (part == Part::base_layer)
@@ -216,10 +220,13 @@ std::string_view module_prefix(const TensorSource& file) {
   return kModulePrefix;
 }
 
-bool adapts_mixtures(const TensorSource& file) {
-  constexpr std::array<std::string_view, 4> parts = {kExpertsInfix, ".mlp.gate.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
+bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
+  constexpr std::array<std::string_view, 3> routers = {".mlp.gate.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
   return std::any_of(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
-    return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return tensor.first.find(part) != std::string::npos; });
+    const std::string_view name = tensor.first;
+    const size_t expert = name.find(kExpertsInfix);
+    if (expert != std::string_view::npos && std::isdigit(static_cast<unsigned char>(name[std::min(expert + kExpertsInfix.size(), name.size() - 1)]))) return true;
+    return !and_parameters && std::any_of(routers.begin(), routers.end(), [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
   });
 }
 
@@ -229,7 +236,10 @@ std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<
   std::vector<PeftPair> pairs;
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).drop_stacked();
-  for (const auto& [module, parts] : found) refuse_left_over(module, parts, dora, problems);
+  const auto is_end = [&](const std::string& module) {
+    return module == module_name(model, -1, Projection::embed_tokens, prefix) || module == module_name(model, -1, Projection::lm_head, prefix);
+  };
+  for (const auto& [module, parts] : found) refuse_left_over(module, parts, is_end(module), dora, problems);
   return pairs;
 }
 

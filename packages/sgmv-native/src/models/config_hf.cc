@@ -283,6 +283,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file) {
   config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
   config.attention_bias = family.attention_bias == Bias::qkv || (family.attention_bias == Bias::as_config && fields.flag("attention_bias", false));
+  if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
   config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
   config.qk_norm = family.qk_norm;
   config.fused_projections = family.fused;
@@ -315,6 +316,7 @@ ModelConfig read_language_model(const ConfigFields& fields, const std::string& f
   ModelConfig config = read_decoder(*text, inner.file());
   // Of the two that say it, Transformers reads the outer one. A head that is in the file counts in any case.
   config.tied_embeddings = fields.flag("tie_word_embeddings", true);
+  config.logit_softcap = 0;  // final_logit_softcapping is read where the language model stands alone
   read_quantization(fields, config);
   return config;
 }

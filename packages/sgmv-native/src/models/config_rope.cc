@@ -143,6 +143,15 @@ void refuse_two_readings(const ConfigFields& fields, const json::Value* paramete
     fields.refuse("model_unsupported", "rope_theta", std::to_string(*outer), "rope_parameters with the rope_theta of sliding_attention, which versions of Transformers read differently");
 }
 
+// Beside an outer original_max_position_embeddings, Transformers 4 passes over LongRoPE's factor and Transformers 5 does not.
+void refuse_two_factors(const ConfigFields& fields, const json::Value& scaling, const Surroundings& around, const RopeConfig& rope) {
+  const ConfigFields inside(scaling, fields.file() + ": rope_scaling");
+  if (rope.kind != RopeConfig::Kind::longrope || around.original_max_positions == 0 || inside.number("attention_factor")) return;
+  const double implied = double(around.model.max_positions) / around.original_max_positions;
+  if (std::abs(rope.factor - implied) > 1e-6 * implied)
+    inside.refuse("model_unsupported", "factor", std::to_string(rope.factor), std::to_string(implied) + " or nothing: what max_position_embeddings and original_max_position_embeddings say, or attention_factor beside it");
+}
+
 // Ministral 3. Its rope_parameters are always there: what Transformers assumes without them no checkpoint means.
 void read_query_growth(const ConfigFields& fields, const json::Value* parameters, ModelConfig& config) {
   if (parameters == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation and llama_4_scaling_beta of Ministral 3");
@@ -191,6 +200,7 @@ void read_ropes(const json::Value& root, const std::string& file, ModelConfig& c
   // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.
   RopeConfig scaled = by_type ? config.rope : plain;
   read_flat(fields, "rope_scaling", *scaling, around, scaled);
+  refuse_two_factors(fields, *scaling, around, scaled);
   if (parameters != nullptr && !same_rope(config.rope, scaled))
     fields.refuse("model_unsupported", "rope_scaling, rope_parameters", "both, and they say different things",
                   "one of them, or the same in both: put type, factor and rope_theta into rope_parameters and remove rope_scaling");

@@ -35,6 +35,7 @@ class DecoderCuda : public Model {
   NumberTypes number_types() const override;
   bool batch_invariant() const override { return !blas_; }
   std::optional<size_t> device_bytes_free() const override;
+  void reserve_steps(int32_t tokens, int32_t rows) override;
   bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
   bool runs_ahead() const override { return draws_tokens(); }
   bool has_kv_extents() const override;

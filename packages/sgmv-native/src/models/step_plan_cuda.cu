@@ -105,6 +105,18 @@ void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
   if (moved) graphs_.clear();
 }
 
+void DecoderCuda::reserve_steps(int32_t tokens, int32_t rows) {
+  context_->use();
+  Shape shape;
+  shape.rows = filled(rows);
+  shape.tokens = std::max(tokens, shape.rows);
+  shape.positions_max = config_.max_positions;
+  shape.draws = shape.expert_lora = true;
+  bool moved = reserve_activations(shape);
+  if (config_.experts.count > 0) moved |= reserve_experts(shape);
+  if (moved) graphs_.clear();
+}
+
 bool DecoderCuda::reserve_activations(const Shape& shape) {
   const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
   const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim, size = static_cast<int64_t>(number_bytes(type_));

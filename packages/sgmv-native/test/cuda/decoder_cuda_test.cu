@@ -576,6 +576,44 @@ TEST("cuda experts: weights of all of them are counted, and an adapter's factors
   CHECK(all->bytes() > attention->bytes() + static_cast<size_t>(2 * config.experts.count * config.experts.size), all->bytes(), " and ", attention->bytes());
 }
 
+TEST("cuda working memory: what the largest step needs is taken before caches are, experts' too") {
+  for (const char* family : {"llama2", "mixtral"}) {
+    const std::filesystem::path folder = family_folder(family);
+    const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
+    constexpr int32_t most = 48, rows = 12;
+    const size_t whole = *model->device_bytes_free();
+    model->reserve_steps(most, rows);
+    const size_t reserved = *model->device_bytes_free(), taken = whole - reserved;
+    const ModelConfig& config = model->config();
+    // A row of an expert: its numbers and theirs, in 16 bits, and its products.
+    const auto of_row = static_cast<size_t>(2 * config.hidden_size + 2 * config.experts.size + 4 * std::max(2 * config.experts.size, config.hidden_size));
+    CHECK(taken > static_cast<size_t>(most * config.experts.per_token) * of_row, family, ": ", taken);
+    const auto cache = model->make_kv_cache(8, 16);
+    const std::vector<int32_t> blocks{0, 1, 2};
+    const auto step = [&](int32_t count, const Adapter* adapter) {
+      const std::vector<int32_t> tokens(static_cast<size_t>(count), 5);
+      const SequenceSlice slice{0, count, 0, blocks};
+      const Segment segment{0, count, adapter};
+      std::vector<int32_t> wanted;
+      for (int32_t row = 0; row < std::min(count, rows); ++row) wanted.push_back(row);
+      std::vector<float> logits(wanted.size() * static_cast<size_t>(config.vocab_size));
+      model->forward({tokens, {&slice, 1}, {&segment, 1}, wanted}, *cache, logits);
+    };
+    step(1, nullptr);  // inputs and rotary tables
+    const size_t small = *model->device_bytes_free();
+    step(most, nullptr);
+    CHECK(small - *model->device_bytes_free() < 16384, family, ": ", small, " and ", *model->device_bytes_free());  // inputs
+    model->reserve_steps(4 * most, rows);
+    CHECK(*model->device_bytes_free() + 2 * taken < small, family);
+    const auto budget = [&](int32_t tokens) {
+      EngineOptions options;
+      options.max_step_tokens = tokens;
+      return Engine(Model::load(folder / "model", on_cuda(WeightType::bf16, true)), options, [](std::vector<Event>) {}).stats().memory_bytes_max;
+    };
+    CHECK(budget(64) > budget(1024) + taken, family);
+  }
+}
+
 TEST("cuda routers: an adapter's factors keep the numbers of the file") {
   const std::filesystem::path folder = family_folder("qwen2-moe");
   const TempFolder files;

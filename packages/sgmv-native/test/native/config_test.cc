@@ -222,6 +222,10 @@ TEST("config: Phi-3 and LongRoPE") {
   }
   refuse_as("phi3", R"("rope_scaling":{"type":"longrope",)" + factors + "}", "model_corrupt", "short_factor");
   refuse_as("phi3", around + R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,0],"long_factor":[1,2,3,4,5,6]})", "model_corrupt", "short_factor");
+  // Versions of Transformers read the one or the other.
+  const std::string scaling = around + R"("rope_scaling":{"type":"longrope",)" + factors;
+  CHECK(read_as("phi3", scaling + R"(,"factor":32})").rope.factor == 32 && read_as("phi3", scaling + R"(,"factor":4,"attention_factor":1.5})").rope.attention_factor == 1.5);
+  refuse_as("phi3", scaling + R"(,"factor":4})", "model_unsupported", "rope_scaling: factor: found 4.000000, expected 32.000000");
   refuse_as("phi3", R"("partial_rotary_factor":0.01)", "model_unsupported", "partial_rotary_factor");
   refuse_as("phi3", R"("partial_rotary_factor":1.5)", "model_unsupported", "partial_rotary_factor");
 }
@@ -343,6 +347,7 @@ TEST("config: the language model of a vision model") {
   CHECK(c.model_type == "gemma3_text" && c.vocab_size == 262208 && c.heads == 8 && c.kv_heads == 4 && c.head_dim == 256 && c.tied_embeddings);
   CHECK(c.end_tokens == std::vector<int32_t>{7});
   CHECK(read(text + R"(,"model_type":"gemma3_text","eos_token_id":7},"eos_token_id":[1,106])", outer).end_tokens == std::vector<int32_t>({1, 106}));
+  CHECK(read(text + R"(,"model_type":"gemma3_text","final_logit_softcapping":30})", outer).logit_softcap == 0);
   const std::string mistral = R"(,"model_type":"mistral","vocab_size":128,"num_attention_heads":4})", around = R"("model_type":"mistral3")";
   CHECK(read(text + mistral + R"(,"tie_word_embeddings":false)", around).model_type == "mistral");
   for (const char* bad : {"", "\"text_config\":null", "\"text_config\":[]", "\"text_config\":\"gemma3_text\""}) refuse(bad, "model_corrupt", "text_config", outer);

@@ -9,6 +9,7 @@
 #include "golden_folder.h"
 #include "layers/mixture.h"
 #include "layers/lora_adapter.h"
+#include "layers/lora_checks.h"
 #include "ones_base.h"
 #include "sgmv/error.h"
 #include "temp_folder.h"
@@ -48,6 +49,7 @@ TEST("mixture: what each family assumes and what it reads") {
   const ModelConfig qwen2 = read("qwen2_moe", R"("shared_expert_intermediate_size":20)");
   CHECK(qwen2.experts.count == 60 && qwen2.experts.per_token == 4 && qwen2.experts.size == 1408 && qwen2.experts.shared && qwen2.attention_bias);
   CHECK(qwen2.has_experts(0) && qwen2.has_mlp(0) && qwen2.intermediate_size == 20);
+  CHECK(!read("qwen2_moe", R"("qkv_bias":false)").attention_bias && !read("qwen3_moe", R"("qkv_bias":true)").attention_bias);
   const ModelConfig olmoe = read("olmoe", "");
   CHECK(olmoe.experts.count == 64 && olmoe.experts.size == 36 && olmoe.qk_norm_of_all && olmoe.pre_norms && !olmoe.post_norms);
   CHECK(read("granitemoe", R"("residual_multiplier":0.5,"embedding_multiplier":3)").embedding_scale == 6);
@@ -274,6 +276,8 @@ TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and ex
   const auto adapter = whole.load();
   CHECK(adapter->adapts_experts() && adapter->adapts_routers());
   CHECK_EQUAL(adapter->group(1, ProjectionGroup::gate_up, 3).parts.size(), 2u);
+  AdapterCopy parameters(family, "all-linear");
+  CHECK((parameters.say("target_modules", "[\"c_attn\"]").drop(".self_attn.").accept() == Names{"w1", "w3", "w2", "gate"}));
   // Of one of a module's parameters, the tensors are not those of one inside.
   AdapterCopy down(family, "all-linear");
   down.say("target_parameters", R"(["down_proj"])").drop(".base_layer.").drop(".mlp.gate.");
@@ -293,6 +297,34 @@ TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and ex
   CHECK_EQUAL(missing.inspect().problems.size(), 2u);  // not one for each expert
   AdapterCopy(family, "all-linear").drop(".base_layer.").refuse("tensor_shape", experts + ".lora_A.weight: found shape [4, 36], expected [8, 24]");
   AdapterCopy("granitemoe", "attention").say("target_parameters", R"(["input_linear.weight"])").refuse("unsupported_field", "target_parameters[0]: found \"input_linear.weight\"");
+}
+
+TEST("mixture: bare parameters of a single expert") {
+  AdapterCopy copy("bare-parameters", "all-linear");
+  copy.drop(".mlp.").say("target_parameters", R"(["experts.gate_up_proj"])").model.experts.count = copy.model.experts.per_token = 1;
+  std::vector<float> b(2 * 72, 0.25f);
+  std::fill_n(b.begin() + 72, 72, 0.75f);
+  for (const std::string layer : {"0", "1"}) {
+    copy.pair("model.layers." + layer + ".mlp.experts", 24, 72);
+    copy.tensors.back().data = f32_bytes(b);
+  }
+  const TempFolder folder;
+  copy.write(folder);
+  ProblemList problems;
+  const PeftAdapter adapter(folder.path(), copy.model, problems);
+  for (const PeftPair& pair : adapter.pairs())
+    if (pair.target.expert == 0) {
+      const std::vector<float> values = widened(adapter.read_checked(pair.b, problems), DType::f32);
+      CHECK(values == std::vector<float>(2 * 36, pair.target.projection == Projection::gate ? 0.25f : 0.75f), projection_name(pair.target.projection));
+    }
+  CHECK(problems.empty() && adapter.pairs().size() == 2 * (4 + 2));
+}
+
+TEST("mixture: experts that are modules beside target_parameters") {
+  AdapterCopy copy("qwen3-moe", "experts");
+  copy.say("target_parameters", R"(["gate.weight"])");
+  for (const std::string layer : {"0", "2"}) copy.pair("model.layers." + layer + ".mlp.gate", 24, 7);
+  CHECK((copy.accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj", "gate"}));
 }
 
 TEST("mixture: adapters that do not fit are refused by name") {

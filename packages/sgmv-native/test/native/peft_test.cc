@@ -319,6 +319,11 @@ TEST("peft: LoRA on the embedding and the head, with the base weights PEFT saves
   CHECK((summary.target_modules == std::vector<std::string>{"embed_tokens", "lm_head"}));
   CHECK(summary.layers == 0 && summary.parameters == 4 * 32 + 16 * 4 + 4 * 16 + 32 * 4);
   accept(with([](AdapterFiles& f) { f.tensors.resize(4); }));
+  // Trained beside an adapter of the head, in one model: PEFT saves the head's base weights with this one too.
+  accept(with([](AdapterFiles& f) {
+    f.set("target_modules", "[\"embed_tokens\"]");
+    f.tensors.erase(f.tensors.begin() + 2, f.tensors.begin() + 4);
+  }));
   refuse(with([](AdapterFiles& f) { f.tensors[0].name += ".weight"; }), "tensor_missing", "lora_embedding_A");
   refuse(with([](AdapterFiles& f) { f.tensors[0].shape = {32, 4}; }), "tensor_shape", "[32, 4]");
   refuse(with([](AdapterFiles& f) { f.tensors[5].shape = {16, 32}; }), "tensor_shape", "lm_head.base_layer");

@@ -1,0 +1,159 @@
+"""Random small models of every family and random adapters of them: the engine on the CPU against Transformers + PEFT.
+
+Usage: python scripts/sweep-families.py FOLDER [MODELS [SEED [FAMILY…]]]    needs torch, transformers, peft
+
+Prints what is refused and what differs. Up to 1e-3 it may be float32 where numbers cancel: look at the reference in float64.
+What Transformers or PEFT refuse is drawn again.
+"""
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import torch
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+SGMV = Path(__file__).parent.parent / "bin" / "sgmv.mjs"
+# Grouped products of experts want widths that are multiples of 16 bytes.
+EAGER = dict(attn_implementation="eager", **(dict(experts_implementation="eager") if transformers.__version__ > "5" else {}))
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+VISION = dict(hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2)
+WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mistral3": ("mistral", dict(VISION, model_type="pixtral", head_dim=4))}
+FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
+granitemoe gemma3 mistral3""".split()
+
+
+def draw_rope(rng, family, head_dim):
+    """In the words of Transformers 4, which 5 reads too."""
+    kind = rng.choice(["default", "longrope"] + ["default", "linear", "dynamic", "llama3", "yarn"] * (family != "phi3"))
+    scaling, fields = dict(rope_type=kind, factor=rng.choice([1.0, 1.5, 32.0])), dict(rope_theta=rng.choice([100.0, 1e6]))
+    if kind == "llama3": scaling.update(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+    if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(original_max_position_embeddings=8)]))
+    if kind == "longrope":
+        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 1.0, rng.choice([16, 24, 256])
+        scaling.update({name: [1 + step * i for i in range(int(head_dim * share) // 2)] for name, step in (("short_factor", 0.1), ("long_factor", 0.7))}, factor=256 / original)
+        fields.update(original_max_position_embeddings=original, **(dict(partial_rotary_factor=share) if family == "phi3" else {}))
+    return fields if kind == "default" else dict(fields, rope_scaling=scaling)
+
+
+def draw_config(rng, family):
+    pick, flag = rng.choice, lambda: rng.random() < 0.5
+    kv, head_dim, layers, experts = pick([1, 1, 2, 3]), pick([2, 4, 6, 10, 18, 34, 64, 128]), pick([1, 2, 3, 5]), pick([1, 2, 5, 33])
+    heads = kv * pick([1, 2, 3, 5])
+    c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
+             vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
+             attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
+    if flag() and family != "gemma3_text":
+        c["hidden_size"] = 2 * heads * rng.randint(1, 6)
+        head_dim = c["hidden_size"] // heads
+        del c["head_dim"]
+    if family in ("gemma3_text", "olmo3"): c.update(rope_theta=500000.0, **pick([{}, dict(rope_scaling=dict(rope_type="linear", factor=8.0))]))
+    elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
+    else: c.update(draw_rope(rng, family, head_dim))
+    if family in ("mistral", "ministral3", "mixtral", "phi3") and flag(): c["sliding_window"] = None
+    if family in ("ministral", "gemma2", "gemma3_text", "olmo3") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    if "gemma" in family: c.update(query_pre_attn_scalar=pick([1, 20, 256]), final_logit_softcapping=pick([None, 3.0, 30.0]), attn_logit_softcapping=pick([None, 1.0, 50.0]))
+    if family == "gemma3_text": c.update(rope_local_base_freq=pick([100.0, 1e4]), sliding_window_pattern=pick([2, 3, 6]))
+    if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
+    if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
+    if re.search("moe$|mixtral", family):
+        c.update({"num_local_experts" if family in ("mixtral", "granitemoe") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
+                 moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
+    return c
+
+
+def draw_lora(rng, model, layers):
+    pick, flag = rng.choice, lambda share: rng.random() < share
+    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and not re.search("vision|multi_modal", n)]
+    inner = [n for n in names if ".layers." in n]
+    leaves, of_layer = sorted({n.split(".")[-1] for n in inner}), rf".*\.{rng.randrange(layers)}\..*"
+    some = rng.sample(leaves, rng.randint(1, len(leaves)))
+    keys = [*leaves, of_layer, pick(inner), "self_attn.(q|k)_proj", r"layers\.\d+\.mlp\.\w+", "^" + pick(inner)]
+    o = dict(r=pick([1, 2, 8, 33, 256]), lora_alpha=pick([1, 32, 0.5]), use_rslora=flag(0.3), use_dora=flag(0.25), init_lora_weights=pick([True, False, "gaussian"]),
+             target_modules=pick([some, leaves, some + ["lm_head"], some + ["embed_tokens"], rng.sample(names, 3), some + ["c_attn"], "all-linear", rf".*\.({'|'.join(some)})", rf"(?!.*\.1\.).*\.{some[0]}"]))
+    for field in ("rank_pattern", "alpha_pattern"): o[field] = {key: pick([1, 4, 20]) for key in rng.sample(keys, pick([0, 0, 2]))}
+    if flag(0.2): o["exclude_modules"] = pick([leaves[:1], of_layer, [pick(inner)]])
+    if flag(0.2): o.update(layers_to_transform=pick([rng.randrange(layers), [layers - 1]]), layers_pattern=pick([None, "layers", ["h", "layers"]]))
+    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"mlp\.(gate\.weight|experts\.\w+)$", n)}
+    return dict(o, target_parameters=rng.sample(sorted(bare), rng.randint(1, len(bare))), use_dora=False) if bare and flag(0.5) else o
+
+
+def randomize(named, generator, dtype, gemma=False):
+    for name, p in named:
+        noise = torch.randn(p.shape, generator=generator)
+        if "magnitude" in name: value = p.data * (1 + 0.2 * noise)
+        elif "norm" in name: value = noise * 0.2 + (not gemma)
+        else: value = noise * (0.3 if re.search("bias|embedding_A", name) else 0.7 if "embed_tokens" in name else (0.5 if "lora_" in name else 1.2) / p.shape[-1] ** 0.5)
+        p.data = value.to(dtype).float()
+
+
+def load(folder, adapter=None):
+    auto = AutoModelForImageTextToText if folder.parent.name.startswith("mistral3") else AutoModelForCausalLM
+    model = auto.from_pretrained(folder, dtype=torch.float32, **EAGER)
+    return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
+
+
+@torch.no_grad()
+def write_model(rng, family, folder):
+    generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
+    text, vision = WRAPPED.get(family, (family, None))
+    fields = draw_config(rng, text)
+    outer = dict(text_config=dict(fields, model_type=text), vision_config=vision, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision else fields
+    model = (AutoModelForImageTextToText if family == "mistral3" else AutoModelForCausalLM).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
+    randomize(model.named_parameters(), generator, dtype, "gemma" in family)
+    model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
+    prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]
+    cases, tensors = [], {}
+
+    def record(label, adapter, net, chosen):
+        for prompt in chosen:
+            tensors[f"{label}/{len(prompt)}/logits"] = net(input_ids=prompt[None]).logits[0].contiguous()
+            cases.append(dict(name=f"{label}/{len(prompt)}", adapter=adapter, promptTokens=prompt.tolist()))
+
+    def record_adapter(place, name, numbers):
+        base = load(folder / "model")
+        net = get_peft_model(base, LoraConfig(task_type=rng.choice(["CAUSAL_LM", None]), **draw_lora(rng, base, fields["num_hidden_layers"])), adapter_name=name)
+        randomize([(n, p) for n, p in net.named_parameters() if "lora_" in n], generator, numbers)
+        net.save_pretrained(place, state_dict={n: p.to(numbers if "lora_" in n else dtype) for n, p in net.state_dict().items()})
+        if name != "default": shutil.copytree(place / name, place, dirs_exist_ok=True)
+        config = place / "adapter_config.json"
+        # Older versions of PEFT know fewer fields.
+        if rng.random() < 0.3: config.write_text(json.dumps({f: value for f, value in json.loads(config.read_text()).items() if value}))
+        # What counts is what PEFT makes of the files: it sorts patterns when it saves them.
+        record(place.name, place.name, load(folder / "model", place), prompts[1:3])
+
+    record("base", None, load(folder / "model"), prompts)
+    for i in range(6):
+        try: record_adapter(folder / "adapters" / f"{i} é", rng.choice(["default", "v1-2"]), rng.choice(DTYPES))
+        except Exception as error: print(f"drawn again: {str(error)[:90]!r}")
+    (folder / "golden.json").write_text(json.dumps(dict(model="model", cases=cases)))
+    save_file(tensors, folder / "golden.safetensors")
+
+
+def main(root, models="60", seed="1", *families):
+    torch.set_num_threads(1)
+    transformers.logging.disable_progress_bar()
+    known, counts = [f for f in families or FAMILIES if f in transformers.CONFIG_MAPPING], Counter()
+    for i in range(int(models)):
+        rng, family = random.Random(f"{seed}/{i}"), known[i % len(known)]
+        folder = Path(root).resolve() / f"{family}-{seed}-{i}"
+        while not (folder / "golden.json").exists():
+            try: write_model(rng, family, folder)
+            except Exception as error:
+                print(f"drawn again: {family}: {str(error)[:90]!r}")
+                shutil.rmtree(folder, ignore_errors=True)
+        run = subprocess.run(["node", SGMV, "golden", folder, "--tolerance", "2e-5", "--device", "cpu"], capture_output=True, text=True)
+        for line in run.stdout.splitlines()[:-1] or [f"CRASH {run.returncode} {run.stderr}"]:
+            counts[kind := "matches" if line.startswith("ok") else "differs" if "logits: " in line else "refused"] += 1
+            if kind != "matches": print(kind, folder.name, line)
+    print(dict(counts))
+
+
+if __name__ == "__main__": main(*sys.argv[1:])
