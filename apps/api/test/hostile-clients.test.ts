@@ -1,8 +1,9 @@
 /** Clients that mean harm or know no better: what they get is an answer, and what they take is bounded. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
+import { ROOM_BOUNDS } from '../src/base/graphql/socket-room.js';
 import { Connection, head, json } from './connection.js';
 import { startGeneration } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -116,6 +117,12 @@ describe('a client', () => {
   });
 
   describe('with a WebSocket', () => {
+    beforeEach(() => void vi.spyOn(console, 'error'));
+    afterEach(() => {
+      expect(console.error, 'what clients do is for the log to tell').not.toHaveBeenCalled();
+      vi.restoreAllMocks();
+    });
+
     const connect = async (): Promise<WebSocket> => {
       const socket = new WebSocket(`${test.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
       sockets.push(socket);
@@ -136,6 +143,7 @@ describe('a client', () => {
       ['an operation before it has begun', operation('1', '{ __typename }'), 4401],
       ['a frame that is too large', JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(2 * MIB) } }), 1009],
       ['no JSON', 'hello', 4400],
+      ['what only servers send', JSON.stringify({ id: '1', type: 'next', payload: {} }), 4400],
     ])('that sends %s is closed', async (_, message, code) => {
       const socket = await connect();
       socket.on('error', () => undefined);
@@ -151,6 +159,17 @@ describe('a client', () => {
       }
       socket.send(operation('1', '{ __typename }'));
       expect(await next(socket)).toMatchObject({ type: 'next', payload: { data: { __typename: 'Query' } } });
+    });
+
+    it('of whom there are many from one address, and nobody signs in, has the oldest closed', async () => {
+      const signedIn = await begun();
+      signedIn.send(operation('1', '{ tenant { id } }'));
+      await next(signedIn);
+      const oldest = await connect();
+      const closed = once(oldest, 'close');
+      const rest = await Promise.all(Array.from({ length: ROOM_BOUNDS.anonymousPerAddressMax }, connect));
+      expect(await closed).toEqual([1013, Buffer.from('Too many WebSockets from this address that nobody has signed in on')]);
+      expect([signedIn, ...rest].map(({ readyState }) => readyState)).toEqual(Array(rest.length + 1).fill(WebSocket.OPEN));
     });
 
     it('that asks without reading what it is answered is ended', async () => {
