@@ -16,6 +16,7 @@ import { ErrorFilter } from './base/errors/error.filter.js';
 import { GRAPHQL_PATH } from './base/graphql/graphql.module.js';
 import { BodyBudget } from './base/http/body-budget.js';
 import { corsDelegate } from './base/http/cors.js';
+import { requireHost } from './base/http/host.js';
 import { HttpAdapter } from './base/http/http-adapter.js';
 import { isWebSocketHandshake } from './base/http/upgrade.js';
 import { httpLogger } from './base/logging/http-logger.js';
@@ -42,6 +43,7 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(httpMetrics(app.get(Registry)));
   app.use(httpLogger(logger));
   app.use(ambientContext);
+  app.use(requireHost);
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
   app.enableCors(corsDelegate(config));
   app.use(refuseWebSockets);

@@ -78,13 +78,25 @@ describe('a client', () => {
     ['a path that is too long', head('GET', `/${'a'.repeat(20_000)}`), 431, 'PAYLOAD_TOO_LARGE'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'BAD_INPUT'],
     ['a chunk that is none', `${head('POST', '/graphql', ['Content-Type: application/json', 'Transfer-Encoding: chunked'])}ZZZ\r\n`, 400, 'BAD_INPUT'],
+    ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400, 'BAD_INPUT'],
+    ['two hosts', head('GET', '/health', ['Host: b']), 400, 'BAD_INPUT'],
+    ['a host that is none', 'POST /api/auth/sign-out HTTP/1.1\r\nHost: a b\r\n\r\n', 400, 'BAD_INPUT'],
+    ['an expectation', head('POST', '/graphql', ['Expect: miracles', ...json(QUERY)]) + QUERY, 417, 'BAD_INPUT'],
+    ['what is for a proxy', head('CONNECT', 'other.example.test:443'), 405, 'BAD_INPUT'],
+    ['a WebSocket without a key', head('GET', '/graphql', ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']), 400, 'BAD_INPUT'],
+    ['one length twice', head('POST', '/graphql', [...json(QUERY), `Content-Length: ${QUERY.length}`]) + QUERY, 400, 'BAD_INPUT'],
     ['two lengths', head('POST', '/graphql', [...json(QUERY), 'Transfer-Encoding: chunked']), 400, 'BAD_INPUT'],
   ])('that sends %s is told so', async (_, text, status, code) => {
     const connection = dial();
     await connection.send([text]);
     const answer = await connection.rest();
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*\\r\\nConnection: close\\r\\n`));
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\nConnection: close\\r\\n`));
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code, retryable: false, message: expect.any(String) as string } });
+  });
+
+  it.each(['javascript', 'a b'])('that claims to have come by "%s" is answered all the same', async (protocol) => {
+    const headers = { 'x-forwarded-proto': protocol };
+    expect((await fetch(`${test.url}/api/auth/get-session`, { headers })).status).toBe(200);
   });
 
   it('that sends large bodies slowly takes no more memory than there is for all, and none of that for small ones', async () => {

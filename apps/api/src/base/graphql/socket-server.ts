@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import type { Application, Request } from 'express';
 import { CloseCode, handleProtocols, makeServer, type Server, type ServerOptions } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { refuseRest } from '../http/client-error.js';
 import type { SocketExtra, SocketParams } from './socket.js';
 import { SocketRoom } from './socket-room.js';
 
@@ -32,6 +33,7 @@ export class SocketServer {
     this.server = makeServer(options);
     const bounds = { maxPayload: MESSAGE_BYTES_MAX, closeTimeout: CLOSE_MS_MAX };
     this.wss = new WebSocketServer({ noServer: true, path, handleProtocols, ...bounds });
+    this.wss.on('wsClientError', ({ message }, socket) => refuseRest({ status: 400, code: 'BAD_INPUT', message, headers: { 'Sec-WebSocket-Version': '13' } }, socket, false));
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.wss.handleUpgrade(request, socket, head, (opened) => this.open(opened, request));
     });

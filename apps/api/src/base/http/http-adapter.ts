@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { answerClientError } from './client-error.js';
+import { answerClientError, answerOddities } from './client-error.js';
 import { askWhetherThere, keepHalfClosed } from './half-closed.js';
 import { requestsThatUpgradeAt } from './upgrade.js';
 
@@ -36,6 +36,8 @@ export class HttpAdapter extends ExpressAdapter {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_MS_MAX,
       requestTimeout: REQUEST_MS_MAX,
+      // Told with a body, by `requireHost`.
+      requireHostHeader: false,
     };
     const server = createServer(options);
     // Before the application, which may answer at once.
@@ -47,6 +49,7 @@ export class HttpAdapter extends ExpressAdapter {
       socket.once('end', () => this.answersOn(socket).filter(({ writableEnded }) => !writableEnded).forEach(askWhetherThere));
     });
     keepHalfClosed(server);
+    answerOddities(server);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       answerClientError(error, socket, this.answersOn(socket).some(({ headersSent }) => headersSent));
     });
