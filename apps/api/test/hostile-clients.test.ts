@@ -1,9 +1,13 @@
 /** Clients that mean harm or know no better: what they get is an answer, and what they take is bounded. */
 import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getIntrospectionQuery } from 'graphql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { ROOM_BOUNDS } from '../src/base/graphql/socket-room.js';
+import { createAdapter, fixture } from './adapter-fixtures.js';
 import { Connection, head, json } from './connection.js';
 import { startGeneration } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -97,6 +101,63 @@ describe('a client', () => {
   it.each(['javascript', 'a b'])('that claims to have come by "%s" is answered all the same', async (protocol) => {
     const headers = { 'x-forwarded-proto': protocol };
     expect((await fetch(`${test.url}/api/auth/get-session`, { headers })).status).toBe(200);
+  });
+
+  describe('that stands still', () => {
+    const server = (): Server => test.app.getHttpServer() as Server;
+    let usual: number;
+    beforeEach(() => {
+      usual = server().timeout;
+      server().timeout = 300;
+    });
+    afterEach(() => {
+      server().timeout = usual;
+    });
+
+    it('in the middle of a request is told so', async () => {
+      const connection = dial();
+      await connection.send([head('POST', '/graphql', json(QUERY)), QUERY.slice(0, 5)]);
+      expect(await connection.rest()).toMatch(/HTTP\/1\.1 408 [\s\S]*"code":"TIMED_OUT"/);
+    });
+
+    it('in the middle of an upload is told so, and goes on from there', async () => {
+      const bytes = fixture('a')['adapter_config.json'];
+      const { id } = await createAdapter(test, tenant.key, 'still', fixture('a'));
+      const metadata = Object.entries({ adapterId: id, filename: 'adapter_config.json' }).map(([name, value]) => `${name} ${Buffer.from(value).toString('base64')}`);
+      const headers = { ...tenant.key, 'tus-resumable': '1.0.0' };
+      const made = await fetch(`${test.url}/uploads`, { method: 'POST', headers: { ...headers, 'upload-length': String(bytes.length), 'upload-metadata': metadata.join() } });
+      const path = made.headers.get('location') ?? '';
+      const connection = dial();
+      const lines = [authorization(), 'Tus-Resumable: 1.0.0', 'Upload-Offset: 0', 'Content-Type: application/offset+octet-stream', `Content-Length: ${bytes.length}`];
+      await connection.send([head('PATCH', path, lines), bytes.subarray(0, 100).toString()]);
+      expect(await connection.rest()).toMatch(/HTTP\/1\.1 408 [\s\S]*"code":"TIMED_OUT"/);
+      expect((await fetch(test.url + path, { method: 'HEAD', headers })).headers.get('upload-offset')).toBe('100');
+    });
+
+    it('and leaves its answers unread is ended', async () => {
+      const connection = dial();
+      connection.socket.pause();
+      const request = head('GET', `/graphql?query=${encodeURIComponent(getIntrospectionQuery())}`, ['apollo-require-preflight: 1']);
+      const closed = new Promise((resolve) => server().once('connection', (socket: Socket) => socket.once('close', resolve)));
+      connection.socket.write(request.repeat(100));
+      await closed;
+    });
+
+    it('because its answer takes long is not disturbed', async () => {
+      const [begun, held] = [gate(), gate()];
+      runner.script = async (run) => {
+        begun.open();
+        await held.opened;
+        await tell(run);
+      };
+      const connection = dial();
+      const body = completion(false);
+      await connection.send([head('POST', '/v1/completions', [...json(body), authorization()]) + body]);
+      await begun.opened;
+      await sleep(1_000);
+      held.open();
+      expect(await connection.answer()).toMatch(/^HTTP\/1\.1 200 OK/);
+    });
   });
 
   it('that sends large bodies slowly takes no more memory than there is for all, and none of that for small ones', async () => {
