@@ -1,6 +1,6 @@
 /** The whole application, ready to listen: what `main`, the seed and the tests share. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Registry } from '@aril/metrics';
 import { NotFoundException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -18,6 +18,7 @@ import { BodyBudget } from './base/http/body-budget.js';
 import { corsDelegate } from './base/http/cors.js';
 import { requireHost } from './base/http/host.js';
 import { HttpAdapter } from './base/http/http-adapter.js';
+import { checkStructure } from './base/http/json-structure.js';
 import { isWebSocketHandshake } from './base/http/upgrade.js';
 import { httpLogger } from './base/logging/http-logger.js';
 import { httpMetrics } from './base/metrics/http-metrics.js';
@@ -50,7 +51,11 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   const bodies = new BodyBudget(config.REQUEST_BODIES_BYTES_MAX, JSON_BODY_BYTES_MAX, isJsonForUs);
   app.use(bodies.admit);
   // Not strict: `null` and `5` are JSON, and told by their handlers as what they are.
-  const parsing = { limit: JSON_BODY_BYTES_MAX, type: isJsonForUs, strict: false, verify: bodies.noteRead };
+  const verify = (request: IncomingMessage, response: ServerResponse, body: Buffer, encoding: string): void => {
+    bodies.noteRead(request, response, body);
+    checkStructure(body, encoding);
+  };
+  const parsing = { limit: JSON_BODY_BYTES_MAX, type: isJsonForUs, strict: false, verify };
   app.useBodyParser('json', parsing);
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();

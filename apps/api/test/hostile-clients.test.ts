@@ -281,6 +281,29 @@ describe('a client', () => {
     });
   });
 
+  it.each([
+    ['lists', `{"messages":${'['.repeat(60_000)}`],
+    ['objects', `[${'{},'.repeat(60_000)}{}]`],
+    ['fields', `{${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}`],
+  ])('that sends too many %s is refused before they are parsed, signed in or not', async (_, body) => {
+    const headers = { 'content-type': 'application/json' };
+    const answers = await Promise.all(['/v1/chat/completions', '/graphql'].map((path) => fetch(test.url + path, { method: 'POST', headers, body })));
+    for (const answer of answers) {
+      expect(answer.status).toBe(413);
+      expect(await answer.json()).toMatchObject({ error: { message: 'The body has too many lists, objects and fields: expected at most 50000 together.' } });
+    }
+  });
+
+  it('whose text looks like structure, or is no UTF-8, is not taken for what it is not', async () => {
+    const body = JSON.stringify({ model: TEST_MODEL, max_tokens: 10, prompt: '[{:"\\'.repeat(20_000) });
+    const headers = { ...tenant.key, 'content-type': 'application/json' };
+    expect((await fetch(`${test.url}/v1/completions`, { method: 'POST', headers, body })).status).toBe(200);
+    const utf16 = { ...headers, 'content-type': 'application/json; charset=utf-16le' };
+    const answer = await fetch(`${test.url}/v1/completions`, { method: 'POST', headers: utf16, body: Buffer.from(body, 'utf16le') });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { param: 'content-type' } });
+  });
+
   it('that sends too much GraphQL over SSE is refused before it is read', async () => {
     const body = JSON.stringify({ query: `{ ${'a '.repeat(MIB)}}` });
     const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
