@@ -1,6 +1,6 @@
 /** The whole application, ready to listen: what `main`, the seed and the tests share. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Registry } from '@aril/metrics';
 import { NotFoundException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -16,7 +16,9 @@ import { ErrorFilter } from './base/errors/error.filter.js';
 import { GRAPHQL_PATH } from './base/graphql/graphql.module.js';
 import { BodyBudget } from './base/http/body-budget.js';
 import { corsDelegate } from './base/http/cors.js';
+import { requireHost } from './base/http/host.js';
 import { HttpAdapter } from './base/http/http-adapter.js';
+import { checkStructure } from './base/http/json-structure.js';
 import { isWebSocketHandshake } from './base/http/upgrade.js';
 import { httpLogger } from './base/logging/http-logger.js';
 import { httpMetrics } from './base/metrics/http-metrics.js';
@@ -42,13 +44,18 @@ export async function createApp(config: Config, logger: Logger): Promise<NestExp
   app.use(httpMetrics(app.get(Registry)));
   app.use(httpLogger(logger));
   app.use(ambientContext);
+  app.use(requireHost);
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
   app.enableCors(corsDelegate(config));
   app.use(refuseWebSockets);
   const bodies = new BodyBudget(config.REQUEST_BODIES_BYTES_MAX, JSON_BODY_BYTES_MAX, isJsonForUs);
   app.use(bodies.admit);
   // Not strict: `null` and `5` are JSON, and told by their handlers as what they are.
-  const parsing = { limit: JSON_BODY_BYTES_MAX, type: isJsonForUs, strict: false, verify: bodies.noteRead };
+  const verify = (request: IncomingMessage, response: ServerResponse, body: Buffer, encoding: string): void => {
+    bodies.noteRead(request, response, body);
+    checkStructure(body, encoding);
+  };
+  const parsing = { limit: JSON_BODY_BYTES_MAX, type: isJsonForUs, strict: false, verify };
   app.useBodyParser('json', parsing);
   app.useGlobalFilters(new ErrorFilter());
   app.enableShutdownHooks();

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { TenantDatabase } from '../src/base/prisma/tenant-database.js';
 import { AdapterPurge } from '../src/core/adapters/adapter-purge.js';
 import { AuditTrail } from '../src/core/audit/audit-trail.js';
@@ -8,7 +10,7 @@ import { auditEvents, newest } from './audit-fixtures.js';
 import { use } from './billing-fixtures.js';
 import { createDeployment } from './deployment-fixtures.js';
 import { sql } from './generation-fixtures.js';
-import { type Credentials, createTenant, data, graphql, signUp, startApp, type TestApp, TEST_MODEL } from './harness.js';
+import { type Credentials, createTenant, data, graphql, ORIGIN, signUp, startApp, type TestApp, TEST_MODEL } from './harness.js';
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>;
 
@@ -67,6 +69,19 @@ describe('what is changed through the API', () => {
     } finally {
       await strict.stop();
     }
+  });
+
+  it('says from where over a WebSocket, too', async () => {
+    const headers = { ...shop.user.cookie, origin: ORIGIN, 'x-forwarded-for': '192.0.2.7, 198.51.100.9' };
+    const socket = new WebSocket(`${test.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers });
+    await once(socket, 'open');
+    const query = 'mutation { createApiKey(input: { name: "over a socket" }) { secret } }';
+    for (const message of [{ type: 'connection_init' }, { id: '1', type: 'subscribe', payload: { query } }]) {
+      socket.send(JSON.stringify(message));
+      await once(socket, 'message');
+    }
+    socket.close();
+    expect(await last('apiKey.create')).toMatchObject({ changes: [{ after: 'over a socket' }, {}, {}, {}], ipAddress: '198.51.100.9' });
   });
 
   it('names an API key by its name and prefix', async () => {

@@ -215,6 +215,34 @@ describe('generation events', () => {
     for (const results of following) await expect(all(results)).rejects.toThrow('INTERNAL');
   });
 
+  it('come to as many followers of a tenant as it may have answers waiting', async () => {
+    const peer = await test.peer({ TENANT_WAITING_MAX: 2 });
+    const { opened, open } = gate();
+    runner.script = async (run) => {
+      await run.tokens('first');
+      await opened;
+      await run.finish('stop');
+    };
+    try {
+      const { id } = await startGeneration(test, one.key);
+      const [first, second] = [overSocket(peer, one.key, id), overSse(peer, one.key, id)];
+      expect([await first.next(), await second.next()]).toMatchObject(Array(2).fill({ value: { data: { generationEvents: { seq: 1 } } } }));
+      for (const follow of [overSocket, overSse]) await expect(all(follow(peer, one.key, id))).rejects.toThrow('RATE_LIMITED');
+      // Who may not see it takes nobody's place.
+      await expect(all(overSse(peer, other.key, id))).rejects.toThrow('NOT_FOUND');
+      await first.return?.();
+      const third = await until(async () => {
+        const events = overSse(peer, one.key, id);
+        return (await events.next()).value?.data ? events : null;
+      });
+      open();
+      expect([seqsOf(await all(second)), seqsOf(await all(third))]).toEqual([[2], [2]]);
+      for (let round = 0; round < 3; round++) expect(seqsOf(await all(overSse(peer, one.key, id)))).toEqual([1, 2]);
+    } finally {
+      await peer.stop();
+    }
+  });
+
   it('leave no reader behind', async () => {
     const { id } = await generate(test, one.key);
     await Promise.all(Array.from({ length: 20 }, () => all(overSse(test, one.key, id))));

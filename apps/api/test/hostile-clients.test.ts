@@ -1,8 +1,13 @@
 /** Clients that mean harm or know no better: what they get is an answer, and what they take is bounded. */
 import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { getIntrospectionQuery } from 'graphql';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
+import { ROOM_BOUNDS } from '../src/base/graphql/socket-room.js';
+import { createAdapter, fixture } from './adapter-fixtures.js';
 import { Connection, head, json } from './connection.js';
 import { startGeneration } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -77,13 +82,82 @@ describe('a client', () => {
     ['a path that is too long', head('GET', `/${'a'.repeat(20_000)}`), 431, 'PAYLOAD_TOO_LARGE'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'BAD_INPUT'],
     ['a chunk that is none', `${head('POST', '/graphql', ['Content-Type: application/json', 'Transfer-Encoding: chunked'])}ZZZ\r\n`, 400, 'BAD_INPUT'],
+    ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400, 'BAD_INPUT'],
+    ['two hosts', head('GET', '/health', ['Host: b']), 400, 'BAD_INPUT'],
+    ['a host that is none', 'POST /api/auth/sign-out HTTP/1.1\r\nHost: a b\r\n\r\n', 400, 'BAD_INPUT'],
+    ['an expectation', head('POST', '/graphql', ['Expect: miracles', ...json(QUERY)]) + QUERY, 417, 'BAD_INPUT'],
+    ['what is for a proxy', head('CONNECT', 'other.example.test:443'), 405, 'BAD_INPUT'],
+    ['a WebSocket without a key', head('GET', '/graphql', ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']), 400, 'BAD_INPUT'],
+    ['one length twice', head('POST', '/graphql', [...json(QUERY), `Content-Length: ${QUERY.length}`]) + QUERY, 400, 'BAD_INPUT'],
     ['two lengths', head('POST', '/graphql', [...json(QUERY), 'Transfer-Encoding: chunked']), 400, 'BAD_INPUT'],
   ])('that sends %s is told so', async (_, text, status, code) => {
     const connection = dial();
     await connection.send([text]);
     const answer = await connection.rest();
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*\\r\\nConnection: close\\r\\n`));
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\nConnection: close\\r\\n`));
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code, retryable: false, message: expect.any(String) as string } });
+  });
+
+  it.each(['javascript', 'a b'])('that claims to have come by "%s" is answered all the same', async (protocol) => {
+    const headers = { 'x-forwarded-proto': protocol };
+    expect((await fetch(`${test.url}/api/auth/get-session`, { headers })).status).toBe(200);
+  });
+
+  describe('that stands still', () => {
+    const server = (): Server => test.app.getHttpServer() as Server;
+    let usual: number;
+    beforeEach(() => {
+      usual = server().timeout;
+      server().timeout = 300;
+    });
+    afterEach(() => {
+      server().timeout = usual;
+    });
+
+    it('in the middle of a request is told so', async () => {
+      const connection = dial();
+      await connection.send([head('POST', '/graphql', json(QUERY)), QUERY.slice(0, 5)]);
+      expect(await connection.rest()).toMatch(/HTTP\/1\.1 408 [\s\S]*"code":"TIMED_OUT"/);
+    });
+
+    it('in the middle of an upload is told so, and goes on from there', async () => {
+      const bytes = fixture('a')['adapter_config.json'];
+      const { id } = await createAdapter(test, tenant.key, 'still', fixture('a'));
+      const metadata = Object.entries({ adapterId: id, filename: 'adapter_config.json' }).map(([name, value]) => `${name} ${Buffer.from(value).toString('base64')}`);
+      const headers = { ...tenant.key, 'tus-resumable': '1.0.0' };
+      const made = await fetch(`${test.url}/uploads`, { method: 'POST', headers: { ...headers, 'upload-length': String(bytes.length), 'upload-metadata': metadata.join() } });
+      const path = made.headers.get('location') ?? '';
+      const connection = dial();
+      const lines = [authorization(), 'Tus-Resumable: 1.0.0', 'Upload-Offset: 0', 'Content-Type: application/offset+octet-stream', `Content-Length: ${bytes.length}`];
+      await connection.send([head('PATCH', path, lines), bytes.subarray(0, 100).toString()]);
+      expect(await connection.rest()).toMatch(/HTTP\/1\.1 408 [\s\S]*"code":"TIMED_OUT"/);
+      expect((await fetch(test.url + path, { method: 'HEAD', headers })).headers.get('upload-offset')).toBe('100');
+    });
+
+    it('and leaves its answers unread is ended', async () => {
+      const connection = dial();
+      connection.socket.pause();
+      const request = head('GET', `/graphql?query=${encodeURIComponent(getIntrospectionQuery())}`, ['apollo-require-preflight: 1']);
+      const closed = new Promise((resolve) => server().once('connection', (socket: Socket) => socket.once('close', resolve)));
+      connection.socket.write(request.repeat(100));
+      await closed;
+    });
+
+    it('because its answer takes long is not disturbed', async () => {
+      const [begun, held] = [gate(), gate()];
+      runner.script = async (run) => {
+        begun.open();
+        await held.opened;
+        await tell(run);
+      };
+      const connection = dial();
+      const body = completion(false);
+      await connection.send([head('POST', '/v1/completions', [...json(body), authorization()]) + body]);
+      await begun.opened;
+      await sleep(1_000);
+      held.open();
+      expect(await connection.answer()).toMatch(/^HTTP\/1\.1 200 OK/);
+    });
   });
 
   it('that sends large bodies slowly takes no more memory than there is for all, and none of that for small ones', async () => {
@@ -116,6 +190,12 @@ describe('a client', () => {
   });
 
   describe('with a WebSocket', () => {
+    beforeEach(() => void vi.spyOn(console, 'error'));
+    afterEach(() => {
+      expect(console.error, 'what clients do is for the log to tell').not.toHaveBeenCalled();
+      vi.restoreAllMocks();
+    });
+
     const connect = async (): Promise<WebSocket> => {
       const socket = new WebSocket(`${test.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
       sockets.push(socket);
@@ -136,6 +216,7 @@ describe('a client', () => {
       ['an operation before it has begun', operation('1', '{ __typename }'), 4401],
       ['a frame that is too large', JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(2 * MIB) } }), 1009],
       ['no JSON', 'hello', 4400],
+      ['what only servers send', JSON.stringify({ id: '1', type: 'next', payload: {} }), 4400],
     ])('that sends %s is closed', async (_, message, code) => {
       const socket = await connect();
       socket.on('error', () => undefined);
@@ -151,6 +232,17 @@ describe('a client', () => {
       }
       socket.send(operation('1', '{ __typename }'));
       expect(await next(socket)).toMatchObject({ type: 'next', payload: { data: { __typename: 'Query' } } });
+    });
+
+    it('of whom there are many from one address, and nobody signs in, has the oldest closed', async () => {
+      const signedIn = await begun();
+      signedIn.send(operation('1', '{ tenant { id } }'));
+      await next(signedIn);
+      const oldest = await connect();
+      const closed = once(oldest, 'close');
+      const rest = await Promise.all(Array.from({ length: ROOM_BOUNDS.anonymousPerAddressMax }, connect));
+      expect(await closed).toEqual([1013, Buffer.from('Too many WebSockets from this address that nobody has signed in on')]);
+      expect([signedIn, ...rest].map(({ readyState }) => readyState)).toEqual(Array(rest.length + 1).fill(WebSocket.OPEN));
     });
 
     it('that asks without reading what it is answered is ended', async () => {
@@ -187,6 +279,29 @@ describe('a client', () => {
       expect(refused).toEqual(['1001 RATE_LIMITED']);
       held.open();
     });
+  });
+
+  it.each([
+    ['lists', `{"messages":${'['.repeat(60_000)}`],
+    ['objects', `[${'{},'.repeat(60_000)}{}]`],
+    ['fields', `{${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}`],
+  ])('that sends too many %s is refused before they are parsed, signed in or not', async (_, body) => {
+    const headers = { 'content-type': 'application/json' };
+    const answers = await Promise.all(['/v1/chat/completions', '/graphql'].map((path) => fetch(test.url + path, { method: 'POST', headers, body })));
+    for (const answer of answers) {
+      expect(answer.status).toBe(413);
+      expect(await answer.json()).toMatchObject({ error: { message: 'The body has too many lists, objects and fields: expected at most 50000 together.' } });
+    }
+  });
+
+  it('whose text looks like structure, or is no UTF-8, is not taken for what it is not', async () => {
+    const body = JSON.stringify({ model: TEST_MODEL, max_tokens: 10, prompt: '[{:"\\'.repeat(20_000) });
+    const headers = { ...tenant.key, 'content-type': 'application/json' };
+    expect((await fetch(`${test.url}/v1/completions`, { method: 'POST', headers, body })).status).toBe(200);
+    const utf16 = { ...headers, 'content-type': 'application/json; charset=utf-16le' };
+    const answer = await fetch(`${test.url}/v1/completions`, { method: 'POST', headers: utf16, body: Buffer.from(body, 'utf16le') });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { param: 'content-type' } });
   });
 
   it('that sends too much GraphQL over SSE is refused before it is read', async () => {

@@ -658,6 +658,8 @@ describe('the OpenAI endpoints', () => {
       [{ prompt: Array.from({ length: 128 }, () => 'a'), max_tokens: 300, n: 2, logprobs: 20 }, 'logprobs'],
       [{ prompt: [1, 'a'] }, 'prompt'],
       [{ prompt: [-1] }, 'prompt[0]'],
+      [{ prompt: Array(129).fill('a') }, 'prompt'],
+      [{ prompt: [Array(129).fill('a')] }, 'prompt'],
       [{ prompt: undefined }, 'prompt'],
       [{ echo: 'yes' }, 'echo'],
       [{ echo: true, prompt: 'x'.repeat(130_000), logprobs: 3 }, 'logprobs'],

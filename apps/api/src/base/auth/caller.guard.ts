@@ -16,6 +16,7 @@ export class CallerGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC_KEY, [context.getHandler(), context.getClass()])) return true;
     const request = requestOf(context);
     request.caller ??= await this.callers.require(request);
+    request.onCaller?.(request.caller);
     setActor(actorOf(request.caller));
     return true;
   }

@@ -34,6 +34,8 @@ const JSON_SYNTAX = /in JSON at position|is not valid JSON|JSON input/;
 
 export function reportError(error: unknown, requestId: string): ErrorReport {
   if (error instanceof ArilError) return fromArilError(error, requestId);
+  // Of a check that body-parser calls; Nest wraps what its middlewares throw.
+  if (error instanceof HttpException && error.cause instanceof ArilError) return fromArilError(error.cause, requestId);
   if (error instanceof ZodError) return fromZodError(error);
   const status = statusOf(error);
   if (status !== null && status < 500) {

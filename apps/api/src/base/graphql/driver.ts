@@ -1,26 +1,23 @@
-/** Apollo's driver, with bounds for WebSockets that Nest does not let one set. */
+/** Apollo's driver, with WebSockets of our own: Nest's let one set no bounds, and write to the console what clients do wrong. */
+import type { Server } from 'node:http';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { Injectable } from '@nestjs/common';
-import type { WebSocket, WebSocketServer } from 'ws';
-
-/** Of one message; ws takes 100 MiB. Nobody need be signed in to send one. */
-const MESSAGE_BYTES_MAX = 1024 * 1024;
-/** What may wait for a client that asks and does not read: answers wait for each other, replies to its pings do not. */
-const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
+import { socketOptions } from './socket.js';
+import { type ExpressApp, SocketServer } from './socket-server.js';
 
 @Injectable()
 export class GraphqlDriver extends ApolloDriver {
+  private sockets: SocketServer | null = null;
+
   override async start(options: ApolloDriverConfig): Promise<void> {
     await super.start(options);
-    const { wss } = (this as unknown as { _subscriptionService: { wss: WebSocketServer } })._subscriptionService;
-    wss.options.maxPayload = MESSAGE_BYTES_MAX;
-    wss.on('connection', endUnread);
+    const { httpAdapter } = this.httpAdapterHost;
+    const server = httpAdapter.getHttpServer() as Server;
+    this.sockets = new SocketServer(server, httpAdapter.getInstance<ExpressApp>(), options.path!, socketOptions(options.schema!));
   }
-}
 
-function endUnread(socket: WebSocket): void {
-  const look = (): void => {
-    if (socket.bufferedAmount > UNREAD_BYTES_MAX) socket.terminate();
-  };
-  socket.on('message', look).on('ping', look);
+  override async stop(): Promise<void> {
+    await this.sockets?.close();
+    await super.stop();
+  }
 }

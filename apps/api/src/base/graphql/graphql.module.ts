@@ -7,16 +7,11 @@ import { formatGraphqlError } from './graphql-error.js';
 import { armorPlugins, armorRules, parseLimits } from './limits.js';
 import { DateTimeScalar } from './scalars.js';
 import { SseController } from './sse.controller.js';
-import { isSocketContext, socketOptions, socketRequest } from './socket.js';
 
 export const GRAPHQL_PATH = '/graphql';
 
 /** What resolvers get as context: `req` is all they may use; see `requestOf`. */
-function graphqlContext(source: object): object {
-  if (isSocketContext(source)) return { req: socketRequest(source) };
-  const { req, res } = source as { req: Request; res: Response };
-  return { req, res };
-}
+const graphqlContext = ({ req, res }: { req: Request; res: Response }): object => ({ req, res });
 
 const options: ApolloDriverConfig = {
   path: GRAPHQL_PATH,
@@ -38,7 +33,6 @@ const options: ApolloDriverConfig = {
   parseOptions: parseLimits,
   validationRules: armorRules,
   buildSchemaOptions: { scalarsMap: [{ type: Date, scalar: DateTimeScalar }] },
-  subscriptions: { 'graphql-ws': socketOptions(GRAPHQL_PATH) as object },
 };
 
 @Module({

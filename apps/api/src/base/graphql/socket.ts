@@ -1,8 +1,8 @@
 /** Subscriptions over WebSockets (the graphql-transport-ws protocol) at the same path as queries. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { ArilError } from '@aril/contracts';
-import { execute, GraphQLError, subscribe, type ExecutionArgs, type GraphQLFormattedError } from 'graphql';
+import { execute, GraphQLError, subscribe, type ExecutionArgs, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Context, ServerOptions } from 'graphql-ws';
 import { ClsServiceManager, CLS_ID } from 'nestjs-cls';
 import { setOrigin } from '../auth/request-identity.js';
@@ -11,16 +11,27 @@ import { setTraceparent } from '../logging/trace.js';
 import { formatGraphqlError } from './graphql-error.js';
 import { syntaxProblem, validateWithLimits } from './limits.js';
 
-type SocketContext = Context<Record<string, unknown>, { request: IncomingMessage }>;
+export type SocketParams = Record<string, unknown>;
+
+/** What a socket has for its operations. */
+export interface SocketExtra {
+  headers: IncomingHttpHeaders;
+  /** undefined: not known. */
+  address: string | undefined;
+  /** @throws ArilError RATE_LIMITED: the tenant has too many sockets */
+  signIn(tenantId: string): void;
+}
+
+type SocketContext = Context<SocketParams, SocketExtra>;
 
 /**
  * Made anew for every operation, so that a revoked key or an ended session cannot start another one on an old
  * socket. Browsers cannot set headers on an upgrade: `authorization` may come as a connection parameter.
  */
-export function socketRequest(context: SocketContext): ApiRequest {
-  const { headers } = context.extra.request;
-  const given = context.connectionParams?.authorization ?? context.connectionParams?.Authorization;
-  return { headers: typeof given === 'string' ? { ...headers, authorization: given } : { ...headers } };
+function socketRequest({ extra, connectionParams }: SocketContext): ApiRequest {
+  const given = connectionParams?.authorization ?? connectionParams?.Authorization;
+  const headers = typeof given === 'string' ? { ...extra.headers, authorization: given } : { ...extra.headers };
+  return { headers, ip: extra.address, onCaller: ({ tenantId }) => extra.signIn(tenantId) };
 }
 
 /** Of one socket, under way. Each is a query of the database or a generation that is followed. */
@@ -37,8 +48,6 @@ function tooMany(): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
-export const isSocketContext = (source: object): source is SocketContext => 'extra' in source;
-
 /** The id of an operation, by the object that graphql-ws hands to every step of it. */
 const operationIds = new WeakMap<object, string>();
 
@@ -46,29 +55,29 @@ const operationIds = new WeakMap<object, string>();
  * Every operation has its own id and its own ambient context, as HTTP requests do. graphql-ws calls back outside of
  * the context that `execute` and `subscribe` had; the same id makes what is told and what is logged one.
  */
-function inContext<T>(operation: object, work: () => T, headers: IncomingHttpHeaders = {}): T {
+function inContext<T>(operation: object, work: () => T, { headers, ip }: ApiRequest = { headers: {} }): T {
   const id = operationIds.get(operation) ?? randomUUID();
   operationIds.set(operation, id);
   const cls = ClsServiceManager.getClsService();
   return cls.run(() => {
     cls.set(CLS_ID, id);
-    setOrigin(undefined, headers);
+    setOrigin(ip, headers);
     setTraceparent(headers.traceparent);
     return work();
   });
 }
 
-/** An address is not known here: which proxies to believe is Express's to judge, which upgrades do not pass. */
-const headersOf = ({ contextValue }: ExecutionArgs): IncomingHttpHeaders => (contextValue as { req?: ApiRequest } | undefined)?.req?.headers ?? {};
+const requestOf = ({ contextValue }: ExecutionArgs): ApiRequest => (contextValue as { req: ApiRequest }).req;
 
 const format = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => errors.map((error) => formatGraphqlError(error.toJSON(), error));
 
-export function socketOptions(path: string): { path: string } & Partial<ServerOptions<Record<string, unknown>, { request: IncomingMessage }>> {
+export function socketOptions(schema: GraphQLSchema): ServerOptions<SocketParams, SocketExtra> {
   return {
-    path,
+    schema,
+    context: (context) => ({ req: socketRequest(context) }),
     onSubscribe: (context, _id, { query }) => checkOperation(context, query),
     validate: validateWithLimits,
-    execute: (args: ExecutionArgs) => inContext(args, () => execute(args), headersOf(args)),
+    execute: (args: ExecutionArgs) => inContext(args, () => execute(args), requestOf(args)),
     subscribe: (args: ExecutionArgs) => inContext(args, () => subscribe(args)),
     onError: (_context, _id, payload, errors) => inContext(payload, () => format(errors as readonly GraphQLError[])),
     onNext: (_context, _id, _payload, args, result) => {

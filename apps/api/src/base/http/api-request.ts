@@ -9,8 +9,12 @@ import type { Caller } from '../auth/caller.js';
  */
 export interface ApiRequest {
   headers: IncomingHttpHeaders;
+  /** As Express judges it, by `TRUST_PROXY`. undefined: not known. */
+  ip?: string | undefined;
   /** Set by `CallerGuard`. */
   caller?: Caller;
+  /** Told before anything is done for the caller. May throw. */
+  onCaller?: (caller: Caller) => void;
 }
 
 /** The request of an HTTP route, or the `req` of the GraphQL context. */

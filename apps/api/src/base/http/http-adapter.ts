@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { answerClientError } from './client-error.js';
+import { answerClientError, answerOddities, LATE, refuseRest } from './client-error.js';
 import { askWhetherThere, keepHalfClosed } from './half-closed.js';
 import { requestsThatUpgradeAt } from './upgrade.js';
 
@@ -13,6 +13,8 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_MS_MAX = 80_000;
 /** A file of 100 MB over a line of 1 Mbit/s takes half of it; Node's own 5 min would cut it off. */
 const REQUEST_MS_MAX = 30 * 60_000;
+/** For a client to send the next byte of a request, or to read the next one of an answer. */
+const STILL_MS_MAX = 120_000;
 const IDLE_CHECK_MS = 100;
 
 export class HttpAdapter extends ExpressAdapter {
@@ -36,6 +38,8 @@ export class HttpAdapter extends ExpressAdapter {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_MS_MAX,
       requestTimeout: REQUEST_MS_MAX,
+      // Told with a body, by `requireHost`.
+      requireHostHeader: false,
     };
     const server = createServer(options);
     // Before the application, which may answer at once.
@@ -47,9 +51,12 @@ export class HttpAdapter extends ExpressAdapter {
       socket.once('end', () => this.answersOn(socket).filter(({ writableEnded }) => !writableEnded).forEach(askWhetherThere));
     });
     keepHalfClosed(server);
+    answerOddities(server);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       answerClientError(error, socket, this.answersOn(socket).some(({ headersSent }) => headersSent));
     });
+    server.timeout = STILL_MS_MAX;
+    server.on('timeout', (socket) => this.endStill(socket));
     this.httpServer = server;
   }
 
@@ -85,6 +92,14 @@ export class HttpAdapter extends ExpressAdapter {
     this.underWay.add(response);
     response.once('close', () => this.underWay.delete(response));
     if (this.draining) closeAfter(response);
+  }
+
+  /** Nothing has come or gone for a while. That may well be because we are the ones who take their time. */
+  private endStill(socket: Socket): void {
+    const answers = this.answersOn(socket);
+    const isAnswered = answers.some(({ headersSent }) => headersSent);
+    if (answers.some(({ req }) => !req.complete)) refuseRest(LATE, socket, isAnswered);
+    else if (answers.length === 0 || socket.writableLength > 0) socket.destroy();
   }
 
   private answersOn(socket: Socket): ServerResponse[] {

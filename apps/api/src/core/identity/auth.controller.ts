@@ -23,6 +23,7 @@ export class AuthController {
   async handle(@Req() request: Request, @Res() response: Response): Promise<void> {
     // Express has judged the proxies' headers; Better Auth would believe anyone's.
     request.headers[CLIENT_ADDRESS_HEADER] = request.ip;
+    request.headers['x-forwarded-proto'] = request.protocol === 'https' ? 'https' : 'http';
     await this.handler(request, response);
   }
 }

@@ -3,7 +3,7 @@ import { topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { checkLogprobs, echoedTokensMax, INPUT_CHARS_MAX, type GenerationInput } from '../generations/generation-request.js';
 import { toConstraint } from './openai-constraint.js';
-import { refuseIssue } from './openai-error.js';
+import { describe, refuse, refuseIssue } from './openai-error.js';
 import { checkParameters, COMPLETION_PARAMETERS } from './openai-parameters.js';
 import { checkLength, commonFields, streamOptionsNeedStream, toRequest, type OpenAiRequest } from './openai-request.js';
 import { optional } from './optional.js';
@@ -16,11 +16,13 @@ const PROMPTS_MAX = 128;
 const text = z.string().max(INPUT_CHARS_MAX);
 const tokens = z.array(z.number().int().min(0).max(0xffff_ffff)).min(1);
 
+const PROMPT_EXPECTED = `expected a string, a list of token ids, or a list of 1 to ${PROMPTS_MAX} of either`;
+
 const fields = {
   ...commonFields,
   prompt: z.union(
     [text, tokens, z.array(text).min(1).max(PROMPTS_MAX), z.array(tokens).min(1).max(PROMPTS_MAX)],
-    `expected a string, a list of token ids, or a list of 1 to ${PROMPTS_MAX} of either`,
+    PROMPT_EXPECTED,
   ),
   /** OpenAI's limit is 5; vLLM's is the chat endpoint's, and ours. */
   logprobs: optional(topLogprobsSchema),
@@ -31,6 +33,7 @@ const fields = {
 const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
 
 export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): OpenAiRequest {
+  checkLongLists(body['prompt']);
   const parsed = schema.safeParse(body);
   if (!parsed.success) return refuseIssue(parsed.error, body);
   checkParameters(body, Object.keys(fields), COMPLETION_PARAMETERS);
@@ -44,6 +47,13 @@ export function parseCompletionRequest(body: Readonly<Record<string, unknown>>):
   checkLogprobs({ tokens: inputs.length * (data.n ?? 1) * maxTokens + echoed, logprobs }, 'logprobs');
   const constraint = toConstraint(data);
   return toRequest(data, { inputs, constraint, tools: null, maxTokens, maxTokensDefault: MAX_TOKENS_DEFAULT, logprobs, echo });
+}
+
+/** Only lists of tokens may be long. Before zod, which notes each item that is not what it expects: there may be a million. */
+function checkLongLists(prompt: unknown): void {
+  const lists = Array.isArray(prompt) ? [prompt, ...(prompt.slice(0, PROMPTS_MAX).filter(Array.isArray) as unknown[][])] : [];
+  const isFine = (list: unknown[]): boolean => list.length <= PROMPTS_MAX || list.every((item) => typeof item === 'number' && item >= 0);
+  if (!lists.every(isFine)) refuse('prompt', `prompt: ${PROMPT_EXPECTED}, found ${describe(prompt)}.`);
 }
 
 function toInputs(prompt: z.infer<(typeof fields)['prompt']>): GenerationInput[] {

@@ -16,6 +16,8 @@ import { lastEvent, parseEntry, readEvents, type StreamEntry } from './event-str
 
 /** Bounds how long a wake entry lost with a Redis restart can delay a new subscription. */
 const BLOCK_MS = 2_000;
+/** Silence is counted in these: a process that was stopped finds its timers due before it has read what came meanwhile. */
+const TICK_MS = 1_000;
 /** Entries of one stream per read: a long backlog of one generation does not hold up the others. */
 const ENTRIES_PER_READ = READY_MAX;
 const RETRY_MS = 500;
@@ -109,8 +111,9 @@ export class StreamHub {
     while (!this.closed && this.channels.size > 0) {
       try {
         const asked = new Map(this.channels);
-        const watchdog = setTimeout(() => this.giveUp(), BLOCK_MS + COMMAND_MS_MAX);
-        const reply = await this.read(asked).finally(() => clearTimeout(watchdog));
+        let left = (BLOCK_MS + COMMAND_MS_MAX) / TICK_MS;
+        const watchdog = setInterval(() => --left === 0 && this.giveUp(), TICK_MS);
+        const reply = await this.read(asked).finally(() => clearInterval(watchdog));
         this.deliver(asked, reply);
       } catch (error) {
         if (this.closed) return;
