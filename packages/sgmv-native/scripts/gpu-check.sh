@@ -161,7 +161,7 @@ count_tests() {
 step_tests() {
   attempt tests 120 "$tests" --jobs "$jobs" --seconds 60 ${smoke:+'device:'}
   count_tests
-  grep -E '^device:|^skip' "$said" | head -n 5
+  grep -E '^device:|^skip' "$said" | sort -u | head -n 5
   grep -A1 '^FAIL' "$said" | head -n 60
   row tests.passed "${passed:-0}" '' null
   row tests.failed "${failed:-0}" '' 0
@@ -181,7 +181,7 @@ python_step() { # STEP SECONDS SCRIPT ARGS...
     leave_out "$step" 'no python3'
     return
   fi
-  attempt "$step" "$budget" python3 "$@" --json "$rows" $smoke
+  attempt "$step" "$budget" env HF_HUB_OFFLINE=1 python3 "$@" --json "$rows" $smoke
 }
 step_peers() { python_step peers 80 "$package/bench/cuda/torch_peers.py"; }
 step_peft() {
