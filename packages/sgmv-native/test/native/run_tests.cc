@@ -134,6 +134,7 @@ int number_option(int& argc, char**& argv, const char* name, int otherwise) {
 }  // namespace
 
 int run_tests(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // several processes print, each whole lines
   const int jobs = std::min(number_option(argc, argv, "--jobs", 1), kJobsMax), seconds = number_option(argc, argv, "--seconds", 0);
   const auto wanted = [&](const Test& test) {
     const auto in_name = [&](const char* part) { return test.name.find(part) != std::string::npos; };
