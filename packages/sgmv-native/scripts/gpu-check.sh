@@ -64,6 +64,7 @@ said=$(mktemp)
 # Tests and compute-sanitizer take the device in turns; what they do on the host they do side by side.
 jobs=$(getconf _NPROCESSORS_ONLN)
 if [ "$jobs" -gt 8 ]; then jobs=8; fi
+if nvidia-smi --query-gpu=compute_mode --format=csv,noheader 2> /dev/null | grep -q Exclusive; then jobs=1; fi
 trap 'rm -f "$said"' EXIT
 
 # attempt STEP SECONDS COMMAND...: runs it within its time and the whole's. Sets outcome and returns 0 if it did its work.
