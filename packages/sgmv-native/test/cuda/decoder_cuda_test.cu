@@ -409,16 +409,17 @@ TEST("cuda steps: one that draws more than the one before reads what that drew")
     std::vector<int32_t> one(1), all(kOthers + 1), tokens;
     model->start({prompt, {&of_prompt, 1}, {&first, 1}, {}, draw}, *cache);
     if (!ahead) model->finish({}, one);
+    const int32_t drawn = ahead ? token_of_draw(0) : one[0];
     std::vector<SequenceSlice> slices;
     std::vector<Draw> draws;
     for (int32_t i = 0; i < kOthers; ++i) {
       slices.push_back({i * kEach, kEach, 0, table(i), 0});
       draws.push_back({i * kEach + kEach - 1});
-      for (int32_t t = 0; t < kEach; ++t) tokens.push_back(i + 3 * t + 1);
+      tokens.insert(tokens.end(), {i + 1, drawn});
     }
     slices.push_back({kOthers * kEach, 1, 3, table(kOthers), 0});
     draws.push_back({kOthers * kEach});
-    tokens.push_back(ahead ? token_of_draw(0) : one[0]);
+    tokens.push_back(drawn);
     const Segment second{0, kOthers * kEach + 1, nullptr};
     const Batch next{tokens, slices, {&second, 1}, {}, draws};
     ahead ? model->start_next(next, *cache) : model->start(next, *cache);
