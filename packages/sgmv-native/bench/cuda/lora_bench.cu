@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "formats/dtype.h"
+#include "ops/linear_cuda.h"
 #include "ops/sgmv_cuda.h"
 #include "popularity.h"
 #include "sgmv/error.h"
@@ -51,13 +52,22 @@ class LoraCase {
   int copies() const { return copies_; }
   double adapter_bytes() const { return static_cast<double>(bytes_); }
   double activation_bytes() const { return static_cast<double>(tokens_) * (2.0 * shape_.in + 2 * 4.0 * shape_.out); }  // x; y read and written
-  void issue(int copy) const;
+  void issue(int copy) const {
+    shrink(stream_, copy);
+    expand(copy);
+  }
+  void shrink(cudaStream_t stream, int copy) const { sgmv_shrink(stream, step(), group(copy), x(copy), x_stride(), v_.data()); }
+  void expand(int copy) const { sgmv_expand(stream_, step(), group(copy), v_.data(), y(copy), shape_.out); }
+  // The base product of the same inputs, to whose output the adapters' is added.
+  LinearWork base(int copy, const LinearWeights& weights) const { return {kType, x(copy), x_stride(), tokens_, &weights, y(copy), shape_.out}; }
   void plan() const { plan_lora_tiles(stream_, of_token_.data(), tokens_, tiles_.data(), tile_count_.data()); }
   void check_result();
 
  private:
   std::vector<LoraFactor> factors(const std::vector<int>& ranks);
   void fill_scales();
+  LoraStep step() const;
+  LoraGroup group(int copy) const;
   double number_of_a(size_t adapter, int rank, int input) const;
   double number_of_b(size_t adapter, int output, int rank) const;
   const std::byte* x(int copy) const { return x_.data() + static_cast<size_t>(copy % activations_) * static_cast<size_t>(tokens_ * x_stride()) * 2; }
@@ -103,9 +113,7 @@ LoraCase::LoraCase(Measure& measure, Shape shape, const std::vector<int>& adapte
   of_token_ = uploaded(of_token);
   tiles_.reserve(static_cast<size_t>(tokens_));
   tile_count_.reserve(1);
-  LoraGroup group;
-  group.part_count = 1, group.in = shape.in, group.parts[0] = {0, shape.out, 0};
-  v_.reserve(static_cast<size_t>(lora_v_floats(group, tokens_, *std::max_element(ranks.begin(), ranks.end()))));
+  v_.reserve(static_cast<size_t>(lora_v_floats(group(0), tokens_, *std::max_element(ranks.begin(), ranks.end()))));
   plan();
 }
 
@@ -134,15 +142,18 @@ void LoraCase::fill_scales() {
   }
 }
 
-void LoraCase::issue(int copy) const {
+LoraStep LoraCase::step() const {
   LoraStep step;
   step.type = kType, step.format = shape_.format, step.tiles = tiles_.data(), step.tile_count = tile_count_.data();
   step.tiles_max = step.tokens = tokens_;
   step.rank_max = *std::max_element(ranks_.begin(), ranks_.end());
+  return step;
+}
+
+LoraGroup LoraCase::group(int copy) const {
   LoraGroup group;
   group.part_count = 1, group.in = shape_.in, group.parts[0] = {copy, shape_.out, 0};
-  sgmv_shrink(stream_, step, group, x(copy), x_stride(), v_.data());
-  sgmv_expand(stream_, step, group, v_.data(), y(copy), shape_.out);
+  return group;
 }
 
 // Of copy 0, as are the two below.
@@ -209,6 +220,51 @@ std::vector<int> mixed_ranks() {
   return ranks;  // 64 adapters with the ranks of 64 times 16 in sum
 }
 
+// What the decoder does with each product of 32 requests: shrink beside it on a stream of its own, or before it on the same one. Which
+// is faster decides how DecoderCuda::with_lora() should do it.
+void run_beside_product(Measure& measure, Rows& rows, const char* name, int in, int out, CublasLt& blas) {
+  const int batch = measure.smoke() ? 4 : 32;
+  const LoraCase lora(measure, {in, out, 16}, adapters_of(Popularity::distinct, batch), std::vector<int>(static_cast<size_t>(batch), 16));
+  const int64_t numbers = out * padded(in);
+  const int copies = std::min(measure.copies(2 * numbers, 8), lora.copies());
+  DeviceArray<std::byte> data(static_cast<size_t>(copies * numbers * 2));
+  fill_random(measure.stream(), kType, data.data(), copies * numbers);
+  std::vector<LinearWeights> weights(static_cast<size_t>(copies));
+  for (int i = 0; i < copies; ++i) weights[static_cast<size_t>(i)] = {LinearWeights::Format::bf16, data.data() + i * numbers * 2, nullptr, out, in, padded(in)};
+  const Stream side;
+  Event forked, joined;
+  const auto multiply = [&](int copy) { blas.linear(measure.stream(), lora.base(copy, weights[static_cast<size_t>(copy)])); };
+  const auto in_turn = [&](int copy) { lora.shrink(measure.stream(), copy), multiply(copy), lora.expand(copy); };
+  const auto beside = [&](int copy) {
+    forked.record(measure.stream());
+    forked.hold_back(side);
+    lora.shrink(side, copy);
+    joined.record(side);
+    multiply(copy);
+    joined.hold_back(measure.stream());
+    lora.expand(copy);
+  };
+  for (int i = 0; i < copies; ++i) multiply(i);  // a shape's first time is not to be recorded
+  const std::string id = "lora.beside." + std::string(name) + "." + std::to_string(batch);
+  rows.add(id + ".product.us", measure.rotating(copies, multiply).median, "us");
+  rows.add(id + ".in_turn.us", measure.rotating(copies, in_turn).median, "us");
+  rows.add(id + ".beside.us", measure.rotating(copies, beside).median, "us");
+}
+
+void run_beside_products(Measure& measure, Rows& rows) {
+  try {
+    CublasLt blas;
+    if (measure.smoke()) return run_beside_product(measure, rows, "tiny", 64, 160, blas);
+    run_beside_product(measure, rows, "qkv", 4096, 12288, blas);
+    run_beside_product(measure, rows, "o", 4096, 4096, blas);
+    run_beside_product(measure, rows, "gate_up", 4096, 22016, blas);
+    run_beside_product(measure, rows, "down", 11008, 4096, blas);
+  } catch (const Error& error) {
+    if (error.code() != std::string("device_unavailable")) throw;
+    rows.leave_out("lora.beside", error.what());
+  }
+}
+
 }  // namespace
 
 void run_lora(Measure& measure, const Limits& limits, Rows& rows) {
@@ -229,6 +285,7 @@ void run_lora(Measure& measure, const Limits& limits, Rows& rows) {
       run_case(measure, limits, rows, {shape.in, shape.out, rank, format}, "rank" + std::to_string(rank), adapters_of(Popularity::distinct, batch),
                std::vector<int>(static_cast<size_t>(batch), rank));
   }
+  run_beside_products(measure, rows);
 }
 
 }  // namespace sgmv::bench

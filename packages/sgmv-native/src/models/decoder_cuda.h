@@ -99,6 +99,7 @@ class DecoderCuda : public Model {
   void reserve(const Shape& shape, int64_t table_entries);
   bool reserve_activations(const Shape& shape);
   bool reserve_adapters(const Shape& shape);
+  bool grow_drawn(size_t size);
   // Rows of numbers of the model's type: kernels never write what is behind a row's numbers and read it as zeros.
   template <typename T>
   bool grow_zeroed(DeviceArray<T>& array, size_t size) {

@@ -135,8 +135,19 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));
   // Its place stays when a step follows that is filled up: it reads there what this one draws.
-  if (shape.draws) moved |= grow(drawn_, count(filled(shape.rows), 1));
+  if (shape.draws) moved |= grow_drawn(count(filled(shape.rows), 1));
   return moved;
+}
+
+// With what the step before drew, which this one may read.
+bool DecoderCuda::grow_drawn(size_t size) {
+  if (size <= drawn_.size()) return false;
+  DeviceArray<int32_t> larger(std::max(size, 2 * drawn_.size()));
+  if (drawn_.size() > 0)
+    check(cudaMemcpyAsync(larger.data(), drawn_.data(), drawn_.bytes(), cudaMemcpyDeviceToDevice, context_->compute), "moving tokens on the device");
+  context_->compute.synchronize();
+  drawn_ = std::move(larger);
+  return true;
 }
 
 bool DecoderCuda::reserve_adapters(const Shape& shape) {

@@ -18,6 +18,7 @@ constexpr int kRateThreads = 128, kRateTokens = 8;  // a warp has one expert and
 constexpr int kAdaptThreads = 256, kAdaptRanks = 2;  // a warp has so many rows of A, a thread a row of B
 constexpr int kChooseThreads = 128;                 // a warp has one token
 constexpr int kSortThreads = 256;                   // a warp has one expert
+constexpr int kSortAhead = 8;                       // choices that a lane has under way
 constexpr int kRowThreads = 256;
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -147,13 +148,30 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
   if (routing.shared && lane == 0) routing.shared_weights[token] = 1.0f / (1.0f + expf(-scores[routing.experts]));
 }
 
+// Calls visit(choice, own) for all choices in their order, 32 at a time, every lane with its own one; own: it is for `expert`. Reads
+// ahead, because each round would wait for its choices otherwise.
+template <typename Visit>
+__device__ __forceinline__ void for_each_choice(const Routing& routing, int expert, Visit visit) {
+  const int lane = lane_of_thread(), rows = routing.rows();
+  for (int begin = 0; begin < rows; begin += kSortAhead * kWarpThreads) {
+    bool own[kSortAhead];
+#pragma unroll
+    for (int i = 0; i < kSortAhead; ++i) {
+      const int choice = begin + i * kWarpThreads + lane;
+      own[i] = (choice < rows) & (routing.chosen[min(choice, rows - 1)] == expert);
+    }
+#pragma unroll
+    for (int i = 0; i < kSortAhead; ++i) visit(begin + i * kWarpThreads + lane, own[i]);
+  }
+}
+
 __global__ void __launch_bounds__(kSortThreads) count_kernel(const __grid_constant__ Routing routing) {
-  const int expert = warp_of_grid(), lane = lane_of_thread();
+  const int expert = warp_of_grid();
   if (expert >= routing.experts) return;
   int count = 0;
-  for (int choice = lane; choice < routing.rows(); choice += kWarpThreads) count += routing.chosen[choice] == expert ? 1 : 0;
+  for_each_choice(routing, expert, [&](int, bool own) { count += own ? 1 : 0; });
   count = warp_sum(count);
-  if (lane == 0) routing.counts[expert] = count;
+  if (lane_of_thread() == 0) routing.counts[expert] = count;
 }
 
 __device__ __forceinline__ int tiles_of(int rows, int tile_rows) { return (rows + tile_rows - 1) / tile_rows; }
@@ -173,9 +191,7 @@ __global__ void __launch_bounds__(kSortThreads) place_kernel(const __grid_consta
     routing.tiles[tile + i] = {expert, row + i * routing.tile_rows, min(routing.tile_rows, count - i * routing.tile_rows)};
   if (expert == routing.experts - 1 && lane == 0) routing.totals[0] = row + count, routing.totals[1] = tile + tiles;
   if (count == 0) return;
-  for (int begin = 0; begin < routing.rows(); begin += kWarpThreads) {
-    const int choice = begin + lane;
-    const bool own = choice < routing.rows() && routing.chosen[choice] == expert;
+  for_each_choice(routing, expert, [&](int choice, bool own) {
     const uint32_t all = __ballot_sync(kAllLanes, own);
     if (own) {
       const int at = row + __popc(all & ((1u << lane) - 1));
@@ -183,7 +199,7 @@ __global__ void __launch_bounds__(kSortThreads) place_kernel(const __grid_consta
       routing.choice_of_row[at] = choice;
     }
     row += __popc(all);
-  }
+  });
 }
 
 // Block (row, piece): 16 bytes a thread.

@@ -1,6 +1,7 @@
 // The device that tests run on: barriers, shuffles, products of fragments, order of work on streams.
 #include <numeric>
 
+#include "cuda/device_range.h"
 #include "cuda/device_test.h"
 #include "cuda/launch.h"
 #include "cuda/numbers.cuh"
@@ -96,6 +97,30 @@ TEST("device: a graph over two streams does again what was recorded") {
   CHECK_EQUAL(from_device(value)[0], 2221);
 }
 
+TEST("device: a recording in which memory is asked for, or of which a stream stays behind, is an error and leaves none") {
+  auto value = on_device(std::vector<int>{1});
+  Stream main, side;
+  Event forked;
+  const auto add = [&](cudaStream_t stream) { launch(stream, {dim3(1), 1}, add_kernel, value.data(), 10); };
+  CHECK_THROWS(Graph::record(main, [&] { DeviceArray<int> more(1); }), Error, "allocating device memory");
+  CHECK_THROWS(Graph::record(main, [&] {
+    forked.record(main);
+    forked.hold_back(side);
+    add(side);
+  }), Error, "recording a graph");
+  Graph::record(main, [&] { add(main); }).launch(main);
+  CHECK_EQUAL(from_device(value)[0], 11);
+}
+
+TEST("device: launches of more than a block or a grid may have are errors") {
+  auto value = on_device(std::vector<int>{1});
+  const Stream stream;
+  for (const Shape& shape : {Shape{dim3(1), 1025}, Shape{dim3(1), 0}, Shape{dim3(0), 32}, Shape{dim3(1, 65536), 32}, Shape{dim3(1, 1, 65536), 32}, Shape{dim3(1), 32, kSharedBytesMax + 16}})
+    CHECK_THROWS(launch(stream, shape, add_kernel, value.data(), 10), Error, "starting a kernel");
+  launch(stream, {dim3(1), 1, kSharedBytesMax}, add_kernel, value.data(), 10);
+  CHECK_EQUAL(from_device(value)[0], 11);
+}
+
 TEST("device: memory it does not have is an error with a code") {
   try {
     const DeviceArray<std::byte> all(size_t{1} << 50);
@@ -103,6 +128,25 @@ TEST("device: memory it does not have is an error with a code") {
   } catch (const Error& error) {
     CHECK_EQUAL(error.code(), std::string("out_of_memory"));
   }
+}
+
+TEST("device: a range has addresses for more than there is memory, and memory where it was given") {
+  const size_t piece = DeviceRange::granularity(0);
+  if (piece == 0) throw Skip("no virtual memory management");
+  size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for the device's memory");
+  const size_t last = total / piece * 2 * piece;
+  DeviceRange range(0, last + piece);
+  for (int i = 1; i <= 2; ++i) {
+    range.map(last - piece, 2 * piece);
+    check(cudaMemset(range.data() + last, i, piece), "writing to a range");
+    std::byte found{};
+    check(cudaMemcpy(&found, range.data() + last + piece - 1, 1, cudaMemcpyDeviceToHost), "reading from a range");
+    CHECK_EQUAL(static_cast<int>(found), i);
+    range.unmap(last - piece);
+  }
+  CHECK_THROWS(range.map(0, last), Error, "allocating device memory");
+  range.map(0, piece);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
-// sgmv_cuda_tests [PART...]: the tests of the CUDA backend on the first device. Where there is none, each is skipped, and
-// the exit status says that nothing was tested. The emulated device takes [--jobs N] too; a real one survives no fork.
+// sgmv_cuda_tests [--jobs N] [--seconds S] [PART...]: the tests of the CUDA backend on the first device. Where there is none,
+// each is skipped, and the exit status says that nothing was tested. A driver that was called survives no fork, so that
+// the process that begins the others must not call it: each looks for the device itself.
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "cuda/check.h"
 #include "native/check.h"
@@ -26,7 +28,11 @@ std::string why_no_device() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (const std::string why = why_no_device(); !why.empty())
-    for (test::Test& one : test::tests()) one.body = [why] { throw test::Skip(why); };
+  for (test::Test& one : test::tests())
+    one.body = [body = std::move(one.body)] {
+      static const std::string why = why_no_device();
+      if (!why.empty()) throw test::Skip(why);
+      body();
+    };
   return test::run_tests(argc, argv);
 }

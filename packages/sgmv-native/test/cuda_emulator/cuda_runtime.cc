@@ -35,9 +35,17 @@ struct Point {
   Clock::time_point time;
 };
 
+// How much of each stream's work of a capture comes before a point, in items.
+using Past = std::map<cudaStream_t, size_t>;
+static void join(Past& past, const Past& other) {
+  for (const auto& [stream, items] : other) past[stream] = std::max(past[stream], items);
+}
+
 struct EmulatedGraph {
   std::vector<Work> work;
-  std::vector<cudaStream_t> streams;  // that take part in the capture; the first began it
+  std::map<cudaStream_t, Past> streams;  // that take part in the capture, and what comes before their next item
+  cudaStream_t first = nullptr;          // began it
+  bool invalid = false;
 };
 
 struct EmulatedStream {
@@ -55,6 +63,7 @@ struct EmulatedEvent {
   std::shared_ptr<Point> point;
   cudaStream_t stream = nullptr;
   std::shared_ptr<EmulatedGraph> captured_in;
+  Past past;  // in that
 };
 
 namespace {
@@ -82,6 +91,16 @@ void do_first(cudaStream_t stream) {
       do_first(item.other);
     }
 }
+
+// What this thread records into. Calls that are refused meanwhile spoil the recording.
+thread_local std::shared_ptr<EmulatedGraph> recording;
+bool refused() {
+  if (recording) recording->invalid = true;
+  return recording != nullptr;
+}
+
+// Kernels' dynamic shared memory beyond 48 KB.
+std::map<const void*, size_t> allowed_shared_bytes;
 
 void finish(cudaStream_t stream) {
   if (stream->capture) fail("a stream is waited for while it captures");
@@ -121,9 +140,28 @@ namespace sgmv::emulator {
 cudaError_t enqueue(cudaStream_t stream, Work work) {
   const std::lock_guard lock(mutex);
   stream = of(stream);
-  if (stream->capture) stream->capture->work.push_back(std::move(work));
-  else stream->items.push_back({std::move(work), nullptr, nullptr, nullptr});
+  if (stream->capture) {
+    stream->capture->work.push_back(std::move(work));
+    ++stream->capture->streams[stream][stream];
+  } else stream->items.push_back({std::move(work), nullptr, nullptr, nullptr});
   return cudaSuccess;
+}
+
+cudaError_t allow_shared_bytes(const void* kernel, int bytes) {
+  const std::lock_guard lock(mutex);
+  if (static_cast<size_t>(bytes) > kSharedBytesMax) return result(cudaErrorInvalidValue);
+  allowed_shared_bytes[kernel] = static_cast<size_t>(bytes);
+  return cudaSuccess;
+}
+
+cudaError_t check_launch(const void* kernel, const cudaLaunchConfig_t& c) {
+  const std::lock_guard lock(mutex);
+  const dim3 grid = c.gridDim, size = c.blockDim;
+  const uint64_t threads = uint64_t{size.x} * size.y * size.z;
+  const bool grid_fits = grid.x > 0 && grid.y > 0 && grid.z > 0 && grid.x <= INT32_MAX && grid.y <= 65535 && grid.z <= 65535;
+  const auto allowed = allowed_shared_bytes.find(kernel);
+  const size_t shared_max = std::max(kSharedBytesDefault, allowed == allowed_shared_bytes.end() ? size_t{0} : allowed->second);
+  return result(grid_fits && threads > 0 && threads <= 1024 && c.dynamicSmemBytes <= shared_max ? cudaSuccess : cudaErrorInvalidValue);
 }
 
 bool count_device_bytes(int64_t more) {
@@ -176,7 +214,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->multiProcessorCount = 4;
   properties->l2CacheSize = 1 << 20;
   properties->totalGlobalMem = device_bytes_max;
-  properties->sharedMemPerBlockOptin = 163 << 10;
+  properties->sharedMemPerBlockOptin = sgmv::emulator::kSharedBytesMax;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
@@ -195,6 +233,7 @@ cudaError_t cudaDriverGetVersion(int* version) { *version = present ? 13000 : 0;
 cudaError_t cudaRuntimeGetVersion(int* version) { *version = 13000; return cudaSuccess; }
 cudaError_t cudaDeviceSynchronize() {
   const std::lock_guard lock(mutex);
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   finish_all();
   return cudaSuccess;
 }
@@ -205,8 +244,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMalloc(void** p, size_t bytes) {
-  const std::lock_guard lock(mutex);
+static cudaError_t allocate(void** p, size_t bytes) {
   *p = nullptr;
   if (!present) return result(cudaErrorNoDevice);
   if (device_bytes + bytes > device_bytes_max) return result(cudaErrorMemoryAllocation);
@@ -217,6 +255,11 @@ cudaError_t cudaMalloc(void** p, size_t bytes) {
   device_memory[*p] = bytes;
   device_bytes += bytes;
   return cudaSuccess;
+}
+cudaError_t cudaMalloc(void** p, size_t bytes) {
+  const std::lock_guard lock(mutex);
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
+  return allocate(p, bytes);
 }
 // What still reads it finds other data, as on a device.
 static void give_back(void* p) {
@@ -230,6 +273,7 @@ static void give_back(void* p) {
 }
 cudaError_t cudaFree(void* p) {
   const std::lock_guard lock(mutex);
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   finish_all();
   give_back(p);
   return cudaSuccess;
@@ -240,16 +284,22 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
-cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
+cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t stream) {
+  const std::lock_guard lock(mutex);
+  if (of(stream)->capture) fail("memory of a graph's own is not emulated");
+  return allocate(p, bytes);
+}
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   return enqueue(stream, [p] { give_back(p); });
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   *p = std::malloc(bytes == 0 ? 1 : bytes);
   if (*p != nullptr) std::memset(*p, 0xFF, bytes);
   return result(*p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 cudaError_t cudaFreeHost(void* p) {
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   cudaDeviceSynchronize();
   std::free(p);
   return cudaSuccess;
@@ -262,6 +312,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   const std::lock_guard lock(mutex);
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   cudaMemcpyAsync(to, from, bytes, kind, nullptr);
   finish(&default_stream);
   return cudaSuccess;
@@ -271,6 +322,7 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t strea
 }
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   const std::lock_guard lock(mutex);
+  if (refused()) return result(cudaErrorStreamCaptureUnsupported);
   cudaMemsetAsync(p, value, bytes, nullptr);
   finish(&default_stream);
   return cudaSuccess;
@@ -310,7 +362,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   stream = of(stream);
   event->stream = stream;
   event->captured_in = stream->capture;
-  if (stream->capture) return cudaSuccess;
+  if (stream->capture) {
+    event->past = stream->capture->streams[stream];
+    return cudaSuccess;
+  }
   event->point = std::make_shared<Point>();
   stream->items.push_back({nullptr, event->point, nullptr, nullptr});
   return cudaSuccess;
@@ -323,8 +378,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     if (!stream->capture) {
       if (!stream->items.empty()) finish(stream);
       stream->capture = event->captured_in;
-      stream->capture->streams.push_back(stream);
     }
+    join(stream->capture->streams[stream], event->past);
     return cudaSuccess;
   }
   if (stream->capture) fail("a capture waits for an event from outside");
@@ -348,16 +403,27 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const std::lock_guard lock(mutex);
   if (stream == nullptr || stream->capture) return result(cudaErrorStreamCaptureUnsupported);
-  stream->capture = std::make_shared<EmulatedGraph>();
-  stream->capture->streams.push_back(stream);
+  recording = stream->capture = std::make_shared<EmulatedGraph>();
+  recording->first = stream;
+  recording->streams[stream] = {};
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   const std::lock_guard lock(mutex);
   const std::shared_ptr<EmulatedGraph> capture = stream->capture;
-  if (!capture || capture->streams[0] != stream) return result(cudaErrorStreamCaptureUnsupported);
-  for (cudaStream_t part : capture->streams) part->capture = nullptr;
-  *graph = new EmulatedGraph{capture->work, {}};
+  if (!capture || capture->first != stream) return result(cudaErrorStreamCaptureUnsupported);
+  recording = nullptr;
+  *graph = nullptr;
+  const Past joined = capture->streams[stream];
+  bool all_joined = true;
+  for (const auto& [part, past] : capture->streams) {
+    part->capture = nullptr;
+    const auto own = past.find(part), seen = joined.find(part);
+    all_joined = all_joined && (own == past.end() || (seen != joined.end() && seen->second >= own->second));
+  }
+  if (capture->invalid) return result(cudaErrorStreamCaptureInvalidated);
+  if (!all_joined) return result(cudaErrorStreamCaptureUnjoined);
+  *graph = new EmulatedGraph{capture->work, {}, nullptr, false};
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {

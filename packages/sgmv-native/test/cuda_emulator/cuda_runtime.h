@@ -4,7 +4,9 @@
 // a real device does otherwise than its manual says.
 //
 // Device memory is the heap's, filled with NaN. Work on a stream is done when somebody waits for it, not before, so that
-// code that forgets to wait finds nothing.
+// code that forgets to wait finds nothing. Refused is what a real device refuses: launches that ask for more than a block
+// may have, or for much shared memory without cudaFuncSetAttribute; while a thread records a graph, its calls that
+// allocate, free or wait, and the end of a recording that has lost one of its streams.
 #pragma once
 
 #include <algorithm>
@@ -107,7 +109,8 @@ inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask,
 
 enum cudaError_t {
   cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101, cudaErrorNotReady = 600, cudaErrorStreamCaptureUnsupported = 900
+  cudaErrorInvalidDevice = 101, cudaErrorNotReady = 600, cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901, cudaErrorStreamCaptureUnjoined = 904
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
@@ -186,17 +189,24 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long lo
 cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
 cudaError_t cudaGraphDestroy(cudaGraph_t);
-template <typename Function> cudaError_t cudaFuncSetAttribute(Function*, cudaFuncAttribute, int) { return cudaSuccess; }
 
 namespace sgmv::emulator {
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);
+cudaError_t allow_shared_bytes(const void* kernel, int bytes);
+cudaError_t check_launch(const void* kernel, const cudaLaunchConfig_t& config);
 bool count_device_bytes(int64_t more);  // false: there is no room for them
 void know_device_memory(const void* p, size_t bytes);  // as a device's; 0: no longer
+}
+
+template <typename Function>
+cudaError_t cudaFuncSetAttribute(Function* kernel, cudaFuncAttribute, int bytes) {
+  return sgmv::emulator::allow_shared_bytes(reinterpret_cast<const void*>(kernel), bytes);
 }
 
 template <typename... Expected, typename... Given>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Expected...), Given&&... arguments) {
   const cudaLaunchConfig_t c = *config;
+  if (const cudaError_t code = sgmv::emulator::check_launch(reinterpret_cast<const void*>(kernel), c); code != cudaSuccess) return code;
   return sgmv::emulator::enqueue(c.stream, [c, kernel, values = std::tuple<std::decay_t<Expected>...>(std::forward<Given>(arguments)...)] {
     sgmv::emulator::run_grid(c.gridDim, c.blockDim, c.dynamicSmemBytes, [&] { std::apply(kernel, values); });
   });

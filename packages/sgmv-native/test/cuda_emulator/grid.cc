@@ -20,7 +20,6 @@ Place place;
 
 namespace {
 
-constexpr size_t kSharedBytesMax = 163 << 10;  // of a block on compute capability 8.0
 constexpr std::byte kPoison{0xFF};              // a NaN in every type of number we use
 
 [[noreturn]] void fail(const char* what) {
@@ -141,7 +140,6 @@ void run_block(const std::function<void()>& kernel) {
 
 void prepare_threads(dim3 size) {
   block.count = size_t{size.x} * size.y * size.z;
-  if (block.count == 0 || block.count > 1024) fail("a block has 1 to 1024 threads");
   while (block.threads.size() < block.count) block.threads.push_back(std::make_unique<Thread>());
   block.warps.resize((block.count + kWarpSize - 1) / kWarpSize);
   for (size_t i = 0; i < block.count; ++i) {
@@ -159,8 +157,6 @@ void run_grid(dim3 grid, dim3 size, size_t shared_bytes, const std::function<voi
     return true;
   }();
   static_cast<void>(seeded);
-  if (shared_bytes > kSharedBytesMax) fail("more shared memory than a block may have");
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) fail("a grid has 1 to 65535 blocks in y and z, and at least one in x");
   prepare_threads(size);
   place.block_size = size;
   place.grid_size = grid;

@@ -22,7 +22,10 @@ extern Place place;
 inline constexpr int kWarpSize = 32;
 inline constexpr size_t kSlotBytes = 64;
 
-// Aborts with a message for a launch that a device of compute capability 8.0 would refuse.
+// Of a block: without asking, and at most. The least of all devices that the kernels are for, which 8.6 and 8.9 have.
+inline constexpr size_t kSharedBytesDefault = size_t{48} << 10, kSharedBytesMax = size_t{99} << 10;
+
+// A launch that check_launch() has let pass.
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel);
 
 std::byte* shared_memory();  // of the running block, as many bytes as the launch asked for
