@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "cuda/device_test.h"
 #include "golden_folder.h"
 #include "layers/bytes_cache.h"
 #include "mixed_batches.h"
@@ -613,6 +614,7 @@ TEST("cuda experts: weights of all of them are counted, and an adapter's factors
 }
 
 TEST("cuda working memory: what the largest step needs is taken before caches are, experts' too") {
+  needs_exact_free_bytes();
   for (const char* family : {"llama2", "mixtral"}) {
     const std::filesystem::path folder = family_folder(family);
     const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
