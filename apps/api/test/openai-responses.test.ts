@@ -246,7 +246,6 @@ describe('responses', () => {
 
   describe('that name items of earlier ones', () => {
     const referTo = (output: readonly { id?: string | null }[]) => output.map(({ id }) => ({ type: 'item_reference' as const, id: id! }));
-    const THOUGHT = { type: 'reasoning', content: [{ type: 'reasoning_text', text: 'Hm.' }] };
 
     it('are given them: thoughts, texts and calls', async () => {
       runner.script = async (run) => {
@@ -254,7 +253,6 @@ describe('responses', () => {
         await say('Let me see.', `<tool_call>${CALL}</tool_call>`)(run);
       };
       const { output } = await client.responses.create({ model: 'tales', input: 'Hi', tools: [WEATHER] });
-      expect(output).toMatchObject([THOUGHT, { type: 'message' }, { type: 'function_call' }]);
       const call = output.find((item) => item.type === 'function_call')!;
       const input = [{ role: 'user' as const, content: 'Hi' }, ...referTo(output), { type: 'function_call_output' as const, call_id: call.call_id, output: '3 °C' }];
       await client.responses.create({ model: 'tales', tools: [WEATHER], tool_choice: 'none', input });

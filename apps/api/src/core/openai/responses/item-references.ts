@@ -18,8 +18,6 @@ import { responseToolFields, responseToolOffer } from './response-tools.js';
 const reference = z.object({ type: z.literal('item_reference'), id: z.string() });
 const isReference = (item: unknown): item is z.output<typeof reference> => reference.safeParse(item).success;
 
-type Items = Promise<readonly OutputItem[]>;
-
 @Injectable()
 export class ItemReferences {
   constructor(
@@ -35,30 +33,22 @@ export class ItemReferences {
     const input = memberOf(body, 'input');
     if (!Array.isArray(input) || input.length > MESSAGES_MAX || !input.some(isReference)) return body;
     const tools = toolsOf(body);
-    const answers = new Map<string, Items>();
     const items: unknown[] = [];
     for (const [index, item] of input.entries()) {
-      if (!isReference(item)) items.push(item);
-      else items.push((await this.answerOf(caller, item.id, tools, answers)).find(({ id }) => id === item.id) ?? refuseItem(index, item.id));
+      items.push(isReference(item) ? ((await this.find(caller, item.id, tools)) ?? refuseItem(index, item.id)) : item);
     }
     return { ...(body as object), input: items };
   }
 
   /** An item's id has its generation's in its middle. */
-  private answerOf(caller: Caller, item: string, tools: OfferedTools | null, answers: Map<string, Items>): Items {
-    const id = item.split('_')[1] ?? '';
-    const items = answers.get(id) ?? this.itemsOf(caller, id, tools);
-    answers.set(id, items);
-    return items;
-  }
-
-  private async itemsOf(caller: Caller, id: string, tools: OfferedTools | null): Items {
+  private async find(caller: Caller, item: string, tools: OfferedTools | null): Promise<OutputItem | undefined> {
+    const generation = item.split('_')[1] ?? '';
     try {
-      const { choices } = await this.follower.outcome(caller, await this.generations.find(caller, id), false);
-      return choices.flatMap((choice) => itemsOf(id, choice, tools));
+      const { choices } = await this.follower.outcome(caller, await this.generations.find(caller, generation), false);
+      return choices.flatMap((choice) => itemsOf(generation, choice, tools)).find(({ id }) => id === item);
     } catch (error) {
       // It is not the caller's, or its text is gone.
-      if (error instanceof ArilError && (error.code === 'NOT_FOUND' || error.code === 'CONFLICT')) return [];
+      if (error instanceof ArilError && (error.code === 'NOT_FOUND' || error.code === 'CONFLICT')) return undefined;
       throw error;
     }
   }
