@@ -1,7 +1,9 @@
 /** `POST /v1/responses`, through the official client. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { generationStreamKey } from '@aril/contracts';
 import type OpenAI from 'openai';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
+import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
 import { openaiClient } from './openai-client.js';
 import { ledgerOf } from './generation-fixtures.js';
@@ -238,6 +240,57 @@ describe('responses', () => {
     expect((await post({ model: TEST_MODEL, input: 'Hi' }, {})).status).toBe(401);
   });
 
+  it('say that they were not stored, also to who asked for it', async () => {
+    expect(await (await post({ model: TEST_MODEL, input: 'Hi', store: true })).json()).toMatchObject({ status: 'completed', store: false });
+  });
+
+  describe('that name items of earlier ones', () => {
+    const referTo = (output: readonly { id?: string | null }[]) => output.map(({ id }) => ({ type: 'item_reference' as const, id: id! }));
+
+    it('are given them: thoughts, texts and calls', async () => {
+      runner.script = async (run) => {
+        await run.think('<think>Hm.</think>');
+        await say('Let me see.', `<tool_call>${CALL}</tool_call>`)(run);
+      };
+      const { output } = await client.responses.create({ model: 'tales', input: 'Hi', tools: [WEATHER] });
+      const call = output.find((item) => item.type === 'function_call')!;
+      const input = [{ role: 'user' as const, content: 'Hi' }, ...referTo(output), { type: 'function_call_output' as const, call_id: call.call_id, output: '3 °C' }];
+      await client.responses.create({ model: 'tales', tools: [WEATHER], tool_choice: 'none', input });
+      expect(job().input).toMatchObject({
+        messages: [
+          { content: 'Hi' },
+          { role: 'assistant', reasoning: 'Hm.', content: 'Let me see.', toolCalls: [{ id: call.call_id, name: 'get_weather', arguments: { city: 'Oslo' } }] },
+          { role: 'tool', content: '3 °C', toolName: 'get_weather' },
+        ],
+      });
+    });
+
+    it.each([
+      ['is none', () => Promise.resolve('msg_1')],
+      ['is not there', async () => (await client.responses.create({ model: 'tales', input: 'Hi' })).output[0]!.id!.replace(/_0$/, '_1')],
+      ["is another tenant's", async () => (await openaiClient(test, (await createTenant(test)).key).responses.create({ model: TEST_MODEL, input: 'Hi' })).output[0]!.id!],
+    ])('are refused where an item %s', async (_name, idOf) => {
+      const found = await refusal({ input: ['a', { type: 'item_reference', id: await idOf() }] });
+      expect(found).toMatchObject({ status: 404, param: 'input[1].id', message: expect.stringContaining('send the item itself') as string });
+    });
+
+    it('are refused once its text is no longer kept', async () => {
+      const { id, output } = await client.responses.create({ model: 'tales', input: 'Hi' });
+      const generation = id.replace('resp_', '');
+      await until(async () => (await ledgerOf(test, generation)).length === 1);
+      await runner.redis.del(generationStreamKey(generation));
+      expect((await post({ model: 'tales', input: referTo(output) })).status).toBe(200);
+      await test.app.get(TextRetentionService, { strict: false }).purge(Date.now() + 72 * 3_600_000);
+      expect(await refusal({ input: referTo(output) })).toMatchObject({ status: 404, param: 'input[0].id' });
+    });
+  });
+
+  it('take what an assistant refused', async () => {
+    const refused = { type: 'message', role: 'assistant', content: [{ type: 'refusal', refusal: 'No.' }] };
+    expect((await post({ model: TEST_MODEL, input: [{ role: 'user', content: 'Hi' }, refused, { role: 'user', content: 'Please' }] })).status).toBe(200);
+    expect(job().input).toMatchObject({ messages: [{}, { role: 'assistant', content: 'No.' }, {}] });
+  });
+
   it("find no other tenant's adapter", async () => {
     const other = await createTenant(test);
     expect((await post({ model: 'tales', input: 'Hi' }, other.key)).status).toBe(404);
@@ -246,7 +299,7 @@ describe('responses', () => {
   it.each<[object, string]>([
     [{ input: undefined }, 'input'],
     [{ input: [] }, 'input'],
-    [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0].type'],
+    [{ input: [{ type: 'item_reference' }] }, 'input[0].type'],
     [{ input: [{ role: 'critic', content: 'x' }] }, 'input[0].role'],
     [{ input: [{ role: 'user' }] }, 'input[0].content'],
     [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].type'],
@@ -267,8 +320,10 @@ describe('responses', () => {
     [{ previous_response_id: 'resp_1' }, 'previous_response_id'],
     [{ conversation: 'conv_1' }, 'conversation'],
     [{ background: true }, 'background'],
-    [{ store: true }, 'store'],
-    [{ truncation: 'auto' }, 'truncation'],
+    [{ store: 1 }, 'store'],
+    [{ truncation: 'last' }, 'truncation'],
+    [{ reasoning: { mode: 'pro' } }, 'reasoning.mode'],
+    [{ input: [{ role: 'user', content: [{ type: 'refusal', refusal: 'x' }] }] }, 'input[0].content[0].type'],
     [{ prompt: { id: 'x' } }, 'prompt'],
     [{ reasoning: { depth: 1 } }, 'reasoning'],
     [{ messages: [] }, 'messages'],
@@ -282,6 +337,7 @@ describe('responses', () => {
     { reasoning: { effort: 'low', summary: 'auto' }, store: false, truncation: 'disabled', background: false, previous_response_id: null },
     { include: ['reasoning.encrypted_content'], service_tier: 'auto', user: 'u', safety_identifier: 's', prompt_cache_key: 'k', max_tool_calls: 3 },
     { stream_options: { include_obfuscation: false }, top_p: 0.5, seed: 1, top_k: 5 },
+    { truncation: 'auto', reasoning: { effort: 'max', context: 'auto', mode: 'standard' }, moderation: null, context_management: null },
   ])('accept %j', async (change) => {
     expect((await post({ model: TEST_MODEL, input: 'Hi', ...change })).status).toBe(200);
   });

@@ -130,6 +130,8 @@ describe('the OpenAI endpoints', () => {
           { role: 'user', content: [{ type: 'text', text: 'Hi ' }, { type: 'text', text: 'there' }] },
           { role: 'assistant', content: 'Yes?' },
           { role: 'user', content: 'Go on', name: 'maya' },
+          { role: 'assistant', content: null, refusal: 'No.' },
+          { role: 'assistant', content: [{ type: 'refusal', refusal: 'Not that.' }] },
         ],
         max_completion_tokens: 12,
         temperature: 0.5,
@@ -139,7 +141,7 @@ describe('the OpenAI endpoints', () => {
         n: 2,
         user: 'u',
         metadata: { a: 'b' },
-        store: false,
+        store: true,
         service_tier: 'auto',
         frequency_penalty: 0.5,
         presence_penalty: null,
@@ -158,6 +160,8 @@ describe('the OpenAI endpoints', () => {
             { role: 'user', content: 'Hi there' },
             { role: 'assistant', content: 'Yes?' },
             { role: 'user', content: 'Go on' },
+            { role: 'assistant', content: 'No.' },
+            { role: 'assistant', content: 'Not that.' },
           ],
         },
         sampling: {
@@ -229,6 +233,7 @@ describe('the OpenAI endpoints', () => {
     it.each<Record<string, unknown>>([
       { skip_special_tokens: true, include_stop_str_in_output: false, spaces_between_special_tokens: true, detokenize: true },
       { spaces_between_special_tokens: false, return_token_ids: false, return_tokens_as_token_ids: false, prompt_logprobs: null },
+      { moderation: null, documents: null, prompt_cache_options: { mode: 'implicit' }, reasoning_effort: 'max' },
       { length_penalty: 1, use_beam_search: false, priority: 0, best_of: 1 },
       { n: 2, best_of: 2 },
       { echo: false, add_generation_prompt: true, continue_final_message: false, add_special_tokens: false, chat_template_kwargs: {} },
@@ -376,7 +381,8 @@ describe('the OpenAI endpoints', () => {
       [{ chat_template_kwargs: { 'a b': false } }, 'chat_template_kwargs.a b'],
       [{ chat_template_kwargs: { messages: [] } }, 'chat_template_kwargs.messages'],
       [{ reasoning_effort: 'utmost' }, 'reasoning_effort'],
-      [{ store: true }, 'store'],
+      [{ store: 'always' }, 'store'],
+      [{ messages: [{ role: 'user', content: [{ type: 'refusal', refusal: 'x' }] }] }, 'messages[0].content[0].type'],
       [{ no_such_parameter: 1 }, 'no_such_parameter'],
       [{ toString: 1 }, 'toString'],
     ])('refuse %j, naming %s', async (change, param) => {
@@ -425,7 +431,8 @@ describe('the OpenAI endpoints', () => {
       ];
       for (const [body, status, message] of told) {
         const response = await post(body);
-        expect([response.status, ((await response.json()) as OpenAiError).error.message]).toEqual([status, message]);
+        const { error } = (await response.json()) as OpenAiError;
+        expect([response.status, error.message, error.param]).toEqual([status, message, null]);
       }
     });
 

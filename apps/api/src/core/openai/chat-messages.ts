@@ -6,6 +6,8 @@ import { memberOf, refuse, refuseType } from './openai-error.js';
 import { optional } from './optional.js';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
+/** What an assistant would not do is what it said. */
+export const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() }).transform(({ refusal }) => ({ type: 'text' as const, text: refusal }));
 
 const CONTENT = 'expected a string or a list of text parts';
 export const CALL_ID = z.string().min(1).max(255);
@@ -18,10 +20,11 @@ const toolCallSchema = z.object({
 
 const fields = z.object({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
-  content: z.union([z.string(), z.array(textPart).min(1), z.null()], CONTENT).optional(),
+  content: z.union([z.string(), z.array(z.union([textPart, refusalPart])).min(1), z.null()], CONTENT).optional(),
   /** Accepted as a label; chat templates of the supported models do not use it. */
   name: optional(z.string()),
-  refusal: optional(z.string().max(0)),
+  /** Beside a `content` of null. */
+  refusal: optional(z.string()),
   tool_calls: optional(z.array(toolCallSchema)),
   tool_call_id: optional(CALL_ID),
   /** What an assistant thought: DeepSeek's name and vLLM's older one, and vLLM's newer one. */
@@ -61,7 +64,7 @@ function toMessage({ role, content, name, tool_calls: calls = [], tool_call_id: 
   return {
     // "developer" is OpenAI's newer name of the same role; the models' templates know "system".
     role: role === 'developer' ? 'system' : role,
-    content: textOf(content ?? ''),
+    content: textOf(content ?? message.refusal ?? ''),
     ...(reasoning !== undefined && { reasoning }),
     ...(calls.length > 0 && { toolCalls: calls.map(toCall) }),
     ...(role === 'tool' && { toolCallId: callId, ...(toolName !== undefined && { toolName }) }),
@@ -88,7 +91,8 @@ export function checkKinds(messages: unknown): void {
     checkFunctions(message, `messages[${index}]`);
     const content = memberOf(message, 'content');
     if (!Array.isArray(content)) return;
-    content.forEach((part: unknown, at) => refuseType(part, `messages[${index}].content[${at}]`, 'text parts', (type) => type === 'text'));
+    const kinds = memberOf(message, 'role') === 'assistant' ? ['text', 'refusal'] : ['text'];
+    content.forEach((part: unknown, at) => refuseType(part, `messages[${index}].content[${at}]`, 'text parts', (type) => kinds.includes(type)));
   });
 }
 

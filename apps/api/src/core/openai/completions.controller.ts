@@ -5,10 +5,14 @@ import { CompletionService } from './completion.service.js';
 import { type EndpointPath, ENDPOINTS } from './endpoints.js';
 import type { Exchange } from './exchange.js';
 import { requireInferenceKey } from './openai-caller.js';
+import { ItemReferences } from './responses/item-references.js';
 
 @Controller('v1')
 export class CompletionsController {
-  constructor(private readonly completions: CompletionService) {}
+  constructor(
+    private readonly completions: CompletionService,
+    private readonly references: ItemReferences,
+  ) {}
 
   @Post('chat/completions')
   @HttpCode(200)
@@ -24,8 +28,9 @@ export class CompletionsController {
 
   @Post('responses')
   @HttpCode(200)
-  respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('/v1/responses', body, { caller, request, response });
+  async respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    requireInferenceKey(caller);
+    await this.answer('/v1/responses', await this.references.resolve(caller, body), { caller, request, response });
   }
 
   private async answer(path: EndpointPath, body: unknown, exchange: Exchange): Promise<void> {

@@ -5,8 +5,9 @@
 import { ArilError } from '@aril/contracts';
 import type { z } from 'zod';
 
+/** `param` "": it is about the whole body. */
 export function refuse(param: string, message: string): never {
-  throw new ArilError('BAD_INPUT', message, param);
+  throw new ArilError('BAD_INPUT', message, param === '' ? undefined : param);
 }
 
 /** `['messages', 0, 'content']` → `messages[0].content`. */

@@ -17,7 +17,6 @@ const empty: Harmless = (value) =>
   value !== null && typeof value === 'object' && Object.keys(value).length === 0;
 const textOnly: Harmless = (value) => Array.isArray(value) && value.every((item) => item === 'text');
 
-/** null is accepted everywhere: it is how several clients say "not given". */
 const COMMON: Readonly<Record<string, Harmless>> = {
   metadata: always,
   service_tier: always,
@@ -42,8 +41,10 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   ...COMMON,
   prompt_cache_key: always,
   prompt_cache_retention: always,
+  prompt_cache_options: always,
   prediction: always,
-  store: only(false),
+  // For OpenAI's evaluations and distillation; the answer is the same.
+  store: only(true, false),
   echo: only(false),
   add_generation_prompt: only(true),
   continue_final_message: only(false),
@@ -69,8 +70,10 @@ export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
   prompt_cache_options: always,
   // Of tools that OpenAI runs itself.
   max_tool_calls: always,
-  truncation: only('disabled'),
-  store: only(false),
+  // Of a conversation that is too long nothing is left out: it is refused, which clients are told of either way.
+  truncation: only('disabled', 'auto'),
+  // Clients send true because it is OpenAI's default; every answer says that it was not stored.
+  store: only(true, false),
   background: only(false),
   previous_response_id: only(),
   conversation: only(),
@@ -81,24 +84,25 @@ const REASONS: Readonly<Record<string, string>> = {
   best_of: 'every completion is returned: best_of must equal n',
   functions: 'send tools, or function_call "none"',
   function_call: 'send tool_choice',
-  store: 'answers are not stored: store must be false',
   background: 'the request is open until its answer is there: background must be false',
   previous_response_id: 'answers are not stored: send the whole conversation as input',
   conversation: 'conversations are not stored: send the whole of it as input',
-  truncation: 'nothing is left out of a conversation: truncation must be "disabled"',
 };
 
-/** Refuses the first parameter that is neither acted on (`known`) nor harmless. */
+/**
+ * Refuses the first parameter that is neither acted on (`known`) nor harmless. null is harmless everywhere: it is how several
+ * clients say "not given", of all they know.
+ */
 export function checkParameters(
   body: Body,
   known: readonly string[],
   parameters: Readonly<Record<string, Harmless>>,
 ): void {
   for (const [name, value] of Object.entries(body)) {
-    if (known.includes(name)) continue;
+    if (value === null || known.includes(name)) continue;
     const harmless = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     if (!harmless) refuse(name, `Unrecognized request argument supplied: ${name}.`);
-    else if (value !== null && !harmless(value, body)) {
+    else if (!harmless(value, body)) {
       refuse(name, `${name} is not supported: ${REASONS[name] ?? 'leave it out'}.`);
     }
   }

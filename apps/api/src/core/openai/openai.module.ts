@@ -6,6 +6,7 @@ import { CompletionsController } from './completions.controller.js';
 import { ModelListService } from './model-list.service.js';
 import { ModelsController } from './models.controller.js';
 import { PromptService } from './prompt.service.js';
+import { ItemReferences } from './responses/item-references.js';
 import { UnknownEndpointController } from './unknown-endpoint.controller.js';
 import { UnreadAnswers } from './unread-answers.js';
 
@@ -13,7 +14,7 @@ import { UnreadAnswers } from './unread-answers.js';
   imports: [BaseModelsModule, GenerationsModule],
   // In this order: the last takes what the others leave.
   controllers: [CompletionsController, ModelsController, UnknownEndpointController],
-  providers: [CompletionService, PromptService, UnreadAnswers, ModelListService],
+  providers: [CompletionService, ItemReferences, PromptService, UnreadAnswers, ModelListService],
   exports: [PromptService],
 })
 export class OpenAiModule {}

@@ -1,7 +1,7 @@
 /** How much a model is to think, as OpenAI's clients say it, in the variables that chat templates know. */
 import type { GenerationInput } from '../../generations/generation-request.js';
 
-export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const;
+export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 type Effort = (typeof EFFORTS)[number];
 
 type TemplateOptions = NonNullable<Extract<GenerationInput, { kind: 'messages' }>['templateOptions']>;

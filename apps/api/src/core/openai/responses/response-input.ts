@@ -2,17 +2,18 @@
 import type { ChatMessage } from '@aril/contracts';
 import { z } from 'zod';
 import { MESSAGES_MAX } from '../../generations/generation-request.js';
-import { CALL_ID, textOf, toMessages, type MessageShape } from '../chat-messages.js';
+import { CALL_ID, refusalPart, textOf, toMessages, type MessageShape } from '../chat-messages.js';
 import { memberOf, refuseType } from '../openai-error.js';
 import { optional } from '../optional.js';
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text', 'text']), text: z.string() });
-const texts = z.union([z.string(), z.array(textPart).min(1)], 'expected a string or a list of text parts');
+const TEXTS = 'expected a string or a list of text parts';
+const texts = z.union([z.string(), z.array(textPart).min(1)], TEXTS);
 
 const messageItem = z.object({
   type: z.literal('message').optional(),
   role: z.enum(['system', 'developer', 'user', 'assistant']),
-  content: texts,
+  content: z.union([z.string(), z.array(z.union([textPart, refusalPart])).min(1)], TEXTS),
 });
 const callItem = z.object({ type: z.literal('function_call'), call_id: CALL_ID, name: z.string().min(1), arguments: z.string() });
 const resultItem = z.object({ type: z.literal('function_call_output'), call_id: CALL_ID, output: texts });
@@ -71,16 +72,17 @@ function withMessage(messages: MessageShape[], message: MessageShape): MessageSh
   return isThought && message.role === 'assistant' ? [...messages.slice(0, -1), { ...last, ...message }] : [...messages, message];
 }
 
-const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio', 'refusal'];
+const OTHERS: readonly string[] = ['input_image', 'input_file', 'input_audio'];
 
 /** Images and files are for other models. */
 export function checkInputParts(input: unknown): void {
   if (!Array.isArray(input)) return;
   input.forEach((item: unknown, index) => {
+    const others = memberOf(item, 'role') === 'assistant' ? OTHERS : [...OTHERS, 'refusal'];
     for (const key of ['content', 'output']) {
       const parts = memberOf(item, key);
       if (!Array.isArray(parts)) continue;
-      parts.forEach((part: unknown, at) => refuseType(part, `input[${index}].${key}[${at}]`, 'text parts', (type) => !OTHERS.includes(type)));
+      parts.forEach((part: unknown, at) => refuseType(part, `input[${index}].${key}[${at}]`, 'text parts', (type) => !others.includes(type)));
     }
   });
 }

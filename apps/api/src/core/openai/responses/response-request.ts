@@ -33,7 +33,13 @@ const fields = {
   max_output_tokens: optional(z.number().int().min(1)),
   text: optional(z.object({ format: optional(format), verbosity: optional(z.enum(['low', 'medium', 'high'])) })),
   /** There are no summaries: the thought is told as it is. */
-  reasoning: optional(z.strictObject({ effort: optional(z.enum(EFFORTS)), summary: optional(z.string()), generate_summary: optional(z.string()) })),
+  reasoning: optional(
+    z.strictObject({
+      ...{ effort: optional(z.enum(EFFORTS)), summary: optional(z.string()), generate_summary: optional(z.string()) },
+      // At the values that say what is done anyhow.
+      ...{ context: optional(z.literal('auto')), mode: optional(z.literal('standard')) },
+    }),
+  ),
   include: optional(z.array(z.enum(INCLUDABLE))),
   top_logprobs: optional(topLogprobsSchema),
   safety_identifier: optional(routingKeySchema),
