@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, readIdentity } from '../../packages/local-services/src/identity.mjs';
 import { stack } from './stack.js';
 
-export type Name = 'api' | 'runner' | 'portal';
+const PID_FILES = { api: 'api.pid', runner: 'runner.pid', portal: 'portal.pid', redis: 'redis/redis.pid', postgres: 'postgres/postgres.pid' };
+type Name = keyof typeof PID_FILES;
 
 function identityOf(name: Name) {
-  const identity = readIdentity(join(stack.home, `${name}.pid`));
+  const identity = readIdentity(join(stack.home, PID_FILES[name]));
   if (!identity || !isAlive(identity)) throw new Error(`${name} is not running`);
   return identity;
 }
@@ -16,19 +17,9 @@ export function signal(name: Name, what: NodeJS.Signals): void {
   process.kill(identityOf(name).pid, what);
 }
 
-/** Kills without warning and returns when the process is gone. */
+/** Kills without warning and returns when the process is gone; the supervisor starts it again, a service with its data. */
 export async function kill(name: Name): Promise<void> {
   const identity = identityOf(name);
-  process.kill(identity.pid, 'SIGKILL');
-  while (isAlive(identity)) await sleep(10);
-}
-
-const PID_FILES = { redis: 'redis/redis.pid', postgres: 'postgres/postgres.pid' };
-
-/** Kills a service without warning; the supervisor starts it again, with its data. */
-export async function killService(name: keyof typeof PID_FILES): Promise<void> {
-  const identity = readIdentity(join(stack.home, PID_FILES[name]));
-  if (!identity || !isAlive(identity)) throw new Error(`${name} is not running`);
   process.kill(identity.pid, 'SIGKILL');
   while (isAlive(identity)) await sleep(10);
 }

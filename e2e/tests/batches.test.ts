@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launch, openPage, screenshot, signIn } from '../support/browser.js';
 import { usage } from '../support/graphql.js';
-import { apiReady, eventually, kill, killService } from '../support/processes.js';
+import { apiReady, eventually, kill } from '../support/processes.js';
 import { SQL, stack, tenantWith } from '../support/stack.js';
 
 const tenant = tenantWith('sql');
@@ -24,8 +24,8 @@ describe('a batch over the adapters of a tenant', () => {
   it.each([
     ['the API', () => kill('api')],
     ['the runner', () => kill('runner')],
-    ['Redis', () => killService('redis')],
-    ['Postgres', () => killService('postgres')],
+    ['Redis', () => kill('redis')],
+    ['Postgres', () => kill('postgres')],
   ])('goes on where it was when %s is killed: each line is answered once and billed once', async (_what, killIt) => {
     const client = new OpenAI({ apiKey: tenant.apiKey, baseURL: `${stack.apiUrl}/v1` });
     const before = await usage(tenant.apiKey);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { generate, usage, type Generation } from '../support/graphql.js';
-import { apiReady, eventually, killService } from '../support/processes.js';
+import { apiReady, eventually, kill } from '../support/processes.js';
 import { unreserved } from '../support/settled.js';
 import { tenantWith } from '../support/stack.js';
 
@@ -29,7 +29,7 @@ it.each(['postgres', 'redis'] as const)('%s killed: every answer comes, the same
   const answers = Promise.all(inputs.map(persist));
   for (let round = 0; round < 2; round++) {
     await sleep(300 + 500 * Math.random());
-    await killService(service);
+    await kill(service);
     await apiReady();
   }
   const generations = await answers;

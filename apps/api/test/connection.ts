@@ -18,7 +18,7 @@ export function chunks(text: string): string[] {
 export class Connection {
   readonly socket: Socket;
   readonly closed: Promise<unknown>;
-  private received = '';
+  received = '';
 
   constructor(port: number) {
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });

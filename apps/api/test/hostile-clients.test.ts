@@ -103,6 +103,23 @@ describe('a client', () => {
     expect((await fetch(`${test.url}/api/auth/get-session`, { headers })).status).toBe(200);
   });
 
+  it.each([
+    ['as many requests as it may before their answers', 16, 16],
+    ['more', 200, 0],
+  ])('that sends %s leaves nothing of them behind', async (_, count, answered) => {
+    const { underWay } = test.app.getHttpAdapter() as unknown as { underWay: Set<unknown> };
+    const before = underWay.size;
+    const connection = dial();
+    connection.socket.write(head('GET', '/health').repeat(count));
+    await until(() => connection.received.split('HTTP/1.1 200 OK').length - 1 === answered && (answered > 0 || connection.socket.destroyed));
+    const unread = dial();
+    unread.socket.pause();
+    unread.socket.write(head('GET', `/graphql?query=${encodeURIComponent(getIntrospectionQuery())}`, ['apollo-require-preflight: 1']).repeat(count));
+    await sleep(100);
+    unread.socket.destroy();
+    await until(() => underWay.size === before);
+  });
+
   describe('that stands still', () => {
     const server = (): Server => test.app.getHttpServer() as Server;
     let usual: number;
@@ -139,7 +156,7 @@ describe('a client', () => {
       connection.socket.pause();
       const request = head('GET', `/graphql?query=${encodeURIComponent(getIntrospectionQuery())}`, ['apollo-require-preflight: 1']);
       const closed = new Promise((resolve) => server().once('connection', (socket: Socket) => socket.once('close', resolve)));
-      connection.socket.write(request.repeat(100));
+      for (let count = 0; count < 100 && !connection.socket.destroyed; count++) await connection.send([request]);
       await closed;
     });
 

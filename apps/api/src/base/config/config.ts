@@ -92,7 +92,7 @@ const schema = z.object({
   GENERATION_TIMEOUT_S: z.coerce.number().positive().default(600),
   /** How long answers that are under way may go on after SIGTERM. Streams that go on longer are told to come back. */
   DRAIN_TIMEOUT_S: z.coerce.number().min(0).default(25),
-  /** Answers of one tenant that may wait or run at once; more are refused as RATE_LIMITED. */
+  /** Answers of one tenant that may wait or run at once, and that it may follow at once here; more are refused as RATE_LIMITED. */
   TENANT_WAITING_MAX: z.coerce.number().int().positive().default(2_000),
   /** Limits of a tenant that has set none of its own; unset: none. */
   TENANT_REQUESTS_PER_MINUTE: amount.optional(),

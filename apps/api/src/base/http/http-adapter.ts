@@ -15,10 +15,16 @@ const HEADERS_MS_MAX = 80_000;
 const REQUEST_MS_MAX = 30 * 60_000;
 /** For a client to send the next byte of a request, or to read the next one of an answer. */
 const STILL_MS_MAX = 120_000;
+/** Requests of one connection that wait for their answers. Node reads and answers a whole packet of small ones at once. */
+const PIPELINED_MAX = 16;
+/** Answers of all connections that are written and not read; then those go that have most of it. */
+const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
+const UNREAD_CHECK_MS = 1_000;
 const IDLE_CHECK_MS = 100;
 
 export class HttpAdapter extends ExpressAdapter {
-  private readonly sockets = new Set<Socket>();
+  /** With what is to be answered on each. */
+  private readonly sockets = new Map<Socket, Set<ServerResponse>>();
   private readonly underWay = new Set<ServerResponse>();
   private draining = false;
   /** Called when the time for what is under way is over, to tell what goes on. */
@@ -42,14 +48,19 @@ export class HttpAdapter extends ExpressAdapter {
       requireHostHeader: false,
     };
     const server = createServer(options);
-    // Before the application, which may answer at once.
-    server.on('request', (_request: IncomingMessage, response: ServerResponse) => this.watch(response));
-    server.on('request', this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>());
+    const application = this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>();
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => this.watch(response) && application(request, response));
     server.on('connection', (socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
+      const answers = new Set<ServerResponse>();
+      this.sockets.set(socket, answers);
+      socket.once('close', () => {
+        this.sockets.delete(socket);
+        // Node tells the one that it was writing, and none of those that wait behind it.
+        process.nextTick(() => answers.forEach((response) => response.destroy().emit('close')));
+      });
       socket.once('end', () => this.answersOn(socket).filter(({ writableEnded }) => !writableEnded).forEach(askWhetherThere));
     });
+    setInterval(() => this.endUnread(), UNREAD_CHECK_MS).unref();
     keepHalfClosed(server);
     answerOddities(server);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -88,10 +99,19 @@ export class HttpAdapter extends ExpressAdapter {
     }
   }
 
-  private watch(response: ServerResponse): void {
+  /** @returns false: its client has asked for too much, and is not answered any more */
+  private watch(response: ServerResponse): boolean {
+    const { socket } = response.req;
+    const answers = this.sockets.get(socket);
+    answers?.add(response);
     this.underWay.add(response);
-    response.once('close', () => this.underWay.delete(response));
+    response.once('close', () => {
+      answers?.delete(response);
+      this.underWay.delete(response);
+    });
     if (this.draining) closeAfter(response);
+    if (answers && answers.size > PIPELINED_MAX) socket.destroy();
+    return !socket.destroyed;
   }
 
   /** Nothing has come or gone for a while. That may well be because we are the ones who take their time. */
@@ -103,13 +123,24 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   private answersOn(socket: Socket): ServerResponse[] {
-    return [...this.underWay].filter((response) => response.socket === socket);
+    return [...(this.sockets.get(socket) ?? [])];
+  }
+
+  private endUnread(): void {
+    const unread = [...this.underWay].map(({ req, writableLength }) => ({ socket: req.socket, bytes: writableLength }));
+    let bytes = unread.reduce((sum, one) => sum + one.bytes, 0);
+    if (bytes <= UNREAD_BYTES_MAX) return;
+    for (const most of unread.sort((one, other) => other.bytes - one.bytes)) {
+      if (bytes <= UNREAD_BYTES_MAX) return;
+      most.socket.destroy();
+      bytes -= most.bytes;
+    }
   }
 
   /** Connections that were opened and never used do not count as idle for Node. */
   private closeIdle(server: Server): void {
     server.closeIdleConnections();
-    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of this.sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
   }
 }
 
