@@ -23,9 +23,8 @@ const UNREAD_CHECK_MS = 1_000;
 const IDLE_CHECK_MS = 100;
 
 export class HttpAdapter extends ExpressAdapter {
-  /** With what is to be answered on each. */
+  /** With the answers that are under way on each. */
   private readonly sockets = new Map<Socket, Set<ServerResponse>>();
-  private readonly underWay = new Set<ServerResponse>();
   private draining = false;
   /** Called when the time for what is under way is over, to tell what goes on. */
   onDrained: () => Promise<void> = async () => {};
@@ -79,8 +78,8 @@ export class HttpAdapter extends ExpressAdapter {
     super.beforeClose();
     this.draining = true;
     (this.httpServer as Server).close();
-    for (const response of this.underWay) closeAfter(response);
-    for (const endAt = Date.now() + this.drainMs; this.underWay.size > 0 && Date.now() < endAt; await sleep(IDLE_CHECK_MS)) {
+    this.underWay().forEach(closeAfter);
+    for (const endAt = Date.now() + this.drainMs; this.underWay().length > 0 && Date.now() < endAt; await sleep(IDLE_CHECK_MS)) {
       this.closeIdle(this.httpServer as Server);
     }
     await this.onDrained();
@@ -99,18 +98,15 @@ export class HttpAdapter extends ExpressAdapter {
     }
   }
 
-  /** @returns false: its client has asked for too much, and is not answered any more */
+  /** @returns false: its client is gone or has asked for too much, and is not answered any more */
   private watch(response: ServerResponse): boolean {
     const { socket } = response.req;
     const answers = this.sockets.get(socket);
-    answers?.add(response);
-    this.underWay.add(response);
-    response.once('close', () => {
-      answers?.delete(response);
-      this.underWay.delete(response);
-    });
+    if (!answers) return false;
+    answers.add(response);
+    response.once('close', () => answers.delete(response));
     if (this.draining) closeAfter(response);
-    if (answers && answers.size > PIPELINED_MAX) socket.destroy();
+    if (answers.size > PIPELINED_MAX) socket.destroy();
     return !socket.destroyed;
   }
 
@@ -122,12 +118,16 @@ export class HttpAdapter extends ExpressAdapter {
     else if (answers.length === 0 || socket.writableLength > 0) socket.destroy();
   }
 
+  private underWay(): ServerResponse[] {
+    return [...this.sockets.values()].flatMap((answers) => [...answers]);
+  }
+
   private answersOn(socket: Socket): ServerResponse[] {
     return [...(this.sockets.get(socket) ?? [])];
   }
 
   private endUnread(): void {
-    const unread = [...this.underWay].map(({ req, writableLength }) => ({ socket: req.socket, bytes: writableLength }));
+    const unread = this.underWay().map(({ req, writableLength }) => ({ socket: req.socket, bytes: writableLength }));
     let bytes = unread.reduce((sum, one) => sum + one.bytes, 0);
     if (bytes <= UNREAD_BYTES_MAX) return;
     for (const most of unread.sort((one, other) => other.bytes - one.bytes)) {
