@@ -35,9 +35,12 @@ const fields = {
   /** There are no summaries: the thought is told as it is. */
   reasoning: optional(
     z.strictObject({
-      ...{ effort: optional(z.enum(EFFORTS)), summary: optional(z.string()), generate_summary: optional(z.string()) },
+      effort: optional(z.enum(EFFORTS)),
+      summary: optional(z.string()),
+      generate_summary: optional(z.string()),
       // At the values that say what is done anyhow.
-      ...{ context: optional(z.literal('auto')), mode: optional(z.literal('standard')) },
+      context: optional(z.literal('auto')),
+      mode: optional(z.literal('standard')),
     }),
   ),
   include: optional(z.array(z.enum(INCLUDABLE))),
