@@ -1,7 +1,8 @@
 """Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
 
 Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
-Mixtures of experts need transformers 4, bare-parameters 5: since then experts and routers are no modules, and PEFT adapts them in another way.
+Mixtures of experts need transformers 4; bare-parameters and what comes after granitemoe need 5: since then experts and routers are no modules, and
+PEFT adapts them in another way.
 
 The shapes are odd on purpose (nothing is a multiple of 32, one key/value head) and the folders small: weights are
 stored in bfloat16 and computed with in float32, in the smallest ones with few bits and adapters in bfloat16 too. Prompts are longer and shorter than every window and every original
@@ -12,8 +13,9 @@ import sys
 from pathlib import Path
 
 import torch
+import transformers
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -26,6 +28,13 @@ SMALL = dict(SHAPE, hidden_size=24, num_attention_heads=3, num_key_value_heads=1
 # Phi-3's head_dim is a share of the hidden size.
 SMALL_PHI = dict(SMALL, hidden_size=32, num_attention_heads=4, num_key_value_heads=2)
 SLIDES_EVERY_THIRD = ["sliding_attention", "full_attention", "sliding_attention"]
+
+
+# Grouped products of experts want widths that are multiples of 16 bytes.
+EAGER = dict(attn_implementation="eager", **(dict(experts_implementation="eager") if transformers.__version__ > "5" else {}))
+# Qwen's eyes.
+QWEN_VISION = dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1, patch_size=1, spatial_merge_size=1, in_channels=1, temporal_patch_size=1, out_hidden_size=24)
+IMAGE_TOKENS = dict(image_token_id=900, video_token_id=901, vision_start_token_id=902, vision_end_token_id=903)
 
 
 def longrope(pairs, **more):
@@ -63,6 +72,8 @@ FAMILIES = {
     "mistral3": ("mistral3", dict(text_config=dict(SMALL, model_type="mistral", sliding_window=None, rope_theta=1e9), tie_word_embeddings=False,
                                   vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
                                                      num_attention_heads=1, image_size=4, patch_size=2, head_dim=4))),
+    "qwen2-5-vl": ("qwen2_5_vl", dict(IMAGE_TOKENS, text_config=dict(SMALL, rope_theta=1e4, rope_scaling=dict(type="mrope", mrope_section=[2, 1, 1]), tie_word_embeddings=True),
+                                      vision_config=dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0]), tie_word_embeddings=True)),
     "ministral3": ("ministral3", dict(SMALL, rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=16.0, mscale=1.0, mscale_all_dim=1.0,
                                                                   original_max_position_embeddings=8, llama_4_scaling_beta=0.4))),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
@@ -72,15 +83,19 @@ FAMILIES = {
     "olmoe": ("olmoe", dict(SMALL, intermediate_size=20, num_experts=6, num_experts_per_tok=4)),
     "granitemoe": ("granitemoe", dict(SMALL, intermediate_size=20, num_local_experts=4, num_experts_per_tok=3, embedding_multiplier=12.0, attention_multiplier=0.3,
                                       residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    "qwen3-vl-moe": ("qwen3_vl_moe", dict(IMAGE_TOKENS, text_config=dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=14,
+                                          rope_scaling=dict(rope_type="default", mrope_section=[2, 1, 1], mrope_interleaved=True)),
+                                          vision_config=dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0]))),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
                                                "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
             "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
+BARE = list(FAMILIES)[list(FAMILIES).index("granitemoe") + 1:]
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 # As their publishers spell them: the fields of Transformers 4.
-OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision"]
+OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision", "qwen2-5-vl"]
 
 
 def adapters(fused):
@@ -100,6 +115,9 @@ def few(fused, ends):
 
 def of_mixtures(family):
     """Adapters of models with experts; whose experts are one parameter, has none on them."""
+    if family in BARE:
+        experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + SEPARATE[4:], target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"])
+        return {"experts": experts, "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE)}
     attention, experts = SEPARATE[:4], [] if family == "granitemoe" else ["w1", "w2", "w3"] if family == "mixtral" else SEPARATE[4:]
     ends = {"ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])} if family == "mixtral" else {}
     return {"attention": dict(r=3, lora_alpha=6, target_modules=attention + ["lm_head"]), **ends,
@@ -112,12 +130,21 @@ def respell(path):
     config = json.loads(path.read_text())
     text = config.get("text_config", config)
     rope = text.pop("rope_parameters")
-    if "full_attention" in rope:
+    if "mrope_section" in rope:  # Qwen2.5-VL's are all at the top
+        config = {**{name: value for name, value in config.items() if name not in ("text_config", *SHAPE)}, **text, **{name: config[name] for name in ("model_type", "architectures")},
+                  "rope_theta": rope["rope_theta"], "rope_scaling": dict(type="mrope", mrope_section=rope["mrope_section"])}
+    elif "full_attention" in rope:
         text["rope_theta"], text["rope_local_base_freq"] = rope["full_attention"]["rope_theta"], rope["sliding_attention"]["rope_theta"]
     else:
         text["rope_theta"], text["partial_rotary_factor"] = rope["rope_theta"], rope["partial_rotary_factor"]
         if "long_factor" in rope: text["rope_scaling"] = dict(type="longrope", short_factor=rope["short_factor"], long_factor=rope["long_factor"])
     path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def transpose_experts(path):
+    """As Qwen3-VL is published: [experts, in, out]."""
+    tensors = load_file(path)
+    save_file({name: t.transpose(1, 2).contiguous() if "experts." in name else t for name, t in tensors.items()}, path, metadata=dict(format="pt"))
 
 
 def randomize(model, gemma, few_bits, generator):
@@ -143,16 +170,17 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    auto = AutoModelForImageTextToText if kind == "mistral3" else AutoModelForCausalLM
-    model = auto.from_config(config, attn_implementation="eager").float().eval()
+    auto = AutoModelForImageTextToText if kind == "mistral3" or "_vl" in kind else AutoModelForCausalLM
+    model = auto.from_config(config, **EAGER).float().eval()
     small = family in SMALLEST
     randomize(model, "gemma" in kind, small, generator)
     model.bfloat16().save_pretrained(folder / "model")
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
+    if kind == "qwen3_vl_moe": transpose_experts(folder / "model" / "model.safetensors")
     vocabulary = config.get_text_config().vocab_size
     prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 26) if small else (1, 12, 40))]
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
-    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
+    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision", "qwen2-5-vl")) if small else adapters(kind == "phi3")
     record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)
 
 
@@ -174,7 +202,7 @@ def record_cases(family, auto, folder, model, chosen, prompts, small, generator)
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     for label, lora in chosen.items():
-        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, attn_implementation="eager").eval()
+        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, **EAGER).eval()
         if lora is None:
             record(label, None, base)
             continue

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 SGMV = Path(__file__).parent.parent / "bin" / "sgmv.mjs"
@@ -25,9 +25,13 @@ SGMV = Path(__file__).parent.parent / "bin" / "sgmv.mjs"
 EAGER = dict(attn_implementation="eager", **(dict(experts_implementation="eager") if transformers.__version__ > "5" else {}))
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 VISION = dict(hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2)
-WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mistral3": ("mistral", dict(VISION, model_type="pixtral", head_dim=4))}
+QWEN_VISION = dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1, patch_size=1, spatial_merge_size=1, in_channels=1, temporal_patch_size=1)
+WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mistral3": ("mistral", dict(VISION, model_type="pixtral", head_dim=4)),
+           "qwen2_vl": ("qwen2_vl_text", dict(QWEN_VISION, embed_dim=4, mlp_ratio=1)), "qwen2_5_vl": ("qwen2_5_vl_text", dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0])),
+           "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
+           "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0]))}
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
-granitemoe gemma3 mistral3""".split()
+granitemoe gemma3 mistral3 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe""".split()
 
 
 def draw_rope(rng, family, head_dim):
@@ -63,7 +67,12 @@ def draw_config(rng, family):
     if family == "gemma3_text": c.update(rope_local_base_freq=pick([100.0, 1e4]), sliding_window_pattern=pick([2, 3, 6]))
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
-    if re.search("moe$|mixtral", family):
+    if "_vl_" in family:
+        if family.startswith("qwen2"): c.update(hidden_size=heads * head_dim, head_dim=head_dim)
+        cut = sorted(rng.sample(range(head_dim // 2 + 1), 2)) if head_dim > 2 else [0, 1]
+        scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
+        scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
+    if re.search("moe(_text)?$|mixtral", family):
         c.update({"num_local_experts" if family in ("mixtral", "granitemoe") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
                  moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
     return c
@@ -71,7 +80,7 @@ def draw_config(rng, family):
 
 def draw_lora(rng, model, layers):
     pick, flag = rng.choice, lambda share: rng.random() < share
-    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and not re.search("vision|multi_modal", n)]
+    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and not re.search("vision|multi_modal|visual", n)]
     inner = [n for n in names if ".layers." in n]
     leaves, of_layer = sorted({n.split(".")[-1] for n in inner}), rf".*\.{rng.randrange(layers)}\..*"
     some = rng.sample(leaves, rng.randint(1, len(leaves)))
@@ -81,7 +90,7 @@ def draw_lora(rng, model, layers):
     for field in ("rank_pattern", "alpha_pattern"): o[field] = {key: pick([1, 4, 20]) for key in rng.sample(keys, pick([0, 0, 2]))}
     if flag(0.2): o["exclude_modules"] = pick([leaves[:1], of_layer, [pick(inner)]])
     if flag(0.2): o.update(layers_to_transform=pick([rng.randrange(layers), [layers - 1]]), layers_pattern=pick([None, "layers", ["h", "layers"]]))
-    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"mlp\.(gate\.weight|experts\.\w+)$", n)}
+    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"(mlp|block_sparse_moe)\.((gate|router)\.weight|experts\.\w+)$", n)}
     return dict(o, target_parameters=rng.sample(sorted(bare), rng.randint(1, len(bare))), use_dora=False) if bare and flag(0.5) else o
 
 
@@ -94,8 +103,28 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
+def auto_class(family): return AutoModelForImageTextToText if re.match("mistral3|qwen._(5_)?vl", family) else AutoModelForCausalLM
+
+
+def as_published(rng, family, folder):
+    """Qwen's vision models as they are published, and by the other names of their language model."""
+    config, weights = json.loads((folder / "config.json").read_text()), folder / "model.safetensors"
+    if "_vl" not in family or not weights.exists(): return
+    if family.startswith("qwen2") and rng.random() < 0.5:
+        text = config.pop("text_config")
+        rope = text.pop("rope_parameters")
+        config = dict(text, **{**config, "model_type": family}, rope_theta=rope.pop("rope_theta"), rope_scaling=rope)
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors, transpose = load_file(weights), rng.random() < 0.7
+    if family.startswith("qwen2") and rng.random() < 0.5: tensors = {re.sub("^model(?!.visual)", "model.language_model", n): t for n, t in tensors.items()}
+    shape = config.get("text_config", config)
+    if family == "qwen3_vl_moe" and transpose and shape["hidden_size"] not in (shape["moe_intermediate_size"], 2 * shape["moe_intermediate_size"]):
+        tensors = {n: t.transpose(1, 2).contiguous() if ".experts." in n else t for n, t in tensors.items()}
+    save_file(tensors, weights, metadata=dict(format="pt"))
+
+
 def load(folder, adapter=None):
-    auto = AutoModelForImageTextToText if folder.parent.name.startswith("mistral3") else AutoModelForCausalLM
+    auto = auto_class(folder.parent.name)
     model = auto.from_pretrained(folder, dtype=torch.float32, **EAGER)
     return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
 
@@ -105,10 +134,12 @@ def write_model(rng, family, folder):
     generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
     text, vision = WRAPPED.get(family, (family, None))
     fields = draw_config(rng, text)
+    if "_vl" in family: vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
     outer = dict(text_config=dict(fields, model_type=text), vision_config=vision, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision else fields
-    model = (AutoModelForImageTextToText if family == "mistral3" else AutoModelForCausalLM).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
+    model = auto_class(family).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
     randomize(model.named_parameters(), generator, dtype, "gemma" in family)
     model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
+    as_published(rng, family, folder / "model")
     prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]
     cases, tensors = [], {}
 

@@ -25,7 +25,10 @@ const kinds: Record<string, number> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['granite', 'gemma3-vision', 'qwen2-moe', 'qwen3-moe', 'olmoe'].map((family) => [family, 2 * 4]),
+    ['granite', 'gemma3-vision', 'qwen2-5-vl', 'qwen2-moe', 'qwen3-moe', 'olmoe'].map((family) => [
+      family,
+      2 * 4,
+    ]),
   ),
   ...Object.fromEntries(
     ['compressed-packed', 'compressed-int8', 'awq', 'gptq', 'gptq-v2', 'bnb-nf4', 'bnb-fp4', 'bnb-int8'].map(
@@ -34,6 +37,7 @@ const kinds: Record<string, number> = {
   ),
   mixtral: 2 * 5,
   granitemoe: 2 * 3,
+  'qwen3-vl-moe': 2 * 3,
   routers: 2 * 2,
   'bare-parameters': 2,
 };

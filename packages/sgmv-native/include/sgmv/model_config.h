@@ -106,6 +106,7 @@ struct ModelConfig {
   int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
   Quantization quantization;       // of safetensors that hold integers
   float logit_scale = 1.0f;        // of logits, before the cap: the final norm is multiplied by it when it is loaded
+  bool sees_images = false;         // it is the language model of a vision model, whose other modules nothing here has
   std::vector<int32_t> end_tokens;  // from generation_config.json, else config.json, else GGUF
   int32_t bos_token = -1;           // -1: none
 

@@ -13,10 +13,21 @@ namespace sgmv {
 inline constexpr std::string_view kModulePrefix = "model.";
 inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_model.", "language_model.model."};
 
+// What a mixture of experts and its parts are called in a family: in its checkpoints, and as modules in Transformers 4.
+struct MixtureNames {
+  const char* model_type = nullptr;
+  const char *block = "mlp", *router = "gate";
+  const char *gate = "gate_proj", *up = "up_proj", *down = "down_proj";  // of an expert that has matrices of its own
+  const char *all_gate_up = "experts.gate_up_proj", *all_down = "experts.down_proj";  // of all of them in one tensor
+  bool expert_modules = true;                                  // whether each expert's matrices are modules in Transformers 4
+  const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
+};
+const MixtureNames& mixture_names(const ModelConfig& model);
+
 // "model.layers.3.self_attn.q_proj"; `prefix`: one of those above. `expert`: -1 outside of experts.
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
 // In Transformers 5, where they are bare parameters: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
-std::string bare_module_name(int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
+std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
 // The last part of it.
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);
 // Between the name of a layer's mixture and the number of one of its experts.

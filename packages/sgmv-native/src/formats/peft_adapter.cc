@@ -78,6 +78,11 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   const bool config_good = problems.empty();
   ProblemList of_weights;
   open_weights(folder, of_weights);
+  if (file_ != nullptr && only_sees_images(*file_)) {
+    problems.add("no_targets", kAdapterWeightsFile, "", "only modules that see images, such as " + file_->tensors().begin()->first,
+                 "at least one projection of the language model: text reaches none of these");
+    return;
+  }
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
   if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_mixtures(*file_, !config_.parameters.empty()));

@@ -60,6 +60,9 @@ class PeftAdapter {
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix);
 
+// Whether all that the adapter changes sees images.
+bool only_sees_images(const TensorSource& file);
+
 // Whether routers and each expert's projections were modules where the adapter was trained. `and_parameters`: it has
 // target_parameters too, of which a router's tensors may be.
 bool adapts_mixtures(const TensorSource& file, bool and_parameters);

@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::array kExpertProjections = {Projection::gate, Projection::up, Projection::down};
 
-// Granite's experts are one parameter in every version of Transformers.
-bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && model.model_type != "granitemoe"; }
+bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && mixture_names(model).expert_modules; }
 
 // Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
@@ -213,11 +212,12 @@ struct BareParameter {
 const std::array<BareParameter, 3> kBareParameters = {{
     {false, ".weight", {Projection::router}}, {true, ".gate_up_proj", {Projection::gate, Projection::up}}, {true, ".down_proj", {Projection::down}}}};
 
-void check_parameters(const PeftConfig& peft, const NameSet& known, ProblemList& problems) {
+void check_parameters(const PeftConfig& peft, const ModelConfig& model, const NameSet& known, ProblemList& problems) {
+  const std::string names = "one of " + std::string(mixture_names(model).bare_router) + ".weight, experts.gate_up_proj, experts.down_proj of the base model";
   for (size_t i = 0; i < peft.parameters.size(); ++i)
     if (!known.contains(peft.parameters[i]))
       problems.add("unsupported_field", kAdapterConfigFile, "target_parameters[" + std::to_string(i) + "]", '"' + peft.parameters[i] + '"',
-                   known.empty() ? "none: LoRA on bare parameters is supported in mixtures of experts only" : "one of gate.weight, experts.gate_up_proj, experts.down_proj of the base model");
+                   known.empty() ? "none: LoRA on bare parameters is supported in mixtures of experts only" : names);
   if (peft.dora && !peft.parameters.empty())
     problems.add("unsupported_field", kAdapterConfigFile, "use_dora", "true beside target_parameters", "false: PEFT has no DoRA of bare parameters");
 }
@@ -227,10 +227,10 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
   const NameSet names(peft.parameters.begin(), peft.parameters.end());
   NameSet known;
   for (int32_t layer = 0; layer < model.layers; ++layer) {
-    if (!model.has_experts(layer) || !has_expert_modules(model)) continue;
+    if (!model.has_experts(layer)) continue;
     std::vector<LoraTarget> of_expert;
     for (const BareParameter& parameter : kBareParameters) {
-      const std::string name = bare_module_name(layer, parameter.of_experts, prefix) + parameter.name;
+      const std::string name = bare_module_name(model, layer, parameter.of_experts, prefix) + parameter.name;
       any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
       if (!list_matches(names, name)) continue;
       const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, name, peft.rank);
@@ -244,7 +244,7 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
         targets.push_back(target);
       }
   }
-  check_parameters(peft, known, problems);
+  check_parameters(peft, model, known, problems);
 }
 
 // The embedding, the layers, the head.
@@ -252,25 +252,38 @@ int32_t place_of(const LoraTarget& target) { return target.projection == Project
 
 }  // namespace
 
-std::string bare_module_name(int32_t layer, bool experts, std::string_view prefix) {
-  return std::string(prefix) + "layers." + std::to_string(layer) + (experts ? ".mlp.experts" : ".mlp.gate");
+const MixtureNames& mixture_names(const ModelConfig& model) {
+  static constexpr MixtureNames usual, others[] = {
+      {.model_type = "mixtral", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"},
+      {.model_type = "granitemoe", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
+       .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
+  };
+  for (const MixtureNames& names : others)
+    if (model.model_type == names.model_type) return names;
+  return usual;
+}
+
+std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix) {
+  const MixtureNames& names = mixture_names(model);
+  return std::string(prefix) + "layers." + std::to_string(layer) + "." + names.bare_block + "." + (experts ? "experts" : names.bare_router);
 }
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
-  if (projection == Projection::router && model.model_type == "granitemoe") return "router.layer";
-  if (expert < 0 || model.model_type != "mixtral") return projection_name(projection);
-  return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
+  const MixtureNames& names = mixture_names(model);
+  if (projection == Projection::router) return names.router;
+  if (expert < 0) return projection_name(projection);
+  return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }
 
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
   if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
   const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
-  const std::string begin = std::string(prefix) + "layers." + std::to_string(layer);
-  const std::string mixture = model.model_type == "mixtral" || model.model_type == "granitemoe" ? ".block_sparse_moe" : ".mlp";
-  if (is_of_router(projection)) return begin + mixture + "." + module_leaf(model, projection, expert);
+  const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + "." + mixture_names(model).block;
+  if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);
   if (expert < 0) return begin + block + projection_name(projection);
-  return begin + mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
+  return mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
 }
 
 std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix, bool mixtures) {

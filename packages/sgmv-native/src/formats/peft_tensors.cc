@@ -82,7 +82,7 @@ void refuse_name(ProblemList& problems, const std::string& name) {
 bool sees_images(std::string_view name) {
   name.remove_prefix(std::min(name.size(), kPrefix.size()));
   if (name.starts_with(kModulePrefix)) name.remove_prefix(kModulePrefix.size());
-  return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.");
+  return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.") || name.starts_with("visual.");
 }
 
 FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& problems) {
@@ -134,7 +134,7 @@ class TargetMatcher {
  private:
   static std::string module_of(const LoraTarget& target, const ModelConfig& model, const FoundModules& found, std::string_view prefix) {
     if (!target.bare) return module_name(model, target.layer, target.projection, prefix, target.expert);
-    const std::string module = bare_module_name(target.layer, target.expert >= 0, prefix), inner = module + ".base_layer";
+    const std::string module = bare_module_name(model, target.layer, target.expert >= 0, prefix), inner = module + ".base_layer";
     // PEFT wraps a module once for each of its parameters: where both are adapted, the first is inside.
     return target.expert >= 0 && target.projection != Projection::down && found.contains(inner) ? inner : module;
   }
@@ -220,6 +220,10 @@ std::string_view module_prefix(const TensorSource& file) {
   return kModulePrefix;
 }
 
+bool only_sees_images(const TensorSource& file) {
+  return !file.tensors().empty() && std::all_of(file.tensors().begin(), file.tensors().end(), [](const auto& tensor) { return sees_images(tensor.first); });
+}
+
 bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
   constexpr std::array<std::string_view, 3> routers = {".mlp.gate.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
   return std::any_of(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
@@ -232,7 +236,7 @@ bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
 
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
-  FoundModules found = collect(file, prefix != kModulePrefix, problems);
+  FoundModules found = collect(file, model.sees_images || prefix != kModulePrefix, problems);
   std::vector<PeftPair> pairs;
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).drop_stacked();

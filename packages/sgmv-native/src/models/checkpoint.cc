@@ -48,8 +48,14 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   return *info;
 }
 
+std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
+  const TensorInfo* info = find(name);
+  return info == nullptr ? std::vector<int64_t>() : info->shape;
+}
+
+// Of a transposed part all of the expert's columns.
 TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
-  const std::string name = part.module + ".weight";
+  const std::string name = part.tensor();
   if (part.expert < 0) {
     const TensorInfo* info = find(name);
     // A matrix of one row is a vector in GGUF.
@@ -58,7 +64,14 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     row.shape = {1, in};
     return row;
   }
-  TensorInfo rows = require(name, {config_.experts.count, part.stacked_rows, in});
+  const int64_t experts = config_.experts.count;
+  TensorInfo rows = require(name, part.transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
+  if (part.transposed) {
+    rows.bytes /= static_cast<uint64_t>(experts);
+    rows.offset += rows.bytes * static_cast<uint64_t>(part.expert);
+    rows.shape = {in, part.stacked_rows};
+    return rows;
+  }
   const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>(config_.experts.count * part.stacked_rows);
   rows.offset += row_bytes * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
   rows.bytes = row_bytes * static_cast<uint64_t>(part.out);
@@ -112,6 +125,18 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
   if (const int64_t bad = first_not_finite(DType::f32, wide.data(), out * in); bad >= 0)
     throw Error("model_corrupt", stored_name(name) + ": found a number beyond float32 at element " + std::to_string(bad) + " times its scale, expected finite numbers");
   return {DType::f32, std::move(wide)};
+}
+
+Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
+  const TensorInfo info = require(part, in);
+  Rows stored = rows(part.tensor(), info);
+  if (!part.transposed) return stored;
+  const auto size = static_cast<size_t>(dtype_block_bytes(stored.dtype)), columns = static_cast<size_t>(part.stacked_rows), wide = static_cast<size_t>(in);
+  Rows turned{stored.dtype, std::vector<std::byte>(static_cast<size_t>(part.out) * wide * size)};
+  for (size_t row = 0; row < static_cast<size_t>(part.out); ++row)
+    for (size_t i = 0; i < wide; ++i)
+      std::memcpy(turned.data.data() + (row * wide + i) * size, stored.data.data() + (i * columns + static_cast<size_t>(part.first_row) + row) * size, size);
+  return turned;
 }
 
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
@@ -190,9 +215,8 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   linear.bias = biases(parts);
   int64_t begin = 0;
   for (const Part& part : parts) {
-    const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, require(part, in));
-    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(name, part.out));
+    const Rows stored = rows(part, in);
+    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part.module, part.out));
     begin += part.out;
   }
   return linear;
@@ -202,9 +226,8 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   std::vector<float> row(static_cast<size_t>(in));
   int64_t begin = 0;
   for (const Part& part : parts) {
-    const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, require(part, in));
-    const std::vector<int32_t> order = row_order(name, part.out);
+    const Rows stored = rows(part, in);
+    const std::vector<int32_t> order = row_order(part.module, part.out);
     const int64_t row_bytes = in / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype);
     for (int64_t i = 0; i < part.out; ++i) {
       const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];

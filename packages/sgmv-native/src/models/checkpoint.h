@@ -26,14 +26,17 @@ class Checkpoint {
   std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert
-  // from a row on.
+  // from a row on. `bare`: the tensor has the module's name, without ".weight". `transposed`: it is [experts, in, stacked_rows].
   struct Part {
     std::string module;
     int64_t out;
     bool bias;
     int32_t expert = -1;
     int64_t first_row = 0, stacked_rows = 0;
+    bool bare = false, transposed = false;
+    std::string tensor() const { return bare ? module : module + ".weight"; }
   };
+  std::vector<int64_t> shape(const std::string& name) const;  // empty: there is no such tensor
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }
   Linear linear(const std::vector<Part>& parts, int64_t in, WeightType compute) const;
@@ -52,6 +55,7 @@ class Checkpoint {
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }
   Rows rows(const std::string& name, const TensorInfo& info) const;
+  Rows rows(const Part& part, int64_t in) const;
   struct Scales { std::vector<float> values; int64_t block_rows, block_columns, columns; };
   Scales scales_of(const std::string& name, int64_t out, int64_t in) const;
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;

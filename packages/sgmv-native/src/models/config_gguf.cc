@@ -158,6 +158,7 @@ struct ArchitectureExperts {
   bool shared = false;
 };
 constexpr ArchitectureExperts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
+                                {"qwen3vlmoe", true, "expert_feed_forward_length"},
                                 {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"}};
 
 void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
@@ -179,16 +180,17 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
   check_model_config(config, gguf.file_name());
 }
 
-// llama.cpp's name of an architecture, the model type in Hugging Face's words, and whether llama.cpp's converter reorders
-// the rows of q and k so that rotated pairs are neighbours.
+// llama.cpp's name of an architecture, the model type in Hugging Face's words, whether llama.cpp's converter reorders
+// the rows of q and k so that rotated pairs are neighbours, and whether the rest of a vision model is in another file.
 struct Architecture {
   const char* name;
   const char* model_type;
-  bool interleaved_heads = false;
+  bool interleaved_heads = false, sees_images = false;
 };
 constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
                                            {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
-                                           {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true}};
+                                           {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
+                                           {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true}};
 
 const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
   std::string names;
@@ -221,6 +223,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
 
   ModelConfig config;
   config.model_type = known.model_type;
+  config.sees_images = known.sees_images;
   config.interleaved_heads = known.interleaved_heads;
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");

@@ -34,6 +34,7 @@ struct Family {
   bool tied_embeddings = false;
   bool may_slide = true;           // otherwise a sliding_window means nothing
   int32_t sliding_window = 0;      // 0: none
+  int32_t max_window_layers = 28;  // Qwen: those before do not slide
   int32_t full_every = 0;          // of sliding layers, every n-th sees everything; 0: as layer_types or the family says
   Bias attention_bias = Bias::none;
   bool mlp_bias = false;           // as config.json says; otherwise none, whatever it says
@@ -74,26 +75,47 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
 };
 
+// Language models that stand in a vision model only.
+constexpr Family kQwen2Vl = {.model_type = "qwen2_vl_text", .max_positions = 32768, .rms_norm_eps = 1e-5f, .rope_theta = 1e6, .vocab_size = 152064, .heads = 64, .kv_heads = 8,
+                             .sliding_window = 4096, .max_window_layers = 80, .attention_bias = Bias::qkv},
+                 kQwen3Vl = {.model_type = "qwen3_vl_text", .max_positions = 128000, .rope_theta = 5e5, .vocab_size = 151936, .heads = 32, .kv_heads = 32, .head_dim = 128,
+                             .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true},
+                 kQwen3VlMoe = {.model_type = "qwen3_vl_moe_text", .max_positions = 128000, .rope_theta = 5e5, .vocab_size = 151936, .heads = 16, .kv_heads = 16,
+                                .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
+                                .experts = {.count = 60, .per_token = 4, .size = 1408, .normalized = true, .dense_layers = true}};
+
+struct VisionModel {
+  const char* model_type;
+  const char* text_type = nullptr;        // what its language model is called; null: that is a model of its own, which text_config names
+  const Family* language_model = nullptr;
+  bool flat = false;                      // the fields of the language model may stand outside, and there is no text_config then
+};
+
+constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
+                                         {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe}};
+
 const Family& find_family(const ConfigFields& fields) {
   const std::string type = fields.text("model_type", "");
   std::string names;
   for (const Family& family : kFamilies) {
     if (type == family.model_type) return family;
-    names += std::string(family.model_type) + ", ";
+    names += (names.empty() ? "" : ", ") + std::string(family.model_type);
   }
-  fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"', "one of " + names + "gemma3, mistral3");
+  for (const VisionModel& model : kVisionModels) names += ", " + std::string(model.model_type);
+  fields.refuse("model_unsupported", "model_type", type.empty() ? "nothing" : '"' + type + '"', "one of " + names);
 }
 
 // Fields that would change the computation in a way this engine does not do.
-void refuse_unsupported(const ConfigFields& fields, const char* task) {
+void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const char*> tasks) {
   for (const char* field : {"rope_interleaved", "use_bidirectional_attention"})
     if (fields.flag(field, false)) fields.refuse("model_unsupported", field, "true", "false");
   const json::Value* architectures = fields.get("architectures");
   if (architectures == nullptr || !architectures->is_array()) return;
   for (const json::Value& name : architectures->array())
-    if (name.is_string() && name.string().ends_with(task)) return;
+    for (const char* task : tasks)
+      if (name.is_string() && name.string().ends_with(task)) return;
   if (!architectures->array().empty())
-    fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + task + " model");
+    fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + *tasks.begin() + " model");
 }
 
 Activation read_activation(const ConfigFields& fields, const Family& family) {
@@ -113,7 +135,7 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   if (config.model_type == "qwen2_moe")
     fields.refuse("model_unsupported", "use_sliding_window", "true", "false: which layers of qwen2_moe slide differs between versions of Transformers");
   // All of Qwen3-MoE slide, whatever max_window_layers says.
-  const int32_t first = qwen && config.model_type != "qwen3_moe" ? fields.integer("max_window_layers").value_or(28) : 0;
+  const int32_t first = qwen && config.model_type != "qwen3_moe" ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
   const bool has_pattern = config.model_type == "gemma3_text" && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
   for (int32_t layer = 0; layer < config.layers; ++layer)
@@ -265,10 +287,8 @@ void use_olmo_layout(ModelConfig& config) {
 
 namespace {
 
-ModelConfig read_decoder(const json::Value& root, const std::string& file) {
+ModelConfig read_decoder(const json::Value& root, const std::string& file, const Family& family) {
   const ConfigFields fields(root, file);
-  const Family& family = find_family(fields);
-  refuse_unsupported(fields, "ForCausalLM");
   const auto number = [&](const char* field, int32_t otherwise) { return otherwise > 0 ? fields.integer(field).value_or(otherwise) : fields.required(field); };
   ModelConfig config;
   config.model_type = family.model_type;
@@ -306,16 +326,36 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file) {
   return config;
 }
 
+// Of a language model that has a name of its own.
+ModelConfig read_alone(const json::Value& root, const std::string& file) {
+  const ConfigFields fields(root, file);
+  const Family& family = find_family(fields);
+  refuse_unsupported(fields, {"ForCausalLM"});
+  return read_decoder(root, file, family);
+}
+
+ModelConfig read_part(const json::Value& text, const std::string& file, const VisionModel& model) {
+  const ConfigFields fields(text, file);
+  const std::string type = fields.text("model_type", model.text_type);
+  if (type != model.text_type && !(model.flat && type == model.model_type))
+    fields.refuse("model_unsupported", "model_type", '"' + type + '"', '"' + std::string(model.text_type) + '"');
+  refuse_unsupported(fields, {"ForConditionalGeneration", "ForCausalLM"});
+  return read_decoder(text, file, *model.language_model);
+}
+
 // A vision model, of which the language model is served: its fields are in text_config.
-ModelConfig read_language_model(const ConfigFields& fields, const std::string& file) {
+ModelConfig read_language_model(const json::Value& root, const std::string& file, const VisionModel& model) {
+  const ConfigFields fields(root, file);
   const json::Value* text = fields.get("text_config");
+  if (text == nullptr && model.flat) text = &root;
   if (text == nullptr || !text->is_object()) fields.refuse("model_corrupt", "text_config", text == nullptr ? "nothing" : text->describe(), "an object");
-  refuse_unsupported(fields, "ForConditionalGeneration");
-  const ConfigFields inner(*text, file + ": text_config");
-  if (inner.get("model_type") == nullptr) inner.refuse("model_corrupt", "model_type", "nothing", "the language model's");
-  ModelConfig config = read_decoder(*text, inner.file());
-  // Of the two that say it, Transformers reads the outer one. A head that is in the file counts in any case.
-  config.tied_embeddings = fields.flag("tie_word_embeddings", true);
+  refuse_unsupported(fields, {"ForConditionalGeneration"});
+  const ConfigFields inner(*text, text == &root ? file : file + ": text_config");
+  if (model.text_type == nullptr && inner.get("model_type") == nullptr) inner.refuse("model_corrupt", "model_type", "nothing", "the language model's");
+  ModelConfig config = model.text_type == nullptr ? read_alone(*text, inner.file()) : read_part(*text, inner.file(), model);
+  config.sees_images = true;
+  // Of the two that say it, Transformers reads the outer one; of Qwen's Transformers 4 reads the inner one. A head that is in the file counts in any case.
+  config.tied_embeddings = fields.flag("tie_word_embeddings", model.text_type == nullptr) || (model.text_type != nullptr && inner.flag("tie_word_embeddings", false));
   config.logit_softcap = 0;  // final_logit_softcapping is read where the language model stands alone
   read_quantization(fields, config);
   return config;
@@ -324,9 +364,10 @@ ModelConfig read_language_model(const ConfigFields& fields, const std::string& f
 }  // namespace
 
 ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
-  const ConfigFields fields(root, file);
-  const std::string type = fields.text("model_type", "");
-  return type == "gemma3" || type == "mistral3" ? read_language_model(fields, file) : read_decoder(root, file);
+  const std::string type = ConfigFields(root, file).text("model_type", "");
+  for (const VisionModel& model : kVisionModels)
+    if (type == model.model_type) return read_language_model(root, file, model);
+  return read_alone(root, file);
 }
 
 namespace {

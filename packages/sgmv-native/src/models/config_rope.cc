@@ -13,6 +13,7 @@ struct Surroundings {
   const ModelConfig& model;
   int32_t original_max_positions;  // of the whole model, before what scaling itself says; 0: not said
   bool phi3;                       // rotates a part of a head; spells longrope "su" or "yarn" in old files
+  bool mrope;                      // an image has three positions, a text's are the same: its rotation is the plain one
 };
 
 void require_positive(const ConfigFields& fields, const char* field, double value) {
@@ -79,7 +80,7 @@ void read_rotary_dim(const ConfigFields& fields, const Surroundings& around, Rop
 RopeConfig::Kind read_kind(const ConfigFields& fields, const Surroundings& around) {
   using Kind = RopeConfig::Kind;
   const std::string type = fields.text("rope_type", fields.text("type", "default"));
-  if (type == "default") return Kind::none;
+  if (type == "default" || (type == "mrope" && around.mrope)) return Kind::none;
   // Stretched only in sequences longer than max_position_embeddings, and no sequence is.
   if (type == "dynamic" && !around.phi3) return Kind::none;
   if (type == "longrope" || (around.phi3 && (type == "su" || type == "yarn"))) return Kind::longrope;
@@ -181,7 +182,7 @@ void read_ropes(const json::Value& root, const std::string& file, ModelConfig& c
   const bool phi3 = config.model_type == "phi3", by_type = config.sliding_rope.has_value();
   // Of RoPE by layer type Transformers reads only what each type says itself.
   const int32_t original = by_type ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
-  const Surroundings around{config, original, phi3};
+  const Surroundings around{config, original, phi3, config.model_type == "qwen2_vl_text"};
   config.rope.theta = fields.number("rope_theta").value_or(config.rope.theta);
   require_positive(fields, "rope_theta", config.rope.theta);
   read_rotary_dim(fields, around, config.rope);

@@ -1,36 +1,35 @@
 #include "models/layer_tensors.h"
 
+#include "formats/module_names.h"
+
 namespace sgmv {
 
 namespace {
 
-// What a mixture and its parts are called in the checkpoints of a family.
-struct MixtureNames {
-  const char* model_type;
-  const char *block, *router;
-  const char *gate, *up, *down;          // of an expert that has matrices of its own
-  const char *all_gate_up, *all_down;    // of all of them; null: they have their own
-};
-constexpr MixtureNames kMixtureNames[] = {
-    {"mixtral", "block_sparse_moe.", "gate", "w1", "w3", "w2", nullptr, nullptr},
-    {"granitemoe", "block_sparse_moe.", "router.layer", nullptr, nullptr, nullptr, "input_linear", "output_linear"},
-};
-// Qwen's and OLMoE's, by which gguf_tensor_name() knows them too.
-constexpr MixtureNames kUsualNames = {nullptr, "mlp.", "gate", "gate_proj", "up_proj", "down_proj", nullptr, nullptr};
-
-const MixtureNames& mixture_names(const Checkpoint& checkpoint, const ModelConfig& config) {
-  for (const MixtureNames& names : kMixtureNames)
-    if (!checkpoint.is_gguf() && config.model_type == names.model_type) return names;
-  return kUsualNames;
+// gguf_tensor_name() knows those of Qwen.
+const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& config) {
+  static constexpr MixtureNames usual;
+  return checkpoint.is_gguf() ? usual : mixture_names(config);
 }
 
-// An expert's matrices are its own, or rows of all experts' by projection (GGUF), or with gate and up in one (Granite).
+// Experts' matrices in one tensor: Granite's and, whatever the family, those of a model that Transformers 5 has in memory. Qwen3-VL
+// writes them transposed; where a matrix is square, the other one tells.
+std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
+  const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
+  const bool transposed = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
+  const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
+    const bool bare = !tensor.ends_with(".weight");
+    return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, false, expert, first, rows, bare, transposed};
+  };
+  std::vector<LayerTensors::Expert> experts;
+  for (int32_t expert = 0; expert < config.experts.count; ++expert)
+    experts.push_back({{part(gate_up, expert, size, 0, 2 * size), part(gate_up, expert, size, size, 2 * size)}, {part(down, expert, hidden, 0, hidden)}});
+  return experts;
+}
+
+// An expert's matrices are its own, or rows of all experts' by projection (GGUF).
 LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string& block, bool gguf, const ModelConfig& config, int32_t expert) {
   const int64_t size = config.experts.size, hidden = config.hidden_size;
-  if (names.all_gate_up != nullptr) {
-    const std::string gate_up = block + names.all_gate_up;
-    return {{{gate_up, size, false, expert, 0, 2 * size}, {gate_up, size, false, expert, size, 2 * size}}, {{block + names.all_down, hidden, false, expert, 0, hidden}}};
-  }
   const auto part = [&](const char* name, int64_t out) {
     return gguf ? Checkpoint::Part{block + "experts." + name, out, false, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, false};
   };
@@ -38,10 +37,15 @@ LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string
 }
 
 void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
-  const MixtureNames& names = mixture_names(checkpoint, config);
-  const std::string block = layer + names.block;
+  const MixtureNames& names = names_in(checkpoint, config);
+  const std::string block = layer + names.block + ".";
   tensors.router.push_back({block + names.router, config.experts.count, false});
   if (config.experts.shared) tensors.router.push_back({block + "shared_expert_gate", 1, false});
+  const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
+  if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
+    tensors.experts = stacked_experts(checkpoint, config, block + names.all_gate_up, block + names.all_down);
+    return;
+  }
   for (int32_t expert = 0; expert < config.experts.count; ++expert) tensors.experts.push_back(expert_tensors(names, block, checkpoint.is_gguf(), config, expert));
 }
 
@@ -72,7 +76,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   const bool bias = config.attention_bias, fused = config.fused_projections;
   names.qkv = fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
   // Llama with attention_bias has one on o too, though some checkpoints lack it. Qwen2 has none, whatever is in the file.
-  names.o = parts(attention, {o}, bias && config.model_type != "qwen2" && checkpoint.has(attention + "o_proj.bias"));
+  names.o = parts(attention, {o}, bias && !config.model_type.starts_with("qwen2") && checkpoint.has(attention + "o_proj.bias"));
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
   names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);

@@ -149,7 +149,7 @@ TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({
 
 TEST("cuda invariance: more mixtures of experts") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe"});
+  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe"});
 }
 
 TEST("cuda invariance: adapters of routers") { check_families({"routers"}); }

@@ -88,6 +88,74 @@ TEST("checkpoint: a language model in a vision model, by either of its names") {
   CHECK_THROWS(copy.load(), Error, "model.language_model.norm.weight");
 }
 
+TEST("checkpoint: Qwen's vision models by the names of old and of new files") {
+  ModelCopy copy("qwen2-5-vl");
+  const std::vector<float> expected = copy.logits();
+  for (NamedTensor& tensor : copy.tensors)
+    if (tensor.name.starts_with("model.")) tensor.name = "model.language_model." + tensor.name.substr(6);
+  CHECK(copy.logits() == expected);
+}
+
+// [experts, rows, columns] to [experts, columns, rows], of numbers of two bytes.
+void turn(NamedTensor& tensor) {
+  const auto experts = static_cast<size_t>(tensor.shape[0]), rows = static_cast<size_t>(tensor.shape[1]), columns = static_cast<size_t>(tensor.shape[2]);
+  std::string turned(tensor.data.size(), '\0');
+  for (size_t i = 0; i < experts * rows * columns; ++i) {
+    const size_t expert = i / (rows * columns), row = i / columns % rows, column = i % columns;
+    turned.replace(((expert * columns + column) * rows + row) * 2, 2, tensor.data, i * 2, 2);
+  }
+  tensor.data = turned;
+  std::swap(tensor.shape[1], tensor.shape[2]);
+}
+
+TEST("checkpoint: experts in one tensor, transposed or not, and one by one, are the same model") {
+  ModelCopy copy("qwen3-vl-moe");
+  const std::vector<float> expected = copy.logits();
+  for (NamedTensor& tensor : copy.tensors)
+    if (tensor.name.find(".experts.") != std::string::npos) turn(tensor);
+  CHECK(copy.logits() == expected);
+  const std::string first = "model.language_model.layers.0.mlp.experts.";
+  CHECK((copy.named(first + "gate_up_proj").shape == std::vector<int64_t>{4, 28, 24}));
+  ModelCopy each = copy;
+  for (const NamedTensor& tensor : copy.tensors) {
+    const size_t at = tensor.name.find(".experts.");
+    if (at == std::string::npos) continue;
+    const bool down = tensor.name.ends_with("down_proj");
+    const size_t parts = down ? 1 : 2, bytes = tensor.data.size() / (4 * parts);
+    for (size_t i = 0; i < 4 * parts; ++i)
+      each.tensors.push_back({tensor.name.substr(0, at + 9) + std::to_string(i / parts) + (down ? ".down_proj" : i % 2 == 0 ? ".gate_proj" : ".up_proj") + ".weight", tensor.dtype,
+                              {tensor.shape[1] / static_cast<int64_t>(parts), tensor.shape[2]}, tensor.data.substr(i * bytes, bytes)});
+    each.erase(tensor.name);
+  }
+  CHECK(each.logits() == expected);
+  turn(copy.named(first + "gate_up_proj"));
+  CHECK_THROWS(copy.load(), Error, "experts.gate_up_proj: found shape [4, 24, 28], expected [4, 28, 24]");
+  turn(copy.named(first + "gate_up_proj"));
+  copy.named(first + "down_proj").name = "other";
+  CHECK_THROWS(copy.load(), Error, "experts.down_proj: found no such tensor");
+}
+
+TEST("checkpoint: where one of two matrices of experts is square, the other tells how both lie") {
+  ModelCopy copy("qwen3-vl-moe");
+  copy.replace_in_config("\"moe_intermediate_size\": 14", "\"moe_intermediate_size\": 12");
+  // gate and up of 12 rows each are 24 by 24.
+  for (NamedTensor& tensor : copy.tensors)
+    if (tensor.name.find(".experts.") != std::string::npos) {
+      turn(tensor);
+      const bool down = tensor.name.ends_with("down_proj");
+      const size_t rows = static_cast<size_t>(tensor.shape[1]), columns = static_cast<size_t>(tensor.shape[2]);
+      std::string kept;
+      for (size_t i = 0; i < 4 * rows; ++i)
+        if (down || i % rows < 24) kept += tensor.data.substr(i * columns * 2, down ? 24 : columns * 2);
+      tensor.data = kept;
+      tensor.shape[down ? 2 : 1] = down ? 12 : 24;
+    }
+  const std::vector<float> expected = copy.logits();
+  for (NamedTensor& tensor : copy.tensors)
+    if (tensor.name.find(".experts.") != std::string::npos) turn(tensor);
+  CHECK(copy.logits() == expected);
+}
+
 TEST("checkpoint: a whole projection's norm is not one of a head") {
   ModelCopy copy("olmo2");
   NamedTensor& norm = copy.named("model.layers.1.self_attn.k_norm.weight");

@@ -359,6 +359,42 @@ TEST("config: the language model of a vision model") {
   refuse_as("llama", R"("architectures":["LlamaForConditionalGeneration"])", "model_unsupported", "architectures");
 }
 
+TEST("config: the language models of Qwen's vision models") {
+  const std::string text = R"("hidden_size":64,"intermediate_size":160,"num_hidden_layers":6,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":128)";
+  const auto outer = [](const char* type) { return "\"model_type\":\"" + std::string(type) + "\""; };
+  const auto inside = [&](const std::string& more) { return "\"text_config\":{" + text + more + "}"; };
+  const std::string sections = R"("mrope_section":[2,3,3])";
+  for (const char* type : {"qwen2_vl", "qwen2_5_vl"}) {
+    // As they were published, everything is at the top.
+    const ModelConfig flat = read(text + R"(,"rope_theta":100,"architectures":["Qwen2VLForConditionalGeneration"],"rope_scaling":{"type":"mrope",)" + sections + "}", outer(type));
+    CHECK(flat.model_type == "qwen2_vl_text" && flat.sees_images && flat.attention_bias && !flat.qk_norm && flat.rope.theta == 100 && !flat.tied_embeddings);
+    CHECK(flat.rope.kind == RopeConfig::Kind::none && flat.rms_norm_eps == 1e-5f && flat.max_positions == 32768 && flat.sliding_window == 0);
+    const std::string own = ",\"model_type\":\"" + std::string(type) + "_text\"";
+    const ModelConfig nested = read(inside(own + R"(,"rope_parameters":{"rope_theta":100,"rope_type":"default","type":"mrope",)" + sections + "}"), outer(type));
+    CHECK(nested.model_type == flat.model_type && nested.rope.theta == 100 && nested.rope.kind == RopeConfig::Kind::none);
+    CHECK(read(inside(R"(,"architectures":["Qwen2_5_VLForConditionalGeneration"])"), outer(type)).rope.theta == 1e6);
+    CHECK(read(inside(R"(,"rope_scaling":{"type":"yarn","factor":4,)" + sections + "}"), outer(type)).rope.kind == RopeConfig::Kind::yarn);
+    CHECK(read(inside(R"(,"tie_word_embeddings":true)"), outer(type)).tied_embeddings && read(inside("") + R"(,"tie_word_embeddings":true)", outer(type)).tied_embeddings);
+    const ModelConfig slides = read(inside(R"(,"use_sliding_window":true,"max_window_layers":4)"), outer(type));
+    CHECK(slides.sliding_window == 4096 && !slides.is_sliding(3) && slides.is_sliding(4));
+    CHECK(read(inside(R"(,"use_sliding_window":true)"), outer(type)).is_sliding(5) == false);
+    refuse(inside(R"(,"model_type":"qwen3_vl_text")"), "model_unsupported", "text_config: model_type", outer(type).c_str());
+    refuse(text + R"(,"architectures":["Qwen2VLModel"])", "model_unsupported", "architectures", outer(type).c_str());
+    refuse("\"text_config\":[]", "model_corrupt", "text_config", outer(type).c_str());
+  }
+  const ModelConfig dense = read(inside(R"(,"use_sliding_window":true,"rope_scaling":{"rope_type":"default","mrope_interleaved":true,)" + sections + "}"), outer("qwen3_vl"));
+  CHECK(dense.model_type == "qwen3_vl_text" && dense.qk_norm && dense.head_dim == 128 && dense.rope.theta == 5e5 && dense.sliding_window == 0 && !dense.attention_bias && dense.sees_images);
+  const ModelConfig mixture = read(inside(R"(,"num_experts":8,"moe_intermediate_size":20,"mlp_only_layers":[1])"), outer("qwen3_vl_moe"));
+  CHECK(mixture.experts.count == 8 && mixture.experts.per_token == 4 && mixture.experts.size == 20 && mixture.experts.normalized && mixture.head_dim == 16);
+  CHECK(!mixture.has_experts(1) && mixture.has_experts(2) && mixture.qk_norm);
+  for (const char* type : {"qwen3_vl", "qwen3_vl_moe"}) {
+    refuse(text, "model_corrupt", "text_config: found nothing", outer(type).c_str());
+    refuse(inside(R"(,"model_type":"qwen3_vl")"), "model_unsupported", "text_config: model_type", outer(type).c_str());
+    refuse(inside(R"(,"rope_scaling":{"type":"mrope"})"), "model_unsupported", "rope_type", outer(type).c_str());
+  }
+  refuse(text, "model_unsupported", "model_type: found \"qwen2_vl_text\"", outer("qwen2_vl_text").c_str());
+}
+
 TEST("rope: yarn's attention factor") {
   RopeConfig rope;
   rope.kind = RopeConfig::Kind::yarn;

@@ -36,6 +36,8 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "mixtral") return "llama";
   if (config.model_type == "qwen2_moe") return "qwen2moe";
   if (config.model_type == "qwen3_moe") return "qwen3moe";
+  if (config.model_type == "qwen2_vl_text") return "qwen2vl";
+  if (config.model_type == "qwen3_vl_moe_text") return "qwen3vlmoe";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
@@ -119,11 +121,15 @@ void write_metadata(GgufWriter& writer, const ModelConfig& config) {
 
 // The name in a text-only checkpoint of a tensor of a vision model's; empty: the language model has no such tensor.
 std::string text_name(const std::string& name) {
-  const std::string prefix = "language_model.";
-  return name.starts_with(prefix) ? name.substr(prefix.size()) : name.starts_with("vision_tower.") || name.starts_with("multi_modal") ? "" : name;
+  const std::string prefix = "language_model.", inner = "model.language_model.";
+  if (name.starts_with(inner)) return "model." + name.substr(inner.size());
+  if (name.starts_with(prefix)) return name.substr(prefix.size());
+  for (const char* eye : {"vision_tower.", "multi_modal", "visual.", "model.visual."})
+    if (name.starts_with(eye)) return "";
+  return name;
 }
 
-// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert.
+// All experts' matrices of one projection: as they come, or out of Granite's and Qwen3-VL's, where gate and up are in one for each expert.
 class StackedExperts {
  public:
   // Whether the tensor is of experts.
@@ -138,6 +144,8 @@ class StackedExperts {
       const int64_t half = info.shape[1] / 2 * columns;
       for (int64_t i = 0; i < 2 * info.shape[0]; ++i)
         append(layer + (i % 2 == 0 ? "gate_proj" : "up_proj") + ".weight", {info.shape[1] / 2, columns}, i / 2, std::span(values).subspan(static_cast<size_t>(i * half), static_cast<size_t>(half)));
+    } else if (!name.ends_with(".weight")) {
+      add_transposed(layer, name.ends_with("down_proj"), info.shape, values);
     } else {
       const size_t number = name.find(".experts.") + 9, dot = name.find('.', number);
       std::string leaf = name.substr(dot + 1);
@@ -156,6 +164,17 @@ class StackedExperts {
     std::vector<int64_t> shape;
     std::vector<float> values;
   };
+  // Qwen3-VL's: [experts, in, out], gate's outputs before up's.
+  void add_transposed(const std::string& layer, bool down, const std::vector<int64_t>& shape, const std::vector<float>& values) {
+    const int64_t in = shape[1], all = shape[2], out = down ? all : all / 2;
+    for (int64_t i = 0; i < shape[0] * (all / out); ++i) {
+      std::vector<float> matrix;
+      const int64_t expert = i * out / all, first = i * out % all;
+      for (int64_t row = first; row < first + out; ++row)
+        for (int64_t column = 0; column < in; ++column) matrix.push_back(values[static_cast<size_t>((expert * in + column) * all + row)]);
+      append(layer + (down ? "down_proj" : first == 0 ? "gate_proj" : "up_proj") + ".weight", {out, in}, expert, matrix);
+    }
+  }
   void append(const std::string& name, const std::vector<int64_t>& shape, int64_t expert, std::span<const float> values) {
     Stacked& stacked = stacked_[name];
     if (stacked.shape.empty()) stacked.shape = {0, shape[0], shape[1]};
@@ -198,7 +217,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "qwen2-5-vl", "qwen3-vl-moe"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -214,7 +233,7 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 25, families, " families in ", golden_root().string());
+  CHECK(families >= 27, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {

@@ -442,9 +442,23 @@ TEST("peft: an adapter of a vision model: its language model's modules by either
     two.add_pair("model.layers.0.self_attn.q_proj", Projection::q, 4);
     refuse(two, "tensor_unexpected", "model.layers.0.self_attn.q_proj");
   }
+  AdapterFiles eyes;
+  eyes.tensors.clear();
+  for (const char* eye : {"model.visual.blocks.0.attn.qkv", "visual.merger.mlp.0"}) eyes.add_pair(eye, Projection::q, 4);
+  for (const char* targets : {"[\"qkv\"]", "[\"q_proj\"]", "\".*visual.*\""}) {
+    refuse(eyes.set("target_modules", targets), "no_targets", "visual");
+    CHECK(eyes.inspect().problems.size() == 1, codes(eyes.inspect()));
+  }
   AdapterFiles plain;
   plain.add_pair("model.vision_tower.encoder.layers.0.self_attn.q_proj", Projection::q, 4);
   refuse(plain, "tensor_unexpected", "vision_tower");
+  // Qwen's were trained by the names of a text model too.
+  plain.add_pair("visual.blocks.0.attn.proj", Projection::q, 4);
+  ModelConfig of_vision = small_model();
+  of_vision.sees_images = true;
+  const TempFolder folder;
+  plain.write(folder);
+  CHECK(inspect_adapter(folder.path(), of_vision).problems.empty(), codes(inspect_adapter(folder.path(), of_vision)));
 }
 
 }  // namespace
