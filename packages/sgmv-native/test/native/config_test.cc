@@ -206,7 +206,7 @@ TEST("config: Gemma 3, both spellings of its two RoPEs") {
 
 TEST("config: Phi-3 and LongRoPE") {
   const ModelConfig c = read_as("phi3", R"("sliding_window":2047)");
-  CHECK(c.fused_projections && c.sliding_window == 2047 && c.layer_is_sliding.size() == 6 && c.rope.kind == RopeConfig::Kind::none);
+  CHECK(c.fused_qkv && c.fused_gate_up && c.sliding_window == 2047 && c.layer_is_sliding.size() == 6 && c.rope.kind == RopeConfig::Kind::none);
   CHECK_EQUAL(c.out_features(Projection::qkv), 192);
   CHECK_EQUAL(c.out_features(Projection::gate_up), 320);
   CHECK_EQUAL(c.rms_norm_eps, 1e-5f);
