@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AnswerReader, type AnswerPiece } from '../src/core/openai/tools/answer-reader.js';
 import { readAnswer } from '../src/core/openai/tools/whole-answer.js';
 
-const tool = (name: string) => ({ name, param: '', strict: false });
+const tool = (name: string) => ({ name, param: '', schemaParam: '', strict: false });
 const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true, duty: 'auto' as const };
 const call = (name: string, given: string) => ({ name, arguments: given });
 

@@ -150,6 +150,7 @@ describe('permissions of API keys', () => {
     ['a completion', '/v1/completions', { method: 'POST', body: JSON.stringify({ model: 'x', prompt: 'x' }) }, 'INFERENCE'],
     ['a chat completion', '/v1/chat/completions', { method: 'POST', body: JSON.stringify({ model: 'x', messages: [{ role: 'user', content: 'x' }], stream: true }) }, 'INFERENCE'],
     ['a response', '/v1/responses', { method: 'POST', body: JSON.stringify({ model: 'x', input: 'x' }) }, 'INFERENCE'],
+    ['a message', '/v1/messages', { method: 'POST', body: JSON.stringify({ model: 'x', max_tokens: 1, messages: [{ role: 'user', content: 'x' }] }) }, 'INFERENCE'],
     ['the list of models', '/v1/models', {}, 'INFERENCE'],
     ['a model', `/v1/models/${TEST_MODEL}`, {}, 'INFERENCE'],
     ['the list of files', '/v1/files', {}, 'INFERENCE'],

@@ -56,18 +56,23 @@ describe('a batch', () => {
     expect([changes, actor.type]).toEqual([expect.arrayContaining([{ field: 'endpoint', before: null, after: CHAT }]), 'API_KEY']);
   });
 
-  it('takes completions, several prompts in a line, and responses', async () => {
+  it('takes completions, several prompts in a line, responses, and messages', async () => {
     const completion = { custom_id: 'two', method: 'POST', url: '/v1/completions', body: { model: TEST_MODEL, prompt: ['a', 'b'], echo: true } };
     runner.script = async (run) => {
       await run.prompt('', 'x');
       await run.tokens(' and more');
       await run.finish('stop');
     };
-    const [one, other] = [await startBatch(client, [completion], '/v1/completions'), await startBatch(client, [{ ...completion, url: '/v1/responses', body: { model: TEST_MODEL, input: 'x' } }], '/v1/responses')];
+    const lineOf = (url: string, body: object) => [{ ...completion, url, body: { model: TEST_MODEL, ...body } }];
+    const one = await startBatch(client, [completion], '/v1/completions');
+    const other = await startBatch(client, lineOf('/v1/responses', { input: 'x' }), '/v1/responses');
+    const third = await startBatch(client, lineOf('/v1/messages', { max_tokens: 5, messages: [{ role: 'user', content: 'x' }] }), '/v1/messages');
     const [result] = await resultsOf(client, (await ended(client, one.id)).output_file_id);
     expect(result?.response?.body.choices?.map(({ text }) => text)).toEqual(['x and more', 'x and more']);
     const [response] = await resultsOf(client, (await ended(client, other.id)).output_file_id);
     expect(response?.response?.body).toMatchObject({ object: 'response', status: 'completed' });
+    const [message] = await resultsOf(client, (await ended(client, third.id)).output_file_id);
+    expect(message?.response?.body).toMatchObject({ type: 'message', stop_reason: 'end_turn' });
   });
 
   it.each<[string, unknown[], object[]]>([

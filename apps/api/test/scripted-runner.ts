@@ -47,6 +47,8 @@ export const say =
   };
 
 export class ScriptedRun {
+  /** The stop string that it is to end with. */
+  stop?: string;
   private seq = 0;
   private readonly written: GenerationEvent[] = [];
   private transcript: Transcript;
@@ -97,7 +99,7 @@ export class ScriptedRun {
     const { generationId, tenantId, enqueuedAtMs } = this.job;
     const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount, reasoningTokens: this.transcript.reasoningTokenCount };
     const choice = Math.max(0, this.transcript.choices.findIndex((each) => each.finishReason === null));
-    const end = { type: 'end' as const, seq: ++this.seq, choice, text: lastText, finishReason, ...counts, error };
+    const end = { type: 'end' as const, seq: ++this.seq, choice, text: lastText, finishReason, stop: this.stop, ...counts, error };
     this.transcript.read(end);
     const settlement: Settlement = settlementSchema.parse({
       version: 1,

@@ -98,6 +98,7 @@ describe('the native engine behind the runner', () => {
     expect(settlement.finishReason).toBe('stop');
     expect(settlement.text).toBe(whole?.text.slice(0, whole.text.indexOf(stop)));
     expect(settlement.completionTokens).toBe((await world.tokens(job.generationId)).length);
+    expect((await world.events(job.generationId)).at(-1)).toMatchObject({ type: 'end', stop });
   });
 
   it('fails requests it cannot serve, each with its own code, and serves the rest', async () => {

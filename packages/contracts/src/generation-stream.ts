@@ -56,6 +56,9 @@ export const tokensEventSchema = z.object({
   logprobs: z.array(tokenLogprobSchema).nullable().default(null),
 });
 
+/** The stop string that ended a choice, which is not in its text. */
+const stop = z.string().optional();
+
 /** A choice has ended and others go on. `text` is what was still held back and turned out to be wanted. */
 export const choiceEndEventSchema = z.object({
   type: z.literal('choiceEnd'),
@@ -65,6 +68,7 @@ export const choiceEndEventSchema = z.object({
   /** Of the choice, where its text is here and in no event before. */
   reasoningTokens: z.number().int().min(0).optional(),
   finishReason: z.enum(FINISH_REASONS),
+  stop,
 });
 
 /**
@@ -77,6 +81,7 @@ export const endEventSchema = z.object({
   choice,
   text: z.string(),
   finishReason: z.enum(FINISH_REASONS),
+  stop,
   promptTokens: z.number().int().min(0),
   /** Of the prompt tokens, those that were found computed. */
   cachedTokens: z.number().int().min(0).default(0),

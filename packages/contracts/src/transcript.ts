@@ -8,6 +8,8 @@ export interface ChoiceTranscript {
   reasoningTokens: number;
   /** null: it goes on. */
   finishReason: FinishReason | null;
+  /** The stop string that ended it. */
+  stop: string | null;
 }
 
 /** What a generation's events add up to, choice by choice; of a stream that a runner died on, too. */
@@ -19,7 +21,7 @@ export class Transcript {
   ended = false;
 
   constructor(n: number) {
-    this.choices = Array.from({ length: n }, () => ({ text: '', tokens: [], reasoningTokens: 0, finishReason: null }));
+    this.choices = Array.from({ length: n }, () => ({ text: '', tokens: [], reasoningTokens: 0, finishReason: null, stop: null }));
   }
 
   static from(events: readonly GenerationEvent[], n: number): Transcript {
@@ -35,6 +37,7 @@ export class Transcript {
     // The end counts all choices: what no event before has told is its own choice's.
     const untold = event.type === 'end' ? (event.reasoningTokens ?? 0) - this.reasoningTokenCount : (event.reasoningTokens ?? 0);
     this.add(event.choice, [], event.text, Math.max(0, untold));
+    this.choice(event.choice).stop = event.stop ?? null;
     if (event.type === 'choiceEnd') this.choice(event.choice).finishReason = event.finishReason;
     else this.end(event.finishReason);
   }

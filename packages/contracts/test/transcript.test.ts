@@ -42,11 +42,11 @@ describe('a transcript', () => {
   });
 
   it('keeps the choices of one numbered stream apart', () => {
-    const transcript = Transcript.from([tokens(1, 1, [7], 'b'), tokens(2, 0, [5, 6], 'a'), choiceEnd(3, 1, 'b', 'stop'), tokens(4, 0, [8], '')], 2);
+    const transcript = Transcript.from([tokens(1, 1, [7], 'b'), tokens(2, 0, [5, 6], 'a'), { ...choiceEnd(3, 1, 'b', 'stop'), stop: 'END' }, tokens(4, 0, [8], '')], 2);
     expect(transcript).toMatchObject({ lastSeq: 4, ended: false, tokenCount: 4 });
     expect(transcript.choices).toEqual([
-      { text: 'a', tokens: [5, 6, 8], reasoningTokens: 0, finishReason: null },
-      { text: 'bb', tokens: [7], reasoningTokens: 0, finishReason: 'stop' },
+      { text: 'a', tokens: [5, 6, 8], reasoningTokens: 0, finishReason: null, stop: null },
+      { text: 'bb', tokens: [7], reasoningTokens: 0, finishReason: 'stop', stop: 'END' },
     ]);
     transcript.read(end(5, 0, 'a', 'length'));
     expect(transcript.ended).toBe(true);

@@ -213,6 +213,8 @@ export interface EndEvent {
   choice: number;
   text: string;
   finishReason: FinishReason;
+  /** The stop string that ended it, which is not in the text. */
+  stop?: string;
   promptTokens: number;
   completionTokens: number;
   /** Prompt tokens whose keys and values were found in the prefix cache. */

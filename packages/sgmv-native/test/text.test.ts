@@ -52,7 +52,9 @@ describe('a vocabulary of awkward pieces', () => {
       expect(cut.text).toBe(whole.text.slice(0, whole.text.indexOf(stop)));
       expect(cut.tokens).toEqual(whole.tokens.slice(0, cut.tokens.length));
       // A stop of replacement characters may only be known at the end, when nothing more can complete them.
-      if (cut.end.finishReason === 'stop') stopped++;
+      if (cut.end.finishReason !== 'stop') continue;
+      stopped++;
+      expect(cut.end.stop).toBe(stop);
     }
     expect(stopped).toBeGreaterThan(50);
   });

@@ -56,10 +56,10 @@ export class ChoiceRelay implements GenerationSink {
       this.#over = true;
       return this.#resolve(end);
     }
-    const { choice, text, finishReason } = end;
+    const { choice, text, finishReason, stop } = end;
     emitted.add(choice, [], text);
     emitted.choice(choice).finishReason = finishReason;
-    channel.pushChoiceEnd(choice, text, finishReason);
+    channel.pushChoiceEnd(choice, { text, finishReason, stop });
     onProgress();
     onChoiceEnd();
   }

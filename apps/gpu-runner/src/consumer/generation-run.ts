@@ -157,11 +157,11 @@ export class GenerationRun {
     const closed = end.finishReason === 'cancelled' && this.#kind !== 'cancelled';
     if (closed || end.error?.engineCode === 'closed') throw requestFailure('closed', 'the engine was closed');
     if (end.error) this.#logFailure(end.error);
-    const { choice, text, finishReason, promptTokens } = end;
+    const { choice, text, finishReason, stop, promptTokens } = end;
     const completionTokens = this.#emitted.tokenCount;
     // A resumed run can find more computed than the prompt.
     const cachedTokens = Math.min(end.cachedTokens, promptTokens);
-    return { choice, text, finishReason, promptTokens, cachedTokens, completionTokens, ...this.#reasoningTokens, error: end.error && shownOf(end.error.error) };
+    return { choice, text, finishReason, stop, promptTokens, cachedTokens, completionTokens, ...this.#reasoningTokens, error: end.error && shownOf(end.error.error) };
   }
 
   get #reasoningTokens(): Pick<EndWithoutSeq, 'reasoningTokens'> {

@@ -1,7 +1,7 @@
 import {
   STREAM_RETENTION_S,
+  type ChoiceEndEvent,
   type EndEvent,
-  type FinishReason,
   type GenerationEvent,
   type PromptEvent,
   type TokenLogprob,
@@ -11,6 +11,7 @@ import type { Append, StreamEntry } from '../redis/append-events.js';
 import { StreamHistory } from './stream-history.js';
 
 export type EndWithoutSeq = Omit<EndEvent, 'type' | 'seq'>;
+type ChoiceEnd = Pick<ChoiceEndEvent, 'text' | 'finishReason' | 'stop'>;
 export type PromptWithoutSeq = Omit<PromptEvent, 'type' | 'seq'>;
 
 /** How writing the end of a generation turned out; `lost` = another runner owns it, or Redis lost it. */
@@ -36,7 +37,7 @@ interface PendingChoice {
   text: string;
   reasoningTokens: number;
   logprobs: TokenLogprob[] | null;
-  end: { text: string; finishReason: FinishReason } | null;
+  end: ChoiceEnd | null;
 }
 
 /**
@@ -89,8 +90,8 @@ export class StreamChannel {
   }
 
   /** For a choice that ends before the others; nothing of it may be pushed after. */
-  pushChoiceEnd(choice: number, text: string, finishReason: FinishReason): void {
-    if (!this.#lost) this.#of(choice).end = { text, finishReason };
+  pushChoiceEnd(choice: number, end: ChoiceEnd): void {
+    if (!this.#lost) this.#of(choice).end = end;
   }
 
   pushEnd(event: EndWithoutSeq, settlementJson: string): void {

@@ -88,6 +88,8 @@ export interface EngineEnd {
   /** Text that was held back and turned out to be wanted. */
   text: string;
   finishReason: FinishReason;
+  /** The stop string that ended it, which is not in the text. */
+  stop?: string;
   promptTokens: number;
   /** Of the prompt tokens, those that were found computed. */
   cachedTokens: number;

@@ -235,9 +235,9 @@ function nativeRequest(request: EngineRequest): NativeRequest {
   };
 }
 
-function endOf({ choice, text, finishReason, promptTokens, cachedTokens, error }: EndEvent): EngineEnd {
+function endOf({ choice, text, finishReason, stop, promptTokens, cachedTokens, error }: EndEvent): EngineEnd {
   const failure = error ? requestFailure(error.code, error.message) : null;
-  return { choice, text, finishReason, promptTokens, cachedTokens, error: failure };
+  return { choice, text, finishReason, stop, promptTokens, cachedTokens, error: failure };
 }
 
 const codeOf = (error: unknown): string => (error instanceof EngineError ? error.code : 'internal');

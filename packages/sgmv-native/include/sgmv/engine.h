@@ -70,6 +70,7 @@ struct Event {
   std::vector<float> logits;  // [tokens, vocab] or [prompt tokens, vocab]; empty unless asked for
   // End only.
   FinishReason finish_reason = FinishReason::stop;
+  std::string stop;  // the stop string that ended it; empty: none did
   int32_t prompt_tokens = 0;
   int32_t completion_tokens = 0;
   int32_t cached_tokens = 0;  // of the prompt, found in the prefix cache

@@ -30,6 +30,7 @@ struct RopeConfig {
   double high_freq_factor = 4.0;   // llama3
   int32_t original_max_positions = 0;  // llama3, yarn, longrope
   int32_t rotary_dim = 0;          // of a head, from its first component on; 0: all of it
+  bool interleaved = false;        // components 2i and 2i + 1 are rotated together (GLM, ERNIE), not i and i + half
   double attention_factor = 0.0;   // yarn, longrope: what the embedding is multiplied by; 0: derived from factor
   // yarn
   double beta_fast = 32.0;
@@ -79,7 +80,8 @@ struct ModelConfig {
   int32_t max_positions = 0;
   float rms_norm_eps = 1e-5f;
   bool tied_embeddings = false;
-  bool attention_bias = false;  // q, k, v (and o where the family has it: the weights decide)
+  bool attention_bias = false;  // q, k, v
+  bool output_bias = false;     // o, where the weights have one
   bool mlp_bias = false;
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
@@ -90,10 +92,11 @@ struct ModelConfig {
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
   ExpertsConfig experts;
 
-  bool fused_projections = false;  // Phi-3: qkv_proj and gate_up_proj are one matrix each
+  bool fused_qkv = false;      // Phi-3: qkv_proj is one matrix
+  bool fused_gate_up = false;  // Phi-3, GLM: gate_up_proj is one matrix
   Activation activation = Activation::silu;
   bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
-  bool post_norms = false;         // Gemma, OLMo: attention and MLP are normed once more before they are added
+  bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
   bool unit_offset_norms = false;  // Gemma checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()

@@ -51,6 +51,7 @@ const char* event_type(Event::Kind kind) {
 void add_end(Napi::Env env, Napi::Object& object, const Event& event) {
   object.Set("text", event.text);
   object.Set("finishReason", finish_reason_name(event.finish_reason));
+  if (!event.stop.empty()) object.Set("stop", event.stop);
   object.Set("promptTokens", event.prompt_tokens);
   object.Set("completionTokens", event.completion_tokens);
   object.Set("cachedTokens", event.cached_tokens);

@@ -126,7 +126,8 @@ struct Kernels {
   void (*add)(float* y, const float* x, int64_t n);
   void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);  // silu(gate) · up
   void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula
-  void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);
+  void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
+  void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
   void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,

@@ -73,6 +73,7 @@ Event end_event(Sequence& sequence) {
   if (sequence.failure) describe(sequence.failure, event);
   try {
     event.text = sequence.finish_text();
+    event.stop = sequence.matched_stop();
   } catch (...) {
     sequence.fail(std::current_exception());  // its text is not what it should be
     describe(sequence.failure, event);

@@ -43,6 +43,7 @@ class Sequence {
   std::string accept(int32_t token);
   // Text that was held back and is now wanted. Call once, at the end.
   std::string finish_text() { return text_.finish(); }
+  const std::string& matched_stop() const { return text_.matched_stop(); }
   // It ends with the exception being handled.
   void fail(std::exception_ptr why) noexcept;
 

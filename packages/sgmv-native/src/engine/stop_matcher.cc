@@ -5,7 +5,7 @@
 namespace sgmv {
 
 void StopMatcher::push(std::string_view text, std::string& out) {
-  if (stopped_) return;
+  if (stopped()) return;
   if (stops_.empty()) {
     out += text;
     return;
@@ -14,9 +14,9 @@ void StopMatcher::push(std::string_view text, std::string& out) {
     held_.push_back(c);
     const size_t matched = match_at_end();
     if (matched == 0) continue;
+    matched_ = held_.substr(held_.size() - matched);
     out.append(held_, 0, held_.size() - matched);
     held_.clear();
-    stopped_ = true;
     return;
   }
   const size_t keep = hopeful_suffix();

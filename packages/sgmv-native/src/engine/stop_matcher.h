@@ -17,7 +17,9 @@ class StopMatcher {
   void push(std::string_view text, std::string& out);
   // No more text will come: what was held back is wanted after all.
   void finish(std::string& out);
-  bool stopped() const { return stopped_; }
+  bool stopped() const { return !matched_.empty(); }
+  // The stop taken; empty: none yet.
+  const std::string& matched() const { return matched_; }
 
  private:
   size_t match_at_end() const;   // length of the longest stop string that `held_` ends with
@@ -25,7 +27,7 @@ class StopMatcher {
 
   std::vector<std::string> stops_;
   std::string held_;
-  bool stopped_ = false;
+  std::string matched_;
 };
 
 }  // namespace sgmv

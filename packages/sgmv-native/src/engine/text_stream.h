@@ -32,6 +32,7 @@ class TextStream {
   }
 
   bool stopped() const { return stops_.stopped(); }
+  const std::string& matched_stop() const { return stops_.matched(); }
 
  private:
   Utf8Decoder decoder_;

@@ -158,8 +158,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 15> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
+  constexpr std::array<std::string_view, 17> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 

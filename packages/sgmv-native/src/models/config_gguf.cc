@@ -70,7 +70,8 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool partial = config.fused_projections && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type == "glm4";
+  const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
     meta.refuse("model_unsupported", meta.key("rope.dimension_count"), std::to_string(rotary), "the head size, " + std::to_string(config.head_dim));
@@ -82,7 +83,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   rope.original_max_positions = meta.integer("rope.scaling.original_context_length", config.max_positions);
   if (!(rope.theta > 0) || !(rope.factor > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base"), "a number of 0 or less", "more than 0");
   rope.factors = read_factors(gguf, meta, "rope_freqs.weight", rotary / 2);
-  if (config.fused_projections) read_longrope(gguf, meta, config, rotary / 2, rope);
+  if (config.model_type == "phi3") read_longrope(gguf, meta, config, rotary / 2, rope);
   return rope;
 }
 
@@ -104,14 +105,16 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
 
 // Gemma's scale of q·k is 1/√head_dim but in the largest of each generation, which the number of layers tells.
 void read_gemma(const Metadata& meta, ModelConfig& config) {
-  const bool gemma2 = config.model_type == "gemma2";
+  const bool gemma2 = config.model_type == "gemma2", first = config.model_type == "gemma";
+  config.activation = Activation::gelu_tanh;
+  use_gemma_layout(config);
+  if (first) return;
+  config.post_norms = true;
   if (config.layers == (gemma2 ? 46 : 62))
     config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.hidden_size / config.heads));
   config.attention_scale = static_cast<float>(meta.number("attention.scale", config.attention_scale));
   config.attention_softcap = static_cast<float>(meta.number("attn_logit_softcapping", gemma2 ? 50 : 0));
   config.logit_softcap = static_cast<float>(meta.number("final_logit_softcapping", gemma2 ? 30 : 0));
-  config.activation = Activation::gelu_tanh;
-  use_gemma_layout(config);
   if (gemma2) return;
   config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", 10000.0);
   if (!(config.sliding_rope->theta > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base_swa"), "a number of 0 or less", "more than 0");
@@ -187,8 +190,9 @@ struct Architecture {
   const char* model_type;
   bool interleaved_heads = false, sees_images = false;
 };
-constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
+constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma", "gemma"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
                                            {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
+                                           {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true}};
 
@@ -235,8 +239,10 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.max_positions = meta.integer("context_length", 2048);
   config.rms_norm_eps = static_cast<float>(meta.number("attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
-  config.fused_projections = architecture == "phi3";
-  config.attention_bias = gguf.find(config.fused_projections ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
+  config.fused_qkv = architecture == "phi3";
+  config.fused_gate_up = config.fused_qkv || architecture == "glm4";
+  config.attention_bias = gguf.find(config.fused_qkv ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
+  config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find("blk.0.ffn_gate.bias") != nullptr;
   config.qk_norm = architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";
   config.qk_norm_of_all = architecture == "olmoe";
@@ -250,6 +256,9 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
+  config.rope.interleaved = architecture == "glm4" || architecture == "ernie4_5";
+  if (architecture == "glm4") config.post_norms = true;
+  if (architecture == "exaone4") use_exaone_layout(config);
   if (architecture == "mistral3") read_ministral(meta, config);
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
@@ -268,8 +277,8 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   const size_t last = hf_name.rfind('.');  // ".weight" or ".bias"
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
   const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
-  if (config.post_norms && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 23> parts = {{
+  if (config.post_norms && config.model_type != "glm4" && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
+  constexpr std::array<std::pair<const char*, const char*>, 25> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
@@ -277,6 +286,7 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
       {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
       {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
+      {"post_self_attn_layernorm", "post_attention_norm"}, {"post_mlp_layernorm", "post_ffw_norm"},
       {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}}};
   for (const auto& [hf, gguf] : parts)
     if (middle == hf) return block + gguf + end;

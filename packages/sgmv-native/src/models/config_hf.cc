@@ -37,10 +37,15 @@ struct Family {
   int32_t max_window_layers = 28;  // Qwen: those before do not slide
   int32_t full_every = 0;          // of sliding layers, every n-th sees everything; 0: as layer_types or the family says
   Bias attention_bias = Bias::none;
+  bool biased = false;             // of Bias::as_config
+  bool output_bias = true;         // o has a bias where q, k and v have one as config.json says
   bool mlp_bias = false;           // as config.json says; otherwise none, whatever it says
   bool qk_norm = false;
-  bool fused = false;
+  bool fused_qkv = false, fused_gate_up = false;
+  double rotary_share = 0;         // of a head; partial_rotary_factor may say another. 0: the family knows no other than all
+  bool interleaved = false;        // rotated pairs are neighbours
   bool gemma = false;
+  bool post_norms = false;         // attention and MLP are normed once more
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
   FamilyExperts experts = {};
@@ -53,11 +58,22 @@ constexpr Family kFamilies[] = {
     {.model_type = "ministral3", .max_positions = 262144, .rms_norm_eps = 1e-5f, .kv_heads = 8, .head_dim = 128},
     {.model_type = "qwen2", .max_positions = 32768, .attention_bias = Bias::qkv},
     {.model_type = "qwen3", .max_positions = 32768, .head_dim = 128, .attention_bias = Bias::as_config, .qk_norm = true},
+    {.model_type = "gemma", .max_positions = 8192, .kv_heads = 16, .head_dim = 256, .tied_embeddings = true, .may_slide = false,
+     .attention_bias = Bias::as_config, .gemma = true},
     {.model_type = "gemma2", .max_positions = 8192, .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 2,
-     .attention_bias = Bias::as_config, .gemma = true, .attention_softcap = 50, .logit_softcap = 30},
+     .attention_bias = Bias::as_config, .gemma = true, .post_norms = true, .attention_softcap = 50, .logit_softcap = 30},
     {.model_type = "gemma3_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262208, .heads = 8, .kv_heads = 4,
-     .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true},
-    {.model_type = "phi3", .max_positions = 4096, .rms_norm_eps = 1e-5f, .fused = true},
+     .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true, .post_norms = true},
+    {.model_type = "phi3", .max_positions = 4096, .rms_norm_eps = 1e-5f, .fused_qkv = true, .fused_gate_up = true, .rotary_share = 1},
+    {.model_type = "seed_oss", .max_positions = 524288, .kv_heads = 8, .head_dim = 128, .may_slide = false, .attention_bias = Bias::as_config, .biased = true,
+     .output_bias = false, .mlp_bias = true},
+    {.model_type = "glm", .max_positions = 131072, .rms_norm_eps = 1.5625e-7f, .kv_heads = 2, .head_dim = 128, .may_slide = false, .attention_bias = Bias::as_config,
+     .biased = true, .output_bias = false, .fused_gate_up = true, .rotary_share = 0.5, .interleaved = true},
+    {.model_type = "glm4", .max_positions = 131072, .rms_norm_eps = 1.5625e-7f, .kv_heads = 2, .head_dim = 128, .may_slide = false, .attention_bias = Bias::as_config,
+     .biased = true, .output_bias = false, .fused_gate_up = true, .rotary_share = 0.5, .interleaved = true, .post_norms = true},
+    {.model_type = "ernie4_5", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .kv_heads = 2, .head_dim = 128, .tied_embeddings = true,
+     .may_slide = false, .interleaved = true},
+    {.model_type = "exaone4", .max_positions = 2048, .rms_norm_eps = 1e-5f, .kv_heads = 32, .sliding_window = 4096, .full_every = 4},
     {.model_type = "smollm3", .max_positions = 32768, .rope_theta = 2e6, .kv_heads = 4, .tied_embeddings = true, .attention_bias = Bias::as_config,
      .mlp_bias = true},
     {.model_type = "granite", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
@@ -119,8 +135,10 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 }
 
 Activation read_activation(const ConfigFields& fields, const Family& family) {
-  const char* field = family.gemma ? "hidden_activation" : "hidden_act";
+  const bool first_gemma = family.gemma && !family.post_norms;
+  const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
+  if (first_gemma && name == "gelu") return Activation::gelu_tanh;  // what its first files say of it
   if (name == "silu" || name == "swish") return Activation::silu;
   if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
   fields.refuse("model_unsupported", field, '"' + name + '"', "\"silu\" or \"gelu_pytorch_tanh\"");
@@ -136,7 +154,8 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
     fields.refuse("model_unsupported", "use_sliding_window", "true", "false: which layers of qwen2_moe slide differs between versions of Transformers");
   // All of Qwen3-MoE slide, whatever max_window_layers says.
   const int32_t first = qwen && config.model_type != "qwen3_moe" ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
-  const bool has_pattern = config.model_type == "gemma3_text" && fields.integer("sliding_window_pattern").value_or(0) > 0;
+  const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4";
+  const bool has_pattern = knows_pattern && fields.get("layer_types") == nullptr && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
   for (int32_t layer = 0; layer < config.layers; ++layer)
     config.layer_is_sliding.push_back(smollm ? !config.has_rope(layer) : layer >= first && (full_every == 0 || (layer + 1) % full_every != 0));
@@ -158,6 +177,7 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   }
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
+
 
 // SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
 void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
@@ -249,8 +269,8 @@ float read_softcap(const ConfigFields& fields, const Family& family, const json:
 void read_gemma(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
   // Gemma 3's configuration has this field too, and Transformers computes without it.
   if (config.model_type == "gemma2") config.attention_softcap = read_softcap(fields, family, root, "attn_logit_softcapping", family.attention_softcap);
-  config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
-  const double query_scalar = fields.number("query_pre_attn_scalar").value_or(256);
+  if (family.post_norms) config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
+  const double query_scalar = config.model_type == "gemma" ? config.head_dim : fields.number("query_pre_attn_scalar").value_or(256);
   if (!(query_scalar >= kQueryScalarMin && query_scalar <= kQueryScalarMax))
     fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number from 1e-3 to 1e9");
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(query_scalar));
@@ -273,16 +293,31 @@ int32_t read_kv_heads(const ConfigFields& fields, const Family& family, const js
   return fields.integer("num_key_value_heads").value_or(present || family.kv_heads == 0 ? config.heads : family.kv_heads);
 }
 
+void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& config) {
+  const bool as_config = family.attention_bias == Bias::as_config;
+  config.attention_bias = as_config ? fields.flag("attention_bias", family.biased) : family.attention_bias == Bias::qkv;
+  config.output_bias = config.attention_bias && as_config && family.output_bias;
+  config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
+  if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
+  if (config.model_type == "seed_oss") config.output_bias = fields.flag("attention_out_bias", false);
+  if (config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", false);
+}
+
 }  // namespace
 
 void use_gemma_layout(ModelConfig& config) {
-  config.post_norms = true;
   config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
 }
 
 void use_olmo_layout(ModelConfig& config) {
   config.pre_norms = false;
   config.post_norms = config.qk_norm = config.qk_norm_of_all = true;
+}
+
+void use_exaone_layout(ModelConfig& config) {
+  config.pre_norms = false;
+  config.post_norms = config.qk_norm = true;
+  config.layer_has_rope = config.layer_is_sliding;
 }
 
 namespace {
@@ -302,11 +337,11 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
-  config.attention_bias = family.attention_bias == Bias::qkv || (family.attention_bias == Bias::as_config && fields.flag("attention_bias", false));
-  if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
-  config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
+  read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
-  config.fused_projections = family.fused;
+  config.post_norms = family.post_norms;
+  config.fused_qkv = family.fused_qkv;
+  config.fused_gate_up = family.fused_gate_up;
   config.activation = read_activation(fields, family);
   config.bos_token = fields.get("bos_token_id") != nullptr ? fields.integer("bos_token_id").value_or(-1) : -1;
   check_model_config(config, file);
@@ -318,10 +353,12 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
   config.rope.theta = family.rope_theta;
+  config.rope.interleaved = family.interleaved;
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
-  read_ropes(root, file, config);
+  read_ropes(root, file, family.rotary_share, config);
   read_sliding_window(fields, family, root, config);
   read_layer_types(fields, config);
+  if (config.model_type == "exaone4") use_exaone_layout(config);
   read_quantization(fields, config);
   return config;
 }

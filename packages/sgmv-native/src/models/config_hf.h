@@ -16,8 +16,9 @@ class ConfigFields;
 ModelConfig config_from_hf(const json::Value& root, const std::string& file);
 
 // Fills config.rope and config.sliding_rope from rope_parameters (transformers 5) or from rope_theta, rope_scaling and
-// rope_local_base_freq (older). In `config` are already the shape and the family's own theta of both.
-void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config);
+// rope_local_base_freq (older). In `config` are already the shape and the family's own theta of both; `rotary_share` is
+// what it rotates of a head where nothing else is said, 0 where nothing else may be.
+void read_ropes(const json::Value& root, const std::string& file, double rotary_share, ModelConfig& config);
 
 // Fills config.quantization and the blocks of scales from quantization_config.
 void read_quantization(const ConfigFields& fields, ModelConfig& config);
@@ -33,6 +34,9 @@ void use_gemma_layout(ModelConfig& config);
 
 // What OLMo 2 and 3 have in common.
 void use_olmo_layout(ModelConfig& config);
+
+// EXAONE 4: where some layers slide, the others do not rotate. `config` knows which.
+void use_exaone_layout(ModelConfig& config);
 
 // The largest number of experts a layer may have: above that of any model.
 inline constexpr int32_t kExpertsMax = 1024;

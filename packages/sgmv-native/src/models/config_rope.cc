@@ -12,7 +12,8 @@ namespace {
 struct Surroundings {
   const ModelConfig& model;
   int32_t original_max_positions;  // of the whole model, before what scaling itself says; 0: not said
-  bool phi3;                       // rotates a part of a head; spells longrope "su" or "yarn" in old files
+  bool phi3;                       // spells longrope "su" or "yarn" in old files
+  bool may_be_partial;             // a share of a head is rotated
   bool mrope;                      // an image has three positions, a text's are the same: its rotation is the plain one
 };
 
@@ -69,11 +70,13 @@ void read_longrope(const ConfigFields& fields, const ModelConfig& model, RopeCon
 
 void read_rotary_dim(const ConfigFields& fields, const Surroundings& around, RopeConfig& rope) {
   const auto partial = fields.number("partial_rotary_factor");
-  if (!partial || *partial == 1.0) return;
-  const int32_t dim = around.phi3 && *partial > 0 && *partial < 1 ? static_cast<int32_t>(around.model.head_dim * *partial) : 0;
+  if (!partial) return;
+  rope.rotary_dim = 0;
+  if (*partial == 1.0) return;
+  const int32_t dim = around.may_be_partial && *partial > 0 && *partial < 1 ? static_cast<int32_t>(around.model.head_dim * *partial) : 0;
   if (dim < 2 || dim % 2 != 0)
     fields.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*partial),
-                  around.phi3 ? "a share of head_dim that is an even number" : "1");
+                  around.may_be_partial ? "a share of head_dim that is an even number" : "1");
   rope.rotary_dim = dim;
 }
 
@@ -177,12 +180,13 @@ double longrope_attention_factor(double factor, int32_t original_max_positions) 
   return factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(original_max_positions));
 }
 
-void read_ropes(const json::Value& root, const std::string& file, ModelConfig& config) {
+void read_ropes(const json::Value& root, const std::string& file, double rotary_share, ModelConfig& config) {
   const ConfigFields fields(root, file);
   const bool phi3 = config.model_type == "phi3", by_type = config.sliding_rope.has_value();
   // Of RoPE by layer type Transformers reads only what each type says itself.
   const int32_t original = by_type ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
-  const Surroundings around{config, original, phi3, config.model_type == "qwen2_vl_text"};
+  const Surroundings around{config, original, phi3, rotary_share > 0, config.model_type == "qwen2_vl_text"};
+  if (rotary_share > 0 && rotary_share < 1) config.rope.rotary_dim = static_cast<int32_t>(config.head_dim * rotary_share);
   config.rope.theta = fields.number("rope_theta").value_or(config.rope.theta);
   require_positive(fields, "rope_theta", config.rope.theta);
   read_rotary_dim(fields, around, config.rope);

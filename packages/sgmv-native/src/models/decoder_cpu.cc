@@ -185,6 +185,7 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const float* cosines = table.cosines(place.position);
   const float* sines = table.sines(place.position);
   const int64_t half = config_.has_rope(index) ? table.half() : 0;
+  const auto rotate = config_.rope.interleaved ? kernels.rope_interleaved : kernels.rope;
   const float query_scale = config_.query_scale(place.position);
   const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
   float* head = qkv_.row(token);
@@ -195,12 +196,12 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   }
   for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
     if (norm_heads) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, half);
+    rotate(head, cosines, sines, half);
     kernels.scale(head, query_scale, dim);
   }
   for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
     if (norm_heads) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
-    kernels.rope(head, cosines, sines, half);
+    rotate(head, cosines, sines, half);
     cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
   }
 }

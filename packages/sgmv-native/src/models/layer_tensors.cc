@@ -60,26 +60,27 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
+  const bool glm = config.model_type == "glm4";
   if (config.pre_norms) {
     names.attention_norm = prefix + "input_layernorm.weight";
-    names.mlp_norm = prefix + (config.post_norms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    names.mlp_norm = prefix + (config.post_norms && !glm ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
-    names.post_attention_norm = prefix + "post_attention_layernorm.weight";
-    names.post_mlp_norm = prefix + "post_feedforward_layernorm.weight";
+    names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : "post_attention_layernorm.weight");
+    names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : "post_feedforward_layernorm.weight");
   }
   if (config.qk_norm) {
     names.q_norm = attention + "q_norm.weight";
     names.k_norm = attention + "k_norm.weight";
   }
   using enum Projection;
-  const bool bias = config.attention_bias, fused = config.fused_projections;
-  names.qkv = fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
-  // Llama with attention_bias has one on o too, though some checkpoints lack it. Qwen2 has none, whatever is in the file.
-  names.o = parts(attention, {o}, bias && !config.model_type.starts_with("qwen2") && checkpoint.has(attention + "o_proj.bias"));
+  const bool bias = config.attention_bias;
+  names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
+  // Llama with attention_bias has one on o too, though some checkpoints lack it.
+  names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
-  names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
+  names.gate_up = config.fused_gate_up ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);
   return names;
 }

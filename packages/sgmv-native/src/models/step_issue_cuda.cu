@@ -76,6 +76,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.rope = rope.rows.data();
   store.long_rope = long_rope_ ? long_rope_->rows.data() : nullptr;
   store.long_context = in.long_context;
+  store.interleaved = config_.rope.interleaved;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
   store.q_growth = config_.query_growth;
@@ -167,12 +168,12 @@ LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> pro
 
 LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
   using enum Projection;
-  return config_.fused_projections ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
+  return config_.fused_qkv ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
 }
 
 LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
   using enum Projection;
-  return config_.fused_projections ? lora_group(layer, std::array{gate_up}) : lora_group(layer, std::array{gate, up});
+  return config_.fused_gate_up ? lora_group(layer, std::array{gate_up}) : lora_group(layer, std::array{gate, up});
 }
 
 LoraGroup DecoderCuda::head_group() const {

@@ -22,7 +22,7 @@ struct KvLayer {
 
 // For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms), rotated; q is
 // scaled and written to `q`; k and v go to the token's slot in the cache.
-// Rotation of head component pairs (i, i + half) for i < half (what lies beyond 2 · half stays as it is):
+// Rotation of head component pairs (i, i + half), or (2i, 2i + 1), for i < half (what lies beyond 2 · half stays as it is):
 // x' = x · cos − y · sin, y' = y · cos + x · sin.
 struct RotateAndStore {
   const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim]
@@ -34,6 +34,7 @@ struct RotateAndStore {
   const float* long_rope = nullptr;          // the same for tokens of long contexts, or null
   const uint8_t* long_context = nullptr;     // [tokens], read where long_rope is there
   int32_t half = 0;
+  bool interleaved = false;        // pairs are neighbours
   float q_scale = 1.0f;
   float q_growth = 0.0f;           // queries at position p are multiplied by q_scale · (1 + q_growth · ln(1 + ⌊p / q_growth_span⌋))
   int32_t q_growth_span = 1;

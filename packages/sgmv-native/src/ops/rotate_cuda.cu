@@ -14,10 +14,16 @@ struct HeadPairs {
   float first[kPairsMax], second[kPairsMax];
 };
 
-__device__ __forceinline__ int first_of(int pair, int half) { return pair < half ? pair : half + pair; }
-__device__ __forceinline__ int second_of(int pair, int half, int pairs) { return pair < half ? half + pair : pairs + pair; }
+// Where they are.
+struct PairPlaces {
+  int half, pairs;
+  bool interleaved;
+  __device__ __forceinline__ int first(int pair) const { return interleaved ? 2 * pair : pair < half ? pair : half + pair; }
+  __device__ __forceinline__ int second(int pair) const { return interleaved ? 2 * pair + 1 : pair < half ? half + pair : pairs + pair; }
+};
 
-__device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float eps, int half, int pairs, int lane) {
+__device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float eps, const PairPlaces& places, int lane) {
+  const int pairs = places.pairs;
   float squares = 0;
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) squares = fmaf(x.first[u], x.first[u], fmaf(x.second[u], x.second[u], squares));
@@ -26,8 +32,8 @@ __device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float ep
   for (int u = 0; u < kPairsMax; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    x.first[u] = weight[first_of(pair, half)] * (x.first[u] * factor);
-    x.second[u] = weight[second_of(pair, half, pairs)] * (x.second[u] * factor);
+    x.first[u] = weight[places.first(pair)] * (x.first[u] * factor);
+    x.second[u] = weight[places.second(pair)] * (x.second[u] * factor);
   }
 }
 
@@ -59,6 +65,7 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   const int head = static_cast<int>(blockIdx.y) * kWarps + static_cast<int>(threadIdx.x) / 32;
   const int all_heads = work.heads + 2 * work.cache.kv_heads;
   const int dim = work.cache.head_dim, pairs = dim / 2, half = work.half;
+  const PairPlaces places = {half, pairs, work.interleaved};
   const int slot = work.slots[token];
   if (head >= all_heads || slot < 0) return;
   const bool is_query = head < work.heads, is_value = head >= work.heads + work.cache.kv_heads;
@@ -67,14 +74,14 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   HeadPairs x = {};
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) {
-    const int pair = lane + 32 * u, first = first_of(pair, half), second = second_of(pair, half, pairs);
+    const int pair = lane + 32 * u, first = places.first(pair), second = places.second(pair);
     if (pair >= pairs) continue;
     x.first[u] = from[first] + (bias == nullptr ? 0.0f : bias[first]);
     x.second[u] = from[second] + (bias == nullptr ? 0.0f : bias[second]);
   }
   if (!is_value) {
     const float* weight = is_query ? work.q_norm : work.k_norm;
-    if (weight != nullptr) norm(x, weight, work.eps, half, pairs, lane);
+    if (weight != nullptr) norm(x, weight, work.eps, places, lane);
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);
   }
@@ -85,8 +92,8 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   for (int u = 0; u < kPairsMax; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    to[first_of(pair, half)] = from_float<T>(x.first[u] * scale);
-    to[second_of(pair, half, pairs)] = from_float<T>(x.second[u] * scale);
+    to[places.first(pair)] = from_float<T>(x.first[u] * scale);
+    to[places.second(pair)] = from_float<T>(x.second[u] * scale);
   }
   if (lane < columns - dim) to[dim + lane] = from_float<T>(0.0f);
 }

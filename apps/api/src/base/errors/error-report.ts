@@ -105,3 +105,21 @@ export function openAiError(report: ErrorReport): object {
   const { code, message, field } = report;
   return { error: { message, type: ERROR_CODES[code].openai, param: field, code: OPENAI_CODES[code] ?? code.toLowerCase() } };
 }
+
+/** Anthropic's types by status; of any other the fault is the caller's. */
+const ANTHROPIC_TYPES: Partial<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  500: 'api_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
+};
+
+/** The body of a failed call in Anthropic's format. Of a full context its clients look for the sentence's beginning. */
+export function anthropicError({ code, message }: ErrorReport): object {
+  const told = code === 'CONTEXT_TOO_LONG' ? `prompt is too long: ${message}` : message;
+  return { type: 'error', error: { type: ANTHROPIC_TYPES[ERROR_CODES[code].http] ?? 'invalid_request_error', message: told } };
+}

@@ -2,8 +2,8 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import type { GqlContextType } from '@nestjs/graphql';
 import { ERROR_CODES } from '@aril/contracts';
 import type { Request, Response } from 'express';
-import { OPENAI_PATH } from '../http/paths.js';
-import { openAiError, reportError, restError, type ErrorReport } from './error-report.js';
+import { ANTHROPIC_PATH, OPENAI_PATH } from '../http/paths.js';
+import { anthropicError, openAiError, reportError, restError, type ErrorReport } from './error-report.js';
 import { logReport } from './log-report.js';
 
 /** The one place where errors of REST calls become answers. GraphQL's are formatted by `formatGraphqlError`. */
@@ -26,9 +26,13 @@ export class ErrorFilter implements ExceptionFilter {
     if (response.headersSent) return void response.destroy();
     if (report.code === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');
     tellWhetherToRetry(report, response);
-    const body = OPENAI_PATH.test(request.path) ? openAiError(report) : restError(report, requestId);
-    response.status(ERROR_CODES[report.code].http).json(body);
+    response.status(ERROR_CODES[report.code].http).json(bodyFor(request.path, report, requestId));
   }
+}
+
+function bodyFor(path: string, report: ErrorReport, requestId: string): object {
+  if (ANTHROPIC_PATH.test(path)) return anthropicError(report);
+  return OPENAI_PATH.test(path) ? openAiError(report) : restError(report, requestId);
 }
 
 /** Seconds, by status: restarts and failovers take some; so does the next free place. */

@@ -92,7 +92,7 @@ export class CreateBatchInput {
   @Field(() => ID, { description: 'Of a file that was sent to `/batch-files` or `/v1/files`.' })
   inputFileId!: string;
 
-  @Field(() => String, { description: '/v1/chat/completions, /v1/completions or /v1/responses: the url of all lines.' })
+  @Field(() => String, { description: '/v1/chat/completions, /v1/completions, /v1/responses or /v1/messages: the url of all lines.' })
   endpoint!: string;
 }
 

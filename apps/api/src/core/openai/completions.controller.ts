@@ -33,6 +33,12 @@ export class CompletionsController {
     await this.answer('/v1/responses', await this.references.resolve(caller, body), { caller, request, response });
   }
 
+  @Post('messages')
+  @HttpCode(200)
+  message(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    return this.answer('/v1/messages', body, { caller, request, response });
+  }
+
   private async answer(path: EndpointPath, body: unknown, exchange: Exchange): Promise<void> {
     requireInferenceKey(exchange.caller);
     await this.completions.answer(ENDPOINTS[path](body), exchange);

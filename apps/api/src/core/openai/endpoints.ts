@@ -3,6 +3,8 @@ import { ChunkEndpoint } from './chunk-endpoint.js';
 import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
 import type { Endpoint } from './endpoint.js';
+import { MessageEndpoint } from './messages/message-endpoint.js';
+import { parseMessageRequest } from './messages/message-request.js';
 import { describe, refuse } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
 import { ResponseEndpoint } from './responses/response-endpoint.js';
@@ -23,6 +25,10 @@ export const ENDPOINTS = {
   '/v1/responses': (body: unknown): ReadRequest => {
     const { asked, settings } = parseResponseRequest(objectOf(body));
     return { endpoint: new ResponseEndpoint(settings), asked };
+  },
+  '/v1/messages': (body: unknown): ReadRequest => {
+    const { asked, settings } = parseMessageRequest(objectOf(body));
+    return { endpoint: new MessageEndpoint(settings), asked };
   },
 } as const;
 

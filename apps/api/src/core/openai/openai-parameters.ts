@@ -80,6 +80,22 @@ export const RESPONSE_PARAMETERS: Readonly<Record<string, Harmless>> = {
   prompt: only(),
 };
 
+/** Anthropic's. */
+export const MESSAGE_PARAMETERS: Readonly<Record<string, Harmless>> = {
+  service_tier: always,
+  inference_geo: always,
+  diagnostics: always,
+  user_profile_id: always,
+  workspace_id: always,
+  speed: only('standard'),
+  // Every prompt is cached.
+  cache_control: always,
+  // What a conversation that grows too long should lose: nothing is left out, it is refused.
+  context_management: always,
+  mcp_servers: empty,
+  container: only(),
+};
+
 const REASONS: Readonly<Record<string, string>> = {
   best_of: 'every completion is returned: best_of must equal n',
   functions: 'send tools, or function_call "none"',

@@ -4,6 +4,8 @@ import type { EventFeed } from './event-feed.js';
 export interface OutcomeChoice {
   text: string;
   finishReason: FinishReason;
+  /** The stop string that ended it; null when none did, and when the stream it was in is gone. */
+  stop: string | null;
   completionTokens: number;
   /** Of the completion tokens. */
   reasoningTokens: number;
@@ -53,9 +55,10 @@ function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogpro
     completionTokens,
     reasoningTokens,
     error,
-    choices: choices.map(({ text, tokens, reasoningTokens: thought, finishReason: reason }, index) => ({
+    choices: choices.map(({ text, tokens, reasoningTokens: thought, finishReason: reason, stop }, index) => ({
       text,
       finishReason: reason ?? finishReason,
+      stop,
       completionTokens: tokens.length,
       reasoningTokens: thought,
       logprobs: logprobs[index] ?? null,

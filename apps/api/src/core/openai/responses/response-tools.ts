@@ -19,7 +19,10 @@ export const responseToolFields = {
 type Fields = z.output<z.ZodObject<typeof responseToolFields>>;
 
 export function responseToolOffer({ tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true }: Fields): ToolOffer {
-  const given = tools.map(({ type: _function, ...tool }, index) => ({ ...tool, strict: tool.strict ?? false, param: `tools[${index}]` }));
+  const given = tools.map(({ type: _function, ...tool }, index) => ({
+    ...{ ...tool, strict: tool.strict ?? false },
+    ...{ param: `tools[${index}]`, schemaParam: `tools[${index}].parameters` },
+  }));
   if (typeof choice === 'string') return { tools: given, choice, parallel };
   if (choice.type === 'function') return { tools: given, choice: { duty: 'function', names: [[choice.name, 'tool_choice.name']] }, parallel };
   const names = choice.tools.map(({ name }, index) => [name, `tool_choice.tools[${index}].name`] as const);

@@ -39,6 +39,8 @@ type ToolDuty = 'auto' | 'required' | 'function';
 export interface OfferedTool extends Tool {
   /** Where the caller has it, for what is said of it. */
   param: string;
+  /** And its schema. */
+  schemaParam: string;
   /** Whether its schema must be kept wholly where it is kept at all. */
   strict: boolean;
 }
@@ -62,7 +64,10 @@ export interface ToolOffer {
 }
 
 export function toolOffer({ tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true }: ToolFields): ToolOffer {
-  const given = tools.map(({ function: one }, index) => ({ ...one, strict: one.strict ?? false, param: `tools[${index}].function` }));
+  const given = tools.map(({ function: one }, index) => ({
+    ...{ ...one, strict: one.strict ?? false },
+    ...{ param: `tools[${index}].function`, schemaParam: `tools[${index}].function.parameters` },
+  }));
   if (typeof choice === 'string') return { tools: given, choice, parallel };
   if (choice.type === 'function') return { tools: given, choice: { duty: 'function', names: [[choice.function.name, 'tool_choice.function.name']] }, parallel };
   const { mode, tools: allowed } = choice.allowed_tools;

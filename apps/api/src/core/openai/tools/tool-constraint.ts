@@ -9,7 +9,7 @@ import type { OfferedTool, OfferedTools } from './offered-tools.js';
 import { asDefinition, type Schema } from './schema-definition.js';
 
 /** What an answer must be where it is one. Other constraints hold for whatever the model writes. */
-const FORMAT = /^(response_format|text\.format)(\.|$)/;
+const FORMAT = /^(response_format|text\.format|output_config\.format|output_format)(\.|$)/;
 
 /** `asked`: what the answer must be where it is no call. */
 export function withTools(asked: NamedConstraint | null, offered: OfferedTools): NamedConstraint | null {
@@ -80,4 +80,4 @@ function constraintOf(name: string, asked: OfSchemas, { tools }: OfferedTools, r
   return { name, constraint, parts: tools.map(partOf) };
 }
 
-const partOf = ({ name, param }: OfferedTool): [string, string] => [`constraint.schema.$defs.${name}`, `${param}.parameters`];
+const partOf = ({ name, schemaParam }: OfferedTool): [string, string] => [`constraint.schema.$defs.${name}`, schemaParam];
