@@ -144,6 +144,13 @@ describe('messages', () => {
     expect(job().constraint).toMatchObject({ type });
   });
 
+  it('call several tools in one answer', async () => {
+    runner.script = say(`<tool_call>${CALL}</tool_call>`, `<tool_call>${CALL.replace('Oslo', 'Rome')}</tool_call>`);
+    const calls = [{ type: 'tool_use', input: { city: 'Oslo' } }, { type: 'tool_use', input: { city: 'Rome' } }];
+    const asked = { ...ASKED, tools: [WEATHER] };
+    for (const { content } of [await client.messages.create(asked), await client.messages.stream(asked).finalMessage()]) expect(content).toMatchObject(calls);
+  });
+
   it('have an empty input where a call was cut off', async () => {
     runner.script = async (run) => {
       await run.tokens('{"name": "get_weather", "arguments": {"ci', 2);

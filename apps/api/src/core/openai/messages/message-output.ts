@@ -47,7 +47,6 @@ export class MessageOutput {
       case 'reasoning':
         return this.tellsThoughts ? this.takeThought(piece.text) : [];
       case 'call':
-        this.input = '';
         return this.open({ type: 'tool_use', id: toolCallId(this.generationId, 0, piece.index), name: piece.name, input: {} });
       case 'arguments':
         this.input += piece.text;
@@ -71,6 +70,7 @@ export class MessageOutput {
     const closed = this.close();
     this.blocks.push(block);
     this.isOpen = true;
+    this.input = '';
     return [...closed, { type: 'content_block_start', index: this.index, content_block: { ...block } }];
   }
 
