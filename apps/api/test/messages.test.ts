@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { ledgerOf } from './generation-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { CACHED_TOKENS, PROMPT_TOKENS, say, ScriptedRunner, tell, type Script } from './scripted-runner.js';
+import { CACHED_TOKENS, PROMPT_TOKENS, say, ScriptedRunner, tell, until, type Script } from './scripted-runner.js';
 
 const SCHEMA = { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] };
 const WEATHER = { name: 'get_weather', description: 'The weather', input_schema: SCHEMA };
@@ -78,6 +78,7 @@ describe('messages', () => {
       input: { kind: 'messages', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Hi' }], templateOptions: { enable_thinking: false } },
       sampling: { temperature: 0.5, topP: 0.9, topK: 5, stop: ['END'], maxTokens: 100 },
     });
+    await until(async () => (await ledgerOf(test, job().generationId)).length === 1);
     expect(await ledgerOf(test, job().generationId)).toMatchObject([{ prompt_tokens: PROMPT_TOKENS, completion_tokens: 3 }]);
   });
 
