@@ -37,7 +37,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   for (int32_t layer = 0; layer < model.layers; ++layer)
     for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
-  for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
+  for (const Projection p : projections) names += std::string(module_leaf(model, p, -1)) + ", ";
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
@@ -159,8 +159,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 17> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
+  constexpr std::array<std::string_view, 19> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -258,6 +258,8 @@ std::string bare_module_name(int32_t layer, bool experts, std::string_view prefi
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   if (projection == Projection::router && model.model_type == "granitemoe") return "router.layer";
+  if (model.model_type == "starcoder2" && projection == Projection::up) return "c_fc";
+  if (model.model_type == "starcoder2" && projection == Projection::down) return "c_proj";
   if (expert < 0 || model.model_type != "mixtral") return projection_name(projection);
   return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
 }
@@ -269,7 +271,7 @@ std::string module_name(const ModelConfig& model, int32_t layer, Projection proj
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer);
   const std::string mixture = model.model_type == "mixtral" || model.model_type == "granitemoe" ? ".block_sparse_moe" : ".mlp";
   if (is_of_router(projection)) return begin + mixture + "." + module_leaf(model, projection, expert);
-  if (expert < 0) return begin + block + projection_name(projection);
+  if (expert < 0) return begin + block + module_leaf(model, projection, expert);
   return begin + mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
 }
 

@@ -36,15 +36,16 @@ void embed(cudaStream_t stream, const Embedding& work);
 
 inline constexpr int32_t kNormWidthMax = 16384;
 
-// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm).
+// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm) or, with a norm_bias, layer_norm(residual, norm, norm_bias).
 // Each optional part is left out where its pointer is null: without delta only the norm remains, without norm a copy.
-// rms_norm(x, w) = x / √(mean(x²) + eps) · w.
+// rms_norm(x, w) = x / √(mean(x²) + eps) · w; layer_norm(x, w, b) = rms_norm(x - mean(x), w) + b.
 struct AddAndNorm {
   Number type = Number::bf16;         // of normed
   const float* delta = nullptr;       // [tokens, width]
   const float* delta_bias = nullptr;  // [width]
   const float* post_norm = nullptr;   // [width]
   const float* norm = nullptr;        // [width]
+  const float* norm_bias = nullptr;   // [width]; null: no mean is taken off
   float eps = 1e-5f;
   int32_t tokens = 0;
   int32_t width = 0;                  // at most kNormWidthMax; above 8192 a multiple of 4
@@ -67,12 +68,14 @@ struct NormQueriesAndKeys {
 };
 void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work);
 
-// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up.
+// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up; or, not
+// gated, activation(up + bias), with nothing else in a row.
 struct GatedActivation {
   Number type = Number::bf16;      // of out
   Activation activation = Activation::silu;
-  const float* gate_up = nullptr;  // [tokens, 2 · width]
-  const float* bias = nullptr;     // [2 · width] or null
+  bool gated = true;
+  const float* gate_up = nullptr;  // [tokens, 2 · width], not gated [tokens, width]
+  const float* bias = nullptr;     // of a row, or null
   int32_t tokens = 0;
   int32_t width = 0;
   void* out = nullptr;             // [tokens, padded(width)] in `type`
