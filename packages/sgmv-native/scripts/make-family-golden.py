@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+FUSED = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -65,6 +65,11 @@ FAMILIES = {
                                                      num_attention_heads=1, image_size=4, patch_size=2, head_dim=4))),
     "ministral3": ("ministral3", dict(SMALL, rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=16.0, mscale=1.0, mscale_all_dim=1.0,
                                                                   original_max_position_embeddings=8, llama_4_scaling_beta=0.4))),
+    "gemma": ("gemma", dict(SMALL, hidden_act="gelu", tie_word_embeddings=True)),
+    "seed-oss": ("seed_oss", dict(SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
+    "glm4": ("glm4", dict(SMALL, head_dim=12, attention_bias=True)),
+    "ernie": ("ernie4_5", dict(SMALL, use_bias=True, tie_word_embeddings=True)),
+    "exaone4": ("exaone4", dict(SMALL, num_hidden_layers=3, sliding_window=9, layer_types=SLIDES_EVERY_THIRD)),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -83,16 +88,16 @@ SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision"]
 
 
-def adapters(fused):
-    everything = FUSED if fused else SEPARATE
+def adapters(kind):
+    everything = FUSED.get(kind, SEPARATE)
     return {"all-r5": dict(r=5, lora_alpha=9, target_modules=everything),
             "dora": dict(r=3, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=everything + ["lm_head"]),
             "ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])}
 
 
-def few(fused, ends):
+def few(kind, ends):
     """Adapters of the smallest folders; base weights of embed_tokens and lm_head make an adapter large."""
-    three = adapters(fused)
+    three = adapters(kind)
     everything = three["all-r5"]["target_modules"]
     two = {"all-r2": dict(three["all-r5"], r=2), "dora": dict(three["dora"], r=1, target_modules=everything)}
     return {**two, "ends": three["ends"]} if ends else two
@@ -152,7 +157,7 @@ def write_family(family, folder):
     vocabulary = config.get_text_config().vocab_size
     prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 26) if small else (1, 12, 40))]
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
-    chosen = of_mixtures(family) if family in MIXTURES else few(kind == "phi3", family in ("granite", "gemma3-vision")) if small else adapters(kind == "phi3")
+    chosen = of_mixtures(family) if family in MIXTURES else few(kind, family in ("granite", "gemma3-vision")) if small else adapters(kind)
     record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)
 
 

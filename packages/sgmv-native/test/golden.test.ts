@@ -19,10 +19,9 @@ const kinds: Record<string, number> = {
     ),
   ),
   ...Object.fromEntries(
-    ['phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3'].map((family) => [
-      family,
-      2 * 3,
-    ]),
+    ['phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4'].map(
+      (family) => [family, 2 * 3],
+    ),
   ),
   ...Object.fromEntries(
     ['granite', 'gemma3-vision', 'qwen2-moe', 'qwen3-moe', 'olmoe'].map((family) => [family, 2 * 4]),

@@ -249,7 +249,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.fused_qkv = architecture == "phi3";
   config.fused_gate_up = config.fused_qkv || architecture == "glm4";
   config.attention_bias = gguf.find(config.fused_qkv ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
-  config.output_bias = config.attention_bias && !architecture.starts_with("qwen2");
+  config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
   config.qk_norm_after_rope = architecture == "hunyuan-dense";
   config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";

@@ -296,6 +296,36 @@ TEST("config: OLMo 2 and 3") {
   refuse_as("olmo3", R"("layer_types":["full_attention"])", "model_corrupt", "layer_types");
 }
 
+TEST("config: Gemma 1, Seed-OSS, ERNIE and GLM") {
+  const ModelConfig gemma = read_as("gemma", R"("num_key_value_heads":4,"head_dim":20,"hidden_act":"gelu","query_pre_attn_scalar":7,"final_logit_softcapping":30)");
+  CHECK(gemma.unit_offset_norms && gemma.pre_norms && !gemma.post_norms && gemma.tied_embeddings && gemma.activation == Activation::gelu_tanh);
+  CHECK(gemma.embedding_scale == 8 && gemma.attention_scale == 1 / std::sqrt(20.0f) && gemma.logit_softcap == 0);
+  refuse_as("gemma", R"("num_key_value_heads":4,"hidden_act":"relu")", "model_unsupported", "hidden_act");
+  const ModelConfig seed = read_as("seed_oss", R"("num_key_value_heads":4)"), mixed = read_as("seed_oss", R"("num_key_value_heads":4,"attention_bias":false,"attention_out_bias":true)");
+  CHECK(seed.attention_bias && !seed.output_bias && !seed.mlp_bias && !mixed.attention_bias && mixed.output_bias && seed.head_dim == 128);
+  const ModelConfig ernie = read_as("ernie4_5", R"("use_bias":true,"attention_bias":false)");
+  CHECK(ernie.attention_bias && ernie.output_bias && ernie.mlp_bias && ernie.rope.interleaved && ernie.rope.rotary_dim == 0 && ernie.rope.theta == 5e5 && ernie.kv_heads == 2);
+  for (const char* type : {"glm", "glm4"}) {
+    const ModelConfig glm = read_as(type, R"("head_dim":24)");
+    CHECK(glm.attention_bias && !glm.output_bias && !glm.fused_qkv && glm.fused_gate_up && glm.rope.interleaved && glm.rope.rotary_dim == 12);
+    CHECK_EQUAL(glm.post_norms, glm.model_type == "glm4");
+    CHECK_EQUAL(read_as(type, R"("partial_rotary_factor":1.0)").rope.rotary_dim, 0);
+    CHECK_EQUAL(read_as(type, R"("head_dim":24,"rope_parameters":{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.25})").rope.rotary_dim, 6);
+    refuse_as(type, R"("head_dim":24,"partial_rotary_factor":0.3)", "model_unsupported", "partial_rotary_factor");
+  }
+}
+
+TEST("config: EXAONE 4") {
+  const ModelConfig c = read_as("exaone4", R"("num_key_value_heads":4,"sliding_window":8)");
+  CHECK(!c.pre_norms && c.post_norms && c.qk_norm && !c.qk_norm_of_all && c.sliding_window == 8);
+  CHECK(c.layer_is_sliding == std::vector<bool>({true, true, true, false, true, true}) && c.layer_has_rope == c.layer_is_sliding);
+  const ModelConfig full = read_as("exaone4", R"("num_key_value_heads":4,"sliding_window":null,"layer_types":["full_attention","full_attention","full_attention","full_attention","full_attention","full_attention"])");
+  CHECK(full.layer_is_sliding.empty() && full.layer_has_rope.empty());
+  CHECK(read_as("exaone4", R"("num_key_value_heads":4,"sliding_window_pattern":"LLLG","layer_types":["full_attention","sliding_attention","full_attention","full_attention","full_attention","full_attention"])").layer_has_rope ==
+        std::vector<bool>({false, true, false, false, false, false}));
+  refuse_as("exaone4", R"("num_key_value_heads":4,"sliding_window_pattern":"LLLG")", "model_corrupt", "sliding_window_pattern");
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;

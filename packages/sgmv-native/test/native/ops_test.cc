@@ -251,6 +251,13 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         CHECK(std::abs(rotated[i] - (double(x[i]) * c[i] - double(x[j]) * s[i])) < 1e-5, isa, " rope");
         CHECK(std::abs(rotated[j] - (double(x[j]) * c[i] + double(x[i]) * s[i])) < 1e-5, isa, " rope");
       }
+      rotated = x;
+      k.rope_interleaved(rotated.data(), c.data(), s.data(), n / 2);
+      for (size_t i = 0; i < size / 2; ++i) {
+        const double a = x[2 * i], b = x[2 * i + 1];
+        CHECK(std::abs(rotated[2 * i] - (a * c[i] - b * s[i])) < 1e-5, isa, " rope of neighbours");
+        CHECK(std::abs(rotated[2 * i + 1] - (b * c[i] + a * s[i])) < 1e-5, isa, " rope of neighbours");
+      }
     }
   }
 }
