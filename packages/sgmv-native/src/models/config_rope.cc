@@ -210,6 +210,8 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
+  // Transformers assumes a scaled one, and then passes over rope_theta.
+  if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
   if (scaling == nullptr) return;
   // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.
   RopeConfig scaled = by_type ? config.rope : plain;

@@ -45,13 +45,13 @@ struct AddAndNorm {
   const float* delta_bias = nullptr;  // [width]
   const float* post_norm = nullptr;   // [width]
   const float* norm = nullptr;        // [width]
-  const float* norm_bias = nullptr;   // [width]; null: no mean is taken off
   float eps = 1e-5f;
   int32_t tokens = 0;
   int32_t width = 0;                  // at most kNormWidthMax; above 8192 a multiple of 4
   float* residual = nullptr;          // [tokens, width]
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
   float* exact = nullptr;             // the same before it is rounded to `type`; null: not wanted
+  const float* norm_bias = nullptr;   // [width], beside a norm; null: no mean is taken off
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
 
@@ -73,12 +73,12 @@ void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work);
 struct GatedActivation {
   Number type = Number::bf16;      // of out
   Activation activation = Activation::silu;
-  bool gated = true;
   const float* gate_up = nullptr;  // [tokens, 2 · width], not gated [tokens, width]
   const float* bias = nullptr;     // of a row, or null
   int32_t tokens = 0;
   int32_t width = 0;
   void* out = nullptr;             // [tokens, padded(width)] in `type`
+  bool gated = true;
 };
 void gated_activation(cudaStream_t stream, const GatedActivation& work);
 
