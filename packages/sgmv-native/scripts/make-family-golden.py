@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-FUSED = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"]}
+OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -81,6 +82,9 @@ FAMILIES = {
     "glm4": ("glm4", dict(SMALL, head_dim=12, attention_bias=True)),
     "ernie": ("ernie4_5", dict(SMALL, use_bias=True, tie_word_embeddings=True)),
     "exaone4": ("exaone4", dict(SMALL, num_hidden_layers=3, sliding_window=9, layer_types=SLIDES_EVERY_THIRD)),
+    "hunyuan": ("hunyuan_v1_dense", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0))),
+    "starcoder2": ("starcoder2", dict(SMALL, sliding_window=9, tie_word_embeddings=True)),
+    "nemotron": ("nemotron", dict(SMALL, partial_rotary_factor=0.5)),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -104,7 +108,7 @@ OLD_SPELLING = ["phi4", "phi4-mini", "gemma3-vision", "qwen2-5-vl"]
 
 
 def adapters(kind):
-    everything = FUSED.get(kind, SEPARATE)
+    everything = OTHERWISE.get(kind, SEPARATE)
     return {"all-r5": dict(r=5, lora_alpha=9, target_modules=everything),
             "dora": dict(r=3, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=everything + ["lm_head"]),
             "ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])}

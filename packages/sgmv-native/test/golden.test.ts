@@ -19,7 +19,7 @@ const kinds: Record<string, number> = {
     ),
   ),
   ...Object.fromEntries(
-    ['phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4'].map(
+    ['phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron'].map(
       (family) => [family, 2 * 3],
     ),
   ),

@@ -13,13 +13,13 @@
 namespace sgmv {
 
 // The modules an adapter can target: those of a layer in the order they run, then the two outside the layers. A model
-// has q, k, v, gate, up or, in one matrix each, qkv and gate_up. `router` rates experts, `shared_gate` weighs the shared one.
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. `router` rates experts, `shared_gate` weighs the shared one.
 enum class Projection : uint8_t { q, k, v, qkv, o, gate, up, gate_up, down, router, shared_gate, embed_tokens, lm_head };
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
-enum class Activation : uint8_t { silu, gelu_tanh };
+enum class Activation : uint8_t { silu, gelu_tanh, relu2 };  // relu2: the square of what is above 0
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope };
@@ -85,6 +85,7 @@ struct ModelConfig {
   bool mlp_bias = false;
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
+  bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
   int32_t sliding_window = 0;   // 0: none
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
@@ -94,10 +95,12 @@ struct ModelConfig {
 
   bool fused_qkv = false;      // Phi-3: qkv_proj is one matrix
   bool fused_gate_up = false;  // Phi-3, GLM: gate_up_proj is one matrix
+  bool gated_mlp = true;       // otherwise down(activation(up(x))) (StarCoder2, Nemotron, Arcee)
   Activation activation = Activation::silu;
   bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
-  bool unit_offset_norms = false;  // Gemma checkpoints store a norm's weight minus one
+  bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; those of q and k and post_norms never do
+  bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
@@ -125,6 +128,7 @@ struct ModelConfig {
     if (query_growth == 0.0f) return attention_scale;
     return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
   }
+  int32_t gate_up_width() const { return gated_mlp ? 2 * intermediate_size : intermediate_size; }  // of what the MLP activates
   int32_t q_norm_width() const { return qk_norm_of_all ? heads * head_dim : head_dim; }
   int32_t k_norm_width() const { return qk_norm_of_all ? kv_heads * head_dim : head_dim; }
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then

@@ -123,9 +123,12 @@ struct Kernels {
                  float scale, float* y);
 
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int64_t n, float* out);
   void (*add)(float* y, const float* x, int64_t n);
   void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);  // silu(gate) · up
   void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula
+  void (*gelu)(const float* x, int64_t n, float* out);                        // the same without up
+  void (*relu2)(const float* x, int64_t n, float* out);                       // max(x, 0)²
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
   void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
 

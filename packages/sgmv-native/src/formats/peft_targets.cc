@@ -36,7 +36,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   for (int32_t layer = 0; layer < model.layers; ++layer)
     for (const Projection p : model.layer_projections(layer)) projections.insert(p);
   std::string names;
-  for (const Projection p : projections) names += std::string(projection_name(p)) + ", ";
+  for (const Projection p : projections) names += std::string(module_leaf(model, p, -1)) + ", ";
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
@@ -158,8 +158,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 17> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
+  constexpr std::array<std::string_view, 19> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -272,6 +272,8 @@ std::string bare_module_name(const ModelConfig& model, int32_t layer, bool exper
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);
   if (projection == Projection::router) return names.router;
+  if (model.model_type == "starcoder2" && projection == Projection::up) return "c_fc";
+  if (model.model_type == "starcoder2" && projection == Projection::down) return "c_proj";
   if (expert < 0) return projection_name(projection);
   return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }
@@ -282,7 +284,7 @@ std::string module_name(const ModelConfig& model, int32_t layer, Projection proj
   const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + "." + mixture_names(model).block;
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);
-  if (expert < 0) return begin + block + projection_name(projection);
+  if (expert < 0) return begin + block + module_leaf(model, projection, expert);
   return mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
 }
 

@@ -62,7 +62,7 @@ int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
   switch (target.projection) {
     case Projection::k: return model.out_features(Projection::q);
     case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
-    case Projection::up: return target.outputs(model);  // gate is as wide
+    case Projection::up: return model.gated_mlp ? target.outputs(model) : 0;  // gate is as wide
     case Projection::shared_gate: return model.out_features(Projection::router);
     default: return 0;
   }

@@ -174,8 +174,16 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
   return weights;
 }
 
+std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
+  std::vector<float> weights = norm(name, config_.hidden_size);
+  if (!config_.layer_norms) return weights;
+  const std::vector<float> bias = vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size);
+  weights.insert(weights.end(), bias.begin(), bias.end());
+  return weights;
+}
+
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = norm(kFinalNormTensor, config_.hidden_size);
+  std::vector<float> weights = residual_norm(kFinalNormTensor);
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

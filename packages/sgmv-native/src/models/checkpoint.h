@@ -23,6 +23,8 @@ class Checkpoint {
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
   std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
+  // Of the residual: factors [hidden] and, of layer_norms, what is added [hidden].
+  std::vector<float> residual_norm(const std::string& name) const;
   std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert

@@ -70,7 +70,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type == "glm4";
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type == "glm4" || config.model_type == "nemotron";
   const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
@@ -164,6 +164,14 @@ constexpr ArchitectureExperts kExperts[] = {{"llama", true, "feed_forward_length
                                 {"qwen3vlmoe", true, "expert_feed_forward_length"},
                                 {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"}};
 
+// Architectures whose MLP has no gate.
+void read_ungated(const std::string& architecture, ModelConfig& config) {
+  config.layer_norms = architecture == "starcoder2" || architecture == "nemotron" || architecture == "jais2";
+  if (!config.layer_norms && architecture != "arcee") return;
+  config.gated_mlp = false;
+  config.activation = architecture == "starcoder2" ? Activation::gelu_tanh : Activation::relu2;
+}
+
 void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
   const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const ArchitectureExperts& one) { return one.architecture == architecture; });
   const int32_t count = meta.integer("expert_count", 0);
@@ -193,6 +201,7 @@ struct Architecture {
 constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {"gemma", "gemma"}, {"gemma2", "gemma2"}, {"gemma3", "gemma3_text"},
                                            {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
                                            {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
+                                           {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true}};
 
@@ -237,14 +246,16 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
   config.head_dim = meta.integer("attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
   config.max_positions = meta.integer("context_length", 2048);
-  config.rms_norm_eps = static_cast<float>(meta.number("attention.layer_norm_rms_epsilon", 1e-5));
+  read_ungated(architecture, config);
+  config.rms_norm_eps = static_cast<float>(meta.number(config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
   config.fused_gate_up = config.fused_qkv || architecture == "glm4";
   config.attention_bias = gguf.find(config.fused_qkv ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
   config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
-  config.mlp_bias = gguf.find("blk.0.ffn_gate.bias") != nullptr;
-  config.qk_norm = architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";
+  config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
+  config.qk_norm_after_rope = architecture == "hunyuan-dense";
+  config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";
   config.qk_norm_of_all = architecture == "olmoe";
   check_model_config(config, gguf.file_name());
   read_experts(gguf, meta, architecture, config);
@@ -266,8 +277,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
 }
 
 std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config) {
-  constexpr std::array<std::pair<const char*, const char*>, 3> top = {{
-      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"lm_head.weight", "output.weight"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 4> top = {{
+      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}}};
   for (const auto& [hf, gguf] : top)
     if (hf_name == hf) return gguf;
   constexpr std::string_view prefix = "model.layers.";
@@ -277,10 +288,12 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   const size_t last = hf_name.rfind('.');  // ".weight" or ".bias"
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
   const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
-  if (config.post_norms && config.model_type != "glm4" && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 25> parts = {{
+  const bool named_by_attention = config.model_type == "seed_oss" || (config.post_norms && config.model_type != "glm4");
+  if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
+  constexpr std::array<std::pair<const char*, const char*>, 29> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
+      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
       {"mlp.gate", "ffn_gate_inp"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},

@@ -27,6 +27,7 @@ struct Family {
   const char* model_type;
   int32_t max_positions;
   float rms_norm_eps = 1e-6f;
+  const char* norm_eps_field = "rms_norm_eps";
   double rope_theta = 1e4;
   double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
   int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
@@ -40,10 +41,14 @@ struct Family {
   bool biased = false;             // of Bias::as_config
   bool output_bias = true;         // o has a bias where q, k and v have one as config.json says
   bool mlp_bias = false;           // as config.json says; otherwise none, whatever it says
-  bool qk_norm = false;
+  bool mlp_biased = false;         // where it says nothing
+  bool qk_norm = false, qk_norm_after_rope = false;
   bool fused_qkv = false, fused_gate_up = false;
   double rotary_share = 0;         // of a head; partial_rotary_factor may say another. 0: the family knows no other than all
   bool interleaved = false;        // rotated pairs are neighbours
+  bool gated_mlp = true;           // otherwise one of up and down, with another activation
+  bool layer_norms = false;        // with mean and bias
+  bool unit_offset_norms = false;
   bool gemma = false;
   bool post_norms = false;         // attention and MLP are normed once more
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
@@ -74,6 +79,23 @@ constexpr Family kFamilies[] = {
     {.model_type = "ernie4_5", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .kv_heads = 2, .head_dim = 128, .tied_embeddings = true,
      .may_slide = false, .interleaved = true},
     {.model_type = "exaone4", .max_positions = 2048, .rms_norm_eps = 1e-5f, .kv_heads = 32, .sliding_window = 4096, .full_every = 4},
+    {.model_type = "hunyuan_v1_dense", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
+     .qk_norm_after_rope = true},
+    {.model_type = "starcoder2", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_epsilon", .vocab_size = 49152, .heads = 24, .kv_heads = 2,
+     .tied_embeddings = true, .gated_mlp = false, .layer_norms = true},
+    {.model_type = "nemotron", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .may_slide = false, .attention_bias = Bias::as_config,
+     .mlp_bias = true, .rotary_share = 0.5, .gated_mlp = false, .layer_norms = true, .unit_offset_norms = true},
+    {.model_type = "jais2", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .may_slide = false, .attention_bias = Bias::as_config,
+     .biased = true, .mlp_bias = true, .mlp_biased = true, .gated_mlp = false, .layer_norms = true},
+    {.model_type = "arcee", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true, .gated_mlp = false},
+    {.model_type = "helium", .max_positions = 4096, .rms_norm_eps = 1e-8f, .rope_theta = 1e5, .kv_heads = 20, .head_dim = 128, .may_slide = false,
+     .attention_bias = Bias::as_config, .output_bias = false, .mlp_bias = true, .interleaved = true},
+    {.model_type = "cwm", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1e6, .vocab_size = 128256, .heads = 48, .kv_heads = 8, .head_dim = 128,
+     .sliding_window = 8192, .full_every = 4, .mlp_bias = true},
+    {.model_type = "iquestcoder", .max_positions = 131072, .rms_norm_eps = 1e-5f, .kv_heads = 8, .head_dim = 128, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "internlm3", .max_positions = 32768, .rms_norm_eps = 1e-5f, .kv_heads = 2, .head_dim = 128, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "smollm3", .max_positions = 32768, .rope_theta = 2e6, .kv_heads = 4, .tied_embeddings = true, .attention_bias = Bias::as_config,
      .mlp_bias = true},
     {.model_type = "granite", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
@@ -134,9 +156,17 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
     fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + *tasks.begin() + " model");
 }
 
+Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
+  const std::string name = fields.text("hidden_act", std::string_view(family.model_type) == "starcoder2" ? "gelu_pytorch_tanh" : "relu2");
+  if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
+  if (name == "relu2") return Activation::relu2;
+  fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\" or \"relu2\"");
+}
+
 Activation read_activation(const ConfigFields& fields, const Family& family) {
   const bool first_gemma = family.gemma && !family.post_norms;
   const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
+  if (!family.gated_mlp) return read_ungated_activation(fields, family);
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
   if (first_gemma && name == "gelu") return Activation::gelu_tanh;  // what its first files say of it
   if (name == "silu" || name == "swish") return Activation::silu;
@@ -157,8 +187,9 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4";
   const bool has_pattern = knows_pattern && fields.get("layer_types") == nullptr && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
+  const int32_t counted_from = config.model_type == "cwm" ? 0 : 1;  // the first layer of CWM sees everything
   for (int32_t layer = 0; layer < config.layers; ++layer)
-    config.layer_is_sliding.push_back(smollm ? !config.has_rope(layer) : layer >= first && (full_every == 0 || (layer + 1) % full_every != 0));
+    config.layer_is_sliding.push_back(smollm ? !config.has_rope(layer) : layer >= first && (full_every == 0 || (layer + counted_from) % full_every != 0));
 }
 
 void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
@@ -215,6 +246,13 @@ void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
   config.qk_norm_of_all = true;
   const json::Value* clip = fields.get("clip_qkv");
   if (clip != nullptr) fields.refuse("model_unsupported", "clip_qkv", clip->describe(), "null: clipped queries, keys and values are not supported");
+}
+
+// What its own code knows and no checkpoint has.
+void refuse_iquestcoder(const ConfigFields& fields) {
+  const json::Value* clip = fields.get("clip_qkv");
+  if (clip != nullptr) fields.refuse("model_unsupported", "clip_qkv", clip->describe(), "null: clipped queries, keys and values are not supported");
+  if (fields.flag("use_sliding_window", false)) fields.refuse("model_unsupported", "use_sliding_window", "true", "false");
 }
 
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
@@ -293,14 +331,31 @@ int32_t read_kv_heads(const ConfigFields& fields, const Family& family, const js
   return fields.integer("num_key_value_heads").value_or(present || family.kv_heads == 0 ? config.heads : family.kv_heads);
 }
 
+// A field that has two names.
+bool read_either(const ConfigFields& fields, const char* name, const char* other) {
+  const bool said = fields.get(name) != nullptr, value = fields.flag(name, false), same = fields.flag(other, value);
+  if (said && value != same) fields.refuse("model_corrupt", other, same ? "true" : "false", std::string("what ") + name + " says");
+  return same;
+}
+
+// InternLM 3 as Transformers has it: on every projection or on none.
+void read_internlm_biases(const ConfigFields& fields, ModelConfig& config) {
+  config.attention_bias = config.output_bias = read_either(fields, "attention_bias", "qkv_bias");
+  config.mlp_bias = read_either(fields, "mlp_bias", "bias");
+  if (config.mlp_bias != config.attention_bias)
+    fields.refuse("model_unsupported", "bias", config.mlp_bias ? "true" : "false", "what qkv_bias says");
+}
+
 void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const bool as_config = family.attention_bias == Bias::as_config;
   config.attention_bias = as_config ? fields.flag("attention_bias", family.biased) : family.attention_bias == Bias::qkv;
   config.output_bias = config.attention_bias && as_config && family.output_bias;
-  config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
+  config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", family.mlp_biased);
   if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
   if (config.model_type == "seed_oss") config.output_bias = fields.flag("attention_out_bias", false);
-  if (config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", false);
+  const bool starcoder = config.model_type == "starcoder2";
+  if (starcoder || config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", starcoder);
+  if (config.model_type == "internlm3") read_internlm_biases(fields, config);
 }
 
 }  // namespace
@@ -335,10 +390,14 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.kv_heads = read_kv_heads(fields, family, root, config);
   config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
-  config.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps").value_or(family.rms_norm_eps));
+  config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
+  config.qk_norm_after_rope = family.qk_norm_after_rope;
+  config.gated_mlp = family.gated_mlp;
+  config.layer_norms = family.layer_norms;
+  config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
   config.fused_qkv = family.fused_qkv;
   config.fused_gate_up = family.fused_gate_up;
@@ -349,6 +408,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
+  if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);

@@ -93,12 +93,22 @@ RopeConfig::Kind read_kind(const ConfigFields& fields, const Surroundings& aroun
   fields.refuse("model_unsupported", "rope_type", '"' + type + '"', "one of default, dynamic, linear, llama3, yarn, longrope");
 }
 
+// HunYuan: beside `dynamic`, theta for a longer context once and for all (NTK-aware scaling, by a fixed factor).
+void read_alpha(const ConfigFields& fields, const ModelConfig& model, RopeConfig& rope) {
+  const double alpha = number_or(fields, "alpha", 1.0);
+  if (alpha == 1.0 || fields.text("rope_type", fields.text("type", "default")) != "dynamic") return;
+  require_positive(fields, "alpha", alpha);
+  if (model.head_dim < 4) fields.refuse("model_unsupported", "alpha", std::to_string(alpha), "a head_dim of at least 4 with it");
+  rope.theta *= std::pow(alpha, model.head_dim / (model.head_dim - 2.0));
+}
+
 // `scaling` holds type, factor and the rest; it may be the same object that holds rope_theta.
 void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeConfig& rope) {
   rope.theta = scaling.number("rope_theta").value_or(rope.theta);
   require_positive(scaling, "rope_theta", rope.theta);
   read_rotary_dim(scaling, around, rope);
   rope.kind = read_kind(scaling, around);
+  if (around.model.model_type == "hunyuan_v1_dense") read_alpha(scaling, around.model, rope);
   if (rope.kind == RopeConfig::Kind::none) return;
   const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(0);
   const int32_t said = around.original_max_positions > 0 ? around.original_max_positions : inside;
@@ -201,6 +211,8 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
+  // Transformers assumes a scaled one, and then passes over rope_theta.
+  if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
   if (scaling == nullptr) return;
   // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.
   RopeConfig scaled = by_type ? config.rope : plain;

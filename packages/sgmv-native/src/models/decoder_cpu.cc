@@ -71,7 +71,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim, forms);
   if (mixture_) mixture_->reserve(tokens, forms);
   if (!config_.any_mlp()) return;
-  gate_up_.reserve(tokens, int64_t{2} * config_.intermediate_size);
+  gate_up_.reserve(tokens, config_.gate_up_width());
   gated_.reserve(tokens, config_.intermediate_size, forms);
 }
 
@@ -145,8 +145,10 @@ void DecoderCpu::embed(const Batch& batch) {
 // Without a norm the residual is read as it is.
 void DecoderCpu::normalize(int64_t token, const std::vector<float>& norm) {
   const float* residual = hidden_.row(token);
-  if (norm.empty()) std::copy_n(residual, config_.hidden_size, normed_.row(token));
-  else cpu_.kernels().rms_norm(residual, norm.data(), config_.rms_norm_eps, config_.hidden_size, normed_.row(token));
+  const int64_t width = config_.hidden_size;
+  if (norm.empty()) std::copy_n(residual, width, normed_.row(token));
+  else if (config_.layer_norms) cpu_.kernels().layer_norm(residual, norm.data(), norm.data() + width, config_.rms_norm_eps, width, normed_.row(token));
+  else cpu_.kernels().rms_norm(residual, norm.data(), config_.rms_norm_eps, width, normed_.row(token));
 }
 
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
@@ -194,14 +196,17 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
     kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, width, head);
     kernels.rms_norm(head + width, layer.k_norm.data(), config_.rms_norm_eps, kv_width, head + width);
   }
-  for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
-    if (norm_heads) kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, dim, head);
+  const auto norm_and_rotate = [&](const std::vector<float>& norm) {
+    if (norm_heads && !config_.qk_norm_after_rope) kernels.rms_norm(head, norm.data(), config_.rms_norm_eps, dim, head);
     rotate(head, cosines, sines, half);
+    if (norm_heads && config_.qk_norm_after_rope) kernels.rms_norm(head, norm.data(), config_.rms_norm_eps, dim, head);
+  };
+  for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
+    norm_and_rotate(layer.q_norm);
     kernels.scale(head, query_scale, dim);
   }
   for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
-    if (norm_heads) kernels.rms_norm(head, layer.k_norm.data(), config_.rms_norm_eps, dim, head);
-    rotate(head, cosines, sines, half);
+    norm_and_rotate(layer.k_norm);
     cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
   }
 }
@@ -214,19 +219,21 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
     attention_.ask_ahead(cache, next, config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
     if (!mlp) fused_.list_shrinks({next, ProjectionGroup::qkv}, also);
   }
-  if (mlp) gated_mlp(index, tokens);
+  if (mlp) run_mlp(index, tokens);
   if (config_.has_experts(index)) mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
 }
 
-void DecoderCpu::gated_mlp(int32_t index, int64_t tokens) {
+void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const int64_t width = config_.intermediate_size;
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
-  const auto activate = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;
+  const auto gated = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;
+  const auto alone = config_.activation == Activation::relu2 ? cpu_.kernels().relu2 : cpu_.kernels().gelu;
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
-    activate(gate, gate + width, width, gated_.row(token));
+    if (config_.gated_mlp) gated(gate, gate + width, width, gated_.row(token));
+    else alone(gate, width, gated_.row(token));
     gated_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });

@@ -1,4 +1,4 @@
-// A Llama-family decoder on the CPU: embedding, layers of attention and gated MLP or mixture of such, final norm, logits.
+// A Llama-family decoder on the CPU: embedding, layers of attention and MLP or mixture of such, final norm, logits.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,7 @@ class DecoderCpu : public Model {
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
-  void gated_mlp(int32_t layer, int64_t tokens);
+  void run_mlp(int32_t layer, int64_t tokens);
   void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);

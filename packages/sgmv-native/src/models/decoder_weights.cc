@@ -11,8 +11,10 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   const LayerTensors names = layer_tensors(checkpoint, config, index);
   const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
   DecoderLayer layer;
-  layer.attention_norm = norm(names.attention_norm, config.hidden_size);
-  layer.mlp_norm = norm(names.mlp_norm, config.hidden_size);
+  if (config.pre_norms) {
+    layer.attention_norm = checkpoint.residual_norm(names.attention_norm);
+    layer.mlp_norm = checkpoint.residual_norm(names.mlp_norm);
+  }
   layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
   layer.q_norm = norm(names.q_norm, config.q_norm_width());

@@ -10,7 +10,8 @@ namespace sgmv {
 
 struct DecoderLayer {
   // Empty: none.
-  std::vector<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
+  std::vector<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
+  std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   Linear qkv, o;
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
@@ -21,7 +22,7 @@ struct DecoderLayer {
 struct DecoderWeights {
   PackedMatrix embedding;          // [vocab, hidden]
   PackedMatrix lm_head;            // empty when tied
-  std::vector<float> final_norm;
+  std::vector<float> final_norm;   // as attention_norm
   std::vector<DecoderLayer> layers;
 
   const PackedMatrix& head() const { return lm_head.out() > 0 ? lm_head : embedding; }

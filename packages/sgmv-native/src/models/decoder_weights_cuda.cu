@@ -93,8 +93,10 @@ class Loader {
   DecoderLayerCuda layer(int32_t index) const {
     const LayerTensors names = layer_tensors(checkpoint_, config_, index);
     DecoderLayerCuda layer;
-    layer.attention_norm = norm(names.attention_norm, config_.hidden_size);
-    layer.mlp_norm = norm(names.mlp_norm, config_.hidden_size);
+    if (config_.pre_norms) {
+      layer.attention_norm = uploaded(checkpoint_.residual_norm(names.attention_norm));
+      layer.mlp_norm = uploaded(checkpoint_.residual_norm(names.mlp_norm));
+    }
     layer.post_attention_norm = norm(names.post_attention_norm, config_.hidden_size);
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
     layer.q_norm = norm(names.q_norm, config_.q_norm_width());

@@ -34,7 +34,8 @@ struct ExpertWeightsCuda {
 
 struct DecoderLayerCuda {
   // Empty: none.
-  DeviceArray<float> attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
+  DeviceArray<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
+  DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   BiasedMatrix qkv, o;
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
@@ -45,7 +46,7 @@ struct DecoderWeightsCuda {
   Number type = Number::bf16;  // of what they are multiplied with
   Matrix embedding;            // [vocab, hidden]
   Matrix lm_head;              // empty when tied
-  DeviceArray<float> final_norm;
+  DeviceArray<float> final_norm;  // as attention_norm
   std::vector<DecoderLayerCuda> layers;
 
   const Matrix& head() const { return lm_head.data.size() > 0 ? lm_head : embedding; }

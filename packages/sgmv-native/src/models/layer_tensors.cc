@@ -56,7 +56,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? "mlp.shared_expert." : "mlp.");
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
-    for (const Projection p : projections) list.push_back({group + projection_name(p), config.out_features(p), bias});
+    for (const Projection p : projections) list.push_back({group + module_leaf(config, p, -1), config.out_features(p), bias});
     return list;
   };
   LayerTensors names;
@@ -70,8 +70,8 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : "post_feedforward_layernorm.weight");
   }
   if (config.qk_norm) {
-    names.q_norm = attention + "q_norm.weight";
-    names.k_norm = attention + "k_norm.weight";
+    names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
+    names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
   }
   using enum Projection;
   const bool bias = config.attention_bias;
@@ -80,7 +80,8 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
-  names.gate_up = config.fused_gate_up ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
+  if (!config.gated_mlp) names.gate_up = parts(mlp, {up}, config.mlp_bias);
+  else names.gate_up = config.fused_gate_up ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);
   return names;
 }

@@ -74,8 +74,9 @@ bool ModelConfig::any_mlp() const {
 
 std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const {
   using enum Projection;
-  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down}, fused_mlp[] = {q, k, v, o, gate_up, down};
+  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down}, fused_mlp[] = {q, k, v, o, gate_up, down}, ungated[] = {q, k, v, o, up, down};
   if (!has_mlp(layer)) return std::span(separate).first(4);
+  if (!gated_mlp) return ungated;
   if (!fused_gate_up) return separate;
   return fused_qkv ? std::span<const Projection>(fused) : std::span<const Projection>(fused_mlp);
 }

@@ -50,6 +50,7 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
+  activation.gated = config_.gated_mlp;
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.tokens = rows;
@@ -77,6 +78,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.long_rope = long_rope_ ? long_rope_->rows.data() : nullptr;
   store.long_context = in.long_context;
   store.interleaved = config_.rope.interleaved;
+  store.norm_last = config_.qk_norm_after_rope;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
   store.q_growth = config_.query_growth;
@@ -136,6 +138,7 @@ void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* befo
   work.delta_bias = before == nullptr ? nullptr : before->bias.data();
   work.post_norm = post_norm == nullptr ? nullptr : post_norm->data();
   work.norm = norm.data();
+  work.norm_bias = config_.layer_norms ? norm.data() + config_.hidden_size : nullptr;
   work.eps = config_.rms_norm_eps;
   work.tokens = shape.tokens;
   work.width = config_.hidden_size;
@@ -173,6 +176,7 @@ LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
 
 LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
   using enum Projection;
+  if (!config_.gated_mlp) return lora_group(layer, std::array{up});
   return config_.fused_gate_up ? lora_group(layer, std::array{gate_up}) : lora_group(layer, std::array{gate, up});
 }
 

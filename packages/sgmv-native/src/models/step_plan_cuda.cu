@@ -130,7 +130,7 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(qkv_, count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
   if (config_.any_mlp()) {
     moved |= grow_zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
-    moved |= grow(gate_up_, count(tokens, int64_t{2} * config_.intermediate_size));
+    moved |= grow(gate_up_, count(tokens, config_.gate_up_width()));
   }
   moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));

@@ -20,7 +20,7 @@ struct KvLayer {
   int32_t head_dim = 0;  // even, at most 256
 };
 
-// For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms), rotated; q is
+// For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms) and rotated; q is
 // scaled and written to `q`; k and v go to the token's slot in the cache.
 // Rotation of head component pairs (i, i + half), or (2i, 2i + 1), for i < half (what lies beyond 2 · half stays as it is):
 // x' = x · cos − y · sin, y' = y · cos + x · sin.
@@ -35,6 +35,7 @@ struct RotateAndStore {
   const uint8_t* long_context = nullptr;     // [tokens], read where long_rope is there
   int32_t half = 0;
   bool interleaved = false;        // pairs are neighbours
+  bool norm_last = false;          // q and k are normed once they are rotated
   float q_scale = 1.0f;
   float q_growth = 0.0f;           // queries at position p are multiplied by q_scale · (1 + q_growth · ln(1 + ⌊p / q_growth_span⌋))
   int32_t q_growth_span = 1;

@@ -132,11 +132,19 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t
   store_floats<kWhole>(work.out + int64_t{token} * width, column, width, sum * work.scale);
 }
 
+// The same number four times, zeros beyond the end of a row.
+template <bool kWhole>
+__device__ __forceinline__ float4 quad_of(float x, int column, int width) {
+  const auto at = [&](int i) { return (kWhole ? column : column + i) < width ? x : 0.0f; };
+  return make_float4(at(0), at(1), at(2), at(3));
+}
+
 // One block per token; thread t has quads t, t + threads, … of the row in registers from the first load to the last
 // store. Norms are asked for before the sums they wait for, where registers suffice: their way is as long as the row's.
-template <typename T, int kQuads, bool kWhole>
+// kCentered: `norm` is a layer_norm.
+template <typename T, int kQuads, bool kWhole, bool kCentered>
 __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNorm work, int64_t stride) {
-  __shared__ float of_warp[2][kBlockWarpsMax];
+  __shared__ float of_warp[kCentered ? 3 : 2][kBlockWarpsMax];
   constexpr bool kEarly = kQuads <= kNormQuads;
   const int64_t token = blockIdx.x;
   const int width = work.width;
@@ -167,7 +175,15 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
       if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
     }
   }
+  if constexpr (kCentered) {
+    float sum = 0;
+    for (const float4 v : row) sum += v.x + v.y + (v.z + v.w);
+    const float mean = block_sum(sum, of_warp[2]) / static_cast<float>(width);
+    for (int j = 0; j < kQuads; ++j) row[j] = row[j] + quad_of<kWhole>(-mean, column_of(j), width);
+  }
   if (work.norm != nullptr) normalize(row, work.norm, of_warp[1]);
+  if constexpr (kCentered)
+    for (int j = 0; j < kQuads; ++j) row[j] = row[j] + load(work.norm_bias, j);
   T* normed = static_cast<T*>(work.normed) + token * stride;
   for (int j = 0; j < kQuads; ++j)
     if (column_of(j) < width) store_numbers<kWhole>(normed, column_of(j), width, row[j]);
@@ -201,24 +217,26 @@ __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-
 template <Activation kActivation>
 __device__ __forceinline__ float activate(float x) {
   if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
+  if constexpr (kActivation == Activation::relu2) return x < 0.0f ? 0.0f : x * x;
   // x/2 · (1 + tanh u) = x · sigmoid(2u) with u = √(2/π) · (x + 0.044715 x³).
   return x * sigmoid(x * (x * x * (1.5957691216f * 0.044715f) + 1.5957691216f));
 }
 
 // Block (token, j): columns j · 4 · kThreads on.
-template <typename T, Activation kActivation, bool kWhole>
+template <typename T, Activation kActivation, bool kGated, bool kWhole>
 __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivation work, int64_t stride) {
   const int64_t token = blockIdx.x;
   const int width = work.width, column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
   if (column >= width) return;
-  const float* row = work.gate_up + token * 2 * width;
-  float4 gate = load_floats<kWhole>(row, column, width), up = load_floats<kWhole>(row + width, column, width);
-  if (work.bias != nullptr) {
-    gate = gate + load_floats<kWhole>(work.bias, column, width);
-    up = up + load_floats<kWhole>(work.bias + width, column, width);
-  }
-  const float4 active = make_float4(activate<kActivation>(gate.x), activate<kActivation>(gate.y), activate<kActivation>(gate.z), activate<kActivation>(gate.w));
-  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, active * up);
+  const float* row = work.gate_up + token * (kGated ? 2 : 1) * width;
+  const auto quad_from = [&](int begin) {
+    const float4 v = load_floats<kWhole>(row + begin, column, width);
+    return work.bias == nullptr ? v : v + load_floats<kWhole>(work.bias + begin, column, width);
+  };
+  const float4 gate = quad_from(0);
+  float4 active = make_float4(activate<kActivation>(gate.x), activate<kActivation>(gate.y), activate<kActivation>(gate.z), activate<kActivation>(gate.w));
+  if constexpr (kGated) active = active * quad_from(width);
+  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, active);
 }
 
 // Block (i, j): vectors j · kThreads on of row i.
@@ -242,10 +260,10 @@ __global__ void __launch_bounds__(kThreads) softcap_kernel(float* logits, int64_
 
 dim3 by_columns(int rows, int width) { return dim3(static_cast<unsigned>(rows), static_cast<unsigned>(ceil_div(width, kThreads * kQuad))); }
 
-// Calls visit(std::true_type) where rows of `width` float32 numbers can be read four at a time, else with false_type.
+// Calls visit(std::true_type) or visit(std::false_type).
 template <typename Visit>
-void dispatch_whole(bool whole, Visit visit) {
-  if (whole) visit(std::true_type{});
+void dispatch_flag(bool flag, Visit visit) {
+  if (flag) visit(std::true_type{});
   else visit(std::false_type{});
 }
 
@@ -256,7 +274,7 @@ void embed(cudaStream_t stream, const Embedding& work) {
   const Shape shape{by_columns(work.tokens, work.width), kThreads};
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
-    dispatch_whole(work.width % kQuad == 0 && aligned_16(work.out), [&](auto whole) {
+    dispatch_flag(work.width % kQuad == 0 && aligned_16(work.out), [&](auto whole) {
       if (work.scales != nullptr) launch(stream, shape, embed_kernel<e4m3, T, whole()>, work, padded(work.width));
       else launch(stream, shape, embed_kernel<T, T, whole()>, work, padded(work.width));
     });
@@ -271,14 +289,16 @@ void add_and_norm(cudaStream_t stream, const AddAndNorm& work) {
   const int threads = min(kNormThreadsMax, ceil_div(ceil_div(quads, kNormQuads), kWarpThreads) * kWarpThreads);
   const Shape shape{dim3(static_cast<unsigned>(work.tokens)), threads};
   const bool whole = work.width % kQuad == 0 && aligned_16(work.residual) && aligned_16(work.delta) && aligned_16(work.delta_bias) &&
-                     aligned_16(work.post_norm) && aligned_16(work.norm);
+                     aligned_16(work.post_norm) && aligned_16(work.norm) && aligned_16(work.norm_bias);
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
-    dispatch_whole(whole, [&](auto whole_rows) {
-      if (quads <= kNormQuads * threads) launch(stream, shape, add_and_norm_kernel<T, kNormQuads, whole_rows()>, work, padded(work.width));
-      // Reading single numbers, a thread would not have registers enough for so long a row.
-      else if constexpr (whole_rows()) launch(stream, shape, add_and_norm_kernel<T, kNormQuadsMax, true>, work, padded(work.width));
-      else throw Error("bad_argument", "add_and_norm: found rows of " + std::to_string(work.width) + " numbers; expected a multiple of 4 above 8192, 16-byte aligned");
+    dispatch_flag(whole, [&](auto whole_rows) {
+      dispatch_flag(work.norm_bias != nullptr, [&](auto centered) {
+        if (quads <= kNormQuads * threads) launch(stream, shape, add_and_norm_kernel<T, kNormQuads, whole_rows(), centered()>, work, padded(work.width));
+        // Reading single numbers, a thread would not have registers enough for so long a row.
+        else if constexpr (whole_rows()) launch(stream, shape, add_and_norm_kernel<T, kNormQuadsMax, true, centered()>, work, padded(work.width));
+        else throw Error("bad_argument", "add_and_norm: found rows of " + std::to_string(work.width) + " numbers; expected a multiple of 4 above 8192, 16-byte aligned");
+      });
     });
   });
 }
@@ -294,9 +314,10 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
   const Shape shape{by_columns(work.tokens, work.width), kThreads};
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
-    dispatch_whole(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
-      if (work.activation == Activation::silu) launch(stream, shape, gated_activation_kernel<T, Activation::silu, whole()>, work, padded(work.width));
-      else launch(stream, shape, gated_activation_kernel<T, Activation::gelu_tanh, whole()>, work, padded(work.width));
+    dispatch_flag(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
+      const auto run = [&](auto kernel) { launch(stream, shape, kernel, work, padded(work.width)); };
+      if (!work.gated) run(work.activation == Activation::relu2 ? gated_activation_kernel<T, Activation::relu2, false, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, false, whole()>);
+      else run(work.activation == Activation::silu ? gated_activation_kernel<T, Activation::silu, true, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, true, whole()>);
     });
   });
 }
@@ -312,7 +333,7 @@ void softcap_logits(cudaStream_t stream, float* logits, int64_t count, float cap
   if (count == 0) return;
   const int64_t blocks = (count + kThreads * kQuad - 1) / (kThreads * kQuad);
   const Shape shape{dim3(static_cast<unsigned>(blocks)), kThreads};
-  dispatch_whole(aligned_16(logits), [&](auto whole) { launch(stream, shape, softcap_kernel<whole()>, logits, count, cap); });
+  dispatch_flag(aligned_16(logits), [&](auto whole) { launch(stream, shape, softcap_kernel<whole()>, logits, count, cap); });
 }
 
 }  // namespace sgmv::cuda

@@ -36,9 +36,9 @@ void embed(cudaStream_t stream, const Embedding& work);
 
 inline constexpr int32_t kNormWidthMax = 16384;
 
-// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm).
+// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm) or, with a norm_bias, layer_norm(residual, norm, norm_bias).
 // Each optional part is left out where its pointer is null: without delta only the norm remains, without norm a copy.
-// rms_norm(x, w) = x / √(mean(x²) + eps) · w.
+// rms_norm(x, w) = x / √(mean(x²) + eps) · w; layer_norm(x, w, b) = rms_norm(x - mean(x), w) + b.
 struct AddAndNorm {
   Number type = Number::bf16;         // of normed
   const float* delta = nullptr;       // [tokens, width]
@@ -51,6 +51,7 @@ struct AddAndNorm {
   float* residual = nullptr;          // [tokens, width]
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
   float* exact = nullptr;             // the same before it is rounded to `type`; null: not wanted
+  const float* norm_bias = nullptr;   // [width], beside a norm; null: no mean is taken off
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
 
@@ -67,15 +68,17 @@ struct NormQueriesAndKeys {
 };
 void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work);
 
-// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up.
+// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up; or, not
+// gated, activation(up + bias), with nothing else in a row.
 struct GatedActivation {
   Number type = Number::bf16;      // of out
   Activation activation = Activation::silu;
-  const float* gate_up = nullptr;  // [tokens, 2 · width]
-  const float* bias = nullptr;     // [2 · width] or null
+  const float* gate_up = nullptr;  // [tokens, 2 · width], not gated [tokens, width]
+  const float* bias = nullptr;     // of a row, or null
   int32_t tokens = 0;
   int32_t width = 0;
   void* out = nullptr;             // [tokens, padded(width)] in `type`
+  bool gated = true;
 };
 void gated_activation(cudaStream_t stream, const GatedActivation& work);
 

@@ -81,9 +81,10 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   }
   if (!is_value) {
     const float* weight = is_query ? work.q_norm : work.k_norm;
-    if (weight != nullptr) norm(x, weight, work.eps, places, lane);
+    if (weight != nullptr && !work.norm_last) norm(x, weight, work.eps, places, lane);
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);
+    if (weight != nullptr && work.norm_last) norm(x, weight, work.eps, places, lane);
   }
   float scale = is_query ? work.q_scale : 1.0f;
   if (is_query && work.q_growth != 0.0f) scale *= 1.0f + work.q_growth * log1pf(static_cast<float>(work.positions[token] / work.q_growth_span));

@@ -192,16 +192,17 @@ struct NormCase {
   Number type;
   int32_t width;
   bool delta, bias, post_norm;
+  bool centered = false;
 };
 
 struct NormOnDevice {
   NormOnDevice(const NormCase& c, int32_t tokens)
       : host_residual(normal(int64_t{tokens} * c.width)), host_delta(normal(int64_t{tokens} * c.width, 2.0f)), host_bias(normal(c.width)),
-        host_post_norm(normal(c.width)), host_norm(normal(c.width)), residual(on_device(host_residual)), delta(on_device(host_delta)),
-        bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), normed(poisoned_rows(c.type, tokens, c.width)),
+        host_post_norm(normal(c.width)), host_norm(normal(c.width)), host_norm_bias(normal(c.width)), residual(on_device(host_residual)), delta(on_device(host_delta)),
+        bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), norm_bias(on_device(host_norm_bias)), normed(poisoned_rows(c.type, tokens, c.width)),
         exact(poisoned_rows(Number::f32, tokens, c.width)) {
     work = {c.type, c.delta ? delta.data() : nullptr, c.bias ? bias.data() : nullptr, c.post_norm ? post_norm.data() : nullptr, norm.data(), 1e-5f,
-            tokens, c.width, residual.data(), normed.data(), reinterpret_cast<float*>(exact.data())};
+            tokens, c.width, residual.data(), normed.data(), reinterpret_cast<float*>(exact.data()), c.centered ? norm_bias.data() : nullptr};
   }
 
   // The residual of one token after the addition.
@@ -222,14 +223,19 @@ struct NormOnDevice {
     const std::vector<float> found = from_device(residual);
     for (int64_t token = 0; token < work.tokens; ++token) {
       std::vector<double> row = sums(static_cast<size_t>(token));
-      double squares = 0;
+      double squares = 0, total = 0;
       for (int64_t i = 0; i < work.width; ++i) {
         const double sum = row[static_cast<size_t>(i)];
         check_near(found[static_cast<size_t>(token * work.width + i)], sum, 2e-5, "residual", token, i);
-        squares += sum * sum;
+        total += sum;
+      }
+      const bool centered = work.norm_bias != nullptr;
+      for (double& value : row) {
+        if (centered) value -= total / work.width;
+        squares += value * value;
       }
       const double factor = 1 / std::sqrt(squares / work.width + work.eps);
-      for (size_t i = 0; i < row.size() && work.norm != nullptr; ++i) row[i] *= factor * host_norm[i];
+      for (size_t i = 0; i < row.size() && work.norm != nullptr; ++i) row[i] = row[i] * factor * host_norm[i] + (centered ? host_norm_bias[i] : 0.0);
       expected.push_back(std::move(row));
     }
     const auto row = [&](int64_t token, int64_t i) { return expected[static_cast<size_t>(token)][static_cast<size_t>(i)]; };
@@ -237,17 +243,17 @@ struct NormOnDevice {
     if (work.exact != nullptr) check_rows(Number::f32, from_device(exact), work.tokens, work.width, "normed and not rounded", row);
   }
 
-  std::vector<float> host_residual, host_delta, host_bias, host_post_norm, host_norm;
-  DeviceArray<float> residual, delta, bias, post_norm, norm;
+  std::vector<float> host_residual, host_delta, host_bias, host_post_norm, host_norm, host_norm_bias;
+  DeviceArray<float> residual, delta, bias, post_norm, norm, norm_bias;
   DeviceArray<std::byte> normed, exact;
   AddAndNorm work;
 };
 
-TEST("layers: rows are added and normed, with and without bias and second norm") {
+TEST("layers: rows are added and normed, with and without bias, second norm and mean") {
   for (const Number type : kTypes)
     for (const int32_t width : {8, 36, 37, 100, 1000, 4096, 8191, 8196, 16384})
-      for (const int parts : {0, 1, 3, 5, 7}) {
-        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0}, width < 200 ? 5 : 2);
+      for (const int parts : {0, 1, 3, 5, 7, 8, 9, 11, 15}) {
+        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0, (parts & 8) != 0}, width < 200 ? 5 : 2);
         add_and_norm(nullptr, given.work);
         given.check();
       }
@@ -312,8 +318,8 @@ TEST("layers: one NaN in what is added makes the whole row NaN, no other row and
     }
 }
 
-TEST("layers: a normed row has the same bits alone; a graph repeats what was recorded") {
-  NormOnDevice given({Number::bf16, 1000, true, true, true}, 4);
+void check_alone_and_recorded(bool centered) {
+  NormOnDevice given({Number::bf16, 1000, true, true, true, centered}, 4);
   const std::vector<float> before = given.host_residual;
   const Stream stream;
   const Graph graph = Graph::record(stream, [&] { add_and_norm(stream, given.work); });
@@ -334,8 +340,14 @@ TEST("layers: a normed row has the same bits alone; a graph repeats what was rec
   }
 }
 
+TEST("layers: a normed row has the same bits alone; a graph repeats what was recorded") {
+  check_alone_and_recorded(false);
+  check_alone_and_recorded(true);
+}
+
 double activated(Activation activation, double x) {
   if (activation == Activation::silu) return x / (1 + std::exp(-x));
+  if (activation == Activation::relu2) return x < 0 ? 0 : x * x;
   return x / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
 }
 
@@ -359,6 +371,29 @@ TEST("layers: gated activations, with and without bias") {
             return activated(activation, input(i)) * input(width + i);
           });
         }
+}
+
+TEST("layers: activations without a gate, with and without bias") {
+  for (const Number type : kTypes)
+    for (const Activation activation : {Activation::gelu_tanh, Activation::relu2})
+      for (const int32_t width : {4, 37, 1030})
+        for (const bool biased : {false, true}) {
+          const int32_t tokens = 3;
+          std::vector<float> host_rows = normal(int64_t{tokens} * width, 4.0f);
+          host_rows[0] = 60, host_rows[1] = -60, host_rows[2] = -3e3f;
+          const std::vector<float> host_bias = normal(width);
+          const auto rows = on_device(host_rows), bias = on_device(host_bias);
+          const auto out = poisoned_rows(type, tokens, width);
+          gated_activation(nullptr, {type, activation, rows.data(), biased ? bias.data() : nullptr, tokens, width, out.data(), false});
+          check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
+            return activated(activation, double{host_rows[static_cast<size_t>(token * width + i)]} + (biased ? host_bias[static_cast<size_t>(i)] : 0.0f));
+          });
+        }
+  const auto rows = on_device(std::vector<float>{kNan, std::numeric_limits<float>::infinity(), 1, -1});
+  const auto out = poisoned_rows(Number::f32, 1, 4);
+  gated_activation(nullptr, {Number::f32, Activation::relu2, rows.data(), nullptr, 1, 4, out.data(), false});
+  const std::vector<std::byte> found = from_device(out);
+  CHECK(std::isnan(number_from(found.data(), Number::f32)) && std::isinf(number_from(found.data() + 4, Number::f32)));
 }
 
 TEST("layers: gates without numbers and without end show in what they gate") {

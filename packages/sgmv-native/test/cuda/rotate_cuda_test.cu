@@ -22,6 +22,7 @@ struct Shape {
   bool long_rope = false;
   float growth = 0.0f;
   bool interleaved = false;
+  bool norm_last = false;
 };
 
 constexpr int32_t kPositions = 50, kBlocks = 6, kGrowthSpan = 12;
@@ -85,6 +86,7 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   if (shape.long_rope) work.long_rope = long_rope.data(), work.long_context = device_long.data();
   work.half = shape.half;
   work.interleaved = shape.interleaved;
+  work.norm_last = shape.norm_last;
   work.q_scale = kQScale;
   work.q_growth = shape.growth;
   work.q_growth_span = kGrowthSpan;
@@ -106,12 +108,13 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
   for (size_t i = 0; i < dim; ++i) x[i] = static_cast<double>(qkv[begin + i]) + (shape.bias ? static_cast<double>(tables.bias[begin + i]) : 0.0);
   const bool query = head < shape.heads;
   if (head >= shape.heads + shape.kv_heads) return x;
-  if (shape.norms) {
+  const auto norm = [&] {
     double squares = 0;
     for (const double v : x) squares += v * v;
     const double factor = 1 / std::sqrt(squares / static_cast<double>(dim) + static_cast<double>(kEps));
     for (size_t i = 0; i < dim; ++i) x[i] *= factor * static_cast<double>((query ? tables.q_norm : tables.k_norm)[i]);
-  }
+  };
+  if (shape.norms && !shape.norm_last) norm();
   const float* rope = (shape.long_rope && token.is_long != 0 ? tables.long_rope : tables.rope).data() + static_cast<size_t>(token.position) * 2 * half;
   for (size_t i = 0; i < half; ++i) {
     const size_t first = shape.interleaved ? 2 * i : i, second = shape.interleaved ? 2 * i + 1 : i + half;
@@ -119,6 +122,7 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
     x[first] = a * c - b * s;
     x[second] = b * c + a * s;
   }
+  if (shape.norms && shape.norm_last) norm();
   const double growth = 1 + static_cast<double>(shape.growth) * std::log(1.0 + token.position / kGrowthSpan);
   for (double& v : x) v *= query ? static_cast<double>(kQScale) * growth : 1.0;
   return x;
@@ -168,14 +172,14 @@ std::vector<Token> some_tokens(const Shape& shape) {
   return {{0, 0, 0}, {7, 2 * shape.block_size, 1}, {49, 5 * shape.block_size + shape.block_size - 1, 0}, {3, -1, 1}, {20, 3 * shape.block_size + shape.block_size / 2, 1}};
 }
 
-TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbours, norms, biases, tables of long contexts") {
+TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbours, norms before and after, biases, tables of long contexts") {
   constexpr int32_t kHeads[][2] = {{1, 1}, {4, 2}, {7, 1}, {3, 3}}, kBlockSizes[] = {16, 4, 1};
   int at = 0;
   for (const int32_t head_dim : {8, 10, 16, 36, 48, 64, 80, 96, 128, 160, 256})
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
-        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2};
+        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3};
         check_tokens(shape, some_tokens(shape));
         ++at;
       }

@@ -326,6 +326,61 @@ TEST("config: EXAONE 4") {
   refuse_as("exaone4", R"("num_key_value_heads":4,"sliding_window_pattern":"LLLG")", "model_corrupt", "sliding_window_pattern");
 }
 
+TEST("config: HunYuan") {
+  const ModelConfig c = read_as("hunyuan_v1_dense", R"("head_dim":16,"sliding_window":8)");
+  CHECK(c.qk_norm && c.qk_norm_after_rope && !c.qk_norm_of_all && c.sliding_window == 0 && c.rope.theta == 1e4 && c.rms_norm_eps == 1e-5f);
+  // theta · alpha^(16/14), in both spellings
+  for (const char* rope : {R"("rope_scaling":{"type":"dynamic","alpha":1000.0,"factor":1.0,"beta_fast":32,"mscale":1.0})", R"("rope_parameters":{"rope_type":"dynamic","alpha":1000.0,"rope_theta":1e4})"}) {
+    const ModelConfig longer = read_as("hunyuan_v1_dense", std::string("\"head_dim\":16,\"rope_theta\":10000.0,") + rope);
+    CHECK(longer.rope.kind == RopeConfig::Kind::none && std::abs(longer.rope.theta / (1e4 * std::pow(1000.0, 16.0 / 14)) - 1) < 1e-12);
+  }
+  CHECK_EQUAL(read_as("hunyuan_v1_dense", R"("rope_scaling":{"type":"dynamic","alpha":0,"factor":2})").rope.theta, 1e4);
+  CHECK_EQUAL(read(R"("rope_scaling":{"type":"dynamic","alpha":1000,"factor":2})").rope.theta, 1e4);
+  refuse_as("hunyuan_v1_dense", R"("rope_scaling":{"type":"dynamic","alpha":-1})", "model_corrupt", "rope_scaling: alpha");
+  refuse_as("hunyuan_v1_dense", R"("head_dim":2,"rope_scaling":{"type":"dynamic","alpha":2})", "model_unsupported", "rope_scaling: alpha");
+}
+
+TEST("config: families whose MLP has no gate") {
+  const ModelConfig star = read_as("starcoder2", R"("norm_epsilon":1e-3,"rms_norm_eps":1e-2,"sliding_window":8)");
+  CHECK(!star.gated_mlp && star.layer_norms && !star.unit_offset_norms && star.activation == Activation::gelu_tanh && star.rms_norm_eps == 1e-3f);
+  CHECK(star.attention_bias && star.output_bias && star.mlp_bias && star.tied_embeddings && star.kv_heads == 2 && star.layer_is_sliding == std::vector<bool>(6, true));
+  const ModelConfig plain = read_as("starcoder2", R"("use_bias":false,"attention_bias":true,"mlp_bias":true)");
+  CHECK(!plain.attention_bias && !plain.output_bias && !plain.mlp_bias && plain.sliding_window == 0);
+  const ModelConfig nemotron = read_as("nemotron", R"("head_dim":24,"norm_eps":1e-3,"attention_bias":true)");
+  CHECK(!nemotron.gated_mlp && nemotron.layer_norms && nemotron.unit_offset_norms && nemotron.activation == Activation::relu2 && nemotron.rope.rotary_dim == 12);
+  CHECK(nemotron.attention_bias && nemotron.output_bias && !nemotron.mlp_bias && nemotron.rms_norm_eps == 1e-3f && nemotron.kv_heads == 4);
+  const ModelConfig jais = read_as("jais2", R"("layer_norm_eps":1e-3)"), arcee = read_as("arcee", "\"mlp_bias\":true");
+  CHECK(jais.attention_bias && jais.output_bias && jais.mlp_bias && jais.layer_norms && !jais.gated_mlp && jais.rms_norm_eps == 1e-3f && !jais.unit_offset_norms);
+  CHECK(!arcee.layer_norms && !arcee.gated_mlp && arcee.activation == Activation::relu2 && !arcee.attention_bias && arcee.mlp_bias && arcee.rope.rotary_dim == 0);
+  CHECK(arcee.gate_up_width() == 160 && read("").gate_up_width() == 320);
+  for (const char* type : {"starcoder2", "nemotron", "jais2", "arcee"}) {
+    CHECK_EQUAL(read_as(type, "").layer_projections(0).size(), 6u);
+    refuse_as(type, R"("hidden_act":"silu")", "model_unsupported", "hidden_act");
+  }
+  refuse(R"("hidden_act":"relu2")", "model_unsupported", "hidden_act");
+}
+
+TEST("config: families that are Llama but for a field or two") {
+  const ModelConfig helium = read_as("helium", R"("num_key_value_heads":4,"attention_bias":true)");
+  CHECK(helium.rope.interleaved && helium.rope.theta == 1e5 && helium.head_dim == 128 && helium.attention_bias && !helium.output_bias && helium.rms_norm_eps == 1e-8f);
+  const std::string scaled = R"("num_key_value_heads":4,"rope_scaling":{"rope_type":"llama3","factor":16.0,"original_max_position_embeddings":8192})";
+  const ModelConfig cwm = read_as("cwm", scaled);
+  CHECK(cwm.sliding_window == 8192 && cwm.layer_is_sliding == std::vector<bool>({false, true, true, true, false, true}) && cwm.rope.theta == 1e6 && cwm.head_dim == 128);
+  CHECK(!read_as("cwm", scaled + R"(,"attention_bias":true)").attention_bias);
+  refuse_as("cwm", R"("num_key_value_heads":4,"rope_theta":1e6)", "model_unsupported", "rope_parameters: found nothing");
+  const ModelConfig quest = read_as("iquestcoder", R"("num_key_value_heads":4,"mlp_bias":true,"use_sliding_window":false)");
+  CHECK(quest.head_dim == 128 && quest.mlp_bias && !quest.attention_bias && quest.rms_norm_eps == 1e-5f);
+  refuse_as("iquestcoder", R"("num_key_value_heads":4,"clip_qkv":8)", "model_unsupported", "clip_qkv");
+  refuse_as("iquestcoder", R"("num_key_value_heads":4,"use_sliding_window":true)", "model_unsupported", "use_sliding_window");
+  for (const char* biased : {R"("qkv_bias":true,"bias":true)", R"("attention_bias":true,"mlp_bias":true)", R"("qkv_bias":true,"bias":true,"attention_bias":true)"}) {
+    const ModelConfig intern = read_as("internlm3", biased);
+    CHECK(intern.attention_bias && intern.output_bias && intern.mlp_bias && intern.kv_heads == 2 && intern.head_dim == 128, biased);
+  }
+  CHECK(!read_as("internlm3", "").attention_bias);
+  refuse_as("internlm3", R"("qkv_bias":true,"bias":false)", "model_unsupported", "bias: found false");
+  refuse_as("internlm3", R"("qkv_bias":true,"attention_bias":false)", "model_corrupt", "qkv_bias: found true");
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;

@@ -208,6 +208,14 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         const double expected = w[i] * x[i] / std::sqrt(squares / double(n) + 1e-5);
         CHECK(std::abs(out[i] - expected) <= 1e-6 * (std::abs(expected) + 1e-3), isa, " rms_norm");
       }
+      double mean = 0, spread = 0;
+      for (const float value : x) mean += value / double(n);
+      for (const float value : x) spread += (value - mean) * (value - mean) / double(n);
+      k.layer_norm(x.data(), w.data(), x.data(), 1e-5f, n, out.data());
+      for (size_t i = 0; i < size; ++i) {
+        const double expected = w[i] * (x[i] - mean) / std::sqrt(spread + 1e-5) + x[i];
+        CHECK(std::abs(out[i] - expected) <= 2e-5 * (std::abs(expected) + 1), isa, " layer_norm ", out[i], " expected ", expected);
+      }
       k.swiglu(x.data(), w.data(), n, out.data());
       for (size_t i = 0; i < size; ++i) {
         const double expected = x[i] / (1 + std::exp(-double(x[i]))) * w[i];
@@ -219,6 +227,13 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         const double expected = 0.5 * x[i] * (1 + std::tanh(inner)) * w[i];
         CHECK(std::abs(out[i] - expected) <= 2e-6 * (std::abs(expected) + 1e-2), isa, " geglu ", out[i], " expected ", expected);
       }
+      const std::vector<float> ones(size, 1.0f);
+      std::vector<float> gated(size);
+      k.geglu(x.data(), ones.data(), n, gated.data());
+      k.gelu(x.data(), n, out.data());
+      CHECK(std::equal(gated.begin(), gated.end(), out.begin()), isa, " gelu");
+      k.relu2(x.data(), n, out.data());
+      for (size_t i = 0; i < size; ++i) CHECK(out[i] == (x[i] > 0 ? x[i] * x[i] : 0.0f), isa, " relu2");
       for (const float cap : {0.5f, 30.0f}) {
         std::copy(x.begin(), x.end(), out.begin());
         k.softcap(out.data(), cap, n);
@@ -304,6 +319,13 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     k.swiglu(gate.data(), up.data(), 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.geglu(gate.data(), up.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.gelu(gate.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.relu2(gate.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    up[7] = NAN;
+    k.layer_norm(up.data(), gate.data(), gate.data(), 1e-5f, 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.softcap(gate.data(), 30.0f, 20);
     CHECK(std::isnan(gate[0]) && std::isnan(gate[19]), isa);
