@@ -241,17 +241,20 @@ void read_granite(const ConfigFields& fields, ModelConfig& config) {
   config.scale_residuals(multiplier("residual_multiplier"));
 }
 
-// One norm of all heads, as in OLMo 2, and the other norms as in Llama.
-void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
-  config.qk_norm_of_all = true;
+void refuse_clipping(const ConfigFields& fields) {
   const json::Value* clip = fields.get("clip_qkv");
   if (clip != nullptr) fields.refuse("model_unsupported", "clip_qkv", clip->describe(), "null: clipped queries, keys and values are not supported");
 }
 
+// One norm of all heads, as in OLMo 2, and the other norms as in Llama.
+void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
+  config.qk_norm_of_all = true;
+  refuse_clipping(fields);
+}
+
 // What its own code knows and no checkpoint has.
 void refuse_iquestcoder(const ConfigFields& fields) {
-  const json::Value* clip = fields.get("clip_qkv");
-  if (clip != nullptr) fields.refuse("model_unsupported", "clip_qkv", clip->describe(), "null: clipped queries, keys and values are not supported");
+  refuse_clipping(fields);
   if (fields.flag("use_sliding_window", false)) fields.refuse("model_unsupported", "use_sliding_window", "true", "false");
 }
 
