@@ -1,7 +1,7 @@
 """Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
 
 Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
-Mixtures of experts need transformers 4, bare-parameters 5: since then experts and routers are no modules, and PEFT adapts them in another way.
+Mixtures of experts need transformers 4, bare-parameters and GPT-OSS 5: since then experts and routers are no modules, and PEFT adapts them in another way.
 
 The shapes are odd on purpose (nothing is a multiple of 32, one key/value head) and the folders small: weights are
 stored in bfloat16 and computed with in float32, in the smallest ones with few bits and adapters in bfloat16 too. Prompts are longer and shorter than every window and every original
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, Mxfp4Config
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
@@ -72,11 +72,15 @@ FAMILIES = {
     "olmoe": ("olmoe", dict(SMALL, intermediate_size=20, num_experts=6, num_experts_per_tok=4)),
     "granitemoe": ("granitemoe", dict(SMALL, intermediate_size=20, num_local_experts=4, num_experts_per_tok=3, embedding_multiplier=12.0, attention_multiplier=0.3,
                                       residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    "gpt-oss": ("gpt_oss", dict(SMALL, num_attention_heads=4, num_key_value_heads=2, intermediate_size=20, num_local_experts=5, num_experts_per_tok=3, sliding_window=9, swiglu_limit=1.25)),
+    # A width of whole blocks.
+    "gpt-oss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_local_experts=3, num_experts_per_tok=2, sliding_window=9)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
                                                "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
             "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
+EVERY_PARAMETER = ["router.weight", "experts.gate_up_proj", "experts.down_proj"]
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
 # As their publishers spell them: the fields of Transformers 4.
@@ -99,7 +103,11 @@ def few(fused, ends):
 
 
 def of_mixtures(family):
-    """Adapters of models with experts; whose experts are one parameter, has none on them."""
+    """Adapters of models with experts; whose experts are one parameter, has none on them but of that parameter."""
+    if family == "gpt-oss":
+        return {"attention": dict(r=3, lora_alpha=6, target_modules=SEPARATE[:4] + ["embed_tokens", "lm_head"]), "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules="all-linear"),
+                "experts": dict(r=2, lora_alpha=5, target_modules=["q_proj"], target_parameters=EVERY_PARAMETER, rank_pattern={"experts.down_proj": 1})}
+    if family == "gpt-oss-mxfp4": return {"experts": dict(r=1, lora_alpha=2, target_modules="all-linear", target_parameters=EVERY_PARAMETER)}
     attention, experts = SEPARATE[:4], [] if family == "granitemoe" else ["w1", "w2", "w3"] if family == "mixtral" else SEPARATE[4:]
     ends = {"ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])} if family == "mixtral" else {}
     return {"attention": dict(r=3, lora_alpha=6, target_modules=attention + ["lm_head"]), **ends,
@@ -118,6 +126,20 @@ def respell(path):
         text["rope_theta"], text["partial_rotary_factor"] = rope["rope_theta"], rope["partial_rotary_factor"]
         if "long_factor" in rope: text["rope_scaling"] = dict(type="longrope", short_factor=rope["short_factor"], long_factor=rope["long_factor"])
     path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def pack_experts(folder, generator):
+    """The experts' matrices in MXFP4, of random numbers and scales, in the tensors that OpenAI's checkpoint has them in."""
+    tensors = load_file(folder / "model.safetensors")
+    for name in [name for name in tensors if name.endswith(("gate_up_proj", "down_proj"))]:
+        experts, inputs, outputs = tensors.pop(name).shape
+        shape = (experts, outputs, inputs // 32)
+        tensors[f"{name}_blocks"] = torch.randint(0, 256, (*shape, 16), generator=generator, dtype=torch.uint8)
+        tensors[f"{name}_scales"] = torch.randint(121, 126, shape, generator=generator, dtype=torch.uint8)
+    save_file(tensors, folder / "model.safetensors", metadata=dict(format="pt"))
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"])
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def randomize(model, gemma, few_bits, generator):
@@ -148,6 +170,7 @@ def write_family(family, folder):
     small = family in SMALLEST
     randomize(model, "gemma" in kind, small, generator)
     model.bfloat16().save_pretrained(folder / "model")
+    if family.endswith("mxfp4"): pack_experts(folder / "model", generator)
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     vocabulary = config.get_text_config().vocab_size
     prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 26) if small else (1, 12, 40))]
@@ -174,7 +197,8 @@ def record_cases(family, auto, folder, model, chosen, prompts, small, generator)
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     for label, lora in chosen.items():
-        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, attn_implementation="eager").eval()
+        widened = dict(quantization_config=Mxfp4Config(dequantize=True)) if family.endswith("mxfp4") else {}
+        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, attn_implementation="eager", **widened).eval()
         if lora is None:
             record(label, None, base)
             continue

@@ -19,7 +19,8 @@ inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
-enum class Activation : uint8_t { silu, gelu_tanh };
+// Of a gate, times up. clamped_silu: g · sigmoid(gate_sharpness · g) · (u + 1) of a gate g of at most gate_limit and u, up, within ±gate_limit.
+enum class Activation : uint8_t { silu, gelu_tanh, clamped_silu };
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope };
@@ -43,7 +44,7 @@ struct RopeConfig {
 
 // How the safetensors of a quantized model hold its matrices. Which of them are quantized, the tensors say.
 struct Quantization {
-  enum class Method : uint8_t { none, compressed_tensors, awq, gptq, bitsandbytes };
+  enum class Method : uint8_t { none, compressed_tensors, awq, gptq, bitsandbytes, mxfp4 };
   struct Scheme {
     int32_t bits;
     bool packed = true;       // compressed-tensors: in words; otherwise in I8, whatever the bits
@@ -65,6 +66,7 @@ struct ExpertsConfig {
   bool normalized = false;  // the weights of the chosen ones are made to add up to 1
   bool shared = false;      // beside them stands an MLP that every token passes, with a gate of its own (Qwen2-MoE)
   std::vector<bool> layer_has_none;  // per layer; empty: all have
+  bool biased = false;      // the router and the experts' projections have biases
 };
 
 struct ModelConfig {
@@ -81,6 +83,7 @@ struct ModelConfig {
   bool tied_embeddings = false;
   bool attention_bias = false;  // q, k, v (and o where the family has it: the weights decide)
   bool mlp_bias = false;
+  bool attention_sinks = false; // each query head has a score without a position: softmax counts it, values do not
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   int32_t sliding_window = 0;   // 0: none
@@ -92,6 +95,7 @@ struct ModelConfig {
 
   bool fused_projections = false;  // Phi-3: qkv_proj and gate_up_proj are one matrix each
   Activation activation = Activation::silu;
+  float gate_sharpness = 1.0f, gate_limit = 0.0f;  // of clamped_silu
   bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
   bool post_norms = false;         // Gemma, OLMo: attention and MLP are normed once more before they are added
   bool unit_offset_norms = false;  // Gemma checkpoints store a norm's weight minus one

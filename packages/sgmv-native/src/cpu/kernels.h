@@ -83,6 +83,8 @@ struct Epilogue {
   float scale = 1.0f;
 };
 
+inline constexpr float kNoSink = -__builtin_inff();
+
 struct Kernels {
   const char* isa;
   int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
@@ -126,13 +128,14 @@ struct Kernels {
   void (*add)(float* y, const float* x, int64_t n);
   void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);  // silu(gate) · up
   void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula
+  void (*clamped_swiglu)(const float* gate, const float* up, int64_t n, float sharpness, float limit, float* out);  // Activation::clamped_silu
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
   void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,
                            int64_t lanes, float* scores, int64_t scores_stride);
-  // scores := exp(scores - max); returns their sum.
-  float (*softmax_numerators)(float* scores, int64_t n);
+  // scores := exp(scores - max); returns their sum. `sink`: a score more, of which nothing else is wanted, or kNoSink.
+  float (*softmax_numerators)(float* scores, int64_t n, float sink);
   // out [rows, dim] += weights [rows, positions] · values [positions, dim].
   void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const void* values, KvType type,
                            int64_t positions, int64_t dim, float* out, int64_t out_stride);

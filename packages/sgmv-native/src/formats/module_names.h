@@ -15,8 +15,8 @@ inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_
 
 // "model.layers.3.self_attn.q_proj"; `prefix`: one of those above. `expert`: -1 outside of experts.
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
-// In Transformers 5, where they are bare parameters: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
-std::string bare_module_name(int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
+// Where routers and experts are bare parameters, as in Transformers 5: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
+std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
 // The last part of it.
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);
 // Between the name of a layer's mixture and the number of one of its experts.

@@ -14,8 +14,12 @@ namespace {
 
 constexpr std::array kExpertProjections = {Projection::gate, Projection::up, Projection::down};
 
-// Granite's experts are one parameter in every version of Transformers.
-bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && model.model_type != "granitemoe"; }
+bool is_gpt_oss(const ModelConfig& model) { return model.model_type == "gpt_oss"; }
+// Granite's experts are one parameter in every version of Transformers, and so is all of GPT-OSS' mixtures.
+bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && model.model_type != "granitemoe" && !is_gpt_oss(model); }
+bool has_router_modules(const ModelConfig& model) { return model.experts.count > 0 && !is_gpt_oss(model); }
+// By the names of kBareParameters, in some version of Transformers.
+bool has_bare_parameters(const ModelConfig& model) { return has_expert_modules(model) || is_gpt_oss(model); }
 
 // Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
@@ -24,7 +28,7 @@ void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
     if (!model.has_experts(layer)) continue;
-    if (mixtures) visit(layer, Projection::router, -1);
+    if (mixtures && has_router_modules(model)) visit(layer, Projection::router, -1);
     if (model.experts.shared) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
@@ -41,7 +45,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
-  if (mixtures && model.experts.count > 0) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
+  if (mixtures && has_router_modules(model)) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
   if (model.experts.shared) names += "shared_expert_gate, ";
   return names + "embed_tokens, lm_head";
 }
@@ -159,8 +163,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 15> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert"};
+  constexpr std::array<std::string_view, 16> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "q_norm", "k_norm", "block_sparse_moe", "experts", "shared_expert", "router"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -213,11 +217,11 @@ struct BareParameter {
 const std::array<BareParameter, 3> kBareParameters = {{
     {false, ".weight", {Projection::router}}, {true, ".gate_up_proj", {Projection::gate, Projection::up}}, {true, ".down_proj", {Projection::down}}}};
 
-void check_parameters(const PeftConfig& peft, const NameSet& known, ProblemList& problems) {
+void check_parameters(const PeftConfig& peft, const ModelConfig& model, const NameSet& known, ProblemList& problems) {
   for (size_t i = 0; i < peft.parameters.size(); ++i)
     if (!known.contains(peft.parameters[i]))
       problems.add("unsupported_field", kAdapterConfigFile, "target_parameters[" + std::to_string(i) + "]", '"' + peft.parameters[i] + '"',
-                   known.empty() ? "none: LoRA on bare parameters is supported in mixtures of experts only" : "one of gate.weight, experts.gate_up_proj, experts.down_proj of the base model");
+                   known.empty() ? "none: LoRA on bare parameters is supported in mixtures of experts only" : "one of " + std::string(module_leaf(model, Projection::router, -1)) + ".weight, experts.gate_up_proj, experts.down_proj of the base model");
   if (peft.dora && !peft.parameters.empty())
     problems.add("unsupported_field", kAdapterConfigFile, "use_dora", "true beside target_parameters", "false: PEFT has no DoRA of bare parameters");
 }
@@ -227,12 +231,16 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
   const NameSet names(peft.parameters.begin(), peft.parameters.end());
   NameSet known;
   for (int32_t layer = 0; layer < model.layers; ++layer) {
-    if (!model.has_experts(layer) || !has_expert_modules(model)) continue;
+    if (!model.has_experts(layer) || !has_bare_parameters(model)) continue;
     std::vector<LoraTarget> of_expert;
     for (const BareParameter& parameter : kBareParameters) {
-      const std::string name = bare_module_name(layer, parameter.of_experts, prefix) + parameter.name;
+      const std::string name = bare_module_name(model, layer, parameter.of_experts, prefix) + parameter.name;
       any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
       if (!list_matches(names, name)) continue;
+      if (parameter.of_experts && is_gpt_oss(model) && model.experts.count == 1) {
+        problems.add("unsupported_field", kAdapterConfigFile, "target_parameters", '"' + name + "\" of a single expert", "several experts: what PEFT makes of a single one's [in, out] is another matrix");
+        return;
+      }
       const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, name, peft.rank);
       const double alpha = pattern_value(peft.alpha_pattern, m.alphas, name, peft.alpha);
       const auto scale = static_cast<float>(alpha / (peft.rslora ? std::sqrt(double(rank)) : double(rank)));
@@ -244,7 +252,7 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
         targets.push_back(target);
       }
   }
-  check_parameters(peft, known, problems);
+  check_parameters(peft, model, known, problems);
 }
 
 // The embedding, the layers, the head.
@@ -252,12 +260,13 @@ int32_t place_of(const LoraTarget& target) { return target.projection == Project
 
 }  // namespace
 
-std::string bare_module_name(int32_t layer, bool experts, std::string_view prefix) {
-  return std::string(prefix) + "layers." + std::to_string(layer) + (experts ? ".mlp.experts" : ".mlp.gate");
+std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix) {
+  return std::string(prefix) + "layers." + std::to_string(layer) + (experts ? ".mlp.experts" : is_gpt_oss(model) ? ".mlp.router" : ".mlp.gate");
 }
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   if (projection == Projection::router && model.model_type == "granitemoe") return "router.layer";
+  if (projection == Projection::router && is_gpt_oss(model)) return "router";
   if (expert < 0 || model.model_type != "mixtral") return projection_name(projection);
   return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
 }

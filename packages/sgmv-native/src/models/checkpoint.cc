@@ -1,10 +1,12 @@
 #include "models/checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "formats/gguf.h"
 #include "formats/module_names.h"
+#include "formats/mxfp4_source.h"
 #include "formats/quantized_source.h"
 #include "formats/safetensors.h"
 #include "models/config_gguf.h"
@@ -12,6 +14,33 @@
 #include "sgmv/error.h"
 
 namespace sgmv {
+namespace {
+
+std::string weight_name(const Checkpoint::Part& part) { return part.parameter ? part.module : part.module + ".weight"; }
+std::string bias_name(const Checkpoint::Part& part) { return part.module + (part.parameter ? "_bias" : ".bias"); }
+
+bool lies_by_input(const Checkpoint::Part& part, DType dtype) { return part.parameter && dtype != DType::mxfp4; }
+
+// [rows, columns] of numbers of `size` bytes, the other way round.
+std::vector<std::byte> transposed(const std::vector<std::byte>& from, int64_t rows, int64_t columns, int64_t size) {
+  constexpr int64_t kTile = 16;  // lines of either side that are at hand
+  std::vector<std::byte> to(from.size());
+  for (int64_t row = 0; row < rows; row += kTile)
+    for (int64_t column = 0; column < columns; ++column)
+      for (int64_t i = row; i < std::min(rows, row + kTile); ++i)
+        std::memcpy(to.data() + (column * rows + i) * size, from.data() + (i * columns + column) * size, static_cast<size_t>(size));
+  return to;
+}
+
+// In the order of `order`, empty: as they are.
+std::vector<float> ordered(std::vector<float> values, const std::vector<int32_t>& order) {
+  if (order.empty()) return values;
+  std::vector<float> result(values.size());
+  for (size_t i = 0; i < result.size(); ++i) result[i] = values[static_cast<size_t>(order[i])];
+  return result;
+}
+
+}  // namespace
 
 Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute)
     : config_(config), compute_(compute) {
@@ -20,7 +49,8 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     gguf_ = true;
   } else {
     source_ = open_safetensors_folder(weights);
-    if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
+    if (config.quantization.method == Quantization::Method::mxfp4) source_ = std::make_unique<Mxfp4Source>(std::move(source_));
+    else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
   }
@@ -44,21 +74,22 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
   if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K, or F8_E4M3 of a matrix");
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
 
 TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
-  const std::string name = part.module + ".weight";
+  const std::string name = weight_name(part);
+  const TensorInfo* info = find(name);
   if (part.expert < 0) {
-    const TensorInfo* info = find(name);
     // A matrix of one row is a vector in GGUF.
     if (part.out != 1 || info == nullptr || info->shape.size() != 1) return require(name, {part.out, in});
     TensorInfo row = require(name, {in});
     row.shape = {1, in};
     return row;
   }
-  TensorInfo rows = require(name, {config_.experts.count, part.stacked_rows, in});
+  const bool by_input = info != nullptr && lies_by_input(part, info->dtype);
+  TensorInfo rows = require(name, by_input ? std::vector{int64_t{config_.experts.count}, in, part.stacked_rows} : std::vector{int64_t{config_.experts.count}, part.stacked_rows, in});
   const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>(config_.experts.count * part.stacked_rows);
   rows.offset += row_bytes * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
   rows.bytes = row_bytes * static_cast<uint64_t>(part.out);
@@ -114,6 +145,23 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
   return {DType::f32, std::move(wide)};
 }
 
+Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
+  const TensorInfo info = require(part, in);
+  Rows stored = rows(weight_name(part), info);
+  if (lies_by_input(part, info.dtype)) stored.data = transposed(stored.data, in, part.out, dtype_block_bytes(stored.dtype));
+  return stored;
+}
+
+// WeightType::f32 keeps MXFP4 in blocks of 8 bits only if they hold all of it.
+DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
+  if (info.dtype != DType::mxfp4 || compute != WeightType::f32) return rows_type(info);
+  const std::vector<std::byte> stored = source_->read(info);
+  std::array<std::byte, 34> block;
+  for (size_t at = 0; at < stored.size(); at += static_cast<size_t>(dtype_block_bytes(DType::mxfp4)))
+    if (!mxfp4_to_q8_0(stored.data() + at, block.data())) return DType::f32;
+  return DType::mxfp4;
+}
+
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
 // (0, half), (1, half + 1) …; Hugging Face has the first halves, then the second ones, which is also the order of
 // the rows of LoRA matrices.
@@ -129,16 +177,23 @@ std::vector<int32_t> Checkpoint::row_order(const std::string& name, int64_t rows
   return order;
 }
 
+std::vector<int32_t> Checkpoint::row_order(const Part& part) const {
+  if (!part.in_turns) return row_order(weight_name(part), part.out);
+  std::vector<int32_t> order(static_cast<size_t>(part.out));
+  const auto half = static_cast<int32_t>(part.out / 2);
+  for (int32_t i = 0; i < half; ++i) {
+    order[static_cast<size_t>(i)] = 2 * i;
+    order[static_cast<size_t>(half + i)] = 2 * i + 1;
+  }
+  return order;
+}
+
 std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) const {
   const TensorInfo& info = require(name, {size});
   if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
   std::vector<float> stored(static_cast<size_t>(size));
   dequantize(info.dtype, read(name, info).data(), size, stored.data());
-  const std::vector<int32_t> order = row_order(name, size);
-  if (order.empty()) return stored;
-  std::vector<float> values(stored.size());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = stored[static_cast<size_t>(order[i])];
-  return values;
+  return ordered(std::move(stored), row_order(name, size));
 }
 
 std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const {
@@ -157,7 +212,7 @@ std::vector<float> Checkpoint::final_norm() const {
 
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
-  PackedMatrix matrix(PackedMatrix::storage_for(std::array{rows_type(info)}, in, compute_), compute_, out, in);
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{form_type(info, compute_)}, in, compute_), compute_, out, in);
   matrix.set_rows(0, out, rows_type(info), rows(name, info).data.data(), row_order(name, out));
   return matrix;
 }
@@ -182,7 +237,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   std::vector<DType> dtypes;
   int64_t out = 0;
   for (const Part& part : parts) {
-    dtypes.push_back(rows_type(require(part, in)));
+    dtypes.push_back(form_type(require(part, in), compute));
     out += part.out;
   }
   Linear linear;
@@ -190,9 +245,8 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   linear.bias = biases(parts);
   int64_t begin = 0;
   for (const Part& part : parts) {
-    const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, require(part, in));
-    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(name, part.out));
+    const Rows stored = rows(part, in);
+    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part));
     begin += part.out;
   }
   return linear;
@@ -202,9 +256,8 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   std::vector<float> row(static_cast<size_t>(in));
   int64_t begin = 0;
   for (const Part& part : parts) {
-    const std::string name = part.module + ".weight";
-    const Rows stored = rows(name, require(part, in));
-    const std::vector<int32_t> order = row_order(name, part.out);
+    const Rows stored = rows(part, in);
+    const std::vector<int32_t> order = row_order(part);
     const int64_t row_bytes = in / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype);
     for (int64_t i = 0; i < part.out; ++i) {
       const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];
@@ -215,6 +268,20 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   }
 }
 
+std::vector<float> Checkpoint::bias(const Part& part) const {
+  const std::string name = bias_name(part);
+  if (part.expert < 0) return vector(name, part.out);
+  TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
+  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
+  const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
+  info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  info.bytes = size * static_cast<uint64_t>(part.out);
+  info.shape = {part.out};
+  std::vector<float> values(static_cast<size_t>(part.out));
+  dequantize(info.dtype, read(name, info).data(), part.out, values.data());
+  return ordered(std::move(values), row_order(part));
+}
+
 std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {
   std::vector<float> all;
   size_t begin = 0, out = 0;
@@ -222,8 +289,8 @@ std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {
   for (const Part& part : parts) {
     if (part.bias) {
       all.resize(out);
-      const std::vector<float> bias = vector(part.module + ".bias", part.out);
-      std::copy(bias.begin(), bias.end(), all.begin() + static_cast<std::ptrdiff_t>(begin));
+      const std::vector<float> own = bias(part);
+      std::copy(own.begin(), own.end(), all.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     begin += static_cast<size_t>(part.out);
   }

@@ -10,10 +10,12 @@ struct MixtureNames {
   const char *block, *router;
   const char *gate, *up, *down;          // of an expert that has matrices of its own
   const char *all_gate_up, *all_down;    // of all of them; null: they have their own
+  bool parameters = false;               // as Checkpoint::Part::parameter, with rows of gate and up in turns
 };
 constexpr MixtureNames kMixtureNames[] = {
     {"mixtral", "block_sparse_moe.", "gate", "w1", "w3", "w2", nullptr, nullptr},
     {"granitemoe", "block_sparse_moe.", "router.layer", nullptr, nullptr, nullptr, "input_linear", "output_linear"},
+    {"gpt_oss", "mlp.", "router", nullptr, nullptr, nullptr, "experts.gate_up_proj", "experts.down_proj", true},
 };
 // Qwen's and OLMoE's, by which gguf_tensor_name() knows them too.
 constexpr MixtureNames kUsualNames = {nullptr, "mlp.", "gate", "gate_proj", "up_proj", "down_proj", nullptr, nullptr};
@@ -24,15 +26,17 @@ const MixtureNames& mixture_names(const Checkpoint& checkpoint, const ModelConfi
   return kUsualNames;
 }
 
-// An expert's matrices are its own, or rows of all experts' by projection (GGUF), or with gate and up in one (Granite).
+// An expert's matrices are its own, or rows of all experts' by projection (GGUF), or with gate and up in one (Granite, GPT-OSS).
 LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string& block, bool gguf, const ModelConfig& config, int32_t expert) {
   const int64_t size = config.experts.size, hidden = config.hidden_size;
+  const bool bias = config.experts.biased;
+  if (names.parameters) return {{{block + names.all_gate_up, 2 * size, bias, expert, 0, 2 * size, true, true}}, {{block + names.all_down, hidden, bias, expert, 0, hidden, true}}};
   if (names.all_gate_up != nullptr) {
     const std::string gate_up = block + names.all_gate_up;
     return {{{gate_up, size, false, expert, 0, 2 * size}, {gate_up, size, false, expert, size, 2 * size}}, {{block + names.all_down, hidden, false, expert, 0, hidden}}};
   }
   const auto part = [&](const char* name, int64_t out) {
-    return gguf ? Checkpoint::Part{block + "experts." + name, out, false, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, false};
+    return gguf ? Checkpoint::Part{block + "experts." + name, out, bias, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, bias};
   };
   return {{part(names.gate, size), part(names.up, size)}, {part(names.down, hidden)}};
 }
@@ -40,7 +44,7 @@ LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string
 void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
   const MixtureNames& names = mixture_names(checkpoint, config);
   const std::string block = layer + names.block;
-  tensors.router.push_back({block + names.router, config.experts.count, false});
+  tensors.router.push_back({block + names.router, config.experts.count, config.experts.biased});
   if (config.experts.shared) tensors.router.push_back({block + "shared_expert_gate", 1, false});
   for (int32_t expert = 0; expert < config.experts.count; ++expert) tensors.experts.push_back(expert_tensors(names, block, checkpoint.is_gguf(), config, expert));
 }
@@ -68,6 +72,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.q_norm = attention + "q_norm.weight";
     names.k_norm = attention + "k_norm.weight";
   }
+  if (config.attention_sinks) names.sinks = attention + "sinks";
   using enum Projection;
   const bool bias = config.attention_bias, fused = config.fused_projections;
   names.qkv = fused ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);

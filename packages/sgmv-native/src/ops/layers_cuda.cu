@@ -198,11 +198,22 @@ __global__ void __launch_bounds__(kThreads) norm_queries_and_keys_kernel(NormQue
 // Exponents are cut where the CPU's are, so that an infinite gate stays infinite.
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x > 88.0f ? 88.0f : -x)); }
 
+// Comparisons that NaN does not pass: it stays.
 template <Activation kActivation>
-__device__ __forceinline__ float activate(float x) {
+__device__ __forceinline__ float activate(float x, [[maybe_unused]] const GatedActivation& work) {
   if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
+  if constexpr (kActivation == Activation::clamped_silu) {
+    const float gate = x > work.limit ? work.limit : x;
+    return gate * sigmoid(gate * work.sharpness);
+  }
   // x/2 · (1 + tanh u) = x · sigmoid(2u) with u = √(2/π) · (x + 0.044715 x³).
   return x * sigmoid(x * (x * x * (1.5957691216f * 0.044715f) + 1.5957691216f));
+}
+
+template <Activation kActivation>
+__device__ __forceinline__ float gated(float x, [[maybe_unused]] const GatedActivation& work) {
+  if constexpr (kActivation == Activation::clamped_silu) return (x > work.limit ? work.limit : x < -work.limit ? -work.limit : x) + 1.0f;
+  return x;
 }
 
 // Block (token, j): columns j · 4 · kThreads on.
@@ -214,11 +225,14 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const float* row = work.gate_up + token * 2 * width;
   float4 gate = load_floats<kWhole>(row, column, width), up = load_floats<kWhole>(row + width, column, width);
   if (work.bias != nullptr) {
-    gate = gate + load_floats<kWhole>(work.bias, column, width);
-    up = up + load_floats<kWhole>(work.bias + width, column, width);
+    const float* bias = work.bias + (work.bias_of_row == nullptr ? 0 : int64_t{work.bias_of_row[token]} * 2 * width);
+    gate = gate + load_floats<kWhole>(bias, column, width);
+    up = up + load_floats<kWhole>(bias + width, column, width);
   }
-  const float4 active = make_float4(activate<kActivation>(gate.x), activate<kActivation>(gate.y), activate<kActivation>(gate.z), activate<kActivation>(gate.w));
-  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, active * up);
+  const auto active = [&](float x) { return activate<kActivation>(x, work); };
+  const auto other = [&](float x) { return gated<kActivation>(x, work); };
+  const float4 product = make_float4(active(gate.x), active(gate.y), active(gate.z), active(gate.w)) * make_float4(other(up.x), other(up.y), other(up.z), other(up.w));
+  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, product);
 }
 
 // Block (i, j): vectors j · kThreads on of row i.
@@ -295,8 +309,12 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
     dispatch_whole(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
-      if (work.activation == Activation::silu) launch(stream, shape, gated_activation_kernel<T, Activation::silu, whole()>, work, padded(work.width));
-      else launch(stream, shape, gated_activation_kernel<T, Activation::gelu_tanh, whole()>, work, padded(work.width));
+      const int64_t stride = padded(work.width);
+      switch (work.activation) {
+        case Activation::silu: return launch(stream, shape, gated_activation_kernel<T, Activation::silu, whole()>, work, stride);
+        case Activation::gelu_tanh: return launch(stream, shape, gated_activation_kernel<T, Activation::gelu_tanh, whole()>, work, stride);
+        case Activation::clamped_silu: return launch(stream, shape, gated_activation_kernel<T, Activation::clamped_silu, whole()>, work, stride);
+      }
     });
   });
 }

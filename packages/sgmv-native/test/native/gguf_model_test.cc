@@ -36,6 +36,7 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "mixtral") return "llama";
   if (config.model_type == "qwen2_moe") return "qwen2moe";
   if (config.model_type == "qwen3_moe") return "qwen3moe";
+  if (config.model_type == "gpt_oss") return "gpt-oss";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
@@ -57,7 +58,7 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   if (config.experts.count == 0) return;
   number("expert_count", config.experts.count);
   number("expert_used_count", config.experts.per_token);
-  if (config.model_type.starts_with("qwen")) number("expert_feed_forward_length", config.experts.size);
+  if (config.model_type.starts_with("qwen") || config.model_type == "gpt_oss") number("expert_feed_forward_length", config.experts.size);
   if (config.experts.shared) number("expert_shared_feed_forward_length", config.intermediate_size);
 }
 
@@ -123,13 +124,15 @@ std::string text_name(const std::string& name) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name.starts_with("vision_tower.") || name.starts_with("multi_modal") ? "" : name;
 }
 
-// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert.
+// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert, or out of
+// GPT-OSS', where they are in turns and transposed.
 class StackedExperts {
  public:
   // Whether the tensor is of experts.
   bool add(const std::string& name, const TensorInfo& info, const std::vector<float>& values) {
     const size_t mlp = name.find(".block_sparse_moe."), block = mlp != std::string::npos ? mlp : name.find(".mlp.experts.");
     if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight")) return false;
+    if (const std::string leaf = name.substr(name.rfind('.') + 1); leaf != "weight") return add_parameter(name.substr(0, name.size() - leaf.size()), leaf, info.shape, values);
     const std::string layer = name.substr(0, block) + ".mlp.experts.";
     const int64_t columns = info.shape.back();
     if (name.ends_with("output_linear.weight")) {
@@ -156,6 +159,26 @@ class StackedExperts {
     std::vector<int64_t> shape;
     std::vector<float> values;
   };
+  // [experts, in, out], or of biases [experts, out].
+  bool add_parameter(const std::string& layer, const std::string& leaf, const std::vector<int64_t>& shape, const std::vector<float>& values) {
+    const bool bias = shape.size() == 2, both = leaf.starts_with("gate_up");
+    const int64_t in = bias ? 1 : shape[1], out = shape.back(), rows = both ? out / 2 : out;
+    const auto place = [&](const char* projection) -> Stacked& {
+      Stacked& stacked = stacked_[layer + projection + (bias ? ".bias" : ".weight")];
+      stacked.shape = bias ? std::vector{shape[0], rows} : std::vector{shape[0], rows, in};
+      stacked.values.resize(static_cast<size_t>(shape[0] * rows * in));
+      return stacked;
+    };
+    Stacked& first = place(both ? "gate_proj" : "down_proj");
+    Stacked& second = both ? place("up_proj") : first;
+    for (int64_t expert = 0; expert < shape[0]; ++expert)
+      for (int64_t i = 0; i < in; ++i)
+        for (int64_t o = 0; o < out; ++o) {
+          const int64_t row = both ? o / 2 : o;
+          (both && o % 2 == 1 ? second : first).values[static_cast<size_t>((expert * rows + row) * in + i)] = values[static_cast<size_t>((expert * in + i) * out + o)];
+        }
+    return true;
+  }
   void append(const std::string& name, const std::vector<int64_t>& shape, int64_t expert, std::span<const float> values) {
     Stacked& stacked = stacked_[name];
     if (stacked.shape.empty()) stacked.shape = {0, shape[0], shape[1]};
@@ -166,8 +189,9 @@ class StackedExperts {
   std::map<std::string, Stacked> stacked_;
 };
 
-// The router of Mixtral and Granite by the name that gguf_tensor_name() knows.
+// The router of Mixtral, Granite and GPT-OSS by the name that gguf_tensor_name() knows.
 std::string usual_name(std::string name) {
+  if (const size_t router = name.find(".mlp.router."); router != std::string::npos) return name.replace(router, 12, ".mlp.gate.");
   const size_t block = name.find(".block_sparse_moe.");
   return block == std::string::npos ? name : name.substr(0, block) + ".mlp.gate.weight";
 }
@@ -198,7 +222,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gpt-oss"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -214,7 +238,7 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 25, families, " families in ", golden_root().string());
+  CHECK(families >= 26, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {
@@ -239,7 +263,8 @@ std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator
   const auto scale = [&](size_t at) { bytes.replace(at, 2, std::string("\x12\x0C", 2)); };  // about 2.5e-4
   for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(size)) {
     const bool plain = block == 1, two_scales = dtype == DType::q4_1 || dtype == DType::q5_1 || dtype == DType::q4_k || dtype == DType::q5_k;
-    if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
+    if (dtype == DType::mxfp4) bytes[at] = 118;  // an exponent: below 0.012
+    else if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
     else scale(at + (dtype == DType::q6_k ? 208 : 0));
     if (two_scales) scale(at + 2);
   }
@@ -306,7 +331,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
 
 TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed, of experts too") {
   using enum DType;
-  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {f16, 1}};
+  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {mxfp4, 39}, {f16, 1}};
   std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
