@@ -27,7 +27,7 @@ DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 VISION = dict(hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2)
 WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mistral3": ("mistral", dict(VISION, model_type="pixtral", head_dim=4))}
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
-granitemoe gemma3 mistral3""".split()
+granitemoe gpt_oss gemma3 mistral3""".split()
 
 
 def draw_rope(rng, family, head_dim):
@@ -58,13 +58,14 @@ def draw_config(rng, family):
     elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
     else: c.update(draw_rope(rng, family, head_dim))
     if family in ("mistral", "ministral3", "mixtral", "phi3") and flag(): c["sliding_window"] = None
-    if family in ("ministral", "gemma2", "gemma3_text", "olmo3") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    if family in ("ministral", "gemma2", "gemma3_text", "olmo3", "gpt_oss") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
     if "gemma" in family: c.update(query_pre_attn_scalar=pick([1, 20, 256]), final_logit_softcapping=pick([None, 3.0, 30.0]), attn_logit_softcapping=pick([None, 1.0, 50.0]))
     if family == "gemma3_text": c.update(rope_local_base_freq=pick([100.0, 1e4]), sliding_window_pattern=pick([2, 3, 6]))
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
-    if re.search("moe$|mixtral", family):
-        c.update({"num_local_experts" if family in ("mixtral", "granitemoe") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
+    if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))
+    if re.search("moe$|mixtral|oss$", family):
+        c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
                  moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
     return c
 
@@ -81,7 +82,7 @@ def draw_lora(rng, model, layers):
     for field in ("rank_pattern", "alpha_pattern"): o[field] = {key: pick([1, 4, 20]) for key in rng.sample(keys, pick([0, 0, 2]))}
     if flag(0.2): o["exclude_modules"] = pick([leaves[:1], of_layer, [pick(inner)]])
     if flag(0.2): o.update(layers_to_transform=pick([rng.randrange(layers), [layers - 1]]), layers_pattern=pick([None, "layers", ["h", "layers"]]))
-    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"mlp\.(gate\.weight|experts\.\w+)$", n)}
+    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"mlp\.((gate|router)\.weight|experts\.\w+_proj)$", n)}
     return dict(o, target_parameters=rng.sample(sorted(bare), rng.randint(1, len(bare))), use_dora=False) if bare and flag(0.5) else o
 
 
