@@ -1,5 +1,7 @@
 #include "formats/mxfp4_source.h"
 
+#include <algorithm>
+
 #include "sgmv/error.h"
 
 namespace sgmv {
@@ -11,7 +13,8 @@ const TensorInfo& require(const TensorSource& source, const std::string& name, s
   const TensorInfo* info = source.find(name);
   if (info == nullptr) throw Error("model_corrupt", name + ": found no such tensor, expected one of type U8");
   if (info->dtype_text != "U8") throw Error("model_unsupported", name + ": found type " + info->dtype_text + ", expected U8");
-  if (info->shape.size() != dimensions) throw Error("model_corrupt", name + ": found shape " + shape_text(info->shape) + ", expected " + std::to_string(dimensions) + " dimensions");
+  if (info->shape.size() != dimensions || std::any_of(info->shape.begin(), info->shape.end(), [](int64_t size) { return size < 1; }))
+    throw Error("model_corrupt", name + ": found shape " + shape_text(info->shape) + ", expected " + std::to_string(dimensions) + " dimensions of at least 1");
   return *info;
 }
 

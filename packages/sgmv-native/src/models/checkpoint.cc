@@ -19,16 +19,17 @@ namespace {
 std::string weight_name(const Checkpoint::Part& part) { return part.parameter ? part.module : part.module + ".weight"; }
 std::string bias_name(const Checkpoint::Part& part) { return part.module + (part.parameter ? "_bias" : ".bias"); }
 
-bool lies_by_input(const Checkpoint::Part& part, DType dtype) { return part.parameter && dtype != DType::mxfp4; }
+bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.parameter && (info == nullptr || info->dtype != DType::mxfp4); }
 
-// [rows, columns] of numbers of `size` bytes, the other way round.
-std::vector<std::byte> transposed(const std::vector<std::byte>& from, int64_t rows, int64_t columns, int64_t size) {
-  constexpr int64_t kTile = 16;  // lines of either side that are at hand
+// [rows, columns], the other way round.
+template <typename Number>
+std::vector<std::byte> transposed(const std::vector<std::byte>& from, int64_t rows, int64_t columns) {
+  constexpr int64_t kTile = 16;  // rows whose lines are at hand together
   std::vector<std::byte> to(from.size());
   for (int64_t row = 0; row < rows; row += kTile)
     for (int64_t column = 0; column < columns; ++column)
       for (int64_t i = row; i < std::min(rows, row + kTile); ++i)
-        std::memcpy(to.data() + (column * rows + i) * size, from.data() + (i * columns + column) * size, static_cast<size_t>(size));
+        std::memcpy(to.data() + static_cast<size_t>(column * rows + i) * sizeof(Number), from.data() + static_cast<size_t>(i * columns + column) * sizeof(Number), sizeof(Number));
   return to;
 }
 
@@ -88,8 +89,7 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     row.shape = {1, in};
     return row;
   }
-  const bool by_input = info != nullptr && lies_by_input(part, info->dtype);
-  TensorInfo rows = require(name, by_input ? std::vector{int64_t{config_.experts.count}, in, part.stacked_rows} : std::vector{int64_t{config_.experts.count}, part.stacked_rows, in});
+  TensorInfo rows = require(name, lies_by_input(part, info) ? std::vector{int64_t{config_.experts.count}, in, part.stacked_rows} : std::vector{int64_t{config_.experts.count}, part.stacked_rows, in});
   const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>(config_.experts.count * part.stacked_rows);
   rows.offset += row_bytes * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
   rows.bytes = row_bytes * static_cast<uint64_t>(part.out);
@@ -148,7 +148,7 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
   Rows stored = rows(weight_name(part), info);
-  if (lies_by_input(part, info.dtype)) stored.data = transposed(stored.data, in, part.out, dtype_block_bytes(stored.dtype));
+  if (lies_by_input(part, &info)) stored.data = stored.dtype == DType::f32 ? transposed<float>(stored.data, in, part.out) : transposed<uint16_t>(stored.data, in, part.out);
   return stored;
 }
 

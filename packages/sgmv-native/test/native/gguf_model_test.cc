@@ -1,6 +1,7 @@
 // The golden models written as GGUF the way llama.cpp's converter writes them (rows of Llama's q and k reordered, one
 // added to Gemma's norms, Llama 3's and Phi-3's scaling as tensors) give the same logits, adapters included.
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <random>
@@ -10,6 +11,7 @@
 #include "gguf_writer.h"
 #include "golden_folder.h"
 #include "formats/module_names.h"
+#include "formats/mxfp4_source.h"
 #include "layers/rope_table.h"
 #include "models/config_gguf.h"
 #include "sgmv/error.h"
@@ -124,15 +126,13 @@ std::string text_name(const std::string& name) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name.starts_with("vision_tower.") || name.starts_with("multi_modal") ? "" : name;
 }
 
-// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert, or out of
-// GPT-OSS', where they are in turns and transposed.
+// All experts' matrices of one projection: as they come, or out of Granite's, where gate and up are in one for each expert.
 class StackedExperts {
  public:
   // Whether the tensor is of experts.
   bool add(const std::string& name, const TensorInfo& info, const std::vector<float>& values) {
     const size_t mlp = name.find(".block_sparse_moe."), block = mlp != std::string::npos ? mlp : name.find(".mlp.experts.");
     if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight")) return false;
-    if (const std::string leaf = name.substr(name.rfind('.') + 1); leaf != "weight") return add_parameter(name.substr(0, name.size() - leaf.size()), leaf, info.shape, values);
     const std::string layer = name.substr(0, block) + ".mlp.experts.";
     const int64_t columns = info.shape.back();
     if (name.ends_with("output_linear.weight")) {
@@ -159,26 +159,6 @@ class StackedExperts {
     std::vector<int64_t> shape;
     std::vector<float> values;
   };
-  // [experts, in, out], or of biases [experts, out].
-  bool add_parameter(const std::string& layer, const std::string& leaf, const std::vector<int64_t>& shape, const std::vector<float>& values) {
-    const bool bias = shape.size() == 2, both = leaf.starts_with("gate_up");
-    const int64_t in = bias ? 1 : shape[1], out = shape.back(), rows = both ? out / 2 : out;
-    const auto place = [&](const char* projection) -> Stacked& {
-      Stacked& stacked = stacked_[layer + projection + (bias ? ".bias" : ".weight")];
-      stacked.shape = bias ? std::vector{shape[0], rows} : std::vector{shape[0], rows, in};
-      stacked.values.resize(static_cast<size_t>(shape[0] * rows * in));
-      return stacked;
-    };
-    Stacked& first = place(both ? "gate_proj" : "down_proj");
-    Stacked& second = both ? place("up_proj") : first;
-    for (int64_t expert = 0; expert < shape[0]; ++expert)
-      for (int64_t i = 0; i < in; ++i)
-        for (int64_t o = 0; o < out; ++o) {
-          const int64_t row = both ? o / 2 : o;
-          (both && o % 2 == 1 ? second : first).values[static_cast<size_t>((expert * rows + row) * in + i)] = values[static_cast<size_t>((expert * in + i) * out + o)];
-        }
-    return true;
-  }
   void append(const std::string& name, const std::vector<int64_t>& shape, int64_t expert, std::span<const float> values) {
     Stacked& stacked = stacked_[name];
     if (stacked.shape.empty()) stacked.shape = {0, shape[0], shape[1]};
@@ -196,15 +176,43 @@ std::string usual_name(std::string name) {
   return block == std::string::npos ? name : name.substr(0, block) + ".mlp.gate.weight";
 }
 
+// GPT-OSS' experts in MXFP4, and their biases: [experts, rows, width] of gate and up in turns, or of down. False for any other tensor.
+bool write_gpt_oss_experts(GgufWriter& writer, const TensorSource& source, const std::string& stored_name, const ModelConfig& config) {
+  const size_t begin = stored_name.find(".mlp.experts.");
+  if (config.model_type != "gpt_oss" || begin == std::string::npos) return false;
+  if (stored_name.ends_with("_scales")) return true;
+  const bool bias = stored_name.ends_with("_bias"), both = stored_name.find("gate_up_proj") != std::string::npos;
+  const TensorInfo& info = *source.find(bias ? stored_name : stored_name.substr(0, stored_name.size() - 7));
+  std::vector<std::byte> stored = source.read(info);
+  if (bias) {
+    std::vector<float> values(static_cast<size_t>(info.elements()));
+    dequantize(info.dtype, stored.data(), info.elements(), values.data());
+    stored.resize(values.size() * sizeof(float));
+    std::memcpy(stored.data(), values.data(), stored.size());
+  }
+  const int64_t experts = info.shape[0], rows = both ? info.shape[1] / 2 : info.shape[1], row_bytes = static_cast<int64_t>(stored.size()) / (experts * info.shape[1]);
+  std::vector<int64_t> shape = info.shape;
+  shape[1] = rows;
+  for (const int64_t which : {0, 1}) {
+    if (which == 1 && !both) break;
+    std::string bytes;
+    for (int64_t row = 0; row < experts * rows; ++row) bytes.append(reinterpret_cast<const char*>(stored.data()) + (both ? 2 * row + which : row) * row_bytes, static_cast<size_t>(row_bytes));
+    const char* projection = !both ? "down_proj" : which == 0 ? "gate_proj" : "up_proj";
+    writer.tensor(gguf_tensor_name(stored_name.substr(0, begin) + ".mlp.experts." + projection + (bias ? ".bias" : ".weight"), config), shape, bias ? kGgmlF32 : kGgmlMxfp4, bytes);
+  }
+  return true;
+}
+
 std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& config) {
   GgufWriter writer;
   write_metadata(writer, config);
-  const auto source = open_safetensors_folder(folder);
+  const Mxfp4Source source(open_safetensors_folder(folder));
   StackedExperts experts;
-  for (const auto& [stored_name, info] : source->tensors()) {
+  for (const auto& [stored_name, info] : source.tensors()) {
+    if (write_gpt_oss_experts(writer, source, stored_name, config)) continue;
     const std::string name = text_name(stored_name);
     if (name.empty()) continue;
-    const std::vector<std::byte> stored = source->read(info);
+    const std::vector<std::byte> stored = source.read(info);
     std::vector<float> values(static_cast<size_t>(info.elements()));
     dequantize(info.dtype, stored.data(), info.elements(), values.data());
     const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
@@ -222,7 +230,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gpt-oss"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gpt-oss-mxfp4"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -331,7 +339,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
 
 TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed, of experts too") {
   using enum DType;
-  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {mxfp4, 39}, {f16, 1}};
+  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {mxfp4, kGgmlMxfp4}, {f16, 1}};
   std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
@@ -409,7 +417,7 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.rms_norm_eps = 1e9f, c.embedding_scale = 1e6f; }, "granite.residual_scale");
   refuse_as("granite", [](GgufWriter& w, ModelConfig&) { w.flag("granite.rope.scaling.finetuned", false); }, "granite.rope.scaling.finetuned");
   refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
-  refuse_as("ministral3", [](GgufWriter& w, ModelConfig&) { w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
+  refuse_as("ministral3", [](GgufWriter& w, ModelConfig& c) { c.rope.kind = RopeConfig::Kind::yarn, w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }
 
 }  // namespace

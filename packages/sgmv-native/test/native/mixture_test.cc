@@ -306,6 +306,9 @@ TEST("mixture: adapters of GPT-OSS, whose routers and experts are bare parameter
   for (const NamedTensor& tensor : whole.tensors) numbers += tensor.shape[0] * tensor.shape[1];
   CHECK_EQUAL(whole.inspect().summary.parameters, numbers);
   CHECK((AdapterCopy("gpt-oss", "dora").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
+  // Parameters of some layers.
+  AdapterCopy some("gpt-oss", "experts");
+  CHECK((some.drop("layers.0.mlp.").drop(".router.").say("target_parameters", R"(["1.mlp.experts.gate_up_proj","1.mlp.experts.down_proj"])").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
   const std::string experts = "base_model.model.model.layers.1.mlp.experts";
   const auto refuse = [&](const std::string& field, const std::string& value, const char* code, const std::string& part) { AdapterCopy("gpt-oss", "experts").say(field, value).refuse(code, part); };
   refuse("target_parameters", R"(["router.bias"])", "unsupported_field", "target_parameters[0]: found \"router.bias\", expected one of router.weight, experts.gate_up_proj, experts.down_proj");
