@@ -16,7 +16,7 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, Mxfp4Config
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
@@ -95,11 +95,15 @@ FAMILIES = {
     "qwen3-vl-moe": ("qwen3_vl_moe", dict(IMAGE_TOKENS, text_config=dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=14,
                                           rope_scaling=dict(rope_type="default", mrope_section=[2, 1, 1], mrope_interleaved=True)),
                                           vision_config=dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0]))),
+    "gpt-oss": ("gpt_oss", dict(SMALL, num_attention_heads=4, num_key_value_heads=2, intermediate_size=20, num_local_experts=5, num_experts_per_tok=3, sliding_window=9, swiglu_limit=1.25)),
+    # A width of whole blocks.
+    "gpt-oss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_local_experts=3, num_experts_per_tok=2, sliding_window=9)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
                                                "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
             "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
+EVERY_PARAMETER = ["router.weight", "experts.gate_up_proj", "experts.down_proj"]
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 BARE = list(FAMILIES)[list(FAMILIES).index("granitemoe") + 1:]
 SMALLEST = list(FAMILIES)[list(FAMILIES).index("phi4"):]
@@ -123,7 +127,11 @@ def few(kind, ends):
 
 
 def of_mixtures(family):
-    """Adapters of models with experts; whose experts are one parameter, has none on them."""
+    """Adapters of models with experts; whose experts are one parameter, has none on them but of that parameter."""
+    if family == "gpt-oss":
+        return {"attention": dict(r=3, lora_alpha=6, target_modules=SEPARATE[:4] + ["embed_tokens", "lm_head"]), "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules="all-linear"),
+                "experts": dict(r=2, lora_alpha=5, target_modules=["q_proj"], target_parameters=EVERY_PARAMETER, rank_pattern={"experts.down_proj": 1})}
+    if family == "gpt-oss-mxfp4": return {"experts": dict(r=1, lora_alpha=2, target_modules="all-linear", target_parameters=EVERY_PARAMETER)}
     if family in BARE:
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + SEPARATE[4:], target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         return {"experts": experts, "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE)}
@@ -156,6 +164,20 @@ def transpose_experts(path):
     save_file({name: t.transpose(1, 2).contiguous() if "experts." in name else t for name, t in tensors.items()}, path, metadata=dict(format="pt"))
 
 
+def pack_experts(folder, generator):
+    """The experts' matrices in MXFP4, of random numbers and scales, in the tensors that OpenAI's checkpoint has them in."""
+    tensors = load_file(folder / "model.safetensors")
+    for name in [name for name in tensors if name.endswith(("gate_up_proj", "down_proj"))]:
+        experts, inputs, outputs = tensors.pop(name).shape
+        shape = (experts, outputs, inputs // 32)
+        tensors[f"{name}_blocks"] = torch.randint(0, 256, (*shape, 16), generator=generator, dtype=torch.uint8)
+        tensors[f"{name}_scales"] = torch.randint(121, 126, shape, generator=generator, dtype=torch.uint8)
+    save_file(tensors, folder / "model.safetensors", metadata=dict(format="pt"))
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"])
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
 def randomize(model, gemma, few_bits, generator):
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
@@ -184,6 +206,7 @@ def write_family(family, folder):
     small = family in SMALLEST
     randomize(model, "gemma" in kind, small, generator)
     model.bfloat16().save_pretrained(folder / "model")
+    if family.endswith("mxfp4"): pack_experts(folder / "model", generator)
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     if kind == "qwen3_vl_moe": transpose_experts(folder / "model" / "model.safetensors")
     vocabulary = config.get_text_config().vocab_size
@@ -211,7 +234,8 @@ def record_cases(family, auto, folder, model, chosen, prompts, small, generator)
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     for label, lora in chosen.items():
-        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, **EAGER).eval()
+        widened = dict(quantization_config=Mxfp4Config(dequantize=True)) if family.endswith("mxfp4") else {}
+        base = auto.from_pretrained((folder / model).resolve(), dtype=torch.float32, **EAGER, **widened).eval()
         if lora is None:
             record(label, None, base)
             continue

@@ -112,13 +112,13 @@ function writeAdapters() {
   write('safetensors', 'none.safetensors', safetensors([]));
 }
 
-/** Of every quantized model the matrices that make keys and values. */
+/** Of every quantized model the matrices that make keys and values, or those of experts in MXFP4. */
 function writeQuantized() {
   for (const family of families) {
     const model = join(source, family, 'model');
     if (!JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')).quantization_config) continue;
     const kept = readSafetensors(join(model, 'model.safetensors')).filter(({ name }) =>
-      /layers\.0\.self_attn\.(k|v|qkv)_proj\.(?!bias)/.test(name),
+      /layers\.0\.(self_attn\.(k|v|qkv)_proj\.(?!bias)|mlp\.experts\.down_proj_(blocks|scales))/.test(name),
     );
     write('quantized', `${family}.safetensors`, safetensors(kept));
   }
@@ -140,6 +140,7 @@ const GGML = {
   q5_k: [13, 256, 176],
   q6_k: [14, 256, 210],
   bf16: [30, 1, 2],
+  mxfp4: [39, 32, 17],
 };
 
 function gguf(keys, tensors) {

@@ -33,7 +33,7 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
 # And what their norm's epsilon is called.
 UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
-granitemoe gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
+granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe""".split()
 
 
@@ -65,7 +65,7 @@ def draw_config(rng, family):
     elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
     else: c.update(draw_rope(rng, family, head_dim))
     if family in ("mistral", "ministral3", "mixtral", "phi3", "starcoder2") and flag(): c["sliding_window"] = None
-    if family in ("ministral", "gemma2", "gemma3_text", "olmo3", "cwm") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    if family in ("ministral", "gemma2", "gemma3_text", "olmo3", "cwm", "gpt_oss") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
     if "gemma" in family: c.update(query_pre_attn_scalar=pick([1, 20, 256]), final_logit_softcapping=pick([None, 3.0, 30.0]), attn_logit_softcapping=pick([None, 1.0, 50.0]))
     if family == "gemma3_text": c.update(rope_local_base_freq=pick([100.0, 1e4]), sliding_window_pattern=pick([2, 3, 6]))
     if family == "exaone4": c.update(pick([dict(sliding_window=None, layer_types=["full_attention"] * layers), dict(sliding_window_pattern=pick([2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
@@ -81,13 +81,14 @@ def draw_config(rng, family):
     if re.search("glm|nemotron", family) and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
+    if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))
     if "_vl_" in family:
         if family.startswith("qwen2"): c.update(hidden_size=heads * head_dim, head_dim=head_dim)
         cut = sorted(rng.sample(range(head_dim // 2 + 1), 2)) if head_dim > 2 else [0, 1]
         scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
         scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
-    if re.search("moe(_text)?$|mixtral", family):
-        c.update({"num_local_experts" if family in ("mixtral", "granitemoe") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
+    if re.search("moe(_text)?$|mixtral|gpt_oss", family):
+        c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
                  moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
     return c
 
@@ -104,7 +105,7 @@ def draw_lora(rng, model, layers):
     for field in ("rank_pattern", "alpha_pattern"): o[field] = {key: pick([1, 4, 20]) for key in rng.sample(keys, pick([0, 0, 2]))}
     if flag(0.2): o["exclude_modules"] = pick([leaves[:1], of_layer, [pick(inner)]])
     if flag(0.2): o.update(layers_to_transform=pick([rng.randrange(layers), [layers - 1]]), layers_pattern=pick([None, "layers", ["h", "layers"]]))
-    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"(mlp|block_sparse_moe)\.((gate|router)\.weight|experts\.\w+)$", n)}
+    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"(mlp|block_sparse_moe)\.((gate|router)\.weight|experts\.\w+_proj)$", n)}
     return dict(o, target_parameters=rng.sample(sorted(bare), rng.randint(1, len(bare))), use_dora=False) if bare and flag(0.5) else o
 
 

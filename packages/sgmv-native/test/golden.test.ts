@@ -39,6 +39,8 @@ const kinds: Record<string, number> = {
   'qwen3-vl-moe': 2 * 3,
   routers: 2 * 2,
   'bare-parameters': 2,
+  'gpt-oss': 2 * 4,
+  'gpt-oss-mxfp4': 2 * 2,
 };
 
 describe.each(Object.entries(kinds))('%s', (family, count) => {

@@ -19,7 +19,9 @@ inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
-enum class Activation : uint8_t { silu, gelu_tanh, relu2 };  // relu2: the square of what is above 0
+// Of a gate, times up. clamped_silu: g · sigmoid(gate_sharpness · g) · (u + 1) of a gate g of at most gate_limit and u, up, within ±gate_limit.
+// relu2: the square of what is above 0.
+enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu };
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope };
@@ -44,7 +46,7 @@ struct RopeConfig {
 
 // How the safetensors of a quantized model hold its matrices. Which of them are quantized, the tensors say.
 struct Quantization {
-  enum class Method : uint8_t { none, compressed_tensors, awq, gptq, bitsandbytes };
+  enum class Method : uint8_t { none, compressed_tensors, awq, gptq, bitsandbytes, mxfp4 };
   struct Scheme {
     int32_t bits;
     bool packed = true;       // compressed-tensors: in words; otherwise in I8, whatever the bits
@@ -66,6 +68,7 @@ struct ExpertsConfig {
   bool normalized = false;  // the weights of the chosen ones are made to add up to 1
   bool shared = false;      // beside them stands an MLP that every token passes, with a gate of its own (Qwen2-MoE)
   std::vector<bool> layer_has_none;  // per layer; empty: all have
+  bool biased = false;      // the router and the experts' projections have biases
 };
 
 struct ModelConfig {
@@ -83,6 +86,7 @@ struct ModelConfig {
   bool attention_bias = false;  // q, k, v
   bool output_bias = false;     // o, where the weights have one
   bool mlp_bias = false;
+  bool attention_sinks = false; // each query head has a score without a position: softmax counts it, values do not
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
@@ -97,6 +101,7 @@ struct ModelConfig {
   bool fused_gate_up = false;  // Phi-3, GLM: gate_up_proj is one matrix
   bool gated_mlp = true;       // otherwise down(activation(up(x))) (StarCoder2, Nemotron, Arcee)
   Activation activation = Activation::silu;
+  float gate_sharpness = 1.0f, gate_limit = 0.0f;  // of clamped_silu
   bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
   bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; those of q and k and post_norms never do

@@ -83,6 +83,8 @@ struct Epilogue {
   float scale = 1.0f;
 };
 
+inline constexpr float kNoSink = -__builtin_inff();
+
 struct Kernels {
   const char* isa;
   int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
@@ -129,14 +131,15 @@ struct Kernels {
   void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula
   void (*gelu)(const float* x, int64_t n, float* out);                        // the same without up
   void (*relu2)(const float* x, int64_t n, float* out);                       // max(x, 0)²
+  void (*clamped_swiglu)(const float* gate, const float* up, int64_t n, float sharpness, float limit, float* out);  // Activation::clamped_silu
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
   void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
   void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,
                            int64_t lanes, float* scores, int64_t scores_stride);
-  // scores := exp(scores - max); returns their sum.
-  float (*softmax_numerators)(float* scores, int64_t n);
+  // scores := exp(scores - max); returns their sum. `sink`: a score more, of which nothing else is wanted, or kNoSink.
+  float (*softmax_numerators)(float* scores, int64_t n, float sink);
   // out [rows, dim] += weights [rows, positions] · values [positions, dim].
   void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const void* values, KvType type,
                            int64_t positions, int64_t dim, float* out, int64_t out_stride);

@@ -1,7 +1,10 @@
 // The block formats are those of ggml (ggml-common.h): little-endian, scales in half precision.
 #include "formats/dtype.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <iterator>
 
 namespace sgmv {
 namespace {
@@ -99,25 +102,63 @@ void block_q6_k(const std::byte* b, float* out) {
   }
 }
 
+// Twice what E2M1 stands for.
+constexpr int8_t kTwiceE2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+constexpr int kMxfp4Bias = 128;  // E8M0's and one more, for whole numbers
+constexpr int kE8m0Nan = 255, kE8m0Safe = 252;  // 12 · 2^(252 - 128) is a float32
+
+void block_mxfp4(const std::byte* b, float* out) {
+  const int exponent = byte_at(b, 0);
+  const float scale = exponent == kE8m0Nan ? NAN : std::ldexp(1.0f, exponent - kMxfp4Bias);
+  for (int i = 0; i < 16; ++i) {
+    const int pair = byte_at(b, 1 + i);
+    out[i] = scale * static_cast<float>(kTwiceE2m1[pair & 15]);
+    out[i + 16] = scale * static_cast<float>(kTwiceE2m1[pair >> 4]);
+  }
+}
+
 }  // namespace
 
+bool mxfp4_to_q8_0(const std::byte* block, std::byte* to) {
+  constexpr int kHalfMin = -24, kHalfMax = 15;  // exponents of half precision's powers of two
+  const int exponent = byte_at(block, 0) - kMxfp4Bias;
+  bool zero = true;
+  for (int i = 0; i < 16; ++i) {
+    const int pair = byte_at(block, 1 + i);
+    zero = zero && (pair & 0x77) == 0;
+    to[2 + i] = static_cast<std::byte>(kTwiceE2m1[pair & 15]);
+    to[18 + i] = static_cast<std::byte>(kTwiceE2m1[pair >> 4]);
+  }
+  const bool fits = exponent >= kHalfMin && exponent <= kHalfMax;
+  const uint16_t scale = fits ? float_to_f16(std::ldexp(1.0f, exponent)) : uint16_t{0};
+  std::memcpy(to, &scale, sizeof scale);
+  return fits || zero;
+}
+
 const char* dtype_name(DType dtype) {
-  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "F8_E4M3", "other"};
+  constexpr const char* names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "MXFP4", "F8_E4M3", "other"};
   return names[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block(DType dtype) {
-  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 1, 1};
+  constexpr int64_t sizes[] = {1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 32, 1, 1};
   return sizes[static_cast<int>(dtype)];
 }
 
 int64_t dtype_block_bytes(DType dtype) {
-  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 22, 24, 144, 176, 210, 1, 0};
+  constexpr int64_t sizes[] = {4, 2, 2, 34, 18, 20, 22, 24, 144, 176, 210, 17, 1, 0};
   return sizes[static_cast<int>(dtype)];
 }
 
 int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
   const int64_t block = dtype_block(dtype), bytes = dtype_block_bytes(dtype);
+  // The numbers of a block with so large an exponent may be too.
+  const auto finite_mxfp4 = [](const std::byte* p) {
+    if (byte_at(p, 0) <= kE8m0Safe) return true;
+    float values[32];
+    block_mxfp4(p, values);
+    return std::all_of(std::begin(values), std::end(values), [](float value) { return std::isfinite(value); });
+  };
   // The exponent's bits are all ones in exactly NaN and the infinities.
   const auto half = [](const std::byte* p) { return (load16(p) & 0x7C00) != 0x7C00; };
   const auto finite = [&](const std::byte* p) {
@@ -129,6 +170,7 @@ int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
       case DType::q4_k:
       case DType::q5_k: return half(p) && half(p + 2);
       case DType::q6_k: return half(p + 208);
+      case DType::mxfp4: return finite_mxfp4(p);
       case DType::f8_e4m3: return (byte_at(p, 0) & 0x7F) != 0x7F;
       default: return half(p);
     }
@@ -157,6 +199,7 @@ void dequantize(DType dtype, const std::byte* source, int64_t count, float* out)
       case DType::q4_k: block_q45_k(source, nullptr, source + 16, out); break;
       case DType::q5_k: block_q45_k(source, source + 16, source + 48, out); break;
       case DType::q6_k: block_q6_k(source, out); break;
+      case DType::mxfp4: block_mxfp4(source, out); break;
       default: return;
     }
   }

@@ -37,6 +37,7 @@ DType ggml_dtype(uint32_t type) {
     case 13: return DType::q5_k;
     case 14: return DType::q6_k;
     case 30: return DType::bf16;
+    case 39: return DType::mxfp4;
     default: return DType::other;
   }
 }

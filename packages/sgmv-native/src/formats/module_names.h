@@ -19,14 +19,14 @@ struct MixtureNames {
   const char *block = "mlp", *router = "gate";
   const char *gate = "gate_proj", *up = "up_proj", *down = "down_proj";  // of an expert that has matrices of its own
   const char *all_gate_up = "experts.gate_up_proj", *all_down = "experts.down_proj";  // of all of them in one tensor
-  bool expert_modules = true;                                  // whether each expert's matrices are modules in Transformers 4
+  bool expert_modules = true, router_module = true;            // whether each expert's matrices and the router are modules in Transformers 4
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
 };
 const MixtureNames& mixture_names(const ModelConfig& model);
 
 // "model.layers.3.self_attn.q_proj"; `prefix`: one of those above. `expert`: -1 outside of experts.
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
-// In Transformers 5, where they are bare parameters: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
+// Where routers and experts are bare parameters, as in Transformers 5: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
 std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
 // The last part of it.
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);

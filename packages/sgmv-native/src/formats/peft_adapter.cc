@@ -131,9 +131,12 @@ std::vector<std::byte> PeftAdapter::read_columns(const NamedTensor& tensor) cons
     matrices_[columns.matrix.offset] = file_->read(columns.matrix);
   }
   const std::vector<std::byte>& matrix = matrices_[columns.matrix.offset];
-  const auto size = static_cast<size_t>(dtype_block_bytes(tensor.info.dtype)), step = static_cast<size_t>(columns.step);
+  const int64_t size = dtype_block_bytes(tensor.info.dtype), rows = tensor.info.shape[0], width = tensor.info.shape[1];
   std::vector<std::byte> taken(tensor.info.bytes);
-  for (size_t i = 0; i * size < taken.size(); ++i) std::memcpy(taken.data() + i * size, matrix.data() + (i * step + static_cast<size_t>(columns.first)) * size, size);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t from = (row * columns.row_step + columns.first_row) * width * columns.step + columns.first;
+    for (int64_t i = 0; i < width; ++i) std::memcpy(taken.data() + (row * width + i) * size, matrix.data() + (from + i * columns.step) * size, static_cast<size_t>(size));
+  }
   return taken;
 }
 

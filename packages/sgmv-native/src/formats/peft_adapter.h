@@ -17,8 +17,9 @@ namespace sgmv {
 struct NamedTensor {
   std::string name;
   TensorInfo info;
-  // Of a matrix [info.shape[0], info.shape[1] · step] every `step`-th column from `first` on; step 1: the tensor as it is.
-  struct Columns { TensorInfo matrix; int64_t first = 0, step = 1; } columns = {};
+  // Of a matrix [info.shape[0] · row_step, info.shape[1] · step] every `step`-th column from `first` on of every `row_step`-th row from
+  // `first_row` on; step 1: the tensor as it is.
+  struct Columns { TensorInfo matrix; int64_t first = 0, step = 1, first_row = 0, row_step = 1; } columns = {};
 };
 
 // A target with its two tensors: A [rank, in], B [out, rank]; those of an embedding are A [rank, vocabulary],

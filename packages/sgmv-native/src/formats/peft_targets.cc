@@ -23,7 +23,7 @@ void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
     if (!model.has_experts(layer)) continue;
-    if (mixtures) visit(layer, Projection::router, -1);
+    if (mixtures && mixture_names(model).router_module) visit(layer, Projection::router, -1);
     if (model.experts.shared) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
@@ -40,7 +40,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
-  if (mixtures && model.experts.count > 0) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
+  if (mixtures && model.experts.count > 0 && mixture_names(model).router_module) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
   if (model.experts.shared) names += "shared_expert_gate, ";
   return names + "embed_tokens, lm_head";
 }
@@ -158,8 +158,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 19> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert"};
+  constexpr std::array<std::string_view, 20> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -233,6 +233,10 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
       const std::string name = bare_module_name(model, layer, parameter.of_experts, prefix) + parameter.name;
       any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
       if (!list_matches(names, name)) continue;
+      if (parameter.of_experts && model.experts.count == 1 && model.model_type == "gpt_oss") {
+        problems.add("unsupported_field", kAdapterConfigFile, "target_parameters", '"' + name + "\" of a single expert", "several experts: what PEFT makes of a single one's [in, out] is another matrix");
+        return;
+      }
       const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, name, peft.rank);
       const double alpha = pattern_value(peft.alpha_pattern, m.alphas, name, peft.alpha);
       const auto scale = static_cast<float>(alpha / (peft.rslora ? std::sqrt(double(rank)) : double(rank)));
@@ -258,6 +262,7 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "granitemoe", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
        .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
+      {.model_type = "gpt_oss", .router = "router", .expert_modules = false, .router_module = false, .bare_router = "router"},
   };
   for (const MixtureNames& names : others)
     if (model.model_type == names.model_type) return names;

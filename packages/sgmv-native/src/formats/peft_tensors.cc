@@ -141,7 +141,8 @@ class TargetMatcher {
 
   bool is_stacked() const { return target_.bare && target_.expert >= 0; }
 
-  // A [experts · rank, in], and B [out, rank · experts] with the experts' columns in turns; gate's outputs are above up's.
+  // A [experts · rank, in], and B [out, rank · experts] with the experts' columns in turns; gate's outputs are above up's or, in GPT-OSS,
+  // in turns with them.
   void match_stacked(std::vector<PeftPair>& pairs) {
     const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_);
     const int64_t all_out = target_.projection == Projection::down ? out : 2 * out;
@@ -153,13 +154,18 @@ class TargetMatcher {
     a->info.offset += static_cast<uint64_t>(target_.expert) * a->info.bytes;
     const uint64_t row_bytes = b->info.bytes / static_cast<uint64_t>(all_out);
     TensorInfo& matrix = b->columns.matrix = b->info;
-    matrix.bytes = row_bytes * static_cast<uint64_t>(out);
-    if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
+    if (all_out > out && model_.model_type == "gpt_oss") {
+      b->columns.row_step = 2;
+      b->columns.first_row = target_.projection == Projection::up ? 1 : 0;
+    } else {
+      matrix.bytes = row_bytes * static_cast<uint64_t>(out);
+      if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
+    }
     b->info.offset = matrix.offset;  // the matrix itself where there is one expert
     b->columns.first = target_.expert;
     b->columns.step = experts;
     b->info.shape = {out, rank};
-    b->info.bytes = matrix.bytes / static_cast<uint64_t>(experts);
+    b->info.bytes = row_bytes * static_cast<uint64_t>(out) / static_cast<uint64_t>(experts);
     pairs.push_back({target_, *a, *b, {}, {}});
   }
 

@@ -13,7 +13,8 @@ constexpr std::string_view kWeight = ".weight";
 std::unique_ptr<QuantizedMatrix> QuantizedSource::open(const std::string& module) const {
   using Method = Quantization::Method;
   switch (how_.method) {
-    case Method::none: break;
+    case Method::none:
+    case Method::mxfp4: break;  // Mxfp4Source
     case Method::compressed_tensors: return open_compressed_matrix({*stored_, module}, how_);
     case Method::awq: return open_awq_matrix({*stored_, module}, how_);
     case Method::gptq: return open_gptq_matrix({*stored_, module}, how_);

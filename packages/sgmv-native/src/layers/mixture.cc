@@ -13,7 +13,7 @@ size_t ExpertWeights::bytes() const {
 }
 
 Mixture::Mixture(const ModelConfig& config, bool narrow)
-    : config_(config.experts), hidden_(config.hidden_size), activation_(config.activation), fused_(narrow), router_(false) {}
+    : config_(config.experts), hidden_(config.hidden_size), gate_(config), fused_(narrow), router_(false) {}
 
 void Mixture::reserve(int64_t tokens, ActivationForms forms) {
   const int64_t rows = tokens * config_.per_token;
@@ -53,10 +53,9 @@ void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights
   });
   multiply(device, weights.gate_up, rows_, gate_up_);
   fused_.prepare({layer, ProjectionGroup::down});
-  const auto activate = activation_ == Activation::silu ? kernels.swiglu : kernels.geglu;
   device.pool().parallel_for(rows, [&](int64_t row, int) {
     const float* gate = gate_up_.row(row);
-    activate(gate, gate + config_.size, config_.size, gated_.row(row));
+    gate_.run(kernels, gate, gate + config_.size, config_.size, gated_.row(row));
     gated_.encode(kernels, row);
     fused_.shrink_row(kernels, gated_, row);
   });
@@ -85,7 +84,7 @@ void Mixture::route(const Kernels& kernels, int64_t token) {
   }
   std::sort(chosen, chosen + count, [](const Choice& one, const Choice& other) { return one.expert < other.expert; });
   if (config_.shared) shared_weights_[static_cast<size_t>(token)] = 1.0f / (1.0f + std::exp(-scores[config_.count]));
-  float sum = kernels.softmax_numerators(scores, config_.count), of_chosen = 0;
+  float sum = kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
   for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
   if (config_.normalized) sum = of_chosen;
   for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum;
@@ -124,7 +123,7 @@ void Mixture::multiply(CpuDevice& device, const std::vector<Linear>& experts, co
   gemms_.clear();
   for (size_t expert = 0; expert < experts.size(); ++expert)
     if (const int32_t begin = begins_[expert], end = begins_[expert + 1]; begin < end)
-      gemms_.add({&x, end - begin, &experts[expert].weights, nullptr, y.row(0), y.stride(), begin});
+      gemms_.add({&x, end - begin, &experts[expert].weights, experts[expert].bias_data(), y.row(0), y.stride(), begin});
   fused_.run(device, gemms_, std::nullopt);
 }
 

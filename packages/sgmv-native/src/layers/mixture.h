@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "layers/fused_linear.h"
+#include "layers/gate.h"
 
 namespace sgmv {
 
@@ -47,7 +48,7 @@ class Mixture {
 
   const ExpertsConfig config_;
   const int64_t hidden_;
-  const Activation activation_;
+  const Gate gate_;
   FusedLinear fused_, router_;
   std::vector<const LoraAdapter*> adapters_;  // of each token where its experts are adapted; empty: of none
   std::vector<FusedLinear::Run> runs_;

@@ -1,10 +1,12 @@
 #include "models/checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "formats/gguf.h"
 #include "formats/module_names.h"
+#include "formats/mxfp4_source.h"
 #include "formats/quantized_source.h"
 #include "formats/safetensors.h"
 #include "models/config_gguf.h"
@@ -12,6 +14,32 @@
 #include "sgmv/error.h"
 
 namespace sgmv {
+namespace {
+
+
+bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && (info == nullptr || info->dtype != DType::mxfp4); }
+
+// [rows, columns], the other way round.
+template <typename Number>
+std::vector<std::byte> transposed(const std::vector<std::byte>& from, int64_t rows, int64_t columns) {
+  constexpr int64_t kTile = 16;  // rows whose lines are at hand together
+  std::vector<std::byte> to(from.size());
+  for (int64_t row = 0; row < rows; row += kTile)
+    for (int64_t column = 0; column < columns; ++column)
+      for (int64_t i = row; i < std::min(rows, row + kTile); ++i)
+        std::memcpy(to.data() + static_cast<size_t>(column * rows + i) * sizeof(Number), from.data() + static_cast<size_t>(i * columns + column) * sizeof(Number), sizeof(Number));
+  return to;
+}
+
+// In the order of `order`, empty: as they are.
+std::vector<float> ordered(std::vector<float> values, const std::vector<int32_t>& order) {
+  if (order.empty()) return values;
+  std::vector<float> result(values.size());
+  for (size_t i = 0; i < result.size(); ++i) result[i] = values[static_cast<size_t>(order[i])];
+  return result;
+}
+
+}  // namespace
 
 Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute)
     : config_(config), compute_(compute) {
@@ -20,7 +48,8 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     gguf_ = true;
   } else {
     source_ = open_safetensors_folder(weights);
-    if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
+    if (config.quantization.method == Quantization::Method::mxfp4) source_ = std::make_unique<Mxfp4Source>(std::move(source_));
+    else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
   }
@@ -44,7 +73,7 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
   if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K, or F8_E4M3 of a matrix");
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
 
@@ -56,8 +85,8 @@ std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
 // Of a transposed part all of the expert's columns.
 TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
   const std::string name = part.tensor();
+  const TensorInfo* info = find(name);
   if (part.expert < 0) {
-    const TensorInfo* info = find(name);
     // A matrix of one row is a vector in GGUF.
     if (part.out != 1 || info == nullptr || info->shape.size() != 1) return require(name, {part.out, in});
     TensorInfo row = require(name, {in});
@@ -65,8 +94,9 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     return row;
   }
   const int64_t experts = config_.experts.count;
-  TensorInfo rows = require(name, part.transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
-  if (part.transposed) {
+  const bool transposed = lies_by_input(part, info);
+  TensorInfo rows = require(name, transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
+  if (transposed) {
     rows.bytes /= static_cast<uint64_t>(experts);
     rows.offset += rows.bytes * static_cast<uint64_t>(part.expert);
     rows.shape = {in, part.stacked_rows};
@@ -130,13 +160,23 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
   Rows stored = rows(part.tensor(), info);
-  if (!part.transposed) return stored;
+  if (!lies_by_input(part, &info)) return stored;
   const auto size = static_cast<size_t>(dtype_block_bytes(stored.dtype)), columns = static_cast<size_t>(part.stacked_rows), wide = static_cast<size_t>(in);
   Rows turned{stored.dtype, std::vector<std::byte>(static_cast<size_t>(part.out) * wide * size)};
   for (size_t row = 0; row < static_cast<size_t>(part.out); ++row)
     for (size_t i = 0; i < wide; ++i)
       std::memcpy(turned.data.data() + (row * wide + i) * size, stored.data.data() + (i * columns + static_cast<size_t>(part.first_row) + row) * size, size);
   return turned;
+}
+
+// WeightType::f32 keeps MXFP4 in blocks of 8 bits only if they hold all of it.
+DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
+  if (info.dtype != DType::mxfp4 || compute != WeightType::f32) return rows_type(info);
+  const std::vector<std::byte> stored = source_->read(info);
+  std::array<std::byte, 34> block;
+  for (size_t at = 0; at < stored.size(); at += static_cast<size_t>(dtype_block_bytes(DType::mxfp4)))
+    if (!mxfp4_to_q8_0(stored.data() + at, block.data())) return DType::f32;
+  return DType::mxfp4;
 }
 
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
@@ -154,16 +194,23 @@ std::vector<int32_t> Checkpoint::row_order(const std::string& name, int64_t rows
   return order;
 }
 
+std::vector<int32_t> Checkpoint::row_order(const Part& part) const {
+  if (!part.in_turns) return row_order(part.module, part.out);
+  std::vector<int32_t> order(static_cast<size_t>(part.out));
+  const auto half = static_cast<int32_t>(part.out / 2);
+  for (int32_t i = 0; i < half; ++i) {
+    order[static_cast<size_t>(i)] = 2 * i;
+    order[static_cast<size_t>(half + i)] = 2 * i + 1;
+  }
+  return order;
+}
+
 std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) const {
   const TensorInfo& info = require(name, {size});
   if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
   std::vector<float> stored(static_cast<size_t>(size));
   dequantize(info.dtype, read(name, info).data(), size, stored.data());
-  const std::vector<int32_t> order = row_order(name, size);
-  if (order.empty()) return stored;
-  std::vector<float> values(stored.size());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = stored[static_cast<size_t>(order[i])];
-  return values;
+  return ordered(std::move(stored), row_order(name, size));
 }
 
 std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const {
@@ -190,7 +237,7 @@ std::vector<float> Checkpoint::final_norm() const {
 
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
-  PackedMatrix matrix(PackedMatrix::storage_for(std::array{rows_type(info)}, in, compute_), compute_, out, in);
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{form_type(info, compute_)}, in, compute_), compute_, out, in);
   matrix.set_rows(0, out, rows_type(info), rows(name, info).data.data(), row_order(name, out));
   return matrix;
 }
@@ -215,7 +262,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   std::vector<DType> dtypes;
   int64_t out = 0;
   for (const Part& part : parts) {
-    dtypes.push_back(rows_type(require(part, in)));
+    dtypes.push_back(form_type(require(part, in), compute));
     out += part.out;
   }
   Linear linear;
@@ -224,7 +271,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   int64_t begin = 0;
   for (const Part& part : parts) {
     const Rows stored = rows(part, in);
-    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part.module, part.out));
+    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part));
     begin += part.out;
   }
   return linear;
@@ -235,7 +282,7 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   int64_t begin = 0;
   for (const Part& part : parts) {
     const Rows stored = rows(part, in);
-    const std::vector<int32_t> order = row_order(part.module, part.out);
+    const std::vector<int32_t> order = row_order(part);
     const int64_t row_bytes = in / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype);
     for (int64_t i = 0; i < part.out; ++i) {
       const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];
@@ -246,6 +293,20 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
   }
 }
 
+std::vector<float> Checkpoint::bias(const Part& part) const {
+  const std::string name = part.biases();
+  if (part.expert < 0) return vector(name, part.out);
+  TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
+  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
+  const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
+  info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  info.bytes = size * static_cast<uint64_t>(part.out);
+  info.shape = {part.out};
+  std::vector<float> values(static_cast<size_t>(part.out));
+  dequantize(info.dtype, read(name, info).data(), part.out, values.data());
+  return ordered(std::move(values), row_order(part));
+}
+
 std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {
   std::vector<float> all;
   size_t begin = 0, out = 0;
@@ -253,8 +314,8 @@ std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {
   for (const Part& part : parts) {
     if (part.bias) {
       all.resize(out);
-      const std::vector<float> bias = vector(part.module + ".bias", part.out);
-      std::copy(bias.begin(), bias.end(), all.begin() + static_cast<std::ptrdiff_t>(begin));
+      const std::vector<float> own = bias(part);
+      std::copy(own.begin(), own.end(), all.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     begin += static_cast<size_t>(part.out);
   }

@@ -35,8 +35,12 @@ class Checkpoint {
     bool bias;
     int32_t expert = -1;
     int64_t first_row = 0, stacked_rows = 0;
+    // bare: `module` is the tensor's own name, "<module>_bias" that of its biases.
+    // transposed: all experts' matrices are [experts, in, stacked_rows], unless in MXFP4, which lies by rows.
     bool bare = false, transposed = false;
+    bool in_turns = false;  // rows of two matrices of a size in turns, of which the first one's come first here
     std::string tensor() const { return bare ? module : module + ".weight"; }
+    std::string biases() const { return module + (bare ? "_bias" : ".bias"); }
   };
   std::vector<int64_t> shape(const std::string& name) const;  // empty: there is no such tensor
   // The matrices below each other, with their biases when the names of biases are wanted and there.
@@ -56,11 +60,14 @@ class Checkpoint {
   // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }
+  DType form_type(const TensorInfo& info, WeightType compute) const;  // what the form is chosen by in which they are kept
   Rows rows(const std::string& name, const TensorInfo& info) const;
   Rows rows(const Part& part, int64_t in) const;
+  std::vector<float> bias(const Part& part) const;
   struct Scales { std::vector<float> values; int64_t block_rows, block_columns, columns; };
   Scales scales_of(const std::string& name, int64_t out, int64_t in) const;
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
+  std::vector<int32_t> row_order(const Part& part) const;
 
   std::unique_ptr<TensorSource> source_;
   const ModelConfig& config_;

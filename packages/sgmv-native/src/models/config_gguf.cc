@@ -81,6 +81,12 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   else if (type == "yarn") rope.kind = RopeConfig::Kind::yarn;
   else if (type != "none") meta.refuse("model_unsupported", meta.key("rope.scaling.type"), type, "none, linear or yarn");
   rope.original_max_positions = meta.integer("rope.scaling.original_context_length", config.max_positions);
+  if (rope.kind == RopeConfig::Kind::yarn) {
+    rope.beta_fast = meta.number("rope.scaling.yarn_beta_fast", 32.0);
+    rope.beta_slow = meta.number("rope.scaling.yarn_beta_slow", 1.0);
+    if (!(rope.beta_fast > 0) || !(rope.beta_slow > 0)) meta.refuse("model_corrupt", meta.key("rope.scaling.yarn_beta_fast"), "a number of 0 or less", "more than 0");
+    rope.truncate = config.model_type != "gpt_oss";  // no key says it
+  }
   if (!(rope.theta > 0) || !(rope.factor > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base"), "a number of 0 or less", "more than 0");
   rope.factors = read_factors(gguf, meta, "rope_freqs.weight", rotary / 2);
   if (config.model_type == "phi3") read_longrope(gguf, meta, config, rotary / 2, rope);
@@ -91,13 +97,13 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
 void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
   if (config.sliding_window == 0) return;
-  const bool gemma2 = config.model_type == "gemma2", gemma3 = config.model_type == "gemma3_text";
+  const bool gemma3 = config.model_type == "gemma3_text", every_second = config.model_type == "gemma2" || config.model_type == "gpt_oss";
   const GgufValue* pattern = gguf.metadata(meta.key("attention.sliding_window_pattern"));
   const auto* each = pattern == nullptr ? nullptr : std::get_if<GgufArray>(pattern);
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", gemma2 ? 2 : gemma3 ? 6 : config.model_type == "olmo2" ? 4 : 0));
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
@@ -145,9 +151,6 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
   if (!(growth >= 0 && growth <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("attention.temperature_scale"), std::to_string(growth), "a number from 0 to 1e3");
   config.query_growth = static_cast<float>(growth);
   config.query_growth_span = std::max(1, config.rope.original_max_positions);
-  config.rope.beta_fast = meta.number("rope.scaling.yarn_beta_fast", 32.0);
-  config.rope.beta_slow = meta.number("rope.scaling.yarn_beta_slow", 1.0);
-  if (!(config.rope.beta_fast > 0) || !(config.rope.beta_slow > 0)) meta.refuse("model_corrupt", meta.key("rope.scaling.yarn_beta_fast"), "a number of 0 or less", "more than 0");
   config.rope.mscale_all_dim = meta.number("rope.scaling.yarn_log_multiplier", 0.0);
   config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
 }
@@ -158,11 +161,12 @@ struct ArchitectureExperts {
   const char* architecture;
   bool normalized;
   const char* size_key;
-  bool shared = false;
+  bool shared = false, biased = false;
 };
 constexpr ArchitectureExperts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
                                 {"qwen3vlmoe", true, "expert_feed_forward_length"},
-                                {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"}};
+                                {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"},
+                                {"gpt-oss", true, "expert_feed_forward_length", false, true}};
 
 // Architectures whose MLP has no gate.
 void read_ungated(const std::string& architecture, ModelConfig& config) {
@@ -180,7 +184,7 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
     return;
   }
   ExpertsConfig& experts = config.experts;
-  experts = {count, meta.integer("expert_used_count", 0), meta.integer(known->size_key, 0), known->normalized, known->shared, {}};
+  experts = {count, meta.integer("expert_used_count", 0), meta.integer(known->size_key, 0), known->normalized, known->shared, {}, known->biased};
   check_experts(experts, gguf.file_name(), {meta.key("expert_count"), meta.key("expert_used_count"), meta.key(known->size_key)});
   for (int32_t layer = 0; layer < config.layers; ++layer)
     experts.layer_has_none.push_back(gguf.find("blk." + std::to_string(layer) + ".ffn_gate_inp.weight") == nullptr);
@@ -203,7 +207,8 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
                                            {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
-                                           {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true}};
+                                           {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
+                                           {"gpt-oss", "gpt_oss"}};
 
 const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
   std::string names;
@@ -263,6 +268,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   read_sliding_window(gguf, meta, config);
   if (architecture.starts_with("gemma")) read_gemma(meta, config);
   if (architecture == "olmo2") read_olmo(meta, config);
+  if (architecture == "gpt-oss") use_gpt_oss_layout(config);
   if (architecture.starts_with("granite")) read_granite(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
@@ -285,17 +291,19 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   if (!hf_name.starts_with(prefix)) return "";
   const size_t dot = hf_name.find('.', prefix.size());
   if (dot == std::string::npos) return "";
-  const size_t last = hf_name.rfind('.');  // ".weight" or ".bias"
+  const size_t last = hf_name.rfind('.');  // ".weight" or ".bias", of sinks neither
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
   const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
-  const bool named_by_attention = config.model_type == "seed_oss" || (config.post_norms && config.model_type != "glm4");
+  if (hf_name.ends_with(".self_attn.sinks")) return block + "attn_sinks.weight";
+  const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
   constexpr std::array<std::pair<const char*, const char*>, 29> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"mlp.gate", "ffn_gate_inp"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
+      {"mlp.gate", "ffn_gate_inp"},
+      {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
       {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
       {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},

@@ -12,7 +12,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf);  // throws Error model_unsup
 
 // "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight"; empty when GGUF has no such tensor. Of
 // experts it has those of a layer in one: "…mlp.experts.gate_proj.weight". Of `config` only
-// the layout counts: models with post-norms name the norm before the MLP differently.
+// the layout counts: models with post-norms name the norm before the MLP differently, and so does GPT-OSS.
 std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config);
 
 }  // namespace sgmv

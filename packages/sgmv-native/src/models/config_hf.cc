@@ -20,6 +20,7 @@ struct FamilyExperts {
   int32_t shared_size = 0;   // 0: no shared expert
   bool normalized = false;   // the weights of the chosen ones always add up to 1; otherwise if norm_topk_prob says so
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
+  bool biased = false;
 };
 
 // What a family's own configuration class assumes when config.json leaves a field out.
@@ -111,6 +112,8 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 64, .per_token = 8}},
     {.model_type = "granitemoe", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config,
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
+    {.model_type = "gpt_oss", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1.5e5, .vocab_size = 201088, .heads = 64, .kv_heads = 8, .head_dim = 64,
+     .sliding_window = 128, .full_every = 2, .attention_bias = Bias::as_config, .biased = true, .experts = {.count = 128, .per_token = 4, .normalized = true, .biased = true}},
 };
 
 // Language models that stand in a vision model only.
@@ -178,6 +181,7 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const bool qwen = config.model_type.starts_with("qwen"), smollm = config.model_type == "smollm3";
   const bool present = root.find("sliding_window") != nullptr;
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
+  if (window == 0 && config.model_type == "gpt_oss") fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of GPT-OSS slide");
   if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
   config.sliding_window = window;
   if (config.model_type == "qwen2_moe")
@@ -258,6 +262,17 @@ void refuse_iquestcoder(const ConfigFields& fields) {
   if (fields.flag("use_sliding_window", false)) fields.refuse("model_unsupported", "use_sliding_window", "true", "false");
 }
 
+void read_gpt_oss(const ConfigFields& fields, ModelConfig& config) {
+  use_gpt_oss_layout(config);
+  const auto number = [&](const char* field, float otherwise) {
+    const double value = fields.number(field).value_or(otherwise);
+    if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+    return static_cast<float>(value);
+  };
+  config.gate_sharpness = number("swiglu_alpha", config.gate_sharpness);
+  config.gate_limit = number("swiglu_limit", config.gate_limit);
+}
+
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
 void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
   const int32_t step = fields.integer("decoder_sparse_step").value_or(1);
@@ -287,6 +302,7 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   experts.size = assumed.size > 0 ? fields.integer("moe_intermediate_size").value_or(assumed.size) : config.intermediate_size;
   experts.normalized = assumed.normalized || fields.flag("norm_topk_prob", false);
   experts.shared = assumed.shared_size > 0;
+  experts.biased = assumed.biased;
   check_experts(experts, fields.file(), {one ? "num_experts" : "num_local_experts", "num_experts_per_tok", assumed.size > 0 ? "moe_intermediate_size" : "intermediate_size"});
   if (assumed.dense_layers) read_dense_layers(fields, config);
   if (!experts.shared) return;
@@ -367,6 +383,13 @@ void use_gemma_layout(ModelConfig& config) {
   config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
 }
 
+void use_gpt_oss_layout(ModelConfig& config) {
+  config.attention_sinks = true;
+  config.activation = Activation::clamped_silu;
+  config.gate_sharpness = 1.702f;
+  config.gate_limit = 7.0f;
+}
+
 void use_olmo_layout(ModelConfig& config) {
   config.pre_norms = false;
   config.post_norms = config.qk_norm = config.qk_norm_of_all = true;
@@ -412,6 +435,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
+  if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);

@@ -32,6 +32,9 @@ double longrope_attention_factor(double factor, int32_t original_max_positions);
 // What all Gemma checkpoints have in common, whatever the file format.
 void use_gemma_layout(ModelConfig& config);
 
+// What GPT-OSS has in every file format.
+void use_gpt_oss_layout(ModelConfig& config);
+
 // What OLMo 2 and 3 have in common.
 void use_olmo_layout(ModelConfig& config);
 

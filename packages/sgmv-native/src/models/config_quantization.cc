@@ -168,12 +168,13 @@ void read_quantization(const ConfigFields& fields, ModelConfig& config) {
   if (object == nullptr) return;
   const Section section(fields, "quantization_config", *object);
   const std::string method = section.fields().text("quant_method", "nothing");
-  section.require_one_of("quant_method", method, {"fp8", "compressed-tensors", "awq", "gptq", "bitsandbytes"});
+  section.require_one_of("quant_method", method, {"fp8", "compressed-tensors", "awq", "gptq", "bitsandbytes", "mxfp4"});
   set_scale_blocks(section, "weight_block_size", config);
   if (method == "compressed-tensors") read_compressed_tensors(section, config);
   if (method == "awq") read_awq(section, config);
   if (method == "gptq") read_gptq(section, config);
   if (method == "bitsandbytes") config.quantization.method = Method::bitsandbytes;
+  if (method == "mxfp4") config.quantization.method = Method::mxfp4;
 }
 
 }  // namespace sgmv

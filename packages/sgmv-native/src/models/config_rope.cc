@@ -176,6 +176,17 @@ void read_query_growth(const ConfigFields& fields, const json::Value* parameters
   config.query_growth_span = std::max(1, inside.integer("original_max_position_embeddings").value_or(config.rope.original_max_positions));
 }
 
+// GPT-OSS whose configuration says nothing is stretched as its publisher did. Of a rope_scaling that says nothing Transformers 4
+// thinks otherwise than Transformers 5.
+void use_published_yarn(const json::Value& root, const ConfigFields& fields, RopeConfig& rope) {
+  if (const json::Value* said = root.find("rope_scaling"))
+    fields.refuse("model_unsupported", "rope_scaling", said->describe(), "the parameters of RoPE, or no such field: versions of Transformers read it differently");
+  rope.kind = RopeConfig::Kind::yarn;
+  rope.factor = 32;
+  rope.original_max_positions = 4096;
+  rope.truncate = false;
+}
+
 bool same_rope(const RopeConfig& a, const RopeConfig& b) {
   const auto values = [](const RopeConfig& r) {
     return std::tie(r.kind, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
@@ -213,6 +224,7 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   const json::Value* scaling = get_object(fields, "rope_scaling");
   // Transformers assumes a scaled one, and then passes over rope_theta.
   if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
+  if (scaling == nullptr && config.model_type == "gpt_oss" && fields.get("rope_parameters") == nullptr) use_published_yarn(root, fields, config.rope);
   if (scaling == nullptr) return;
   // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.
   RopeConfig scaled = by_type ? config.rope : plain;

@@ -16,7 +16,7 @@ constexpr int64_t kTokenCost = 16;  // of a token in a loop over tokens beside t
 }  // namespace
 
 DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types)
-    : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)),
+    : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)), gate_(config_),
       rope_(config_.rope, config_.head_dim),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
@@ -157,7 +157,8 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
   const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
-                                  config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap};
+                                  config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
+                                  layer.sinks.empty() ? nullptr : layer.sinks.data()};
   const auto finish = [&](int64_t token) {
     attended_.encode(kernels, token);
     fused_.shrink_row(kernels, attended_, token);
@@ -228,12 +229,9 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   const int64_t width = config_.intermediate_size;
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
-  const auto gated = config_.activation == Activation::silu ? cpu_.kernels().swiglu : cpu_.kernels().geglu;
-  const auto alone = config_.activation == Activation::relu2 ? cpu_.kernels().relu2 : cpu_.kernels().gelu;
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
-    if (config_.gated_mlp) gated(gate, gate + width, width, gated_.row(token));
-    else alone(gate, width, gated_.row(token));
+    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
     gated_.encode(cpu_.kernels(), token);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });

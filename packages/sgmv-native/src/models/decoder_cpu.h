@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cpu/cpu_device.h"
+#include "layers/gate.h"
 #include "layers/mixture.h"
 #include "layers/rope_table.h"
 #include "models/decoder_weights.h"
@@ -48,6 +49,7 @@ class DecoderCpu : public Model {
   DecoderWeights weights_;
   std::shared_ptr<Device> device_;
   CpuDevice& cpu_;
+  const Gate gate_;
   RopeTable rope_;
   std::optional<RopeTable> sliding_rope_, long_rope_;
 

@@ -19,6 +19,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
   layer.q_norm = norm(names.q_norm, config.q_norm_width());
   layer.k_norm = norm(names.k_norm, config.k_norm_width());
+  if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
   layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
   if (config.has_mlp(index)) {
@@ -38,8 +39,8 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 }  // namespace
 
 size_t DecoderLayer::bytes() const {
-  const size_t norms = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size();
-  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + norms * sizeof(float);
+  const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size();
+  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {

@@ -13,6 +13,7 @@ struct DecoderLayer {
   std::vector<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
+  std::vector<float> sinks;           // [heads]
   Linear qkv, o;
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeights experts;

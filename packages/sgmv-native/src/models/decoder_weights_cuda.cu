@@ -101,6 +101,7 @@ class Loader {
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
     layer.q_norm = norm(names.q_norm, config_.q_norm_width());
     layer.k_norm = norm(names.k_norm, config_.k_norm_width());
+    if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
     layer.qkv = biased(names.qkv, config_.hidden_size);
     layer.o = biased(names.o, config_.in_features(Projection::o));
     if (config_.has_mlp(index)) {
@@ -118,10 +119,21 @@ class Loader {
     ExpertWeightsCuda result{load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32),
                              make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_),
                              make_matrices(config.count, config_.hidden_size, config.size, projections_)};
-    for (int32_t expert = 0; expert < config.count; ++expert) {
-      load_into(result.gate_up, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].gate_up);
-      load_into(result.down, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].down);
+    std::vector<float> gate_up_bias, down_bias;
+    const auto append = [&](std::vector<float>& all, const Parts& parts) {
+      const std::vector<float> own = checkpoint_.biases(parts);
+      all.insert(all.end(), own.begin(), own.end());
+    };
+    for (const LayerTensors::Expert& expert : names.experts) {
+      const int64_t index = &expert - names.experts.data();
+      load_into(result.gate_up, index, checkpoint_, expert.gate_up);
+      load_into(result.down, index, checkpoint_, expert.down);
+      append(gate_up_bias, expert.gate_up);
+      append(down_bias, expert.down);
     }
+    result.router_bias = uploaded(checkpoint_.biases(names.router));
+    result.gate_up_bias = uploaded(gate_up_bias);
+    result.down_bias = uploaded(down_bias);
     return result;
   }
 
@@ -148,8 +160,8 @@ size_t DecoderWeightsCuda::bytes() const {
   size_t total = embedding.bytes() + lm_head.bytes() + final_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
     for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) total += matrix->bytes();
-    for (const DeviceArray<float>* norm : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm})
-      total += norm->bytes();
+    for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks})
+      total += vector->bytes();
     total += layer.experts.bytes();
   }
   return total;

@@ -29,7 +29,9 @@ struct BiasedMatrix {
 struct ExpertWeightsCuda {
   Matrix router;         // [experts, hidden] in float32, and one row more for the gate of a shared expert
   Matrix gate_up, down;  // of all experts one after the other; `weights` are the first one's
-  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes(); }
+  // [rated], [experts, 2 · size], [experts, hidden], or empty; data() is then null
+  DeviceArray<float> router_bias, gate_up_bias, down_bias;
+  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes(); }
 };
 
 struct DecoderLayerCuda {
@@ -37,6 +39,7 @@ struct DecoderLayerCuda {
   DeviceArray<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
+  DeviceArray<float> sinks;           // [heads]
   BiasedMatrix qkv, o;
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeightsCuda experts;

@@ -13,25 +13,29 @@ const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& co
 }
 
 // Experts' matrices in one tensor: Granite's and, whatever the family, those of a model that Transformers 5 has in memory. Qwen3-VL
-// writes them transposed; where a matrix is square, the other one tells.
+// writes them transposed, where a matrix is square the other one tells; so does GPT-OSS, with rows of gate and up in turns.
 std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
   const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
-  const bool transposed = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
+  const bool in_turns = config.model_type == "gpt_oss", bias = config.experts.biased;
+  const bool transposed = in_turns || (hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size});
   const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
     const bool bare = !tensor.ends_with(".weight");
-    return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, false, expert, first, rows, bare, transposed};
+    return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, bias, expert, first, rows, bare, transposed, in_turns && tensor == gate_up};
   };
   std::vector<LayerTensors::Expert> experts;
-  for (int32_t expert = 0; expert < config.experts.count; ++expert)
-    experts.push_back({{part(gate_up, expert, size, 0, 2 * size), part(gate_up, expert, size, size, 2 * size)}, {part(down, expert, hidden, 0, hidden)}});
+  for (int32_t expert = 0; expert < config.experts.count; ++expert) {
+    const auto halves = in_turns ? std::vector{part(gate_up, expert, 2 * size, 0, 2 * size)} : std::vector{part(gate_up, expert, size, 0, 2 * size), part(gate_up, expert, size, size, 2 * size)};
+    experts.push_back({halves, {part(down, expert, hidden, 0, hidden)}});
+  }
   return experts;
 }
 
 // An expert's matrices are its own, or rows of all experts' by projection (GGUF).
 LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string& block, bool gguf, const ModelConfig& config, int32_t expert) {
   const int64_t size = config.experts.size, hidden = config.hidden_size;
+  const bool bias = config.experts.biased;
   const auto part = [&](const char* name, int64_t out) {
-    return gguf ? Checkpoint::Part{block + "experts." + name, out, false, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, false};
+    return gguf ? Checkpoint::Part{block + "experts." + name, out, bias, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, bias};
   };
   return {{part(names.gate, size), part(names.up, size)}, {part(names.down, hidden)}};
 }
@@ -39,7 +43,7 @@ LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string
 void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
   const MixtureNames& names = names_in(checkpoint, config);
   const std::string block = layer + names.block + ".";
-  tensors.router.push_back({block + names.router, config.experts.count, false});
+  tensors.router.push_back({block + names.router, config.experts.count, config.experts.biased});
   if (config.experts.shared) tensors.router.push_back({block + "shared_expert_gate", 1, false});
   const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
   if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
@@ -73,6 +77,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
     names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
   }
+  if (config.attention_sinks) names.sinks = attention + "sinks";
   using enum Projection;
   const bool bias = config.attention_bias;
   names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);

@@ -16,6 +16,7 @@ struct LayerTensors {
   // Empty: none.
   std::string attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
   std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
+  std::string sinks;           // [heads]
   std::vector<Checkpoint::Part> qkv, o, gate_up, down;
   // Of a layer with experts: the router's, then the gate of the shared one if there is one; and each expert's.
   std::vector<Checkpoint::Part> router;

@@ -16,6 +16,7 @@ bool DecoderCuda::reserve_experts(const Shape& shape) {
   moved |= grow(e.counts, count(routing.experts, 1));
   moved |= grow(e.row_of_choice, count(rows, 1));
   moved |= grow(e.choice_of_row, count(rows, 1));
+  if (config_.experts.biased) moved |= grow(e.expert_of_row, count(rows, 1));
   moved |= grow(e.totals, 2);
   moved |= grow(e.tiles, count(routing.tiles_max(), 1));
   moved |= grow_zeroed(e.rows, count(rows, padded(hidden) * size));
@@ -42,6 +43,7 @@ Routing DecoderCuda::routing_of(const Shape& shape) const {
   routing.counts = experts_.counts.data();
   routing.row_of_choice = experts_.row_of_choice.data();
   routing.choice_of_row = experts_.choice_of_row.data();
+  routing.expert_of_row = experts_.expert_of_row.data();
   routing.totals = experts_.totals.data();
   routing.tiles = experts_.tiles.data();
   return routing;
@@ -52,7 +54,8 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const Stream& stream = context_->compute;
-  const Routing routing = routing_of(shape);
+  Routing routing = routing_of(shape);
+  routing.biases = layer.experts.router_bias.data();
   rate_experts(stream, routing, experts_.inputs.data(), layer.experts.router.weights);
   if (shape.router_lora) adapt_scores(stream, routing, experts_.inputs.data(), config_.hidden_size, in.router_factors, index);
   choose_experts(stream, routing, in.slots);
@@ -60,9 +63,9 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   gather_expert_rows(stream, routing, type_, normed_.data(), config_.hidden_size, experts_.rows.data(), shape.expert_lora ? in.expert_factors : nullptr, experts_.factors.data());
   if (shape.expert_lora) plan_lora_tiles(stream, experts_.factors.data(), routing.rows(), experts_.lora_tiles.data(), lora_tile_counts_.data() + 2);
   experts_product(shape, routing, expert_gate_up_group(index), layer.experts.gate_up, experts_.rows.data());
-  activate(experts_.products.data(), nullptr, routing.rows(), config_.experts.size, experts_.gated.data());
+  activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row);
   experts_product(shape, routing, expert_down_group(index), layer.experts.down, experts_.gated.data());
-  add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.down.bias.data(), delta_.data());
+  add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.experts.down_bias.data(), layer.down.bias.data(), delta_.data());
 }
 
 void DecoderCuda::experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x) {

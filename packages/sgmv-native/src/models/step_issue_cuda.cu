@@ -46,13 +46,16 @@ void DecoderCuda::issue_mlp(const Shape& shape, int32_t index) {
   project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated_.data(), delta_.data());
 }
 
-void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out) {
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
   activation.gated = config_.gated_mlp;
+  activation.sharpness = config_.gate_sharpness;
+  activation.limit = config_.gate_limit;
   activation.gate_up = gate_up;
   activation.bias = bias;
+  activation.bias_of_row = bias_of_row;
   activation.tokens = rows;
   activation.width = width;
   activation.out = out;
@@ -101,6 +104,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.positions_max = shape.positions_max;
   work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
   work.softcap = config_.attention_softcap;
+  work.sinks = layer.sinks.data();
   work.scratch = attention_scratch_.data();
   work.out = attended_.data();
   attention(context_->compute, work);

@@ -107,7 +107,7 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
     for (int32_t h = 0; h < heads_per_kv_; ++h) {
       float* scores = scratch + (t * heads_per_kv_ + h) * stride + first;
       if (layer.softcap > 0) kernels.softcap(scores, layer.softcap, n);
-      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scores, n);
+      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scores, n, layer.sinks == nullptr ? kNoSink : layer.sinks[kv_head * heads_per_kv_ + h]);
     }
   }
   for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {

@@ -26,6 +26,7 @@ class AttentionWork {
     int32_t layer = 0;
     int32_t window = 0;        // positions a query sees, its own included; 0: all
     float softcap = 0.0f;      // of scores; 0: none
+    const float* sinks = nullptr;  // [heads]: a score that the softmax counts and that has no value; null: none
   };
   void run(CpuDevice& device, const Layer& layer) const;
 

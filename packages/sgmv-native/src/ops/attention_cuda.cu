@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
     const int first = split_of(first_visible(position, work.window), plan.even) - task.first_split;
     const int last = split_of(position, plan.even) - task.first_split;
     const int64_t begin = part_index(work, plan, token, head, 0);
-    Extent extent;
+    Extent extent = before_splits(work, head);
     float sums[kLaneUnits][4] = {};
 #pragma unroll 4
     for (int place = first; place <= last; ++place) {

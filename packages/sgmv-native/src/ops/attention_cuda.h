@@ -61,7 +61,7 @@ struct AttentionTile {
 int32_t attention_tile_tokens(int32_t heads, int32_t kv_heads);
 
 // Each query sees its own position and those before, `window` of them in all (0: every one). Scores are q · k, then
-// softcap · tanh(score / softcap) unless softcap is 0. A query's sums are cut at fixed positions and added in their order,
+// softcap · tanh(score / softcap) unless softcap is 0. A sink is a score more of each query, with the value 0. A query's sums are cut at fixed positions and added in their order,
 // whatever the tile, the other queries and positions_max. Of a block table, entries are read from the first position on
 // that a query of the tile sees. It is fast for long contexts where lone tokens are the batch's last.
 struct AttentionWork {
@@ -75,6 +75,7 @@ struct AttentionWork {
   int32_t positions_max = 0;           // no tile's last position is beyond positions_max - 1
   int32_t window = 0;
   float softcap = 0;
+  const float* sinks = nullptr;        // [heads] or null: no sinks
   float* scratch = nullptr;            // attention_scratch_floats()
   void* out = nullptr;                 // [tokens, padded(heads · head_dim)] in `type` of the cache, without gaps between heads; padding kept
 };

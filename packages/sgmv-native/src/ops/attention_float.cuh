@@ -39,7 +39,11 @@ struct FloatWorker {
     return *reinterpret_cast<const float4*>(rows_at + swizzled<Shared::kUnits>(row, unit));
   }
 
-  __device__ __forceinline__ void start() {}
+  __device__ __forceinline__ void start() {
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i)
+      if (const int row = warp + kFloatWarps * i; row < rows.count) all_extents[i] = before_splits(work, task.kv_head * task.group + (rows.first + row) % task.group);
+  }
 
   __device__ __forceinline__ void score(int chunk_begin) {
     float dots[kWarpRows][4] = {};

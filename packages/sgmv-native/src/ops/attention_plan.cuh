@@ -96,6 +96,11 @@ struct Extent {
   float mass = 0;
 };
 
+// Of a query before its first split: nothing, or its sink, which has the value 0. Splits are folded onto it once, wherever that is done.
+__device__ __forceinline__ Extent before_splits(const AttentionWork& work, int head) {
+  return work.sinks == nullptr ? Extent{} : Extent{work.sinks[head], 1.0f};
+}
+
 // All kernels must round alike, so no product may be fused into a sum in one and not in another: fmaf() and
 // rounded_product() leave the compiler no choice.
 

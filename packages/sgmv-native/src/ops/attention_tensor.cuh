@@ -60,7 +60,10 @@ struct TensorWorker {
     for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        all_extent(m, i / 2) = {};
+        if (i % 2 == 0) {
+          const int row = row_of(m, i / 2);
+          all_extent(m, i / 2) = row < rows.count ? before_splits(work, task.kv_head * task.group + (rows.first + row) % task.group) : Extent{};
+        }
 #pragma unroll
         for (int n = 0; n < 2 * kPairs; ++n) all_sum(m, n, i) = 0;
       }

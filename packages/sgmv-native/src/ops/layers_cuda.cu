@@ -214,12 +214,23 @@ __global__ void __launch_bounds__(kThreads) norm_queries_and_keys_kernel(NormQue
 // Exponents are cut where the CPU's are, so that an infinite gate stays infinite.
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x > 88.0f ? 88.0f : -x)); }
 
+// Comparisons that NaN does not pass: it stays.
 template <Activation kActivation>
-__device__ __forceinline__ float activate(float x) {
+__device__ __forceinline__ float activate(float x, [[maybe_unused]] const GatedActivation& work) {
   if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
   if constexpr (kActivation == Activation::relu2) return x < 0.0f ? 0.0f : x * x;
+  if constexpr (kActivation == Activation::clamped_silu) {
+    const float gate = x > work.limit ? work.limit : x;
+    return gate * sigmoid(gate * work.sharpness);
+  }
   // x/2 · (1 + tanh u) = x · sigmoid(2u) with u = √(2/π) · (x + 0.044715 x³).
   return x * sigmoid(x * (x * x * (1.5957691216f * 0.044715f) + 1.5957691216f));
+}
+
+template <Activation kActivation>
+__device__ __forceinline__ float gated(float x, [[maybe_unused]] const GatedActivation& work) {
+  if constexpr (kActivation == Activation::clamped_silu) return (x > work.limit ? work.limit : x < -work.limit ? -work.limit : x) + 1.0f;
+  return x;
 }
 
 // Block (token, j): columns j · 4 · kThreads on.
@@ -229,14 +240,20 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const int width = work.width, column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
   if (column >= width) return;
   const float* row = work.gate_up + token * (kGated ? 2 : 1) * width;
+  const float* bias = work.bias == nullptr || work.bias_of_row == nullptr ? work.bias : work.bias + int64_t{work.bias_of_row[token]} * 2 * width;
   const auto quad_from = [&](int begin) {
     const float4 v = load_floats<kWhole>(row + begin, column, width);
-    return work.bias == nullptr ? v : v + load_floats<kWhole>(work.bias + begin, column, width);
+    return bias == nullptr ? v : v + load_floats<kWhole>(bias + begin, column, width);
   };
+  const auto active = [&](float x) { return activate<kActivation>(x, work); };
+  const auto other = [&](float x) { return gated<kActivation>(x, work); };
   const float4 gate = quad_from(0);
-  float4 active = make_float4(activate<kActivation>(gate.x), activate<kActivation>(gate.y), activate<kActivation>(gate.z), activate<kActivation>(gate.w));
-  if constexpr (kGated) active = active * quad_from(width);
-  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, active);
+  float4 product = make_float4(active(gate.x), active(gate.y), active(gate.z), active(gate.w));
+  if constexpr (kGated) {
+    const float4 up = quad_from(width);
+    product = product * make_float4(other(up.x), other(up.y), other(up.z), other(up.w));
+  }
+  store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, product);
 }
 
 // Block (i, j): vectors j · kThreads on of row i.
@@ -316,8 +333,12 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
     using T = decltype(number);
     dispatch_flag(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
       const auto run = [&](auto kernel) { launch(stream, shape, kernel, work, padded(work.width)); };
-      if (!work.gated) run(work.activation == Activation::relu2 ? gated_activation_kernel<T, Activation::relu2, false, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, false, whole()>);
-      else run(work.activation == Activation::silu ? gated_activation_kernel<T, Activation::silu, true, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, true, whole()>);
+      switch (work.activation) {
+        case Activation::silu: return run(gated_activation_kernel<T, Activation::silu, true, whole()>);
+        case Activation::gelu_tanh: return run(work.gated ? gated_activation_kernel<T, Activation::gelu_tanh, true, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, false, whole()>);
+        case Activation::relu2: return run(gated_activation_kernel<T, Activation::relu2, false, whole()>);
+        case Activation::clamped_silu: return run(gated_activation_kernel<T, Activation::clamped_silu, true, whole()>);
+      }
     });
   });
 }

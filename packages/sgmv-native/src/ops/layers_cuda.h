@@ -68,13 +68,15 @@ struct NormQueriesAndKeys {
 };
 void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work);
 
-// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up; or, not
-// gated, activation(up + bias), with nothing else in a row.
+// out := activation(gate + bias[..width)) · (up + bias[width..)), with gate and up side by side in each row of gate_up (of clamped_silu as
+// in model_config.h); or, not gated, activation(up + bias), with nothing else in a row.
 struct GatedActivation {
   Number type = Number::bf16;      // of out
   Activation activation = Activation::silu;
+  float sharpness = 1.0f, limit = 0.0f;  // of clamped_silu
   const float* gate_up = nullptr;  // [tokens, 2 · width], not gated [tokens, width]
-  const float* bias = nullptr;     // of a row, or null
+  const float* bias = nullptr;     // of a row, or null; with bias_of_row [.., 2 · width]
+  const int32_t* bias_of_row = nullptr;  // [tokens]: which of the biases is a row's; null: the first of all
   int32_t tokens = 0;
   int32_t width = 0;
   void* out = nullptr;             // [tokens, padded(width)] in `type`

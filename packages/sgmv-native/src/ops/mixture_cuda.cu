@@ -124,7 +124,11 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
     if (routing.shared && lane == 0) routing.shared_weights[token] = 0;
     return;
   }
-  const float* const scores = routing.scores + token * routing.rated();
+  float* const scores = routing.scores + token * routing.rated();
+  if (routing.biases != nullptr) {
+    for (int i = lane; i < routing.rated(); i += kWarpThreads) scores[i] += routing.biases[i];
+    __syncwarp();
+  }
   uint32_t words;
   const float highest = scores[choose(scores, routing.experts, routing.per_token, words)];
   float sum = 0;
@@ -206,12 +210,14 @@ __global__ void __launch_bounds__(kSortThreads) place_kernel(const __grid_consta
 __global__ void __launch_bounds__(kRowThreads) gather_rows_kernel(const __grid_constant__ Routing routing, const uint4* x, int vectors, uint4* out,
                                                                   const LoraFactor* const* factors_of_token, const LoraFactor** factors_of_row) {
   const int row = static_cast<int>(blockIdx.x), at = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
-  const bool adapts = factors_of_token != nullptr && at == 0;
+  const bool adapts = factors_of_token != nullptr && at == 0, names = routing.expert_of_row != nullptr && at == 0;
   if (row >= routing.totals[0]) {
     if (adapts) factors_of_row[row] = nullptr;
+    if (names) routing.expert_of_row[row] = 0;
     return;
   }
   const int choice = routing.choice_of_row[row], token = choice / routing.per_token;
+  if (names) routing.expert_of_row[row] = routing.chosen[choice];
   if (adapts) {
     const LoraFactor* const factors = factors_of_token[token];
     factors_of_row[row] = factors == nullptr ? nullptr : factors + routing.chosen[choice] * kFactorsPerExpert;
@@ -220,7 +226,7 @@ __global__ void __launch_bounds__(kRowThreads) gather_rows_kernel(const __grid_c
 }
 
 // Block (token, piece): a column a thread.
-__global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant__ Routing routing, const float* rows, int width, const float* bias, float* y) {
+__global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant__ Routing routing, const float* rows, int width, const float* expert_biases, const float* bias, float* y) {
   const int token = static_cast<int>(blockIdx.x), column = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
   if (column >= width) return;
   float* const to = y + int64_t{token} * width + column;
@@ -228,7 +234,10 @@ __global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant_
   if (routing.shared) sum = (bias == nullptr ? *to : *to + bias[column]) * routing.shared_weights[token];
 #pragma unroll 4
   for (int choice = token * routing.per_token; choice < (token + 1) * routing.per_token; ++choice)
-    if (routing.chosen[choice] >= 0) sum = fmaf(routing.weights[choice], rows[int64_t{routing.row_of_choice[choice]} * width + column], sum);
+    if (const int expert = routing.chosen[choice]; expert >= 0) {
+      const float row = rows[int64_t{routing.row_of_choice[choice]} * width + column];
+      sum = fmaf(routing.weights[choice], expert_biases == nullptr ? row : row + expert_biases[int64_t{expert} * width + column], sum);
+    }
   *to = sum;
 }
 
@@ -272,9 +281,9 @@ void gather_expert_rows(cudaStream_t stream, const Routing& routing, Number type
          static_cast<uint4*>(out), factors_of_token, factors_of_row);
 }
 
-void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* bias, float* y) {
+void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* expert_biases, const float* bias, float* y) {
   if (routing.tokens == 0) return;
-  launch(stream, {grid_of(routing.tokens, ceil_div(width, kRowThreads)), kRowThreads}, add_kernel, routing, rows, width, bias, y);
+  launch(stream, {grid_of(routing.tokens, ceil_div(width, kRowThreads)), kRowThreads}, add_kernel, routing, rows, width, expert_biases, bias, y);
 }
 
 }  // namespace sgmv::cuda

@@ -34,6 +34,7 @@ struct Routing {
   bool normalized = false;  // weights are of the chosen ones' softmax, not of all experts'
   bool shared = false;      // beside them stands an MLP with a gate of its own
   int32_t tile_rows = 0;    // expert_tile_rows()
+  const float* biases = nullptr;  // [rated()], of the scores; null: none
 
   // Room for what is found out; rows() of rows, of which tokens that only fill a bucket take none.
   float* scores = nullptr;            // [tokens, rated()]
@@ -43,6 +44,7 @@ struct Routing {
   int32_t* counts = nullptr;          // [experts]: rows of each
   int32_t* row_of_choice = nullptr;   // [tokens, per_token]
   int32_t* choice_of_row = nullptr;   // [rows()]: token · per_token + which of its experts
+  int32_t* expert_of_row = nullptr;   // [rows()], by gather_expert_rows(), 0 where no token has the row; null: nobody asks
   int32_t* totals = nullptr;          // [2]: rows, tiles
   ExpertTile* tiles = nullptr;        // [tiles_max()]
 
@@ -63,7 +65,7 @@ void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, c
 // B [experts or 1, lora_b_stride(rank)]. x as above.
 void adapt_scores(cudaStream_t stream, const Routing& routing, const float* x, int32_t width, const LoraFactor* const* factors_of_token, int32_t layer);
 
-// The experts with the highest scores, of equal ones those with the lower numbers, and what each counts. `slots` [tokens]: below 0
+// Adds the biases to the scores. The experts with the highest ones, of equal ones those with the lower numbers, and what each counts. `slots` [tokens]: below 0
 // for a token that only fills a bucket. A score that is no number is the lowest.
 void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots);
 
@@ -79,8 +81,8 @@ void gather_expert_rows(cudaStream_t stream, const Routing& routing, Number type
 // bits of linear(). Rows that no token has are left as they are.
 void linear_of_experts(cudaStream_t stream, const Routing& routing, const LinearWork& work);
 
-// y [tokens, width] := Σ weight · row over a token's experts, by number; with a shared one, whose output y is and `bias` [width] or null
-// still to be added to it: shared weight · (y + bias) + that. rows: [rows(), width].
-void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* bias, float* y);
+// y [tokens, width] := Σ weight · (row + the expert's bias) over a token's experts, by number; with a shared one, whose output y is and `bias`
+// [width] or null still to be added to it: shared weight · (y + bias) + that. rows: [rows(), width]; expert_biases: [experts, width] or null.
+void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* expert_biases, const float* bias, float* y);
 
 }  // namespace sgmv::cuda

@@ -23,6 +23,7 @@ struct Shape {
   int32_t block_size = 16;
   int32_t window = 0;
   float softcap = 0;
+  bool sinks = false;
 };
 
 std::string name_of(const Shape& s) {
@@ -43,6 +44,9 @@ float component(Part part, int32_t sequence, int32_t position, int32_t head, int
 }
 // Scores get a spread of about 2, so that few positions have most of the weight and none that leaks in stays unseen.
 float query_scale(const Shape& s) { return 6.0f / std::sqrt(static_cast<float>(s.head_dim)); }
+
+// Of some heads above all scores, and of some far below.
+float sink_of(int32_t head) { return head % 4 == 3 ? 9.0f : head % 4 == 2 ? -100.0f : 1.5f * static_cast<float>(head % 4) - 0.5f; }
 
 std::vector<float> row_of(const Shape& shape, Part part, int32_t sequence, int32_t position, int32_t head) {
   std::vector<float> row;
@@ -106,6 +110,7 @@ struct Inputs {
   DeviceArray<std::byte> q, cache;
   DeviceArray<AttentionTile> tiles;
   DeviceArray<int32_t> tables;
+  DeviceArray<float> sinks;
   int32_t tokens = 0;
   int32_t positions = 0;
 };
@@ -136,6 +141,9 @@ Inputs make_inputs(const Shape& shape, const std::vector<Slice>& batch, const Wa
   inputs.cache = on_device(cache.bytes);
   inputs.tiles = on_device(tiles);
   inputs.tables = on_device(cache.tables);
+  std::vector<float> sinks;
+  for (int32_t head = 0; shape.sinks && head < shape.heads; ++head) sinks.push_back(sink_of(head));
+  inputs.sinks = on_device(sinks);
   return inputs;
 }
 
@@ -151,6 +159,7 @@ AttentionWork work_on(const Shape& shape, const Inputs& inputs, int32_t position
   work.positions_max = positions_max;
   work.window = shape.window;
   work.softcap = shape.softcap;
+  work.sinks = shape.sinks ? inputs.sinks.data() : nullptr;
   return work;
 }
 
@@ -203,7 +212,9 @@ Expected expect(const Shape& shape, int32_t sequence, int32_t position, int32_t 
     scores.push_back(score);
     top = std::max(top, score);
   }
+  if (shape.sinks) top = std::max<double>(top, sink_of(head));
   for (double& score : scores) mass += score = std::exp(score - top);
+  if (shape.sinks) mass += std::exp(sink_of(head) - top);
   Expected expected{std::vector<double>(static_cast<size_t>(shape.head_dim)), std::vector<double>(static_cast<size_t>(shape.head_dim))};
   for (int32_t p = first; p <= position; ++p) {
     const auto v = rounded_to(shape.type, row_of(shape, Part::value, sequence, p, kv_head));
@@ -300,6 +311,23 @@ TEST("attention cuda: capped scores") {
   for (const Number type : {Number::f32, Number::f16}) {
     const Shape shape{type, 4, 2, 48, 16, 0, 3.0f};
     check_results(shape, run(shape, {{0, 60, 30}, {1, 300, 1}}));
+  }
+}
+
+TEST("attention cuda: sinks count once, in one split and in many, in one block and spread") {
+  for (const auto& [type, window] : {std::pair{Number::f32, 0}, std::pair{Number::f32, 40}, std::pair{Number::f16, 300}, std::pair{Number::bf16, 0}, std::pair{Number::bf16, 40}}) {
+    const Shape shape{type, 10, 2, 32, 16, window, 0, true};
+    const std::vector<Slice> batch = {{0, 1400, 1}, {1, 255, 1}, {2, 0, 1}, {3, 240, 20}, {4, 700, 1}, {5, 3, 9}};
+    const Results results = run(shape, batch);
+    check_results(shape, results, 3);
+    for (const Slice& slice : batch) check_same(shape, run(shape, {slice}), results, "alone", slice.count);
+    check_same(shape, run(shape, {{3, 240, 17}, {0, 1400, 1}}, {2, 221, 5, true}), results, "in pieces, a tile per token, in a bucket", 18);
+    if (kSanitized || window != 0) continue;
+    check_same(shape, run(shape, {{0, 1400, 1}, {4, 700, 1}, {6, 0, 130}}), results, "more than 128 tokens behind it", 2);
+  }
+  for (const auto& [head_dim, group] : {std::pair{128, 8}, std::pair{256, 1}, std::pair{64, 8}, std::pair{80, 3}}) {
+    const Shape shape{Number::bf16, 2 * group, 2, head_dim, 16, 0, head_dim == 80 ? 3.0f : 0.0f, true};
+    check_results(shape, run(shape, {{0, 270, 9}, {1, 600, 1}}), group);
   }
 }
 

@@ -149,8 +149,10 @@ TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({
 
 TEST("cuda invariance: more mixtures of experts") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe"});
+  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe", "gpt-oss-mxfp4"});
 }
+
+TEST("cuda invariance: attention sinks, experts with biases and clamped gates") { check_families({"gpt-oss"}); }
 
 TEST("cuda invariance: adapters of routers") { check_families({"routers"}); }
 

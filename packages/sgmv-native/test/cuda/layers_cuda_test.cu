@@ -345,15 +345,18 @@ TEST("layers: a normed row has the same bits alone; a graph repeats what was rec
   check_alone_and_recorded(true);
 }
 
+constexpr float kSharpness = 1.702f, kLimit = 7.0f;
+
 double activated(Activation activation, double x) {
   if (activation == Activation::silu) return x / (1 + std::exp(-x));
   if (activation == Activation::relu2) return x < 0 ? 0 : x * x;
+  if (activation == Activation::clamped_silu) return std::min(x, double{kLimit}) / (1 + std::exp(-kSharpness * std::min(x, double{kLimit})));
   return x / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
 }
 
 TEST("layers: gated activations, with and without bias") {
   for (const Number type : kTypes)
-    for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
+    for (const Activation activation : {Activation::silu, Activation::gelu_tanh, Activation::clamped_silu})
       for (const int32_t width : {4, 36, 37, 100, 1030, 2752})
         for (const bool biased : {false, true}) {
           const int32_t tokens = 3;
@@ -363,12 +366,13 @@ TEST("layers: gated activations, with and without bias") {
           const std::vector<float> host_bias = normal(2 * width);
           const auto rows = on_device(host_rows), bias = on_device(host_bias);
           const auto out = poisoned_rows(type, tokens, width);
-          gated_activation(nullptr, {type, activation, rows.data(), biased ? bias.data() : nullptr, tokens, width, out.data()});
+          gated_activation(nullptr, {type, activation, kSharpness, kLimit, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data()});
           check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
             const auto input = [&](int64_t column) {
               return double{host_rows[static_cast<size_t>(token * 2 * width + column)]} + (biased ? host_bias[static_cast<size_t>(column)] : 0.0f);
             };
-            return activated(activation, input(i)) * input(width + i);
+            const double up = input(width + i);
+            return activated(activation, input(i)) * (activation == Activation::clamped_silu ? std::clamp(up, -double{kLimit}, double{kLimit}) + 1 : up);
           });
         }
 }
@@ -384,27 +388,44 @@ TEST("layers: activations without a gate, with and without bias") {
           const std::vector<float> host_bias = normal(width);
           const auto rows = on_device(host_rows), bias = on_device(host_bias);
           const auto out = poisoned_rows(type, tokens, width);
-          gated_activation(nullptr, {type, activation, rows.data(), biased ? bias.data() : nullptr, tokens, width, out.data(), false});
+          gated_activation(nullptr, {type, activation, 1, 0, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data(), false});
           check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
             return activated(activation, double{host_rows[static_cast<size_t>(token * width + i)]} + (biased ? host_bias[static_cast<size_t>(i)] : 0.0f));
           });
         }
   const auto rows = on_device(std::vector<float>{kNan, std::numeric_limits<float>::infinity(), 1, -1});
   const auto out = poisoned_rows(Number::f32, 1, 4);
-  gated_activation(nullptr, {Number::f32, Activation::relu2, rows.data(), nullptr, 1, 4, out.data(), false});
+  gated_activation(nullptr, {Number::f32, Activation::relu2, 1, 0, rows.data(), nullptr, nullptr, 1, 4, out.data(), false});
   const std::vector<std::byte> found = from_device(out);
   CHECK(std::isnan(number_from(found.data(), Number::f32)) && std::isinf(number_from(found.data() + 4, Number::f32)));
 }
 
+TEST("layers: gated activations whose rows have biases of their own") {
+  for (const int32_t width : {36, 37, 1030}) {
+    const std::vector<int32_t> bias_of_row{2, 0, 2, 1};
+    const std::vector<float> host_rows = normal(int64_t{4} * 2 * width, 4.0f), host_biases = normal(int64_t{3} * 2 * width);
+    const auto rows = on_device(host_rows), biases = on_device(host_biases);
+    const auto of_row = on_device(bias_of_row);
+    const auto out = poisoned_rows(Number::f32, 4, width);
+    gated_activation(nullptr, {Number::f32, Activation::clamped_silu, kSharpness, kLimit, rows.data(), biases.data(), of_row.data(), 4, width, out.data()});
+    check_rows(Number::f32, from_device(out), 4, width, "activation", [&](int64_t token, int64_t i) {
+      const auto input = [&](int64_t column) {
+        return double{host_rows[static_cast<size_t>(token * 2 * width + column)]} + host_biases[static_cast<size_t>(bias_of_row[static_cast<size_t>(token)] * 2 * width + column)];
+      };
+      return activated(Activation::clamped_silu, input(i)) * (std::clamp(input(width + i), -double{kLimit}, double{kLimit}) + 1);
+    });
+  }
+}
+
 TEST("layers: gates without numbers and without end show in what they gate") {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const Activation activation : {Activation::silu, Activation::gelu_tanh}) {
+  for (const Activation activation : {Activation::silu, Activation::gelu_tanh, Activation::clamped_silu}) {
     const auto rows = on_device(std::vector<float>{kNan, kInfinity, -kInfinity, 1, 1, 1, 1, kNan});
     const auto out = poisoned_rows(Number::f32, 1, 4);
-    gated_activation(nullptr, {Number::f32, activation, rows.data(), nullptr, 1, 4, out.data()});
+    gated_activation(nullptr, {Number::f32, activation, kSharpness, kLimit, rows.data(), nullptr, nullptr, 1, 4, out.data()});
     const std::vector<std::byte> found = from_device(out);
     CHECK(std::isnan(number_from(found.data(), Number::f32)));
-    CHECK_EQUAL(number_from(found.data() + 4, Number::f32), double{kInfinity});
+    if (activation != Activation::clamped_silu) CHECK_EQUAL(number_from(found.data() + 4, Number::f32), double{kInfinity});
     CHECK_EQUAL(number_from(found.data() + 8, Number::f32), double{-kInfinity});  // as the CPU's
     CHECK(std::isnan(number_from(found.data() + 12, Number::f32)));
   }

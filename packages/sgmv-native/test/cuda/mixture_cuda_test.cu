@@ -40,6 +40,7 @@ struct RoutingOnDevice {
     numbers(counts, routing.counts, c.experts);
     numbers(row_of_choice, routing.row_of_choice, routing.rows());
     numbers(choice_of_row, routing.choice_of_row, routing.rows());
+    numbers(expert_of_row, routing.expert_of_row, routing.rows());
     numbers(totals, routing.totals, 2);
     numbers(tiles, routing.tiles, routing.tiles_max());
   }
@@ -60,7 +61,7 @@ struct RoutingOnDevice {
 
   Routing routing;
   DeviceArray<float> scores, weights, shared_weights;
-  DeviceArray<int32_t> chosen, counts, row_of_choice, choice_of_row, totals;
+  DeviceArray<int32_t> chosen, counts, row_of_choice, choice_of_row, expert_of_row, totals;
   DeviceArray<ExpertTile> tiles;
 };
 
@@ -81,9 +82,12 @@ std::vector<int32_t> highest(const float* scores, int32_t experts, int32_t count
   return order;
 }
 
-void check_choices(const Case& c, const std::vector<float>& scores, const std::vector<int32_t>& slots) {
+// `before`: the scores without these biases, or empty.
+void check_choices(const Case& c, const std::vector<float>& scores, const std::vector<int32_t>& slots, const std::vector<float>& before = {}, const std::vector<float>& biases = {}) {
   RoutingOnDevice on(c);
-  on.set_scores(scores);
+  const auto on_biases = on_device(biases);
+  on.routing.biases = biases.empty() ? nullptr : on_biases.data();
+  on.set_scores(before.empty() ? scores : before);
   const auto on_slots = on_device(slots);
   settle();
   choose_experts(nullptr, on.routing, on_slots.data());
@@ -127,6 +131,10 @@ TEST("cuda mixture: the highest scores are chosen, of equal ones the lower numbe
       std::vector<int32_t> slots(static_cast<size_t>(c.tokens));
       for (int32_t t = 0; t < c.tokens; ++t) slots[static_cast<size_t>(t)] = c.tokens > 3 && t % 4 == 3 ? -1 : t;
       check_choices(c, scores, slots);
+      std::vector<float> biases(static_cast<size_t>(c.experts + (c.shared ? 1 : 0))), biased = scores;
+      for (float& bias : biases) bias = many_equal ? static_cast<float>(random() % 2) : normal(random);
+      for (size_t i = 0; i < biased.size(); ++i) biased[i] += biases[i % biases.size()];
+      check_choices(c, biased, slots, scores, biases);
     }
 }
 
@@ -261,11 +269,14 @@ TEST("cuda mixture: a row is its token's, and has the factors of its adapter's e
         gather_expert_rows(nullptr, on.routing, type, on_x.data(), width, out.data(), on_factors.data(), factors.data());
         const std::vector<std::byte> found = from_device(out);
         const std::vector<const LoraFactor*> found_factors = from_device(factors);
+        const std::vector<int32_t> experts = from_device(on.expert_of_row);
+        CHECK_EQUAL(experts.back(), -1);
         for (size_t row = 0; row <= found_factors.size(); ++row) {
           const bool taken = row < expected.choice_of_row.size();
           const auto choice = taken ? static_cast<size_t>(expected.choice_of_row[row]) : 0, token = choice / static_cast<size_t>(c.per_token);
           for (size_t i = 0; i < row_bytes; ++i) CHECK(found[row * row_bytes + i] == (taken ? x[token * row_bytes + i] : std::byte{0xFF}), "row ", row, " byte ", i);
           if (row == found_factors.size()) continue;
+          CHECK_EQUAL(experts[row], taken ? chosen[choice] : 0);
           const LoraFactor* base = taken ? of_token[token] : nullptr;
           CHECK(found_factors[row] == (base == nullptr ? nullptr : base + chosen[choice] * kFactorsPerExpert), "row ", row);
         }
@@ -484,11 +495,12 @@ TEST("cuda mixture: a token's experts are added by number, and to a shared one's
           on.weights = on_device(weights), on.shared_weights = on_device(gates);
           on.routing.weights = on.weights.data(), on.routing.shared_weights = on.shared_weights.data();
           const std::vector<float> rows = ExpertProducts::normal(int64_t{on.routing.rows()} * width, random), before = ExpertProducts::normal(int64_t{c.tokens} * width, random),
-                                   bias = ExpertProducts::normal(width, random);
-          const auto on_rows = on_device(rows), on_bias = on_device(bias);
+                                   bias = ExpertProducts::normal(width, random), of_experts = ExpertProducts::normal(int64_t{11} * width, random);
+          const bool with_biases = k % 2 == 0;
+          const auto on_rows = on_device(rows), on_bias = on_device(bias), on_biases = on_device(of_experts);
           auto y = shared ? on_device(before) : poisoned<float>(before.size());
           const std::vector<int32_t> row_of = from_device(on.row_of_choice);
-          add_experts(nullptr, on.routing, on_rows.data(), width, biased ? on_bias.data() : nullptr, y.data());
+          add_experts(nullptr, on.routing, on_rows.data(), width, with_biases ? on_biases.data() : nullptr, biased ? on_bias.data() : nullptr, y.data());
           const std::vector<float> found = from_device(y);
           for (int32_t t = 0; t < c.tokens; ++t)
             for (int32_t i = 0; i < width; ++i) {
@@ -496,7 +508,8 @@ TEST("cuda mixture: a token's experts are added by number, and to a shared one's
               double expected = shared ? (double{before[at]} + (biased ? bias[static_cast<size_t>(i)] : 0.0f)) * gates[static_cast<size_t>(t)] : 0.0;
               for (int32_t choice = t * k; choice < (t + 1) * k; ++choice)
                 if (chosen[static_cast<size_t>(choice)] >= 0)
-                  expected += double{weights[static_cast<size_t>(choice)]} * rows[static_cast<size_t>(row_of[static_cast<size_t>(choice)] * width + i)];
+                  expected += double{weights[static_cast<size_t>(choice)]} * (double{rows[static_cast<size_t>(row_of[static_cast<size_t>(choice)] * width + i)]} +
+                                                                             (with_biases ? of_experts[static_cast<size_t>(chosen[static_cast<size_t>(choice)] * width + i)] : 0.0f));
               CHECK(std::abs(found[at] - expected) <= 1e-5, "token ", t, " column ", i, " is ", found[at], ", expected ", expected);
             }
         }
@@ -517,7 +530,7 @@ TEST("cuda mixture: a recorded step serves another routing") {
     sort_expert_rows(stream, on.routing);
     gather_expert_rows(stream, on.routing, kind.type, products.x.data(), 40, rows.data(), nullptr, nullptr);
     linear_of_experts(stream, on.routing, {kind.type, rows.data(), padded(40), on.routing.rows(), &products.weights, y.data(), 48});
-    add_experts(stream, on.routing, y.data(), 48, nullptr, sums.data());
+    add_experts(stream, on.routing, y.data(), 48, nullptr, nullptr, sums.data());
   };
   const auto set_scores = [&] {
     std::vector<float> scores = ExpertProducts::normal(6 * 9, random);

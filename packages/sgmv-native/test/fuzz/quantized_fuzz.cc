@@ -1,5 +1,6 @@
 // The tensors of quantized matrices, read as every method would: what belongs together is widened.
 #include "formats/format_error.h"
+#include "formats/mxfp4_source.h"
 #include "formats/quantized_source.h"
 #include "formats/safetensors.h"
 #include "fuzz_files.h"
@@ -36,6 +37,20 @@ void read_matrix(const QuantizedSource& source, const std::string& name, size_t 
   }
 }
 
+void read_stacked(const Mxfp4Source& source, const std::string& name, size_t bytes) {
+  try {
+    const TensorInfo* info = source.find(name);
+    if (info == nullptr || info->dtype != DType::mxfp4) return;
+    fuzz::require(info->elements() > 0 && static_cast<uint64_t>(info->elements()) <= kNumbersPerByteMax * bytes, "matrices of more numbers than the file holds were admitted");
+    TensorInfo last = *info;  // row
+    last.bytes /= static_cast<uint64_t>(info->shape[0] * info->shape[1]);
+    last.offset += info->bytes - last.bytes;
+    const std::vector<std::byte> all = source.read(*info), some = source.read(last);
+    fuzz::require(all.size() == info->bytes && std::equal(some.rbegin(), some.rend(), all.rbegin()), "a row is another one alone");
+  } catch (const Error&) {
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -47,6 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (const auto& [name, info] : source.tensors())
         if (const size_t end = name.find("_proj."); end != std::string::npos) read_matrix(source, name.substr(0, end) + "_proj.weight", size);
     }
+    const Mxfp4Source stacked(std::make_unique<SafetensorsFile>(memory.path()));
+    constexpr std::string_view end = "_blocks";
+    for (const auto& [name, info] : stacked.tensors())
+      if (name.ends_with(end)) read_stacked(stacked, name.substr(0, name.size() - end.size()), size);
   } catch (const FormatError&) {
   }
   return 0;

@@ -16,6 +16,7 @@ namespace {
 struct Shape {
   int32_t kv_heads, per_kv, dim, block_size, window;
   float softcap = 0;
+  bool sinks = false;
 };
 
 struct Sequence {
@@ -48,14 +49,16 @@ class AttentionCase {
     }
     std::vector<float> q(static_cast<size_t>(tokens * width)), out(q.size(), 1e30f);
     for (float& value : q) value = normal_(generator_);
+    // Of some heads far above all scores, so that next to nothing is left for values, and far below.
+    for (int32_t head = 0; shape_.sinks && head < shape_.kv_heads * shape_.per_kv; ++head) sinks_.push_back(head % 5 == 3 ? 40.0f : head % 5 == 4 ? -200.0f : 4 * normal_(generator_));
     AttentionWork work;
     work.plan({{}, slices, {}, {}}, shape_.block_size, shape_.per_kv);
-    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window, shape_.softcap});
+    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window, shape_.softcap, sinks_.empty() ? nullptr : sinks_.data()});
     for (size_t s = 0; s < sequences_.size(); ++s)
       for (int32_t t = 0; t < sequences_[s].count; ++t)
         for (int32_t head = 0; head < shape_.kv_heads * shape_.per_kv; ++head) {
           const size_t at = static_cast<size_t>((slices[s].token_begin + t) * width + head * shape_.dim);
-          check(sequences_[s], sequences_[s].past + t, head / shape_.per_kv, q.data() + at, out.data() + at);
+          check(sequences_[s], sequences_[s].past + t, head, q.data() + at, out.data() + at);
         }
   }
 
@@ -86,7 +89,8 @@ class AttentionCase {
       }
   }
 
-  void check(const Sequence& s, int32_t position, int32_t head, const float* q, const float* found) const {
+  void check(const Sequence& s, int32_t position, int32_t query_head, const float* q, const float* found) const {
+    const int32_t head = query_head / shape_.per_kv;
     const int32_t first = shape_.window > 0 ? std::max(0, position + 1 - shape_.window) : 0;
     const auto at = [&](int32_t p, int32_t d) { return static_cast<size_t>((p * shape_.kv_heads + head) * shape_.dim + d); };
     std::vector<double> weights;
@@ -98,7 +102,9 @@ class AttentionCase {
       weights.push_back(score);
       most = std::max(most, score);
     }
+    if (shape_.sinks) most = std::max<double>(most, sinks_[static_cast<size_t>(query_head)]);
     for (double& weight : weights) sum += weight = std::exp(weight - most);
+    if (shape_.sinks) sum += std::exp(sinks_[static_cast<size_t>(query_head)] - most);
     for (int32_t d = 0; d < shape_.dim; ++d) {
       double expected = 0;
       for (int32_t p = first; p <= position; ++p) expected += weights[static_cast<size_t>(p - first)] / sum * s.values[at(p, d)];
@@ -112,17 +118,19 @@ class AttentionCase {
   std::mt19937 generator_;
   std::normal_distribution<float> normal_;
   std::vector<Sequence> sequences_;
+  std::vector<float> sinks_;
   std::unique_ptr<CpuKvCache> cache_;
 };
 
-TEST("attention: head groups, head sizes, blocks and windows against float64") {
+TEST("attention: head groups, head sizes, blocks, windows and sinks against float64") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
     uint32_t seed = 1;
     for (const Shape& shape : std::initializer_list<Shape>{{2, 1, 16, 16, 0}, {1, 7, 16, 16, 0}, {3, 3, 64, 16, 0}, {1, 9, 24, 8, 0}, {2, 5, 2, 4, 0},
                                                            {1, 13, 80, 16, 0}, {1, 71, 16, 16, 0}, {2, 4, 128, 32, 0}, {2, 2, 32, 16, 12}, {1, 7, 32, 5, 13},
                                                            {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40},
-                                                           {2, 2, 32, 16, 0, 5}, {1, 3, 20, 5, 13, 2}})
+                                                           {2, 2, 32, 16, 0, 5}, {1, 3, 20, 5, 13, 2},
+                                                           {2, 5, 32, 16, 0, 0, true}, {1, 8, 64, 7, 13, 0, true}, {3, 2, 18, 4, 1, 0, true}, {1, 5, 16, 16, 0, 3, true}})
       for (const KvType type : {KvType::f32, KvType::f16}) AttentionCase(*device, type, shape, seed++).run();
   }
 }

@@ -164,7 +164,7 @@ TEST("checkpoint: a whole projection's norm is not one of a head") {
 }
 
 TEST("checkpoint: experts in other types are the same model") {
-  for (const char* family : {"mixtral", "qwen3-moe", "granitemoe"}) {
+  for (const char* family : {"mixtral", "qwen3-moe", "granitemoe", "gpt-oss"}) {
     ModelCopy copy(family);
     const std::vector<float> expected = copy.logits();
     bool wide = false;
@@ -201,6 +201,13 @@ TEST("checkpoint: experts that are missing or do not fit are refused by name") {
   refuse("qwen2-moe", "model.layers.0.mlp.shared_expert.down_proj.weight", shrink, "mlp.shared_expert.down_proj.weight: found shape [2, 2], expected [24, 28]");
   refuse("qwen2-moe", "model.layers.0.mlp.shared_expert_gate.weight", rename, "model.layers.0.mlp.shared_expert_gate.weight: found no such tensor");
   refuse("granitemoe", "model.layers.0.block_sparse_moe.input_linear.weight", shrink, "block_sparse_moe.input_linear.weight: found shape [2, 2], expected [4, 40, 24]");
+  const std::string oss = "model.layers.1.mlp.experts.";
+  refuse("gpt-oss", oss + "gate_up_proj", shrink, oss + "gate_up_proj: found shape [2, 2], expected [5, 24, 40]");
+  refuse("gpt-oss", oss + "down_proj", rename, oss + "down_proj: found no such tensor");
+  refuse("gpt-oss", oss + "gate_up_proj_bias", shrink, oss + "gate_up_proj_bias: found shape [2, 2], expected [5, 40]");
+  refuse("gpt-oss", oss + "down_proj_bias", rename, oss + "down_proj_bias: found no such tensor");
+  refuse("gpt-oss", "model.layers.0.mlp.router.bias", rename, "model.layers.0.mlp.router.bias: found no such tensor");
+  refuse("gpt-oss", "model.layers.0.self_attn.sinks", shrink, "model.layers.0.self_attn.sinks: found shape [2, 2], expected [4]");
   refuse("granitemoe", "model.layers.0.block_sparse_moe.output_linear.weight", rename, "block_sparse_moe.output_linear.weight: found no such tensor");
 }
 

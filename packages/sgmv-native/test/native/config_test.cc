@@ -282,6 +282,27 @@ TEST("config: Ministral and Ministral 3") {
   refuse(R"("num_attention_heads":8)", "model_unsupported", "rope_parameters", shape);
 }
 
+TEST("config: GPT-OSS") {
+  const std::string kv = R"("num_key_value_heads":2,)", rope = kv + R"("rope_parameters":{"rope_type":"default"},)";
+  const ModelConfig published = read_as("gpt_oss", kv + R"("rope_theta":150000,"rope_scaling":{"beta_fast":32.0,"beta_slow":1.0,"factor":32.0,"original_max_position_embeddings":4096,"rope_type":"yarn","truncate":false})");
+  const ModelConfig assumed = read_as("gpt_oss", R"("num_key_value_heads":2)");
+  for (const ModelConfig& c : {published, assumed}) {
+    CHECK(c.attention_sinks && c.attention_bias && c.head_dim == 64 && c.sliding_window == 128);
+    CHECK(c.layer_is_sliding == std::vector<bool>({true, false, true, false, true, false}));
+    CHECK(c.activation == Activation::clamped_silu && c.gate_sharpness == 1.702f && c.gate_limit == 7.0f);
+    CHECK(c.experts.count == 128 && c.experts.per_token == 4 && c.experts.size == 160 && c.experts.normalized && c.experts.biased && !c.any_mlp());
+    CHECK(c.rope.kind == RopeConfig::Kind::yarn && c.rope.factor == 32 && c.rope.theta == 150000 && c.rope.original_max_positions == 4096 && !c.rope.truncate && c.rope.beta_fast == 32);
+  }
+  const ModelConfig other = read_as("gpt_oss", rope + R"("swiglu_limit":3,"swiglu_alpha":1.5,"attention_bias":false,"layer_types":["full_attention","full_attention","full_attention","full_attention","full_attention","sliding_attention"])");
+  CHECK(other.gate_limit == 3 && other.gate_sharpness == 1.5f && !other.attention_bias && other.rope.kind == RopeConfig::Kind::none && !other.is_sliding(0) && other.is_sliding(5));
+  refuse_as("gpt_oss", "", "model_corrupt", "num_key_value_heads: found 8");
+  refuse_as("gpt_oss", rope + R"("sliding_window":null)", "model_unsupported", "sliding_window: found none");
+  refuse_as("gpt_oss", rope + R"("swiglu_limit":-1)", "model_unsupported", "swiglu_limit: found -1");
+  refuse_as("gpt_oss", rope + R"("swiglu_alpha":1e9)", "model_unsupported", "swiglu_alpha");
+  refuse_as("gpt_oss", kv + R"("rope_scaling":null)", "model_unsupported", "rope_scaling: found null");
+  CHECK(read_as("gpt_oss", kv + R"("quantization_config":{"quant_method":"mxfp4","modules_to_not_convert":["lm_head"]})").quantization.method == Quantization::Method::mxfp4);
+}
+
 TEST("config: OLMo 2 and 3") {
   const ModelConfig c = read_as("olmo2", R"("rope_theta":500000,"attention_bias":true,"sliding_window":8)");
   CHECK(!c.pre_norms && c.post_norms && c.qk_norm && c.qk_norm_of_all && c.attention_bias && !c.sliding_rope && c.sliding_window == 0);

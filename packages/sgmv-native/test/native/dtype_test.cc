@@ -2,6 +2,7 @@
 #include "formats/dtype.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -62,6 +63,10 @@ const std::vector<Block> kBlocks = {
      "81f7cd9ce4f1cb2b9e24",
      {0, 1, 127, 128, 255, 33, 97, 200},
      {0x1.5ee8000000000p+4f, 0x1.2780000000000p+1f, -0x1.56d3800000000p+3f, -0x1.6e7d400000000p+3f, -0x1.7442c00000000p+4f, -0x1.8627000000000p+4f, 0x1.9168200000000p+4f, 0x1.83d8000000000p+3f}, -17.99981689453125},
+    {DType::mxfp4,
+     "794ae5f1a94106a0956a26afbccdafe562",
+     {0, 1, 15, 16, 31, 7, 11, 24},
+     {-0x1.0000000000000p-6f, 0x1.8000000000000p-5f, 0x1.0000000000000p-6f, 0x1.0000000000000p-5f, 0x1.0000000000000p-4f, 0x1.8000000000000p-5f, -0x1.0000000000000p-5f, 0x1.0000000000000p-4f}, -0.1484375},
 };
 
 std::vector<std::byte> from_hex(const std::string& hex) {
@@ -87,7 +92,7 @@ TEST("dtype: blocks have the values of the reference implementation") {
 TEST("dtype: what is not finite is found in every type, and nothing else") {
   std::mt19937 random(1);
   int found_some = 0;
-  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k})
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4})
     for (int round = 0; round < 2000; ++round) {
       const int64_t block = dtype_block(dtype);
       std::vector<std::byte> bytes(static_cast<size_t>(3 * dtype_block_bytes(dtype)));
@@ -100,6 +105,24 @@ TEST("dtype: what is not finite is found in every type, and nothing else") {
       found_some += expected >= 0;
     }
   CHECK(found_some > 100);
+}
+
+TEST("dtype: blocks of MXFP4 are the same in Q8_0 where half precision holds their scale") {
+  std::mt19937 random(2);
+  for (int exponent = 0; exponent < 255; ++exponent)
+    for (const bool zero : {false, true}) {
+      std::array<std::byte, 17> block;
+      for (std::byte& byte : block) byte = zero ? std::byte{0x80} : static_cast<std::byte>(random());
+      block[0] = static_cast<std::byte>(exponent);
+      std::array<std::byte, 34> q8;
+      const bool fits = mxfp4_to_q8_0(block.data(), q8.data());
+      CHECK_EQUAL(fits, zero || (exponent >= 104 && exponent <= 143));
+      if (!fits) continue;
+      std::array<float, 32> expected, found;
+      dequantize(DType::mxfp4, block.data(), 32, expected.data());
+      dequantize(DType::q8_0, q8.data(), 32, found.data());
+      CHECK(found == expected, "exponent ", exponent);
+    }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The golden models written as GGUF the way llama.cpp's converter writes them (rows of Llama's q and k reordered, one
 // added to Gemma's norms, Llama 3's and Phi-3's scaling as tensors) give the same logits, adapters included.
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <random>
@@ -10,6 +11,7 @@
 #include "gguf_writer.h"
 #include "golden_folder.h"
 #include "formats/module_names.h"
+#include "formats/mxfp4_source.h"
 #include "layers/rope_table.h"
 #include "models/config_gguf.h"
 #include "sgmv/error.h"
@@ -39,6 +41,7 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "qwen2_vl_text") return "qwen2vl";
   if (config.model_type == "qwen3_vl_moe_text") return "qwen3vlmoe";
   if (config.model_type == "hunyuan_v1_dense") return "hunyuan-dense";
+  if (config.model_type == "gpt_oss") return "gpt-oss";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
@@ -60,7 +63,7 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   if (config.experts.count == 0) return;
   number("expert_count", config.experts.count);
   number("expert_used_count", config.experts.per_token);
-  if (config.model_type.starts_with("qwen")) number("expert_feed_forward_length", config.experts.size);
+  if (config.model_type.starts_with("qwen") || config.model_type == "gpt_oss") number("expert_feed_forward_length", config.experts.size);
   if (config.experts.shared) number("expert_shared_feed_forward_length", config.intermediate_size);
 }
 
@@ -186,21 +189,50 @@ class StackedExperts {
   std::map<std::string, Stacked> stacked_;
 };
 
-// The router of Mixtral and Granite by the name that gguf_tensor_name() knows.
+// The router of Mixtral, Granite and GPT-OSS by the name that gguf_tensor_name() knows.
 std::string usual_name(std::string name) {
+  if (const size_t router = name.find(".mlp.router."); router != std::string::npos) return name.replace(router, 12, ".mlp.gate.");
   const size_t block = name.find(".block_sparse_moe.");
   return block == std::string::npos ? name : name.substr(0, block) + ".mlp.gate.weight";
+}
+
+// GPT-OSS' experts in MXFP4, and their biases: [experts, rows, width] of gate and up in turns, or of down. False for any other tensor.
+bool write_gpt_oss_experts(GgufWriter& writer, const TensorSource& source, const std::string& stored_name, const ModelConfig& config) {
+  const size_t begin = stored_name.find(".mlp.experts.");
+  if (config.model_type != "gpt_oss" || begin == std::string::npos) return false;
+  if (stored_name.ends_with("_scales")) return true;
+  const bool bias = stored_name.ends_with("_bias"), both = stored_name.find("gate_up_proj") != std::string::npos;
+  const TensorInfo& info = *source.find(bias ? stored_name : stored_name.substr(0, stored_name.size() - 7));
+  std::vector<std::byte> stored = source.read(info);
+  if (bias) {
+    std::vector<float> values(static_cast<size_t>(info.elements()));
+    dequantize(info.dtype, stored.data(), info.elements(), values.data());
+    stored.resize(values.size() * sizeof(float));
+    std::memcpy(stored.data(), values.data(), stored.size());
+  }
+  const int64_t experts = info.shape[0], rows = both ? info.shape[1] / 2 : info.shape[1], row_bytes = static_cast<int64_t>(stored.size()) / (experts * info.shape[1]);
+  std::vector<int64_t> shape = info.shape;
+  shape[1] = rows;
+  for (const int64_t which : {0, 1}) {
+    if (which == 1 && !both) break;
+    std::string bytes;
+    for (int64_t row = 0; row < experts * rows; ++row) bytes.append(reinterpret_cast<const char*>(stored.data()) + (both ? 2 * row + which : row) * row_bytes, static_cast<size_t>(row_bytes));
+    const char* projection = !both ? "down_proj" : which == 0 ? "gate_proj" : "up_proj";
+    writer.tensor(gguf_tensor_name(stored_name.substr(0, begin) + ".mlp.experts." + projection + (bias ? ".bias" : ".weight"), config), shape, bias ? kGgmlF32 : kGgmlMxfp4, bytes);
+  }
+  return true;
 }
 
 std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& config) {
   GgufWriter writer;
   write_metadata(writer, config);
-  const auto source = open_safetensors_folder(folder);
+  const Mxfp4Source source(open_safetensors_folder(folder));
   StackedExperts experts;
-  for (const auto& [stored_name, info] : source->tensors()) {
+  for (const auto& [stored_name, info] : source.tensors()) {
+    if (write_gpt_oss_experts(writer, source, stored_name, config)) continue;
     const std::string name = text_name(stored_name);
     if (name.empty()) continue;
-    const std::vector<std::byte> stored = source->read(info);
+    const std::vector<std::byte> stored = source.read(info);
     std::vector<float> values(static_cast<size_t>(info.elements()));
     dequantize(info.dtype, stored.data(), info.elements(), values.data());
     const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
@@ -239,7 +271,7 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "gpt-oss-mxfp4"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -255,7 +287,7 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 35, families, " families in ", golden_root().string());
+  CHECK(families >= 36, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {
@@ -280,7 +312,8 @@ std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator
   const auto scale = [&](size_t at) { bytes.replace(at, 2, std::string("\x12\x0C", 2)); };  // about 2.5e-4
   for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(size)) {
     const bool plain = block == 1, two_scales = dtype == DType::q4_1 || dtype == DType::q5_1 || dtype == DType::q4_k || dtype == DType::q5_k;
-    if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
+    if (dtype == DType::mxfp4) bytes[at] = 118;  // an exponent: below 0.012
+    else if (plain) bytes[at + 1] = static_cast<char>((bytes[at + 1] & 0x83) | 0x20);  // F16 below 0.02
     else scale(at + (dtype == DType::q6_k ? 208 : 0));
     if (two_scales) scale(at + 2);
   }
@@ -347,7 +380,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
 
 TEST("gguf: every quantized type gives what its dequantized numbers give, alone and mixed, of experts too") {
   using enum DType;
-  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {f16, 1}};
+  const std::vector<std::pair<DType, uint32_t>> all{{q4_k, 12}, {q5_k, 13}, {q6_k, 14}, {q8_0, 8}, {q4_0, 2}, {q4_1, 3}, {q5_0, 6}, {q5_1, 7}, {mxfp4, kGgmlMxfp4}, {f16, 1}};
   std::vector<std::vector<std::pair<DType, uint32_t>>> mixes{all};
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
@@ -425,7 +458,7 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.rms_norm_eps = 1e9f, c.embedding_scale = 1e6f; }, "granite.residual_scale");
   refuse_as("granite", [](GgufWriter& w, ModelConfig&) { w.flag("granite.rope.scaling.finetuned", false); }, "granite.rope.scaling.finetuned");
   refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
-  refuse_as("ministral3", [](GgufWriter& w, ModelConfig&) { w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
+  refuse_as("ministral3", [](GgufWriter& w, ModelConfig& c) { c.rope.kind = RopeConfig::Kind::yarn, w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace sgmv::test {
 
-inline constexpr uint32_t kGgmlF32 = 0;
+inline constexpr uint32_t kGgmlF32 = 0, kGgmlMxfp4 = 39;
 
 struct GgufWriter {
   std::string keys, tensors, data;

@@ -299,6 +299,43 @@ TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and ex
   AdapterCopy("granitemoe", "attention").say("target_parameters", R"(["input_linear.weight"])").refuse("unsupported_field", "target_parameters[0]: found \"input_linear.weight\"");
 }
 
+TEST("mixture: adapters of GPT-OSS, whose routers and experts are bare parameters everywhere") {
+  const AdapterCopy whole("gpt-oss", "experts");
+  CHECK((whole.accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj", "router"}));
+  int64_t numbers = 0;
+  for (const NamedTensor& tensor : whole.tensors) numbers += tensor.shape[0] * tensor.shape[1];
+  CHECK_EQUAL(whole.inspect().summary.parameters, numbers);
+  CHECK((AdapterCopy("gpt-oss", "dora").accept() == Names{"q_proj", "k_proj", "v_proj", "o_proj"}));
+  // Parameters of some layers.
+  AdapterCopy some("gpt-oss", "experts");
+  CHECK((some.drop("layers.0.mlp.").drop(".router.").say("target_parameters", R"(["1.mlp.experts.gate_up_proj","1.mlp.experts.down_proj"])").accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj"}));
+  const std::string experts = "base_model.model.model.layers.1.mlp.experts";
+  const auto refuse = [&](const std::string& field, const std::string& value, const char* code, const std::string& part) { AdapterCopy("gpt-oss", "experts").say(field, value).refuse(code, part); };
+  refuse("target_parameters", R"(["router.bias"])", "unsupported_field", "target_parameters[0]: found \"router.bias\", expected one of router.weight, experts.gate_up_proj, experts.down_proj");
+  refuse("target_parameters", R"(["gate.weight"])", "unsupported_field", "target_parameters[0]: found \"gate.weight\"");
+  refuse("target_parameters", R"(["experts.gate_up_proj_bias"])", "unsupported_field", "target_parameters[0]");
+  refuse("target_parameters", R"(["self_attn.sinks"])", "unsupported_field", "target_parameters[0]");
+  refuse("target_parameters", R"(["router.weight"])", "tensor_unexpected", experts + ".lora_A.weight");
+  refuse("use_dora", "true", "unsupported_field", "use_dora: found true beside target_parameters");
+  refuse("rank_pattern", "{}", "tensor_shape", experts + ".lora_A.weight: found shape [5, 20], expected [10, 20]");
+  AdapterCopy("gpt-oss", "experts").targets(R"(["q_proj","router"])").refuse("unknown_target", "\"router\"");
+  AdapterCopy("gpt-oss", "dora").pair("model.layers.0.mlp.router", 24, 5).refuse("tensor_unexpected", "model.layers.0.mlp.router");
+  AdapterCopy("gpt-oss", "dora").pair("model.layers.0.mlp.experts.3.down_proj", 20, 24).refuse("tensor_unexpected", "model.layers.0.mlp.experts.3.down_proj");
+  // [experts, in, out] as versions of PEFT that do not know it write it: the other way round.
+  AdapterCopy turned("gpt-oss", "experts");
+  turned.drop(".mlp.experts.").say("target_parameters", R"(["experts.gate_up_proj"])").drop(".mlp.router.");
+  turned.say("rank_pattern", "{}");
+  for (const std::string layer : {"0", "1"}) {
+    const std::string name = "base_model.model.model.layers." + layer + ".mlp.experts";
+    turned.tensors.push_back({name + ".lora_A.weight", "F32", {10, 40}, f32_bytes(std::vector<float>(400, 0.5f))});
+    turned.tensors.push_back({name + ".lora_B.weight", "F32", {24, 10}, f32_bytes(std::vector<float>(240, 0.5f))});
+  }
+  turned.refuse("tensor_shape", "lora_A.weight: found shape [10, 40], expected [10, 24]");
+  AdapterCopy single("gpt-oss", "experts");
+  single.model.experts.count = single.model.experts.per_token = 1;
+  single.refuse("unsupported_field", "experts.gate_up_proj\" of a single expert");
+}
+
 TEST("mixture: bare parameters of a single expert") {
   AdapterCopy copy("bare-parameters", "all-linear");
   copy.drop(".mlp.").say("target_parameters", R"(["experts.gate_up_proj"])").model.experts.count = copy.model.experts.per_token = 1;

@@ -234,6 +234,13 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
       CHECK(std::equal(gated.begin(), gated.end(), out.begin()), isa, " gelu");
       k.relu2(x.data(), n, out.data());
       for (size_t i = 0; i < size; ++i) CHECK(out[i] == (x[i] > 0 ? x[i] * x[i] : 0.0f), isa, " relu2");
+      for (const auto& [sharpness, limit] : {std::pair{1.702f, 7.0f}, std::pair{0.5f, 0.75f}}) {
+        k.clamped_swiglu(x.data(), w.data(), n, sharpness, limit, out.data());
+        for (size_t i = 0; i < size; ++i) {
+          const double g = std::min(x[i], limit), u = std::clamp(w[i], -limit, limit), expected = g / (1 + std::exp(-double(sharpness) * g)) * (u + 1);
+          CHECK(std::abs(out[i] - expected) <= 2e-6 * (std::abs(expected) + 1e-1), isa, " clamped_swiglu ", out[i], " expected ", expected);
+        }
+      }
       for (const float cap : {0.5f, 30.0f}) {
         std::copy(x.begin(), x.end(), out.begin());
         k.softcap(out.data(), cap, n);
@@ -245,7 +252,7 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
       CHECK(out[size] == 7.0f, isa, ": wrote past the end");
       std::vector<float> scores = x;
       scores.push_back(7.0f);
-      const float sum = k.softmax_numerators(scores.data(), n);
+      const float sum = k.softmax_numerators(scores.data(), n, kNoSink);
       const float most = *std::max_element(x.begin(), x.end());
       double expected_sum = 0;
       for (size_t i = 0; i < size; ++i) {
@@ -254,6 +261,17 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         CHECK(std::abs(scores[i] - expected) <= 1e-6 * expected + 1e-12, isa, " softmax");
       }
       CHECK(std::abs(sum - expected_sum) <= 1e-5 * expected_sum && scores[size] == 7.0f, isa, " softmax sum");
+      for (const float sink : {most - 3, most + 2, most + 300, -1e30f}) {
+        scores = x;
+        const float with_sink = k.softmax_numerators(scores.data(), n, sink);
+        const double top = std::max(most, sink);
+        double mass = std::exp(sink - top);
+        for (size_t i = 0; i < size; ++i) {
+          mass += std::exp(x[i] - top);
+          CHECK(std::abs(scores[i] - std::exp(x[i] - top)) <= 1e-6 * std::exp(x[i] - top) + 1e-12, isa, " softmax with a sink");
+        }
+        CHECK(std::abs(with_sink - mass) <= 1e-5 * mass, isa, " softmax sum with a sink: ", with_sink, " expected ", mass);
+      }
       if (n % 2 != 0) continue;
       std::vector<float> rotated = x, c(size), s(size);
       for (size_t i = 0; i < size / 2; ++i) {
@@ -314,7 +332,7 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     const Kernels& k = select_kernels(isa);
     std::vector<float> scores(20, 1.0f);
     scores[3] = NAN;
-    CHECK(std::isnan(k.softmax_numerators(scores.data(), 20)), isa);
+    CHECK(std::isnan(k.softmax_numerators(scores.data(), 20, kNoSink)), isa);
     std::vector<float> gate(20, NAN), up(20, 1.0f), out(20);
     k.swiglu(gate.data(), up.data(), 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
@@ -326,6 +344,10 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     up[7] = NAN;
     k.layer_norm(up.data(), gate.data(), gate.data(), 1e-5f, 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.clamped_swiglu(gate.data(), up.data(), 20, 1.702f, 7.0f, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.clamped_swiglu(up.data(), gate.data(), 20, 1.702f, 7.0f, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.softcap(gate.data(), 30.0f, 20);
     CHECK(std::isnan(gate[0]) && std::isnan(gate[19]), isa);

@@ -258,6 +258,34 @@ TEST("quantized: scales that half precision does not hold, and groups that block
   }
 }
 
+TEST("quantized: MXFP4 whose parts do not belong together") {
+  const char* folder = "gpt-oss-mxfp4";
+  const std::string name = "model.layers.1.mlp.experts.gate_up_proj";
+  refuse(folder, without(name + "_blocks"), name + ": found no such tensor, expected shape [3, 32, 64]");
+  refuse(folder, without(name + "_scales"), name + "_scales: found no such tensor, expected one of type U8");
+  refuse(folder, with_shape(name + "_blocks", {3, 64, 1, 8}), name + "_blocks: found shape [3, 64, 1, 8], expected blocks of 16 bytes");
+  refuse(folder, with_shape(name + "_blocks", {3, 64, 16}), name + "_blocks: found shape [3, 64, 16], expected 4 dimensions of at least 1");
+  refuse(folder, with_shape(name + "_scales", {3, 1, 64}), name + "_scales: found shape [3, 1, 64], expected [3, 64, 1]");
+  refuse(folder, with(name + "_scales", "I8", {3, 64, 1}, std::string(192, '\x7F')), name + "_scales: found type I8, expected U8");
+  refuse(folder, with(name + "_scales", "U8", {3, 64, 1}, std::string(192, '\xFF')), "found NaN or infinity at element 0");
+  refuse(folder, in_config("\"num_local_experts\": 3", "\"num_local_experts\": 4"), "mlp.router.weight: found shape [3, 32], expected [4, 32]");
+  refuse(folder, in_config("\"mxfp4\"", "\"mxfp8\""), "quant_method: found \"mxfp8\"");
+  refuse(folder, in_config("\"mxfp4\"", "\"fp8\""), "mlp.experts.gate_up_proj: found no such tensor");
+}
+
+TEST("quantized: MXFP4 is kept in blocks of 8 bits, and in float32 where a scale does not fit") {
+  ModelCopy copy("gpt-oss-mxfp4");
+  const std::vector<float> expected = copy.logits();
+  const size_t blocks = copy.load()->weight_bytes();
+  // A block of a scale that half precision does not hold.
+  const std::string name = "model.layers.0.mlp.experts.down_proj";
+  copy.named(name + "_scales").data[5] = 60;
+  const size_t one_wide = copy.load()->weight_bytes();
+  CHECK_EQUAL(one_wide - blocks, size_t{32 * 32 * 4 - 34 * 32});
+  const auto narrow = Model::load(copy.source, {.threads = 1, .weights = WeightType::i8});
+  CHECK(compare(ModelCopy::logits_of(*narrow), expected).relative < 0.1);
+}
+
 TEST("quantized: every kind in every weight type is near its float32 outputs") {
   for (const char* folder : {"compressed-packed", "compressed-int8", "awq", "gptq", "gptq-v2", "bnb-nf4", "bnb-fp4", "bnb-int8"}) {
     const std::vector<float> expected = ModelCopy(folder).logits();
