@@ -96,6 +96,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
 // Which layers slide is in the file only lately; before, readers knew it of the architecture.
 void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
+  if (config.sliding_window == 0 && config.model_type == "gpt_oss") meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of GPT-OSS slide");
   if (config.sliding_window == 0) return;
   const bool gemma3 = config.model_type == "gemma3_text", every_second = config.model_type == "gemma2" || config.model_type == "gpt_oss";
   const GgufValue* pattern = gguf.metadata(meta.key("attention.sliding_window_pattern"));
@@ -277,6 +278,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
   if (architecture == "mistral3") read_ministral(meta, config);
+  if (const double sliding = meta.number("rope.freq_base_swa", config.rope.theta); architecture == "gpt-oss" && sliding != config.rope.theta)
+    meta.refuse("model_unsupported", meta.key("rope.freq_base_swa"), std::to_string(sliding), "that of all layers, " + std::to_string(config.rope.theta));
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
   return config;

@@ -457,6 +457,16 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.logit_scale = 1e9f; }, "granite.logit_scale");
   refuse_as("granite", [](GgufWriter&, ModelConfig& c) { c.rms_norm_eps = 1e9f, c.embedding_scale = 1e6f; }, "granite.residual_scale");
   refuse_as("granite", [](GgufWriter& w, ModelConfig&) { w.flag("granite.rope.scaling.finetuned", false); }, "granite.rope.scaling.finetuned");
+  const auto refuse_oss = [&](const std::function<void(GgufWriter&, ModelConfig&)>& change, const char* part) {
+    refuse_as("gpt_oss", [&](GgufWriter& writer, ModelConfig& config) {
+      config.experts = {4, 2, 64, true, false, {}, true};
+      config.sliding_window = 4;
+      change(writer, config);
+    }, part);
+  };
+  refuse_oss([](GgufWriter&, ModelConfig& c) { c.sliding_window = 0; }, "gpt-oss.attention.sliding_window: found none");
+  refuse_oss([](GgufWriter& w, ModelConfig&) { w.real("gpt-oss.rope.freq_base_swa", 500); }, "gpt-oss.rope.freq_base_swa: found 500");
+  refuse_oss([](GgufWriter&, ModelConfig& c) { c.experts.per_token = 5; }, "gpt-oss.expert_used_count: found 5");
   refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
   refuse_as("ministral3", [](GgufWriter& w, ModelConfig& c) { c.rope.kind = RopeConfig::Kind::yarn, w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }
