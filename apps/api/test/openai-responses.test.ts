@@ -171,13 +171,12 @@ describe('responses', () => {
     });
   });
 
-  const call = { type: 'object', properties: { name: { const: 'get_weather' }, arguments: { $ref: '#/$defs/get_weather' } }, required: ['name', 'arguments'] };
   it.each<[string, object, object | null]>([
-    ['a function', { tools: [WEATHER], tool_choice: { type: 'function', name: 'get_weather' } }, { type: 'jsonSchema', schema: call }],
+    ['a function', { tools: [WEATHER], tool_choice: { type: 'function', name: 'get_weather' } }, { type: 'calls', functions: ['get_weather'], required: true, parallel: false }],
     ['any function', { tools: [WEATHER], tool_choice: 'required' }, { type: 'calls', functions: ['get_weather'], required: true }],
-    ['some of them', { tools: [WEATHER], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'get_weather' }] }, parallel_tool_calls: false }, { schema: call }],
+    ['some of them', { tools: [WEATHER], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'get_weather' }] }, parallel_tool_calls: false }, { functions: ['get_weather'], required: true, parallel: false }],
     ['a schema', { text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { type: 'jsonSchema', schema: PARAMETERS }],
-    ['a schema or a call', { tools: [WEATHER], text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, call] } }],
+    ['a schema or a call', { tools: [WEATHER], text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { type: 'calls', functions: ['get_weather'], required: false, answer: 'answer.schema', schema: { $defs: { 'answer.schema': PARAMETERS } } }],
     ['JSON', { text: { format: { type: 'json_object' } } }, { type: 'json' }],
     ['text', { text: { format: { type: 'text' }, verbosity: 'low' }, tools: [WEATHER], tool_choice: 'none' }, null],
   ])('are constrained to %s', async (_name, change, constraint) => {
