@@ -10,7 +10,6 @@ import {
   thoughtAfter,
   ThoughtMeter,
   withMarks,
-  type ChannelTokens,
   type Engine,
   type EngineEvent,
   type EngineStats,
