@@ -1,5 +1,5 @@
 /** Models that think before they answer, through the official client. */
-import { generationStreamKey } from '@aril/contracts';
+import { CHANNEL_MARKS, generationStreamKey } from '@aril/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type OpenAI from 'openai';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
@@ -136,5 +136,55 @@ describe('the thoughts of the OpenAI endpoint', () => {
     }
     await client.responses.create({ model: TEST_MODEL, input: [{ role: 'user', content: 'Oslo?' }, ...(whole.output as OpenAI.Responses.ResponseInputItem[]), { role: 'user', content: 'Why?' }], reasoning: { effort: 'none' } });
     expect(job().input).toMatchObject({ messages: [{}, { role: 'assistant', content: 'Cold.', reasoning: 'I see <b>.' }, { content: 'Why?' }], templateOptions: { enable_thinking: false } });
+  });
+
+  /** As gpt-oss writes it; the runner's text has characters for its special tokens. */
+  describe('in channels', () => {
+    const { START, CHANNEL, MESSAGE, CONSTRAIN, END } = CHANNEL_MARKS;
+    const channels =
+      (...spoken: string[]): Script =>
+      async (run) => {
+        for (const text of [CHANNEL, 'analysis', MESSAGE, 'I', ' see', '.', END, START, 'assistant', CHANNEL]) await run.think(text);
+        for (const text of spoken) await run.tokens(text);
+        await run.finish('stop');
+      };
+    const CALL = ['commentary', ' to', '=functions', '.now ', CONSTRAIN, 'json', MESSAGE, '{"a"', ': 1}'];
+    const CALLED = { function: { name: 'now', arguments: '{"a": 1}' } };
+
+    it('are told apart from the answer', async () => {
+      runner.script = channels('final', MESSAGE, 'Cold', ' <|end|>.');
+      const { choices, usage } = await create();
+      expect(told(choices[0]?.message)).toMatchObject({ reasoning_content: 'I see.', content: 'Cold <|end|>.' });
+      expect(usage?.completion_tokens_details).toEqual({ reasoning_tokens: 10 });
+      expect(await streamed()).toMatchObject({ reasoning: 'I see.', content: 'Cold <|end|>.', usage: { completion_tokens_details: { reasoning_tokens: 10 } } });
+    });
+
+    it('and from calls and what is said before them, also when the stream they were in is gone', async () => {
+      runner.script = channels('commentary', MESSAGE, 'I', ' look.', END, START, 'assistant', CHANNEL, ...CALL);
+      const headers = { 'idempotency-key': 'channels-again' };
+      const { choices } = await create({ tools: [NOW] }, headers);
+      const answer = { finish_reason: 'tool_calls', message: { reasoning_content: 'I see.', content: 'I look.', tool_calls: [CALLED] } };
+      expect(choices[0]).toMatchObject(answer);
+      await until(() => runner.redis.del(generationStreamKey(job().generationId)));
+      expect((await create({ tools: [NOW] }, headers)).choices[0]).toMatchObject(answer);
+    });
+
+    it('calls are streamed', async () => {
+      runner.script = channels(...CALL);
+      const stream = client.chat.completions.stream({ model: TEST_MODEL, messages: MESSAGES, tools: [NOW] });
+      const { choices } = await stream.finalChatCompletion();
+      expect(choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { content: null, tool_calls: [CALLED] } });
+    });
+
+    it('are items of a response', async () => {
+      runner.script = channels('commentary', MESSAGE, 'I look.', END, START, 'assistant', CHANNEL, ...CALL);
+      const tools = [{ type: 'function' as const, name: 'now', parameters: {}, strict: false }];
+      const { output } = await client.responses.create({ model: TEST_MODEL, input: 'Oslo?', tools });
+      expect(output).toMatchObject([
+        { type: 'reasoning', content: [{ text: 'I see.' }] },
+        { type: 'message', content: [{ text: 'I look.' }] },
+        { type: 'function_call', name: 'now', arguments: '{"a": 1}' },
+      ]);
+    });
   });
 });

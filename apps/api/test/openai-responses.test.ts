@@ -1,9 +1,12 @@
 /** `POST /v1/responses`, through the official client. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generationStreamKey } from '@aril/contracts';
 import type OpenAI from 'openai';
 import { bringAdapter, fixture } from './adapter-fixtures.js';
 import { TextRetentionService } from '../src/core/generations/text-retention.service.js';
+import { GenerationModel } from '../src/models/generation.model.js';
+import { setLimits } from './limit-fixtures.js';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
 import { openaiClient } from './openai-client.js';
 import { ledgerOf } from './generation-fixtures.js';
@@ -171,13 +174,12 @@ describe('responses', () => {
     });
   });
 
-  const call = { type: 'object', properties: { name: { const: 'get_weather' }, arguments: { $ref: '#/$defs/get_weather' } }, required: ['name', 'arguments'] };
   it.each<[string, object, object | null]>([
-    ['a function', { tools: [WEATHER], tool_choice: { type: 'function', name: 'get_weather' } }, { type: 'jsonSchema', schema: call }],
+    ['a function', { tools: [WEATHER], tool_choice: { type: 'function', name: 'get_weather' } }, { type: 'calls', functions: ['get_weather'], required: true, parallel: false }],
     ['any function', { tools: [WEATHER], tool_choice: 'required' }, { type: 'calls', functions: ['get_weather'], required: true }],
-    ['some of them', { tools: [WEATHER], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'get_weather' }] }, parallel_tool_calls: false }, { schema: call }],
+    ['some of them', { tools: [WEATHER], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'get_weather' }] }, parallel_tool_calls: false }, { functions: ['get_weather'], required: true, parallel: false }],
     ['a schema', { text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { type: 'jsonSchema', schema: PARAMETERS }],
-    ['a schema or a call', { tools: [WEATHER], text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, call] } }],
+    ['a schema or a call', { tools: [WEATHER], text: { format: { type: 'json_schema', name: 'x', schema: PARAMETERS } } }, { type: 'calls', functions: ['get_weather'], required: false, answer: 'answer.schema', schema: { $defs: { 'answer.schema': PARAMETERS } } }],
     ['JSON', { text: { format: { type: 'json_object' } } }, { type: 'json' }],
     ['text', { text: { format: { type: 'text' }, verbosity: 'low' }, tools: [WEATHER], tool_choice: 'none' }, null],
   ])('are constrained to %s', async (_name, change, constraint) => {
@@ -282,6 +284,51 @@ describe('responses', () => {
       expect((await post({ model: 'tales', input: referTo(output) })).status).toBe(200);
       await test.app.get(TextRetentionService, { strict: false }).purge(Date.now() + 72 * 3_600_000);
       expect(await refusal({ input: referTo(output) })).toMatchObject({ status: 404, param: 'input[0].id' });
+    });
+  });
+
+  describe('that name many items', () => {
+    const answered = async () => {
+      const { id, output } = await client.responses.create({ model: 'tales', input: 'Hi' });
+      await until(async () => (await ledgerOf(test, id.replace('resp_', ''))).length === 1);
+      return { generation: id.replace('resp_', ''), reference: { type: 'item_reference' as const, id: output[0]!.id! } };
+    };
+
+    it('look for all of them at once', async () => {
+      const answers = [await answered(), await answered(), await answered()];
+      const model = test.app.get(GenerationModel, { strict: false });
+      const [all, each] = [vi.spyOn(model, 'findAll'), vi.spyOn(model, 'find')];
+      const input = [...answers, ...answers].map(({ reference }) => reference);
+      expect((await post({ model: 'tales', input })).status).toBe(200);
+      const asked = all.mock.calls.flatMap(([ids]) => ids);
+      const others = each.mock.calls.filter(([id]) => asked.includes(id));
+      vi.restoreAllMocks();
+      expect([asked.toSorted(), others]).toEqual([answers.map(({ generation }) => generation).toSorted(), []]);
+      expect(job().input).toMatchObject({ messages: Array.from({ length: 6 }, () => ({ role: 'assistant', content: 'Once upon a time' })) });
+    });
+
+    it('count once, and before they are looked for', async () => {
+      const limited = await createTenant(test);
+      await setLimits(test, limited.user, { requestsPerMinute: 2 });
+      const ask = (input: unknown) => post({ model: TEST_MODEL, input }, limited.key);
+      const first = await ask('Hi');
+      expect(first.headers.get('x-ratelimit-remaining-requests')).toBe('1');
+      const { output } = (await first.json()) as { output: { id: string }[] };
+      const named = output.map(({ id }) => ({ type: 'item_reference', id }));
+      const second = await ask(named);
+      expect([second.status, second.headers.get('x-ratelimit-remaining-requests')]).toEqual([200, '0']);
+      const model = test.app.get(GenerationModel, { strict: false });
+      const all = vi.spyOn(model, 'findAll');
+      const third = await ask(named);
+      expect([third.status, third.headers.has('retry-after'), all.mock.calls.length]).toEqual([429, true, 0]);
+      vi.restoreAllMocks();
+    });
+
+    it('count when what they name is not there', async () => {
+      const limited = await createTenant(test);
+      await setLimits(test, limited.user, { requestsPerMinute: 1 });
+      const ask = () => post({ model: TEST_MODEL, input: [{ type: 'item_reference', id: `msg_${randomUUID()}_0` }] }, limited.key);
+      expect([(await ask()).status, (await ask()).status]).toEqual([404, 429]);
     });
   });
 

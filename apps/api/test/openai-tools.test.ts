@@ -177,22 +177,19 @@ describe('tools of the OpenAI endpoint', () => {
     });
   });
 
-  const one = { type: 'object', properties: { name: { const: 'get_weather' }, arguments: { $ref: '#/$defs/get_weather' } }, required: ['name', 'arguments'] };
-  const other = { type: 'object', properties: { name: { const: 'now' }, arguments: { $ref: '#/$defs/now' } }, required: ['name', 'arguments'] };
   const definitions = { get_weather: PARAMETERS, now: { type: 'object', additionalProperties: false } };
   const allowed = (mode: string) => ({ type: 'allowed_tools', allowed_tools: { mode, tools: [FORCED] } });
 
   it.each<[string, { tool_choice: unknown; parallel_tool_calls?: boolean }, object | null]>([
-    ['a function', { tool_choice: FORCED }, { ...one, $defs: { get_weather: PARAMETERS } }],
-    ['some function once', { tool_choice: 'required', parallel_tool_calls: false }, { anyOf: [one, other], $defs: definitions }],
-    ['one of some', { tool_choice: allowed('required'), parallel_tool_calls: false }, { ...one, $defs: { get_weather: PARAMETERS } }],
+    ['a function', { tool_choice: FORCED }, { get_weather: PARAMETERS }],
+    ['some function once', { tool_choice: 'required', parallel_tool_calls: false }, definitions],
+    ['one of some', { tool_choice: allowed('required'), parallel_tool_calls: false }, { get_weather: PARAMETERS }],
     ['nothing', { tool_choice: 'auto' }, null],
-  ])('that must be called are called: %s', async (_name, change, schema) => {
+  ])('that must be called are called: %s', async (_name, change, $defs) => {
     runner.script = calls(CALL);
     const completion = await create(change);
-    expect(job().constraint?.type === 'jsonSchema' ? job().constraint : null).toEqual(
-      schema && { type: 'jsonSchema', schema, relaxedDefinitions: expect.arrayContaining(['get_weather']) as string[] },
-    );
+    const functions = Object.keys($defs ?? {});
+    expect(job().constraint).toEqual($defs && { type: 'calls', schema: { $defs }, functions, relaxedDefinitions: functions, required: true, parallel: false });
     expect(completion.choices[0]?.message.tool_calls).toMatchObject([{ function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } }]);
     expect(completion.choices[0]?.finish_reason).toBe(change.tool_choice === FORCED ? 'stop' : 'tool_calls');
   });
@@ -268,12 +265,12 @@ describe('tools of the OpenAI endpoint', () => {
     const schema = { type: 'object', properties: { part: { $ref: '#/$defs/part' } }, $defs: { part: { type: 'integer' } } };
     await create({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });
     expect(job().constraint).toMatchObject({
-      type: 'jsonSchema',
-      schema: { anyOf: [{ $ref: '#/$defs/answer.schema' }, { anyOf: [one, other] }], $defs: { 'answer.schema.$defs.part': { type: 'integer' } } },
+      ...{ type: 'calls', functions: ['get_weather', 'now'], required: false, parallel: false, answer: 'answer.schema' },
+      schema: { $defs: { ...definitions, 'answer.schema': { properties: { part: { $ref: '#/$defs/answer.schema.$defs.part' } } }, 'answer.schema.$defs.part': { type: 'integer' } } },
       relaxedDefinitions: ['get_weather', 'now', 'answer.schema', 'answer.schema.$defs.part'],
     });
     await create({ response_format: { type: 'json_object' } });
-    expect(job().constraint).toEqual({ type: 'json' });
+    expect(job().constraint).toMatchObject({ type: 'calls', answer: 'answer.schema', schema: { $defs: { 'answer.schema': { type: 'object' } } } });
     await create({ response_format: { type: 'json_object' }, tool_choice: FORCED });
     expect(job().constraint).toMatchObject({ schema: { $defs: { get_weather: PARAMETERS } } });
   });

@@ -414,6 +414,19 @@ describe('the OpenAI endpoints', () => {
       expect((await response.json()) as OpenAiError).toMatchObject({ error: { type: 'authentication_error' } });
     });
 
+    it.each(['api-key', 'x-api-key'])('take a key in %s as well', async (name) => {
+      const status = async (headers: Record<string, string>) => (await fetch(`${test.url}/v1/models`, { headers })).status;
+      const key = one.key.authorization.replace('Bearer ', '');
+      expect(await status({ [name]: key })).toBe(200);
+      expect(await status({ [name]: 'aril_wrong' })).toBe(401);
+      expect(await status({ [name]: `Bearer ${key}` })).toBe(401);
+      // The usual header counts where both are given, and a key counts more than a session.
+      expect(await status({ [name]: 'aril_wrong', ...one.key })).toBe(200);
+      expect(await status({ [name]: key, authorization: 'Bearer aril_wrong' })).toBe(401);
+      expect(await status({ [name]: key, ...one.user.cookie })).toBe(200);
+      expect(await status({ 'api-key': name === 'api-key' ? key : 'aril_wrong', 'x-api-key': name === 'api-key' ? 'aril_wrong' : key })).toBe(name === 'api-key' ? 200 : 401);
+    });
+
     it("refuse a browser's session", async () => {
       const { authorization: _, ...rest } = { authorization: '', ...one.user.cookie };
       const response = await fetch(`${test.url}/v1/models`, { headers: rest });

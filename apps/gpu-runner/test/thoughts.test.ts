@@ -47,7 +47,7 @@ async function run(job: GenerationJob) {
 
 /** Likely to end its thought after some tokens, and sure to answer with a yes or a no. */
 const ANSWER = { type: 'regex' as const, pattern: '(yes|no)' };
-const soon = (seed: number) => ({ temperature: 1, seed, maxTokens: 300, logitBias: { [THINK_END]: 18, [THINK]: -100, [TOOL_CALLS]: -100 } });
+const soon = (seed: number) => ({ temperature: 1, seed, maxTokens: 300, logitBias: { [THINK_END]: 22, [THINK]: -100, [TOOL_CALLS]: -100 } });
 
 describe('a thought', () => {
   it('that the prompt has begun is told with its mark, counted, and followed by what the constraint says', async () => {

@@ -40,6 +40,8 @@ export const constraintSchema = z.discriminatedUnion('type', [
     required: z.boolean(),
     /** Whether there may be several. */
     parallel: z.boolean(),
+    /** The name in `$defs` of what an answer must be that is no call; there is one call then at most. */
+    answer: z.string().optional(),
   }),
   z.object({ type: z.literal('regex'), pattern: constraintSourceSchema }),
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */

@@ -9,6 +9,9 @@ import { isErrorCode, type ErrorCode } from './errors.js';
 export const FINISH_REASONS = ['stop', 'length', 'cancelled', 'error'] as const;
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
+/** Control characters. Where such a model writes them by other tokens, its text has U+FFFD. */
+export const CHANNEL_MARKS = { START: '\u0001', CHANNEL: '\u0002', MESSAGE: '\u0003', CONSTRAIN: '\u0004', END: '\u0005' } as const;
+
 const seq = z.number().int().positive();
 /** Counts from 0; there is only 0 unless the job asked for several. */
 const choice = z.number().int().min(0).default(0);
@@ -42,7 +45,9 @@ export const promptEventSchema = z.object({
 
 /**
  * New tokens and the text they release. Text can lag behind tokens (unfinished UTF-8, a possible stop string). The text of
- * a choice that thinks begins with the mark, `<think>`, also where the model's template wrote that.
+ * a choice that thinks begins with the mark, `<think>`, also where the model's template wrote that. A choice of a model that
+ * writes messages in channels (gpt-oss) has reasoning tokens as soon as it has a header, and in its text `CHANNEL_MARKS` for
+ * special tokens: each message is a header, up to MESSAGE, and what is said, up to END. The text begins in the first header.
  */
 export const tokensEventSchema = z.object({
   type: z.literal('tokens'),

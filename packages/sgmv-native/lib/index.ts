@@ -8,6 +8,7 @@ export { cpuInfo, sgmvExpand, sgmvShrink, type OpsOptions } from './ops.js';
 export type { TokenFloor } from './token-floor.js';
 export type { MarkTokens } from './vocabulary.js';
 export { ModelTokenizer } from './tokenizer.js';
+export { ChannelMeter, channelsAfter, markless, withMarks, type ChannelTokens } from './chat/channels.js';
 export { THOUGHT_BEGIN } from './chat/marks.js';
 export { thoughtAfter, ThoughtMeter } from './chat/thought.js';
 export type { ChatMessage, TemplateOptions, Tool, ToolCall } from './chat/conversation.js';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { findChannelTokens, type ChannelTokens } from './chat/channels.js';
 import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
 import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
 import { EngineError } from './engine-error.js';
@@ -75,6 +76,11 @@ export class ModelTokenizer {
   /** Whether its answers may begin with a thought, `<think>…</think>`; from its template. */
   get hasThoughts(): boolean {
     return this.#template?.knowsThoughts ?? false;
+  }
+
+  /** Of a model that answers in channels; null: it does not, as its template and its tokens say. */
+  get channels(): ChannelTokens | null {
+    return this.#template?.writesChannels ? findChannelTokens(this.files.tokenizer) : null;
   }
 
   /** Why the model's own template for tools is not used for all tools, which are then told in words; null: it is. */

@@ -97,8 +97,11 @@ export interface SamplingOptions {
   minTokens: number;
 }
 
-/** Whether the prompt has begun a thought (`<think>`) that the completion goes on with, or the completion may begin with one. */
-export type ThoughtPlace = 'open' | 'possible';
+/**
+ * Whether the prompt has begun a thought (`<think>`) that the completion goes on with, or the completion may begin with one;
+ * or thoughts, texts and calls are messages in channels (`lib/chat/channels.ts`), whose marks the vocabulary has then.
+ */
+export type ThoughtPlace = 'open' | 'possible' | 'channels';
 
 /** What the completion must be. The whole of it: nothing comes before, and only an end token after. */
 export type Constraint =
@@ -112,7 +115,8 @@ export type Constraint =
   /**
    * Calls of functions, in any of the forms that models write them in (`lib/constraint/frames.ts`). Of each the arguments
    * are what `schema.$defs` has under its name. With `required` there is nothing but calls; without, a call that was begun
-   * by its mark is kept, and all else is free. Without `parallel` there is one call at most.
+   * by its mark is kept, and all else is free. Without `parallel` there is one call at most. With `answer` there is either
+   * one call or what `schema.$defs` has under that name.
    */
   | {
       type: 'calls';
@@ -121,6 +125,7 @@ export type Constraint =
       relaxedDefinitions?: readonly string[];
       required: boolean;
       parallel: boolean;
+      answer?: string;
     }
   | { type: 'regex'; pattern: string }
   /** XGrammar's EBNF, much like llama.cpp's GBNF; the rule `root` is the whole. */

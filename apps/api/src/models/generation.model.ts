@@ -5,7 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { SettledChoice } from '@aril/contracts';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
-import type { FinishReason, Generation, GenerationStatus } from '../generated/prisma/client.js';
+import type { FinishReason, Generation, GenerationStatus, Prisma } from '../generated/prisma/client.js';
 
 export type GenerationRow = Omit<Generation, 'choices'> & {
   amountNanoUsd: bigint | null;
@@ -89,6 +89,12 @@ export class GenerationModel {
     return this.findWhere({ tenantId: this.db.tenantId, id });
   }
 
+  /** Those that are there, in no order. */
+  async findAll(ids: readonly string[]): Promise<GenerationRow[]> {
+    const rows = await this.db.tx.generation.findMany({ where: { tenantId: this.db.tenantId, id: { in: [...ids] } }, include: COST });
+    return rows.map(toRow);
+  }
+
   findByIdempotencyKey(idempotencyKey: string): Promise<GenerationRow | null> {
     return this.findWhere({ tenantId: this.db.tenantId, idempotencyKey });
   }
@@ -147,13 +153,16 @@ export class GenerationModel {
   }
 
   private async findWhere(where: { tenantId: string; id?: string; idempotencyKey?: string }): Promise<GenerationRow | null> {
-    const row = await this.db.tx.generation.findFirst({
-      where,
-      include: { ledgerEntry: { select: { amountNanoUsd: true } } },
-    });
-    if (!row) return null;
-    const { ledgerEntry, choices, ...generation } = row;
-    // Only settlements write it, checked against the contract.
-    return { ...generation, choices: choices as SettledChoice[] | null, amountNanoUsd: ledgerEntry?.amountNanoUsd ?? null };
+    const row = await this.db.tx.generation.findFirst({ where, include: COST });
+    return row && toRow(row);
   }
+}
+
+const COST = { ledgerEntry: { select: { amountNanoUsd: true } } } as const;
+
+type Costed = Prisma.GenerationGetPayload<{ include: typeof COST }>;
+
+function toRow({ ledgerEntry, choices, ...generation }: Costed): GenerationRow {
+  // Only settlements write it, checked against the contract.
+  return { ...generation, choices: choices as SettledChoice[] | null, amountNanoUsd: ledgerEntry?.amountNanoUsd ?? null };
 }

@@ -57,8 +57,8 @@ export interface EngineRequest {
   readsCalls: boolean;
 }
 
-/** The prompt has begun a thought, or the answer may begin with one. */
-export type ThoughtPlace = 'open' | 'possible';
+/** The prompt has begun a thought, or the answer may begin with one, or it is written in channels, some of which are thoughts'. */
+export type ThoughtPlace = 'open' | 'possible' | 'channels';
 
 export interface PromptText {
   text: string;

@@ -1,11 +1,15 @@
 import {
+  ChannelMeter,
+  channelsAfter,
   createEngine,
   EngineError,
+  markless,
   ModelTokenizer,
   THOUGHT_BEGIN,
   version,
   thoughtAfter,
   ThoughtMeter,
+  withMarks,
   type Engine,
   type EngineEvent,
   type EngineStats,
@@ -29,7 +33,7 @@ export class NativeEngine implements InferenceEngine {
     private readonly engine: Engine,
     private readonly tokenizing: Tokenizing,
     private readonly texts: TokenTexts,
-    private readonly tokenizer: Pick<ModelTokenizer, 'hasThoughts' | 'toolsNote'> & { marks: MarkTokens },
+    private readonly tokenizer: Pick<ModelTokenizer, 'hasThoughts' | 'toolsNote' | 'channels'> & { marks: MarkTokens },
   ) {
     engine.onEvents = (events) => this.#dispatch(events);
   }
@@ -38,10 +42,11 @@ export class NativeEngine implements InferenceEngine {
   static async start(config: Config): Promise<NativeEngine> {
     const tokenizer = await ModelTokenizer.load(config.MODEL_DIR);
     const vocabulary = tokenizer.vocabulary();
+    const { channels, hasThoughts, toolsNote } = tokenizer;
     const slots = slotsOf(config);
     const engine = await createEngine({
       model: config.MODEL_WEIGHTS ?? config.MODEL_DIR,
-      vocabulary,
+      vocabulary: channels ? withMarks(vocabulary, channels) : vocabulary,
       memoryBytes: config.MEMORY_BYTES,
       kvBytes: config.KV_BYTES,
       adapterBytes: config.ADAPTER_BYTES,
@@ -59,7 +64,7 @@ export class NativeEngine implements InferenceEngine {
     // The tokenizer itself is left to the threads that have one each.
     const names = new Map([...vocabulary.entries()].flatMap(([token, bytes]) => (bytes ? [] : [[token, tokenizer.nameOf(token)]])));
     const tokenizing = new Tokenizing({ modelDir: config.MODEL_DIR, positions: engine.model.maxPositions }, tokenizer.floor());
-    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), { hasThoughts: tokenizer.hasThoughts, toolsNote: tokenizer.toolsNote, marks: tokenizer.markTokens() });
+    return new NativeEngine(engine, tokenizing, new TokenTexts(vocabulary, (token) => names.get(token) ?? ''), { hasThoughts, toolsNote, channels, marks: tokenizer.markTokens() });
   }
 
   /** Why the engine is not where the configuration wants it; null: it is. */
@@ -82,14 +87,17 @@ export class NativeEngine implements InferenceEngine {
   }
 
   thoughtPlace(input: GenerationJob['input'], tokens: readonly number[]): ThoughtPlace | null {
-    if (!this.tokenizer.hasThoughts || input.kind !== 'messages') return null;
+    if (input.kind !== 'messages') return null;
+    const { channels, hasThoughts } = this.tokenizer;
+    if (channels) return channelsAfter(tokens.slice(-THOUGHT_MARK_TOKENS), channels, (last) => this.texts.joined(last)) ? 'channels' : null;
+    if (!hasThoughts) return null;
     return thoughtAfter(this.texts.joined(tokens.slice(-THOUGHT_MARK_TOKENS)));
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {
     this.#sinks.set(request.requestId, { sink, choices: request.n, thoughts: this.#thoughtsOf(request) });
     try {
-      this.engine.submit({ ...nativeRequest(request), silentTokens: this.#silentTokens(request) });
+      this.engine.submit({ ...nativeRequest(request), silentTokens: this.#silentTokens(request), stopTokens: this.#stopTokens(request) });
     } catch (error) {
       this.#sinks.delete(request.requestId);
       throw requestFailure(codeOf(error), messageOf(error), error);
@@ -165,33 +173,51 @@ export class NativeEngine implements InferenceEngine {
   #silentTokens({ constraint, thought, readsCalls }: EngineRequest): number[] {
     const { thoughts, calls } = this.tokenizer.marks;
     if (constraint) return [];
-    return [...(thought === null ? thoughts : []), ...(readsCalls ? [] : calls)];
+    const channels = thought === null ? (this.tokenizer.channels?.marks.keys() ?? []) : [];
+    return [...(thought === null ? thoughts : []), ...channels, ...(readsCalls ? [] : calls)];
+  }
+
+  /** In channels also those that end an answer, of which a model's files may name only one. */
+  #stopTokens({ thought, sampling: { stopTokens, ignoreEos } }: EngineRequest): number[] {
+    const { channels } = this.tokenizer;
+    return thought === 'channels' && channels && !ignoreEos ? [...stopTokens, ...channels.last] : stopTokens;
   }
 
   #thoughtsOf({ thought, n, resumeTokens }: EngineRequest): Thought[] {
     if (thought === null) return [];
     return Array.from({ length: n }, (_, choice) => {
-      const meter = new ThoughtMeter(thought, (token) => this.texts.bytesOf(token));
+      const meter = this.#meterOf(thought);
       const resumed = resumeTokens[choice] ?? [];
       meter.read(resumed);
       return { meter, unwritten: thought === 'open' && resumed.length === 0 ? THOUGHT_BEGIN : '' };
     });
   }
 
+  #meterOf(thought: ThoughtPlace): Meter {
+    const bytesOf = (token: number): Uint8Array | null => this.texts.bytesOf(token);
+    if (thought !== 'channels') return new ThoughtMeter(thought, bytesOf);
+    return new ChannelMeter(this.tokenizer.channels?.marks ?? new Map(), bytesOf);
+  }
+
   #tokensOf(event: TokensEvent, { thoughts }: OpenRequest): EngineTokens {
     const logprobs = event.logprobs ? this.texts.logprobs(event.logprobs) : null;
     const thought = thoughts[event.choice];
-    const text = (thought?.unwritten ?? '') + event.text;
+    const reasoningTokens = thought?.meter.read(event.tokens) ?? 0;
+    const text = (thought?.unwritten ?? '') + textOf(event.text, thought);
     if (thought) thought.unwritten = '';
-    return { choice: event.choice, tokens: event.tokens, text, reasoningTokens: thought?.meter.read(event.tokens) ?? 0, logprobs };
+    return { choice: event.choice, tokens: event.tokens, text, reasoningTokens, logprobs };
   }
 
   #end(event: EndEvent, open: OpenRequest): void {
     open.choices -= 1;
     if (open.choices === 0) this.#sinks.delete(event.id);
-    open.sink.onEnd(endOf(event));
+    const end = endOf(event);
+    open.sink.onEnd({ ...end, text: textOf(end.text, open.thoughts[event.choice]) });
   }
 }
+
+/** Marks in an answer that is not in channels are hidden, as special tokens are. */
+const textOf = (text: string, thought: Thought | undefined): string => (thought?.meter.isPlain ? markless(text) : text);
 
 /** As many as the mark of a thought and the spaces after it can be. */
 const THOUGHT_MARK_TOKENS = 24;
@@ -207,8 +233,13 @@ interface OpenRequest {
   thoughts: Thought[];
 }
 
+interface Meter {
+  read(tokens: readonly number[]): number;
+  isPlain?: boolean;
+}
+
 interface Thought {
-  meter: ThoughtMeter;
+  meter: Meter;
   /** The mark that the prompt ended in. */
   unwritten: string;
 }

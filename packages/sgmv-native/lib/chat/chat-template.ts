@@ -1,11 +1,12 @@
 /** The model's own chat template, a Jinja program of its files. */
 import { Template } from '@huggingface/jinja';
 import { EngineError } from '../engine-error.js';
+import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { THOUGHT_END } from './marks.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
-import { oneCallPerTurn, withShortIds } from './tool-turns.js';
+import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withShortIds } from './tool-turns.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
 export type NamedTemplates = string | { name: string; template: string }[];
@@ -16,11 +17,13 @@ interface Program {
   knowsTools: boolean;
   /** Whether it knows of thoughts: then its model has them. */
   knowsThoughts: boolean;
+  /** Whether it writes messages in channels: then its model does. */
+  writesChannels: boolean;
 }
 
 function program(source: string): Program {
   const template = new Template(source);
-  return { template, knowsTools: readsVariable(template.parsed, 'tools'), knowsThoughts: source.includes(THOUGHT_END) };
+  return { template, knowsTools: readsVariable(template.parsed, 'tools'), knowsThoughts: source.includes(THOUGHT_END), writesChannels: writesChannels(source) };
 }
 
 /** A chat could not be told at all, so this is not left until somebody asks. */
@@ -46,7 +49,7 @@ const PROBES: readonly Tool[] = [
 ];
 
 export class ChatTemplate {
-  /** Why some tools, or all, are told in words although the model's files have a template for them; null: they are not. */
+  /** Why some tools, or all, are told in words, or refused, although the model's files have a template for them; null: they are not. */
   readonly toolsNote: string | null;
 
   private constructor(
@@ -89,6 +92,10 @@ export class ChatTemplate {
     return this.plain.knowsThoughts || this.withTools.knowsThoughts;
   }
 
+  get writesChannels(): boolean {
+    return this.plain.writesChannels;
+  }
+
   /**
    * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
    * out. `options` cannot take the place of any of these. Throws EngineError `bad_argument` when the template refuses the
@@ -99,12 +106,20 @@ export class ChatTemplate {
     const speaksOfTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === 'tool' || toolCalls);
     if (!speaksOfTools) return this.run(plain, messages, [], options);
     const told = (): string => this.runInWords(messages, tools, options);
-    return withTools.knowsTools ? firstThatWorks([...this.waysOfItsOwn(messages, tools, options), told]) : told();
+    if (!withTools.knowsTools) return told();
+    const ways = this.waysOfItsOwn(messages, tools, options);
+    // In channels nobody would read calls in the form that is told.
+    return firstThatWorks(withTools.writesChannels ? ways : [...ways, told]);
   }
 
   /** As the messages are; then in the forms that it may insist on. */
   private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): Way[] {
-    const run = (form: readonly ChatMessage[]): string => this.run(this.withTools, form, tools, options);
+    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, form, offered, options);
+    if (this.withTools.writesChannels) {
+      // A message has one channel: of several calls such a template would tell the first alone.
+      const single = oneCallPerTurn(messages);
+      return [single, thoughtBeforeCalls(single)].flatMap((form): Way[] => [() => run(form), () => run(form, describedTools(tools))]);
+    }
     const short = withShortIds(messages);
     return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
   }
@@ -118,10 +133,10 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
+  private run({ template, writesChannels }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     try {
       return template.render({
-        ...options,
+        ...(writesChannels ? inTrainedEfforts(options) : options),
         ...this.specialTokens,
         messages: messages.map(messageShape),
         add_generation_prompt: true,
@@ -136,6 +151,14 @@ export class ChatTemplate {
 }
 
 type Way = () => string;
+
+/** Models that answer in channels know three. */
+const EFFORTS: Readonly<Record<string, string>> = { none: 'low', minimal: 'low', xhigh: 'high', max: 'high' };
+
+function inTrainedEfforts({ reasoning_effort: effort, ...options }: TemplateOptions): TemplateOptions {
+  if (effort === undefined) return options.enable_thinking === false ? { ...options, reasoning_effort: 'low' } : options;
+  return { ...options, reasoning_effort: EFFORTS[String(effort)] ?? effort };
+}
 
 /** Of the errors the first is thrown: the others are not of what the caller wrote. */
 function firstThatWorks([way, ...others]: readonly Way[]): string {
@@ -157,7 +180,8 @@ function messageShape({ role, content, reasoning, toolCalls, toolCallId, toolNam
   return {
     role,
     content,
-    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    // Most templates' name, and gpt-oss's.
+    ...(reasoning !== undefined && { reasoning_content: reasoning, thinking: reasoning }),
     ...(calls && { tool_calls: calls }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
     ...(toolName !== undefined && { name: toolName }),

@@ -1,6 +1,6 @@
 /** The same calls in the forms that some chat templates insist on, and refuse a conversation for. */
 import { createHash } from 'node:crypto';
-import type { ChatMessage } from './conversation.js';
+import type { ChatMessage, Tool } from './conversation.js';
 
 /** Mistral's length; its templates take letters and digits alone. */
 const SHORT_ID = /^[A-Za-z0-9]{9}$/;
@@ -27,7 +27,8 @@ export function oneCallPerTurn(messages: readonly ChatMessage[]): ChatMessage[] 
     return toolCalls.flatMap((call, index) => {
       const result = results.find(({ toolCallId }) => toolCallId === call.id);
       if (result) told.add(result);
-      const turn = { ...message, content: index === 0 ? message.content : '', toolCalls: [call] };
+      const { reasoning: _thoughtOnce, ...later } = message;
+      const turn = { ...(index === 0 ? message : { ...later, content: '' }), toolCalls: [call] };
       return result ? [turn, result] : [turn];
     });
   });
@@ -39,3 +40,14 @@ function resultsAfter(messages: readonly ChatMessage[], at: number): ChatMessage
   const end = after.findIndex(({ role }) => role !== 'tool');
   return end < 0 ? after : after.slice(0, end);
 }
+
+/** What was said before a call, and the thought before it, as one thought: gpt-oss's template takes one of the two. */
+export function thoughtBeforeCalls(messages: readonly ChatMessage[]): ChatMessage[] {
+  return messages.map((message) => {
+    const { content, reasoning, toolCalls } = message;
+    return toolCalls && reasoning && content ? { ...message, content: '', reasoning: `${reasoning}\n\n${content}` } : message;
+  });
+}
+
+/** With a description each, which some templates write out without a look. */
+export const describedTools = (tools: readonly Tool[]): Tool[] => tools.map((tool) => ({ ...tool, description: tool.description ?? '' }));

@@ -10,13 +10,13 @@ export const FRAME = 'aril.frame';
 const CALLS = 'aril.calls';
 
 /** A model that must call and is not told how often can find no end; what one answer really calls is far less. */
-const CALLS_MAX = 16;
+export const CALLS_MAX = 16;
 
 /** As EBNF writes it. */
-const literal = (text: string): string => JSON.stringify(text);
+export const literal = (text: string): string => JSON.stringify(text);
 
 /** `inner`: the rule of what follows the thought, which no constraint holds for but that it ends. */
-export function afterThought(place: ThoughtPlace, inner: string): string[] {
+export function afterThought(place: Exclude<ThoughtPlace, 'channels'>, inner: string): string[] {
   const whole = `aril.thought aril.gap ${inner}`;
   return [
     `${FRAME} ::= ${place === 'open' ? whole : `${inner} | ${literal(THOUGHT_BEGIN)} ${whole}`}`,
@@ -29,20 +29,22 @@ export interface Calls {
   /** Whether there is nothing but calls, and at least one; else all is free but what a mark of a call has begun. */
   required: boolean;
   parallel: boolean;
+  /** Of what an answer must be that is no call; absent: nothing says so. */
+  answerRule?: string;
 }
 
 /** As the models write them: in tags, in a list, or behind a mark. Which of these is left to the model. */
 export function callRules(calls: Calls): { start: string; rules: string[] } {
-  const { functions, required, parallel } = calls;
+  const { functions, required, parallel, answerRule } = calls;
   const choice = (each: (name: string, rule: string) => string): string => functions.map(({ name, argumentsRule }) => each(name, argumentsRule)).join(' | ');
   const rules = [
-    `${CALLS} ::= ${required ? onlyCalls(parallel) : dispatched(functions, parallel)}`,
+    `${CALLS} ::= ${answerRule === undefined ? freeOrCalls(calls) : `${answerRule} | aril.call`}`,
     `aril.call ::= "{\\"name\\": " aril.named "}"`,
     `aril.named ::= ${choice((name, rule) => `${literal(JSON.stringify(name))} aril.key ${rule}`)}`,
     `aril.key ::= ", \\"arguments\\": " | ", \\"parameters\\": "`,
     `aril.bare ::= ${choice((name, rule) => `${literal(name)} aril.mark ${rule}`)}`,
     `aril.mark ::= "" | ${literal(ARGUMENTS_MARK)}`,
-    ...(required ? [] : functions.map(({ argumentsRule }, index) => `${untagged(index)} ::= "," aril.space "\\"" ("arguments" | "parameters") "\\":" ("" | " ") ${argumentsRule} aril.space "}"`)),
+    ...(required || answerRule !== undefined ? [] : functions.map(({ argumentsRule }, index) => `${untagged(index)} ::= "," aril.space "\\"" ("arguments" | "parameters") "\\":" ("" | " ") ${argumentsRule} aril.space "}"`)),
     'aril.space ::= "" | " " | "\\n" | "\\n  " | "\\n    "',
     `aril.tagged ::= aril.gap aril.call aril.gap ${literal(CALL_END)}`,
     `aril.listed ::= "[" aril.call ${repeated('", " aril.call', parallel)} "]"`,
@@ -50,6 +52,8 @@ export function callRules(calls: Calls): { start: string; rules: string[] } {
   ];
   return { start: CALLS, rules };
 }
+
+const freeOrCalls = ({ functions, required, parallel }: Calls): string => (required ? onlyCalls(parallel) : dispatched(functions, parallel));
 
 /** A name of letters alone. */
 export const letters = (index: number): string => [...index.toString(26)].map((digit) => String.fromCodePoint(97 + Number.parseInt(digit, 26))).join('');

@@ -1,7 +1,8 @@
 /** From a request's constraint to what a grammar thread compiles. */
 import { EngineError } from '../engine-error.js';
 import type { Constraint, ThoughtPlace } from '../types.js';
-import { afterThought, callRules, FRAME, GAP, letters } from './frames.js';
+import { callMessages, finalMessage } from './channel-frames.js';
+import { afterThought, callRules, FRAME, GAP, letters, type Calls } from './frames.js';
 import { narrowSchema, type Relaxation } from './json-schema.js';
 import type { GrammarSource } from './protocol.js';
 import { findWrongClass } from './wrong-class.js';
@@ -23,13 +24,14 @@ export function grammarSource(constraint: Constraint, thought?: ThoughtPlace): G
 }
 
 interface Converted extends Pick<GrammarSource, 'kind' | 'text'> {
-  /** Of a frame of its own, and the rule that is the whole of it. */
-  calls?: ReturnType<typeof callRules>;
+  /** It is about calls, and has a frame of its own. */
+  calls?: Calls;
 }
 
 function withThought({ calls, ...source }: Converted, thought: ThoughtPlace | undefined): GrammarSource {
   if (!calls && !thought) return source;
-  const { start, rules } = calls ?? { start: 'root', rules: [] };
+  if (thought === 'channels') return { ...source, frame: (calls ? callMessages(calls) : finalMessage('root')).join('\n') };
+  const { start, rules } = calls ? callRules(calls) : { start: 'root', rules: [] };
   const whole = thought ? afterThought(thought, start) : [`${FRAME} ::= ${start}`];
   return { ...source, frame: [...whole, ...rules, GAP].join('\n') };
 }
@@ -52,14 +54,21 @@ function convert(constraint: Constraint): Converted {
 const relaxation = ({ relaxed = false, relaxedDefinitions }: Extract<Constraint, { type: 'jsonSchema' }>): Relaxation => ({ whole: relaxed, definitions: relaxedDefinitions });
 
 /** XGrammar calls rules after definitions, but drops digits of their names: the functions' have others beside their own. */
-function convertCalls({ schema, functions, relaxedDefinitions, required, parallel }: Extract<Constraint, { type: 'calls' }>): Converted {
-  const aliases = functions.map((_name, index) => `.${letters(index)}`);
-  const definitions = functions.map((name, index) => [aliases[index], { $ref: `#/$defs/${name}` }]);
+function convertCalls({ schema, functions, relaxedDefinitions, required, parallel, answer }: Extract<Constraint, { type: 'calls' }>): Converted {
+  const described = answer === undefined ? functions : [...functions, answer];
+  const aliases = described.map((_name, index) => `.${letters(index)}`);
+  const definitions = described.map((name, index) => [aliases[index], { $ref: `#/$defs/${name}` }]);
   const whole = {
     anyOf: aliases.map((alias) => ({ $ref: `#/$defs/${alias}` })),
     $defs: { ...(schema.$defs as object | undefined), ...Object.fromEntries(definitions) },
   };
-  const calls = callRules({ functions: functions.map((name, index) => ({ name, argumentsRule: `defs_.${letters(index)}` })), required, parallel });
+  const ruleOf = (index: number): string => `defs_.${letters(index)}`;
+  const calls: Calls = {
+    functions: functions.map((name, index) => ({ name, argumentsRule: ruleOf(index) })),
+    required,
+    parallel,
+    ...(answer !== undefined && { answerRule: ruleOf(functions.length) }),
+  };
   return { kind: 'jsonSchema', text: JSON.stringify(narrowSchema(whole, { whole: false, definitions: relaxedDefinitions })), calls };
 }
 

@@ -4,6 +4,7 @@ import { GraphQLModule } from '@nestjs/graphql';
 import type { Request, Response } from 'express';
 import { GraphqlDriver } from './driver.js';
 import { formatGraphqlError } from './graphql-error.js';
+import { introspectionCache } from './introspection-cache.js';
 import { armorPlugins, armorRules, parseLimits } from './limits.js';
 import { DateTimeScalar } from './scalars.js';
 import { SseController } from './sse.controller.js';
@@ -29,7 +30,7 @@ const options: ApolloDriverConfig = {
   formatError: formatGraphqlError,
   context: graphqlContext,
   // Armor's types come from Apollo's CommonJS build, ours from its ES modules; the objects are the same.
-  plugins: armorPlugins as unknown as ApolloDriverConfig['plugins'],
+  plugins: [...(armorPlugins as unknown as NonNullable<ApolloDriverConfig['plugins']>), introspectionCache()],
   parseOptions: parseLimits,
   validationRules: armorRules,
   buildSchemaOptions: { scalarsMap: [{ type: Date, scalar: DateTimeScalar }] },

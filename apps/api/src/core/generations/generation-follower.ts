@@ -93,6 +93,11 @@ export class GenerationFollower implements OnModuleDestroy {
     }
   }
 
+  /** The same without log probabilities, and without its stream where its row has the texts. */
+  async answers(caller: Caller, row: GenerationRow): Promise<Outcome> {
+    return isOpen(row) || row.text === null ? this.outcome(caller, row, false) : collect(fromRow(row, 0), row.n);
+  }
+
   /** What he has asked for himself nobody waits for any more: the rest is not generated, and what was is charged. */
   private expel(caller: Caller, row: GenerationRow, feed: EventFeed, gone: ReaderGone): void {
     feed.fail(gone);

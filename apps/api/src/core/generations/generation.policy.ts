@@ -11,7 +11,9 @@ import { type GenerationRow, targetIdOf } from '../../models/generation.model.js
 
 export const mayGenerate = (caller: Caller): void => requirePermission(caller, 'inference');
 
+export const isVisibleTo = (caller: Caller, row: GenerationRow): boolean => row.tenantId === caller.tenantId && mayName(caller, targetIdOf(row));
+
 export function visibleTo(caller: Caller, row: GenerationRow | null, id: string): GenerationRow {
-  if (row?.tenantId === caller.tenantId && mayName(caller, targetIdOf(row))) return row;
+  if (row && isVisibleTo(caller, row)) return row;
   throw new ArilError('NOT_FOUND', `there is no generation ${JSON.stringify(id.slice(0, 80))}`, 'id');
 }

@@ -26,7 +26,7 @@ import {
   type GenerationRequest,
 } from './generation-request.js';
 import { GenerationTargets, type GenerationTarget } from './generation-targets.js';
-import { visibleTo } from './generation.policy.js';
+import { isVisibleTo, visibleTo } from './generation.policy.js';
 import { OverdueService } from './overdue.service.js';
 
 export interface AdmittedGeneration {
@@ -108,6 +108,14 @@ export class GenerationService {
   async find(caller: Caller, id: string): Promise<GenerationRow> {
     const row = isUuid(id) ? await this.db.inTenant(caller.tenantId, () => this.generations.find(id)) : null;
     return visibleTo(caller, row, id);
+  }
+
+  /** Of these, those that the caller may see, by id. */
+  async findAll(caller: Caller, ids: readonly string[]): Promise<Map<string, GenerationRow>> {
+    const possible = [...new Set(ids.filter(isUuid))];
+    if (possible.length === 0) return new Map();
+    const rows = await this.db.inTenant(caller.tenantId, () => this.generations.findAll(possible));
+    return new Map(rows.filter((row) => isVisibleTo(caller, row)).map((row) => [row.id, row]));
   }
 
   /** null: none was admitted under it. */

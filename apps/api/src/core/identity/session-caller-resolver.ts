@@ -1,4 +1,4 @@
-/** Credentials to caller: an API key in the Authorization header, or the session cookie of a trusted page. */
+/** Credentials to caller: an API key in one of the headers that clients send them in, or the session cookie of a trusted page. */
 import { Inject, Injectable } from '@nestjs/common';
 import { ArilError } from '@aril/contracts';
 import { fromNodeHeaders } from 'better-auth/node';
@@ -12,6 +12,9 @@ import { AUTH, type Auth } from './auth.js';
 import { IdentityDirectory } from './identity-directory.js';
 import { IdentityOutage } from './identity-outage.js';
 import { highestRole } from './role.js';
+
+/** Azure's clients send the first, Anthropic's and gateways the second. */
+const KEY_HEADERS = ['api-key', 'x-api-key'] as const;
 
 @Injectable()
 export class SessionCallerResolver extends CallerResolver {
@@ -38,7 +41,10 @@ export class SessionCallerResolver extends CallerResolver {
 
   async resolve(request: ApiRequest): Promise<Caller | null> {
     const { authorization, cookie } = request.headers;
-    if (authorization) return this.fromApiKey(authorization);
+    // One that is given counts, good or bad: the others are not tried.
+    if (authorization) return this.fromApiKey(/^Bearer +(\S+) *$/i.exec(authorization)?.[1]);
+    const key = KEY_HEADERS.map((name) => request.headers[name]).find((value) => value);
+    if (key !== undefined) return this.fromApiKey(key.toString());
     return cookie ? this.fromSession(request) : null;
   }
 
@@ -56,8 +62,7 @@ export class SessionCallerResolver extends CallerResolver {
     return role && { tenantId, userId, apiKeyId: null, grant: null, role };
   }
 
-  private async fromApiKey(authorization: string): Promise<Caller> {
-    const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
+  private async fromApiKey(secret: string | undefined): Promise<Caller> {
     const found = secret ? await this.apiKeys.authenticate(secret) : null;
     if (!found) throw new ArilError('UNAUTHENTICATED', 'The API key is not valid: unknown, expired, revoked or replaced by a rotation.');
     const { key, grant } = found;

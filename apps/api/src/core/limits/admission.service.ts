@@ -67,6 +67,17 @@ export class AdmissionService {
     return this.locking.has(asked.tenantId) ? this.lines.run(asked.tenantId, work) : work();
   }
 
+  /**
+   * Holds a request to its rates before it is known what it asks for. The answer uncounts it: for one that goes on to
+   * `admit`, where it is counted.
+   * @throws ArilError RATE_LIMITED
+   */
+  async countRequest({ tenantId, apiKeyId }: Pick<Application, 'tenantId' | 'apiKeyId'>, tell: (rates: RateStatus[]) => void): Promise<() => void> {
+    const { tenant, key } = await this.db.inTenant(tenantId, () => this.limits.of(apiKeyId));
+    await this.rates.take(tenantId, scopesOf(apiKeyId, tenant, key), 0, tell);
+    return () => this.rates.giveBack({ tenantId, apiKeyId }, 0);
+  }
+
   private async admitNow<T>(...[asked, write, tell]: Parameters<typeof this.admit<T>>): Promise<T | null> {
     let taken: Admission | null = null;
     const giveBack = (): void => {
@@ -99,8 +110,7 @@ export class AdmissionService {
     const createdAt = new Date();
     const use = await this.spend.use(asked.apiKeyId, startOf(monthOf(createdAt)));
     if (!asked.background) this.requireRoom(use, asked.choices);
-    const scopes: Scope[] = [{ apiKeyId: null, name: 'this workspace', limits: tenant, use: use.tenant }];
-    if (asked.apiKeyId !== null) scopes.push({ apiKeyId: asked.apiKeyId, name: 'this API key', limits: key, use: use.key });
+    const scopes: Scope[] = scopesOf(asked.apiKeyId, tenant, key).map((scope) => ({ ...scope, use: scope.apiKeyId === null ? use.tenant : use.key }));
     for (const scope of scopes) {
       if (!asked.background) requireParallel(scope);
       requireBudget(scope.name, scope.limits.budgetHardNanoUsd, scope.use, { ...asked, now: createdAt });
@@ -114,6 +124,11 @@ export class AdmissionService {
     if (openChoices + choices <= max) return;
     throw new ArilError('RATE_LIMITED', `${openChoices} answers of this tenant are waited for already, expected at most ${max} at once. Try again later.`);
   }
+}
+
+function scopesOf(apiKeyId: string | null, tenant: Limits, key: Limits): RateScope[] {
+  const workspace = { apiKeyId: null, name: 'this workspace', limits: tenant };
+  return apiKeyId === null ? [workspace] : [workspace, { apiKeyId, name: 'this API key', limits: key }];
 }
 
 const isCounted = (limits: Limits): boolean => limits.parallelRequests !== null || limits.budgetHardNanoUsd !== null;

@@ -5,6 +5,7 @@ import { CompletionService } from './completion.service.js';
 import { type EndpointPath, ENDPOINTS } from './endpoints.js';
 import type { Exchange } from './exchange.js';
 import { requireInferenceKey } from './openai-caller.js';
+import { writeRateHeaders } from './rate-headers.js';
 import { ItemReferences } from './responses/item-references.js';
 
 @Controller('v1')
@@ -17,30 +18,30 @@ export class CompletionsController {
   @Post('chat/completions')
   @HttpCode(200)
   chat(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('/v1/chat/completions', body, { caller, request, response });
+    return this.answer('/v1/chat/completions', () => body, { caller, request, response });
   }
 
   @Post('completions')
   @HttpCode(200)
   complete(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('/v1/completions', body, { caller, request, response });
+    return this.answer('/v1/completions', () => body, { caller, request, response });
   }
 
   @Post('responses')
   @HttpCode(200)
-  async respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    requireInferenceKey(caller);
-    await this.answer('/v1/responses', await this.references.resolve(caller, body), { caller, request, response });
+  respond(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    const whole = (): Promise<unknown> => this.references.resolve(caller, body, (rates) => writeRateHeaders(response, rates));
+    return this.answer('/v1/responses', whole, { caller, request, response });
   }
 
   @Post('messages')
   @HttpCode(200)
   message(@CurrentCaller() caller: Caller, @Body() body: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    return this.answer('/v1/messages', body, { caller, request, response });
+    return this.answer('/v1/messages', () => body, { caller, request, response });
   }
 
-  private async answer(path: EndpointPath, body: unknown, exchange: Exchange): Promise<void> {
+  private async answer(path: EndpointPath, body: () => unknown, exchange: Exchange): Promise<void> {
     requireInferenceKey(exchange.caller);
-    await this.completions.answer(ENDPOINTS[path](body), exchange);
+    await this.completions.answer(ENDPOINTS[path](await body()), exchange);
   }
 }

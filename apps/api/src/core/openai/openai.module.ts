@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { BaseModelsModule } from '../base-models/base-models.module.js';
 import { GenerationsModule } from '../generations/generations.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { CompletionService } from './completion.service.js';
 import { CompletionsController } from './completions.controller.js';
 import { ModelListService } from './model-list.service.js';
@@ -11,7 +12,7 @@ import { UnknownEndpointController } from './unknown-endpoint.controller.js';
 import { UnreadAnswers } from './unread-answers.js';
 
 @Module({
-  imports: [BaseModelsModule, GenerationsModule],
+  imports: [BaseModelsModule, GenerationsModule, LimitsModule],
   // In this order: the last takes what the others leave.
   controllers: [CompletionsController, ModelsController, UnknownEndpointController],
   providers: [CompletionService, ItemReferences, PromptService, UnreadAnswers, ModelListService],

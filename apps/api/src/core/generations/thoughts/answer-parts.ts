@@ -1,6 +1,7 @@
 /** An answer's thought and what the model said after it, of whole answers and of events. */
 import type { GenerationEvent } from '@aril/contracts';
-import { TEXT, type ReasoningPiece, type TextPiece, ThoughtReader } from './thought-reader.js';
+import { TEXT, type ReasoningPiece, type TextPiece } from './pieces.js';
+import { ThoughtReader } from './thought-reader.js';
 
 export interface AnswerParts {
   text: string;
@@ -9,11 +10,14 @@ export interface AnswerParts {
 }
 
 type Piece = TextPiece | ReasoningPiece;
+/** Nothing is called here: what is said to a function is text. */
+const newReader = (): ThoughtReader<Piece> => new ThoughtReader<Piece>(TEXT, TEXT, () => null);
+
 type AnswerEvent = Exclude<GenerationEvent, { type: 'prompt' }>;
 
 /** `reasoningTokens`: of the answer. At 0, what looks like a mark is text. */
 export function partsOf(text: string, reasoningTokens: number): AnswerParts {
-  const reader = new ThoughtReader(TEXT);
+  const reader = newReader();
   return joined([...reader.push(text, reasoningTokens), ...reader.end()]);
 }
 
@@ -27,7 +31,7 @@ export class EventParts {
   private toldTokens = 0;
 
   read(event: AnswerEvent): AnswerParts {
-    const reader = this.readers.get(event.choice) ?? new ThoughtReader<Piece>(TEXT);
+    const reader = this.readers.get(event.choice) ?? newReader();
     this.readers.set(event.choice, reader);
     // The end counts all choices: what no event before has told is its own choice's.
     const reasoningTokens = (event.reasoningTokens ?? 0) - (event.type === 'end' ? this.toldTokens : 0);

@@ -1,52 +1,49 @@
 /**
- * Tells the thought of an answer, `<think>…</think>`, from what follows it, as it arrives. The spaces around the marks are
- * neither's: templates write newlines there.
+ * Tells the thoughts of an answer from the rest of it, as it arrives: one that it begins with, `<think>…</think>`, or those
+ * of an answer in channels. The spaces around the marks are neither's: templates write newlines there.
  */
 import { overlap } from '../../../base/overlap.js';
+import { ChannelReader, type Recipients } from './channel-reader.js';
+import type { PieceReader, ReasoningPiece } from './pieces.js';
 
 const BEGIN = '<think>';
 const END = '</think>';
 
-export interface TextPiece {
-  kind: 'text';
-  text: string;
-}
-export interface ReasoningPiece {
-  kind: 'reasoning';
-  text: string;
-}
-
-/** Of what follows the thought, or of all of it. */
-export interface PieceReader<Piece> {
-  push(text: string): Piece[];
-  end(): Piece[];
-}
-
-/** What follows the thought is text. */
-export const TEXT: PieceReader<TextPiece> = {
-  push: (text) => (text === '' ? [] : [{ kind: 'text', text }]),
-  end: () => [],
-};
+/** How an answer in channels begins: in a header that the prompt has begun. */
+const CHANNELS = /^(to=[^\s\u0001-\u0005]{0,128}\s*)?[\u0001-\u0005]/;
+/** What may become that. */
+const BEFORE_CHANNELS = /^(to?|to=[^\s\u0001-\u0005]{0,128}\s*)$/;
 
 export class ThoughtReader<Piece> {
-  private where: 'start' | 'thought' | 'gap' | 'answer' = 'start';
+  private where: 'start' | 'thought' | 'gap' | 'answer' | 'channels' = 'start';
   private thinks = false;
   /** Arrived and not told: what may turn out to be a mark, or spaces around one. */
   private held = '';
   private hasThought = false;
 
-  constructor(private readonly answer: PieceReader<Piece>) {}
+  private readonly channels: ChannelReader<Piece>;
 
-  /** `reasoningTokens` above 0: the answer has a thought, and what looks like the mark is it. */
+  /** `answer`: of what follows a thought, or of all there is. `text`, `recipients`: of an answer in channels. */
+  constructor(
+    private readonly answer: PieceReader<Piece>,
+    text: PieceReader<Piece>,
+    recipients: Recipients<Piece>,
+  ) {
+    this.channels = new ChannelReader(text, recipients);
+  }
+
+  /** `reasoningTokens` above 0: the answer has a thought, or channels, and what looks like a mark is one. */
   push(text: string, reasoningTokens = 0): (Piece | ReasoningPiece)[] {
     if (reasoningTokens > 0) this.thinks = true;
     if (this.where === 'answer') return this.answer.push(text);
+    if (this.where === 'channels') return this.channels.push(text);
     this.held += text;
     if (this.where === 'start') return this.readStart();
     return this.where === 'thought' ? this.readThought() : this.readGap();
   }
 
   end(): (Piece | ReasoningPiece)[] {
+    if (this.where === 'channels') return this.channels.end();
     const left = this.where === 'thought' ? this.tell(this.held.trimEnd()) : [];
     const rest = this.where === 'start' ? this.answer.push(this.held) : [];
     return [...left, ...rest, ...this.answer.end()];
@@ -59,7 +56,12 @@ export class ThoughtReader<Piece> {
       this.held = begun.slice(BEGIN.length);
       return this.readThought();
     }
-    return begun !== BEGIN && BEGIN.startsWith(begun) ? [] : this.enterAnswer(this.held);
+    if (this.thinks && CHANNELS.test(begun)) {
+      this.where = 'channels';
+      return this.channels.push(this.held);
+    }
+    const mayBecome = (begun !== BEGIN && BEGIN.startsWith(begun)) || BEFORE_CHANNELS.test(begun);
+    return mayBecome ? [] : this.enterAnswer(this.held);
   }
 
   private readThought(): (Piece | ReasoningPiece)[] {

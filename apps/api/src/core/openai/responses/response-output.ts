@@ -96,10 +96,10 @@ export class ResponseOutput {
     return [...opened, { type: 'response.output_text.delta', ...this.place(item), content_index: 0, delta: text, logprobs }];
   }
 
-  /** It comes first. Its log probabilities have no place. */
+  /** Its log probabilities have no place. */
   private takeThought(text: string): OutputEvent[] {
     this.logprobs = [];
-    const opened = this.items.length > 0 ? [] : this.open(this.newThought());
+    const opened = this.items.at(-1)?.type === 'reasoning' ? [] : [...this.close('completed'), ...this.open(this.newThought())];
     const item = this.items.at(-1) as ThoughtItem;
     const [part] = item.content as [ThoughtPart];
     part.text += text;

@@ -5,7 +5,7 @@
  * All are read, whichever the model: what names no function that the caller has offered stays text.
  */
 import { overlap } from '../../../base/overlap.js';
-import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/thought-reader.js';
+import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/pieces.js';
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import type { OfferedTools } from './offered-tools.js';
 

@@ -1,6 +1,7 @@
 /**
  * Constraints that make the model call what it must, and such that leave it the choice between a call and an answer of a
- * given schema. A call is written as `{"name": …, "arguments": …}`, which `AnswerReader` reads.
+ * given schema. Calls are written in the forms that the model has for them, and read by `AnswerReader` or, of models that
+ * answer in channels, `AddressedCalls`.
  */
 import { constraintSchema, type Constraint } from '@aril/contracts';
 import { refuse } from '../openai-error.js';
@@ -13,46 +14,26 @@ const FORMAT = /^(response_format|text\.format|output_config\.format|output_form
 
 /** `asked`: what the answer must be where it is no call. */
 export function withTools(asked: NamedConstraint | null, offered: OfferedTools): NamedConstraint | null {
-  const { duty } = offered;
+  const { duty, tools, parallel } = offered;
   if (asked !== null && !FORMAT.test(asked.name)) {
     refuse(asked.name, `${asked.name}: expected no constraint besides tools, which could not be called under it; tool_choice "none" leaves them out.`);
   }
-  if (duty === 'auto' && asked) return eitherOr(asked, offered);
-  const { anyCall, definitions: $defs } = callSchemas(offered);
-  if (duty === 'auto') return offered.tools.some(({ strict }) => strict) ? ofCalls($defs, offered) : null;
-  return duty === 'required' && offered.parallel ? ofCalls($defs, offered) : ofSchema('tools', { ...anyCall, $defs }, offered);
+  if (duty !== 'auto') return ofCalls('tools', offered, { required: true, parallel: parallel && duty === 'required' });
+  if (asked) return eitherOr(asked, offered);
+  return tools.some(({ strict }) => strict) ? ofCalls('tools', offered, { required: false, parallel }) : null;
 }
 
-/** Calls in the forms that the model knows, where it is not one call that must be made. */
-function ofCalls($defs: Schema, offered: OfferedTools): NamedConstraint {
-  const { tools, duty, parallel } = offered;
-  return constraintOf('tools', { type: 'calls', schema: { $defs }, functions: tools.map(({ name }) => name), required: duty === 'required', parallel }, offered);
+/** Under JSON mode any object is an answer. */
+function eitherOr({ name, constraint: asked }: NamedConstraint, offered: OfferedTools): NamedConstraint {
+  const { schema = ANY_OBJECT, relaxed = false } = asked.type === 'jsonSchema' ? asked : {};
+  const { parts = [], ...named } = ofCalls(name, offered, { required: false, parallel: false, answer: ANSWER }, asDefinition(schema, ANSWER), relaxed ? [ANSWER] : []);
+  return { ...named, parts: [...parts, [`constraint.schema.$defs.${ANSWER}`, name]] };
 }
 
-/** Any object is an answer under JSON mode, and so is a call. */
-function eitherOr(asked: NamedConstraint, offered: OfferedTools): NamedConstraint {
-  if (asked.constraint.type !== 'jsonSchema') return asked;
-  const { anyCall, definitions } = callSchemas(offered);
-  const { relaxed = false } = asked.constraint;
-  const answer = asDefinition(asked.constraint.schema, ANSWER);
-  const schema = { anyOf: [{ $ref: `#/$defs/${ANSWER}` }, anyCall], $defs: { ...definitions, ...answer } };
-  const { parts = [], ...named } = ofSchema(asked.name, schema, offered, relaxed ? [ANSWER] : []);
-  return { ...named, parts: [...parts, [`constraint.schema.$defs.${ANSWER}`, asked.name]] };
-}
+const ANY_OBJECT = { type: 'object' };
 
 /** No function can be called that: a dot is in no function's name. */
 const ANSWER = 'answer.schema';
-
-function callSchemas({ tools }: OfferedTools): { anyCall: Schema; definitions: Schema } {
-  const calls = tools.map(({ name }) => ({
-    type: 'object',
-    properties: { name: { const: name }, arguments: { $ref: `#/$defs/${name}` } },
-    required: ['name', 'arguments'],
-  }));
-  const [only] = calls;
-  const definitions = tools.map(({ name, parameters }) => asDefinition(ofObject(parameters ?? NO_ARGUMENTS), name));
-  return { anyCall: only && calls.length === 1 ? only : { anyOf: calls }, definitions: Object.fromEntries(definitions.flatMap(Object.entries)) };
-}
 
 /** Of a function that takes none. */
 const NO_ARGUMENTS = { type: 'object', additionalProperties: false };
@@ -63,18 +44,16 @@ const SAYING = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'const', 'enum'];
 /** A schema that does not say so would let any other value be the arguments. */
 const ofObject = (schema: Schema): Schema => (SAYING.some((key) => schema[key] !== undefined) ? schema : { type: 'object', ...schema });
 
-const ofSchema = (name: string, schema: WithDefinitions, offered: OfferedTools, relaxed: readonly string[] = []): NamedConstraint =>
-  constraintOf(name, { type: 'jsonSchema', schema }, offered, relaxed);
+type Calls = Extract<Constraint, { type: 'calls' }>;
 
-type WithDefinitions = Schema & { $defs: Schema };
-type OfSchemas = Extract<Constraint, { type: 'jsonSchema' | 'calls' }> & { schema: WithDefinitions };
-
-/** `relaxed`: definitions of which no more is kept than can be, besides those of tools that are not strict. */
-function constraintOf(name: string, asked: OfSchemas, { tools }: OfferedTools, relaxed: readonly string[] = []): NamedConstraint {
+/** In the forms that the model knows. `relaxed`: definitions of which no more is kept than can be, besides those of tools that are not strict. */
+function ofCalls(name: string, { tools }: OfferedTools, duty: Pick<Calls, 'required' | 'parallel' | 'answer'>, others: Schema = {}, relaxed: readonly string[] = []): NamedConstraint {
+  const definitions = tools.map((tool) => asDefinition(ofObject(tool.parameters ?? NO_ARGUMENTS), tool.name));
+  const $defs = { ...Object.fromEntries(definitions.flatMap(Object.entries)), ...others };
   const lax = [...tools.filter(({ strict }) => !strict).map((tool) => tool.name), ...relaxed];
   const isRelaxed = (definition: string): boolean => lax.some((one) => definition === one || definition.startsWith(`${one}.`));
-  const relaxedDefinitions = Object.keys(asked.schema.$defs).filter(isRelaxed);
-  const constraint: Constraint = { ...asked, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
+  const relaxedDefinitions = Object.keys($defs).filter(isRelaxed);
+  const constraint: Calls = { type: 'calls', schema: { $defs }, functions: tools.map((tool) => tool.name), ...duty, ...(relaxedDefinitions.length > 0 && { relaxedDefinitions }) };
   const [issue] = constraintSchema.safeParse(constraint).error?.issues ?? [];
   if (issue) refuse(name, `${name}: ${issue.message}, of all schemas together.`);
   return { name, constraint, parts: tools.map(partOf) };
