@@ -103,7 +103,7 @@ class Loader {
     layer.o = biased(names.o, config_.in_features(Projection::o));
     if (config_.has_mlp(index)) {
       layer.gate_up = biased(names.gate_up, config_.hidden_size);
-      layer.down = biased(names.down, config_.intermediate_size);
+      layer.down = biased(names.down, config_.mlp_size(index));
     }
     if (config_.has_experts(index)) layer.experts = experts(names);
     return layer;
@@ -115,7 +115,8 @@ class Loader {
     const ExpertsConfig& config = config_.experts;
     ExpertWeightsCuda result{load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32),
                              make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_),
-                             make_matrices(config.count, config_.hidden_size, config.size, projections_)};
+                             make_matrices(config.count, config_.hidden_size, config.size, projections_), {}};
+    if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
     for (int32_t expert = 0; expert < config.count; ++expert) {
       load_into(result.gate_up, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].gate_up);
       load_into(result.down, expert, checkpoint_, names.experts[static_cast<size_t>(expert)].down);

@@ -29,7 +29,8 @@ struct BiasedMatrix {
 struct ExpertWeightsCuda {
   Matrix router;         // [experts, hidden] in float32, and one row more for the gate of a shared expert
   Matrix gate_up, down;  // of all experts one after the other; `weights` are the first one's
-  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes(); }
+  DeviceArray<float> choice_bias;  // [experts]; empty: none
+  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + choice_bias.bytes(); }
 };
 
 struct DecoderLayerCuda {
