@@ -98,6 +98,12 @@ FAMILIES = {
     "gpt-oss": ("gpt_oss", dict(SMALL, num_attention_heads=4, num_key_value_heads=2, intermediate_size=20, num_local_experts=5, num_experts_per_tok=3, sliding_window=9, swiglu_limit=1.25)),
     # A width of whole blocks.
     "gpt-oss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_local_experts=3, num_experts_per_tok=2, sliding_window=9)),
+    "glm4-moe": ("glm4_moe", dict(SMALL, first_k_dense_replace=1, n_routed_experts=6, num_experts_per_tok=3, n_group=3, topk_group=2, moe_intermediate_size=10,
+                                  n_shared_experts=2, routed_scaling_factor=1.5, use_qk_norm=True, attention_bias=True)),
+    "minimax-m2": ("minimax_m2", dict(SMALL, intermediate_size=12, rotary_dim=4, num_local_experts=5, num_experts_per_tok=2)),
+    "granitemoeshared": ("granitemoeshared", dict(SMALL, intermediate_size=12, shared_intermediate_size=20, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=12.0,
+                                                  attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
@@ -133,8 +139,11 @@ def of_mixtures(family):
                 "experts": dict(r=2, lora_alpha=5, target_modules=["q_proj"], target_parameters=EVERY_PARAMETER, rank_pattern={"experts.down_proj": 1})}
     if family == "gpt-oss-mxfp4": return {"experts": dict(r=1, lora_alpha=2, target_modules="all-linear", target_parameters=EVERY_PARAMETER)}
     if family in BARE:
-        experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + SEPARATE[4:], target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"])
-        return {"experts": experts, "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE)}
+        granite = "granite" in family
+        # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
+        mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
+        experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
+        return {"experts": experts, "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
     attention, experts = SEPARATE[:4], [] if family == "granitemoe" else ["w1", "w2", "w3"] if family == "mixtral" else SEPARATE[4:]
     ends = {"ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])} if family == "mixtral" else {}
     return {"attention": dict(r=3, lora_alpha=6, target_modules=attention + ["lm_head"]), **ends,
@@ -179,7 +188,8 @@ def pack_experts(folder, generator):
 
 
 def randomize(model, gemma, few_bits, generator):
-    for name, p in model.named_parameters():
+    biases = [(name, b) for name, b in model.named_buffers() if name.endswith("correction_bias")]
+    for name, p in [*model.named_parameters(), *biases]:
         noise = torch.randn(p.shape, generator=generator)
         if "norm" in name: p.data = noise * 0.2 + (0.0 if gemma else 1.0)
         elif name.endswith("bias"): p.data = noise * 0.3

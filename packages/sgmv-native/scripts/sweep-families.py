@@ -34,7 +34,8 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
 UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
-qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe""".split()
+qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
+glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe""".split()
 
 
 def draw_rope(rng, family, head_dim):
@@ -78,7 +79,7 @@ def draw_config(rng, family):
     if family == "iquestcoder": c.update(use_sliding_window=False)
     if family == "internlm3": c.update(attention_bias=c["mlp_bias"], qkv_bias=c["mlp_bias"])
     if family == "gemma": c.update(hidden_act=pick(["gelu", "gelu_pytorch_tanh", "silu"]))
-    if re.search("glm|nemotron", family) and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
+    if family in ("glm", "glm4", "glm4_moe", "nemotron") and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
     if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))
@@ -87,8 +88,19 @@ def draw_config(rng, family):
         cut = sorted(rng.sample(range(head_dim // 2 + 1), 2)) if head_dim > 2 else [0, 1]
         scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
         scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
-    if re.search("moe(_text)?$|mixtral|gpt_oss", family):
-        c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
+    if family in ("glm4_moe", "dots1", "solar_open"):
+        experts = pick([2, 4, 6, 33])
+        groups = pick([n for n in (1, 2, 3, 11) if experts % n == 0 and experts // n > 1])
+        of_best = rng.randint(1, groups)
+        c.update(n_routed_experts=experts, n_group=groups, topk_group=of_best, num_experts_per_tok=pick([1, min(3, of_best * experts // groups), of_best * experts // groups]), norm_topk_prob=flag(),
+                 n_shared_experts=pick([1, 2]), moe_intermediate_size=rng.randint(1, 50), routed_scaling_factor=pick([1.0, 2.5]), first_k_dense_replace=rng.randint(0, layers), use_qk_norm=flag())
+    elif family == "ernie4_5_moe":
+        c.update(moe_num_experts=experts, moe_k=min(experts, pick([1, 3, experts])), moe_num_shared_experts=pick([0, 1, 2]), moe_intermediate_size=rng.randint(1, 50), use_bias=rng.random() < 0.1,
+                 moe_layer_start_index=rng.randint(0, layers), moe_layer_interval=pick([1, 1, 2]), moe_layer_end_index=pick([-1, layers - 1, 0]))
+    elif re.search("moe(_text|shared)?$|mixtral|minimax|gpt_oss", family):
+        if family == "minimax_m2" and "head_dim" in c: c.update(rotary_dim=2 * rng.randint(1, head_dim // 2))
+        c.update(shared_intermediate_size=pick([0, 13]))
+        c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "granitemoeshared", "minimax_m2", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
                  moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
     return c
 
@@ -152,7 +164,7 @@ def write_model(rng, family, folder):
     if "_vl" in family: vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
     outer = dict(text_config=dict(fields, model_type=text), vision_config=vision, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision else fields
     model = auto_class(family).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
-    randomize(model.named_parameters(), generator, dtype, "gemma" in family)
+    randomize([*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith("correction_bias"))], generator, dtype, "gemma" in family)
     model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
     as_published(rng, family, folder / "model")
     prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]

@@ -36,7 +36,12 @@ const kinds: Record<string, number> = {
   ),
   mixtral: 2 * 5,
   granitemoe: 2 * 3,
-  'qwen3-vl-moe': 2 * 3,
+  ...Object.fromEntries(
+    ['qwen3-vl-moe', 'glm4-moe', 'minimax-m2', 'granitemoeshared', 'ernie-moe'].map((family) => [
+      family,
+      2 * 3,
+    ]),
+  ),
   routers: 2 * 2,
   'bare-parameters': 2,
   'gpt-oss': 2 * 4,

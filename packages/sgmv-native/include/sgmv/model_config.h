@@ -60,22 +60,33 @@ struct Quantization {
   bool zeros_less_one = false;    // gptq: stored zeros are one less than they are
 };
 
+inline constexpr int32_t kExpertGroupsMax = 32;
+
 // Layers whose MLP is a mixture of experts.
 struct ExpertsConfig {
   int32_t count = 0;        // of a layer that has them; 0: no layer has
   int32_t per_token = 0;    // those that a token passes
   int32_t size = 0;         // the intermediate size of each
   bool normalized = false;  // the weights of the chosen ones are made to add up to 1
-  bool shared = false;      // beside them stands an MLP that every token passes, with a gate of its own (Qwen2-MoE)
+  bool shared = false;      // beside them stands an MLP that every token passes
   std::vector<bool> layer_has_none;  // per layer; empty: all have
   bool biased = false;      // the router and the experts' projections have biases
+  bool shared_gate = false;  // which has a gate of its own (Qwen2-MoE); otherwise it counts whole
+  int32_t shared_size = 0;   // its intermediate size
+  bool sigmoid = false;      // a rating is worth its sigmoid, otherwise its part of the softmax of all
+  bool choice_bias = false;  // each expert has a number that is added to what its ratings are worth, for the choice alone
+  // Experts are in so many groups of neighbours, and a token chooses of those of its best ones: whose two best experts are worth most.
+  int32_t groups = 1, groups_per_token = 1;
+  float scale = 1.0f;        // of the weights
+  float sum_min = 0.0f;      // what normalized weights are divided by is no less
+  bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
 struct ModelConfig {
   std::string model_type;  // "llama", "mistral" …: the families of config_hf.cc
   int32_t vocab_size = 0;
   int32_t hidden_size = 0;
-  int32_t intermediate_size = 0;  // of the MLP that all tokens pass, in layers that have one
+  int32_t intermediate_size = 0;  // of the MLP in layers without experts
   int32_t layers = 0;
   int32_t heads = 0;
   int32_t kv_heads = 0;
@@ -125,7 +136,8 @@ struct ModelConfig {
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
   bool has_mlp(int32_t layer) const { return experts.shared || !has_experts(layer); }  // one that all tokens pass
-  bool any_mlp() const;
+  int32_t mlp_size(int32_t layer) const { return has_experts(layer) ? experts.shared_size : intermediate_size; }
+  int32_t mlp_size_max() const;  // of any layer that has one; 0: none has
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
@@ -133,16 +145,16 @@ struct ModelConfig {
     if (query_growth == 0.0f) return attention_scale;
     return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
   }
-  int32_t gate_up_width() const { return gated_mlp ? 2 * intermediate_size : intermediate_size; }  // of what the MLP activates
+  int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
   int32_t q_norm_width() const { return qk_norm_of_all ? heads * head_dim : head_dim; }
   int32_t k_norm_width() const { return qk_norm_of_all ? kv_heads * head_dim : head_dim; }
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.
   int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }
   std::span<const Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its mixture
-  // Input and output width of a projection; an embedding maps a token of the vocabulary to a hidden row.
-  int32_t in_features(Projection p) const;
-  int32_t out_features(Projection p) const;
+  // Input and output width of a projection, outside of experts; an embedding maps a token of the vocabulary to a hidden row.
+  int32_t in_features(Projection p, int32_t layer = 0) const;
+  int32_t out_features(Projection p, int32_t layer = 0) const;
 };
 
 // `source`: a folder with config.json (generation_config.json is read beside it if there), a config.json, or a

@@ -19,7 +19,9 @@ struct MixtureNames {
   const char *block = "mlp", *router = "gate";
   const char *gate = "gate_proj", *up = "up_proj", *down = "down_proj";  // of an expert that has matrices of its own
   const char *all_gate_up = "experts.gate_up_proj", *all_down = "experts.down_proj";  // of all of them in one tensor
-  bool expert_modules = true, router_module = true;            // whether each expert's matrices and the router are modules in Transformers 4
+  const char* choice_bias = nullptr;
+  const char *shared = "mlp.shared_expert", *shared_gate_up = "gate_up_proj", *shared_down = "down_proj";  // gate and up in one: where the family has them so
+  bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
 };
 const MixtureNames& mixture_names(const ModelConfig& model);

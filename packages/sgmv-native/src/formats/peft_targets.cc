@@ -24,7 +24,7 @@ void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
     if (!model.has_experts(layer)) continue;
     if (mixtures && mixture_names(model).router_module) visit(layer, Projection::router, -1);
-    if (model.experts.shared) visit(layer, Projection::shared_gate, -1);
+    if (model.experts.shared_gate) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
   }
@@ -41,7 +41,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
   if (mixtures && model.experts.count > 0 && mixture_names(model).router_module) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
-  if (model.experts.shared) names += "shared_expert_gate, ";
+  if (model.experts.shared_gate) names += "shared_expert_gate, ";
   return names + "embed_tokens, lm_head";
 }
 
@@ -158,8 +158,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 
 // Modules that a model has and PEFT cannot adapt.
 bool is_no_target(const std::string& name) {
-  constexpr std::array<std::string_view, 20> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router"};
+  constexpr std::array<std::string_view, 22> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -261,6 +261,13 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "mixtral", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"},
       {.model_type = "granitemoe", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
        .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "granitemoeshared", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
+       .shared = "shared_mlp", .shared_gate_up = "input_linear", .shared_down = "output_linear", .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "minimax_m2", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "e_score_correction_bias"},
+      {.model_type = "glm4_moe", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
+      {.model_type = "solar_open", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
+      {.model_type = "dots1", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
+      {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .expert_modules = false, .router_module = false, .bare_router = "router"},
   };
@@ -279,17 +286,17 @@ const char* module_leaf(const ModelConfig& model, Projection projection, int32_t
   if (projection == Projection::router) return names.router;
   if (model.model_type == "starcoder2" && projection == Projection::up) return "c_fc";
   if (model.model_type == "starcoder2" && projection == Projection::down) return "c_proj";
-  if (expert < 0) return projection_name(projection);
+  if (expert < 0) return projection == Projection::gate_up ? names.shared_gate_up : projection == Projection::down ? names.shared_down : projection_name(projection);
   return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }
 
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
   if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
-  const char* block = projection <= Projection::o ? ".self_attn." : model.has_experts(layer) ? ".mlp.shared_expert." : ".mlp.";
+  const std::string block = projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + "." + mixture_names(model).block;
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);
-  if (expert < 0) return begin + block + module_leaf(model, projection, expert);
+  if (expert < 0) return begin + "." + block + "." + module_leaf(model, projection, expert);
   return mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);
 }
 

@@ -2,6 +2,7 @@
 // (peft/tuners/tuners_utils.py: check_target_module_exists; peft/utils/other.py: get_pattern_key).
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ struct LoraTarget {
   int32_t expert = -1;  // whose projection it is, in a layer with experts
   bool bare = false;    // of a parameter that is no module's: the router's, or one that holds all experts' (target_parameters)
 
-  int32_t inputs(const ModelConfig& model) const { return expert >= 0 && projection == Projection::down ? model.experts.size : model.in_features(projection); }
-  int32_t outputs(const ModelConfig& model) const { return expert >= 0 && projection != Projection::down ? model.experts.size : model.out_features(projection); }
+  int32_t inputs(const ModelConfig& model) const { return expert >= 0 && projection == Projection::down ? model.experts.size : model.in_features(projection, std::max(layer, 0)); }
+  int32_t outputs(const ModelConfig& model) const { return expert >= 0 && projection != Projection::down ? model.experts.size : model.out_features(projection, std::max(layer, 0)); }
 };
 
 // The embedding first, then in order of layer and projection, the head last. Names of which the model has

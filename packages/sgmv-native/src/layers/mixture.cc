@@ -1,12 +1,15 @@
 #include "layers/mixture.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 namespace sgmv {
 
 size_t ExpertWeights::bytes() const {
-  size_t total = router.bytes();
+  size_t total = router.bytes() + choice_bias.size() * sizeof(float);
   for (const std::vector<Linear>* each : {&gate_up, &down})
     for (const Linear& linear : *each) total += linear.bytes();
   return total;
@@ -21,6 +24,7 @@ void Mixture::reserve(int64_t tokens, ActivationForms forms) {
   tokens_.resize(static_cast<size_t>(rows));
   shared_weights_.resize(static_cast<size_t>(tokens));
   scores_.reserve(tokens, config_.count + 1);
+  if (config_.chosen_by_worth()) preferences_.reserve(tokens, config_.count);
   rows_.reserve(rows, hidden_, forms);
   gate_up_.reserve(rows, int64_t{2} * config_.size);
   gated_.reserve(rows, config_.size, forms);
@@ -42,7 +46,7 @@ void Mixture::plan(std::span<const Segment> segments) {
 void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
   const Kernels& kernels = device.kernels();
   rate(device, layer, weights.router, x, tokens);
-  device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, token); });
+  device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, weights, token); });
   sort_rows(tokens);
   plan_runs();
   const auto rows = static_cast<int64_t>(tokens_.size());
@@ -69,25 +73,64 @@ void Mixture::rate(CpuDevice& device, int32_t layer, const Linear& router, const
   router_.run(device, router, std::nullopt, x, tokens, scores_);
 }
 
-// The experts with the highest scores, of equal ones those with the lower numbers, and what each counts.
-void Mixture::route(const Kernels& kernels, int64_t token) {
+// What ratings are worth stands in their place; preferences: what experts are chosen by.
+void Mixture::weigh(const Kernels& kernels, const std::vector<float>& choice_bias, float* scores, float* preferences) const {
+  const int32_t count = config_.count;
+  if (config_.sigmoid) {
+    for (int32_t expert = 0; expert < count; ++expert) scores[expert] = 1.0f / (1.0f + std::exp(-scores[expert]));
+  } else {
+    const float sum = kernels.softmax_numerators(scores, count, kNoSink);
+    for (int32_t expert = 0; expert < count; ++expert) scores[expert] /= sum;
+  }
+  for (int32_t expert = 0; expert < count; ++expert) preferences[expert] = choice_bias.empty() ? scores[expert] : scores[expert] + choice_bias[static_cast<size_t>(expert)];
+  if (config_.groups > 1) exclude_groups(preferences);
+}
+
+// Of all groups but the best, of equal ones those with the lower numbers.
+void Mixture::exclude_groups(float* preferences) const {
+  const int32_t size = config_.count / config_.groups;
+  std::array<float, kExpertGroupsMax> worth;
+  for (int32_t group = 0; group < config_.groups; ++group) {
+    const float* own = preferences + group * size;
+    float best = own[0], second = size > 1 ? own[1] : 0.0f;
+    if (size > 1 && second > best) std::swap(best, second);
+    for (int32_t i = 2; i < size; ++i)
+      if (own[i] > best) second = std::exchange(best, own[i]);
+      else second = std::max(second, own[i]);
+    worth[static_cast<size_t>(group)] = best + second;
+  }
+  for (int32_t group = 0; group < config_.groups; ++group) {
+    int32_t better = 0;
+    for (int32_t other = 0; other < config_.groups; ++other) {
+      const float its = worth[static_cast<size_t>(other)], own = worth[static_cast<size_t>(group)];
+      better += its > own || (its == own && other < group) ? 1 : 0;
+    }
+    if (better >= config_.groups_per_token) std::fill_n(preferences + group * size, size, -std::numeric_limits<float>::infinity());
+  }
+}
+
+// The experts that are preferred most, of equal ones those with the lower numbers, and what each counts.
+void Mixture::route(const Kernels& kernels, const ExpertWeights& weights, int64_t token) {
   float* scores = scores_.row(token);
+  if (config_.shared_gate) shared_weights_[static_cast<size_t>(token)] = 1.0f / (1.0f + std::exp(-scores[config_.count]));
+  const bool by_worth = config_.chosen_by_worth();
+  float* preferences = by_worth ? preferences_.row(token) : scores;
+  if (by_worth) weigh(kernels, weights.choice_bias, scores, preferences);
   Choice* chosen = choices_.data() + token * config_.per_token;
   int32_t count = 0;
   for (int32_t expert = 0; expert < config_.count; ++expert) {
     int32_t at = count;
-    while (at > 0 && scores[expert] > scores[chosen[at - 1].expert]) --at;
+    while (at > 0 && preferences[expert] > preferences[chosen[at - 1].expert]) --at;
     if (at == config_.per_token) continue;
     count = std::min(count + 1, config_.per_token);
     std::move_backward(chosen + at, chosen + count - 1, chosen + count);
     chosen[at].expert = expert;
   }
   std::sort(chosen, chosen + count, [](const Choice& one, const Choice& other) { return one.expert < other.expert; });
-  if (config_.shared) shared_weights_[static_cast<size_t>(token)] = 1.0f / (1.0f + std::exp(-scores[config_.count]));
-  float sum = kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
+  float sum = by_worth ? 1.0f : kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
   for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
-  if (config_.normalized) sum = of_chosen;
-  for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum;
+  if (config_.normalized) sum = of_chosen < config_.sum_min ? config_.sum_min : of_chosen;
+  for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum * config_.scale;
 }
 
 // By expert, within one by token.
@@ -128,8 +171,8 @@ void Mixture::multiply(CpuDevice& device, const std::vector<Linear>& experts, co
 }
 
 void Mixture::combine(const Kernels& kernels, int64_t token, float* y) {
-  if (config_.shared) kernels.scale(y, shared_weights_[static_cast<size_t>(token)], hidden_);
-  else std::fill_n(y, hidden_, 0.0f);
+  if (config_.shared_gate) kernels.scale(y, shared_weights_[static_cast<size_t>(token)], hidden_);
+  else if (!config_.shared) std::fill_n(y, hidden_, 0.0f);
   const Choice* chosen = choices_.data() + token * config_.per_token;
   for (int32_t i = 0; i < config_.per_token; ++i) {
     float* row = rows_.row(chosen[i].row);

@@ -15,6 +15,7 @@ namespace sgmv {
 struct ExpertWeights {
   Linear router;                      // [experts, hidden], and one row more for the gate of a shared expert; empty: no experts
   std::vector<Linear> gate_up, down;  // each expert's
+  std::vector<float> choice_bias;     // [experts]; empty: none
   size_t bytes() const;
 };
 
@@ -26,7 +27,7 @@ class Mixture {
   // Which tokens of the batch have which adapter.
   void plan(std::span<const Segment> segments);
   void reserve(int64_t tokens, ActivationForms forms);
-  // Of layer `layer`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that.
+  // Of layer `layer`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that; without a gate 1 stands for it.
   void run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y);
   // What the next run() shall ask for.
   PrefetchList& also() { return fused_.also(); }
@@ -40,7 +41,9 @@ class Mixture {
   };
 
   void rate(CpuDevice& device, int32_t layer, const Linear& router, const Activations& x, int64_t tokens);
-  void route(const Kernels& kernels, int64_t token);
+  void route(const Kernels& kernels, const ExpertWeights& weights, int64_t token);
+  void weigh(const Kernels& kernels, const std::vector<float>& choice_bias, float* scores, float* preferences) const;
+  void exclude_groups(float* preferences) const;
   void sort_rows(int64_t tokens);
   void plan_runs();
   void multiply(CpuDevice& device, const std::vector<Linear>& experts, const Activations& x, Activations& y);
@@ -59,6 +62,7 @@ class Mixture {
   std::vector<int32_t> begins_;        // [experts + 1]: where an expert's rows begin
   std::vector<int32_t> next_row_;      // [experts]
   std::vector<int32_t> tokens_;        // of each row
+  Activations preferences_;            // [tokens, experts], where experts are not chosen by the ratings themselves
   Activations scores_, rows_, gate_up_, gated_;  // `rows_`: the inputs and, when they are not needed any more, the outputs
 };
 

@@ -206,7 +206,8 @@ std::vector<int32_t> Checkpoint::row_order(const Part& part) const {
 }
 
 std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) const {
-  const TensorInfo& info = require(name, {size});
+  const std::vector<int64_t> row{1, size};  // ERNIE's biases of the choice
+  const TensorInfo& info = require(name, shape(name) == row ? row : std::vector{size});
   if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
   std::vector<float> stored(static_cast<size_t>(size));
   dequantize(info.dtype, read(name, info).data(), size, stored.data());

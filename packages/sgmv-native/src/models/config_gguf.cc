@@ -70,7 +70,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type == "glm4" || config.model_type == "nemotron";
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron";
   const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
@@ -156,18 +156,26 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
   config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
 }
 
-// Of architectures with experts: how llama.cpp weighs those that were chosen, and the key of their size. Whether the file
-// has them, the number says: Llama's architecture is Mixtral's too.
+// Of architectures with experts: what llama.cpp assumes of the weights of those that were chosen where the file does not say it,
+// and the key of their size. Whether the file has them, the number says: Llama's architecture is Mixtral's too.
 struct ArchitectureExperts {
   const char* architecture;
   bool normalized;
   const char* size_key;
-  bool shared = false, biased = false;
+  bool shared_gate = false;  // of a shared expert that is always there
+  bool may_share = false;    // one without a gate, if the file has it
+  bool sigmoid = false;
+  bool said = false;         // the file may say otherwise
+  float sum_min = 0;
+  bool biased = false;
 };
-constexpr ArchitectureExperts kExperts[] = {{"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
-                                {"qwen3vlmoe", true, "expert_feed_forward_length"},
-                                {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length"},
-                                {"gpt-oss", true, "expert_feed_forward_length", false, true}};
+constexpr float kSumMin = 1e-20f, kErnieSumMin = 1e-12f;
+constexpr ArchitectureExperts kExperts[] = {
+    {"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
+    {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
+    {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
+    {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
+    {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
 
 // Architectures whose MLP has no gate.
 void read_ungated(const std::string& architecture, ModelConfig& config) {
@@ -175,6 +183,24 @@ void read_ungated(const std::string& architecture, ModelConfig& config) {
   if (!config.layer_norms && architecture != "arcee") return;
   config.gated_mlp = false;
   config.activation = architecture == "starcoder2" ? Activation::gelu_tanh : Activation::relu2;
+}
+
+// What the file says of a router and its weights.
+void read_router(const Metadata& meta, ExpertsConfig& experts) {
+  const int32_t gating = meta.integer("expert_gating_func", 0);
+  if (gating < 0 || gating > 2) meta.refuse("model_unsupported", meta.key("expert_gating_func"), std::to_string(gating), "1 or 2: softmax or sigmoid");
+  if (gating > 0) experts.sigmoid = gating == 2;
+  experts.normalized = meta.flag("expert_weights_norm", experts.normalized);
+  const double scale = meta.number("expert_weights_scale", 1.0);
+  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("expert_weights_scale"), std::to_string(scale), "a number from 1e-3 to 1e3");
+  experts.scale = static_cast<float>(scale);
+  experts.groups = std::max(1, meta.integer("expert_group_count", 1));
+  experts.groups_per_token = std::max(1, meta.integer("expert_group_used_count", 1));
+  const int32_t each = experts.count / experts.groups;
+  if (experts.groups > kExpertGroupsMax || each * experts.groups != experts.count || (experts.groups > 1 && each < 2) || experts.groups_per_token > experts.groups ||
+      experts.groups_per_token * each < experts.per_token)
+    meta.refuse("model_unsupported", meta.key("expert_group_count"), std::to_string(experts.groups) + ", of which " + std::to_string(experts.groups_per_token) + " are used",
+                "groups of one size, of at least two experts, and of as many as a token passes");
 }
 
 void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
@@ -185,15 +211,36 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
     return;
   }
   ExpertsConfig& experts = config.experts;
-  experts = {count, meta.integer("expert_used_count", 0), meta.integer(known->size_key, 0), known->normalized, known->shared, {}, known->biased};
+  experts.count = count;
+  experts.per_token = meta.integer("expert_used_count", 0);
+  experts.size = meta.integer(known->size_key, 0);
+  experts.normalized = known->normalized;
+  experts.shared = experts.shared_gate = known->shared_gate;
+  experts.sigmoid = known->sigmoid;
+  experts.sum_min = known->sum_min;
+  experts.biased = known->biased;
   check_experts(experts, gguf.file_name(), {meta.key("expert_count"), meta.key("expert_used_count"), meta.key(known->size_key)});
-  for (int32_t layer = 0; layer < config.layers; ++layer)
-    experts.layer_has_none.push_back(gguf.find("blk." + std::to_string(layer) + ".ffn_gate_inp.weight") == nullptr);
+  if (known->said) read_router(meta, experts);
   if (architecture == "llama") config.model_type = "mixtral";
-  const int32_t shared_size = meta.integer("expert_shared_feed_forward_length", known->shared ? config.intermediate_size : 0);
-  if (known->shared) config.intermediate_size = shared_size;
-  else if (shared_size != 0) meta.refuse("model_unsupported", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0");
-  check_model_config(config, gguf.file_name());
+  const int32_t shared_size = meta.integer("expert_shared_feed_forward_length", known->shared_gate ? config.intermediate_size : 0);
+  if (known->shared_gate) experts.shared_size = shared_size;
+  else if (shared_size != 0 && !known->may_share) meta.refuse("model_unsupported", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0");
+  for (int32_t layer = 0; layer < config.layers; ++layer) {
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    experts.layer_has_none.push_back(gguf.find(block + "ffn_gate_inp.weight") == nullptr);
+    if (experts.layer_has_none.back()) continue;
+    experts.choice_bias = experts.choice_bias || gguf.find(block + "exp_probs_b.bias") != nullptr;
+    // Its size has a key in some files only, which do not all mean the same by it.
+    const TensorInfo* shared = known->may_share ? gguf.find(block + "ffn_up_shexp.weight") : nullptr;
+    if (shared == nullptr || shared->shape.size() != 2) continue;
+    experts.shared = true;
+    experts.shared_size = static_cast<int32_t>(std::min<int64_t>(shared->shape[0], INT32_MAX));
+  }
+  if (known->may_share && shared_size > 0 && !experts.shared)
+    meta.refuse("model_corrupt", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0, or tensors of a shared expert");
+  if (experts.shared && (experts.shared_size < 1 || experts.shared_size > 1 << 20))
+    meta.refuse("model_corrupt", meta.key("expert_shared_feed_forward_length"), std::to_string(experts.shared_size), "1 to 1048576");
+  if (architecture == "granitemoe" && experts.shared) config.model_type = "granitemoeshared", config.fused_gate_up = true;
 }
 
 // llama.cpp's name of an architecture, the model type in Hugging Face's words, whether llama.cpp's converter reorders
@@ -208,6 +255,7 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
                                            {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
+                                           {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
                                            {"gpt-oss", "gpt_oss"}};
 
@@ -247,7 +295,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
   config.intermediate_size = meta.required("feed_forward_length");
-  config.layers = meta.required("block_count");
+  config.layers = meta.required("block_count") - std::max(0, meta.integer("nextn_predict_layers", 0));  // which predict a token more
   config.heads = meta.required("attention.head_count");
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
   config.head_dim = meta.integer("attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
@@ -261,8 +309,9 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
   config.qk_norm_after_rope = architecture == "hunyuan-dense";
-  config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe";
-  config.qk_norm_of_all = architecture == "olmoe";
+  config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
+                   (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
+  config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   check_model_config(config, gguf.file_name());
   read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
@@ -274,7 +323,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
-  config.rope.interleaved = architecture == "glm4" || architecture == "ernie4_5";
+  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5");
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
   if (architecture == "mistral3") read_ministral(meta, config);
@@ -300,13 +349,12 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   if (hf_name.ends_with(".self_attn.sinks")) return block + "attn_sinks.weight";
   const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 29> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 30> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"mlp.gate", "ffn_gate_inp"},
-      {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
+      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
       {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
       {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},

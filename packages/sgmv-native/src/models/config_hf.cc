@@ -13,14 +13,29 @@ constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
 
-// Of a family whose layers have experts: what its configuration class assumes of them.
+// A size of MLPs in a family whose layers all have experts.
+constexpr int32_t kUnused = 1;
+
+// What DeepSeek's kind of router adds to the sum of weights before it divides by it.
+constexpr float kSumMin = 1e-20f;
+
+// Of a family whose layers have experts; numbers below 0 are to be said: what its configuration class assumes of them.
 struct FamilyExperts {
   int32_t count = 0, per_token = 0;
   int32_t size = 0;          // of moe_intermediate_size; 0: theirs is intermediate_size
-  int32_t shared_size = 0;   // 0: no shared expert
-  bool normalized = false;   // the weights of the chosen ones always add up to 1; otherwise if norm_topk_prob says so
+  bool normalized = false;   // the weights of the chosen ones always add up to 1; otherwise if norm_topk_prob says so, or
+  bool may_be_normalized = false;  // if it does not say otherwise
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
   bool biased = false;
+  int32_t first_dense = -1;  // of first_k_dense_replace; -1: the family does not read it
+  const char *count_field = nullptr, *per_token_field = "num_experts_per_tok";  // null: num_experts or num_local_experts, which are read anyhow
+  const char* shared_field = nullptr;  // the size of the shared expert; null: there is none
+  bool shared_by_count = false;        // it says how many experts it is as wide as
+  bool shared_gate = false;
+  int32_t shared = 0;                  // of shared_field
+  bool sigmoid = false, choice_bias = false;
+  bool grouped = false;                // n_group, topk_group and routed_scaling_factor are read
+  float sum_min = 0;
 };
 
 // What a family's own configuration class assumes when config.json leaves a field out.
@@ -33,6 +48,7 @@ struct Family {
   double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
   int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
   int32_t head_dim = 0;            // 0: hidden_size / heads
+  int32_t intermediate_size = 0;   // 0: to be said
   bool tied_embeddings = false;
   bool may_slide = true;           // otherwise a sliding_window means nothing
   int32_t sliding_window = 0;      // 0: none
@@ -105,7 +121,7 @@ constexpr Family kFamilies[] = {
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "mixtral", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1e6, .kv_heads = 8, .experts = {.count = 8, .per_token = 2, .normalized = true}},
     {.model_type = "qwen2_moe", .max_positions = 32768, .kv_heads = 16, .sliding_window = 4096, .attention_bias = Bias::qkv,
-     .experts = {.count = 60, .per_token = 4, .size = 1408, .shared_size = 5632, .dense_layers = true}},
+     .experts = {.count = 60, .per_token = 4, .size = 1408, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 5632}},
     {.model_type = "qwen3_moe", .max_positions = 32768, .kv_heads = 4, .sliding_window = 4096, .attention_bias = Bias::as_config, .qk_norm = true,
      .experts = {.count = 128, .per_token = 8, .size = 768, .dense_layers = true}},
     {.model_type = "olmoe", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
@@ -114,6 +130,23 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
     {.model_type = "gpt_oss", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1.5e5, .vocab_size = 201088, .heads = 64, .kv_heads = 8, .head_dim = 64,
      .sliding_window = 128, .full_every = 2, .attention_bias = Bias::as_config, .biased = true, .experts = {.count = 128, .per_token = 4, .normalized = true, .biased = true}},
+    {.model_type = "granitemoeshared", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .fused_gate_up = true,
+     .experts = {.count = 8, .per_token = 2, .normalized = true, .shared_field = "shared_intermediate_size"}},
+    {.model_type = "minimax_m2", .max_positions = 196608, .rope_theta = 5e6, .kv_heads = 8, .head_dim = 128, .may_slide = false, .qk_norm = true, .rotary_share = 1,
+     .experts = {.count = 256, .per_token = 8, .normalized = true, .sigmoid = true, .choice_bias = true, .sum_min = kSumMin}},
+    {.model_type = "glm4_moe", .max_positions = 131072, .rms_norm_eps = 1e-5f, .kv_heads = 8, .may_slide = false, .attention_bias = Bias::as_config, .output_bias = false,
+     .rotary_share = 0.5, .experts = {.count = 128, .per_token = 8, .size = 1408, .may_be_normalized = true, .first_dense = 1, .count_field = "n_routed_experts",
+     .shared_field = "n_shared_experts", .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
+    {.model_type = "solar_open", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1e6, .kv_heads = 8, .head_dim = 128, .intermediate_size = kUnused, .may_slide = false,
+     .attention_bias = Bias::as_config, .output_bias = false, .rotary_share = 1,
+     .experts = {.count = 128, .per_token = 8, .size = 1280, .may_be_normalized = true, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true,
+                 .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
+    {.model_type = "dots1", .max_positions = 2048, .kv_heads = 32, .sliding_window = 4096, .max_window_layers = 62, .attention_bias = Bias::as_config, .qk_norm = true,
+     .experts = {.count = -1, .per_token = -1, .size = 1408, .first_dense = 0, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true,
+                 .shared = -1, .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
+    {.model_type = "ernie4_5_moe", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .kv_heads = 4, .tied_embeddings = true, .may_slide = false, .interleaved = true,
+     .experts = {.count = 64, .per_token = 6, .size = 1536, .normalized = true, .count_field = "moe_num_experts", .per_token_field = "moe_k",
+                 .shared_field = "moe_num_shared_experts", .shared_by_count = true, .shared = 2, .choice_bias = true}},
 };
 
 // Language models that stand in a vision model only.
@@ -187,7 +220,8 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   if (config.model_type == "qwen2_moe")
     fields.refuse("model_unsupported", "use_sliding_window", "true", "false: which layers of qwen2_moe slide differs between versions of Transformers");
   // All of Qwen3-MoE slide, whatever max_window_layers says.
-  const int32_t first = qwen && config.model_type != "qwen3_moe" ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
+  const bool slides_late = (qwen && config.model_type != "qwen3_moe") || config.model_type == "dots1";
+  const int32_t first = slides_late ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
   const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4";
   const bool has_pattern = knows_pattern && fields.get("layer_types") == nullptr && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
@@ -289,30 +323,84 @@ void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
   }
 }
 
+// The first layers, or ERNIE's: those outside of a range, and all but every n-th.
+void read_first_dense_layers(const ConfigFields& fields, const Family& family, ModelConfig& config) {
+  std::vector<bool>& none = config.experts.layer_has_none;
+  if (family.experts.first_dense >= 0) {
+    const int32_t first = fields.integer("first_k_dense_replace").value_or(family.experts.first_dense);
+    for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back(layer < first);
+  }
+  if (config.model_type != "ernie4_5_moe") return;
+  const int32_t begin = fields.integer("moe_layer_start_index").value_or(1), step = fields.integer("moe_layer_interval").value_or(1);
+  const double end = fields.number("moe_layer_end_index").value_or(-1);
+  if (step < 1) fields.refuse("model_corrupt", "moe_layer_interval", std::to_string(step), "a whole number of at least 1");
+  for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back((layer + 1) % step != 0 || layer < begin || (end != -1 && layer > end));
+}
+
+void read_shared_expert(const ConfigFields& fields, const FamilyExperts& assumed, ModelConfig& config) {
+  ExpertsConfig& experts = config.experts;
+  if (assumed.shared_field == nullptr) return;
+  const int32_t said = assumed.shared < 0 ? fields.required(assumed.shared_field) : fields.integer(assumed.shared_field).value_or(assumed.shared);
+  const int64_t size = int64_t{said} * (assumed.shared_by_count ? experts.size : 1);
+  // Qwen's is always there; those that count others may be none.
+  experts.shared = said > 0 || assumed.shared_gate;
+  if (!experts.shared) return;
+  if (size < 1 || size > 1 << 20) fields.refuse("model_corrupt", assumed.shared_field, std::to_string(said), "a shared expert of 1 to 1048576");
+  experts.shared_gate = assumed.shared_gate;
+  experts.shared_size = static_cast<int32_t>(size);
+}
+
+// DeepSeek's groups of experts, and what weights are multiplied by.
+void read_groups(const ConfigFields& fields, ExpertsConfig& experts) {
+  experts.groups = fields.integer("n_group").value_or(1);
+  experts.groups_per_token = fields.integer("topk_group").value_or(1);
+  if (experts.groups < 1 || experts.groups > kExpertGroupsMax || experts.count % experts.groups != 0)
+    fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "1 to " + std::to_string(kExpertGroupsMax) + ", of which the number of experts, " + std::to_string(experts.count) + ", is a multiple");
+  const int32_t each = experts.count / experts.groups;
+  if (experts.groups > 1 && each < 2) fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "groups of at least two experts");
+  if (experts.groups_per_token < 1 || experts.groups_per_token > experts.groups || experts.groups_per_token * each < experts.per_token)
+    fields.refuse("model_unsupported", "topk_group", std::to_string(experts.groups_per_token), "groups with at least as many experts as a token passes");
+  const double scale = fields.number("routed_scaling_factor").value_or(1.0);
+  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) fields.refuse("model_unsupported", "routed_scaling_factor", std::to_string(scale), "a number from 1e-3 to 1e3");
+  experts.scale = static_cast<float>(scale);
+}
+
+void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
+  experts.sigmoid = assumed.sigmoid;
+  experts.choice_bias = assumed.choice_bias;
+  experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
+  if (assumed.grouped) read_groups(fields, experts);
+  const std::string scoring = fields.text("scoring_func", "sigmoid");
+  if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");
+}
+
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
   ExpertsConfig& experts = config.experts;
-  // Transformers reads either name of their number.
-  const std::optional<int32_t> one = fields.integer("num_experts"), other = fields.integer("num_local_experts");
-  if (one && other && *one != *other)
-    fields.refuse("model_corrupt", "num_local_experts", std::to_string(*other), "what num_experts says, " + std::to_string(*one));
-  experts.count = one ? *one : other.value_or(assumed.count);
-  experts.per_token = fields.integer("num_experts_per_tok").value_or(assumed.per_token);
+  // Transformers reads each name of their number.
+  std::string count_field;
+  for (const char* field : {assumed.count_field, "num_experts", "num_local_experts"}) {
+    const std::optional<int32_t> said = field == nullptr ? std::nullopt : fields.integer(field);
+    if (!said) continue;
+    if (!count_field.empty() && *said != experts.count)
+      fields.refuse("model_corrupt", field, std::to_string(*said), "what " + count_field + " says, " + std::to_string(experts.count));
+    experts.count = *said;
+    count_field = field;
+  }
+  if (count_field.empty()) {
+    count_field = assumed.count_field == nullptr ? "num_local_experts" : assumed.count_field;
+    experts.count = assumed.count < 0 ? fields.required(count_field) : assumed.count;
+  }
+  experts.per_token = assumed.per_token < 0 ? fields.required(assumed.per_token_field) : fields.integer(assumed.per_token_field).value_or(assumed.per_token);
   experts.size = assumed.size > 0 ? fields.integer("moe_intermediate_size").value_or(assumed.size) : config.intermediate_size;
-  experts.normalized = assumed.normalized || fields.flag("norm_topk_prob", false);
-  experts.shared = assumed.shared_size > 0;
+  experts.normalized = assumed.normalized || fields.flag("norm_topk_prob", assumed.may_be_normalized);
   experts.biased = assumed.biased;
-  check_experts(experts, fields.file(), {one ? "num_experts" : "num_local_experts", "num_experts_per_tok", assumed.size > 0 ? "moe_intermediate_size" : "intermediate_size"});
+  check_experts(experts, fields.file(), {count_field, assumed.per_token_field, assumed.size > 0 ? "moe_intermediate_size" : "intermediate_size"});
   if (assumed.dense_layers) read_dense_layers(fields, config);
-  if (!experts.shared) return;
-  const int32_t shared_size = fields.integer("shared_expert_intermediate_size").value_or(assumed.shared_size);
-  bool any_dense = false;
-  for (int32_t layer = 0; layer < config.layers; ++layer) any_dense = any_dense || !config.has_experts(layer);
-  if (any_dense && shared_size != config.intermediate_size)
-    fields.refuse("model_unsupported", "shared_expert_intermediate_size", std::to_string(shared_size), "intermediate_size, " + std::to_string(config.intermediate_size) + ", where layers without experts stand beside those with a shared one");
-  config.intermediate_size = shared_size;
-  check_model_config(config, fields.file());
+  read_first_dense_layers(fields, family, config);
+  read_shared_expert(fields, assumed, config);
+  read_router(fields, assumed, experts);
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -365,6 +453,15 @@ void read_internlm_biases(const ConfigFields& fields, ModelConfig& config) {
     fields.refuse("model_unsupported", "bias", config.mlp_bias ? "true" : "false", "what qkv_bias says");
 }
 
+// MiniMax-M2 says it in components.
+double read_rotary_share(const ConfigFields& fields, const Family& family, const ModelConfig& config) {
+  const std::optional<int32_t> components = config.model_type == "minimax_m2" ? fields.integer("rotary_dim") : std::nullopt;
+  if (!components) return family.rotary_share;
+  if (*components < 2 || *components > config.head_dim || *components % 2 != 0)
+    fields.refuse("model_corrupt", "rotary_dim", std::to_string(*components), "an even number up to head_dim, " + std::to_string(config.head_dim));
+  return double(*components) / config.head_dim;
+}
+
 void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const bool as_config = family.attention_bias == Bias::as_config;
   config.attention_bias = as_config ? fields.flag("attention_bias", family.biased) : family.attention_bias == Bias::qkv;
@@ -375,6 +472,7 @@ void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& 
   const bool starcoder = config.model_type == "starcoder2";
   if (starcoder || config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", starcoder);
   if (config.model_type == "internlm3") read_internlm_biases(fields, config);
+  if (config.model_type == "ernie4_5_moe" && fields.flag("use_bias", false)) fields.refuse("model_unsupported", "use_bias", "true", "false: the head of this family would have a bias too");
 }
 
 }  // namespace
@@ -410,7 +508,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.model_type = family.model_type;
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
-  config.intermediate_size = fields.required("intermediate_size");
+  config.intermediate_size = number("intermediate_size", family.intermediate_size);
   config.layers = fields.required("num_hidden_layers");
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
@@ -437,12 +535,14 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
+  if (config.model_type == "minimax_m2") config.qk_norm_of_all = true;
+  if (config.model_type == "glm4_moe") config.qk_norm = fields.flag("use_qk_norm", false);
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
   config.rope.theta = family.rope_theta;
   config.rope.interleaved = family.interleaved;
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
-  read_ropes(root, file, family.rotary_share, config);
+  read_ropes(root, file, read_rotary_share(fields, family, config), config);
   read_sliding_window(fields, family, root, config);
   read_layer_types(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);

@@ -70,9 +70,10 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   qkv_.reserve(tokens, heads * config_.head_dim);
   attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim, forms);
   if (mixture_) mixture_->reserve(tokens, forms);
-  if (!config_.any_mlp()) return;
+  const int32_t widest = config_.mlp_size_max();
+  if (widest == 0) return;
   gate_up_.reserve(tokens, config_.gate_up_width());
-  gated_.reserve(tokens, config_.intermediate_size, forms);
+  gated_.reserve(tokens, widest, forms);
 }
 
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
@@ -226,13 +227,13 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
 
 void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  const int64_t width = config_.intermediate_size;
+  const int64_t width = config_.mlp_size(index);
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
     gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
-    gated_.encode(cpu_.kernels(), token);
+    gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });
   const bool last = index + 1 == config_.layers;

@@ -12,7 +12,7 @@ namespace sgmv::cuda {
 namespace {
 
 constexpr size_t kGraphsMax = 256;  // each keeps some memory of the device
-static_assert(cuda::kExpertsMax >= sgmv::kExpertsMax, "what a configuration may say is what the kernels take");
+static_assert(cuda::kExpertsMax >= sgmv::kExpertsMax && cuda::kExpertGroupsMax >= sgmv::kExpertGroupsMax, "what a configuration may say is what the kernels take");
 
 // What goes with inputs of this type.
 NumberTypes types_of(Number inputs) {

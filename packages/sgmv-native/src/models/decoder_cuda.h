@@ -154,7 +154,7 @@ class DecoderCuda : public Model {
   bool reserve_experts(const Shape& shape);
   void issue_experts(const Shape& shape, int32_t index);
   void experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x);
-  Routing routing_of(const Shape& shape) const;
+  Routing routing_of(const Shape& shape, int32_t layer) const;
   LoraGroup expert_gate_up_group(int32_t layer) const;
   LoraGroup expert_down_group(int32_t layer) const;
 
@@ -174,7 +174,7 @@ class DecoderCuda : public Model {
   DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
   Experts experts_;
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
-  DeviceArray<std::byte> normed_, q_, attended_, gated_, last_;  // numbers of the model's type
+  DeviceArray<std::byte> normed_, q_, attended_, gated_, shared_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
   std::array<Started, 2> steps_;

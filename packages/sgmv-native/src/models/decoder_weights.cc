@@ -24,11 +24,12 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
   if (config.has_mlp(index)) {
     layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
-    layer.down = checkpoint.linear(names.down, config.intermediate_size);
+    layer.down = checkpoint.linear(names.down, config.mlp_size(index));
   }
   if (!config.has_experts(index)) return layer;
   // A router that is rounded chooses other experts.
   layer.experts.router = checkpoint.linear(names.router, config.hidden_size, WeightType::f32);
+  if (!names.choice_bias.empty()) layer.experts.choice_bias = checkpoint.vector(names.choice_bias, config.experts.count);
   for (const LayerTensors::Expert& expert : names.experts) {
     layer.experts.gate_up.push_back(checkpoint.linear(expert.gate_up, config.hidden_size));
     layer.experts.down.push_back(checkpoint.linear(expert.down, config.experts.size));

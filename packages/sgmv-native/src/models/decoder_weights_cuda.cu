@@ -106,7 +106,7 @@ class Loader {
     layer.o = biased(names.o, config_.in_features(Projection::o));
     if (config_.has_mlp(index)) {
       layer.gate_up = biased(names.gate_up, config_.hidden_size);
-      layer.down = biased(names.down, config_.intermediate_size);
+      layer.down = biased(names.down, config_.mlp_size(index));
     }
     if (config_.has_experts(index)) layer.experts = experts(names);
     return layer;
@@ -119,6 +119,7 @@ class Loader {
     ExpertWeightsCuda result{load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32),
                              make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_),
                              make_matrices(config.count, config_.hidden_size, config.size, projections_)};
+    if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
     std::vector<float> gate_up_bias, down_bias;
     const auto append = [&](std::vector<float>& all, const Parts& parts) {
       const std::vector<float> own = checkpoint_.biases(parts);

@@ -31,7 +31,8 @@ struct ExpertWeightsCuda {
   Matrix gate_up, down;  // of all experts one after the other; `weights` are the first one's
   // [rated], [experts, 2 · size], [experts, hidden], or empty; data() is then null
   DeviceArray<float> router_bias, gate_up_bias, down_bias;
-  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes(); }
+  DeviceArray<float> choice_bias;  // [experts]; empty: none
+  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes() + choice_bias.bytes(); }
 };
 
 struct DecoderLayerCuda {

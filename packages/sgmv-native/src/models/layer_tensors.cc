@@ -8,7 +8,7 @@ namespace {
 
 // gguf_tensor_name() knows those of Qwen.
 const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& config) {
-  static constexpr MixtureNames usual;
+  static constexpr MixtureNames usual{.choice_bias = "choice.bias"};
   return checkpoint.is_gguf() ? usual : mixture_names(config);
 }
 
@@ -44,7 +44,8 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
   const MixtureNames& names = names_in(checkpoint, config);
   const std::string block = layer + names.block + ".";
   tensors.router.push_back({block + names.router, config.experts.count, config.experts.biased});
-  if (config.experts.shared) tensors.router.push_back({block + "shared_expert_gate", 1, false});
+  if (config.experts.shared_gate) tensors.router.push_back({block + "shared_expert_gate", 1, false});
+  if (config.experts.choice_bias) tensors.choice_bias = block + names.choice_bias;
   const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
   if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
     tensors.experts = stacked_experts(checkpoint, config, block + names.all_gate_up, block + names.all_down);
@@ -57,10 +58,10 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? "mlp.shared_expert." : "mlp.");
+  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : "mlp") + ".";
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
-    for (const Projection p : projections) list.push_back({group + module_leaf(config, p, -1), config.out_features(p), bias});
+    for (const Projection p : projections) list.push_back({group + (checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1)), config.out_features(p, layer), bias});
     return list;
   };
   LayerTensors names;
@@ -85,8 +86,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
+  // llama.cpp parts what is one in a shared expert.
+  const bool fused = config.fused_gate_up && !(checkpoint.is_gguf() && config.has_experts(layer));
   if (!config.gated_mlp) names.gate_up = parts(mlp, {up}, config.mlp_bias);
-  else names.gate_up = config.fused_gate_up ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
+  else names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);
   return names;
 }

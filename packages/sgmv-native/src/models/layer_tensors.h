@@ -20,6 +20,7 @@ struct LayerTensors {
   std::vector<Checkpoint::Part> qkv, o, gate_up, down;
   // Of a layer with experts: the router's, then the gate of the shared one if there is one; and each expert's.
   std::vector<Checkpoint::Part> router;
+  std::string choice_bias;  // [experts]; empty: none
   struct Expert { std::vector<Checkpoint::Part> gate_up, down; };
   std::vector<Expert> experts;
 };

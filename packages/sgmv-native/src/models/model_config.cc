@@ -1,5 +1,7 @@
 #include "sgmv/model_config.h"
 
+#include <algorithm>
+
 #include "formats/file_reader.h"
 #include "formats/format_error.h"
 #include "formats/gguf.h"
@@ -66,10 +68,11 @@ void ModelConfig::scale_residuals(double factor) {
   rms_norm_eps = static_cast<float>(rms_norm_eps / (factor * factor));
 }
 
-bool ModelConfig::any_mlp() const {
+int32_t ModelConfig::mlp_size_max() const {
+  int32_t most = 0;
   for (int32_t layer = 0; layer < layers; ++layer)
-    if (has_mlp(layer)) return true;
-  return false;
+    if (has_mlp(layer)) most = std::max(most, mlp_size(layer));
+  return most;
 }
 
 std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const {
@@ -81,24 +84,24 @@ std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const 
   return fused_qkv ? std::span<const Projection>(fused) : std::span<const Projection>(fused_mlp);
 }
 
-int32_t ModelConfig::in_features(Projection p) const {
+int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
   switch (p) {
     case Projection::o: return heads * head_dim;
-    case Projection::down: return intermediate_size;
+    case Projection::down: return mlp_size(layer);
     case Projection::embed_tokens: return vocab_size;
     default: return hidden_size;
   }
 }
 
-int32_t ModelConfig::out_features(Projection p) const {
+int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
   switch (p) {
     case Projection::q: return heads * head_dim;
     case Projection::k:
     case Projection::v: return kv_heads * head_dim;
     case Projection::qkv: return (heads + 2 * kv_heads) * head_dim;
     case Projection::gate:
-    case Projection::up: return intermediate_size;
-    case Projection::gate_up: return 2 * intermediate_size;
+    case Projection::up: return mlp_size(layer);
+    case Projection::gate_up: return 2 * mlp_size(layer);
     case Projection::router: return experts.count;
     case Projection::shared_gate: return 1;
     case Projection::lm_head: return vocab_size;

@@ -4,7 +4,7 @@
 namespace sgmv::cuda {
 
 bool DecoderCuda::reserve_experts(const Shape& shape) {
-  const Routing routing = routing_of(shape);
+  const Routing routing = routing_of(shape, 0);
   const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
   const int64_t tokens = routing.tokens, rows = routing.rows(), hidden = config_.hidden_size, expert = config_.experts.size, size = static_cast<int64_t>(number_bytes(type_));
   Experts& e = experts_;
@@ -27,7 +27,7 @@ bool DecoderCuda::reserve_experts(const Shape& shape) {
   return grow(e.lora_tiles, count(rows, 1)) || moved;
 }
 
-Routing DecoderCuda::routing_of(const Shape& shape) const {
+Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   const ExpertsConfig& config = config_.experts;
   Routing routing;
   routing.tokens = shape.tokens;
@@ -35,6 +35,14 @@ Routing DecoderCuda::routing_of(const Shape& shape) const {
   routing.per_token = config.per_token;
   routing.normalized = config.normalized;
   routing.shared = config.shared;
+  routing.shared_gate = config.shared_gate;
+  routing.by_worth = config.chosen_by_worth();
+  routing.sigmoid = config.sigmoid;
+  routing.choice_bias = weights_.layers[static_cast<size_t>(layer)].experts.choice_bias.data();
+  routing.groups = config.groups;
+  routing.groups_per_token = config.groups_per_token;
+  routing.scale = config.scale;
+  routing.sum_min = config.sum_min;
   routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
   routing.scores = experts_.scores.data();
   routing.chosen = experts_.chosen.data();
@@ -54,7 +62,7 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const Stream& stream = context_->compute;
-  Routing routing = routing_of(shape);
+  Routing routing = routing_of(shape, index);
   routing.biases = layer.experts.router_bias.data();
   rate_experts(stream, routing, experts_.inputs.data(), layer.experts.router.weights);
   if (shape.router_lora) adapt_scores(stream, routing, experts_.inputs.data(), config_.hidden_size, in.router_factors, index);

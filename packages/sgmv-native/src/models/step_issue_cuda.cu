@@ -41,9 +41,10 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
 // From normed_ to delta_, to which a bias of `down` is still to be added.
 void DecoderCuda::issue_mlp(const Shape& shape, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  std::byte* const gated = (config_.has_experts(index) ? shared_gated_ : gated_).data();
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
-  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.intermediate_size, gated_.data());
-  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated_.data(), delta_.data());
+  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated);
+  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, delta_.data());
 }
 
 void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
@@ -164,11 +165,11 @@ void DecoderCuda::product(const LoraStep* lora, const LoraGroup& group, const Li
 // Projections that share an input; their outputs lie side by side in this order.
 LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> projections) const {
   LoraGroup group;
-  group.in = config_.in_features(projections[0]);
+  group.in = config_.in_features(projections[0], layer);
   int32_t column = 0;
   for (const Projection p : projections) {
-    group.parts[group.part_count++] = {layer * kFactorsPerLayer + factor_of(p), config_.out_features(p), column};
-    column += config_.out_features(p);
+    group.parts[group.part_count++] = {layer * kFactorsPerLayer + factor_of(p), config_.out_features(p, layer), column};
+    column += config_.out_features(p, layer);
   }
   return group;
 }

@@ -128,10 +128,11 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   moved |= grow(qkv_, count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
-  if (config_.any_mlp()) {
-    moved |= grow_zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
-    moved |= grow(gate_up_, count(tokens, config_.gate_up_width()));
-  }
+  moved |= grow(gate_up_, count(tokens, config_.gate_up_width()));
+  if (config_.experts.shared) moved |= grow_zeroed(shared_gated_, count(tokens, padded(config_.experts.shared_size) * size));
+  bool dense = false;
+  for (int32_t layer = 0; layer < config_.layers; ++layer) dense = dense || !config_.has_experts(layer);
+  if (dense) moved |= grow_zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
   moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));
   // Its place stays when a step follows that is filled up: it reads there what this one draws.
@@ -152,8 +153,9 @@ bool DecoderCuda::grow_drawn(size_t size) {
 
 bool DecoderCuda::reserve_adapters(const Shape& shape) {
   int64_t floats = 0;
-  for (const LoraGroup& group : {qkv_group(0), lora_group(0, std::array{Projection::o}), gate_up_group(0), lora_group(0, std::array{Projection::down})})
-    floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
+  for (int32_t layer = 0; layer < config_.layers; ++layer)
+    for (const LoraGroup& group : {qkv_group(layer), lora_group(layer, std::array{Projection::o}), gate_up_group(layer), lora_group(layer, std::array{Projection::down})})
+      floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
       floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));

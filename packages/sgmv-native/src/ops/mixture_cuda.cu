@@ -94,25 +94,71 @@ __device__ __forceinline__ uint64_t preference(float score, int expert) {
   return static_cast<uint64_t>(ordered) << 32 | static_cast<uint32_t>(kExpertsMax - expert);
 }
 
-// Lane i ends with bit j set for every chosen expert 32 · i + j. Returns the first one's number.
-__device__ __forceinline__ int choose(const float* scores, int experts, int count, uint32_t& chosen) {
+struct Larger {
+  __device__ __forceinline__ uint64_t operator()(uint64_t a, uint64_t b) const { return a > b ? a : b; }
+};
+
+// Lane i ends with bit j set for every chosen expert 32 · i + j. Returns the first one's number. value(expert): what it is chosen by.
+template <typename Value>
+__device__ __forceinline__ int choose(Value value, int experts, int count, uint32_t& chosen) {
   const int lane = lane_of_thread();
-  const auto larger = [](uint64_t a, uint64_t b) { return a > b ? a : b; };
   uint64_t last = ~uint64_t{0};
   int first = 0;
   chosen = 0;
   for (int i = 0; i < count; ++i) {
     uint64_t best = 0;
     for (int expert = lane; expert < experts; expert += kWarpThreads) {
-      const uint64_t own = preference(scores[expert], expert);
-      if (own < last) best = larger(best, own);
+      const uint64_t own = preference(value(expert), expert);
+      if (own < last) best = Larger{}(best, own);
     }
-    last = warp_reduce(best, larger);
+    last = warp_reduce(best, Larger{});
     const int expert = kExpertsMax - static_cast<int>(static_cast<uint32_t>(last));
     if (i == 0) first = expert;
     if (lane == expert / kWarpThreads) chosen |= 1u << expert % kWarpThreads;
   }
   return first;
+}
+
+// A warp's scores become what they are worth: a lane's are those of experts that it asks for later too.
+__device__ __forceinline__ void weigh_scores(const Routing& routing, float* scores) {
+  const int lane = lane_of_thread();
+  float highest = -INFINITY, sum = 0;
+  if (!routing.sigmoid) {
+    for (int expert = lane; expert < routing.experts; expert += kWarpThreads) highest = fmaxf(highest, scores[expert]);
+    highest = warp_reduce(highest, [](float a, float b) { return fmaxf(a, b); });
+    for (int expert = lane; expert < routing.experts; expert += kWarpThreads) sum += expf(scores[expert] - highest);
+    sum = warp_sum(sum);
+  }
+  for (int expert = lane; expert < routing.experts; expert += kWarpThreads)
+    scores[expert] = routing.sigmoid ? 1.0f / (1.0f + expf(-scores[expert])) : expf(scores[expert] - highest) / sum;
+  __syncwarp();
+}
+
+// Bit i: group i is one of those that experts are chosen of. Lane i has what group i is worth.
+template <typename Value>
+__device__ __forceinline__ uint32_t choose_groups(const Routing& routing, Value value) {
+  if (routing.groups == 1) return 1;
+  const int lane = lane_of_thread(), size = routing.experts / routing.groups;
+  float worth = -INFINITY;
+  for (int group = 0; group < routing.groups; ++group) {
+    uint64_t first = 0, second = 0;
+    for (int expert = group * size + lane; expert < (group + 1) * size; expert += kWarpThreads) {
+      const uint64_t own = preference(value(expert), expert);
+      if (own > first) second = first, first = own;
+      else second = Larger{}(second, own);
+    }
+    const uint64_t best = warp_reduce(first, Larger{});
+    second = warp_reduce(first == best ? second : first, Larger{});
+    const auto of = [&](uint64_t one) { return value(kExpertsMax - static_cast<int>(static_cast<uint32_t>(one))); };
+    if (lane == group) worth = of(best) + (size > 1 ? of(second) : 0.0f);
+  }
+  uint32_t chosen = 0;
+  for (int i = 0; i < routing.groups_per_token; ++i) {
+    const bool left = lane < routing.groups && (chosen >> lane & 1) == 0;
+    const uint64_t best = warp_reduce(left ? preference(worth, lane) : uint64_t{0}, Larger{});
+    chosen |= 1u << (kExpertsMax - static_cast<int>(static_cast<uint32_t>(best)));
+  }
+  return chosen;
 }
 
 __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_constant__ Routing routing, const int32_t* slots) {
@@ -121,7 +167,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
   int32_t* const chosen = routing.chosen + token * routing.per_token;
   if (slots[token] < 0) {
     for (int i = lane; i < routing.per_token; i += kWarpThreads) chosen[i] = -1;
-    if (routing.shared && lane == 0) routing.shared_weights[token] = 0;
+    if (routing.shared_gate && lane == 0) routing.shared_weights[token] = 0;
     return;
   }
   float* const scores = routing.scores + token * routing.rated();
@@ -129,15 +175,22 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
     for (int i = lane; i < routing.rated(); i += kWarpThreads) scores[i] += routing.biases[i];
     __syncwarp();
   }
+  if (routing.by_worth) weigh_scores(routing, scores);
+  const auto preferred = [&](int expert) { return routing.choice_bias == nullptr ? scores[expert] : scores[expert] + routing.choice_bias[expert]; };
+  const uint32_t groups = choose_groups(routing, preferred);
+  const int group_size = routing.experts / routing.groups;
   uint32_t words;
-  const float highest = scores[choose(scores, routing.experts, routing.per_token, words)];
+  const int first = choose([&](int expert) { return routing.groups == 1 || (groups >> expert / group_size & 1) != 0 ? preferred(expert) : -INFINITY; }, routing.experts, routing.per_token, words);
+  const float highest = scores[first];
+  const auto worth = [&](int expert) { return routing.by_worth ? scores[expert] : expf(scores[expert] - highest); };
   float sum = 0;
   for (int i = 0; i * kWarpThreads < routing.experts; ++i) {
     const int expert = i * kWarpThreads + lane;
     const bool counts = !routing.normalized || (__shfl_sync(kAllLanes, words, i) >> lane & 1) != 0;
-    if (counts && expert < routing.experts) sum += expf(scores[expert] - highest);
+    if (counts && expert < routing.experts) sum += worth(expert);
   }
-  sum = warp_sum(sum);
+  sum = routing.by_worth && !routing.normalized ? 1.0f : warp_sum(sum);
+  if (routing.normalized && sum < routing.sum_min) sum = routing.sum_min;
   float* const weights = routing.weights + token * routing.per_token;
   for (int i = 0, before = 0; i * kWarpThreads < routing.experts; ++i) {
     const int expert = i * kWarpThreads + lane;
@@ -145,11 +198,11 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
     if ((word >> lane & 1) != 0) {
       const int at = before + __popc(word & ((1u << lane) - 1));
       chosen[at] = expert;
-      weights[at] = expf(scores[expert] - highest) / sum;
+      weights[at] = worth(expert) / sum * routing.scale;
     }
     before += __popc(word);
   }
-  if (routing.shared && lane == 0) routing.shared_weights[token] = 1.0f / (1.0f + expf(-scores[routing.experts]));
+  if (routing.shared_gate && lane == 0) routing.shared_weights[token] = 1.0f / (1.0f + expf(-scores[routing.experts]));
 }
 
 // Calls visit(choice, own) for all choices in their order, 32 at a time, every lane with its own one; own: it is for `expert`. Reads
@@ -231,7 +284,7 @@ __global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant_
   if (column >= width) return;
   float* const to = y + int64_t{token} * width + column;
   float sum = 0;
-  if (routing.shared) sum = (bias == nullptr ? *to : *to + bias[column]) * routing.shared_weights[token];
+  if (routing.shared) sum = (bias == nullptr ? *to : *to + bias[column]) * (routing.shared_gate ? routing.shared_weights[token] : 1.0f);
 #pragma unroll 4
   for (int choice = token * routing.per_token; choice < (token + 1) * routing.per_token; ++choice)
     if (const int expert = routing.chosen[choice]; expert >= 0) {
@@ -255,7 +308,7 @@ void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, c
 
 void adapt_scores(cudaStream_t stream, const Routing& routing, const float* x, int32_t width, const LoraFactor* const* factors_of_token, int32_t layer) {
   if (routing.tokens == 0) return;
-  launch(stream, {grid_of(routing.tokens, routing.shared ? 2 : 1), kAdaptThreads}, adapt_kernel, routing, x, width, padded(width), factors_of_token, layer * kFactorsPerRouter);
+  launch(stream, {grid_of(routing.tokens, routing.shared_gate ? 2 : 1), kAdaptThreads}, adapt_kernel, routing, x, width, padded(width), factors_of_token, layer * kFactorsPerRouter);
 }
 
 void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots) {
@@ -263,6 +316,9 @@ void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* 
   if (routing.experts > kExpertsMax || routing.per_token > routing.experts)
     throw Error("bad_argument", "choose_experts: found " + std::to_string(routing.per_token) + " of " + std::to_string(routing.experts) + " experts; expected at most " +
                                     std::to_string(kExpertsMax) + " and no more of them than there are");
+  if (routing.groups < 1 || routing.groups > kExpertGroupsMax || routing.experts % routing.groups != 0 || routing.groups_per_token < 1 || routing.groups_per_token > routing.groups)
+    throw Error("bad_argument", "choose_experts: found " + std::to_string(routing.groups_per_token) + " of " + std::to_string(routing.groups) + " groups; expected at most " +
+                                    std::to_string(kExpertGroupsMax) + " of one size");
   launch(stream, {grid_of(ceil_div(routing.tokens, kChooseThreads / kWarpThreads), 1), kChooseThreads}, choose_kernel, routing, slots);
 }
 

@@ -17,6 +17,7 @@
 namespace sgmv::cuda {
 
 inline constexpr int32_t kExpertsMax = 1024;  // of a layer
+inline constexpr int32_t kExpertGroupsMax = 32;
 inline constexpr int kFactorsPerExpert = 3;   // gate, up, down
 inline constexpr int kFactorsPerRouter = 2;   // router, gate of the shared expert
 
@@ -31,16 +32,23 @@ struct Routing {
   int32_t tokens = 0;
   int32_t experts = 0;      // up to kExpertsMax
   int32_t per_token = 0;    // up to `experts`
-  bool normalized = false;  // weights are of the chosen ones' softmax, not of all experts'
-  bool shared = false;      // beside them stands an MLP with a gate of its own
+  bool normalized = false;  // the weights of the chosen ones add up to 1, not those of all experts
+  bool shared = false;      // beside them stands an MLP
+  bool shared_gate = false; // with a gate of its own
   int32_t tile_rows = 0;    // expert_tile_rows()
   const float* biases = nullptr;  // [rated()], of the scores; null: none
+
+  // Of ExpertsConfig: what experts are chosen by, and what they count.
+  bool by_worth = false, sigmoid = false;
+  const float* choice_bias = nullptr;  // [experts]; null: none
+  int32_t groups = 1, groups_per_token = 1;  // up to kExpertGroupsMax; `experts` is a multiple of the first
+  float scale = 1.0f, sum_min = 0.0f;
 
   // Room for what is found out; rows() of rows, of which tokens that only fill a bucket take none.
   float* scores = nullptr;            // [tokens, rated()]
   int32_t* chosen = nullptr;          // [tokens, per_token]: a token's experts, by number; -1: none
   float* weights = nullptr;           // [tokens, per_token]: what each counts
-  float* shared_weights = nullptr;    // [tokens], with a shared expert
+  float* shared_weights = nullptr;    // [tokens], with a gate of a shared expert
   int32_t* counts = nullptr;          // [experts]: rows of each
   int32_t* row_of_choice = nullptr;   // [tokens, per_token]
   int32_t* choice_of_row = nullptr;   // [rows()]: token · per_token + which of its experts
@@ -48,7 +56,7 @@ struct Routing {
   int32_t* totals = nullptr;          // [2]: rows, tiles
   ExpertTile* tiles = nullptr;        // [tiles_max()]
 
-  constexpr int32_t rated() const { return experts + (shared ? 1 : 0); }
+  constexpr int32_t rated() const { return experts + (shared_gate ? 1 : 0); }
   constexpr int32_t rows() const { return tokens * per_token; }
   int32_t tiles_max() const;  // of any routing of so many tokens
 };
@@ -66,7 +74,8 @@ void rate_experts(cudaStream_t stream, const Routing& routing, const float* x, c
 void adapt_scores(cudaStream_t stream, const Routing& routing, const float* x, int32_t width, const LoraFactor* const* factors_of_token, int32_t layer);
 
 // Adds the biases to the scores. The experts with the highest ones, of equal ones those with the lower numbers, and what each counts. `slots` [tokens]: below 0
-// for a token that only fills a bucket. A score that is no number is the lowest.
+// for a token that only fills a bucket. A score that is no number is the lowest. By worth: what scores are worth stands in their place
+// afterwards, and the choice is by that with the experts' biases, of the best groups.
 void choose_experts(cudaStream_t stream, const Routing& routing, const int32_t* slots);
 
 // counts, rows, totals and tiles.
@@ -82,7 +91,7 @@ void gather_expert_rows(cudaStream_t stream, const Routing& routing, Number type
 void linear_of_experts(cudaStream_t stream, const Routing& routing, const LinearWork& work);
 
 // y [tokens, width] := Σ weight · (row + the expert's bias) over a token's experts, by number; with a shared one, whose output y is and `bias`
-// [width] or null still to be added to it: shared weight · (y + bias) + that. rows: [rows(), width]; expert_biases: [experts, width] or null.
+// [width] or null still to be added to it: shared weight, or 1 without a gate, · (y + bias) + that. rows: [rows(), width]; expert_biases: [experts, width] or null.
 void add_experts(cudaStream_t stream, const Routing& routing, const float* rows, int32_t width, const float* expert_biases, const float* bias, float* y);
 
 }  // namespace sgmv::cuda

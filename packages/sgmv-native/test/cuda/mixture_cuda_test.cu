@@ -27,7 +27,7 @@ struct Case {
 struct RoutingOnDevice {
   explicit RoutingOnDevice(const Case& c, int32_t tile_rows = 8) {
     routing.tokens = c.tokens, routing.experts = c.experts, routing.per_token = c.per_token;
-    routing.normalized = c.normalized, routing.shared = c.shared;
+    routing.normalized = c.normalized, routing.shared = routing.shared_gate = c.shared;
     routing.tile_rows = tile_rows;
     const auto numbers = [](auto& array, auto*& pointer, int64_t count) {
       array = poisoned<std::remove_pointer_t<std::remove_reference_t<decltype(pointer)>>>(static_cast<size_t>(count) + 1);
@@ -136,6 +136,68 @@ TEST("cuda mixture: the highest scores are chosen, of equal ones the lower numbe
       for (size_t i = 0; i < biased.size(); ++i) biased[i] += biases[i % biases.size()];
       check_choices(c, biased, slots, scores, biases);
     }
+}
+
+// By worth, with biases and in groups, by the definition in float64.
+TEST("cuda mixture: experts are chosen by what scores are worth, with biases, of the best groups") {
+  std::mt19937 random(41);
+  std::normal_distribution<float> normal(0.0f, 2.0f);
+  struct Router {
+    int32_t experts, per_token, groups, groups_per_token;
+    bool sigmoid, biased, normalized, shared;
+    float scale;
+  };
+  for (const Router& r : {Router{8, 2, 1, 1, true, true, true, false, 1.0f}, {6, 3, 3, 2, true, true, false, false, 2.5f}, {64, 6, 1, 1, false, true, true, true, 1.0f}, {256, 8, 8, 4, true, true, true, false, 2.5f},
+                          {33, 33, 11, 11, true, false, true, false, 1.0f}, {1024, 8, 32, 3, false, true, false, false, 16.0f}, {5, 2, 1, 1, true, false, true, true, 1.0f}}) {
+    const Case c{9, r.experts, r.per_token, r.normalized, r.shared};
+    RoutingOnDevice on(c);
+    std::vector<float> scores(static_cast<size_t>(c.tokens * on.routing.rated())), bias(static_cast<size_t>(r.experts));
+    for (float& value : scores) value = normal(random);
+    for (float& value : bias) value = 0.2f * normal(random);
+    on.set_scores(scores);
+    const auto on_bias = on_device(bias);
+    on.routing.by_worth = true, on.routing.sigmoid = r.sigmoid, on.routing.groups = r.groups, on.routing.groups_per_token = r.groups_per_token, on.routing.scale = r.scale;
+    on.routing.choice_bias = r.biased ? on_bias.data() : nullptr;
+    const auto slots = on_device(std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7, -1});
+    settle();
+    choose_experts(nullptr, on.routing, slots.data());
+    const std::vector<int32_t> chosen = from_device(on.chosen);
+    const std::vector<float> weights = from_device(on.weights);
+    for (int32_t token = 0; token < c.tokens; ++token) {
+      const float* own = scores.data() + token * on.routing.rated();
+      double all = 0;
+      for (int32_t i = 0; i < r.experts; ++i) all += std::exp(double{own[i]});
+      const auto worth = [&](int32_t i) { return r.sigmoid ? 1 / (1 + std::exp(-double{own[i]})) : std::exp(double{own[i]}) / all; };
+      std::vector<std::pair<double, int32_t>> groups, allowed;
+      const int32_t size = r.experts / r.groups;
+      const auto preference = [&](int32_t i) { return worth(i) + (r.biased ? double{bias[static_cast<size_t>(i)]} : 0.0); };
+      for (int32_t group = 0; group < r.groups; ++group) {
+        std::vector<double> its;
+        for (int32_t i = 0; i < size; ++i) its.push_back(-preference(group * size + i));
+        std::sort(its.begin(), its.end());
+        groups.emplace_back(its[0] + its[1], group);
+      }
+      std::sort(groups.begin(), groups.end());
+      for (int32_t g = 0; g < r.groups_per_token; ++g)
+        for (int32_t i = 0; i < size; ++i) allowed.emplace_back(-preference(groups[static_cast<size_t>(g)].second * size + i), groups[static_cast<size_t>(g)].second * size + i);
+      std::sort(allowed.begin(), allowed.end());
+      std::vector<int32_t> expected;
+      double sum = 0;
+      for (int32_t i = 0; i < r.per_token; ++i) expected.push_back(allowed[static_cast<size_t>(i)].second), sum += worth(expected.back());
+      std::sort(expected.begin(), expected.end());
+      for (int32_t i = 0; i < r.per_token; ++i) {
+        const auto at = static_cast<size_t>(token * r.per_token + i);
+        if (token == 8) { CHECK_EQUAL(chosen[at], -1); continue; }
+        CHECK(chosen[at] == expected[static_cast<size_t>(i)], "choice ", i, " of token ", token, " among ", r.experts, ": ", chosen[at], ", expected ", expected[static_cast<size_t>(i)]);
+        const double weight = worth(chosen[at]) / (r.normalized ? sum : 1.0) * double{r.scale};
+        CHECK(std::abs(weights[at] - weight) <= 1e-6 + 5e-6 * weight, "weight ", weights[at], ", expected ", weight);
+      }
+    }
+  }
+  const Case c{1, 6, 2};
+  RoutingOnDevice on(c);
+  on.routing.groups = 4;
+  CHECK_THROWS(choose_experts(nullptr, on.routing, nullptr), Error, "groups");
 }
 
 TEST("cuda mixture: scores that are no numbers still choose as many experts, each once") {

@@ -38,6 +38,10 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "mixtral") return "llama";
   if (config.model_type == "qwen2_moe") return "qwen2moe";
   if (config.model_type == "qwen3_moe") return "qwen3moe";
+  if (config.model_type == "glm4_moe") return "glm4moe";
+  if (config.model_type == "minimax_m2") return "minimax-m2";
+  if (config.model_type == "granitemoeshared") return "granitemoe";
+  if (config.model_type == "ernie4_5_moe") return "ernie4_5-moe";
   if (config.model_type == "qwen2_vl_text") return "qwen2vl";
   if (config.model_type == "qwen3_vl_moe_text") return "qwen3vlmoe";
   if (config.model_type == "hunyuan_v1_dense") return "hunyuan-dense";
@@ -63,8 +67,11 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   if (config.experts.count == 0) return;
   number("expert_count", config.experts.count);
   number("expert_used_count", config.experts.per_token);
-  if (config.model_type.starts_with("qwen") || config.model_type == "gpt_oss") number("expert_feed_forward_length", config.experts.size);
-  if (config.experts.shared) number("expert_shared_feed_forward_length", config.intermediate_size);
+  if (!config.model_type.starts_with("granite") && config.model_type != "olmoe" && config.model_type != "mixtral") number("expert_feed_forward_length", config.experts.size);
+  if (config.experts.shared_gate || config.model_type == "granitemoeshared") number("expert_shared_feed_forward_length", config.experts.shared_size);
+  if (config.experts.sigmoid) number("expert_gating_func", 2);
+  if (config.experts.groups > 1) number("expert_group_count", config.experts.groups), number("expert_group_used_count", config.experts.groups_per_token);
+  if (config.experts.scale != 1) writer.real(prefix + "expert_weights_scale", config.experts.scale);
 }
 
 void write_rope(GgufWriter& writer, const ModelConfig& config, const std::string& prefix) {
@@ -139,7 +146,7 @@ class StackedExperts {
   // Whether the tensor is of experts.
   bool add(const std::string& name, const TensorInfo& info, const std::vector<float>& values) {
     const size_t mlp = name.find(".block_sparse_moe."), block = mlp != std::string::npos ? mlp : name.find(".mlp.experts.");
-    if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight")) return false;
+    if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight") || name.ends_with("correction_bias")) return false;
     const std::string layer = name.substr(0, block) + ".mlp.experts.";
     const int64_t columns = info.shape.back();
     if (name.ends_with("output_linear.weight")) {
@@ -189,9 +196,11 @@ class StackedExperts {
   std::map<std::string, Stacked> stacked_;
 };
 
-// The router of Mixtral, Granite and GPT-OSS by the name that gguf_tensor_name() knows.
+// The router of Mixtral, Granite and GPT-OSS and biases of the choice by the names that gguf_tensor_name() knows.
 std::string usual_name(std::string name) {
   if (const size_t router = name.find(".mlp.router."); router != std::string::npos) return name.replace(router, 12, ".mlp.gate.");
+  if (const size_t shared = name.find(".shared_experts."); shared != std::string::npos) return name.erase(shared + 14, 1);
+  if (name.ends_with("correction_bias")) return name.substr(0, std::min(name.find(".mlp."), name.find(".block_sparse_moe."))) + ".mlp.choice.bias";
   const size_t block = name.find(".block_sparse_moe.");
   return block == std::string::npos ? name : name.substr(0, block) + ".mlp.gate.weight";
 }
@@ -240,9 +249,18 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     if (config.unit_offset_norms && name.ends_with("norm.weight"))
       for (float& value : values) value += 1;
     if (experts.add(name, info, values)) continue;
+    if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos) {  // Granite's, of which gate and up are one
+      const std::string block = name.substr(0, shared) + ".mlp.shared_expert.";
+      const bool down = name.ends_with("output_linear.weight");
+      const int64_t rows = down ? info.shape[0] : info.shape[0] / 2, half = rows * info.shape[1];
+      writer.tensor(gguf_tensor_name(block + (down ? "down_proj" : "gate_proj") + ".weight", config), {rows, info.shape[1]}, {values.begin(), values.begin() + half});
+      if (!down) writer.tensor(gguf_tensor_name(block + "up_proj.weight", config), {rows, info.shape[1]}, {values.begin() + half, values.end()});
+      continue;
+    }
     const std::string gguf_name = gguf_tensor_name(usual_name(name), config);
     CHECK(!gguf_name.empty(), name);
-    writer.tensor(gguf_name, gguf_name.ends_with("inp_shexp.weight") ? std::vector<int64_t>{info.shape[1]} : info.shape, values);
+    const bool flat = gguf_name.ends_with("inp_shexp.weight") || gguf_name.ends_with("exp_probs_b.bias");
+    writer.tensor(gguf_name, flat ? std::vector<int64_t>{info.shape.back()} : info.shape, values);
   }
   experts.write(writer, config);
   return writer.bytes();
@@ -271,7 +289,7 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
 
 TEST("gguf: models converted from safetensors give the golden logits") {
   int families = 0;
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "gpt-oss-mxfp4"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4"}) {
     std::filesystem::path root = golden_root() / family;
     if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
     if (!std::filesystem::exists(root)) continue;
@@ -323,7 +341,7 @@ std::string random_blocks(DType dtype, int64_t elements, std::mt19937& generator
 ModelConfig wide_mixture() {
   ModelConfig config = wide_model();
   config.model_type = "qwen2_moe";
-  config.experts = {4, 2, 256, false, true, {}};
+  config.experts = {4, 2, 256, false, true, {}, true, 256};
   return config;
 }
 
@@ -368,7 +386,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
     floats(block + "attn_norm.weight", {config.hidden_size}, 1, 0);
     floats(block + "ffn_norm.weight", {config.hidden_size}, 1, 0);
     for (const Projection p : config.layer_projections(layer))
-      tensor(gguf_tensor_name(module_name(config, layer, p) + ".weight", config), {config.out_features(p), config.in_features(p)});
+      tensor(gguf_tensor_name(module_name(config, layer, p) + ".weight", config), {config.out_features(p, layer), config.in_features(p, layer)});
     if (!config.has_experts(layer)) continue;
     floats(block + "ffn_gate_inp.weight", {config.experts.count, config.hidden_size}, -0.05f, 0.001f);
     if (config.experts.shared) floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);

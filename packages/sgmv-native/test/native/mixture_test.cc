@@ -38,7 +38,7 @@ void refuse(const char* type, const std::string& more, const char* code, const s
 TEST("mixture: what each family assumes and what it reads") {
   const ModelConfig mixtral = read("mixtral", R"("num_local_experts":6,"norm_topk_prob":false,"mlp_only_layers":[0])");
   CHECK(mixtral.experts.count == 6 && mixtral.experts.per_token == 2 && mixtral.experts.size == 36 && mixtral.experts.normalized && !mixtral.experts.shared);
-  CHECK(mixtral.has_experts(0) && !mixtral.any_mlp() && mixtral.sliding_window == 0 && mixtral.rope.theta == 1e6);
+  CHECK(mixtral.has_experts(0) && mixtral.mlp_size_max() == 0 && mixtral.sliding_window == 0 && mixtral.rope.theta == 1e6);
   const ModelConfig qwen3 = read("qwen3_moe", "");
   CHECK(qwen3.experts.count == 128 && qwen3.experts.per_token == 8 && qwen3.experts.size == 768 && !qwen3.experts.normalized && qwen3.qk_norm && !qwen3.qk_norm_of_all);
   CHECK(read("qwen3_moe", R"("norm_topk_prob":true)").experts.normalized);
@@ -47,14 +47,50 @@ TEST("mixture: what each family assumes and what it reads") {
   for (int32_t layer = 0; layer < 4; ++layer) CHECK_EQUAL(every_second.has_experts(layer), layer == 1);
   CHECK(every_second.has_mlp(0) && !every_second.has_mlp(1) && every_second.intermediate_size == 36);
   const ModelConfig qwen2 = read("qwen2_moe", R"("shared_expert_intermediate_size":20)");
-  CHECK(qwen2.experts.count == 60 && qwen2.experts.per_token == 4 && qwen2.experts.size == 1408 && qwen2.experts.shared && qwen2.attention_bias);
-  CHECK(qwen2.has_experts(0) && qwen2.has_mlp(0) && qwen2.intermediate_size == 20);
+  CHECK(qwen2.experts.count == 60 && qwen2.experts.per_token == 4 && qwen2.experts.size == 1408 && qwen2.experts.shared && qwen2.experts.shared_gate && qwen2.attention_bias);
+  CHECK(qwen2.has_experts(0) && qwen2.has_mlp(0) && qwen2.experts.shared_size == 20 && qwen2.mlp_size_max() == 20);
   CHECK(!read("qwen2_moe", R"("qkv_bias":false)").attention_bias && !read("qwen3_moe", R"("qkv_bias":true)").attention_bias);
   const ModelConfig olmoe = read("olmoe", "");
   CHECK(olmoe.experts.count == 64 && olmoe.experts.size == 36 && olmoe.qk_norm_of_all && olmoe.pre_norms && !olmoe.post_norms);
   CHECK(read("granitemoe", R"("residual_multiplier":0.5,"embedding_multiplier":3)").embedding_scale == 6);
   const ModelConfig slides = read("qwen3_moe", R"("use_sliding_window":true,"max_window_layers":2)");
   CHECK(slides.sliding_window == 4096 && slides.is_sliding(0) && slides.is_sliding(3));
+}
+
+TEST("mixture: routers that choose by worth, shared experts and dense layers") {
+  const ModelConfig glm = read("glm4_moe", R"("head_dim":8,"n_routed_experts":8,"num_experts_per_tok":3,"n_group":4,"topk_group":2,"moe_intermediate_size":10,"n_shared_experts":2,"routed_scaling_factor":2.5,"attention_bias":true)");
+  const ExpertsConfig& e = glm.experts;
+  CHECK(e.count == 8 && e.per_token == 3 && e.size == 10 && e.normalized && e.sigmoid && e.choice_bias && e.groups == 4 && e.groups_per_token == 2 && e.scale == 2.5f && e.sum_min == 1e-20f);
+  CHECK(e.shared && !e.shared_gate && e.shared_size == 20 && !glm.has_experts(0) && glm.has_experts(1) && glm.mlp_size(0) == 36 && glm.mlp_size(1) == 20 && glm.mlp_size_max() == 36);
+  CHECK(!glm.rope.interleaved && glm.attention_bias && !glm.output_bias && !glm.qk_norm);
+  CHECK(!read("glm4_moe", R"("head_dim":8,"norm_topk_prob":false)").experts.normalized && read("glm4_moe", R"("head_dim":8,"use_qk_norm":true)").qk_norm && !read("glm4_moe", R"("head_dim":8,"first_k_dense_replace":3)").has_experts(2));
+  CHECK(read("glm4_moe", R"("head_dim":8,"partial_rotary_factor":1.0,"num_local_experts":16)").experts.count == 16);
+  const ModelConfig solar = read("solar_open", R"("head_dim":6)");
+  CHECK(solar.has_experts(0) && solar.experts.size == 1280 && solar.rope.rotary_dim == 0 && solar.rope.theta == 1e6 && solar.mlp_size_max() == 1280);
+  const ModelConfig dots = read("dots1", R"("n_routed_experts":8,"num_experts_per_tok":2,"n_shared_experts":1,"max_window_layers":2,"head_dim":6,"attention_bias":true)");
+  CHECK(!dots.experts.normalized && dots.experts.sigmoid && dots.experts.groups == 1 && dots.qk_norm && dots.output_bias && dots.has_experts(0) && !dots.is_sliding(1) && dots.is_sliding(2));
+  const ModelConfig minimax = read("minimax_m2", R"("rotary_dim":4,"head_dim":8,"num_local_experts":6,"num_experts_per_tok":4,"attention_bias":true)");
+  CHECK(minimax.qk_norm_of_all && minimax.rope.rotary_dim == 4 && minimax.experts.size == 36 && !minimax.experts.shared && minimax.mlp_size_max() == 0 && !minimax.attention_bias && minimax.experts.per_token == 4);
+  const ModelConfig ernie = read("ernie4_5_moe", R"("moe_num_experts":6,"moe_k":2,"moe_num_shared_experts":2,"moe_intermediate_size":10,"moe_layer_end_index":2,"moe_norm_min":1e-3)");
+  CHECK(!ernie.experts.sigmoid && ernie.experts.choice_bias && ernie.experts.normalized && ernie.experts.sum_min == 1e-3f && ernie.experts.shared_size == 20 && ernie.rope.interleaved);
+  for (int32_t layer = 0; layer < 4; ++layer) CHECK_EQUAL(ernie.has_experts(layer), layer == 1 || layer == 2);
+  CHECK(!read("ernie4_5_moe", R"("moe_num_shared_experts":0)").experts.shared && !read("ernie4_5_moe", R"("moe_layer_interval":2)").has_experts(2));
+  const ModelConfig granite = read("granitemoeshared", R"("shared_intermediate_size":20)");
+  CHECK(granite.experts.shared && !granite.experts.shared_gate && granite.experts.shared_size == 20 && granite.fused_gate_up && !granite.experts.chosen_by_worth());
+  CHECK(!read("granitemoeshared", "").experts.shared);
+  refuse("glm4_moe", R"("head_dim":8,"n_routed_experts":8,"n_group":3)", "model_unsupported", "n_group: found 3");
+  refuse("glm4_moe", R"("head_dim":8,"n_routed_experts":8,"n_group":8)", "model_unsupported", "n_group: found 8, expected groups of at least two");
+  refuse("glm4_moe", R"("head_dim":8,"n_routed_experts":8,"n_group":4,"num_experts_per_tok":3)", "model_unsupported", "topk_group: found 1");
+  refuse("glm4_moe", R"("head_dim":8,"n_routed_experts":8,"n_group":4,"topk_group":5,"num_experts_per_tok":3)", "model_unsupported", "topk_group: found 5");
+  refuse("glm4_moe", R"("head_dim":8,"routed_scaling_factor":0)", "model_unsupported", "routed_scaling_factor");
+  refuse("glm4_moe", R"("head_dim":8,"n_routed_experts":0)", "model_corrupt", "n_routed_experts: found 0");
+  refuse("glm4_moe", R"("head_dim":8,"n_shared_experts":100000)", "model_corrupt", "n_shared_experts: found 100000");
+  refuse("dots1", "", "model_corrupt", "n_routed_experts: found nothing");
+  refuse("minimax_m2", R"("rotary_dim":10,"head_dim":8,"num_local_experts":8)", "model_corrupt", "rotary_dim: found 10");
+  refuse("minimax_m2", R"("num_local_experts":8,"scoring_func":"softmax")", "model_unsupported", "scoring_func");
+  refuse("ernie4_5_moe", R"("moe_k":70)", "model_corrupt", "moe_k: found 70, expected 1 to 64");
+  refuse("ernie4_5_moe", R"("use_bias":true)", "model_unsupported", "use_bias");
+  refuse("ernie4_5_moe", R"("moe_layer_interval":0)", "model_corrupt", "moe_layer_interval");
 }
 
 TEST("mixture: configurations that do not fit are refused by name") {
@@ -75,10 +111,10 @@ TEST("mixture: configurations that do not fit are refused by name") {
   refuse("qwen3_moe", R"("mlp_only_layers":[-1])", "model_corrupt", "mlp_only_layers: found -1");
   refuse("qwen3_moe", R"("mlp_only_layers":2)", "model_corrupt", "mlp_only_layers: found 2, expected a list");
   refuse("qwen2_moe", R"("shared_expert_intermediate_size":0)", "model_corrupt", "intermediate_size: found 0");
-  refuse("qwen2_moe", R"("shared_expert_intermediate_size":20,"decoder_sparse_step":2)", "model_unsupported", "shared_expert_intermediate_size: found 20, expected intermediate_size, 36");
   refuse("qwen2_moe", R"("use_sliding_window":true)", "model_unsupported", "use_sliding_window: found true, expected false");
   refuse("olmoe", R"("clip_qkv":8.0)", "model_unsupported", "clip_qkv");
-  CHECK_EQUAL(read("qwen2_moe", R"("shared_expert_intermediate_size":36,"decoder_sparse_step":2)").intermediate_size, 36);
+  const ModelConfig two_sizes = read("qwen2_moe", R"("shared_expert_intermediate_size":20,"decoder_sparse_step":2)");
+  CHECK(two_sizes.mlp_size(0) == 36 && two_sizes.mlp_size(1) == 20 && two_sizes.in_features(Projection::down, 1) == 20 && two_sizes.out_features(Projection::up) == 36);
 }
 
 ExpertWeights random_weights(const ModelConfig& config, std::mt19937& generator) {
