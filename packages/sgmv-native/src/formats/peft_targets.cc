@@ -269,7 +269,7 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "dots1", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
-      {.model_type = "gpt_oss", .router = "router", .expert_modules = false, .router_module = false, .bare_router = "router"},
+      {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
   };
   for (const MixtureNames& names : others)
     if (model.model_type == names.model_type) return names;
