@@ -70,7 +70,6 @@ struct ExpertsConfig {
   bool normalized = false;  // the weights of the chosen ones are made to add up to 1
   bool shared = false;      // beside them stands an MLP that every token passes
   std::vector<bool> layer_has_none;  // per layer; empty: all have
-  bool biased = false;      // the router and the experts' projections have biases
   bool shared_gate = false;  // which has a gate of its own (Qwen2-MoE); otherwise it counts whole
   int32_t shared_size = 0;   // its intermediate size
   bool sigmoid = false;      // a rating is worth its sigmoid, otherwise its part of the softmax of all
@@ -79,6 +78,7 @@ struct ExpertsConfig {
   int32_t groups = 1, groups_per_token = 1;
   float scale = 1.0f;        // of the weights
   float sum_min = 0.0f;      // what normalized weights are divided by is no less
+  bool biased = false;       // the router and the experts' projections have biases
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 

@@ -290,7 +290,7 @@ TEST("config: GPT-OSS") {
     CHECK(c.attention_sinks && c.attention_bias && c.head_dim == 64 && c.sliding_window == 128);
     CHECK(c.layer_is_sliding == std::vector<bool>({true, false, true, false, true, false}));
     CHECK(c.activation == Activation::clamped_silu && c.gate_sharpness == 1.702f && c.gate_limit == 7.0f);
-    CHECK(c.experts.count == 128 && c.experts.per_token == 4 && c.experts.size == 160 && c.experts.normalized && c.experts.biased && !c.any_mlp());
+    CHECK(c.experts.count == 128 && c.experts.per_token == 4 && c.experts.size == 160 && c.experts.normalized && c.experts.biased && c.mlp_size_max() == 0);
     CHECK(c.rope.kind == RopeConfig::Kind::yarn && c.rope.factor == 32 && c.rope.theta == 150000 && c.rope.original_max_positions == 4096 && !c.rope.truncate && c.rope.beta_fast == 32);
   }
   const ModelConfig other = read_as("gpt_oss", rope + R"("swiglu_limit":3,"swiglu_alpha":1.5,"attention_bias":false,"layer_types":["full_attention","full_attention","full_attention","full_attention","full_attention","sliding_attention"])");
