@@ -8,7 +8,7 @@ import {
   type MaskCall,
 } from './protocol.js';
 import { FRAME } from './frames.js';
-import { hasMarks, withoutMarks } from './real-bounds.js';
+import { hasMarks, withoutMarks } from './number-bounds.js';
 import {
   XGrammarInstance,
   type CompiledGrammar,

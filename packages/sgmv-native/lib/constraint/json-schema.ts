@@ -5,7 +5,7 @@
  */
 import { EngineError } from '../engine-error.js';
 import { jsonStringPattern, PLAIN_CHARACTER } from './json-string-pattern.js';
-import { isMark, realWithin } from './real-bounds.js';
+import { isMark, realWithin, wholeWithin } from './number-bounds.js';
 import { relax, type KnownKeywords } from './relaxed-schema.js';
 
 type Schema = Record<string, unknown>;
@@ -143,8 +143,8 @@ function narrowTyped(schema: Schema, path: string, inner: Inner): Schema {
   const stray = TYPED.find((key) => schema[key] !== undefined && !allowed.has(key));
   if (stray !== undefined)
     refuse(`${path}.${stray}`, `it with type ${text(types)}`, 'a keyword that XGrammar keeps for it');
-  const real = types.includes('number') ? realWithin(schema) : null;
-  if (real) return besideReal(real, schema, types, (rest) => narrowTyped(rest, path, inner));
+  const bounded = types.includes('number') ? realWithin(schema) : types.includes('integer') ? wholeWithin(schema) : null;
+  if (bounded) return besideNumber(bounded, schema, types, (rest) => narrowTyped(rest, path, inner));
   const narrowed: Schema = { type: types.length === 1 ? types[0] : types };
   if (types.includes('object')) Object.assign(narrowed, narrowObject(schema, path, inner));
   if (types.includes('array')) Object.assign(narrowed, narrowArray(schema, path, inner));
@@ -153,11 +153,11 @@ function narrowTyped(schema: Schema, path: string, inner: Inner): Schema {
 }
 
 /** Whole numbers are real ones. */
-function besideReal(real: Schema, schema: Schema, types: string[], narrowRest: (schema: Schema) => Schema): Schema {
+function besideNumber(number: Schema, schema: Schema, types: string[], narrowRest: (schema: Schema) => Schema): Schema {
   const others = types.filter((type) => type !== 'number' && type !== 'integer');
-  if (others.length === 0) return real;
+  if (others.length === 0) return number;
   const unbounded = Object.entries(schema).filter(([key]) => !BOUNDS.includes(key));
-  return { anyOf: [real, narrowRest({ ...Object.fromEntries(unbounded), type: others })] };
+  return { anyOf: [number, narrowRest({ ...Object.fromEntries(unbounded), type: others })] };
 }
 
 /** A schema that names no type means what its keywords are for; XGrammar would ignore them. */
@@ -231,7 +231,7 @@ function copy(schema: Schema, keys: string[], path: string): Record<string, numb
   return Object.fromEntries(present.map((key) => [key, Number(schema[key])]));
 }
 
-/** Of whole numbers, which XGrammar bounds rightly; reals are `real-bounds.ts`'s. */
+/** What `number-bounds.ts` has no mark for: no bounds, or such as cannot be kept. */
 function narrowNumber(schema: Schema, types: string[], path: string): Schema {
   const present = BOUNDS.filter((key) => schema[key] !== undefined);
   const beyond = types.includes('number') && present[0];

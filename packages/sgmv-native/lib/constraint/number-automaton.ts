@@ -95,7 +95,8 @@ export class NumberAutomaton {
 
 const boundOf = (steps: number, places: number): Bound => {
   const digits = String(steps).padStart(places + 1, '0');
-  return { whole: digits.slice(0, -places), decimals: digits.slice(-places) };
+  const point = digits.length - places;
+  return { whole: digits.slice(0, point), decimals: digits.slice(point) };
 };
 
 /** After one digit more; `bound` undefined: there is none, and all is below it. */

@@ -3,7 +3,7 @@
  * time, so that the grammar's texts are those of a wider schema. What is no schema at all is left for it to refuse.
  */
 import { jsonStringPattern } from './json-string-pattern.js';
-import { realWithin } from './real-bounds.js';
+import { realWithin } from './number-bounds.js';
 
 type Schema = Record<string, unknown>;
 

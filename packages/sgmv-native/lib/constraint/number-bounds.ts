@@ -1,7 +1,8 @@
 /**
- * Real numbers within bounds. XGrammar's grammars of them are too wide, and of some bounds it has none: a mark stands for
- * the range in the schema, and a rule of ours takes its place in the grammar that comes of it. Numbers are written without
- * an exponent, and with as many decimals as keep what is next to a bound apart from it in a double.
+ * Numbers within bounds. XGrammar's grammars of them are too wide (of whole ones from 0 to 120 it takes 129), and of some
+ * bounds it has none: a mark stands for the range in the schema, and a rule of ours takes its place in the grammar that
+ * comes of it. Real numbers are written without an exponent, and with as many decimals as keep what is next to a bound
+ * apart from it in a double.
  */
 import { NumberAutomaton } from './number-automaton.js';
 
@@ -27,17 +28,25 @@ const MARKS = /"\\"\\\\u0001real ([-\d:]+)\\""/g;
 export const isMark = (value: unknown): boolean => typeof value === 'string' && value.startsWith(MARK);
 
 /** A schema with a mark that allows what the bounds of `schema` do. null: it has none, or such as cannot be kept. */
-export function realWithin(schema: Schema): Schema | null {
-  const range = rangeOf(schema);
+export const realWithin = (schema: Schema): Schema | null => markOf(rangeOf(schema, DECIMALS));
+
+/** The same of whole numbers; of bounds that are none themselves, null. */
+export function wholeWithin(schema: Schema): Schema | null {
+  const range = rangeOf(schema, 0);
+  return range?.decimals === 0 ? markOf(range) : null;
+}
+
+function markOf(range: Range | null): Schema | null {
   if (!range || (range.first !== null && range.last !== null && range.first > range.last)) return null;
   return { const: `${MARK}${range.first ?? ''}:${range.last ?? ''}:${range.decimals}` };
 }
 
-function rangeOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Schema): Range | null {
+/** `least`: decimals there are at least. */
+function rangeOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Schema, least: number): Range | null {
   const bounds = [minimum, exclusiveMinimum, maximum, exclusiveMaximum].filter((bound) => bound !== undefined);
   if (bounds.length === 0 || !bounds.every((bound) => typeof bound === 'number')) return null;
   const places = bounds.map(decimalsOf);
-  const decimals = Math.max(DECIMALS, ...places.map((count) => count ?? Infinity));
+  const decimals = Math.max(least, ...places.map((count) => count ?? Infinity));
   const step = (bound: unknown, next: number): number[] => (bound === undefined ? [] : [scaled(Number(bound), decimals) + next]);
   const firsts = [...step(minimum, 0), ...step(exclusiveMinimum, 1)];
   const lasts = [...step(maximum, 0), ...step(exclusiveMaximum, -1)];

@@ -1,6 +1,6 @@
-/** Bounds of real numbers: what XGrammar's grammar of the narrowed schema takes is within the bounds that were asked for. */
+/** Bounds of numbers: what XGrammar's grammar of the narrowed schema takes is within the bounds that were asked for. */
 import { describe, expect, test } from 'vitest';
-import { realWithin, withoutMarks } from '../lib/constraint/real-bounds.js';
+import { realWithin, wholeWithin, withoutMarks } from '../lib/constraint/number-bounds.js';
 import { XGrammarInstance } from '../lib/constraint/xgrammar.js';
 import { Random } from './random.js';
 
@@ -100,4 +100,27 @@ describe('a real number within', () => {
       expect(realWithin(schema)).toBeNull();
     },
   );
+});
+
+describe('a whole number within', () => {
+  test.each<Schema>([
+    { minimum: 0, maximum: 120 },
+    { minimum: -5, maximum: 129 },
+    { minimum: 18 },
+    { maximum: -3 },
+    { exclusiveMinimum: 0, exclusiveMaximum: 1_000 },
+    { minimum: -1_120, maximum: -12 },
+    { minimum: 0, maximum: 0 },
+    { minimum: 99, exclusiveMaximum: 1_201 },
+  ])('%j is taken if and only if it is', async (schema) => {
+    const narrowed = wholeWithin(schema);
+    if (!narrowed) throw new Error('it was not narrowed');
+    const whole = Array.from({ length: 2_801 }, (_, index) => String(index - 1_300));
+    const found = await taken(narrowed, [...whole, '-0', '00', '01', '-', '', '1.0', '1e2', '.']);
+    expect(found).toEqual(whole.filter((text) => within(schema, Number(text))));
+  });
+
+  test('has no mark for bounds that are no whole numbers, or none at all', () => {
+    for (const schema of [{ minimum: 0.5 }, { maximum: 1e300 }, { minimum: 2, maximum: 1 }, {}]) expect(wholeWithin(schema)).toBeNull();
+  });
 });
