@@ -169,7 +169,7 @@ struct ArchitectureExperts {
   float sum_min = 0;
   bool biased = false;
 };
-constexpr float kSumMin = 1e-20f, kErnieSumMin = 1e-12f;
+constexpr float kErnieSumMin = 1e-12f;
 constexpr ArchitectureExperts kExperts[] = {
     {"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
     {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},

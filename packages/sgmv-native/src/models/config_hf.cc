@@ -16,9 +16,6 @@ enum class Bias : uint8_t { none, qkv, as_config };
 // A size of MLPs in a family whose layers all have experts.
 constexpr int32_t kUnused = 1;
 
-// What DeepSeek's kind of router adds to the sum of weights before it divides by it.
-constexpr float kSumMin = 1e-20f;
-
 // Of a family whose layers have experts; numbers below 0 are to be said: what its configuration class assumes of them.
 struct FamilyExperts {
   int32_t count = 0, per_token = 0;

@@ -23,6 +23,9 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
 // Fills config.quantization and the blocks of scales from quantization_config.
 void read_quantization(const ConfigFields& fields, ModelConfig& config);
 
+// What DeepSeek's kind of router adds to the sum of weights before it divides by it.
+inline constexpr float kSumMin = 1e-20f;
+
 // Granite's multipliers: far beyond those of any model, and far within what float32 can bear.
 inline constexpr double kMultiplierMin = 1e-3, kMultiplierMax = 1e3;
 
