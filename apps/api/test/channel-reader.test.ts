@@ -5,7 +5,7 @@ import { partsOf } from '../src/core/generations/thoughts/answer-parts.js';
 import { readerOf } from '../src/core/openai/reasoning/piece-reader.js';
 import { readAnswer, type Answer } from '../src/core/openai/tools/whole-answer.js';
 
-const tool = (name: string) => ({ name, param: '', strict: false });
+const tool = (name: string) => ({ name, param: '', schemaParam: '', strict: false });
 const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true, duty: 'auto' as const };
 
 /** Special tokens by their names, which are no text: `<|…|>` that an answer spells is written `<!…!>` here. */

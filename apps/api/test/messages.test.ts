@@ -34,7 +34,7 @@ describe('messages', () => {
     test = await startApp();
     ({ key } = await createTenant(test));
     runner = new ScriptedRunner(test);
-    client = new Anthropic({ baseURL: test.url, apiKey: null, authToken: key.authorization.replace('Bearer ', ''), maxRetries: 0 });
+    client = new Anthropic({ baseURL: test.url, apiKey: key.authorization.replace('Bearer ', ''), authToken: null, maxRetries: 0 });
     await bringAdapter(test, key, 'tales', fixture('a'));
   });
   afterEach(() => {
@@ -135,14 +135,14 @@ describe('messages', () => {
   });
 
   it.each([
-    [{ type: 'tool', name: 'get_weather' }, 'jsonSchema', CALL],
-    [{ type: 'any' }, 'calls', `<tool_call>${CALL}</tool_call>`],
-    [{ type: 'any', disable_parallel_tool_use: true }, 'jsonSchema', CALL],
-  ])('call what they must: %j', async (choice, type, text) => {
+    [{ type: 'tool', name: 'get_weather' }, false, CALL],
+    [{ type: 'any' }, true, `<tool_call>${CALL}</tool_call>`],
+    [{ type: 'any', disable_parallel_tool_use: true }, false, CALL],
+  ])('call what they must: %j', async (choice, parallel, text) => {
     runner.script = say(text);
     const message = await client.messages.create({ ...ASKED, tools: [WEATHER], tool_choice: choice as Anthropic.ToolChoice });
     expect(message).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'tool_use', input: { city: 'Oslo' } }] });
-    expect(job().constraint).toMatchObject({ type });
+    expect(job().constraint).toMatchObject({ type: 'calls', required: true, parallel });
   });
 
   it('call several tools in one answer', async () => {
