@@ -116,9 +116,10 @@ class Loader {
   // A router that is rounded chooses other experts.
   ExpertWeightsCuda experts(const LayerTensors& names) const {
     const ExpertsConfig& config = config_.experts;
-    ExpertWeightsCuda result{load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32),
-                             make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_),
-                             make_matrices(config.count, config_.hidden_size, config.size, projections_)};
+    ExpertWeightsCuda result;
+    result.router = load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32);
+    result.gate_up = make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_);
+    result.down = make_matrices(config.count, config_.hidden_size, config.size, projections_);
     if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
     std::vector<float> gate_up_bias, down_bias;
     const auto append = [&](std::vector<float>& all, const Parts& parts) {
