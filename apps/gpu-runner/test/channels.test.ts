@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aJob, World } from './support/fixtures.js';
+import { aChat, runChat } from './support/chats.js';
 import { RunnerProcess } from './support/runners.js';
 import { makeModelOfChannels, MARK } from './support/thinking-model.js';
 
@@ -30,17 +31,9 @@ async function start(): Promise<RunnerProcess> {
   return started;
 }
 
-type Changes = Parameters<typeof aJob>[0] & { asked?: object };
-const aChat = ({ asked, ...changes }: Changes = {}): GenerationJob =>
-  aJob({ input: { kind: 'messages', messages: [{ role: 'user', content: 'Is it cold?' }], ...asked }, ...changes });
-
 async function run(job: GenerationJob) {
-  await world.enqueue(job);
-  const settlement = await world.settlement(job.generationId);
-  const tokens = await world.tokens(job.generationId);
-  expect(await world.text(job.generationId)).toBe(settlement.text);
-  expect(settlement).toMatchObject({ error: null, completionTokens: tokens.length });
-  return { settlement, tokens, text: settlement.text, thoughts: settlement.reasoningTokens ?? 0 };
+  const found = await runChat(world, job);
+  return { ...found, thoughts: found.settlement.reasoningTokens ?? 0 };
 }
 
 const { START, CHANNEL, MESSAGE, CONSTRAIN, END } = CHANNEL_MARKS;

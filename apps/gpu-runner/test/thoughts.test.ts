@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aJob, World } from './support/fixtures.js';
+import { aChat, runChat } from './support/chats.js';
 import { RunnerProcess } from './support/runners.js';
 import { makeThinkingModel, THINK, THINK_END, TOOL_CALLS } from './support/thinking-model.js';
 
@@ -32,18 +33,7 @@ async function start(model: string): Promise<RunnerProcess> {
   return started;
 }
 
-type Changes = Parameters<typeof aJob>[0] & { asked?: object };
-const aChat = ({ asked, ...changes }: Changes = {}): GenerationJob =>
-  aJob({ input: { kind: 'messages', messages: [{ role: 'user', content: 'Is it cold?' }], ...asked }, ...changes });
-
-async function run(job: GenerationJob) {
-  await world.enqueue(job);
-  const settlement = await world.settlement(job.generationId);
-  const tokens = await world.tokens(job.generationId);
-  expect(await world.text(job.generationId)).toBe(settlement.text);
-  expect(settlement).toMatchObject({ error: null, completionTokens: tokens.length });
-  return { settlement, tokens, text: settlement.text };
-}
+const run = (job: GenerationJob) => runChat(world, job);
 
 /** Likely to end its thought after some tokens, and sure to answer with a yes or a no. */
 const ANSWER = { type: 'regex' as const, pattern: '(yes|no)' };

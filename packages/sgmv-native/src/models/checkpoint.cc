@@ -16,18 +16,17 @@
 namespace sgmv {
 namespace {
 
-
 bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && (info == nullptr || info->dtype != DType::mxfp4); }
 
-// [rows, columns], the other way round.
+// `count` columns of [rows, columns] from `first` on, as rows.
 template <typename Number>
-std::vector<std::byte> transposed(const std::vector<std::byte>& from, int64_t rows, int64_t columns) {
+std::vector<std::byte> columns_as_rows(const std::vector<std::byte>& from, int64_t rows, int64_t columns, int64_t first, int64_t count) {
   constexpr int64_t kTile = 16;  // rows whose lines are at hand together
-  std::vector<std::byte> to(from.size());
+  std::vector<std::byte> to(static_cast<size_t>(rows * count) * sizeof(Number));
   for (int64_t row = 0; row < rows; row += kTile)
-    for (int64_t column = 0; column < columns; ++column)
+    for (int64_t column = 0; column < count; ++column)
       for (int64_t i = row; i < std::min(rows, row + kTile); ++i)
-        std::memcpy(to.data() + static_cast<size_t>(column * rows + i) * sizeof(Number), from.data() + static_cast<size_t>(i * columns + column) * sizeof(Number), sizeof(Number));
+        std::memcpy(to.data() + static_cast<size_t>(column * rows + i) * sizeof(Number), from.data() + static_cast<size_t>(i * columns + first + column) * sizeof(Number), sizeof(Number));
   return to;
 }
 
@@ -161,12 +160,9 @@ Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
   Rows stored = rows(part.tensor(), info);
   if (!lies_by_input(part, &info)) return stored;
-  const auto size = static_cast<size_t>(dtype_block_bytes(stored.dtype)), columns = static_cast<size_t>(part.stacked_rows), wide = static_cast<size_t>(in);
-  Rows turned{stored.dtype, std::vector<std::byte>(static_cast<size_t>(part.out) * wide * size)};
-  for (size_t row = 0; row < static_cast<size_t>(part.out); ++row)
-    for (size_t i = 0; i < wide; ++i)
-      std::memcpy(turned.data.data() + (row * wide + i) * size, stored.data.data() + (i * columns + static_cast<size_t>(part.first_row) + row) * size, size);
-  return turned;
+  const auto turn = dtype_block_bytes(stored.dtype) == sizeof(float) ? columns_as_rows<float> : columns_as_rows<uint16_t>;
+  stored.data = turn(stored.data, in, part.stacked_rows, part.first_row, part.out);
+  return stored;
 }
 
 // WeightType::f32 keeps MXFP4 in blocks of 8 bits only if they hold all of it.

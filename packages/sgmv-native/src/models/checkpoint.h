@@ -28,7 +28,7 @@ class Checkpoint {
   std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert
-  // from a row on. `bare`: the tensor has the module's name, without ".weight". `transposed`: it is [experts, in, stacked_rows].
+  // from a row on.
   struct Part {
     std::string module;
     int64_t out;

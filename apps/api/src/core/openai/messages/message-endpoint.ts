@@ -2,7 +2,7 @@
 import type { Outcome } from '../../generations/events/collect.js';
 import type { FieldNames } from '../../generations/generation-request.js';
 import type { Admitted, AnswerWriter, Endpoint } from '../endpoint.js';
-import { readerOf } from '../reasoning/piece-reader.js';
+import { piecesOf } from '../reasoning/piece-reader.js';
 import type { SseWriter } from '../sse-writer.js';
 import { messageObject, stopOf, usageOf } from './message-object.js';
 import { MessageOutput } from './message-output.js';
@@ -26,9 +26,8 @@ export class MessageEndpoint implements Endpoint {
   whole(admitted: Admitted, [outcome]: readonly Outcome[]): object {
     const [choice] = outcome?.choices ?? [];
     if (!outcome || !choice) throw new Error('a message without an answer');
-    const reader = readerOf(admitted.asked.tools);
     const output = new MessageOutput(admitted.generationId, this.settings.tellsThoughts);
-    output.push([...reader.push(choice.text, choice.reasoningTokens), ...reader.end()]);
+    output.push(piecesOf(choice.text, admitted.asked.tools, choice.reasoningTokens));
     output.close();
     const end = { ...outcome, finishReason: choice.finishReason, stop: choice.stop };
     return messageObject(admitted, output.blocks, stopOf(end, output, this.settings), usageOf(end));

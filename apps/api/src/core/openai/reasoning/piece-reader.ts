@@ -12,3 +12,9 @@ export function readerOf(tools: OfferedTools | null): PieceReader {
   const calls = new AddressedCalls(tools);
   return new ThoughtReader<AnswerPiece>(new AnswerReader(tools), TEXT, (name) => calls.readerOf(name));
 }
+
+/** Of an answer that is there at once. `reasoningTokens`: of it. */
+export function piecesOf(text: string, tools: OfferedTools | null, reasoningTokens = 0): ReturnType<PieceReader['push']> {
+  const reader = readerOf(tools);
+  return [...reader.push(text, reasoningTokens), ...reader.end()];
+}

@@ -2,7 +2,7 @@
 import type { Outcome, OutcomeChoice } from '../../generations/events/collect.js';
 import type { FieldNames } from '../../generations/generation-request.js';
 import type { Admitted, AnswerWriter, Endpoint } from '../endpoint.js';
-import { readerOf } from '../reasoning/piece-reader.js';
+import { piecesOf } from '../reasoning/piece-reader.js';
 import type { SseWriter } from '../sse-writer.js';
 import type { OfferedTools } from '../tools/offered-tools.js';
 import { responseObject, statusOf } from './response-object.js';
@@ -12,9 +12,8 @@ import { ResponseWriter } from './response-writer.js';
 
 /** What an answer comes to, once it is whole. */
 export function itemsOf(generationId: string, { text, reasoningTokens, logprobs, finishReason }: OutcomeChoice, tools: OfferedTools | null): readonly OutputItem[] {
-  const reader = readerOf(tools);
   const output = new ResponseOutput(generationId);
-  output.push([...reader.push(text, reasoningTokens), ...reader.end()], logprobs);
+  output.push(piecesOf(text, tools, reasoningTokens), logprobs);
   output.end(statusOf(finishReason));
   return output.items;
 }

@@ -1,5 +1,5 @@
 /** An answer that is there at once. */
-import { readerOf } from '../reasoning/piece-reader.js';
+import { piecesOf } from '../reasoning/piece-reader.js';
 import type { OfferedTools } from './offered-tools.js';
 
 export interface Answer {
@@ -11,11 +11,10 @@ export interface Answer {
 
 /** `reasoningTokens`: of the answer. */
 export function readAnswer(text: string, offered: OfferedTools | null, reasoningTokens = 0): Answer {
-  const reader = readerOf(offered);
   const calls: Answer['calls'] = [];
   let content = '';
   let reasoning = '';
-  for (const piece of [...reader.push(text, reasoningTokens), ...reader.end()]) {
+  for (const piece of piecesOf(text, offered, reasoningTokens)) {
     if (piece.kind === 'text') content += piece.text;
     else if (piece.kind === 'reasoning') reasoning += piece.text;
     else if (piece.kind === 'call') calls.push({ name: piece.name, arguments: '' });
