@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Transcript, type FinishReason, type GenerationEvent } from '../src/index.js';
+import { Transcript, type ChoiceEndEvent, type EndEvent, type FinishReason, type TokensEvent } from '../src/index.js';
 
-const tokens = (seq: number, choice: number, ids: number[], text: string): GenerationEvent => ({
+const tokens = (seq: number, choice: number, ids: number[], text: string): TokensEvent => ({
   type: 'tokens',
   seq,
   choice,
@@ -9,14 +9,14 @@ const tokens = (seq: number, choice: number, ids: number[], text: string): Gener
   text,
   logprobs: null,
 });
-const choiceEnd = (seq: number, choice: number, text: string, finishReason: FinishReason): GenerationEvent => ({
+const choiceEnd = (seq: number, choice: number, text: string, finishReason: FinishReason): ChoiceEndEvent => ({
   type: 'choiceEnd',
   seq,
   choice,
   text,
   finishReason,
 });
-const end = (seq: number, choice: number, text: string, finishReason: FinishReason): GenerationEvent => ({
+const end = (seq: number, choice: number, text: string, finishReason: FinishReason): EndEvent => ({
   type: 'end',
   seq,
   choice,
