@@ -1,4 +1,4 @@
-"""Writes test/golden/<family>: tiny random models of the families beside Llama, and what Transformers + PEFT compute.
+"""Writes test/golden/<family>: tiny random models of the families, and what Transformers + PEFT compute.
 
 Usage: python scripts/make-family-golden.py [FOLDER [FAMILY…]]     needs torch, transformers, peft
 Mixtures of experts need transformers 4; bare-parameters and what comes after granitemoe need 5: since then experts and routers are no modules, and
@@ -58,6 +58,10 @@ FAMILIES = {
     "phi4": ("phi3", dict(SMALL_PHI, rope_theta=250000.0, original_max_position_embeddings=256)),
     "phi4-mini": ("phi3", dict(SMALL_PHI, sliding_window=512, original_max_position_embeddings=16, tie_word_embeddings=True,
                                rope_parameters=longrope(3, partial_rotary_factor=0.75, original_max_position_embeddings=16))),
+    "llama3": ("llama", dict(SMALL, head_dim=16, rope_parameters=dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                                                      original_max_position_embeddings=16))),
+    "llama-linear": ("llama", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0))),
+    "llama-bias": ("llama", dict(SMALL, num_key_value_heads=3, attention_bias=True, mlp_bias=True)),
     "smollm3": ("smollm3", dict(SMALL, num_hidden_layers=4, use_sliding_window=True, sliding_window=9, tie_word_embeddings=True)),
     "granite": ("granite", dict(SMALL, embedding_multiplier=12.0, attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0,
                                 attention_bias=True, rms_norm_eps=1e-2, tie_word_embeddings=True)),

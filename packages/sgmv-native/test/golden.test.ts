@@ -12,14 +12,13 @@ const failures = (results: CaseResult[]): string[] =>
 
 const kinds: Record<string, number> = {
   llama2: 3 * 8,
-  ...Object.fromEntries(['llama3', 'llama-bias'].map((family) => [family, 3 * 5])),
   ...Object.fromEntries(
-    ['llama-linear', 'mistral', 'qwen2', 'qwen3-yarn', 'gemma2', 'gemma3', 'phi3', 'phi3-longrope'].map(
+    ['mistral', 'qwen2', 'qwen3-yarn', 'gemma2', 'gemma3', 'phi3', 'phi3-longrope'].map(
       (family) => [family, 3 * 4],
     ),
   ),
   ...Object.fromEntries(
-    ['phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron'].map(
+    ['llama3', 'llama-linear', 'llama-bias', 'phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron'].map(
       (family) => [family, 2 * 3],
     ),
   ),
