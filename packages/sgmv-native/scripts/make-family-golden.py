@@ -60,7 +60,7 @@ FAMILIES = {
                                rope_parameters=longrope(3, partial_rotary_factor=0.75, original_max_position_embeddings=16))),
     "llama3": ("llama", dict(SMALL, head_dim=16, rope_parameters=dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                                                       original_max_position_embeddings=16))),
-    "llama-linear": ("llama", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0))),
+    "llama-linear": ("llama", dict(SMALL, rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0))),
     "llama-bias": ("llama", dict(SMALL, num_key_value_heads=3, attention_bias=True, mlp_bias=True)),
     "smollm3": ("smollm3", dict(SMALL, num_hidden_layers=4, use_sliding_window=True, sliding_window=9, tie_word_embeddings=True)),
     "granite": ("granite", dict(SMALL, embedding_multiplier=12.0, attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0,
