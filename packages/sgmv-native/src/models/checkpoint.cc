@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <stdexcept>
 
 #include "formats/gguf.h"
 #include "formats/module_names.h"
@@ -232,10 +233,21 @@ std::vector<float> Checkpoint::final_norm() const {
   return weights;
 }
 
+// Packing throws std::range_error for a number that the packed type cannot hold.
+template <typename Pack>
+void Checkpoint::packed(const std::string& name, Pack pack) const {
+  try {
+    pack();
+  } catch (const std::range_error& error) {
+    throw Error("model_unsupported", stored_name(name) + ": found " + error.what() + ", expected smaller numbers, or weights in another type");
+  }
+}
+
 PackedMatrix Checkpoint::matrix(const std::string& name, int64_t out, int64_t in) const {
   const TensorInfo& info = require(name, {out, in});
   PackedMatrix matrix(PackedMatrix::storage_for(std::array{form_type(info, compute_)}, in, compute_), compute_, out, in);
-  matrix.set_rows(0, out, rows_type(info), rows(name, info).data.data(), row_order(name, out));
+  const Rows stored = rows(name, info);
+  packed(name, [&] { matrix.set_rows(0, out, stored.dtype, stored.data.data(), row_order(name, out)); });
   return matrix;
 }
 
@@ -268,7 +280,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   int64_t begin = 0;
   for (const Part& part : parts) {
     const Rows stored = rows(part, in);
-    linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part));
+    packed(part.tensor(), [&] { linear.weights.set_rows(begin, part.out, stored.dtype, stored.data.data(), row_order(part)); });
     begin += part.out;
   }
   return linear;
@@ -284,7 +296,7 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
     for (int64_t i = 0; i < part.out; ++i) {
       const int64_t from = order.empty() ? i : order[static_cast<size_t>(i)];
       dequantize(stored.dtype, stored.data.data() + from * row_bytes, in, row.data());
-      visit(begin + i, row);
+      packed(part.tensor(), [&] { visit(begin + i, row); });
     }
     begin += part.out;
   }

@@ -46,13 +46,16 @@ class Checkpoint {
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }
   Linear linear(const std::vector<Part>& parts, int64_t in, WeightType compute) const;
-  // Calls visit(row, values [in]) for every row of the matrices below each other.
+  // Calls visit(row, values [in]) for every row of the matrices below each other. It throws std::range_error for numbers that
+  // it cannot pack.
   void for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const;
   bool same_matrix(const std::string& one, const std::string& other, int64_t out, int64_t in) const;  // in value, whatever the types
   std::vector<float> biases(const std::vector<Part>& parts) const;  // [out]; empty: no part has one
 
  private:
   std::string stored_name(const std::string& name) const;
+  template <typename Pack>
+  void packed(const std::string& name, Pack pack) const;
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
   TensorInfo require(const Part& part, int64_t in) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "cuda/e4m3.cuh"
 #include "formats/dtype.h"
@@ -23,8 +24,14 @@ void store_row(std::span<const float> values, Format format, std::byte* to, floa
   auto* halves = reinterpret_cast<uint16_t*>(to);
   switch (format) {
     case Format::f32: std::copy(values.begin(), values.end(), reinterpret_cast<float*>(to)); return;
-    case Format::f16: std::transform(values.begin(), values.end(), halves, float_to_f16); return;
-    case Format::bf16: std::transform(values.begin(), values.end(), halves, float_to_bf16); return;
+    case Format::f16:
+      std::transform(values.begin(), values.end(), halves, float_to_f16);
+      if (first_not_finite(DType::f16, to, static_cast<int64_t>(values.size())) >= 0) throw std::range_error("a number that half precision cannot hold");
+      return;
+    case Format::bf16:
+      std::transform(values.begin(), values.end(), halves, float_to_bf16);
+      if (first_not_finite(DType::bf16, to, static_cast<int64_t>(values.size())) >= 0) throw std::range_error("a number that bfloat16 cannot hold");
+      return;
     case Format::e4m3: break;
   }
   float largest = 0;

@@ -115,7 +115,9 @@ void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row, st
   assert(storage_ == Storage::bf16);
   std::vector<uint16_t> narrow(wide.size());
   std::transform(wide.begin(), wide.end(), narrow.begin(), float_to_bf16);
-  set_numbers(column, DType::bf16, reinterpret_cast<const std::byte*>(narrow.data()));
+  const auto* numbers = reinterpret_cast<const std::byte*>(narrow.data());
+  if (first_not_finite(DType::bf16, numbers, in_) >= 0) throw std::range_error("a number that bfloat16 cannot hold");
+  set_numbers(column, DType::bf16, numbers);
 }
 
 void PackedMatrix::set_numbers(int64_t column, DType dtype, const std::byte* row) {

@@ -15,6 +15,7 @@
 #include "golden_folder.h"
 #include "layers/bytes_cache.h"
 #include "mixed_batches.h"
+#include "model_copy.h"
 #include "native/check.h"
 #include "sgmv/device.h"
 #include "sgmv/engine.h"
@@ -118,6 +119,15 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       });
       std::printf("      %-14s %-20s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
     }
+}
+
+TEST("cuda golden: a weight that half precision cannot hold is refused by its tensor's name") {
+  ModelCopy copy("llama-bias");
+  NamedTensor& weight = copy.named("model.layers.1.mlp.down_proj.weight");
+  CHECK_EQUAL(weight.dtype, "BF16");
+  weight.data.replace(0, 2, "\x80\x47");  // 65536
+  CHECK(copy.load(on_cuda(WeightType::bf16, true)) != nullptr);
+  CHECK_THROWS(copy.load(on_cuda(WeightType::f16, true)), Error, "model.layers.1.mlp.down_proj.weight: found a number that half precision cannot hold");
 }
 
 // Several tests, so that several processes share them.

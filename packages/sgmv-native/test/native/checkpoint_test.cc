@@ -78,6 +78,21 @@ TEST("checkpoint: Llama's bias of o is added") {
   CHECK(copy.logits() != expected);
 }
 
+TEST("checkpoint: a number that the type of the weights cannot hold is refused by its tensor's name") {
+  for (const char* name : {kEmbedding, "model.layers.1.mlp.down_proj.weight"}) {
+    ModelCopy copy("llama-bias");
+    NamedTensor& tensor = copy.named(name);
+    std::vector<float> values = floats(tensor);
+    values[5] = 3.4e38f;
+    tensor = {name, "F32", tensor.shape, f32_bytes(values)};
+    CHECK(copy.load() != nullptr);
+    for (const WeightType type : {WeightType::i8, WeightType::bf16}) {
+      CHECK_THROWS(copy.load({.threads = 1, .weights = type}), Error, name);
+      CHECK_THROWS(copy.load({.threads = 1, .weights = type}), Error, "cannot hold");
+    }
+  }
+}
+
 TEST("checkpoint: a language model in a vision model, by either of its names") {
   ModelCopy copy("gemma3-vision");
   const std::vector<float> expected = copy.logits();

@@ -176,13 +176,12 @@ TEST("files: one that shrinks, vanishes or is replaced after it was opened") {
 // whole loads pass, one of the cut file and one of the restored: most others see the file change under them.
 void load_under_change(const fs::path& file, const std::set<std::string>& codes, const std::function<std::string()>& load) {
   const std::string whole = bytes_of(file);
-  std::atomic<bool> stop{false};
   std::atomic<int> loads{0}, changes{0};
-  std::thread vandal([&] {
+  std::jthread vandal([&](const std::stop_token& stop) {
     const auto let_a_load_pass = [&] {
-      for (const int before = loads; loads < before + 2 && !stop;) std::this_thread::yield();
+      for (const int before = loads; loads < before + 2 && !stop.stop_requested();) std::this_thread::yield();
     };
-    for (size_t i = 0; !stop; ++i, ++changes) {
+    for (size_t i = 0; !stop.stop_requested(); ++i, ++changes) {
       const size_t cut = i * 7919 % whole.size();
       std::error_code ignored;
       if (i % 4 == 0) fs::resize_file(file, cut, ignored);
@@ -194,7 +193,7 @@ void load_under_change(const fs::path& file, const std::set<std::string>& codes,
   });
   std::set<std::string> seen;
   for (int i = 0; i < (kSanitized ? 100 : 500) || changes < 8; ++i, ++loads) seen.insert(load());
-  stop = true;
+  vandal.request_stop();
   vandal.join();
   for (const std::string& code : seen) CHECK(codes.contains(code), file.filename().string(), " gave ", code);
   CHECK(seen.contains("none") && seen.size() > 1, "loads of the cut file and of the restored one ended alike");

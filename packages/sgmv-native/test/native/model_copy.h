@@ -34,13 +34,13 @@ struct ModelCopy {
     if (at == std::string::npos) throw Failure("config.json lacks " + from);
     config.replace(at, from.size(), to);
   }
-  std::unique_ptr<Model> load() const {
+  std::unique_ptr<Model> load(const ModelOptions& options = {.threads = 1, .weights = WeightType::f32}) const {
     const TempFolder folder;
     std::string text = config;
     if (!quantization.empty()) text.insert(text.find('{') + 1, "\"quantization_config\":" + quantization + ",");
     folder.write("config.json", text);
     folder.write("model.safetensors", safetensors_file(tensors));
-    return Model::load(folder.path(), {.threads = 1, .weights = WeightType::f32});
+    return Model::load(folder.path(), options);
   }
   std::vector<float> logits() const { return logits_of(*load()); }
   static std::vector<float> logits_of(Model& model) { return Session(model, nullptr, 16).feed({5, 6, 7, 8}, true); }
