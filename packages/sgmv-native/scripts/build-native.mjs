@@ -21,6 +21,7 @@ const HELP = `Usage: node scripts/build-native.mjs [options]
       tests, bench                 of the CPU engine
       cuda-tests, cuda-bench       of the CUDA backend, by nvcc; they need a device
       cuda-emulated                both for a device emulated on the processor
+      cuda-access                  a step on it whose loads and stores are counted; scripts/access-patterns.mjs runs it
       fuzz                         scripts/fuzz-native.mjs runs it
       all
   --run [-- ARGS]                  run the built tests or bench afterwards, with ARGS
@@ -50,6 +51,7 @@ const TARGETS = {
       ['test/cuda_emulator/sgmv_cuda_emulated_tests', '--jobs', JOBS],
     ],
   },
+  'cuda-access': { build: ['sgmv_cuda_access'] },
   fuzz: { build: ['sgmv_fuzz'] },
   all: { build: ['all'] },
 };

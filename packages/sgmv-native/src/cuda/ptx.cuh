@@ -50,7 +50,7 @@ __device__ __forceinline__ std::byte* dynamic_shared() {
   return reinterpret_cast<std::byte*>(sgmv_dynamic_shared);
 }
 
-// Loads of 8 and 16 aligned bytes. `_once`: of what no thread will write during the kernel and no other block reads soon,
+// Loads and stores of 8 and 16 aligned bytes. `_once`: of what no thread will write during the kernel and no other block reads soon,
 // so that it does not push out what the first-level cache holds.
 __device__ __forceinline__ uint4 load16(const void* p) { return *static_cast<const uint4*>(p); }
 __device__ __forceinline__ uint4 load16_once(const void* p) {
@@ -65,6 +65,7 @@ __device__ __forceinline__ uint2 load8_once(const void* p) {
   return v;
 }
 __device__ __forceinline__ void store16(void* p, uint4 v) { *static_cast<uint4*>(p) = v; }
+__device__ __forceinline__ void store8(void* p, uint2 v) { *static_cast<uint2*>(p) = v; }
 
 // Bytes of `v` where the four hexadecimal digits of `selector` say, the last digit for the lowest byte; 4: a zero. ("prmt")
 __device__ __forceinline__ uint32_t permute_bytes(uint32_t v, uint32_t selector) {

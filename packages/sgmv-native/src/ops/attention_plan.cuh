@@ -138,7 +138,7 @@ __device__ __forceinline__ float2* part_extent(const AttentionWork& work, const 
 template <typename T>
 __device__ __forceinline__ void store_pair(T* at, float first, float second) {
   if constexpr (sizeof(T) == 2) *reinterpret_cast<uint32_t*>(at) = pack2<T>(first, second);
-  else *reinterpret_cast<float2*>(at) = make_float2(first, second);
+  else store8(at, make_uint2(__float_as_uint(first), __float_as_uint(second)));
 }
 
 // Where the result of a query begins; rows are `stride` apart.

@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads) quantize_kernel(const T* x, int64_t 
     uint32_t words[2] = {};
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) words[k / 4] |= static_cast<uint32_t>(e4m3_from(values[k] * factor)) << (k % 4 * 8);
-    *reinterpret_cast<uint2*>(codes + blockIdx.x * static_cast<int64_t>(columns) + i) = make_uint2(words[0], words[1]);
+    store8(codes + blockIdx.x * static_cast<int64_t>(columns) + i, make_uint2(words[0], words[1]));
   }
 }
 

@@ -68,7 +68,7 @@ __device__ __forceinline__ void store_numbers(float* row, int column, int width,
 template <bool kWhole, typename T>
 __device__ __forceinline__ void store_numbers(T* row, int column, int width, float4 v) {
   if (kWhole || column + kQuad <= width) {
-    *reinterpret_cast<uint2*>(row + column) = make_uint2(pack2<T>(v.x, v.y), pack2<T>(v.z, v.w));
+    store8(row + column, make_uint2(pack2<T>(v.x, v.y), pack2<T>(v.z, v.w)));
   } else {
     const float values[kQuad] = {v.x, v.y, v.z, v.w};
     for (int i = 0; i < kQuad; ++i)

@@ -177,7 +177,7 @@ __device__ __forceinline__ void copy_stage(const ExpandTile& own, const ExpandSh
 #pragma unroll
   for (int i = 0; i < kStageBytes<W> / kStep; ++i) {
     if (left >= i * kStep + (kIsQ8<W> ? 1 : 16)) copy_async_16(to + i * kStep, from + i * kStep, true);
-    else if (!kIsQ8<W> && left > i * kStep) *reinterpret_cast<uint2*>(to + i * kStep) = load8_once(from + i * kStep);
+    else if (!kIsQ8<W> && left > i * kStep) store8(to + i * kStep, load8_once(from + i * kStep));
   }
   if constexpr (kIsQ8<W>) {
     const int row_bytes = scale_groups_of(own) * 2;

@@ -208,6 +208,6 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   const cudaLaunchConfig_t c = *config;
   if (const cudaError_t code = sgmv::emulator::check_launch(reinterpret_cast<const void*>(kernel), c); code != cudaSuccess) return code;
   return sgmv::emulator::enqueue(c.stream, [c, kernel, values = std::tuple<std::decay_t<Expected>...>(std::forward<Given>(arguments)...)] {
-    sgmv::emulator::run_grid(c.gridDim, c.blockDim, c.dynamicSmemBytes, [&] { std::apply(kernel, values); });
+    sgmv::emulator::run_grid(reinterpret_cast<const void*>(kernel), c.gridDim, c.blockDim, c.dynamicSmemBytes, [&] { std::apply(kernel, values); });
   });
 }

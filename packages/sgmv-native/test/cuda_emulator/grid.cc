@@ -7,8 +7,12 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <span>
 #include <vector>
 
+#if defined(SGMV_RECORD_ACCESS)
+#include "access.h"
+#endif
 #include "fiber.h"
 #if defined(SGMV_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
@@ -74,6 +78,18 @@ void acquire(void* at) { __tsan_acquire(at); }
 #else
 void release(void*) {}
 void acquire(void*) {}
+#endif
+
+#if defined(SGMV_RECORD_ACCESS)
+void open_recording(const void* kernel, size_t shared_bytes) {
+  open_access_block({kernel, block.count, std::span(block.shared.get(), shared_bytes), std::as_bytes(std::span(block.warps))});
+}
+void close_recording() { close_access_block(); }
+void record(const void* at, size_t bytes, bool write, const void* code) { note_access(at, bytes, write, code); }
+#else
+void open_recording(const void*, size_t) {}
+void close_recording() {}
+void record(const void*, size_t, bool, const void*) {}
 #endif
 
 bool can_run(const Thread& thread) {
@@ -151,7 +167,7 @@ void prepare_threads(dim3 size) {
 
 }  // namespace
 
-void run_grid(dim3 grid, dim3 size, size_t shared_bytes, const std::function<void()>& kernel) {
+void run_grid(const void* kernel, dim3 grid, dim3 size, size_t shared_bytes, const std::function<void()>& body) {
   static const bool seeded = [] {
     if (const char* seed = std::getenv("SGMV_EMULATOR_SEED")) block.random ^= std::strtoull(seed, nullptr, 10);
     return true;
@@ -166,7 +182,9 @@ void run_grid(dim3 grid, dim3 size, size_t shared_bytes, const std::function<voi
         place.block = {x, y, z};
         block.shared.reset(new std::byte[shared_bytes]);
         std::memset(block.shared.get(), static_cast<int>(kPoison), shared_bytes);
-        run_block(kernel);
+        open_recording(kernel, shared_bytes);
+        run_block(body);
+        close_recording();
       }
 }
 
@@ -204,7 +222,11 @@ const std::byte (*meet_warp(const char* operation, uint32_t mask, const void* sl
   return slots;
 }
 
+void note_load(const void* from, size_t bytes, const void* code) { record(from, bytes, false, code); }
+
 void copy_later(PendingCopy copy) {
+  record(copy.to, 16, true, __builtin_return_address(0));
+  if (copy.from != nullptr) record(copy.from, 16, false, __builtin_return_address(0));
   std::memset(copy.to, static_cast<int>(kPoison), 16);
   block.running->copies.back().push_back(copy);
 }

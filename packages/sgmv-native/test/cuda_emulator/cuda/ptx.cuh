@@ -56,6 +56,10 @@ inline void store16(void* p, uint4 v) {
   emulated::aligned(p, 16, "a store of 16 bytes");
   std::memcpy(p, &v, 16);
 }
+inline void store8(void* p, uint2 v) {
+  emulated::aligned(p, 8, "a store of 8 bytes");
+  std::memcpy(p, &v, 8);
+}
 
 inline uint32_t permute_bytes(uint32_t v, uint32_t selector) {
   uint32_t result = 0;
@@ -110,8 +114,12 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 }
 
 namespace emulated {
+#if defined(SGMV_RECORD_ACCESS)
+[[gnu::noinline, gnu::no_sanitize("thread")]]  // what a lane reads of its neighbours' rows is no access of its own
+#endif
 inline void load_matrices(uint32_t (&r)[4], const void* row, bool transposed) {
   aligned(row, 16, "ldmatrix");
+  emulator::note_load(row, 16, __builtin_return_address(0));
   const auto slots = emulator::meet_warp(transposed ? "ldmatrix.trans" : "ldmatrix", 0xFFFF'FFFF, &row, sizeof row);
   const int group = emulator::lane() / 4, thread = emulator::lane() % 4;
   for (int m = 0; m < 4; ++m) {
