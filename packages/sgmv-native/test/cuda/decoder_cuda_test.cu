@@ -40,17 +40,6 @@ ModelOptions with_8bit_adapters(WeightType type) {
   return options;
 }
 
-std::vector<std::filesystem::path> golden_families() {
-  std::filesystem::path root = golden_root();
-  if (std::filesystem::exists(root / "tiny")) root /= "tiny";
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  CHECK(folders.size() >= 20, folders.size(), " families in ", root.string());
-  return folders;
-}
-
 // The families that are enough where everything takes many times as long: they have the most in them.
 bool is_sample(const std::filesystem::path& folder) { return folder.filename() == "gemma3" || (!kSanitized && (folder.filename() == "phi3-longrope" || folder.filename() == "qwen2-moe")); }
 
@@ -103,7 +92,7 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
   for (const auto& [name, options, allowed] :
        {Kind{"bf16", on_cuda(WeightType::bf16, true), 3e-3}, Kind{"f16", on_cuda(WeightType::f16, true), 1e-4}, Kind{"fp8", on_cuda(WeightType::fp8, true), 0.2},
         Kind{"fp8, cuBLASLt", on_cuda(WeightType::fp8, false), 0.5},  // where it can: inputs in 8 bits too
-        Kind{"bf16, adapters int8", with_8bit_adapters(WeightType::bf16), 6e-3}, Kind{"f16, adapters int8", with_8bit_adapters(WeightType::f16), 4e-3},
+        Kind{"bf16, adapters int8", with_8bit_adapters(WeightType::bf16), 1e-2}, Kind{"f16, adapters int8", with_8bit_adapters(WeightType::f16), 4e-3},
         Kind{"fp8, adapters int8", with_8bit_adapters(WeightType::fp8), 0.2}})
     for (const std::filesystem::path& folder : golden_families()) {
       if (*options.weights != WeightType::bf16 && !is_sample(folder)) continue;
@@ -114,7 +103,11 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
         const double distance = divergence(found, expected, vocab);
-        CHECK(distance >= -1e-6 && distance <= most, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
+        // Logits are off by a share of their size, and divergence grows with the square of what they are off by. Transformers in
+        // bfloat16 is 5e-3 from itself in float32 where they reach 25.
+        const auto [lowest, highest] = std::minmax_element(expected.begin(), expected.end());
+        const double size = std::max(16.0f, std::max(-*lowest, *highest)) / 16;
+        CHECK(distance >= -1e-6 && distance <= most * size * size, folder.filename().string(), " ", one.name, " in ", name, ": ", distance);
         worst = std::max(worst, distance);
       });
       std::printf("      %-14s %-20s largest divergence of a case %.1e\n", folder.filename().c_str(), name, worst);
@@ -253,7 +246,7 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
 TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
   for (const char* family : {"llama2", "gemma3", "phi3", "qwen3-moe"}) {
     if (kSanitized && family != std::string("llama2")) continue;
-    const std::filesystem::path folder = family_folder(family);
+    const std::filesystem::path folder = golden_root() / family;
     const int requests = kSanitized ? 6 : 12;
     ModelOptions cpu;
     cpu.weights = WeightType::f32;
@@ -264,7 +257,7 @@ TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
 }
 
 TEST("cuda engine: with 8-bit adapters requests have the same tokens one at a time and together") {
-  const std::filesystem::path folder = family_folder("gemma3");
+  const std::filesystem::path folder = golden_root() / "gemma3";
   const int requests = kSanitized ? 6 : 12;
   const Served alone = serve(folder, with_8bit_adapters(WeightType::bf16), requests, 1), together = serve(folder, with_8bit_adapters(WeightType::bf16), requests);
   CHECK(alone.failures.empty() && together.failures.empty());
@@ -306,7 +299,7 @@ TEST("cuda stories: a real model tells the CPU's story, up to where two words ar
 }
 
 TEST("cuda draws: a device's choice is the sampler's from the device's logits") {
-  const std::filesystem::path folder = family_folder("llama2");
+  const std::filesystem::path folder = golden_root() / "llama2";
   const auto model = Model::load(folder / "model", on_cuda(WeightType::f32, true));
   const auto cache = model->make_kv_cache(4, 16);
   const std::vector<int32_t> blocks{2, 0, 3}, tokens{5, 9, 1, 7, 3};
@@ -383,7 +376,7 @@ class Decoding {
 
 // Of adapters `names`; `later` is loaded where the first one was.
 void check_steps_ahead(const char* family, std::initializer_list<const char*> names, const char* later) {
-  const std::filesystem::path folder = family_folder(family);
+  const std::filesystem::path folder = golden_root() / family;
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   const auto adapters = [&] {
     std::vector<std::shared_ptr<const Adapter>> all{nullptr};
@@ -413,7 +406,7 @@ TEST("cuda steps: started while the one before is under way, they read what it d
 }
 
 TEST("cuda steps: one that draws more than the one before reads what that drew") {
-  const auto model = Model::load(family_folder("llama2") / "model", on_cuda(WeightType::bf16, true));
+  const auto model = Model::load(golden_root() / "llama2" / "model", on_cuda(WeightType::bf16, true));
   constexpr int32_t kOthers = 20, kEach = 2;
   std::vector<int32_t> blocks(kOthers + 1);
   std::iota(blocks.begin(), blocks.end(), 0);
@@ -451,7 +444,7 @@ TEST("cuda steps: one that draws more than the one before reads what that drew")
 }
 
 TEST("cuda steps: what cannot follow is refused, and then nothing is under way") {
-  const std::filesystem::path folder = family_folder("llama2");
+  const std::filesystem::path folder = golden_root() / "llama2";
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   const auto cache = model->make_kv_cache(4, 4);
   const std::vector<int32_t> blocks{0, 1, 2}, known{4, 5, 6}, drawn_before{token_of_draw(0)}, never_drawn{token_of_draw(1)}, rows{2};
@@ -485,7 +478,7 @@ TEST("cuda steps: what cannot follow is refused, and then nothing is under way")
 }
 
 TEST("cuda steps: one that was not finished is dropped, wrong ones are refused") {
-  const std::filesystem::path folder = family_folder("llama2");
+  const std::filesystem::path folder = golden_root() / "llama2";
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   const auto cpu = Model::load(folder / "model", {});
   const auto cache = model->make_kv_cache(4, 4), of_cpu = cpu->make_kv_cache(4, 4);
@@ -517,7 +510,7 @@ TEST("cuda steps: one that was not finished is dropped, wrong ones are refused")
 }
 
 TEST("cuda cache: a copied block holds what the other held") {
-  const std::filesystem::path folder = family_folder("llama2");
+  const std::filesystem::path folder = golden_root() / "llama2";
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   const auto cache = model->make_kv_cache(6, 4);
   const auto vocab = static_cast<size_t>(model->config().vocab_size);
@@ -535,7 +528,7 @@ TEST("cuda cache: a copied block holds what the other held") {
 }
 
 TEST("cuda cache: extents get memory and give it back, and blocks of all of them are one cache") {
-  const auto model = Model::load(family_folder("llama2") / "model", on_cuda(WeightType::f32, true));
+  const auto model = Model::load(golden_root() / "llama2" / "model", on_cuda(WeightType::f32, true));
   CHECK(model->has_kv_extents());
   const auto whole = model->make_kv_cache(3, 16);
   const int32_t blocks_each = model->make_kv_cache(1, 16, KvMemory::extents)->extent_blocks();
@@ -571,7 +564,7 @@ TEST("cuda cache: extents get memory and give it back, and blocks of all of them
 }
 
 TEST("cuda options: what does not go together is refused by name") {
-  const std::filesystem::path path = family_folder("llama2") / "model";
+  const std::filesystem::path path = golden_root() / "llama2" / "model";
   const auto load = [&](auto change) {
     ModelOptions options = on_cuda(WeightType::bf16, true);
     change(options);
@@ -589,7 +582,7 @@ TEST("cuda options: what does not go together is refused by name") {
 }
 
 TEST("cuda adapters: 8 bits are reported, take about half the bytes, and what they cannot hold is refused") {
-  const std::filesystem::path folder = family_folder("llama2");
+  const std::filesystem::path folder = golden_root() / "llama2";
   const auto wide = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
   CHECK(*wide->number_types().adapters == LoraType::bf16);
   for (const WeightType type : {WeightType::bf16, WeightType::f16, WeightType::fp8}) {
@@ -619,7 +612,7 @@ TEST("cuda adapters: 8 bits are reported, take about half the bytes, and what th
 }
 
 TEST("cuda experts: weights of all of them are counted, and an adapter's factors of all of them") {
-  const std::filesystem::path folder = family_folder("qwen3-moe");
+  const std::filesystem::path folder = golden_root() / "qwen3-moe";
   const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true)), fp8 = Model::load(folder / "model", on_cuda(WeightType::fp8, true));
   const ModelConfig& config = model->config();
   const int32_t stride = 32;  // of rows of 24 and of 20
@@ -633,7 +626,7 @@ TEST("cuda experts: weights of all of them are counted, and an adapter's factors
 TEST("cuda working memory: what the largest step needs is taken before caches are, experts' too") {
   needs_exact_free_bytes();
   for (const char* family : {"llama2", "mixtral"}) {
-    const std::filesystem::path folder = family_folder(family);
+    const std::filesystem::path folder = golden_root() / family;
     const auto model = Model::load(folder / "model", on_cuda(WeightType::bf16, true));
     constexpr int32_t most = 48, rows = 12;
     const size_t whole = *model->device_bytes_free();
@@ -670,7 +663,7 @@ TEST("cuda working memory: what the largest step needs is taken before caches ar
 }
 
 TEST("cuda routers: an adapter's factors keep the numbers of the file") {
-  const std::filesystem::path folder = family_folder("qwen2-moe");
+  const std::filesystem::path folder = golden_root() / "qwen2-moe";
   const TempFolder files;
   files.write("adapter_config.json", R"({"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 8, "lora_alpha": 8, "bias": "none", "target_modules": ["gate"], "layers_to_transform": [0]})");
   const auto wide = Model::load(folder / "model", on_cuda(WeightType::bf16, true)), eight = Model::load(folder / "model", with_8bit_adapters(WeightType::bf16)),

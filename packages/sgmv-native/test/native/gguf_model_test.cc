@@ -288,12 +288,8 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
 }
 
 TEST("gguf: models converted from safetensors give the golden logits") {
-  int families = 0;
   for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4"}) {
-    std::filesystem::path root = golden_root() / family;
-    if (!std::filesystem::exists(root)) root = golden_root() / "tiny" / family;
-    if (!std::filesystem::exists(root)) continue;
-    ++families;
+    const std::filesystem::path root = golden_root() / family;
     const TempFolder folder;
     const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
     const GoldenFolder golden(root);
@@ -305,7 +301,6 @@ TEST("gguf: models converted from safetensors give the golden logits") {
       CHECK(difference.relative <= 1e-4, family, " ", one.name, ": ", difference.relative);
     }
   }
-  CHECK(families >= 36, families, " families in ", golden_root().string());
 }
 
 ModelConfig wide_model() {

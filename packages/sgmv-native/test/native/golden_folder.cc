@@ -47,9 +47,19 @@ std::vector<float> GoldenFolder::tensor(const std::string& name) const {
 
 std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor(golden.name + "/logits"); }
 
-std::filesystem::path golden_root() {
+std::filesystem::path golden_root() { return SGMV_TEST_GOLDEN_DIR; }
+
+std::vector<std::filesystem::path> golden_families() {
   const char* given = std::getenv("SGMV_GOLDEN");
-  return given != nullptr ? given : SGMV_TEST_GOLDEN_DIR;
+  std::filesystem::path root = given != nullptr ? std::filesystem::path(given) : golden_root();
+  if (std::filesystem::exists(root / "tiny")) root /= "tiny";
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(root))
+    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  const size_t least = given != nullptr ? 1 : 33;
+  if (folders.size() < least) throw Failure("found " + std::to_string(folders.size()) + " golden families in " + root.string() + ", expected " + std::to_string(least) + " or more");
+  return folders;
 }
 
 std::filesystem::path smollm2_weights() {

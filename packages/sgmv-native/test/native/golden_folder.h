@@ -35,7 +35,9 @@ class GoldenFolder {
   std::unique_ptr<SafetensorsFile> file_;
 };
 
-std::filesystem::path golden_root();      // SGMV_GOLDEN, or the copies in test/golden
+std::filesystem::path golden_root();      // test/golden
+// The folders of tiny models there or, if that is set, in SGMV_GOLDEN or SGMV_GOLDEN/tiny.
+std::vector<std::filesystem::path> golden_families();
 std::filesystem::path smollm2_weights();  // throws Skip when they are not in the cache
 
 // A sequence in a cache of its own.

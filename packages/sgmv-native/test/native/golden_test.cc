@@ -28,14 +28,7 @@ void run_tiny(const std::filesystem::path& folder, const std::string& isa) {
 }
 
 TEST("golden: tiny families, all adapters, every instruction set") {
-  std::filesystem::path root = golden_root();
-  if (std::filesystem::exists(root / "tiny")) root /= "tiny";
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  CHECK(folders.size() >= 33, folders.size(), " families in ", root.string());
-  for (const std::filesystem::path& folder : folders)
+  for (const std::filesystem::path& folder : golden_families())
     for (const std::string& isa : available_isas()) run_tiny(folder, isa);
 }
 
@@ -70,14 +63,10 @@ void run_smollm2(const std::filesystem::path& golden_folder, const std::filesyst
 }
 
 TEST("golden: SmolLM2 and its six adapters, first logits and greedy tokens") {
-  std::filesystem::path root = golden_root() / "smollm2", adapters = std::filesystem::path(SGMV_REPOSITORY_DIR) / "examples" / "adapters";
-  if (!std::filesystem::exists(root)) root = std::filesystem::path(SGMV_REPOSITORY_DIR) / "test" / "golden" / "smollm2";
-  if (!std::filesystem::exists(root)) root = "/work/shared/golden/smollm2";
-  if (!std::filesystem::exists(adapters)) adapters = "/work/shared/adapters";
-  if (!std::filesystem::exists(root) || !std::filesystem::exists(adapters)) throw Skip("golden/smollm2 or its adapters are not there (SGMV_GOLDEN)");
+  const std::filesystem::path adapters = std::filesystem::path(SGMV_REPOSITORY_DIR) / "examples" / "adapters";
   bool first = true;
   for (const std::string& isa : available_isas()) {
-    run_smollm2(root, adapters, isa, first);
+    run_smollm2(golden_root() / "smollm2", adapters, isa, first);
     first = false;
     if (kSanitized) break;
   }

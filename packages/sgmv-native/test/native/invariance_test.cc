@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "check.h"
+#include "golden_folder.h"
 #include "mixed_batches.h"
 #include "sgmv/device.h"
 #include "sgmv/error.h"
@@ -41,7 +42,7 @@ TEST("invariance: mixtures of experts, with adapters of experts and of routers")
 }
 
 TEST("forward: wrong batches are refused before anything is computed") {
-  const auto model = Model::load(family_folder("llama2") / "model", {1, "", WeightType::f32});
+  const auto model = Model::load(golden_root() / "llama2" / "model", {1, "", WeightType::f32});
   const auto cache = model->make_kv_cache(2, 4);
   const std::vector<int32_t> blocks{0, 1}, tokens{1, 2};
   std::vector<float> logits(128);
@@ -62,7 +63,7 @@ TEST("forward: wrong batches are refused before anything is computed") {
   CHECK_THROWS(forward(tokens, {0, 2, 0, blocks}, {0, 2, nullptr}, {0, 1}), Error, "logits");
   CHECK_THROWS(model->make_kv_cache(0, 16), Error, "block_count");
   CHECK_THROWS(model->make_kv_cache(1, 0), Error, "block_size");
-  CHECK_THROWS(Model::load(family_folder("llama2") / "none", {}), Error, "no such");
+  CHECK_THROWS(Model::load(golden_root() / "llama2" / "none", {}), Error, "no such");
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct Setup {
   std::unique_ptr<Model> model;
   std::vector<std::shared_ptr<const Adapter>> adapters;
 
-  Setup(const std::string& family, const ModelOptions& options) : folder(family_folder(family)) {
+  Setup(const std::string& family, const ModelOptions& options) : folder(golden_root() / family) {
     model = Model::load(GoldenFolder(folder).model(), options);
     std::vector<std::filesystem::path> found;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "adapters")) found.push_back(entry.path());
@@ -88,13 +88,6 @@ void mixed_step(Setup& setup, std::vector<Request>& requests, KvCache& cache, st
 }
 
 }  // namespace
-
-std::filesystem::path family_folder(const std::string& family) {
-  std::filesystem::path folder = golden_root() / family;
-  if (!std::filesystem::exists(folder)) folder = golden_root() / "tiny" / family;
-  if (!std::filesystem::exists(folder)) throw Skip("no golden folder of " + family);
-  return folder;
-}
 
 void check_mixed_batches(const std::string& family, const ModelOptions& of_alone, const ModelOptions& of_together, int32_t block_size, int32_t others, uint32_t seed) {
   Setup alone(family, of_alone), together(family, of_together);

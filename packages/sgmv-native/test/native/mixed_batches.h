@@ -9,9 +9,6 @@
 
 namespace sgmv::test {
 
-// test/golden or what SGMV_GOLDEN says instead. Throws Skip when the family is not there.
-std::filesystem::path family_folder(const std::string& family);
-
 // Feeds `others` + 1 requests in random mixed steps, to a model loaded with `together`, and compares all logits with those of a
 // model loaded with `alone` that gets each whole in a step of its own. Throws Failure.
 void check_mixed_batches(const std::string& family, const ModelOptions& alone, const ModelOptions& together, int32_t block_size, int32_t others, uint32_t seed);
