@@ -183,6 +183,23 @@ describe('messages', () => {
     }
   });
 
+  it('are counted before they are sent, as the prompt that they would be', async () => {
+    const { max_tokens: _most, ...counted } = { ...ASKED, system: 'Be brief.', tools: [WEATHER] };
+    const before = runner.jobs.length;
+    expect(await client.messages.countTokens(counted)).toEqual({ input_tokens: PROMPT_TOKENS });
+    expect(runner.jobs).toHaveLength(before);
+    await client.messages.create({ ...ASKED, ...counted });
+    expect(runner.counted).toEqual([{ version: 1, input: job().input }]);
+    expect(await runner.redis.keys('aril:bull:token-counts.*:????????-*')).toEqual([]);
+    const refused = await fetch(`${test.url}/v1/messages/count_tokens`, { method: 'POST', headers: { 'content-type': 'application/json', ...key }, body: JSON.stringify({ ...counted, model: 'nobody' }) });
+    expect(await refused.json()).toMatchObject({ type: 'error', error: { type: 'not_found_error', message: expect.stringMatching(/^model: there is no adapter/) as string } });
+    runner.count = () => ({ error: { code: 'CONTEXT_TOO_LONG', message: 'prompt: found 9999 bytes, which are at least 600 tokens' } });
+    await expect(client.messages.countTokens(counted)).rejects.toMatchObject({ status: 400, message: expect.stringContaining('prompt is too long: ') as string });
+    runner.count = () => Promise.reject(new Error('an accident'));
+    await expect(client.messages.countTokens(counted)).rejects.toMatchObject({ status: 503 });
+    runner.count = () => ({ tokens: PROMPT_TOKENS });
+  });
+
   it.each([
     [{ max_tokens: undefined }, /^max_tokens: /],
     [{ messages: [] }, /^messages: /],

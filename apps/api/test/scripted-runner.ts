@@ -14,12 +14,16 @@ import {
   SETTLEMENT_QUEUE,
   settlementJobId,
   settlementSchema,
+  tokenCountJobSchema,
+  tokenCountQueue,
   Transcript,
   type ErrorCode,
   type FinishReason,
   type GenerationEvent,
   type GenerationJob,
   type Settlement,
+  type TokenCount,
+  type TokenCountJob,
   type TokenLogprob,
 } from '@aril/contracts';
 import { Queue, Worker } from 'bullmq';
@@ -173,6 +177,10 @@ export class ScriptedRunner {
   readonly generations: Queue;
   private readonly subscriber: Redis;
   private readonly worker: Worker;
+  /** What it is asked to count, in order, and what it says. */
+  readonly counted: TokenCountJob[] = [];
+  count: () => TokenCount | Promise<TokenCount> = () => ({ tokens: PROMPT_TOKENS });
+  private readonly counter: Worker;
   private readonly waiting = new Map<string, () => void>();
 
   constructor(test: TestApp, baseModelId = TEST_MODEL) {
@@ -188,6 +196,15 @@ export class ScriptedRunner {
       concurrency: 50,
       runRetryDelay: 1_000,
     });
+    this.counter = new Worker(
+      tokenCountQueue(baseModelId),
+      ({ data }) => {
+        this.counted.push(tokenCountJobSchema.parse(data));
+        return Promise.resolve(this.count());
+      },
+      { connection: this.redis, prefix: QUEUE_PREFIX, removeOnComplete: { count: 0 } },
+    );
+    this.counter.on('error', () => undefined);
     for (const queue of [this.settlements, this.generations]) queue.on('error', () => undefined);
     this.worker.on('error', () => undefined);
     this.subscriber.on('message', (_channel, id) => this.waiting.get(id)?.());
@@ -213,7 +230,7 @@ export class ScriptedRunner {
   }
 
   async close(): Promise<void> {
-    await this.worker.close(true);
+    await Promise.all([this.worker.close(true), this.counter.close(true)]);
     await this.settlements.close();
     await this.generations.close();
     this.subscriber.disconnect();

@@ -11,6 +11,7 @@ import { Intake } from './consumer/intake.js';
 import { createWorker } from './consumer/job-worker.js';
 import { SettlementReporter } from './consumer/settlement-reporter.js';
 import { StreamWriter } from './consumer/stream-writer.js';
+import { createTokenCounter } from './consumer/token-counter.js';
 import { Yielding } from './consumer/yielding.js';
 import { Admission } from './engine/admission.js';
 import type { InferenceEngine } from './engine/inference-engine.js';
@@ -32,6 +33,7 @@ export class Runner {
   readonly #processor: GenerationProcessor;
   readonly #writer: StreamWriter;
   readonly #worker: Worker;
+  readonly #counter: Worker;
   readonly #prefetcher: Prefetcher;
   readonly #yielding: Yielding;
   readonly #heartbeat: Heartbeat;
@@ -75,6 +77,7 @@ export class Runner {
     this.#processor = new GenerationProcessor(services, intake, generations);
     this.#worker = createWorker(config, this.#processor, logger);
     intake.control(this.#worker);
+    this.#counter = createTokenCounter(config, engine, logger);
     this.#yielding = new Yielding(commands, generations, () => intake.full, () => this.#processor.running.all(), logger);
     this.#prefetcher = new Prefetcher(generations, adapters, logger);
     const onForgotten = (): void => {
@@ -107,6 +110,7 @@ export class Runner {
     this.#yielding.start();
     // Resolves when the worker is closed; its errors are events.
     this.#worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'the job worker stopped'));
+    this.#counter.run().catch((error: unknown) => this.logger.error({ err: error }, 'the counter of tokens stopped'));
   }
 
   async checks(): Promise<Record<string, boolean>> {
@@ -123,7 +127,7 @@ export class Runner {
     this.#yielding.stop();
     this.cache.close();
     // `close` fetches no more jobs at once and keeps the locks of those in progress until they are done.
-    const closed = this.#worker.close();
+    const closed = Promise.all([this.#worker.close(), this.#counter.close()]);
     this.#processor.drain();
     const { running } = this.#processor;
     if (!(await within(running.whenNone(), this.config.DRAIN_TIMEOUT_S * 1000))) {

@@ -1,11 +1,12 @@
-import type { AdapterRef, GenerationJob, PromptEvent, TokenLogprob } from '@aril/contracts';
+import { JOB_COUNT_TOKENS, QUEUE_PREFIX, tokenCountQueue, type AdapterRef, type GenerationJob, type PromptEvent, type TokenCount, type TokenCountJob, type TokenLogprob } from '@aril/contracts';
+import { Queue, QueueEvents } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '@aril/local-services';
-import { aJob, eventually, World } from './support/fixtures.js';
+import { aJob, BASE_MODEL_ID, eventually, World } from './support/fixtures.js';
 import { RunnerProcess } from './support/runners.js';
 
 /** Whole runner processes (`dist/main.js`) with the native engine and a tiny model that tells stories. */
@@ -86,6 +87,29 @@ describe('the native engine behind the runner', () => {
     const outputs = await run([same(null), same(adapters.a), same(adapters.b)]);
     expect(new Set(outputs.map((output) => output.text)).size).toBe(3);
     expect(outputs[0]?.text).toMatch(/[a-z]+ [a-z]+ [a-z]+/);
+  });
+
+  it('counts the tokens of a prompt without running it, and says why it cannot', async () => {
+    await start();
+    const connection = world.redis.duplicate({ maxRetriesPerRequest: null });
+    const queue = new Queue<TokenCountJob, TokenCount>(tokenCountQueue(BASE_MODEL_ID), { connection, prefix: QUEUE_PREFIX });
+    const events = new QueueEvents(queue.name, { connection, prefix: QUEUE_PREFIX, lastEventId: '0-0' });
+    const count = async (input: TokenCountJob['input']): Promise<TokenCount> => {
+      const answer = new Promise<unknown>((resolve) => void events.once('completed', ({ returnvalue }) => resolve(returnvalue)));
+      await queue.add(JOB_COUNT_TOKENS, { version: 1, input });
+      return (await answer) as TokenCount;
+    };
+    try {
+      for (const job of mixedJobs(4, 1)) {
+        await run([job]);
+        expect(await count(job.input)).toEqual({ tokens: (await world.settlement(job.generationId)).promptTokens });
+      }
+      expect(await count({ kind: 'tokens', tokens: [1, 2, 3] })).toEqual({ tokens: 3 });
+      expect(await count({ kind: 'prompt', prompt: 'once '.repeat(100_000) })).toMatchObject({ error: { code: 'CONTEXT_TOO_LONG' } });
+    } finally {
+      await Promise.all([queue.close(), events.close()]);
+      connection.disconnect();
+    }
   });
 
   it('stops at stop strings and reports what it counted', async () => {

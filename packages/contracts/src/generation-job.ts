@@ -70,6 +70,18 @@ export const adapterRefSchema = z.object({
 });
 export type AdapterRef = z.infer<typeof adapterRefSchema>;
 
+export const generationInputSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('messages'),
+    messages: z.array(chatMessageSchema).min(1),
+    /** Told to the model by its template. */
+    tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
+    templateOptions: templateOptionsSchema.optional(),
+  }),
+  z.object({ kind: z.literal('prompt'), prompt: z.string() }),
+  z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
+]);
+
 /**
  * One generation, API → runner. The BullMQ job id is the generation id, so adding it twice is one job.
  * Tokenizing and the chat template are the runner's: they come from the model's own files.
@@ -81,17 +93,7 @@ export const generationJobSchema = z.object({
   baseModelId: z.string().min(1),
   /** null: the base model itself. */
   adapter: adapterRefSchema.nullable(),
-  input: z.discriminatedUnion('kind', [
-    z.object({
-      kind: z.literal('messages'),
-      messages: z.array(chatMessageSchema).min(1),
-      /** Told to the model by its template. */
-      tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
-      templateOptions: templateOptionsSchema.optional(),
-    }),
-    z.object({ kind: z.literal('prompt'), prompt: z.string() }),
-    z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),
-  ]),
+  input: generationInputSchema,
   sampling: samplingSchema,
   n: choicesSchema.default(1),
   /** null: no log probabilities. */

@@ -7,6 +7,7 @@ export * from './text.js';
 export * from './sampling.js';
 export * from './constraint.js';
 export * from './generation-job.js';
+export * from './token-count.js';
 export * from './generation-stream.js';
 export * from './transcript.js';
 export * from './settlement.js';

@@ -5,11 +5,15 @@
 /** Generations of every tenant, one queue per base model: the batch is what they share. */
 export const generationQueue = (baseModelId: string): string => `generations.${baseModelId}`;
 
+/** Prompts whose tokens somebody wants to know the number of, one queue per base model. */
+export const tokenCountQueue = (baseModelId: string): string => `token-counts.${baseModelId}`;
+
 /** Ends of generations, runner → API. Settled at least once, applied exactly once. */
 export const SETTLEMENT_QUEUE = 'settlements';
 
 /** BullMQ job names, `namespace.verbNoun`. */
 export const JOB_RUN_GENERATION = 'generation.run';
+export const JOB_COUNT_TOKENS = 'tokens.count';
 export const JOB_SETTLE_GENERATION = 'generation.settle';
 
 /**

@@ -18,6 +18,7 @@ import { OverdueService } from './overdue.service.js';
 import { QueueMetrics } from './queue-metrics.js';
 import { ReaderWatch } from './reader-watch.js';
 import { TextRetentionService } from './text-retention.service.js';
+import { TokenCountService } from './token-count.service.js';
 
 @Module({
   imports: [BaseModelsModule, LimitsModule, SettlementModule],
@@ -30,6 +31,7 @@ import { TextRetentionService } from './text-retention.service.js';
     GenerationEnder,
     OverdueService,
     TextRetentionService,
+    TokenCountService,
     GenerationService,
     GenerationFollower,
     ReaderWatch,
@@ -39,6 +41,6 @@ import { TextRetentionService } from './text-retention.service.js';
     GenerationLogprobsResolver,
     GenerationEventsResolver,
   ],
-  exports: [AttendanceService, GenerationService, GenerationFollower],
+  exports: [AttendanceService, GenerationService, GenerationFollower, TokenCountService],
 })
 export class GenerationsModule {}

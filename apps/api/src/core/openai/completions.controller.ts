@@ -5,6 +5,7 @@ import { CompletionService } from './completion.service.js';
 import { type EndpointPath, ENDPOINTS } from './endpoints.js';
 import type { Exchange } from './exchange.js';
 import { requireInferenceKey } from './openai-caller.js';
+import { PromptService } from './prompt.service.js';
 import { writeRateHeaders } from './rate-headers.js';
 import { ItemReferences } from './responses/item-references.js';
 
@@ -13,6 +14,7 @@ export class CompletionsController {
   constructor(
     private readonly completions: CompletionService,
     private readonly references: ItemReferences,
+    private readonly prompts: PromptService,
   ) {}
 
   @Post('chat/completions')
@@ -40,8 +42,19 @@ export class CompletionsController {
     return this.answer('/v1/messages', () => body, { caller, request, response });
   }
 
+  /** Anthropic's: what the same body would be as a prompt. */
+  @Post('messages/count_tokens')
+  @HttpCode(200)
+  async count(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response): Promise<object> {
+    requireInferenceKey(caller);
+    return { input_tokens: await this.prompts.count(caller, ENDPOINTS['/v1/messages'](uncounted(body)), (rates) => writeRateHeaders(response, rates)) };
+  }
+
   private async answer(path: EndpointPath, body: () => unknown, exchange: Exchange): Promise<void> {
     requireInferenceKey(exchange.caller);
     await this.completions.answer(ENDPOINTS[path](await body()), exchange);
   }
 }
+
+/** A body that asks for a count says nothing of the answer, which has to be of some length. */
+const uncounted = (body: unknown): unknown => (body !== null && typeof body === 'object' && !Array.isArray(body) ? { max_tokens: 1, ...body } : body);

@@ -2,11 +2,14 @@
 import { Injectable } from '@nestjs/common';
 import { ArilError, type EndEvent } from '@aril/contracts';
 import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../base/auth/caller.js';
 import type { GenerationRow } from '../../models/generation.model.js';
 import { BaseModelService } from '../base-models/base-model.service.js';
+import type { TellRates } from '../generations/generation-admission.js';
 import { GenerationFollower } from '../generations/generation-follower.js';
 import type { FieldNames, GenerationRequest } from '../generations/generation-request.js';
 import type { AdmittedGeneration } from '../generations/generation.service.js';
+import { TokenCountService } from '../generations/token-count.service.js';
 import type { Admitted } from './endpoint.js';
 import type { ReadRequest } from './endpoints.js';
 import { keyOfPrompt } from './exchange.js';
@@ -23,6 +26,7 @@ export class PromptService {
     private readonly follower: GenerationFollower,
     private readonly baseModels: BaseModelService,
     private readonly unread: UnreadAnswers,
+    private readonly counts: TokenCountService,
   ) {}
 
   /**
@@ -58,6 +62,16 @@ export class PromptService {
   admittedOf({ asked }: ReadRequest, first: GenerationRow): Admitted {
     const created = Math.floor(first.createdAt.getTime() / 1_000);
     return { generationId: first.id, created, model: first.target, n: first.n, asked };
+  }
+
+  /** How many tokens the request's prompt has. */
+  async count(caller: Caller, { endpoint, asked }: ReadRequest, tell: TellRates): Promise<number> {
+    const [generation] = asked.generations;
+    if (!generation) throw new Error('a request was parsed into no generation');
+    const names = endpoint.fieldNames(asked, 0);
+    const count = await this.counts.count(caller, generation, names, tell);
+    if ('tokens' in count) return count.tokens;
+    throw generationFailure(count.error, { ...names, constraint: null }, count.contextTokens);
   }
 
   /** In the caller's words. */

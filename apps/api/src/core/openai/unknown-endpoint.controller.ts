@@ -4,7 +4,7 @@ import { ArilError } from '@aril/contracts';
 import type { Request } from 'express';
 import { Public } from '../../base/auth/caller.js';
 
-const ENDPOINTS = 'POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/messages, GET /v1/models and GET /v1/models/{model}; for batches /v1/files and /v1/batches';
+const ENDPOINTS = 'POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/{model}; for batches /v1/files and /v1/batches';
 
 /** The last of the module's controllers: it takes what no other has taken. Nothing of a tenant's is told. */
 @Public()
