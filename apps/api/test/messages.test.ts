@@ -183,6 +183,14 @@ describe('messages', () => {
     }
   });
 
+  it('go on where the last message has begun the answer', async () => {
+    const messages = [...ASKED.messages, { role: 'assistant' as const, content: 'It is' }];
+    expect((await client.messages.create({ ...ASKED, messages })).content).toMatchObject([{ type: 'text', text: 'Once upon a time' }]);
+    expect(job().input).toMatchObject({ continueFinal: true, messages: [{}, { role: 'assistant', content: 'It is' }] });
+    await client.messages.create(ASKED);
+    expect(job().input).not.toHaveProperty('continueFinal');
+  });
+
   it('are counted before they are sent, as the prompt that they would be', async () => {
     const { max_tokens: _most, ...counted } = { ...ASKED, system: 'Be brief.', tools: [WEATHER] };
     const before = runner.jobs.length;
@@ -203,7 +211,10 @@ describe('messages', () => {
   it.each([
     [{ max_tokens: undefined }, /^max_tokens: /],
     [{ messages: [] }, /^messages: /],
-    [{ messages: [...ASKED.messages, { role: 'assistant', content: 'It is' }] }, /^messages: expected a last message of the user/],
+    [{ messages: [...ASKED.messages, { role: 'assistant', content: 'It is ' }] }, /^messages\[1\]\.content: expected no white space at its end/],
+    [{ messages: [...ASKED.messages, { role: 'assistant', content: '' }] }, /^messages\[1\]\.content: expected a text and nothing else/],
+    [{ messages: [...ASKED.messages, { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: {} }] }] }, /^messages\[1\]\.content: expected a text and nothing else/],
+    [{ messages: [...ASKED.messages, { role: 'assistant', content: 'It is' }], thinking: { type: 'adaptive' } }, /^thinking: expected none where the last message begins the answer/],
     [{ messages: [{ role: 'user', content: [{ type: 'image', source: {} }] }] }, /^messages\[0\]\.content\[0\]\.type: only text and tool_result blocks are supported, found "image"\.$/],
     [{ messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'document' }] }] }] }, /^messages\[0\]\.content\[0\]\.content\[0\]\.type: only text blocks/],
     [{ tools: [{ type: 'web_search_20250305', name: 'web_search' }] }, /^tools\[0\]\.type: only custom tools are supported, found "web_search_20250305"\.$/],

@@ -229,6 +229,14 @@ describe('the OpenAI endpoints', () => {
       expect(runner.jobs.at(-1)?.input).toMatchObject({ messages: [{}, { role: 'assistant', content: '' }] });
     });
 
+    it('continue the last message where they are asked to', async () => {
+      const messages = [...MESSAGES, { role: 'assistant', content: 'It is ' }];
+      for (const change of [{}, { add_generation_prompt: false }]) expect((await post({ model: TEST_MODEL, messages, continue_final_message: true, ...change })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.input).toMatchObject({ continueFinal: true, messages: [{}, { role: 'assistant', content: 'It is ' }] });
+      expect((await post({ model: TEST_MODEL, messages })).status).toBe(200);
+      expect(runner.jobs.at(-1)?.input).not.toHaveProperty('continueFinal');
+    });
+
     const tool = { type: 'function', function: { name: 'f' } };
     it.each<Record<string, unknown>>([
       { skip_special_tokens: true, include_stop_str_in_output: false, spaces_between_special_tokens: true, detokenize: true },
@@ -376,6 +384,8 @@ describe('the OpenAI endpoints', () => {
       [{ echo: true }, 'echo'],
       [{ add_generation_prompt: false }, 'add_generation_prompt'],
       [{ continue_final_message: true }, 'continue_final_message'],
+      [{ continue_final_message: true, messages: [{ role: 'assistant', content: '' }] }, 'continue_final_message'],
+      [{ continue_final_message: true, add_generation_prompt: true, messages: [{ role: 'assistant', content: 'It' }] }, 'add_generation_prompt'],
       [{ best_of: 2 }, 'best_of'],
       [{ prompt_logprobs: 0 }, 'prompt_logprobs'],
       [{ chat_template_kwargs: { 'a b': false } }, 'chat_template_kwargs.a b'],

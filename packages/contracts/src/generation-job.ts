@@ -77,6 +77,8 @@ export const generationInputSchema = z.discriminatedUnion('kind', [
     /** Told to the model by its template. */
     tools: z.array(toolSchema).max(TOOLS_MAX).optional(),
     templateOptions: templateOptionsSchema.optional(),
+    /** The last message is an assistant's, and the answer goes on where it ends. */
+    continueFinal: z.boolean().optional(),
   }),
   z.object({ kind: z.literal('prompt'), prompt: z.string() }),
   z.object({ kind: z.literal('tokens'), tokens: z.array(z.number().int().min(0)).min(1) }),

@@ -104,14 +104,15 @@ export class ModelTokenizer {
   }
 
   /**
-   * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
-   * out. Tools that the template does not know are told in words. Throws EngineError `bad_argument` when there is no
-   * template or the template refuses the conversation.
+   * The conversation as the model was trained to see it, up to where its answer begins or, with `continueFinal`, up to where
+   * the text of the last message, an assistant's, ends; its special tokens are written out. Tools that the template does not
+   * know are told in words. Throws EngineError `bad_argument` when there is no template or the template refuses the
+   * conversation.
    */
-  render(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}): string {
-    if (!this.#template)
-      throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
-    return this.#template.render(messages, tools, options);
+  render(messages: readonly ChatMessage[], tools: readonly Tool[] = [], options: TemplateOptions = {}, { continueFinal = false } = {}): string {
+    const template = this.#template;
+    if (!template) throw new EngineError('bad_argument', 'messages: the model has no chat template; expected a prompt.');
+    return continueFinal ? template.renderUnfinished(messages, tools, options) : template.render(messages, tools, options);
   }
 
   decode(tokens: number[]): string {

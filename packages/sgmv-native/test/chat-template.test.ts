@@ -168,3 +168,32 @@ describe('what a template cannot do with tools is known before anyone asks', () 
     for (const source of [KNOWS, PLAIN, STRICT]) expect(templateOf(source).toolsNote).toBeNull();
   });
 });
+
+describe('a last message that is to be continued', () => {
+  const BEGUN: ChatMessage[] = [
+    { role: 'user', content: 'Count' },
+    { role: 'assistant', content: '1, 2, ' },
+  ];
+  /** Trims what was said, closes every turn, begins one at the end. */
+  const TURNS = `{% for message in messages %}<|{{ message.role }}|>\n{{ message.content | trim }}{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}`;
+
+  test('is written up to its end, with the white space there, and no turn begins behind it', () => {
+    const template = templateOf(TURNS);
+    expect(template.renderUnfinished(BEGUN, [])).toBe('<|user|>\nCount</s>\n<|assistant|>\n1, 2, ');
+    expect(template.render(BEGUN, [])).toBe('<|user|>\nCount</s>\n<|assistant|>\n1, 2,</s>\n<|assistant|>\n');
+  });
+
+  test('stands where the template has put thoughts before it', () => {
+    const source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{{ m.content.split('</think>')[-1].lstrip('\\n') }}{% else %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}";
+    expect(templateOf(source).renderUnfinished(BEGUN, [])).toMatch(/<\|im_start\|>assistant\n<think>\n\n<\/think>\n\n1, 2, $/);
+  });
+
+  test('is told with tools, by the template and in words', () => {
+    for (const source of [KNOWS, PLAIN]) expect(templateOf(source).renderUnfinished(BEGUN, [WEATHER])).toMatch(/get_weather[^]*assistant[>\]] ?1, 2, $/);
+  });
+
+  test('is refused where the template leaves it out, and where nobody has begun to answer', () => {
+    expect(() => templateOf('{{ messages[0].content }}').renderUnfinished(BEGUN, [])).toThrow(/^messages: the model's chat template leaves out the last message/);
+    expect(() => templateOf(TURNS).renderUnfinished(BEGUN.slice(0, 1), [])).toThrow(/^messages: found a last message of the role "user", expected one of the assistant/);
+  });
+});

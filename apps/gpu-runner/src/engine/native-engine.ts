@@ -91,7 +91,9 @@ export class NativeEngine implements InferenceEngine {
     const { channels, hasThoughts } = this.tokenizer;
     if (channels) return channelsAfter(tokens.slice(-THOUGHT_MARK_TOKENS), channels, (last) => this.texts.joined(last)) ? 'channels' : null;
     if (!hasThoughts) return null;
-    return thoughtAfter(this.texts.joined(tokens.slice(-THOUGHT_MARK_TOKENS)));
+    const place = thoughtAfter(this.texts.joined(tokens.slice(-THOUGHT_MARK_TOKENS)));
+    // In the middle of an answer no thought begins.
+    return place === 'possible' && input.continueFinal ? null : place;
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {

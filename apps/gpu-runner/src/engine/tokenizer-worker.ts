@@ -11,7 +11,7 @@ const floor = tokenizer.floor();
 
 function tokensOf(input: TextInput): number[] {
   if (input.kind === 'prompt') return tokenizer.encode(input.prompt, { addSpecialTokens: true }); // looked at before it came here
-  const text = tokenizer.render(input.messages, input.tools, input.templateOptions);
+  const text = tokenizer.render(input.messages, input.tools, input.templateOptions, input);
   refuseTooLong(text, floor, positions);
   return tokenizer.encode(text, { addSpecialTokens: false });
 }

@@ -1,5 +1,6 @@
 /** The model's own chat template, a Jinja program of its files. */
 import { Template } from '@huggingface/jinja';
+import { randomUUID } from 'node:crypto';
 import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
@@ -47,6 +48,9 @@ const PROBES: readonly Tool[] = [
     },
   },
 ];
+
+/** Stands at the end of a message that is to be continued: where it is in what a template writes, the message ends. */
+const HERE = `\u{E000}${randomUUID()}`;
 
 export class ChatTemplate {
   /** Why some tools, or all, are told in words, or refused, although the model's files have a template for them; null: they are not. */
@@ -96,6 +100,16 @@ export class ChatTemplate {
     return this.plain.writesChannels;
   }
 
+  /** The same up to where the text of the last message ends, which the answer continues. */
+  renderUnfinished(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
+    const last = messages.at(-1);
+    if (last?.role !== 'assistant') throw new EngineError('bad_argument', `messages: found a last message of the role ${JSON.stringify(last?.role ?? null)}, expected one of the assistant to continue`);
+    const text = this.render([...messages.slice(0, -1), { ...last, content: last.content + HERE }], tools, options);
+    const end = text.lastIndexOf(HERE);
+    if (end < 0) throw new EngineError('bad_argument', "messages: the model's chat template leaves out the last message, so it cannot be continued");
+    return text.slice(0, end);
+  }
+
   /**
    * The conversation as the model was trained to see it, up to where its answer begins; its special tokens are written
    * out. `options` cannot take the place of any of these. Throws EngineError `bad_argument` when the template refuses the
@@ -139,7 +153,7 @@ export class ChatTemplate {
         ...(writesChannels ? inTrainedEfforts(options) : options),
         ...this.specialTokens,
         messages: messages.map(messageShape),
-        add_generation_prompt: true,
+        add_generation_prompt: !messages.at(-1)?.content.endsWith(HERE),
         tools: tools.length > 0 ? tools.map(toolShape) : null,
       });
     } catch (error) {

@@ -22,6 +22,9 @@ const fields = {
   /** vLLM's. */
   chat_template_kwargs: optional(templateOptionsSchema),
   reasoning_effort: optional(z.enum(EFFORTS)),
+  // vLLM's: the answer goes on where the last message ends, and then no turn of the assistant's begins before it.
+  continue_final_message: optional(z.boolean()),
+  add_generation_prompt: optional(z.boolean()),
   safety_identifier: optional(routingKeySchema),
 };
 
@@ -31,7 +34,22 @@ const schema = z
   .refine(({ logprobs, top_logprobs: top }) => logprobs === true || !top, {
     path: ['top_logprobs'],
     message: 'allowed only when logprobs is true',
+  })
+  .refine(({ continue_final_message: continues, add_generation_prompt: begins }) => !(continues && begins), {
+    path: ['add_generation_prompt'],
+    message: 'expected false where continue_final_message is true',
+  })
+  .refine(({ continue_final_message: continues, add_generation_prompt: begins }) => continues || begins !== false, {
+    path: ['add_generation_prompt'],
+    message: 'expected true where continue_final_message is not: the answer is a turn of the assistant',
+  })
+  .refine(({ continue_final_message: continues, messages }) => !continues || isContinuable(messages.at(-1)), {
+    path: ['continue_final_message'],
+    message: 'expected true only where the last message is the assistant\'s, with a text and no calls',
   });
+
+const isContinuable = (message: z.output<typeof messageSchema> | undefined): boolean =>
+  message?.role === 'assistant' && !!message.content?.length && (message.tool_calls ?? []).length === 0;
 
 export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenAiRequest {
   checkKinds(body.messages);
@@ -41,7 +59,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
   checkParameters(body, Object.keys(fields), CHAT_PARAMETERS);
   const { data } = parsed;
   const messages = toMessages(data.messages);
-  const { input, constraint, tools } = conversation({ param: 'messages', messages, offer: toolOffer(data), asked: () => toConstraint(data) });
+  const { input, constraint, tools } = conversation({ param: 'messages', messages, offer: toolOffer(data), asked: () => toConstraint(data), continueFinal: data.continue_final_message });
   const logprobs = data.logprobs === true ? (data.top_logprobs ?? 0) : null;
   return toRequest(data, {
     inputs: [{ ...input, ...effortOptions(data.reasoning_effort, data.chat_template_kwargs) }],

@@ -46,8 +46,6 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   // For OpenAI's evaluations and distillation; the answer is the same.
   store: only(true, false),
   echo: only(false),
-  add_generation_prompt: only(true),
-  continue_final_message: only(false),
   add_special_tokens: only(false),
   functions: (value, body) => empty(value, body) || body.function_call === 'none',
   function_call: only('none', 'auto'),

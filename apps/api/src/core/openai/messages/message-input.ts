@@ -34,7 +34,10 @@ export const messageFields = {
     .array(message)
     .min(1)
     .max(MESSAGES_MAX)
-    .refine((messages) => messages.at(-1)?.role !== 'assistant', 'expected a last message of the user: the beginning of an answer cannot be given'),
+    .superRefine((messages, { addIssue }) => {
+      const wrong = whyNotContinued(messages.at(-1));
+      if (wrong !== null) addIssue({ code: 'custom', path: [messages.length - 1, 'content'], message: wrong });
+    }),
   system: optional(blocks(textBlock)),
 };
 type MessageFields = z.output<z.ZodObject<typeof messageFields>>;
@@ -42,6 +45,16 @@ type MessageFields = z.output<z.ZodObject<typeof messageFields>>;
 export function inputMessages({ messages, system = [] }: MessageFields): ChatMessage[] {
   const instructions: MessageShape[] = system.length > 0 ? [{ role: 'system', content: textOf(system) }] : [];
   return toMessages([...instructions, ...messages.flatMap(shapesOf)]);
+}
+
+/** Whether the last message is the beginning of the answer. */
+export const beginsAnswer = ({ messages }: Pick<MessageFields, 'messages'>): boolean => messages.at(-1)?.role === 'assistant';
+
+function whyNotContinued(last: Message | undefined): string | null {
+  if (last?.role !== 'assistant') return null;
+  const text = textOf(last.content.filter((block) => block.type === 'text'));
+  if (text === '' || last.content.some(({ type }) => type !== 'text')) return 'expected a text and nothing else, as the last message begins the answer';
+  return /\s$/.test(text) ? 'expected no white space at its end, as the last message begins the answer' : null;
 }
 
 function shapesOf({ role, content }: Message): MessageShape[] {

@@ -14,16 +14,18 @@ interface Conversation {
   offer: ToolOffer;
   /** What the answer must be where it is no call; read last, so that it is not refused before the tools are. */
   asked: () => NamedConstraint | null;
+  /** The answer goes on where the last message, an assistant's, ends. */
+  continueFinal?: boolean | undefined;
 }
 
-export function conversation({ param, messages, offer, asked }: Conversation): Pick<OpenAiRequest, 'constraint' | 'tools'> & {
+export function conversation({ param, messages, offer, asked, continueFinal = false }: Conversation): Pick<OpenAiRequest, 'constraint' | 'tools'> & {
   input: Extract<GenerationInput, { kind: 'messages' }>;
 } {
   const offered = offeredTools(offer);
   const tools = offered && toldTools(offered);
   checkLength(param, [...textsOf(messages), JSON.stringify(tools)]);
   return {
-    input: { kind: 'messages', messages, ...(tools && { tools }) },
+    input: { kind: 'messages', messages, ...(tools && { tools }), ...(continueFinal && { continueFinal }) },
     constraint: offered ? withTools(asked(), offered) : asked(),
     tools: offered,
   };
