@@ -66,9 +66,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
     const float scale = 1.0f / extent.mass;
 #pragma unroll
     for (int u = 0; u < kLaneUnits; ++u)
-#pragma unroll
-      for (int c = 0; c < 4; c += 2)
-        if (const int column = (lane + 32 * u) * 4 + c; column < work.cache.head_dim) store_pair(to + column, sums[u][c] * scale, sums[u][c + 1] * scale);
+      store_quad(to, (lane + 32 * u) * 4, work.cache.head_dim, make_float4(sums[u][0] * scale, sums[u][1] * scale, sums[u][2] * scale, sums[u][3] * scale));
   }
 }
 

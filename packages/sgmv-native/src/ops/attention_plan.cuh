@@ -141,6 +141,33 @@ __device__ __forceinline__ void store_pair(T* at, float first, float second) {
   else store8(at, make_uint2(__float_as_uint(first), __float_as_uint(second)));
 }
 
+// Of a row of results with `width` columns four neighbours, as far as it has them; `column` is a multiple of four, `width` of
+// two. Rows of a width that is no multiple of four begin at multiples of two numbers only.
+template <typename T>
+__device__ __forceinline__ void store_pairs(T* row, int column, int width, uint32_t first, uint32_t second) {
+  if (column >= width) return;
+  if (width % 4 == 0) {
+    store8(row + column, make_uint2(first, second));
+  } else {
+    *reinterpret_cast<uint32_t*>(row + column) = first;
+    if (column + 2 < width) *reinterpret_cast<uint32_t*>(row + column + 2) = second;
+  }
+}
+template <typename T>
+__device__ __forceinline__ void store_quad(T* row, int column, int width, float4 v) {
+  if constexpr (sizeof(T) == 2) {
+    store_pairs(row, column, width, pack2<T>(v.x, v.y), pack2<T>(v.z, v.w));
+  } else {
+    if (column >= width) return;
+    if (width % 4 == 0) {
+      store16(row + column, make_uint4(__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w)));
+    } else {
+      store_pair(row + column, v.x, v.y);
+      if (column + 2 < width) store_pair(row + column + 2, v.z, v.w);
+    }
+  }
+}
+
 // Where the result of a query begins; rows are `stride` apart.
 template <typename T>
 __device__ __forceinline__ T* result_of(const AttentionWork& work, int token, int head) {

@@ -245,16 +245,32 @@ struct TensorWorker {
     for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int row = row_of(m, half);
-        if (row >= rows.count) continue;
-        const int r = rows.first + row;
+        const int row = row_of(m, half), r = rows.first + min(row, rows.count - 1);
         T* to = result_of<T>(work, task.tile.token + r / task.group, task.kv_head * task.group + r % task.group);
         const float scale = 1.0f / all_extent(m, half).mass;
-#pragma unroll
-        for (int n = 0; n < 2 * kPairs; ++n)
-          if (const int column = column_of(n); column < work.cache.head_dim)
-            store_pair(to + column, all_sum(m, n, 2 * half) * scale, all_sum(m, n, 2 * half + 1) * scale);
+        const auto pair = [&](int n) { return pack2<T>(all_sum(m, n, 2 * half) * scale, all_sum(m, n, 2 * half + 1) * scale); };
+        store_row(to, row < rows.count, pair);
       }
+  }
+
+  // pair(n): the thread's numbers of product n. With many rows, two threads beside each other exchange: of every two products
+  // the even one gets four neighbours of the first, the odd one of the second, so that a row's four threads fill a sector.
+  // Few rows are not worth the registers.
+  template <typename Pair>
+  __device__ __forceinline__ void store_row(T* to, bool valid, Pair pair) {
+    if constexpr (kGroups > 1) {
+      const bool odd = lane % 2 != 0;
+#pragma unroll
+      for (int n = 0; n < 2 * kPairs; n += 2) {
+        const uint32_t first = pair(n), second = pair(n + 1), other = __shfl_xor_sync(0xFFFFFFFF, odd ? first : second, 1);
+        const int column = column_of(n) - lane % 4 * 2 + (odd ? 8 : 0) + lane / 2 % 2 * 4;
+        if (valid) store_pairs(to, column, work.cache.head_dim, odd ? other : first, odd ? second : other);
+      }
+    } else {
+#pragma unroll
+      for (int n = 0; n < 2 * kPairs; ++n)
+        if (const int column = column_of(n); valid && column < work.cache.head_dim) *reinterpret_cast<uint32_t*>(to + column) = pair(n);
+    }
   }
 };
 

@@ -1,4 +1,5 @@
 #include "cuda/launch.h"
+#include "cuda/numbers.cuh"
 #include "cuda/reduce.cuh"
 #include "ops/attention_cuda.h"
 
@@ -18,6 +19,20 @@ struct HeadPairs {
 struct PairPlaces {
   int half, pairs;
   bool interleaved;
+  // Neighbours are loaded and stored together.
+  __device__ __forceinline__ float2 load(const float* from, int pair) const {
+    if (interleaved) {
+      const uint2 both = load8(from + 2 * pair);
+      return make_float2(__uint_as_float(both.x), __uint_as_float(both.y));
+    }
+    return make_float2(from[first(pair)], from[second(pair)]);
+  }
+  template <typename T>
+  __device__ __forceinline__ void store(T* to, int pair, float2 v) const {
+    if (!interleaved) to[first(pair)] = from_float<T>(v.x), to[second(pair)] = from_float<T>(v.y);
+    else if constexpr (sizeof(T) == 2) reinterpret_cast<uint32_t*>(to)[pair] = pack2<T>(v.x, v.y);
+    else store8(to + 2 * pair, make_uint2(__float_as_uint(v.x), __float_as_uint(v.y)));
+  }
   __device__ __forceinline__ int first(int pair) const { return interleaved ? 2 * pair : pair < half ? pair : half + pair; }
   __device__ __forceinline__ int second(int pair) const { return interleaved ? 2 * pair + 1 : pair < half ? half + pair : pairs + pair; }
 };
@@ -32,8 +47,9 @@ __device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float ep
   for (int u = 0; u < kPairsMax; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    x.first[u] = weight[places.first(pair)] * (x.first[u] * factor);
-    x.second[u] = weight[places.second(pair)] * (x.second[u] * factor);
+    const float2 of_weight = places.load(weight, pair);
+    x.first[u] = of_weight.x * (x.first[u] * factor);
+    x.second[u] = of_weight.y * (x.second[u] * factor);
   }
 }
 
@@ -74,10 +90,11 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   HeadPairs x = {};
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) {
-    const int pair = lane + 32 * u, first = places.first(pair), second = places.second(pair);
+    const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    x.first[u] = from[first] + (bias == nullptr ? 0.0f : bias[first]);
-    x.second[u] = from[second] + (bias == nullptr ? 0.0f : bias[second]);
+    const float2 own = places.load(from, pair), of_bias = bias == nullptr ? make_float2(0, 0) : places.load(bias, pair);
+    x.first[u] = own.x + of_bias.x;
+    x.second[u] = own.y + of_bias.y;
   }
   if (!is_value) {
     const float* weight = is_query ? work.q_norm : work.k_norm;
@@ -93,8 +110,7 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   for (int u = 0; u < kPairsMax; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    to[places.first(pair)] = from_float<T>(x.first[u] * scale);
-    to[places.second(pair)] = from_float<T>(x.second[u] * scale);
+    places.store(to, pair, make_float2(x.first[u] * scale, x.second[u] * scale));
   }
   if (lane < columns - dim) to[dim + lane] = from_float<T>(0.0f);
 }

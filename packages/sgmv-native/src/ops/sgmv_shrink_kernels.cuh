@@ -98,9 +98,9 @@ __device__ __forceinline__ void shrink_ranks(const ShrinkWork& work, const LoraT
   }
   __syncthreads();
   const int split = static_cast<int>(blockIdx.x);
-  for (int i = index; i < tile.token_count * kRankTile; i += kSgmvThreads) {
-    const int token = i / kRankTile;
-    if (row >= rows) continue;
+  // The halves of a warp take tokens that are four apart: between neighbours four banks would be asked for twice.
+  for (int token = warp + (lane < kRankTile ? 0 : kSgmvWarps); token < tile.token_count; token += 2 * kSgmvWarps) {
+    if (row >= rows) break;
     float sum = 0;
     for (int w = 0; w < kSgmvWarps; ++w) sum += shared[(w * kLoraTileTokens + token) * kSumsStride + row];
     work.v[v_index(work.step, work.group.part_count, split, part, tile.token_begin + token) + rank_begin + row] = times_scale(sum);

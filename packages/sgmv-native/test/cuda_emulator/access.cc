@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "fiber.h"
 #include "grid.h"
 
 extern "C" char __bss_start, _end;  // the linker's
@@ -87,9 +88,8 @@ void count_global(const Request& request, size_t bytes, Totals& totals) {
 
 void record(const void* at, size_t bytes, bool write, const void* code) {
   if (kernel == nullptr) return;
-  const auto address = reinterpret_cast<uintptr_t>(at), here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  constexpr size_t stack = size_t{256} << 10;
-  const bool is_register = address + stack > here && address < here + stack;
+  const auto address = reinterpret_cast<uintptr_t>(at);
+  const bool is_register = Fiber::is_own(at);
   if (is_register || holds(std::as_bytes(std::span(&place, 1)), address) || holds(open.meetings, address)) return;
   // Arrays that a kernel declares shared are static here.
   const bool shared = holds(open.shared, address) || (address >= reinterpret_cast<uintptr_t>(&__bss_start) && address < reinterpret_cast<uintptr_t>(&_end));

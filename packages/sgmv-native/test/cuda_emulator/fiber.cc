@@ -157,4 +157,6 @@ void Fiber::yield() {
 #endif
 }
 
+bool Fiber::is_own(const void* p) { return reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(running->state_->stack) < kStackBytes; }
+
 }  // namespace sgmv::emulator

@@ -23,6 +23,7 @@ class Fiber {
   bool done() const;
   void resume();       // from outside: until the fiber yields or is done
   static void yield();  // from inside
+  static bool is_own(const void* p);  // from inside: whether it is on the fiber's stack
 
  private:
   struct State;
