@@ -96,7 +96,7 @@ struct EngineStats {
   int32_t adapters_resident = 0;
   size_t adapter_bytes = 0;
   size_t adapter_bytes_max = 0;
-  size_t kv_bytes = 0;  // of the blocks that have memory
+  size_t kv_bytes = 0;  // of the blocks that have memory, and of slots for states
   size_t memory_bytes_max = 0;
   double step_ms = 0.0;   // mean over the last 64 steps
   double queue_ms = 0.0;  // submission to admission, mean over the last 64 choices

@@ -37,6 +37,10 @@ struct SequenceSlice {
   int32_t position_begin;
   std::span<const int32_t> block_table;
   int32_t length = 0;
+  // Models with linear attention: the slot with the sequence's state before the slice, -1 at position 0, and another one for the
+  // state after it.
+  int32_t state_from = -1;
+  int32_t state_to = -1;
 };
 
 // A row whose logits only choose a token, by the rules of Sampler. kNoToken where it would throw.
@@ -85,6 +89,11 @@ class KvCache {
   virtual void decommit(int32_t /*extent*/) noexcept {}
   // Makes block `to` hold what block `from` holds. Not while a forward pass uses the cache.
   virtual void copy_block(int32_t from, int32_t to) = 0;
+
+  // Slots for what layers of linear attention have of a sequence in place of keys and values. They have their memory from the start.
+  virtual int32_t state_count() const { return 0; }
+  virtual size_t bytes_per_state() const { return 0; }
+  virtual void copy_state(int32_t /*from*/, int32_t /*to*/) {}  // as copy_block
 };
 
 // How a model computes. Without a type for adapters they keep the types of their files.
@@ -141,7 +150,8 @@ class Model {
 
   // Whether caches can have extents; all are whole otherwise.
   virtual bool has_kv_extents() const { return true; }
-  virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) = 0;
+  // `state_count`: of slots, where the model has layers of linear attention.
+  virtual std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole, int32_t state_count = 0) = 0;
 
   // Reads, checks and packs a PEFT adapter for this model. Thread-safe. Throws sgmv::Error.
   virtual std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) = 0;

@@ -13,9 +13,11 @@
 namespace sgmv {
 
 // The modules an adapter can target: those of a layer in the order they run, then the two outside the layers. A model
-// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. `router` rates experts, `shared_gate` weighs the shared one.
-enum class Projection : uint8_t { q, k, v, qkv, o, gate, up, gate_up, down, router, shared_gate, embed_tokens, lm_head };
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer of linear attention has in_qkv to out in place of
+// q to o. `router` rates experts, `shared_gate` weighs the shared one.
+enum class Projection : uint8_t { q, k, v, qkv, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, router, shared_gate, embed_tokens, lm_head };
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
+inline bool is_of_linear_attention(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
@@ -61,6 +63,7 @@ struct Quantization {
 };
 
 inline constexpr int32_t kExpertGroupsMax = 32;
+inline constexpr int32_t kConvTapsMax = 16;
 
 // Layers whose MLP is a mixture of experts.
 struct ExpertsConfig {
@@ -82,6 +85,40 @@ struct ExpertsConfig {
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
+// Layers of linear attention by the gated delta rule (Yang et al., 2024): in place of keys and values of all positions a sequence has
+// a state. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found here.
+struct LinearAttentionConfig {
+  std::vector<bool> layer_is_linear;       // per layer; empty: none is
+  int32_t key_heads = 0, value_heads = 0;  // each of the former serves value_heads / key_heads neighbours of the latter
+  int32_t key_dim = 0, value_dim = 0;      // of a head
+  int32_t taps = 0;                        // inputs that the convolution sees, the token's own included
+  bool grouped = false;                    // Qwen3-Next: columns of q, k, v and z, and of b and a, lie by key head
+
+  int32_t keys() const { return key_heads * key_dim; }
+  int32_t values() const { return value_heads * value_dim; }
+  int32_t conv_width() const { return 2 * keys() + values(); }  // channels: q, k, v
+  int32_t width() const { return conv_width() + values() + 2 * value_heads; }
+  int32_t per_key_head() const { return value_heads / key_heads; }
+  int32_t q_column(int32_t key_head) const { return grouped ? key_head * group_width() : key_head * key_dim; }
+  int32_t k_column(int32_t key_head) const { return grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
+  int32_t v_column(int32_t head) const { return grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
+  int32_t z_column(int32_t head) const { return grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
+  int32_t b_column(int32_t head) const { return conv_width() + values() + (grouped ? head / per_key_head() * 2 * per_key_head() + head % per_key_head() : head); }
+  int32_t a_column(int32_t head) const { return b_column(head) + (grouped ? per_key_head() : value_heads); }
+
+  // A sequence's state of a layer, in float32: for each value head and each kStateTile of its columns [key_dim, kStateTile], then the last
+  // inputs of the convolution, [taps - 1, conv_width].
+  int64_t tiles() const { return (value_dim + kStateTile - 1) / kStateTile; }  // of a head
+  int64_t tile_floats() const { return int64_t{key_dim} * kStateTile; }
+  int64_t conv_at() const { return value_heads * tiles() * tile_floats(); }
+  int64_t state_floats() const { return conv_at() + int64_t{taps - 1} * conv_width(); }
+
+  static constexpr int32_t kStateTile = 32;
+
+ private:
+  int32_t group_width() const { return 2 * (key_dim + per_key_head() * value_dim); }
+};
+
 struct ModelConfig {
   std::string model_type;  // "llama", "mistral" …: the families of config_hf.cc
   int32_t vocab_size = 0;
@@ -97,6 +134,7 @@ struct ModelConfig {
   bool attention_bias = false;  // q, k, v
   bool output_bias = false;     // o, where the weights have one
   bool mlp_bias = false;
+  bool attention_gate = false;  // rows of q: each head's query, then what its output is multiplied by the sigmoid of (Qwen3-Next)
   bool attention_sinks = false; // each query head has a score without a position: softmax counts it, values do not
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
@@ -107,6 +145,7 @@ struct ModelConfig {
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
   ExpertsConfig experts;
+  LinearAttentionConfig linear;
 
   bool fused_qkv = false;      // Phi-3: qkv_proj is one matrix
   bool fused_gate_up = false;  // Phi-3, GLM: gate_up_proj is one matrix
@@ -134,6 +173,14 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  bool is_linear(int32_t layer) const { return !linear.layer_is_linear.empty() && linear.layer_is_linear[static_cast<size_t>(layer)]; }
+  int32_t linear_layers() const { return linear_before(layers); }
+  // Among the layers that have keys and values, or among those that have a state, how many come before this one.
+  int32_t kv_index(int32_t layer) const { return layer - linear_before(layer); }
+  int32_t state_index(int32_t layer) const { return linear_before(layer); }
+  int32_t kv_layers() const { return kv_index(layers); }
+  size_t state_bytes() const { return static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
+  int32_t q_width() const { return (attention_gate ? 2 : 1) * heads * head_dim; }  // outputs of q
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
   bool has_mlp(int32_t layer) const { return experts.shared || !has_experts(layer); }  // one that all tokens pass
   int32_t mlp_size(int32_t layer) const { return has_experts(layer) ? experts.shared_size : intermediate_size; }
@@ -155,6 +202,9 @@ struct ModelConfig {
   // Input and output width of a projection, outside of experts; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p, int32_t layer = 0) const;
   int32_t out_features(Projection p, int32_t layer = 0) const;
+
+ private:
+  int32_t linear_before(int32_t layer) const;
 };
 
 // `source`: a folder with config.json (generation_config.json is read beside it if there), a config.json, or a

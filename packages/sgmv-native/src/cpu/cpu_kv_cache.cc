@@ -19,8 +19,8 @@ constexpr size_t kExtentBytes = size_t{2} << 20;  // at least: a huge page, whic
 }  // namespace
 
 CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-                       int32_t block_size)
-    : kernels_(kernels), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size) {
+                       int32_t block_size, StateShape states)
+    : kernels_(kernels), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), states_(states) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024)
     throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
@@ -29,6 +29,9 @@ CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int3
   size_t count = static_cast<size_t>(layers_ * kv_heads_ * unit_);
   if (__builtin_mul_overflow(count, static_cast<size_t>(block_count), &count) || count > SIZE_MAX / sizeof(float)) throw std::bad_alloc();
   data_ = AlignedBuffer<std::byte>(count * number_bytes());
+  size_t floats = static_cast<size_t>(states.layers * states.floats);
+  if (__builtin_mul_overflow(floats, static_cast<size_t>(states.count), &floats) || floats > SIZE_MAX / sizeof(float)) throw std::bad_alloc();
+  if (floats > 0) state_data_ = AlignedBuffer<float>(floats);
   const size_t blocks = (kExtentBytes + bytes_per_block() - 1) / bytes_per_block();
   extent_blocks_ = static_cast<int32_t>(std::min(blocks, static_cast<size_t>(block_count)));
 }

@@ -4,16 +4,24 @@
 // never used. Memory comes from the system when it is first written, and goes back to it by extents.
 #pragma once
 
+#include <algorithm>
+
 #include "cpu/aligned_buffer.h"
 #include "cpu/kernels.h"
 #include "sgmv/model.h"
 
 namespace sgmv {
 
+// Of layers of linear attention.
+struct StateShape {
+  int32_t count = 0;
+  int64_t layers = 0, floats = 0;  // floats of one layer
+};
+
 class CpuKvCache : public KvCache {
  public:
   CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-             int32_t block_size);
+             int32_t block_size, StateShape states = {});
 
   int32_t block_size() const override { return block_size_; }
   int32_t block_count() const override { return block_count_; }
@@ -22,6 +30,13 @@ class CpuKvCache : public KvCache {
   int32_t extent_blocks() const override { return extent_blocks_; }
   void decommit(int32_t extent) noexcept override;
   void copy_block(int32_t from, int32_t to) override;
+  int32_t state_count() const override { return states_.count; }
+  size_t bytes_per_state() const override { return static_cast<size_t>(states_.layers * states_.floats) * sizeof(float); }
+  void copy_state(int32_t from, int32_t to) override { std::copy_n(state(from, 0), states_.layers * states_.floats, state(to, 0)); }
+
+  // Of a sequence in the layer that is number `layer` of those that have one.
+  float* state(int32_t slot, int64_t layer) { return state_data_.data() + (slot * states_.layers + layer) * states_.floats; }
+  const StateShape& states() const { return states_; }
 
   int64_t lanes() const { return lanes_; }
   int64_t head_dim() const { return head_dim_; }
@@ -43,7 +58,9 @@ class CpuKvCache : public KvCache {
   KvType type_;
   int64_t layers_, kv_heads_, head_dim_, lanes_, unit_;
   int32_t block_count_, block_size_, extent_blocks_;
+  StateShape states_;
   AlignedBuffer<std::byte> data_;
+  AlignedBuffer<float> state_data_;
 };
 
 }  // namespace sgmv

@@ -85,6 +85,21 @@ struct Epilogue {
 
 inline constexpr float kNoSink = -__builtin_inff();
 
+// kStateTile columns of a head's state of linear attention, over the tokens of a slice: rows of q, k, v and out are `stride` and
+// `out_stride` floats apart, decays and betas `gate_stride`. `from`: the state before, [key_dim, kStateTile]; null: zeros. `to` is what it
+// becomes and may not overlap.
+inline constexpr int kStateTile = 32;
+struct DeltaTile {
+  const float *q, *k, *v;
+  int64_t stride;
+  const float *decay, *beta;
+  int64_t gate_stride;
+  float* out;
+  int64_t out_stride, tokens, key_dim, columns;  // columns of the tile that are used
+  const float* from;
+  float* to;
+};
+
 struct Kernels {
   const char* isa;
   int gemm_rows, i8_rows, bf16_rows;  // rows the GEMM kernels take best at once
@@ -134,6 +149,13 @@ struct Kernels {
   void (*clamped_swiglu)(const float* gate, const float* up, int64_t n, float sharpness, float limit, float* out);  // Activation::clamped_silu
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
   void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
+
+  // out := silu(Σ taps[t] · weights[t]), where weights[t] is `stride` behind weights[t - 1]; a tap that is null is zeros.
+  void (*conv_silu)(const float* const* taps, int count, const float* weights, int64_t stride, int64_t n, float* out);
+  void (*l2_norm)(float* x, float eps, float scale, int64_t n);  // x · scale / √(Σ x² + eps)
+  // For each token: state := decay · state + k ⊗ beta · (v - decay · stateᵀ k); out := stateᵀ q.
+  void (*delta_rule)(const DeltaTile& tile);
+  void (*sigmoid_gate)(const float* gate, float* x, int64_t n);  // x := x · sigmoid(gate)
 
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
   void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,

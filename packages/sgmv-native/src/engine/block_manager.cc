@@ -2,19 +2,22 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace sgmv {
 
-BlockManager::BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory, PrefixIndex::Hash hash)
+BlockManager::BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory, PrefixIndex::Hash hash, int32_t states_each)
     : cache_(cache),
       memory_(memory),
       block_size_(cache.block_size()),
       reuse_prefixes_(reuse_prefixes),
+      states_each_(states_each),
       index_(hash),
       blocks_(static_cast<size_t>(cache.block_count())) {
   const int32_t count = cache.block_count();
   extents_.resize(static_cast<size_t>((count + cache.extent_blocks() - 1) / cache.extent_blocks()));
   for (int32_t block = 0; block < count; ++block) blocks_[block].place = absent_.insert(absent_.end(), block);
+  for (int32_t state = cache.state_count(); state > 0; --state) free_states_.push_back(state - 1);
   const int32_t from_the_start = memory_ ? 1 : static_cast<int32_t>(extents_.size());
   if (memory_ && !memory_->take(cache_.extent_bytes(), TimePoint::max())) throw std::bad_alloc();
   for (int32_t extent = 0; extent < from_the_start; ++extent) commit(extent);
@@ -52,10 +55,16 @@ bool BlockManager::prepare(BlockTable& table, int64_t begin, int64_t end) {
   const auto first = static_cast<size_t>(begin / block_size_);
   size_t needed = wanted - held;
   for (size_t i = first; i < held; ++i) needed += blocks_[table.blocks[i]].users > 1 ? 1 : 0;
-  if (!has_room(static_cast<int64_t>(needed))) return false;
+  const bool wants_states = has_states() && table.states[0] < 0;
+  if (!has_room(static_cast<int64_t>(needed)) || (wants_states && free_states_.size() < static_cast<size_t>(states_each_))) return false;
   table.blocks.reserve(wanted);  // so that nothing throws once blocks have changed hands
   for (size_t i = first; i < held; ++i) make_own(table, i);
   while (table.blocks.size() < wanted) table.blocks.push_back(take());
+  if (!wants_states) return true;
+  for (size_t i = 0; i < static_cast<size_t>(states_each_); ++i) {
+    table.states[i] = free_states_.back();
+    free_states_.pop_back();
+  }
   return true;
 }
 
@@ -103,6 +112,8 @@ void BlockManager::release(BlockTable& table) noexcept {
   for (auto block = table.blocks.rbegin(); block != table.blocks.rend(); ++block) drop(*block);
   table.blocks.clear();
   table.published = 0;
+  for (int32_t& state : table.states)
+    if (state >= 0) free_states_.push_back(std::exchange(state, -1));  // there is room: it came from there
 }
 
 PrefixView BlockManager::view_at(const BlockTable& table, size_t index, const PrefixScope& scope,

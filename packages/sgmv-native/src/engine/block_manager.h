@@ -2,6 +2,8 @@
 // memory at all. Knows nothing of policy.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <list>
 #include <span>
@@ -13,10 +15,18 @@
 
 namespace sgmv {
 
+// Slots of states that a sequence has while it runs. A slice reads one and writes another, so that it can be computed again, also when
+// the one that follows on it has written a third.
+constexpr int32_t states_per_table(bool runs_ahead) { return runs_ahead ? 3 : 2; }
+inline constexpr size_t kStatesPerTableMax = 3;
+
 // A sequence's blocks. Changed by the block manager only.
 struct BlockTable {
   std::vector<int32_t> blocks;  // block i holds positions [i * block_size, (i + 1) * block_size)
   size_t published = 0;         // leading blocks that are in the prefix index
+  // Slots of its states, where the model has such: what the next slice reads, unless it is the first; what it writes; and, where the
+  // model runs ahead, what the slice after it writes. -1: none.
+  std::array<int32_t, kStatesPerTableMax> states{-1, -1, -1};
 };
 
 // A block is absent (its extent has no memory), empty, used by one or more tables, or cached: used by none, but in the
@@ -27,7 +37,7 @@ struct BlockTable {
 class BlockManager {
  public:
   // Without `memory` every block is there from the start; else the first extent is, and stays. Throws what commit() does.
-  BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory = nullptr, PrefixIndex::Hash hash = PrefixIndex::hash);
+  BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* memory = nullptr, PrefixIndex::Hash hash = PrefixIndex::hash, int32_t states_each = states_per_table(false));
 
   bool reuses_prefixes() const { return reuse_prefixes_; }
   int32_t block_size() const { return block_size_; }
@@ -43,6 +53,7 @@ class BlockManager {
   bool has_room(int64_t count) noexcept;
   // Grows the table until it covers positions [0, end), and makes [begin, end) its own to write, copying blocks that
   // others use. Takes all the blocks it needs or, returning false, none. Throws bad_alloc; nothing has changed then.
+  // Where the model has states, the table gets its slots too.
   bool prepare(BlockTable& table, int64_t begin, int64_t end);
   // Gives an empty table the blocks of positions [0, positions) of another. Throws bad_alloc likewise.
   void share(const BlockTable& from, BlockTable& to, int64_t positions);
@@ -50,6 +61,12 @@ class BlockManager {
   // Where another table has published the same, its block takes the place of this table's.
   void publish(BlockTable& table, const PrefixScope& scope, std::span<const int32_t> tokens) noexcept;
   void release(BlockTable& table) noexcept;
+
+  bool has_states() const { return cache_.state_count() > 0; }
+  // A slice has been computed: what was written is read next.
+  void turn_states(BlockTable& table) noexcept { std::rotate(table.states.begin(), table.states.begin() + 1, table.states.begin() + states_each_); }
+  // Gives a prepared table the state that another had before its last slice.
+  void copy_state_before(const BlockTable& from, BlockTable& to) { cache_.copy_state(from.states[static_cast<size_t>(states_each_ - 1)], to.states[0]); }
 
   // Gives back what is wanted, as far as extents have no block in use, those that have been idle longest first.
   void give_back() noexcept;
@@ -90,6 +107,7 @@ class BlockManager {
   BlockMemory* const memory_;
   const int32_t block_size_;
   const bool reuse_prefixes_;
+  const int32_t states_each_;
   PrefixIndex index_;
   uint64_t identities_ = 0;
   std::vector<Block> blocks_;
@@ -100,6 +118,7 @@ class BlockManager {
   std::list<int32_t> empty_;   // a stack: the block freed last is used first, while it is in the processor's cache
   std::list<int32_t> cached_;  // least recently used first
   std::list<int32_t> used_;
+  std::vector<int32_t> free_states_;
 };
 
 }  // namespace sgmv

@@ -58,8 +58,8 @@ class Engine::Impl {
     const int32_t more = blocks_to_come(stats.kv_blocks_total);
     stats.kv_blocks_total += more;
     stats.kv_blocks_free += more;
-    stats.kv_bytes = adapters_.block_bytes();
-    stats.memory_bytes_max = adapters_.bounds().total;
+    stats.kv_bytes = adapters_.block_bytes() + memory_.state_bytes;
+    stats.memory_bytes_max = adapters_.bounds().total + memory_.state_bytes;
     const AdapterTraffic traffic = adapters_.traffic();
     stats.adapter_load_seconds = traffic.load_seconds;
     stats.adapter_loads_failed = traffic.loads_failed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "available_memory.h"
+#include "block_manager.h"
 
 namespace sgmv {
 
@@ -30,6 +31,8 @@ struct Budget {
   size_t adapters_max;
 };
 
+size_t states_of_one(const Model& model) { return static_cast<size_t>(states_per_table(model.runs_ahead())); }
+
 // A device serves nothing but the engine, the host's memory others too.
 size_t automatic_block_bytes(const Model& model, size_t adapter_bytes) {
   const std::optional<size_t> free = model.device_bytes_free();
@@ -42,7 +45,7 @@ Budget budget_of(const Model& model, const EngineOptions& options, size_t block_
   const size_t adapters = options.adapter_bytes > 0 ? options.adapter_bytes : kAdapterBytes;
   size_t total = options.memory_bytes;
   if (total == 0) {
-    const size_t automatic = std::max(automatic_block_bytes(model, adapters), block_bytes * kBlocksMin);
+    const size_t automatic = std::max(automatic_block_bytes(model, adapters), block_bytes * kBlocksMin + states_of_one(model) * model.config().state_bytes());
     total = (options.kv_bytes > 0 ? options.kv_bytes : automatic) + adapters;
   }
   Budget budget{total, options.kv_bytes > 0 ? std::min(options.kv_bytes, total) : total,
@@ -55,6 +58,17 @@ Budget budget_of(const Model& model, const EngineOptions& options, size_t block_
   budget.adapters_max = std::min(adapters, total / 2);
   budget.blocks_max = std::min(budget.blocks_max, total - budget.adapters_max);
   return budget;
+}
+
+// Slots for the states of so many sequences, up to `max_batch`, as half of what blocks may take holds; at least one's.
+int32_t take_states(const Model& model, int32_t max_batch, Budget& budget) {
+  const size_t each = states_of_one(model) * model.config().state_bytes();
+  if (each == 0) return 0;
+  const size_t sequences = std::clamp<size_t>(budget.blocks_max / 2 / each, 1, static_cast<size_t>(max_batch)), bytes = sequences * each;
+  budget.total -= std::min(bytes, budget.total);
+  budget.blocks_max -= std::min(bytes, budget.blocks_max);
+  budget.adapters_max = std::min(budget.adapters_max, budget.total);
+  return static_cast<int32_t>(sequences * states_of_one(model));
 }
 
 // What adapters leave: for one request of the full context if that is at most two thirds of it all.
@@ -71,17 +85,22 @@ size_t least_block_bytes(const KvCache& cache, const Budget& budget, size_t cont
 EngineMemory make_memory(Model& model, const EngineOptions& options) {
   model.reserve_steps(options.max_step_tokens, options.max_batch);
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
-  const Budget budget = budget_of(model, options, block_bytes);
+  Budget budget = budget_of(model, options, block_bytes);
+  const size_t blocks_and_states = budget.blocks_max;
+  const int32_t states = take_states(model, options.max_batch, budget);
   const size_t context_blocks = (static_cast<size_t>(model.config().max_positions) + options.kv_block_size - 1) / options.kv_block_size;
   const size_t count = std::min({budget.blocks_max / block_bytes, context_blocks * options.max_batch, size_t{INT32_MAX}});
   const bool parted = budget.blocks_max + budget.adapters_max <= budget.total;
   const char* const field = options.kv_bytes > 0 ? "kvBytes" : "memoryBytes";
   const auto refuse = [&](const std::string& expected) {
-    throw Error("bad_argument", std::string(field) + ": found " + std::to_string(budget.blocks_max) + "; expected at least " + expected);
+    throw Error("bad_argument", std::string(field) + ": found " + std::to_string(blocks_and_states) + "; expected at least " + expected);
   };
+  const size_t state_bytes = static_cast<size_t>(states) * model.config().state_bytes();
+  if (states > 0 && count < 1) refuse("a block and a sequence's states, " + std::to_string(block_bytes + states_of_one(model) * model.config().state_bytes()) + " bytes.");
   if (count < 1) refuse("one block, " + std::to_string(block_bytes) + " bytes.");
   EngineMemory memory;
-  memory.cache = model.make_kv_cache(static_cast<int32_t>(count), options.kv_block_size, parted ? KvMemory::whole : KvMemory::extents);
+  memory.cache = model.make_kv_cache(static_cast<int32_t>(count), options.kv_block_size, parted ? KvMemory::whole : KvMemory::extents, states);
+  memory.state_bytes = state_bytes;
   const size_t least = least_block_bytes(*memory.cache, budget, context_blocks);
   if (least > budget.total) refuse(std::to_string(least) + ", the bytes in which the device gives memory to blocks.");
   memory.bounds = {budget.total, std::min(budget.adapters_max, budget.total - least), least};

@@ -12,7 +12,8 @@ void check_options(const EngineOptions& options);
 struct EngineMemory {
   std::unique_ptr<KvCache> cache;
   MemoryBounds bounds;
-  int32_t positions_max;  // of a request: its blocks can be had whatever adapters take
+  size_t state_bytes = 0;     // of slots for states, beside what the bounds are of
+  int32_t positions_max = 0;  // of a request: its blocks can be had whatever adapters take
 };
 
 // A cache of as many blocks as the budget could hold, but no more than `max_batch` sequences of full context could ever

@@ -63,14 +63,19 @@ void Scheduler::plan_prefills(int32_t budget) noexcept {
   }
   for (size_t i = 0; i < prompts_.size() && budget > 0; ++i) {
     const int32_t share = i + 1 < prompts_.size() ? (budget + 1) / 2 : budget;
-    prompts_[i]->planned = std::min(prompts_[i]->uncomputed(), share);
+    prompts_[i]->planned = std::min(uncomputed_at_once(*prompts_[i]), share);
     budget -= prompts_[i]->planned;
   }
   for (Sequence* prompt : prompts_) {
-    const int32_t more = std::min(prompt->uncomputed() - prompt->planned, budget);
+    const int32_t more = std::min(uncomputed_at_once(*prompt) - prompt->planned, budget);
     prompt->planned += more;
     budget -= more;
   }
+}
+
+int32_t Scheduler::uncomputed_at_once(const Sequence& sequence) const noexcept {
+  const int32_t before_last = sequence.prompt_count - 1 - sequence.computed;
+  return blocks_.has_states() && !sequence.followers.empty() && before_last > 0 ? before_last : sequence.uncomputed();
 }
 
 void Scheduler::admit_waiting() noexcept {
@@ -137,6 +142,7 @@ void Scheduler::suspend(SequenceList::iterator running) noexcept {
 
 void Scheduler::computed(Sequence& sequence, int32_t token_count) noexcept {
   sequence.computed += token_count;
+  blocks_.turn_states(sequence.table);
   const std::span<const int32_t> known(sequence.tokens.data(), static_cast<size_t>(sequence.computed));
   blocks_.publish(sequence.table, sequence.scope(), known);
   if (sequence.prompt_computed()) start_followers(sequence);
@@ -156,11 +162,12 @@ void Scheduler::start_followers(Sequence& leader) noexcept {
 bool Scheduler::fork(const Sequence& leader, Sequence& follower) noexcept {
   if (running() >= limits_.max_batch || follower.long_context() != leader.long_context()) return false;
   const auto positions = static_cast<int64_t>(follower.tokens.size());
-  const int64_t shared = std::min<int64_t>(follower.prompt_count, positions - 1);
+  const int64_t shared = blocks_.has_states() ? follower.prompt_count - 1 : std::min<int64_t>(follower.prompt_count, positions - 1);
   try {
     blocks_.share(leader.table, follower.table, shared);
     const bool roomy = blocks_.has_room(int64_t{blocks_.blocks_for(positions - shared)} + running());
     if (roomy && blocks_.prepare(follower.table, shared, positions)) {
+      if (blocks_.has_states() && shared > 0) blocks_.copy_state_before(leader.table, follower.table);
       follower.computed = static_cast<int32_t>(shared);
       follower.planned = 0;
       return true;
@@ -198,6 +205,7 @@ bool Scheduler::extend(const PlannedSlice& under_way, int32_t index) noexcept {
   const auto known = static_cast<int32_t>(sequence.tokens.size());
   const bool chooses = sequence.computed + under_way.token_count == known;
   if (!chooses || sequence.needs_logits() || sequence.wants_prompt()) return false;
+  if (blocks_.has_states() && !sequence.followers.empty()) return false;  // they read a state that the next step overwrites
   if (sequence.tokens_left() <= 1) return true;
   if (sequence.long_context(1) != sequence.long_context()) return false;
   try {

@@ -33,7 +33,8 @@ struct PlannedSlice {
 //   gives its blocks back and waits, first in line, to be computed again.
 // - A sequence whose logits wait for a token mask keeps its place and its blocks and takes no part in the step.
 // - The choices of a request follow the first of them: when it has computed the prompt, they start with its blocks,
-//   and those for whom there is no room wait in line as if they had been preempted.
+//   and those for whom there is no room wait in line as if they had been preempted. Where the model has states, a slice of
+//   the first ends before its prompt's last token: the state there is what they start with.
 // Nothing here throws: what fails for want of memory fails the one sequence it was for.
 class Scheduler {
  public:
@@ -74,6 +75,7 @@ class Scheduler {
  private:
   int32_t plan_decodes() noexcept;
   void plan_prefills(int32_t budget) noexcept;
+  int32_t uncomputed_at_once(const Sequence& sequence) const noexcept;
   void admit_waiting() noexcept;
   bool find_room(Sequence& sequence);
   bool preempt_newest() noexcept;

@@ -63,7 +63,8 @@ void StepRunner::add(Step& step, const PlannedSlice& slice, const Step* before) 
   } else {
     step.tokens.insert(step.tokens.end(), sequence.tokens.begin() + first, sequence.tokens.begin() + end);
   }
-  step.sequences.push_back({token_begin, slice.token_count, first, sequence.table.blocks, last});
+  const int32_t* states = sequence.table.states.data() + (follows ? 1 : 0);
+  step.sequences.push_back({token_begin, slice.token_count, first, sequence.table.blocks, last, first == 0 ? -1 : states[0], states[1]});
   add_segment(step, token_begin, token_begin + slice.token_count, sequence.adapter.adapter());
 
   const bool chooses = end == last, draws = chooses && model_.draws_tokens() && !sequence.needs_logits(follows ? 1 : 0);

@@ -156,8 +156,9 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
   return otherwise;
 }
 
-// Modules that a model has and PEFT cannot adapt.
-bool is_no_target(const std::string& name) {
+// Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
+bool is_no_target(const std::string& name, const ModelConfig& model) {
+  if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
   constexpr std::array<std::string_view, 22> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
                                                         "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
@@ -174,7 +175,7 @@ void check_names(const PeftConfig& peft, const ModelConfig& model, std::string_v
   const std::vector<std::string>& names = peft.targets.names;
   const bool others_count = !peft.parameters.empty() || std::any_of(names.begin(), names.end(), is_known);
   for (size_t i = 0; i < names.size(); ++i)
-    if (others_count ? is_no_target(names[i]) : !is_known(names[i]))
+    if (others_count ? is_no_target(names[i], model) : !is_known(names[i]))
       problems.add("unknown_target", kAdapterConfigFile, "target_modules[" + std::to_string(i) + "]", '"' + names[i] + '"',
                    "one of " + target_names(model, mixtures) + " of the base model");
   for (const int32_t layer : peft.layers_to_transform.value_or(std::vector<int32_t>{}))
@@ -293,7 +294,7 @@ const char* module_leaf(const ModelConfig& model, Projection projection, int32_t
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
   if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
-  const std::string block = projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
+  const std::string block = is_of_linear_attention(projection) ? "linear_attn" : projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + "." + mixture_names(model).block;
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);
   if (expert < 0) return begin + "." + block + "." + module_leaf(model, projection, expert);

@@ -8,17 +8,20 @@ namespace sgmv {
 namespace {
 
 constexpr int64_t kShrinkTokens = 32;  // of one item
-constexpr size_t kPartsMax = 3;        // projections of a group
+constexpr size_t kPartsMax = 4;        // projections of a group
 
 std::span<const Projection> projections_of(ProjectionGroup group) {
   using enum Projection;
-  static constexpr Projection of_qkv[] = {q, k, v, qkv}, of_o[] = {o}, of_gate_up[] = {gate, up, gate_up}, of_down[] = {down}, of_router[] = {router, shared_gate}, of_head[] = {lm_head};
+  static constexpr Projection of_qkv[] = {q, k, v, qkv}, of_o[] = {o}, of_gate_up[] = {gate, up, gate_up}, of_down[] = {down}, of_router[] = {router, shared_gate},
+                              of_linear_in[] = {in_qkv, in_z, in_b, in_a, in_qkvz, in_ba}, of_linear_out[] = {out}, of_head[] = {lm_head};
   switch (group) {
     case ProjectionGroup::qkv: return of_qkv;
     case ProjectionGroup::o: return of_o;
     case ProjectionGroup::gate_up: return of_gate_up;
     case ProjectionGroup::down: return of_down;
     case ProjectionGroup::router: return of_router;
+    case ProjectionGroup::linear_in: return of_linear_in;
+    case ProjectionGroup::linear_out: return of_linear_out;
     case ProjectionGroup::head: return of_head;
     case ProjectionGroup::embedding: break;  // no product: see LoraEmbedding
   }

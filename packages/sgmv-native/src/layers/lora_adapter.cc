@@ -46,6 +46,13 @@ ProjectionGroup group_of(Projection p) {
     case Projection::v:
     case Projection::qkv: return ProjectionGroup::qkv;
     case Projection::o: return ProjectionGroup::o;
+    case Projection::in_qkv:
+    case Projection::in_z:
+    case Projection::in_b:
+    case Projection::in_a:
+    case Projection::in_qkvz:
+    case Projection::in_ba: return ProjectionGroup::linear_in;
+    case Projection::out: return ProjectionGroup::linear_out;
     case Projection::gate:
     case Projection::up:
     case Projection::gate_up: return ProjectionGroup::gate_up;
@@ -62,6 +69,10 @@ int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
   switch (target.projection) {
     case Projection::k: return model.out_features(Projection::q);
     case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
+    case Projection::in_z: return model.out_features(Projection::in_qkv);
+    case Projection::in_b:
+    case Projection::in_ba: return model.out_features(Projection::in_qkvz);
+    case Projection::in_a: return model.out_features(Projection::in_qkvz) + model.out_features(Projection::in_b);
     case Projection::up: return model.gated_mlp ? target.outputs(model) : 0;  // gate is as wide
     case Projection::shared_gate: return model.out_features(Projection::router);
     default: return 0;

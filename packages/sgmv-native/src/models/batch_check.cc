@@ -26,6 +26,23 @@ void check_sequence(const SequenceSlice& s, size_t index, int64_t token, const M
       refuse(name + ".block_table[" + std::to_string(b) + "]", block, "a block below " + std::to_string(cache.block_count()));
 }
 
+// A slot that another slice writes would be read before or after.
+void check_states(const Batch& batch, const KvCache& cache) {
+  std::vector<bool> written(static_cast<size_t>(cache.state_count()));
+  for (size_t i = 0; i < batch.sequences.size(); ++i) {
+    const SequenceSlice& s = batch.sequences[i];
+    const std::string name = "sequences[" + std::to_string(i) + "]";
+    const std::string slots = "a slot below " + std::to_string(cache.state_count());
+    if (s.state_to < 0 || s.state_to >= cache.state_count() || written[static_cast<size_t>(s.state_to)]) refuse(name + ".state_to", s.state_to, slots + " of its own");
+    if (s.position_begin == 0 ? s.state_from != -1 : s.state_from < 0 || s.state_from >= cache.state_count() || s.state_from == s.state_to)
+      refuse(name + ".state_from", s.state_from, s.position_begin == 0 ? "-1" : slots + ", not state_to");
+    written[static_cast<size_t>(s.state_to)] = true;
+  }
+  for (size_t i = 0; i < batch.sequences.size(); ++i)
+    if (const int32_t from = batch.sequences[i].state_from; from >= 0 && written[static_cast<size_t>(from)])
+      refuse("sequences[" + std::to_string(i) + "].state_from", from, "a slot that no slice writes");
+}
+
 void check_segments(const Batch& batch, int64_t tokens, const std::function<bool(const Adapter&)>& is_own) {
   int64_t at = 0;
   for (size_t i = 0; i < batch.segments.size(); ++i) {
@@ -52,6 +69,7 @@ void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& c
     covered += batch.sequences[i].token_count;
   }
   if (covered != tokens) refuse("sequences: tokens covered", covered, std::to_string(tokens));
+  if (config.linear_layers() > 0) check_states(batch, cache);
   check_segments(batch, tokens, is_own);
   int64_t last = -1;
   for (const int32_t row : batch.logit_rows) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -225,6 +226,22 @@ std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
   const std::vector<float> bias = vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size);
   weights.insert(weights.end(), bias.begin(), bias.end());
   return weights;
+}
+
+std::vector<float> Checkpoint::conv(const std::string& name) const {
+  const int64_t channels = config_.linear.conv_width(), taps = config_.linear.taps;
+  const TensorInfo& info = require(name, {channels, 1, taps});
+  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
+  std::vector<float> stored(static_cast<size_t>(channels * taps)), turned(stored.size());
+  dequantize(info.dtype, read(name, info).data(), channels * taps, stored.data());
+  for (int64_t i = 0; i < channels * taps; ++i) turned[static_cast<size_t>(i % taps * channels + i / taps)] = stored[static_cast<size_t>(i)];
+  return turned;
+}
+
+std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
+  std::vector<float> rates = vector(name, config_.linear.value_heads);
+  for (float& rate : rates) rate = -std::exp(rate);
+  return rates;
 }
 
 std::vector<float> Checkpoint::final_norm() const {

@@ -25,6 +25,9 @@ class Checkpoint {
   std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
   // Of the residual: factors [hidden] and, of layer_norms, what is added [hidden].
   std::vector<float> residual_norm(const std::string& name) const;
+  // Of linear attention: the convolution, [taps, conv_width], and what softplus is multiplied by, [value_heads].
+  std::vector<float> conv(const std::string& name) const;
+  std::vector<float> decay_rates(const std::string& name) const;
   std::vector<float> final_norm() const;  // logit_scale included
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert

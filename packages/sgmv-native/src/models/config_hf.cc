@@ -67,8 +67,16 @@ struct Family {
   bool post_norms = false;         // attention and MLP are normed once more
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
+  bool hybrid = false;             // layers of linear attention, and gates of the others' outputs
   FamilyExperts experts = {};
 };
+
+// The language models of Qwen3.5, which stand alone too.
+constexpr Family kQwen35 = {.model_type = "qwen3_5_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 4, .head_dim = 256, .intermediate_size = 12288,
+                            .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true},
+                 kQwen35Moe = {.model_type = "qwen3_5_moe_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = kUnused,
+                               .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+                               .experts = {.count = 256, .per_token = 8, .size = 512, .normalized = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}};
 
 constexpr Family kFamilies[] = {
     {.model_type = "llama", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
@@ -144,6 +152,10 @@ constexpr Family kFamilies[] = {
     {.model_type = "ernie4_5_moe", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .kv_heads = 4, .tied_embeddings = true, .may_slide = false, .interleaved = true,
      .experts = {.count = 64, .per_token = 6, .size = 1536, .normalized = true, .count_field = "moe_num_experts", .per_token_field = "moe_k",
                  .shared_field = "moe_num_shared_experts", .shared_by_count = true, .shared = 2, .choice_bias = true}},
+    {.model_type = "qwen3_next", .max_positions = 32768, .vocab_size = 151936, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = 5632, .may_slide = false,
+     .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+     .experts = {.count = 512, .per_token = 10, .size = 512, .may_be_normalized = true, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}},
+    kQwen35, kQwen35Moe,
 };
 
 // Language models that stand in a vision model only.
@@ -163,7 +175,8 @@ struct VisionModel {
 };
 
 constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
-                                         {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe}};
+                                         {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe},
+                                         {"qwen3_5", "qwen3_5_text", &kQwen35}, {"qwen3_5_moe", "qwen3_5_moe_text", &kQwen35Moe}};
 
 const Family& find_family(const ConfigFields& fields) {
   const std::string type = fields.text("model_type", "");
@@ -244,6 +257,45 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
+// Qwen3-Next, Qwen3.5: layers of linear attention, and how often one is not.
+void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
+  std::vector<bool>& linear = config.linear.layer_is_linear;
+  if (const json::Value* types = fields.get("layer_types")) {
+    if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers))
+      fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
+    for (const json::Value& type : types->array()) {
+      const std::string text = type.is_string() ? type.string() : type.describe();
+      if (text != "full_attention" && text != "linear_attention") fields.refuse("model_unsupported", "layer_types", text, "full_attention or linear_attention");
+      linear.push_back(text == "linear_attention");
+    }
+  } else {
+    const int32_t every = fields.integer("full_attention_interval").value_or(4);
+    if (every < 1) fields.refuse("model_corrupt", "full_attention_interval", std::to_string(every), "a whole number of at least 1");
+    for (int32_t layer = 1; layer <= config.layers; ++layer) linear.push_back(layer % every != 0);
+  }
+  if (config.kv_layers() == 0) fields.refuse("model_unsupported", "layer_types", "linear_attention only", "at least one layer of full_attention");
+}
+
+void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  config.attention_gate = true;
+  linear.grouped = config.model_type == "qwen3_next";
+  const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
+    const int32_t value = fields.integer(field).value_or(otherwise);
+    if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
+    return value;
+  };
+  linear.key_heads = number("linear_num_key_heads", 16, 1024);
+  linear.value_heads = number("linear_num_value_heads", 32, 1024);
+  linear.key_dim = number("linear_key_head_dim", 128, 1024);
+  linear.value_dim = number("linear_value_head_dim", 128, 1024);
+  linear.taps = number("linear_conv_kernel_dim", 4, kConvTapsMax);
+  if (linear.value_heads % linear.key_heads != 0)
+    fields.refuse("model_corrupt", "linear_num_value_heads", std::to_string(linear.value_heads), "a multiple of linear_num_key_heads, " + std::to_string(linear.key_heads));
+  // The convolution has it too.
+  if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
+  read_linear_layers(fields, config);
+}
 
 // SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
 void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
@@ -541,7 +593,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   read_ropes(root, file, read_rotary_share(fields, family, config), config);
   read_sliding_window(fields, family, root, config);
-  read_layer_types(fields, config);
+  if (!family.hybrid) read_layer_types(fields, config);
+  else read_hybrid(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   read_quantization(fields, config);
   return config;

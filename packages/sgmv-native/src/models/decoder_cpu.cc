@@ -19,6 +19,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)), gate_(config_),
       rope_(config_.rope, config_.head_dim),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
+  if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
@@ -27,8 +28,9 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
   long_rope_.emplace(longer, config_.head_dim);
 }
 
-std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory /*memory*/) {
-  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size);
+std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory /*memory*/, int32_t state_count) {
+  const StateShape states = delta_rule_ ? StateShape{state_count, config_.linear_layers(), config_.linear.state_floats()} : StateShape{};
+  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.kv_layers(), config_.kv_heads, config_.head_dim, block_count, block_size, states);
 }
 
 std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {
@@ -38,7 +40,8 @@ std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::p
 void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
   auto* cache = dynamic_cast<CpuKvCache*>(&kv_cache);
   if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
-  if (cache->layers() != config_.layers || cache->kv_heads() != config_.kv_heads || cache->head_dim() != config_.head_dim)
+  if (cache->layers() != config_.kv_layers() || cache->kv_heads() != config_.kv_heads || cache->head_dim() != config_.head_dim ||
+      (cache->state_count() > 0 && cache->bytes_per_state() != config_.state_bytes()))
     throw Error("bad_argument", "cache: found one of another model");
   check_batch(batch, config_, *cache, [this](const Adapter& any) {
     const auto* adapter = dynamic_cast<const LoraAdapter*>(&any);
@@ -51,12 +54,12 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), forms_for(weights_.head()) | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
-    attend(layer, tokens, *cache);
+    config_.is_linear(layer) ? attend_linearly(layer, tokens, *cache) : attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
     add_and_norm(weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
     feed_forward(layer, tokens, *cache);
     if (layer + 1 == config_.layers) add_and_norm(weights.post_mlp_norm, weights_.final_norm, std::nullopt);
-    else add_and_norm(weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, FusedLinear::Place{layer + 1, ProjectionGroup::qkv});
+    else add_and_norm(weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, first_of(layer + 1));
   }
   write_logits(batch, logits);
 }
@@ -66,9 +69,11 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   normed_.reserve(tokens, config_.hidden_size, forms);
   delta_.reserve(tokens, config_.hidden_size);
   last_.reserve(logit_rows, config_.hidden_size, forms);
-  const int64_t heads = config_.heads + 2 * config_.kv_heads;
-  qkv_.reserve(tokens, heads * config_.head_dim);
-  attended_.reserve(tokens, int64_t{config_.heads} * config_.head_dim, forms);
+  const int64_t qkv = config_.q_width() + 2 * config_.kv_heads * config_.head_dim, attended = int64_t{config_.heads} * config_.head_dim;
+  qkv_.reserve(tokens, delta_rule_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
+  attended_.reserve(tokens, delta_rule_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
+  if (config_.attention_gate) attention_gates_.reserve(tokens, attended);
+  if (delta_rule_) delta_rule_->reserve(tokens);
   if (mixture_) mixture_->reserve(tokens, forms);
   const int32_t widest = config_.mlp_size_max();
   if (widest == 0) return;
@@ -79,6 +84,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
   if (mixture_) mixture_->plan(batch.segments);
+  if (delta_rule_) delta_rule_->plan(batch.sequences);
   plan_ends(batch);
   plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
@@ -130,7 +136,7 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 
 void DecoderCpu::embed(const Batch& batch) {
   const std::vector<float>& norm = weights_.layers[0].attention_norm;
-  fused_.prepare({0, ProjectionGroup::qkv});
+  fused_.prepare(first_of(0));
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const int32_t id = batch.tokens[static_cast<size_t>(token)];
     const LoraEmbedding* lora = embedding_lora_[static_cast<size_t>(token)];
@@ -157,11 +163,13 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const Kernels& kernels = cpu_.kernels();
   fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
-  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, index,
+  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index),
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
                                   layer.sinks.empty() ? nullptr : layer.sinks.data()};
+  const int64_t width = int64_t{config_.heads} * config_.head_dim;
   const auto finish = [&](int64_t token) {
-    attended_.encode(kernels, token);
+    if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
+    attended_.encode(kernels, token, width);
     fused_.shrink_row(kernels, attended_, token);
   };
   // With few tokens the heads are needed to keep all threads busy; with chunks of prompts, keys must be stored first.
@@ -180,18 +188,49 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
 
+void DecoderCpu::attend_linearly(int32_t index, int64_t tokens, CpuKvCache& cache) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  const FusedLinear::Place place{index, ProjectionGroup::linear_out};
+  fused_.run(cpu_, layer.qkv, place, normed_, tokens, qkv_);
+  fused_.prepare(place);
+  delta_rule_->run(cpu_, layer.delta, qkv_, cache, config_.state_index(index));
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+    delta_rule_->finish(cpu_.kernels(), layer.delta, qkv_, token, attended_.row(token));
+    attended_.encode(cpu_.kernels(), token, config_.linear.values());
+    fused_.shrink_row(cpu_.kernels(), attended_, token);
+  });
+  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+}
+
+// What a layer's input is multiplied with first.
+FusedLinear::Place DecoderCpu::first_of(int32_t layer) const {
+  return {layer, config_.is_linear(layer) ? ProjectionGroup::linear_in : ProjectionGroup::qkv};
+}
+
+// Brings a token's queries together, as attention reads them.
+void DecoderCpu::part_gate(int64_t token) {
+  const int64_t dim = config_.head_dim;
+  float *from = qkv_.row(token), *query = from, *gate = attention_gates_.row(token);
+  for (int32_t head = 0; head < config_.heads; ++head, from += 2 * dim, query += dim, gate += dim) {
+    std::copy_n(from + dim, dim, gate);
+    std::copy_n(from, dim, query);
+  }
+}
+
 void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const Kernels& kernels = cpu_.kernels();
   const Place& place = places_[static_cast<size_t>(token)];
   const int64_t dim = config_.head_dim;
   const RopeTable& table = rope(index, place);
+  const int32_t kv_index = config_.kv_index(index);
   const float* cosines = table.cosines(place.position);
   const float* sines = table.sines(place.position);
   const int64_t half = config_.has_rope(index) ? table.half() : 0;
   const auto rotate = config_.rope.interleaved ? kernels.rope_interleaved : kernels.rope;
   const float query_scale = config_.query_scale(place.position);
   const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
+  if (config_.attention_gate) part_gate(token);
   float* head = qkv_.row(token);
   if (config_.qk_norm_of_all) {
     const int64_t width = config_.q_norm_width(), kv_width = config_.k_norm_width();
@@ -207,9 +246,10 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
     norm_and_rotate(layer.q_norm);
     kernels.scale(head, query_scale, dim);
   }
+  head = qkv_.row(token) + config_.q_width();
   for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
     norm_and_rotate(layer.k_norm);
-    cache.store(index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
+    cache.store(kv_index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
   }
 }
 
@@ -218,8 +258,9 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
   const bool mlp = config_.has_mlp(index);
   if (const int32_t next = index + 1; next < config_.layers) {
     PrefetchList& also = mlp ? fused_.also() : mixture_->also();
-    attention_.ask_ahead(cache, next, config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
-    if (!mlp) fused_.list_shrinks({next, ProjectionGroup::qkv}, also);
+    if (!config_.is_linear(next))
+      attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
+    if (!mlp) fused_.list_shrinks(first_of(next), also);
   }
   if (mlp) run_mlp(index, tokens);
   if (config_.has_experts(index)) mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
@@ -237,7 +278,7 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });
   const bool last = index + 1 == config_.layers;
-  const auto next = last ? std::nullopt : std::optional(FusedLinear::Place{index + 1, ProjectionGroup::qkv});
+  const auto next = last ? std::nullopt : std::optional(first_of(index + 1));
   fused_.run(cpu_, layer.down, next, gated_, tokens, delta_);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cpu/cpu_device.h"
 #include "layers/gate.h"
+#include "layers/gated_delta.h"
 #include "layers/mixture.h"
 #include "layers/rope_table.h"
 #include "models/decoder_weights.h"
@@ -22,7 +23,7 @@ class DecoderCpu : public Model {
   std::string device() const override { return device_->name(); }
   size_t weight_bytes() const override { return weights_.bytes(); }
   NumberTypes number_types() const override { return types_; }
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole, int32_t state_count = 0) override;
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
 
@@ -36,6 +37,9 @@ class DecoderCpu : public Model {
   void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void attend_linearly(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  FusedLinear::Place first_of(int32_t layer) const;
+  void part_gate(int64_t token);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
@@ -59,10 +63,11 @@ class DecoderCpu : public Model {
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
+  std::optional<GatedDelta> delta_rule_;
   std::vector<Place> places_;
   std::vector<int64_t> token_costs_;
   std::vector<int64_t> token_shares_;  // [threads]: where each thread's share of a loop over tokens ends
-  Activations hidden_, normed_, qkv_, attended_, gate_up_, gated_, delta_, last_;
+  Activations hidden_, normed_, qkv_, attended_, attention_gates_, gate_up_, gated_, delta_, last_;
 };
 
 // Throws Error. `weights` is there, and `config` was read from it.

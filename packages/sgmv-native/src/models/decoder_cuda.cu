@@ -55,7 +55,7 @@ std::optional<size_t> DecoderCuda::device_bytes_free() const {
 
 bool DecoderCuda::has_kv_extents() const { return DeviceRange::granularity(context_->device()) > 0; }
 
-std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory) {
+std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory, int32_t /*state_count*/) {
   return std::make_unique<CudaKvCache>(context_, type_, config_.layers, config_.kv_heads, config_.head_dim, block_count, block_size, memory);
 }
 
@@ -231,6 +231,7 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   if (options.adapters_as_stored || (options.adapters && !q8_adapters && *options.adapters != *types.adapters))
     refuse("adapterType", number == cuda::Number::f32 ? name : std::string(name) + " or int8");
   if (options.kv && *options.kv != types.kv) refuse("kvType", name);
+  if (config.linear_layers() > 0 || config.attention_gate) throw Error("model_unsupported", "layer_types: found linear_attention, expected full_attention only on CUDA");
   if (config.head_dim > 256 || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
   if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))

@@ -39,7 +39,7 @@ class DecoderCuda : public Model {
   bool draws_tokens() const override { return config_.vocab_size <= kSampleVocabMax; }
   bool runs_ahead() const override { return draws_tokens(); }
   bool has_kv_extents() const override;
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole, int32_t state_count = 0) override;
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;
   void start(const Batch& batch, KvCache& cache) override;

@@ -7,6 +7,10 @@
 namespace sgmv {
 namespace {
 
+GatedDeltaWeights load_delta(const Checkpoint& checkpoint, const LayerTensors& names, const LinearAttentionConfig& config) {
+  return {checkpoint.conv(names.conv), checkpoint.decay_rates(names.decay), checkpoint.vector(names.dt_bias, config.value_heads), checkpoint.vector(names.delta_norm, config.value_dim)};
+}
+
 DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config, int32_t index) {
   const LayerTensors names = layer_tensors(checkpoint, config, index);
   const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
@@ -21,7 +25,8 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.k_norm = norm(names.k_norm, config.k_norm_width());
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
-  layer.o = checkpoint.linear(names.o, config.in_features(Projection::o));
+  layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o));
+  if (config.is_linear(index)) layer.delta = load_delta(checkpoint, names, config.linear);
   if (config.has_mlp(index)) {
     layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
     layer.down = checkpoint.linear(names.down, config.mlp_size(index));
@@ -41,7 +46,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 
 size_t DecoderLayer::bytes() const {
   const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size();
-  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + vectors * sizeof(float);
+  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {
@@ -57,8 +62,10 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
   if (target.expert >= 0)
     return (target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up)[static_cast<size_t>(target.expert)].weights;
   switch (group_of(target.projection)) {
-    case ProjectionGroup::qkv: return layer.qkv.weights;
-    case ProjectionGroup::o: return layer.o.weights;
+    case ProjectionGroup::qkv:
+    case ProjectionGroup::linear_in: return layer.qkv.weights;
+    case ProjectionGroup::o:
+    case ProjectionGroup::linear_out: return layer.o.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
     case ProjectionGroup::router: return layer.experts.router.weights;
     default: return layer.down.weights;

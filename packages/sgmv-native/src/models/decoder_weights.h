@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "layers/gated_delta.h"
 #include "layers/mixture.h"
 #include "models/checkpoint.h"
 
@@ -14,7 +15,8 @@ struct DecoderLayer {
   std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   std::vector<float> sinks;           // [heads]
-  Linear qkv, o;
+  Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
+  GatedDeltaWeights delta; // of linear attention
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeights experts;
   size_t bytes() const;

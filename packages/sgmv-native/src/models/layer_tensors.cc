@@ -74,16 +74,26 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : "post_attention_layernorm.weight");
     names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : "post_feedforward_layernorm.weight");
   }
-  if (config.qk_norm) {
+  using enum Projection;
+  if (config.is_linear(layer)) {
+    const std::string linear = prefix + "linear_attn.";
+    names.qkv = config.linear.grouped ? parts(linear, {in_qkvz, in_ba}, false) : parts(linear, {in_qkv, in_z, in_b, in_a}, false);
+    names.o = parts(linear, {out}, false);
+    names.conv = linear + "conv1d.weight";
+    names.decay = linear + "A_log";
+    names.dt_bias = linear + "dt_bias";
+    names.delta_norm = linear + "norm.weight";
+  } else {
+    const bool bias = config.attention_bias;
+    names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
+    // Llama with attention_bias has one on o too, though some checkpoints lack it.
+    names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
+  }
+  if (config.qk_norm && !config.is_linear(layer)) {
     names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
     names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
   }
   if (config.attention_sinks) names.sinks = attention + "sinks";
-  using enum Projection;
-  const bool bias = config.attention_bias;
-  names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
-  // Llama with attention_bias has one on o too, though some checkpoints lack it.
-  names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
   // llama.cpp parts what is one in a shared expert.

@@ -58,7 +58,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 }  // namespace
 
 const char* projection_name(Projection p) {
-  constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj",
+  constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
                                    "down_proj", "gate", "shared_expert_gate", "embed_tokens", "lm_head"};
   return names[static_cast<int>(p)];
 }
@@ -66,6 +66,11 @@ const char* projection_name(Projection p) {
 void ModelConfig::scale_residuals(double factor) {
   embedding_scale = static_cast<float>(embedding_scale / factor);
   rms_norm_eps = static_cast<float>(rms_norm_eps / (factor * factor));
+}
+
+int32_t ModelConfig::linear_before(int32_t layer) const {
+  if (linear.layer_is_linear.empty()) return 0;
+  return static_cast<int32_t>(std::count(linear.layer_is_linear.begin(), linear.layer_is_linear.begin() + layer, true));
 }
 
 int32_t ModelConfig::mlp_size_max() const {
@@ -78,6 +83,11 @@ int32_t ModelConfig::mlp_size_max() const {
 std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const {
   using enum Projection;
   static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down}, fused_mlp[] = {q, k, v, o, gate_up, down}, ungated[] = {q, k, v, o, up, down};
+  static constexpr Projection delta[] = {in_qkv, in_z, in_b, in_a, out, gate, up, down}, grouped_delta[] = {in_qkvz, in_ba, out, gate, up, down};
+  if (is_linear(layer)) {
+    const std::span<const Projection> all = linear.grouped ? std::span<const Projection>(grouped_delta) : std::span<const Projection>(delta);
+    return has_mlp(layer) ? all : all.first(all.size() - 3);
+  }
   if (!has_mlp(layer)) return std::span(separate).first(4);
   if (!gated_mlp) return ungated;
   if (!fused_gate_up) return separate;
@@ -87,6 +97,7 @@ std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const 
 int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
   switch (p) {
     case Projection::o: return heads * head_dim;
+    case Projection::out: return linear.values();
     case Projection::down: return mlp_size(layer);
     case Projection::embed_tokens: return vocab_size;
     default: return hidden_size;
@@ -95,7 +106,13 @@ int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
 
 int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
   switch (p) {
-    case Projection::q: return heads * head_dim;
+    case Projection::q: return q_width();
+    case Projection::in_qkv: return linear.conv_width();
+    case Projection::in_z: return linear.values();
+    case Projection::in_b:
+    case Projection::in_a: return linear.value_heads;
+    case Projection::in_qkvz: return linear.conv_width() + linear.values();
+    case Projection::in_ba: return 2 * linear.value_heads;
     case Projection::k:
     case Projection::v: return kv_heads * head_dim;
     case Projection::qkv: return (heads + 2 * kv_heads) * head_dim;

@@ -12,7 +12,7 @@ FakeOptions ahead() {
   return options;
 }
 
-TEST("ahead: while the same requests go on, every step is started before the last is finished") {
+STATES_TEST("ahead: while the same requests go on, every step is started before the last is finished") {
   const auto gate = std::make_shared<Gate>();
   FakeOptions options = ahead();
   options.forward_gate = gate;
@@ -26,7 +26,7 @@ TEST("ahead: while the same requests go on, every step is started before the las
   harness.check_idle();
 }
 
-TEST("ahead: those who wait for room do not keep a full batch from it") {
+STATES_TEST("ahead: those who wait for room do not keep a full batch from it") {
   Harness by_number(small_options(100, 4, 2, 32), ahead()), by_memory(small_options(16, 4, 8, 32), ahead());
   for (Harness* harness : {&by_number, &by_memory}) {
     for (int i = 0; i < 6; ++i) harness->submit(make_request(std::to_string(i), std::vector<int32_t>(20, i), 10));
@@ -36,7 +36,7 @@ TEST("ahead: those who wait for room do not keep a full batch from it") {
   }
 }
 
-TEST("ahead: those who come, or who had no share of a step, do not wait until somebody ends") {
+STATES_TEST("ahead: those who come, or who had no share of a step, do not wait until somebody ends") {
   const auto gate = std::make_shared<Gate>();
   FakeOptions options = ahead();
   options.forward_gate = gate;
@@ -54,13 +54,13 @@ TEST("ahead: those who come, or who had no share of a step, do not wait until so
   CHECK(harness.log().ahead > 0);
 }
 
-TEST("ahead: nothing is started for a request whose last token is under way") {
+STATES_TEST("ahead: nothing is started for a request whose last token is under way") {
   Harness harness(small_options(100, 4, 4, 32), ahead());
   CHECK(harness.run(make_request("short", {1, 2}, 5)).tokens == fake_greedy({1, 2}, "", 5));
   CHECK_EQUAL(harness.log().drawn.load(), 5);
 }
 
-TEST("ahead: a request that is cancelled, or whose adapter goes, while its next step is under way") {
+STATES_TEST("ahead: a request that is cancelled, or whose adapter goes, while its next step is under way") {
   const auto gate = std::make_shared<Gate>();
   FakeOptions options = ahead();
   options.forward_gate = gate;
@@ -82,7 +82,7 @@ TEST("ahead: a request that is cancelled, or whose adapter goes, while its next 
   harness.check_idle();
 }
 
-TEST("ahead: a step that cannot be started, or gives nothing, costs nobody a token") {
+STATES_TEST("ahead: a step that cannot be started, or gives nothing, costs nobody a token") {
   for (const bool refused : {true, false}) {
     Harness harness(small_options(100, 4, 4, 32), ahead());
     for (int round = 0; round < 6; ++round) {
@@ -95,7 +95,7 @@ TEST("ahead: a step that cannot be started, or gives nothing, costs nobody a tok
   }
 }
 
-TEST("ahead: a text that grows past a short context is computed anew at the same token") {
+STATES_TEST("ahead: a text that grows past a short context is computed anew at the same token") {
   for (const int32_t short_context : {8, 11, 12, 13}) {
     std::vector<int32_t> expected;
     for (const bool runs_ahead : {false, true}) {
@@ -127,7 +127,7 @@ Request any_request(std::mt19937& random, int i) {
   return request;
 }
 
-TEST("ahead: whatever comes, in a cache of any size, the tokens are those of a run alone") {
+STATES_TEST("ahead: whatever comes, in a cache of any size, the tokens are those of a run alone") {
   for (const int32_t blocks : {14, 40, 200}) {
     FakeOptions plain, eager = ahead();
     plain.ends = eager.ends = true;

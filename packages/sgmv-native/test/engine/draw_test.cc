@@ -19,7 +19,7 @@ FakeOptions not_drawing() {
   return options;
 }
 
-TEST("draws: requests of every kind get the tokens they get without") {
+STATES_TEST("draws: requests of every kind get the tokens they get without") {
   std::mt19937 random(11);
   for (int kind = 0; kind < 8; ++kind) {
     Request request = make_request("r", random_tokens(random, 9), 30);
@@ -42,7 +42,7 @@ TEST("draws: requests of every kind get the tokens they get without") {
   }
 }
 
-TEST("draws: mixed batches, prompt logits among them") {
+STATES_TEST("draws: mixed batches, prompt logits among them") {
   std::mt19937 random(12);
   Harness with(small_options(200, 4, 16, 32), drawing()), without(small_options(200, 4, 16, 32), not_drawing());
   for (Harness* harness : {&with, &without}) {
@@ -64,7 +64,7 @@ TEST("draws: mixed batches, prompt logits among them") {
   with.check_idle();
 }
 
-TEST("draws: logits that are not numbers fail their own request") {
+STATES_TEST("draws: logits that are not numbers fail their own request") {
   Harness harness(small_options(40, 4, 4, 16), drawing());
   harness.submit(make_request("bad", {1, kNan, 2}, 8));
   const Outcome good = harness.run(make_request("good", {1, 2, 3}, 8));

@@ -11,10 +11,13 @@ namespace {
 constexpr std::chrono::seconds kPatience{60};
 }
 
-bool models_run_ahead = false;
+bool models_run_ahead = false, models_have_states = false;
 
 Harness::Harness(EngineOptions options, FakeOptions fake) {
   if (models_run_ahead) fake.draws = fake.ahead = true;
+  if (models_have_states) fake.states = true;
+  // Room for the states, so that a test's number of blocks is what it says.
+  if (fake.states && options.kv_bytes > 0) options.kv_bytes += static_cast<size_t>(options.max_batch) * 3 * kFakeStateBytes;
   engine_ = std::make_unique<Engine>(std::make_unique<FakeModel>(std::move(fake), log_), std::move(options),
                                      [this](std::vector<Event>& events) { take(events); });
 }

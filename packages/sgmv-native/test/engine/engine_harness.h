@@ -25,14 +25,36 @@ struct RunAhead {
   ~RunAhead() { models_run_ahead = false; }
 };
 
-// A test that is run with models of both kinds.
-#define ENGINE_TEST(name)                                                                                          \
-  static void SGMV_CONCAT(test_body_, __LINE__)();                                                                 \
-  static const ::sgmv::test::Register SGMV_CONCAT(test_entry_, __LINE__)(name, SGMV_CONCAT(test_body_, __LINE__)); \
-  static const ::sgmv::test::Register SGMV_CONCAT(test_ahead_, __LINE__)(name ", running ahead", [] {              \
-    const ::sgmv::test::RunAhead ahead;                                                                            \
-    SGMV_CONCAT(test_body_, __LINE__)();                                                                           \
-  });                                                                                                              \
+// Likewise: whether they have layers of linear attention.
+extern bool models_have_states;
+
+struct WithStates {
+  WithStates() { models_have_states = true; }
+  ~WithStates() { models_have_states = false; }
+};
+
+// A test that is run with models of each kind.
+#define SGMV_REGISTER(name, suffix, ...)                                                                              \
+  static const ::sgmv::test::Register SGMV_CONCAT(test_##suffix##_, __LINE__)(name, [] {                              \
+    __VA_ARGS__;                                                                                                      \
+    SGMV_CONCAT(test_body_, __LINE__)();                                                                              \
+  });
+#define ENGINE_TEST(name)                                                                                             \
+  static void SGMV_CONCAT(test_body_, __LINE__)();                                                                    \
+  SGMV_REGISTER(name, entry)                                                                                          \
+  SGMV_REGISTER(name ", running ahead", ahead, const ::sgmv::test::RunAhead ahead)                                    \
+  SGMV_REGISTER(name ", running ahead with states", states, const ::sgmv::test::RunAhead ahead; const ::sgmv::test::WithStates states) \
+  static void SGMV_CONCAT(test_body_, __LINE__)()
+// One that counts on there being no states, and one that says itself whether steps run ahead.
+#define STATELESS_TEST(name)                                                                                          \
+  static void SGMV_CONCAT(test_body_, __LINE__)();                                                                    \
+  SGMV_REGISTER(name, entry)                                                                                          \
+  SGMV_REGISTER(name ", running ahead", ahead, const ::sgmv::test::RunAhead ahead)                                    \
+  static void SGMV_CONCAT(test_body_, __LINE__)()
+#define STATES_TEST(name)                                                                                             \
+  static void SGMV_CONCAT(test_body_, __LINE__)();                                                                    \
+  SGMV_REGISTER(name, entry)                                                                                          \
+  SGMV_REGISTER(name ", with states", states, const ::sgmv::test::WithStates states)                                  \
   static void SGMV_CONCAT(test_body_, __LINE__)()
 
 struct Outcome {

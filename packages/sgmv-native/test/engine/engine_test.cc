@@ -147,11 +147,11 @@ int64_t run_mixed(uint32_t seed, EngineOptions options, size_t count) {
   return harness.engine().stats().preemptions;
 }
 
-TEST("engine: 64 mixed requests give what each gives alone") {
+STATES_TEST("engine: 64 mixed requests give what each gives alone") {
   for (uint32_t seed = 1; seed <= 4; ++seed) run_mixed(seed, small_options(4096, 16, 64, 256), 64);
 }
 
-TEST("engine: a cache far too small costs time, not tokens") {
+STATES_TEST("engine: a cache far too small costs time, not tokens") {
   int64_t preemptions = 0;
   for (uint32_t seed = 1; seed <= 8; ++seed) {
     preemptions += run_mixed(seed, small_options(20 + static_cast<int32_t>(seed), 1 + static_cast<int32_t>(seed % 5), 16, 24), 40);
@@ -178,7 +178,7 @@ ENGINE_TEST("engine: a prompt that can never fit the cache is refused with the n
   harness.check_idle();
 }
 
-ENGINE_TEST("engine: wrong arguments name the field") {
+STATELESS_TEST("engine: wrong arguments name the field") {
   Harness harness;
   const auto refused = [&](const std::function<void(Request&)>& change, const char* part) {
     Request request = make_request("wrong", {1, 2}, 5);

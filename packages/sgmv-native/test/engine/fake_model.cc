@@ -17,8 +17,8 @@ constexpr int32_t kUnwritten = -1;
 
 class FakeCache final : public KvCache {
  public:
-  FakeCache(int32_t block_count, int32_t block_size, int32_t extent_blocks, std::shared_ptr<FakeLog> log)
-      : size_(block_size), count_(block_count), extent_blocks_(extent_blocks), log_(std::move(log)) {
+  FakeCache(int32_t block_count, int32_t block_size, int32_t extent_blocks, int32_t state_count, std::shared_ptr<FakeLog> log)
+      : states(static_cast<size_t>(state_count)), size_(block_size), count_(block_count), extent_blocks_(extent_blocks), log_(std::move(log)) {
     tokens.assign(static_cast<size_t>(block_count) * static_cast<size_t>(block_size), kUnwritten);
     committed_.assign(static_cast<size_t>((block_count + extent_blocks - 1) / extent_blocks), 0);
     log_->caches += 1;
@@ -44,11 +44,18 @@ class FakeCache final : public KvCache {
     std::copy_n(tokens.begin() + from * size_, size_, tokens.begin() + to * size_);
     log_->copies += 1;
   }
+  int32_t state_count() const override { return static_cast<int32_t>(states.size()); }
+  size_t bytes_per_state() const override { return kFakeStateBytes; }
+  void copy_state(int32_t from, int32_t to) override {
+    states[static_cast<size_t>(to)] = states[static_cast<size_t>(from)];
+    log_->state_copies += 1;
+  }
   int32_t& at(const SequenceSlice& slice, int32_t position) {
     const int32_t block = slice.block_table[static_cast<size_t>(position / size_)];
     return tokens[static_cast<size_t>(block * size_ + position % size_)];
   }
   std::vector<int32_t> tokens;
+  std::vector<uint64_t> states;  // the hash of a text so far
 
  private:
   void change(int32_t extent, char from, char to) {
@@ -118,15 +125,19 @@ FakeModel::FakeModel(FakeOptions options, std::shared_ptr<FakeLog> log) : option
   config_.vocab_size = kVocabulary;
   config_.max_positions = options_.max_positions;
   config_.end_tokens = {kEnd};
+  if (options_.states) {  // one layer's, of 8 bytes
+    config_.layers = 2;
+    config_.linear = {.layer_is_linear = {true, false}, .key_heads = 1, .value_heads = 1, .key_dim = 0, .value_dim = 1, .taps = 3};
+  }
   if (options_.short_context == 0) return;
   config_.rope.kind = RopeConfig::Kind::longrope;
   config_.rope.original_max_positions = options_.short_context;
   config_.rope.long_factors = {2.0f};
 }
 
-std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory) {
+std::unique_ptr<KvCache> FakeModel::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory, int32_t state_count) {
   const bool whole = memory == KvMemory::whole || options_.extent_blocks == 0;
-  return std::make_unique<FakeCache>(block_count, block_size, whole ? block_count : options_.extent_blocks, log_);
+  return std::make_unique<FakeCache>(block_count, block_size, whole ? block_count : options_.extent_blocks, options_.states ? state_count : 0, log_);
 }
 
 std::shared_ptr<const Adapter> FakeModel::load_adapter(const std::filesystem::path& folder) {
@@ -165,6 +176,13 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
     }
   }
   require(at == static_cast<int32_t>(batch.tokens.size()), "slices cover the batch");
+  std::set<int32_t> states;
+  for (const SequenceSlice& slice : batch.sequences) {
+    if (!options_.states) break;
+    require((slice.state_from < 0) == (slice.position_begin == 0) && slice.state_from < cache.state_count(), "a state is read from the second slice on");
+    require(slice.state_to >= 0 && slice.state_to < cache.state_count() && states.insert(slice.state_to).second, "each slice writes a state of its own");
+    require(slice.state_from < 0 || states.insert(slice.state_from).second, "a state that is read is nobody else's");
+  }
   int32_t covered = 0;
   for (const Segment& segment : batch.segments) {
     require(segment.token_begin == covered && segment.token_end > covered, "segments cover the batch in order");
@@ -212,7 +230,11 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
     const auto* adapter = static_cast<const FakeAdapter*>(segment->adapter);
     uint64_t hash = hash_adapter(adapter ? adapter->name : "");
     bool poisoned = false;
+    const auto check_state = [&](int32_t position) {
+      if (options_.states && position == slice.position_begin && position > 0 && cache.states[static_cast<size_t>(slice.state_from)] != hash) break_rule("a slice reads its sequence's state");
+    };
     for (int32_t position = 0; position < slice.position_begin + slice.token_count; ++position) {
+      check_state(position);
       const int32_t token = cache.at(slice, position);
       hash = mix(hash, static_cast<uint64_t>(token));
       poisoned |= token % kVocabulary == kNan;
@@ -220,6 +242,7 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
       if (position < slice.position_begin || row == batch.logit_rows.size() || batch.logit_rows[row] != index) continue;
       write_logits(hash, poisoned, options_.ends, logits.data() + row++ * kVocabulary);
     }
+    if (options_.states) cache.states[static_cast<size_t>(slice.state_to)] = hash;
   }
 }
 
@@ -237,6 +260,11 @@ void FakeModel::start_next(const Batch& batch, KvCache& cache) {
     throw std::runtime_error("The step cannot be started.");
   }
   if (under_way_.size() != 1 || !under_way_.back().logits.empty()) break_rule("a step is started ahead after one that only draws");
+  if (options_.states && !under_way_.empty() && under_way_.back().failure) {  // it would compute with what was never written
+    for (const SequenceSlice& slice : batch.sequences) static_cast<FakeCache&>(cache).states[static_cast<size_t>(slice.state_to)] = 0;
+    under_way_.push_back({{}, std::vector<int32_t>(batch.draws.size()), under_way_.back().failure});
+    return;
+  }
   std::vector<int32_t> tokens(batch.tokens.begin(), batch.tokens.end());
   const std::vector<int32_t>& drawn = under_way_.back().drawn;
   for (int32_t& token : tokens) {

@@ -21,6 +21,7 @@ inline constexpr int32_t kEnd = 63;      // ends a generation; follows a text no
 inline constexpr int32_t kNan = 62;      // a text with this token has NaN logits
 inline constexpr int32_t kNoMemory = 61;  // a batch with this token throws bad_alloc
 inline constexpr int32_t kBroken = 60;   // a batch with this token throws
+inline constexpr size_t kFakeStateBytes = 8;
 inline constexpr int32_t kOrdinary = 60;  // tokens below mean nothing
 
 class FakeAdapter final : public Adapter {
@@ -53,6 +54,7 @@ struct FakeOptions {
   int32_t max_positions = 4096;
   bool ends = false;  // whether kEnd follows a text now and then
   bool draws = false;  // chooses tokens itself, as a device does
+  bool states = false;  // has layers of linear attention
   bool ahead = false;  // besides, lets a step be started while another is under way
   int32_t extent_blocks = 0;  // of caches; 0: all of a cache is one extent
   int32_t short_context = 0;  // past so many tokens all of a text means something else, as with LongRoPE; 0: never
@@ -70,6 +72,7 @@ struct FakeLog {
   std::atomic<int> loads{0};
   std::atomic<int> caches{0};  // alive
   std::atomic<int> copies{0};  // of blocks
+  std::atomic<int> state_copies{0};
   std::atomic<int> extents{0};  // committed
   std::atomic<int> scarce_extents{0};  // so many of these cannot be
   std::mutex mutex;
@@ -84,7 +87,7 @@ class FakeModel final : public Model {
   const ModelConfig& config() const override { return config_; }
   std::string device() const override { return "fake"; }
   size_t weight_bytes() const override { return 0; }
-  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole) override;
+  std::unique_ptr<KvCache> make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory = KvMemory::whole, int32_t state_count = 0) override;
   // The folder's name says what comes: "…-BYTES" a sound adapter, "bad…" a refusal, "huge…" bad_alloc.
   std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& folder) override;
   void forward(const Batch& batch, KvCache& cache, std::span<float> logits) override;

@@ -68,7 +68,7 @@ Run run_under_faults(int64_t pass, int64_t fail, const Run& expected) {
   return run;
 }
 
-TEST("memory: each single allocation of the engine's thread may fail") {
+STATES_TEST("memory: each single allocation of the engine's thread may fail") {
   const Run sound = run_under_faults(0, 0, {});
   CHECK_EQUAL(sound.failed, 0);
   int failed = 0, met = 0;
@@ -83,7 +83,7 @@ TEST("memory: each single allocation of the engine's thread may fail") {
   CHECK(failed > met / 20, failed, " requests failed by ", met, " faults");
 }
 
-TEST("memory: while there is none at all, ends wait until they can be told") {
+STATES_TEST("memory: while there is none at all, ends wait until they can be told") {
   const Run sound = run_under_faults(0, 0, {});
   for (const int64_t fail : {5, 60, 200}) {
     for (const int64_t pass : {0, 50, 333}) CHECK(run_under_faults(pass, fail, sound).faults > 0);

@@ -34,7 +34,7 @@ std::string folder(const std::string& name, size_t blocks) { return "/" + name +
 
 size_t resident(Harness& harness) { return harness.engine().adapters().size(); }
 
-ENGINE_TEST("shared memory: blocks get memory as they are needed") {
+STATELESS_TEST("shared memory: blocks get memory as they are needed") {
   Harness harness = shared(40, 10);
   CHECK_EQUAL(harness.log().extents.load(), 1);
   CHECK_EQUAL(harness.engine().stats().kv_blocks_total, 40);
@@ -47,7 +47,7 @@ ENGINE_TEST("shared memory: blocks get memory as they are needed") {
   CHECK_EQUAL(harness.engine().stats().memory_bytes_max, 40 * kBlockBytes);
 }
 
-ENGINE_TEST("shared memory: adapters leave a request of the full context its blocks") {
+STATELESS_TEST("shared memory: adapters leave a request of the full context its blocks") {
   Harness harness = shared(40, 10);
   CHECK_EQUAL(harness.engine().stats().adapter_bytes_max, 30 * kBlockBytes);
   CHECK(!harness.load("x", folder("x", 30)));
@@ -56,7 +56,7 @@ ENGINE_TEST("shared memory: adapters leave a request of the full context its blo
   CHECK_EQUAL(harness.run(numbered("full", 30, 10, "x")).tokens.size(), size_t{10});
 }
 
-ENGINE_TEST("shared memory: blocks take the place of an adapter that has been idle for longer") {
+STATELESS_TEST("shared memory: blocks take the place of an adapter that has been idle for longer") {
   Harness harness = shared(40, 20);
   CHECK(!harness.load("old", folder("old", 10)));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the grace of a load
@@ -66,7 +66,7 @@ ENGINE_TEST("shared memory: blocks take the place of an adapter that has been id
   CHECK_EQUAL(resident(harness), size_t{0});
 }
 
-ENGINE_TEST("shared memory: of blocks and adapters that were used since, the blocks go") {
+STATELESS_TEST("shared memory: of blocks and adapters that were used since, the blocks go") {
   Harness harness = shared(40, 20);
   CHECK(!harness.load("used", folder("used", 10)));
   for (const char* id : {"a", "b"}) harness.run(numbered(id, 40, 4));
@@ -76,7 +76,7 @@ ENGINE_TEST("shared memory: of blocks and adapters that were used since, the blo
   CHECK_EQUAL(harness.engine().stats().kv_bytes, 30 * kBlockBytes);
 }
 
-ENGINE_TEST("shared memory: a load gets what cached blocks have, and an idle engine gives it") {
+STATELESS_TEST("shared memory: a load gets what cached blocks have, and an idle engine gives it") {
   Harness harness = shared(40, 20);
   for (const char* id : {"a", "b", "c"}) harness.run(numbered(id, 40, 4));
   const int before = harness.log().extents;
@@ -86,7 +86,7 @@ ENGINE_TEST("shared memory: a load gets what cached blocks have, and an idle eng
   CHECK(harness.run(numbered("d", 40, 4, "x")).tokens == fake_greedy(numbered("d", 40, 4).prompt_tokens, "x-640", 4));
 }
 
-ENGINE_TEST("shared memory: an adapter that has been idle for longer than all blocks goes for another") {
+STATELESS_TEST("shared memory: an adapter that has been idle for longer than all blocks goes for another") {
   Harness harness = shared(40, 20);
   CHECK(!harness.load("old", folder("old", 15)));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -97,7 +97,7 @@ ENGINE_TEST("shared memory: an adapter that has been idle for longer than all bl
   CHECK_EQUAL(harness.log().extents.load(), before);
 }
 
-ENGINE_TEST("shared memory: a load waits for blocks in use, which take no more meanwhile") {
+STATELESS_TEST("shared memory: a load waits for blocks in use, which take no more meanwhile") {
   const auto gate = std::make_shared<Gate>();
   Harness harness = shared(40, 20, {.forward_gate = gate});
   for (const char* id : {"a", "b", "c"}) harness.submit(numbered(id, 40, 4));
@@ -157,7 +157,7 @@ ENGINE_TEST("shared memory: random loads and requests") {
   for (uint32_t seed = 1; seed <= 12; ++seed) check_random(seed);
 }
 
-ENGINE_TEST("shared memory: what has bounds of its own is there from the start") {
+STATELESS_TEST("shared memory: what has bounds of its own is there from the start") {
   EngineOptions options;
   options.kv_block_size = kBlockSize;
   options.kv_bytes = 20 * kBlockBytes;

@@ -73,19 +73,20 @@ std::filesystem::path smollm2_weights() {
 
 Session::Session(Model& model, const Adapter* adapter, int32_t positions, int32_t block_size) : model_(model), adapter_(adapter) {
   const int32_t count = (positions + block_size - 1) / block_size;
-  cache_ = model.make_kv_cache(count, block_size);
+  cache_ = model.make_kv_cache(count, block_size, KvMemory::whole, 2);
   for (int32_t i = 0; i < count; ++i) blocks_.push_back(count - 1 - i);  // backwards: order must not matter
 }
 
 std::vector<float> Session::feed(const std::vector<int32_t>& tokens, bool all) {
   const auto count = static_cast<int32_t>(tokens.size());
-  const SequenceSlice slice{0, count, position_, blocks_};
+  const SequenceSlice slice{0, count, position_, blocks_, 0, position_ == 0 ? -1 : state_, 1 - state_};
   const Segment segment{0, count, adapter_};
   std::vector<int32_t> rows;
   for (int32_t i = all ? 0 : count - 1; i < count; ++i) rows.push_back(i);
   std::vector<float> logits(rows.size() * static_cast<size_t>(model_.config().vocab_size), NAN);
   model_.forward({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache_, logits);
   position_ += count;
+  state_ = 1 - state_;
   return logits;
 }
 

@@ -52,7 +52,7 @@ class Session {
   const Adapter* adapter_;
   std::unique_ptr<KvCache> cache_;
   std::vector<int32_t> blocks_;
-  int32_t position_ = 0;
+  int32_t position_ = 0, state_ = 0;  // its slot
 };
 
 struct Difference {

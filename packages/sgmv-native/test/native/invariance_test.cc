@@ -41,6 +41,32 @@ TEST("invariance: mixtures of experts, with adapters of experts and of routers")
       if (!kSanitized) run(family, isa, WeightType::i8, false, 16, seed++);
 }
 
+TEST("invariance: linear attention") {
+  uint32_t seed = 201;
+  for (const char* family : {"qwen3-5", "qwen3-next", "qwen3-5-moe"})
+    for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
+             {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
+      for (const std::string& isa : available_isas())
+        if (!kSanitized || block_size == 4) run(family, isa, type, as_stored, block_size, seed++);
+}
+
+TEST("forward: slots of states that are no slots, or another slice's") {
+  const auto model = Model::load(family_folder("qwen3-5") / "model", {1, "", WeightType::f32});
+  const auto cache = model->make_kv_cache(4, 4, KvMemory::whole, 4);
+  const std::vector<int32_t> blocks{0, 1}, others{2, 3}, tokens{1, 2};
+  const Segment all{0, 2, nullptr};
+  const auto forward = [&](std::initializer_list<SequenceSlice> slices) { model->forward({tokens, slices, {&all, 1}, {}}, *cache, {}); };
+  forward({{0, 2, 0, blocks, 0, -1, 0}});
+  forward({{0, 1, 2, blocks, 0, 0, 1}, {1, 1, 0, others, 0, -1, 2}});
+  CHECK_THROWS(forward({{0, 2, 0, blocks, 0, -1, -1}}), Error, "sequences[0].state_to");
+  CHECK_THROWS(forward({{0, 2, 0, blocks, 0, -1, 4}}), Error, "a slot below 4");
+  CHECK_THROWS(forward({{0, 2, 0, blocks, 0, 1, 0}}), Error, "sequences[0].state_from");
+  CHECK_THROWS(forward({{0, 2, 2, blocks, 0, -1, 0}}), Error, "sequences[0].state_from");
+  CHECK_THROWS(forward({{0, 2, 2, blocks, 0, 1, 1}}), Error, "not state_to");
+  CHECK_THROWS(forward({{0, 1, 2, blocks, 0, 0, 1}, {1, 1, 0, others, 0, -1, 1}}), Error, "sequences[1].state_to");
+  CHECK_THROWS(forward({{0, 1, 2, blocks, 0, 0, 1}, {1, 1, 0, others, 0, -1, 0}}), Error, "a slot that no slice writes");
+}
+
 TEST("forward: wrong batches are refused before anything is computed") {
   const auto model = Model::load(golden_root() / "llama2" / "model", {1, "", WeightType::f32});
   const auto cache = model->make_kv_cache(2, 4);

@@ -1,6 +1,7 @@
 #include "mixed_batches.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
 #include <random>
@@ -17,6 +18,7 @@ struct Request {
   std::vector<float> alone;  // logits of all positions, fed in one step
   std::vector<int32_t> blocks;
   int32_t done = 0;
+  std::array<int32_t, 2> states{};  // slots: the sequence's state before its next slice, and where that after it goes
 };
 
 struct Setup {
@@ -51,6 +53,10 @@ std::vector<Request> make_requests(const Setup& setup, std::mt19937& generator, 
       r.blocks.push_back(order.back());
       order.pop_back();
     }
+  std::vector<int32_t> slots(2 * requests.size());
+  std::iota(slots.begin(), slots.end(), 0);
+  std::shuffle(slots.begin(), slots.end(), generator);
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].states = {slots[2 * i], slots[2 * i + 1]};
   return requests;
 }
 
@@ -69,7 +75,7 @@ void mixed_step(Setup& setup, std::vector<Request>& requests, KvCache& cache, st
     const int32_t count = decode || generator() % 3 == 0 ? 1 : std::uniform_int_distribution<int32_t>(1, left)(generator);
     const auto begin = static_cast<int32_t>(tokens.size());
     tokens.insert(tokens.end(), r->tokens.begin() + r->done, r->tokens.begin() + r->done + count);
-    slices.push_back({begin, count, r->done, r->blocks, static_cast<int32_t>(r->tokens.size())});
+    slices.push_back({begin, count, r->done, r->blocks, static_cast<int32_t>(r->tokens.size()), r->done == 0 ? -1 : r->states[0], r->states[1]});
     segments.push_back({begin, begin + count, r->adapter});
   }
   rows.resize(tokens.size());
@@ -84,6 +90,7 @@ void mixed_step(Setup& setup, std::vector<Request>& requests, KvCache& cache, st
     CHECK(std::memcmp(found, expected, static_cast<size_t>(slices[i].token_count) * vocabulary * sizeof(float)) == 0,
           "positions ", r.done, " to ", r.done + slices[i].token_count, " of a prompt of ", r.tokens.size(), " differ from the request alone");
     r.done += slices[i].token_count;
+    std::swap(r.states[0], r.states[1]);
   }
 }
 
@@ -100,7 +107,7 @@ void check_mixed_batches(const std::string& family, const ModelOptions& of_alone
     const Adapter* own = r.adapter == nullptr ? nullptr : alone.adapters[static_cast<size_t>(at - together.adapters.begin())].get();
     r.alone = Session(*alone.model, own, static_cast<int32_t>(r.tokens.size()), block_size).feed(r.tokens, true);
   }
-  const auto cache = together.model->make_kv_cache(blocks, block_size);
+  const auto cache = together.model->make_kv_cache(blocks, block_size, KvMemory::whole, 2 * (others + 1));
   const auto unfinished = [](const Request& r) { return r.done < static_cast<int32_t>(r.tokens.size()); };
   while (std::any_of(requests.begin(), requests.end(), unfinished)) mixed_step(together, requests, *cache, generator);
 }

@@ -114,6 +114,87 @@ void check_gemm(CpuDevice& device, WeightType type, DType dtype, int64_t rows, i
   }
 }
 
+// Linear attention by its formula, in float64.
+TEST("delta rule: every instruction set, any width, in one go and token by token") {
+  std::mt19937 generator(31);
+  std::normal_distribution<float> normal;
+  for (const auto& [key_dim, columns, tokens] : std::initializer_list<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 3}, {6, 10, 5}, {128, 32, 9}, {33, 17, 4}, {64, 8, 1}}) {
+    const auto random = [&](int64_t count) {
+      std::vector<float> values(static_cast<size_t>(count));
+      for (float& value : values) value = 0.3f * normal(generator);
+      return values;
+    };
+    const int64_t stride = 2 * key_dim + columns + 3, gate_stride = 2, state = key_dim * kStateTile;
+    const std::vector<float> rows = random(tokens * stride), before = random(state);
+    std::vector<float> decay(static_cast<size_t>(tokens * gate_stride)), beta(decay.size());
+    for (float& value : decay) value = std::uniform_real_distribution<float>(0.1f, 1.0f)(generator);
+    for (float& value : beta) value = std::uniform_real_distribution<float>(0.0f, 1.0f)(generator);
+    for (const bool first : {true, false}) {
+      std::vector<double> s(static_cast<size_t>(key_dim * columns)), expected;
+      for (int64_t i = 0; !first && i < key_dim * columns; ++i) s[static_cast<size_t>(i)] = before[static_cast<size_t>(i / columns * kStateTile + i % columns)];
+      for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t c = 0; c < columns; ++c) {
+          const float *q = rows.data() + t * stride, *k = q + key_dim, *v = k + key_dim;
+          double known = 0, out = 0;
+          const auto at = [&](int64_t i) -> double& { return s[static_cast<size_t>(i * columns + c)]; };
+          for (int64_t i = 0; i < key_dim; ++i) known += (at(i) *= decay[static_cast<size_t>(t * gate_stride)]) * k[i];
+          for (int64_t i = 0; i < key_dim; ++i) out += (at(i) += k[i] * (v[c] - known) * beta[static_cast<size_t>(t * gate_stride)]) * q[i];
+          expected.push_back(out);
+        }
+      for (const std::string& isa : available_isas()) {
+        const Kernels& kernels = select_kernels(isa);
+        std::vector<float> out(static_cast<size_t>(tokens * kStateTile), NAN), after(static_cast<size_t>(state), NAN), alone = out, turns[2] = {after, after};
+        const auto tile = [&](int64_t token, int64_t count, const float* from, float* to, std::vector<float>& result) {
+          const float* q = rows.data() + token * stride;
+          kernels.delta_rule({q, q + key_dim, q + 2 * key_dim, stride, decay.data() + token * gate_stride, beta.data() + token * gate_stride, gate_stride,
+                              result.data() + token * kStateTile, kStateTile, count, key_dim, columns, from, to});
+        };
+        const float* start = first ? nullptr : before.data();
+        tile(0, tokens, start, after.data(), out);
+        for (int64_t t = 0; t < tokens; ++t) tile(t, 1, t == 0 ? start : turns[(t + 1) % 2].data(), turns[t % 2].data(), alone);
+        for (int64_t i = 0; i < tokens * columns; ++i) {
+          const auto at = static_cast<size_t>(i / columns * kStateTile + i % columns);
+          CHECK(std::abs(out[at] - expected[static_cast<size_t>(i)]) <= 1e-5, isa, ": token ", i / columns, " column ", i % columns, ": ", out[at], ", expected ", expected[static_cast<size_t>(i)]);
+          CHECK(out[at] == alone[at], isa, ": token by token, token ", i / columns);
+        }
+        for (int64_t i = 0; i < key_dim; ++i)
+          for (int64_t c = 0; c < columns; ++c) {
+            const auto at = static_cast<size_t>(i * kStateTile + c);
+            CHECK(std::abs(after[at] - s[static_cast<size_t>(i * columns + c)]) <= 1e-5 && after[at] == turns[(tokens - 1) % 2][at], isa, ": state ", i, ", ", c);
+          }
+      }
+    }
+  }
+}
+
+TEST("convolution, norm of q and k, and gates of linear attention") {
+  std::mt19937 generator(32);
+  std::normal_distribution<float> normal;
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  for (const std::string& isa : available_isas())
+    for (const int64_t n : {1, 7, 16, 33, 128}) {
+      const Kernels& kernels = select_kernels(isa);
+      std::vector<float> x(static_cast<size_t>(4 * n)), weights(x.size()), out(static_cast<size_t>(n), NAN), normed, gated;
+      for (float& value : x) value = normal(generator);
+      for (float& value : weights) value = normal(generator);
+      const float* taps[] = {nullptr, x.data() + n, x.data() + 2 * n, x.data() + 3 * n};
+      kernels.conv_silu(taps, 4, weights.data(), n, n, out.data());
+      normed = gated = {x.begin(), x.begin() + n};
+      kernels.l2_norm(normed.data(), 1e-6f, 0.25f, n);
+      kernels.sigmoid_gate(weights.data(), gated.data(), n);
+      double squares = 1e-6;
+      for (int64_t i = 0; i < n; ++i) squares += double(x[static_cast<size_t>(i)]) * x[static_cast<size_t>(i)];
+      for (int64_t i = 0; i < n; ++i) {
+        const auto at = [&](int64_t t) { return static_cast<size_t>(t * n + i); };
+        double sum = 0;
+        for (int64_t t = 1; t < 4; ++t) sum += double(x[at(t)]) * weights[at(t)];
+        CHECK(std::abs(out[at(0)] - sum * sigmoid(sum)) <= 1e-5, isa, ": convolution ", i, " of ", n);
+        CHECK(std::abs(normed[at(0)] - 0.25 * x[at(0)] / std::sqrt(squares)) <= 1e-6, isa, ": norm ", i, " of ", n);
+        CHECK(std::abs(gated[at(0)] - x[at(0)] * sigmoid(weights[at(0)])) <= 1e-5, isa, ": gate ", i, " of ", n);
+      }
+    }
+}
+
 TEST("gemm: every stored form and weight type against float64, with tails") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
