@@ -238,7 +238,7 @@ def write_family(family, folder):
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     if kind == "qwen3_vl_moe": transpose_experts(folder / "model" / "model.safetensors")
     vocabulary = config.get_text_config().vocab_size
-    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((2, 14) if "linear_num_key_heads" in str(options) else (2, 26) if small else (1, 12, 40))]
+    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((3, 14) if "linear_num_key_heads" in str(options) else (2, 26) if small else (1, 12, 40))]
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
     chosen = of_mixtures(family) if family in MIXTURES else few(kind, family in ("granite", "gemma3-vision", "qwen2-5-vl")) if small else adapters(kind)
     record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)

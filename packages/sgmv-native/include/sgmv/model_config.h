@@ -87,36 +87,42 @@ struct ExpertsConfig {
 
 // Layers of linear attention by the gated delta rule (Yang et al., 2024): in place of keys and values of all positions a sequence has
 // a state. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found here.
-struct LinearAttentionConfig {
-  std::vector<bool> layer_is_linear;       // per layer; empty: none is
+struct LinearAttentionShape {
   int32_t key_heads = 0, value_heads = 0;  // each of the former serves value_heads / key_heads neighbours of the latter
   int32_t key_dim = 0, value_dim = 0;      // of a head
   int32_t taps = 0;                        // inputs that the convolution sees, the token's own included
   bool grouped = false;                    // Qwen3-Next: columns of q, k, v and z, and of b and a, lie by key head
 
-  int32_t keys() const { return key_heads * key_dim; }
-  int32_t values() const { return value_heads * value_dim; }
-  int32_t conv_width() const { return 2 * keys() + values(); }  // channels: q, k, v
-  int32_t width() const { return conv_width() + values() + 2 * value_heads; }
-  int32_t per_key_head() const { return value_heads / key_heads; }
-  int32_t q_column(int32_t key_head) const { return grouped ? key_head * group_width() : key_head * key_dim; }
-  int32_t k_column(int32_t key_head) const { return grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
-  int32_t v_column(int32_t head) const { return grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
-  int32_t z_column(int32_t head) const { return grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
-  int32_t b_column(int32_t head) const { return conv_width() + values() + (grouped ? head / per_key_head() * 2 * per_key_head() + head % per_key_head() : head); }
-  int32_t a_column(int32_t head) const { return b_column(head) + (grouped ? per_key_head() : value_heads); }
+  constexpr int32_t keys() const { return key_heads * key_dim; }
+  constexpr int32_t values() const { return value_heads * value_dim; }
+  constexpr int32_t conv_width() const { return 2 * keys() + values(); }  // channels: q, k, v
+  constexpr int32_t width() const { return conv_width() + values() + 2 * value_heads; }
+  constexpr int32_t per_key_head() const { return value_heads / key_heads; }
+  constexpr int32_t group_width() const { return 2 * (key_dim + per_key_head() * value_dim); }
+  constexpr int32_t q_column(int32_t key_head) const { return grouped ? key_head * group_width() : key_head * key_dim; }
+  constexpr int32_t k_column(int32_t key_head) const { return grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
+  constexpr int32_t v_column(int32_t head) const { return grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
+  constexpr int32_t z_column(int32_t head) const { return grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
+  constexpr int32_t b_column(int32_t head) const { return conv_width() + values() + (grouped ? head / per_key_head() * 2 * per_key_head() + head % per_key_head() : head); }
+  constexpr int32_t a_column(int32_t head) const { return b_column(head) + (grouped ? per_key_head() : value_heads); }
 
   // A sequence's state of a layer, in float32: for each value head and each kStateTile of its columns [key_dim, kStateTile], then the last
   // inputs of the convolution, [taps - 1, conv_width].
-  int64_t tiles() const { return (value_dim + kStateTile - 1) / kStateTile; }  // of a head
-  int64_t tile_floats() const { return int64_t{key_dim} * kStateTile; }
-  int64_t conv_at() const { return value_heads * tiles() * tile_floats(); }
-  int64_t state_floats() const { return conv_at() + int64_t{taps - 1} * conv_width(); }
-
   static constexpr int32_t kStateTile = 32;
+  constexpr int64_t tiles() const { return (value_dim + kStateTile - 1) / kStateTile; }  // of a head
+  constexpr int64_t tile_floats() const { return int64_t{key_dim} * kStateTile; }
+  constexpr int64_t conv_at() const { return value_heads * tiles() * tile_floats(); }
+  constexpr int64_t state_floats() const { return conv_at() + int64_t{taps - 1} * conv_width(); }
+};
 
- private:
-  int32_t group_width() const { return 2 * (key_dim + per_key_head() * value_dim); }
+struct LinearAttentionConfig : LinearAttentionShape {
+  std::vector<bool> layer_is_linear;  // per layer; empty: none is
+};
+
+// Slots for states in a cache.
+struct StateShape {
+  int32_t count = 0;
+  int64_t layers = 0, floats = 0;  // floats of one layer
 };
 
 struct ModelConfig {
@@ -179,7 +185,8 @@ struct ModelConfig {
   int32_t kv_index(int32_t layer) const { return layer - linear_before(layer); }
   int32_t state_index(int32_t layer) const { return linear_before(layer); }
   int32_t kv_layers() const { return kv_index(layers); }
-  size_t state_bytes() const { return static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
+  StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
+  size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
   int32_t q_width() const { return (attention_gate ? 2 : 1) * heads * head_dim; }  // outputs of q
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
   bool has_mlp(int32_t layer) const { return experts.shared || !has_experts(layer); }  // one that all tokens pass

@@ -12,12 +12,6 @@
 
 namespace sgmv {
 
-// Of layers of linear attention.
-struct StateShape {
-  int32_t count = 0;
-  int64_t layers = 0, floats = 0;  // floats of one layer
-};
-
 class CpuKvCache : public KvCache {
  public:
   CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,

@@ -16,8 +16,8 @@ std::atomic<int64_t> caches_made{0};
 }  // namespace
 
 CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-                         int32_t block_size, KvMemory memory)
-    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), extent_blocks_(block_count) {
+                         int32_t block_size, KvMemory memory, StateShape states)
+    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), extent_blocks_(block_count), states_(states) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024) throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
   layer_block_bytes_ = static_cast<size_t>(kv_heads) * 2 * static_cast<size_t>(block_size * padded(head_dim)) * number_bytes(type);
@@ -35,6 +35,7 @@ CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t 
     whole_ = DeviceArray<std::byte>(static_cast<size_t>(block_count) * bytes_per_block());
   }
   data_ = granularity > 0 ? range_.data() : whole_.data();
+  if (bytes_per_state() > 0 && states.count > 0) state_data_ = DeviceArray<float>(static_cast<size_t>(states.count) * static_cast<size_t>(slot_floats()));
 }
 
 // The fewest that fill pieces of the device's memory without a rest.
@@ -84,13 +85,18 @@ void CudaKvCache::copy_block(int32_t from, int32_t to) {
   }
 }
 
+void CudaKvCache::copy_state(int32_t from, int32_t to) {
+  context_->use();
+  check(cudaMemcpyAsync(states(0) + to * slot_floats(), states(0) + from * slot_floats(), bytes_per_state(), cudaMemcpyDeviceToDevice, context_->compute), "copying a state");
+}
+
 KvLayer CudaKvCache::layer(int32_t index) const {
   std::byte* data = data_ + static_cast<size_t>(index) * layer_block_bytes_ * static_cast<size_t>(extent_blocks_);
   return {type_, data, kv_heads_, block_size_, head_dim_};
 }
 
 bool CudaKvCache::fits(const ModelConfig& config, Number type) const {
-  return type_ == type && layers_ == config.layers && kv_heads_ == config.kv_heads && head_dim_ == config.head_dim;
+  return type_ == type && layers_ == config.kv_layers() && kv_heads_ == config.kv_heads && head_dim_ == config.head_dim && (states_.count == 0 || bytes_per_state() == config.state_bytes());
 }
 
 }  // namespace sgmv::cuda

@@ -17,7 +17,7 @@ namespace sgmv::cuda {
 class CudaKvCache : public KvCache {
  public:
   CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-              int32_t block_size, KvMemory memory = KvMemory::whole);
+              int32_t block_size, KvMemory memory = KvMemory::whole, StateShape states = {});
 
   ~CudaKvCache() override { wait(); }
 
@@ -28,6 +28,13 @@ class CudaKvCache : public KvCache {
   void commit(int32_t extent) override;
   void decommit(int32_t extent) noexcept override;
   void copy_block(int32_t from, int32_t to) override;  // in the order of the compute stream
+
+  int32_t state_count() const override { return states_.count; }
+  size_t bytes_per_state() const override { return static_cast<size_t>(slot_floats()) * sizeof(float); }
+  void copy_state(int32_t from, int32_t to) override;  // in the order of the compute stream
+  // Slots of all layers lie one after the other; where layer number `index` of those with states is in the first.
+  float* states(int32_t index) const { return state_data_.data() + index * states_.floats; }
+  int64_t slot_floats() const { return states_.layers * states_.floats; }
 
   KvLayer layer(int32_t index) const;
   // Where block `block` lies in layer().
@@ -47,6 +54,8 @@ class CudaKvCache : public KvCache {
   DeviceArray<std::byte> whole_;  // all of it in one extent, or
   DeviceRange range_;             // extents that come and go
   std::byte* data_;               // of either
+  StateShape states_;
+  DeviceArray<float> state_data_;
 };
 
 }  // namespace sgmv::cuda

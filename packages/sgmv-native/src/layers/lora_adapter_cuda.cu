@@ -154,9 +154,14 @@ class ImagePacker {
 
 int32_t factor_of(Projection p) {
   switch (p) {
-    case Projection::k: return 1;
-    case Projection::v: return 2;
-    case Projection::o: return 3;
+    case Projection::k:
+    case Projection::in_z:
+    case Projection::in_ba: return 1;
+    case Projection::v:
+    case Projection::in_b: return 2;
+    case Projection::o:
+    case Projection::out: return 3;
+    case Projection::in_a: return 7;
     case Projection::gate:
     case Projection::gate_up: return 4;
     case Projection::up: return 5;

@@ -29,8 +29,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
 }
 
 std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory /*memory*/, int32_t state_count) {
-  const StateShape states = delta_rule_ ? StateShape{state_count, config_.linear_layers(), config_.linear.state_floats()} : StateShape{};
-  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.kv_layers(), config_.kv_heads, config_.head_dim, block_count, block_size, states);
+  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.kv_layers(), config_.kv_heads, config_.head_dim, block_count, block_size, config_.states(state_count));
 }
 
 std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {

@@ -110,7 +110,10 @@ class Loader {
     layer.k_norm = norm(names.k_norm, config_.k_norm_width());
     if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
     layer.qkv = biased(names.qkv, config_.hidden_size);
-    layer.o = biased(names.o, config_.in_features(Projection::o));
+    layer.o = biased(names.o, config_.in_features(config_.is_linear(index) ? Projection::out : Projection::o));
+    if (config_.is_linear(index))
+      layer.delta = {uploaded(checkpoint_.conv(names.conv)), uploaded(checkpoint_.decay_rates(names.decay)), uploaded(checkpoint_.vector(names.dt_bias, config_.linear.value_heads)),
+                     uploaded(checkpoint_.vector(names.delta_norm, config_.linear.value_dim))};
     if (config_.has_mlp(index)) {
       layer.gate_up = biased(names.gate_up, config_.hidden_size);
       layer.down = biased(names.down, config_.mlp_size(index));
@@ -171,7 +174,7 @@ size_t DecoderWeightsCuda::bytes() const {
     for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) total += matrix->bytes();
     for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks})
       total += vector->bytes();
-    total += layer.experts.bytes();
+    total += layer.experts.bytes() + layer.delta.bytes();
   }
   return total;
 }
@@ -199,8 +202,10 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
   if (target.expert >= 0) return target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up;
   switch (group_of(target.projection)) {
-    case ProjectionGroup::qkv: return layer.qkv.matrix;
-    case ProjectionGroup::o: return layer.o.matrix;
+    case ProjectionGroup::qkv:
+    case ProjectionGroup::linear_in: return layer.qkv.matrix;
+    case ProjectionGroup::o:
+    case ProjectionGroup::linear_out: return layer.o.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
     case ProjectionGroup::router: return layer.experts.router;
     default: return layer.down.matrix;

@@ -35,13 +35,20 @@ struct ExpertWeightsCuda {
   size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes() + choice_bias.bytes(); }
 };
 
+// Of layers/gated_delta.h.
+struct GatedDeltaWeightsCuda {
+  DeviceArray<float> conv, decay_rates, dt_bias, norm;
+  size_t bytes() const { return conv.bytes() + decay_rates.bytes() + dt_bias.bytes() + norm.bytes(); }
+};
+
 struct DecoderLayerCuda {
   // Empty: none.
   DeviceArray<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   DeviceArray<float> sinks;           // [heads]
-  BiasedMatrix qkv, o;
+  BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
+  GatedDeltaWeightsCuda delta; // of linear attention
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeightsCuda experts;
 };

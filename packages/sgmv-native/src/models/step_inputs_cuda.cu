@@ -23,6 +23,8 @@ StepArrays StepInputs::lay_out(std::byte* base, size_t& bytes) const {
   take(a.rows, rows_);
   take(a.row_factors, rows_);
   take(a.draws, rows_);
+  take(a.slices, has_states_ ? tokens_ : 0);
+  take(a.slice_of_token, has_states_ ? tokens_ : 0);
   take(a.block_tables, 0);
   return a;
 }

@@ -8,6 +8,7 @@
 #include "cuda/memory.h"
 #include "cuda/stream.h"
 #include "ops/attention_cuda.h"
+#include "ops/gated_delta_cuda.h"
 #include "ops/layers_cuda.h"
 #include "ops/sampling_cuda.h"
 #include "ops/sgmv_cuda.h"
@@ -27,11 +28,15 @@ struct StepArrays {
   int32_t* rows;                             // [rows]: tokens whose logits are computed
   const LoraFactor** row_factors;            // [rows]
   SampleRow* draws;                          // [rows]
+  DeltaSlice* slices;                        // [tokens], of models with linear attention
+  int32_t* slice_of_token;                   // [tokens], likewise
   int32_t* block_tables;                     // last: only the part in use is copied
 };
 
 class StepInputs {
  public:
+  explicit StepInputs(bool has_states) : has_states_(has_states) {}
+
   // Room for so many. True: the arrays on the device have moved, once all that `stream` had to do was done.
   bool reserve(const Stream& stream, int64_t tokens, int64_t rows, int64_t table_entries);
 
@@ -45,6 +50,7 @@ class StepInputs {
   void allocate();
   StepArrays lay_out(std::byte* base, size_t& bytes) const;
 
+  const bool has_states_;
   int64_t tokens_ = 0, rows_ = 0, table_entries_ = 0;
   size_t bytes_before_tables_ = 0;
   std::array<PinnedArray<std::byte>, 2> host_bytes_;

@@ -28,8 +28,9 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const bool last = index + 1 == config_.layers;
   project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
-  issue_attention(shape, cache, index);
-  project(shape, lora_group(index, std::array{Projection::o}), layer.o.matrix, attended_.data(), delta_.data());
+  const bool linear = config_.is_linear(index);
+  linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
+  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), delta_.data());
   const bool experts = config_.has_experts(index);
   add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts ? experts_.inputs.data() : nullptr);
   if (config_.has_mlp(index)) issue_mlp(shape, index);
@@ -92,7 +93,8 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.tokens = shape.tokens;
   store.heads = config_.heads;
   store.q = q_.data();
-  store.cache = cache.layer(index);
+  store.cache = cache.layer(config_.kv_index(index));
+  store.gated = config_.attention_gate;
   rotate_and_store(context_->compute, store);
   AttentionWork work;
   work.q = q_.data();
@@ -109,6 +111,42 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.scratch = attention_scratch_.data();
   work.out = attended_.data();
   attention(context_->compute, work);
+  if (!config_.attention_gate) return;
+  AttentionGate gate;
+  gate.type = type_;
+  gate.qkv = qkv_.data();
+  gate.bias = store.bias;
+  gate.stride = config_.q_width() + 2 * config_.kv_heads * config_.head_dim;
+  gate.tokens = shape.tokens;
+  gate.heads = config_.heads;
+  gate.head_dim = config_.head_dim;
+  gate.x = attended_.data();
+  gate_attention(context_->compute, gate);
+}
+
+void DecoderCuda::issue_linear_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
+  const StepArrays& in = inputs_.device();
+  const GatedDeltaWeightsCuda& weights = weights_.layers[static_cast<size_t>(index)].delta;
+  GatedDeltaWork work;
+  work.shape = config_.linear;
+  work.eps = config_.rms_norm_eps;
+  work.type = type_;
+  work.projected = qkv_.data();
+  work.conv = weights.conv.data();
+  work.decay_rates = weights.decay_rates.data();
+  work.dt_bias = weights.dt_bias.data();
+  work.norm = weights.norm.data();
+  work.slices = in.slices;
+  work.slice_of_token = in.slice_of_token;
+  work.slice_count = shape.slices;
+  work.tokens = shape.tokens;
+  work.states = cache.states(config_.state_index(index));
+  work.slot_floats = cache.slot_floats();
+  work.mixed = mixed_.data();
+  work.gates = delta_gates_.data();
+  work.read = delta_read_.data();
+  work.out = linearly_attended_.data();
+  gated_delta(context_->compute, work);
 }
 
 // Norms of all heads of a token together.
@@ -176,8 +214,11 @@ LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> pro
 
 LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
   using enum Projection;
+  if (config_.is_linear(layer)) return config_.linear.grouped ? lora_group(layer, std::array{in_qkvz, in_ba}) : lora_group(layer, std::array{in_qkv, in_z, in_b, in_a});
   return config_.fused_qkv ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
 }
+
+LoraGroup DecoderCuda::output_group(int32_t layer) const { return lora_group(layer, std::array{config_.is_linear(layer) ? Projection::out : Projection::o}); }
 
 LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
   using enum Projection;

@@ -59,9 +59,11 @@ DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& 
     shape.tiles += (sequence.token_count + tile_tokens - 1) / tile_tokens;
     shape.positions_max = std::max(shape.positions_max, positions_end(sequence));
   }
+  if (config_.linear_layers() > 0) shape.slices = static_cast<int32_t>(batch.sequences.size());
   add_adapters(batch, shape);
   if (!decode) return shape;
   shape.tokens = shape.tiles = shape.rows = filled(shape.tokens);
+  if (shape.slices > 0) shape.slices = shape.tokens;
   shape.positions_max = power_of_two(shape.positions_max, kPositionsLeast);
   shape.cache_id = cache.id();
   return shape;
@@ -127,7 +129,14 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow_zeroed(last_, count(rows, padded(hidden) * size));
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
-  moved |= grow(qkv_, count(tokens, (config_.heads + 2 * config_.kv_heads) * dim));
+  const bool linear = config_.linear_layers() > 0;
+  moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.q_width() + 2 * config_.kv_heads * dim, linear ? config_.linear.width() : 0)));
+  if (linear) {
+    moved |= grow_zeroed(linearly_attended_, count(tokens, padded(config_.linear.values()) * size));
+    moved |= grow(mixed_, count(tokens, config_.linear.conv_width()));
+    moved |= grow(delta_gates_, count(tokens, 2 * config_.linear.value_heads));
+    moved |= grow(delta_read_, count(tokens, config_.linear.values()));
+  }
   moved |= grow(gate_up_, count(tokens, config_.gate_up_width()));
   if (config_.experts.shared) moved |= grow_zeroed(shared_gated_, count(tokens, padded(config_.experts.shared_size) * size));
   bool dense = false;
@@ -154,7 +163,7 @@ bool DecoderCuda::grow_drawn(size_t size) {
 bool DecoderCuda::reserve_adapters(const Shape& shape) {
   int64_t floats = 0;
   for (int32_t layer = 0; layer < config_.layers; ++layer)
-    for (const LoraGroup& group : {qkv_group(layer), lora_group(layer, std::array{Projection::o}), gate_up_group(layer), lora_group(layer, std::array{Projection::down})})
+    for (const LoraGroup& group : {qkv_group(layer), output_group(layer), gate_up_group(layer), lora_group(layer, std::array{Projection::down})})
       floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
@@ -179,6 +188,7 @@ void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape
   }
   adapt_tokens(in, static_cast<int32_t>(batch.tokens.size()), shape.tokens, nullptr);
   std::fill(in.tiles + tile, in.tiles + shape.tiles, AttentionTile{0, 0, 0, 0});
+  if (shape.slices > 0) fill_states(batch, shape);
   fill_rows(batch, shape);
 }
 
@@ -197,6 +207,17 @@ void DecoderCuda::fill_sequence(const SequenceSlice& sequence, const CudaKvCache
     in.tiles[tile++] = {sequence.token_begin + i, std::min(most, sequence.token_count - i), sequence.position_begin + i, table};
   std::transform(sequence.block_table.begin(), sequence.block_table.end(), in.block_tables + table, [&](int32_t block) { return cache.place(block); });
   table += static_cast<int32_t>(sequence.block_table.size());
+}
+
+void DecoderCuda::fill_states(const Batch& batch, const Shape& shape) {
+  const StepArrays& in = inputs_.host();
+  std::fill(in.slices, in.slices + shape.slices, DeltaSlice{0, 0, -1, -1});
+  std::fill(in.slice_of_token, in.slice_of_token + shape.tokens, -1);
+  for (size_t i = 0; i < batch.sequences.size(); ++i) {
+    const SequenceSlice& s = batch.sequences[i];
+    in.slices[i] = {s.token_begin, s.token_count, s.state_from, s.state_to};
+    std::fill_n(in.slice_of_token + s.token_begin, s.token_count, static_cast<int32_t>(i));
+  }
 }
 
 // Rows that are drawn from come first, then those whose logits are wanted.

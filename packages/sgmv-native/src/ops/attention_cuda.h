@@ -26,6 +26,7 @@ struct KvLayer {
 // x' = x · cos − y · sin, y' = y · cos + x · sin.
 struct RotateAndStore {
   const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim]
+  bool gated = false;              // behind each query in qkv lie as many numbers more
   const float* bias = nullptr;     // of qkv, or null
   const float* q_norm = nullptr;   // [head_dim] or null
   const float* k_norm = nullptr;

@@ -85,8 +85,9 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   const int slot = work.slots[token];
   if (head >= all_heads || slot < 0) return;
   const bool is_query = head < work.heads, is_value = head >= work.heads + work.cache.kv_heads;
-  const float* from = work.qkv + (static_cast<int64_t>(token) * all_heads + head) * dim;
-  const float* bias = work.bias == nullptr ? nullptr : work.bias + static_cast<int64_t>(head) * dim;
+  const int gates = work.gated ? work.heads : 0, place = head + min(head, gates);
+  const float* from = work.qkv + (static_cast<int64_t>(token) * (all_heads + gates) + place) * dim;
+  const float* bias = work.bias == nullptr ? nullptr : work.bias + static_cast<int64_t>(place) * dim;
   HeadPairs x = {};
 #pragma unroll
   for (int u = 0; u < kPairsMax; ++u) {

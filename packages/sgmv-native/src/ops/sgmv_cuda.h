@@ -14,7 +14,9 @@
 
 namespace sgmv::cuda {
 
-inline constexpr int kFactorsPerLayer = 7;  // q, k, v (or qkv first), o, gate, up (or gate_up first), down
+// q, k, v (or qkv first), o, gate, up (or gate_up first), down; of linear attention in_qkv, in_z, in_b (or in_qkvz, in_ba first), out in place
+// of the first four, and in_a last.
+inline constexpr int kFactorsPerLayer = 8;
 inline constexpr int kLoraTileTokens = 32;
 
 // How A and B are kept: in the type of the inputs, or in 8 bits (cuda/q8.cuh) with scales, the same numbers and scales as
@@ -67,7 +69,7 @@ struct LoraGroup {
     int32_t out;       // outputs
     int32_t y_column;  // where they begin in y
   };
-  Part parts[3];
+  Part parts[4];
   int32_t part_count = 0;
   int32_t in = 0;
 };

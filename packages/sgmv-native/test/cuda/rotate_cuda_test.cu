@@ -1,4 +1,5 @@
 // Norm, rotation and storing of queries, keys and values on CUDA against plain loops in float64.
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -23,6 +24,7 @@ struct Shape {
   float growth = 0.0f;
   bool interleaved = false;
   bool norm_last = false;
+  bool gated = false;
 };
 
 constexpr int32_t kPositions = 50, kBlocks = 6, kGrowthSpan = 12;
@@ -45,14 +47,14 @@ std::vector<float> random_floats(size_t count, uint32_t seed) {
 // Everything of a shape that tokens share.
 struct Tables {
   explicit Tables(const Shape& s)
-      : bias(random_floats(static_cast<size_t>((s.heads + 2 * s.kv_heads) * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
+      : bias(random_floats(static_cast<size_t>(((s.gated ? 2 : 1) * s.heads + 2 * s.kv_heads) * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
         k_norm(random_floats(static_cast<size_t>(s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
         long_rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 5)) {}
   std::vector<float> bias, q_norm, k_norm, rope, long_rope;
 };
 
 std::vector<float> qkv_of(const Shape& shape, const Token& token) {
-  return random_floats(static_cast<size_t>((shape.heads + 2 * shape.kv_heads) * shape.head_dim), 100 + static_cast<uint32_t>(token.position));
+  return random_floats(static_cast<size_t>(((shape.gated ? 2 : 1) * shape.heads + 2 * shape.kv_heads) * shape.head_dim), 100 + static_cast<uint32_t>(token.position));
 }
 
 struct Found {
@@ -87,6 +89,7 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   work.half = shape.half;
   work.interleaved = shape.interleaved;
   work.norm_last = shape.norm_last;
+  work.gated = shape.gated;
   work.q_scale = kQScale;
   work.q_growth = shape.growth;
   work.q_growth_span = kGrowthSpan;
@@ -103,7 +106,7 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
 // Head `head` of queries, keys and values, in their order in qkv.
 std::vector<double> expect(const Shape& shape, const Tables& tables, const Token& token, int32_t head) {
   const auto qkv = qkv_of(shape, token);
-  const auto dim = static_cast<size_t>(shape.head_dim), half = static_cast<size_t>(shape.half), begin = static_cast<size_t>(head) * dim;
+  const auto dim = static_cast<size_t>(shape.head_dim), half = static_cast<size_t>(shape.half), begin = static_cast<size_t>(head + (shape.gated ? std::min(head, shape.heads) : 0)) * dim;
   std::vector<double> x(dim);
   for (size_t i = 0; i < dim; ++i) x[i] = static_cast<double>(qkv[begin + i]) + (shape.bias ? static_cast<double>(tables.bias[begin + i]) : 0.0);
   const bool query = head < shape.heads;
@@ -179,7 +182,7 @@ TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbour
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
-        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3};
+        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4};
         check_tokens(shape, some_tokens(shape));
         ++at;
       }

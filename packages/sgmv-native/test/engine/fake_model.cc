@@ -127,7 +127,7 @@ FakeModel::FakeModel(FakeOptions options, std::shared_ptr<FakeLog> log) : option
   config_.end_tokens = {kEnd};
   if (options_.states) {  // one layer's, of 8 bytes
     config_.layers = 2;
-    config_.linear = {.layer_is_linear = {true, false}, .key_heads = 1, .value_heads = 1, .key_dim = 0, .value_dim = 1, .taps = 3};
+    config_.linear = {{.key_heads = 1, .value_heads = 1, .key_dim = 0, .value_dim = 1, .taps = 3}, {true, false}};
   }
   if (options_.short_context == 0) return;
   config_.rope.kind = RopeConfig::Kind::longrope;
