@@ -29,13 +29,15 @@ QWEN_VISION = dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1, pat
 WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mistral3": ("mistral", dict(VISION, model_type="pixtral", head_dim=4)),
            "qwen2_vl": ("qwen2_vl_text", dict(QWEN_VISION, embed_dim=4, mlp_ratio=1)), "qwen2_5_vl": ("qwen2_5_vl_text", dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0])),
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
-           "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0]))}
+           "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
+           "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
 # And what their norm's epsilon is called.
 UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
-glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe""".split()
+glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe
+qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe""".split()
 
 
 def draw_rope(rng, family, head_dim):
@@ -45,7 +47,7 @@ def draw_rope(rng, family, head_dim):
     if kind == "llama3": scaling.update(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
     if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(original_max_position_embeddings=8)]))
     if kind == "longrope":
-        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron", family) else 1.0, rng.choice([16, 24, 256])
+        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron", family) else 0.25 if re.search("qwen3_(5|next)", family) else 1.0, rng.choice([16, 24, 256])
         scaling.update({name: [1 + step * i for i in range(int(head_dim * share) // 2)] for name, step in (("short_factor", 0.1), ("long_factor", 0.7))}, factor=256 / original)
         fields.update(original_max_position_embeddings=original, **(dict(partial_rotary_factor=share) if family == "phi3" else {}))
     return fields if kind == "default" else dict(fields, rope_scaling=scaling)
@@ -83,6 +85,11 @@ def draw_config(rng, family):
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
     if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))
+    if re.search("qwen3_(5|next)", family):
+        keys = pick([1, 2, 3])
+        c.update(linear_num_key_heads=keys, linear_num_value_heads=keys * pick([1, 2, 3]), linear_key_head_dim=pick([1, 4, 6, 33, 128]), linear_value_head_dim=pick([1, 4, 10, 34, 64]), linear_conv_kernel_dim=pick([1, 2, 4, 5]),
+                 **pick([dict(full_attention_interval=pick([1, 2, 4])), dict(layer_types=[pick(["linear_attention", "full_attention"]) for _ in range(layers)])]))
+        if "rope_scaling" not in c and flag(): c["rope_parameters"] = dict(rope_type="default", rope_theta=c.pop("rope_theta"), partial_rotary_factor=pick([0.5, 1.0]), mrope_section=[head_dim // 8] * 3)
     if "_vl_" in family:
         if family.startswith("qwen2"): c.update(hidden_size=heads * head_dim, head_dim=head_dim)
         cut = sorted(rng.sample(range(head_dim // 2 + 1), 2)) if head_dim > 2 else [0, 1]
@@ -130,7 +137,7 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match("mistral3|qwen._(5_)?vl", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match("mistral3|qwen._(5_)?vl|qwen3_5(_moe)?$", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
@@ -161,7 +168,7 @@ def write_model(rng, family, folder):
     generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
     text, vision = WRAPPED.get(family, (family, None))
     fields = draw_config(rng, text)
-    if "_vl" in family: vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
+    if "_vl" in family or family in ("qwen3_5", "qwen3_5_moe"): vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
     outer = dict(text_config=dict(fields, model_type=text), vision_config=vision, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision else fields
     model = auto_class(family).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
     randomize([*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith("correction_bias"))], generator, dtype, "gemma" in family)
