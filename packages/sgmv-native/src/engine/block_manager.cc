@@ -17,7 +17,8 @@ BlockManager::BlockManager(KvCache& cache, bool reuse_prefixes, BlockMemory* mem
   const int32_t count = cache.block_count();
   extents_.resize(static_cast<size_t>((count + cache.extent_blocks() - 1) / cache.extent_blocks()));
   for (int32_t block = 0; block < count; ++block) blocks_[block].place = absent_.insert(absent_.end(), block);
-  for (int32_t state = cache.state_count(); state > 0; --state) free_states_.push_back(state - 1);
+  kept_states_.resize(static_cast<size_t>(cache.state_count()));
+  for (int32_t state = cache.state_count(); state > 0; --state) free_states_.push_back(state - 1);  // there will be room for all of them
   const int32_t from_the_start = memory_ ? 1 : static_cast<int32_t>(extents_.size());
   if (memory_ && !memory_->take(cache_.extent_bytes(), TimePoint::max())) throw std::bad_alloc();
   for (int32_t extent = 0; extent < from_the_start; ++extent) commit(extent);
@@ -36,6 +37,7 @@ int32_t BlockManager::reuse(BlockTable& table, const PrefixScope& scope, std::sp
     acquire(block);
     table.blocks.push_back(block);
   }
+  if (has_states()) reuse_state(table);
   table.published = table.blocks.size();
   return static_cast<int32_t>(table.published) * block_size_;
 }
@@ -55,16 +57,11 @@ bool BlockManager::prepare(BlockTable& table, int64_t begin, int64_t end) {
   const auto first = static_cast<size_t>(begin / block_size_);
   size_t needed = wanted - held;
   for (size_t i = first; i < held; ++i) needed += blocks_[table.blocks[i]].users > 1 ? 1 : 0;
-  const bool wants_states = has_states() && table.states[0] < 0;
-  if (!has_room(static_cast<int64_t>(needed)) || (wants_states && free_states_.size() < static_cast<size_t>(states_each_))) return false;
+  if (!has_room(static_cast<int64_t>(needed))) return false;
   table.blocks.reserve(wanted);  // so that nothing throws once blocks have changed hands
+  if (has_states() && table.states[1] < 0 && !take_states(table)) return false;
   for (size_t i = first; i < held; ++i) make_own(table, i);
   while (table.blocks.size() < wanted) table.blocks.push_back(take());
-  if (!wants_states) return true;
-  for (size_t i = 0; i < static_cast<size_t>(states_each_); ++i) {
-    table.states[i] = free_states_.back();
-    free_states_.pop_back();
-  }
   return true;
 }
 
@@ -112,8 +109,118 @@ void BlockManager::release(BlockTable& table) noexcept {
   for (auto block = table.blocks.rbegin(); block != table.blocks.rend(); ++block) drop(*block);
   table.blocks.clear();
   table.published = 0;
-  for (int32_t& state : table.states)
-    if (state >= 0) free_states_.push_back(std::exchange(state, -1));  // there is room: it came from there
+  if (std::exchange(table.reads_kept, false)) leave_state(std::exchange(table.states[0], -1));
+  for (int32_t& state : table.states) drop_state(state);
+  drop_state(table.spare);
+  table.kept_block = -1;
+}
+
+// Cuts what was found to where a state is kept.
+void BlockManager::reuse_state(BlockTable& table) noexcept {
+  while (!table.blocks.empty() && blocks_[table.blocks.back()].state < 0) {
+    drop(table.blocks.back());
+    table.blocks.pop_back();
+  }
+  if (table.blocks.empty()) return;
+  table.states[0] = blocks_[table.blocks.back()].state;
+  table.reads_kept = true;
+  KeptState& kept = kept_states_[static_cast<size_t>(table.states[0])];
+  kept.readers += 1;
+  kept.last_used = ++state_uses_;
+}
+
+// All that a table needs or, returning false, none.
+bool BlockManager::take_states(BlockTable& table) noexcept {
+  std::array<int32_t, kStatesPerTableMax> taken{-1, -1, -1};
+  int32_t count = 0;
+  while (count < states_each_ && (taken[static_cast<size_t>(count)] = take_state()) >= 0) ++count;
+  if (count + 1 == states_each_ && table.reads_kept) {
+    // What it reads becomes its own, unless somebody else reads it too.
+    KeptState& kept = kept_states_[static_cast<size_t>(table.states[0])];
+    if (kept.readers == 1) {
+      if (kept.block >= 0) blocks_[kept.block].state = -1;
+      kept = {};
+      table.reads_kept = false;
+      std::copy_n(taken.begin(), count, table.states.begin() + 1);
+      return true;
+    }
+  }
+  if (count < states_each_) {
+    for (int32_t& state : taken) drop_state(state);
+    return false;
+  }
+  std::copy_n(taken.begin(), count - 1, table.states.begin() + 1);
+  (table.reads_kept ? table.spare : table.states[0]) = taken[static_cast<size_t>(count - 1)];
+  return true;
+}
+
+// -1: all are tables' own, or read by some.
+int32_t BlockManager::take_state() noexcept {
+  if (!free_states_.empty()) {
+    const int32_t state = free_states_.back();
+    free_states_.pop_back();
+    return state;
+  }
+  int32_t oldest = -1;
+  for (int32_t i = 0; i < cache_.state_count(); ++i) {
+    const KeptState& kept = kept_states_[static_cast<size_t>(i)];
+    if (kept.block >= 0 && kept.readers == 0 && (oldest < 0 || kept.last_used < kept_states_[static_cast<size_t>(oldest)].last_used)) oldest = i;
+  }
+  if (oldest < 0) return -1;
+  blocks_[std::exchange(kept_states_[static_cast<size_t>(oldest)].block, -1)].state = -1;
+  return oldest;
+}
+
+void BlockManager::drop_state(int32_t& state) noexcept {
+  if (state >= 0) free_states_.push_back(std::exchange(state, -1));
+}
+
+// By a table that read it.
+void BlockManager::leave_state(int32_t state) noexcept {
+  KeptState& kept = kept_states_[static_cast<size_t>(state)];
+  if (--kept.readers == 0 && kept.block < 0) free_states_.push_back(state);
+}
+
+void BlockManager::turn_states(BlockTable& table) noexcept {
+  if (!has_states()) return;
+  table.state_before = table.states[0];
+  std::rotate(table.states.begin(), table.states.begin() + 1, table.states.begin() + states_each_);
+  if (!std::exchange(table.reads_kept, false)) return;
+  leave_state(table.state_before);
+  table.states[static_cast<size_t>(states_each_ - 1)] = std::exchange(table.spare, -1);
+}
+
+void BlockManager::keep_state(BlockTable& table, int64_t positions, bool of_completion) noexcept {
+  const auto count = static_cast<size_t>(positions / block_size_);
+  if (count == 0 || table.published < count || table.reads_kept) return;
+  const int32_t number = table.blocks[count - 1];
+  Block& block = blocks_[number];
+  if (block.identity == 0) return;
+  if (of_completion) replace_kept(table, number);
+  if (block.state < 0) {
+    const int32_t spare = take_state();
+    if (spare < 0) return;
+    table.spare = spare;
+    table.reads_kept = true;
+    block.state = table.states[0];
+    kept_states_[static_cast<size_t>(block.state)] = {number, 1, 0};
+  }
+  kept_states_[static_cast<size_t>(block.state)].last_used = ++state_uses_;
+}
+
+void BlockManager::replace_kept(BlockTable& table, int32_t number) noexcept {
+  Block* const last = table.kept_block < 0 ? nullptr : &blocks_[table.kept_block];
+  if (last != nullptr && last->identity == table.kept_identity && last->state >= 0 && kept_states_[static_cast<size_t>(last->state)].readers == 0) {
+    kept_states_[static_cast<size_t>(last->state)] = {};
+    drop_state(last->state);
+  }
+  table.kept_block = number;
+  table.kept_identity = blocks_[number].identity;
+}
+
+// Nothing has been written since, though what was kept may have changed hands.
+void BlockManager::copy_state_before(const BlockTable& from, BlockTable& to) {
+  if (from.state_before != to.states[0]) cache_.copy_state(from.state_before, to.states[0]);
 }
 
 PrefixView BlockManager::view_at(const BlockTable& table, size_t index, const PrefixScope& scope,
@@ -160,6 +267,12 @@ void BlockManager::count_use(int32_t number, int32_t change) noexcept {
 }
 
 void BlockManager::forget(Block& block) noexcept {
+  if (block.state >= 0) {
+    KeptState& kept = kept_states_[static_cast<size_t>(block.state)];
+    kept.block = -1;
+    if (kept.readers == 0) free_states_.push_back(block.state);
+    block.state = -1;
+  }
   index_.erase(*block.key);
   block.key = nullptr;
   block.identity = 0;

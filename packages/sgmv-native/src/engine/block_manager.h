@@ -27,12 +27,19 @@ struct BlockTable {
   // Slots of its states, where the model has such: what the next slice reads, unless it is the first; what it writes; and, where the
   // model runs ahead, what the slice after it writes. -1: none.
   std::array<int32_t, kStatesPerTableMax> states{-1, -1, -1};
+  bool reads_kept = false;      // states[0] is one that is kept for others; once it has been read, `spare` takes its place
+  int32_t spare = -1;
+  int32_t state_before = -1;    // what its last slice read, until the next step
+  int32_t kept_block = -1;      // behind whose tokens, of its completion, a state was kept last, and what the block was then
+  uint64_t kept_identity = 0;
 };
 
 // A block is absent (its extent has no memory), empty, used by one or more tables, or cached: used by none, but in the
 // prefix index. Full blocks are shared as they are; a block is written by a table only while no other uses it and it is
 // not in the index. When no empty block is left, an extent gets memory, or cached blocks are overwritten, least recently
-// used first: whichever costs what has been idle for longer. A table lets its last blocks go first, so that a block is
+// used first: whichever costs what has been idle for longer. Where the model has states, a block is of use only with the state at its end,
+// or behind it at that of a later one: slots that no table needs keep states of blocks in the index, least recently used ones until
+// a table does. A table lets its last blocks go first, so that a block is
 // never overwritten before those that continue it.
 class BlockManager {
  public:
@@ -63,10 +70,14 @@ class BlockManager {
   void release(BlockTable& table) noexcept;
 
   bool has_states() const { return cache_.state_count() > 0; }
+  bool keeps_states() const { return has_states() && reuse_prefixes_; }
   // A slice has been computed: what was written is read next.
-  void turn_states(BlockTable& table) noexcept { std::rotate(table.states.begin(), table.states.begin() + 1, table.states.begin() + states_each_); }
-  // Gives a prepared table the state that another had before its last slice.
-  void copy_state_before(const BlockTable& from, BlockTable& to) { cache_.copy_state(from.states[static_cast<size_t>(states_each_ - 1)], to.states[0]); }
+  void turn_states(BlockTable& table) noexcept;
+  // Keeps the state at the end of the table's published blocks of positions [0, positions), all that has been computed. Of a
+  // completion the last one that was kept so makes room.
+  void keep_state(BlockTable& table, int64_t positions, bool of_completion) noexcept;
+  // Gives a prepared table the state that another had before its last slice, before the next step.
+  void copy_state_before(const BlockTable& from, BlockTable& to);
 
   // Gives back what is wanted, as far as extents have no block in use, those that have been idle longest first.
   void give_back() noexcept;
@@ -77,6 +88,7 @@ class BlockManager {
   struct Block {
     int32_t users = 0;
     uint64_t identity = 0;                  // 0: not in the index
+    int32_t state = -1;                     // the slot of the one at its end, if that is kept
     const PrefixIndex::Key* key = nullptr;  // where it is in the index
     TimePoint idle_since{};                 // if it is cached
     std::list<int32_t>::iterator place;     // in one of the lists
@@ -86,6 +98,20 @@ class BlockManager {
     int32_t used = 0;        // of its blocks
     TimePoint idle_since{};  // if none of them is used
   };
+
+  // A slot whose state is kept.
+  struct KeptState {
+    int32_t block = -1;      // -1: of none any more
+    int32_t readers = 0;     // tables
+    uint64_t last_used = 0;  // of state_uses_
+  };
+
+  void reuse_state(BlockTable& table) noexcept;
+  void replace_kept(BlockTable& table, int32_t number) noexcept;
+  bool take_states(BlockTable& table) noexcept;
+  int32_t take_state() noexcept;
+  void drop_state(int32_t& state) noexcept;
+  void leave_state(int32_t state) noexcept;
 
   PrefixView view_at(const BlockTable& table, size_t index, const PrefixScope& scope,
                      std::span<const int32_t> tokens) const;
@@ -119,6 +145,8 @@ class BlockManager {
   std::list<int32_t> cached_;  // least recently used first
   std::list<int32_t> used_;
   std::vector<int32_t> free_states_;
+  std::vector<KeptState> kept_states_;  // of each slot
+  uint64_t state_uses_ = 0;
 };
 
 }  // namespace sgmv

@@ -28,7 +28,7 @@ EngineThread::EngineThread(Model& model, KvCache& cache, BlockMemory& memory, co
     : inbox_(inbox),
       sink_(std::move(sink)),
       runs_ahead_(model.runs_ahead()),
-      blocks_(cache, options.prefix_cache && cache.state_count() == 0, &memory, PrefixIndex::hash, states_per_table(model.runs_ahead())),
+      blocks_(cache, options.prefix_cache, &memory, PrefixIndex::hash, states_per_table(model.runs_ahead())),
       scheduler_({sequences_max(model, cache, options), options.max_step_tokens}, blocks_),
       runner_(model, cache) {
   under_way_.reserve(static_cast<size_t>(options.max_batch));

@@ -74,8 +74,14 @@ void Scheduler::plan_prefills(int32_t budget) noexcept {
 }
 
 int32_t Scheduler::uncomputed_at_once(const Sequence& sequence) const noexcept {
-  const int32_t before_last = sequence.prompt_count - 1 - sequence.computed;
+  const int32_t to_kept = kept_positions(sequence) - sequence.computed, before_last = sequence.prompt_count - 1 - sequence.computed;
+  if (to_kept > 0) return to_kept;
   return blocks_.has_states() && !sequence.followers.empty() && before_last > 0 ? before_last : sequence.uncomputed();
+}
+
+// Where the state of its prompt is kept for others: at the end of the last block that a prompt like it finds. 0: nowhere.
+int32_t Scheduler::kept_positions(const Sequence& sequence) const noexcept {
+  return blocks_.keeps_states() ? (sequence.prompt_count - 1) / blocks_.block_size() * blocks_.block_size() : 0;
 }
 
 void Scheduler::admit_waiting() noexcept {
@@ -99,7 +105,9 @@ bool Scheduler::find_room(Sequence& sequence) {
   const auto positions = static_cast<int64_t>(sequence.tokens.size());
   // The logits of reused positions are not known.
   const bool reuses = blocks_.reuses_prefixes() && !sequence.wants_prompt();
-  sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), sequence.tokens) : 0;
+  // Those who follow start with a state within the prompt.
+  const size_t findable = blocks_.has_states() && !sequence.followers.empty() ? static_cast<size_t>(sequence.prompt_count) : sequence.tokens.size();
+  sequence.computed = reuses ? blocks_.reuse(sequence.table, sequence.scope(), std::span(sequence.tokens).first(findable)) : 0;
   const auto needed = blocks_.blocks_for(positions) - static_cast<int32_t>(sequence.table.blocks.size());
   try {
     const bool roomy = running_.empty() || blocks_.has_room(int64_t{needed} + running());
@@ -145,6 +153,9 @@ void Scheduler::computed(Sequence& sequence, int32_t token_count) noexcept {
   blocks_.turn_states(sequence.table);
   const std::span<const int32_t> known(sequence.tokens.data(), static_cast<size_t>(sequence.computed));
   blocks_.publish(sequence.table, sequence.scope(), known);
+  const bool of_completion = sequence.computed > sequence.prompt_count;
+  if (blocks_.keeps_states() && sequence.computed % blocks_.block_size() == 0 && (of_completion || sequence.computed == kept_positions(sequence)))
+    blocks_.keep_state(sequence.table, sequence.computed, of_completion);
   if (sequence.prompt_computed()) start_followers(sequence);
 }
 

@@ -76,6 +76,7 @@ class Scheduler {
   int32_t plan_decodes() noexcept;
   void plan_prefills(int32_t budget) noexcept;
   int32_t uncomputed_at_once(const Sequence& sequence) const noexcept;
+  int32_t kept_positions(const Sequence& sequence) const noexcept;
   void admit_waiting() noexcept;
   bool find_room(Sequence& sequence);
   bool preempt_newest() noexcept;

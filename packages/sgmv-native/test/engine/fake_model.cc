@@ -176,13 +176,14 @@ void FakeModel::check(const Batch& batch, const KvCache& cache) const {
     }
   }
   require(at == static_cast<int32_t>(batch.tokens.size()), "slices cover the batch");
-  std::set<int32_t> states;
+  std::set<int32_t> states, states_read;
   for (const SequenceSlice& slice : batch.sequences) {
     if (!options_.states) break;
     require((slice.state_from < 0) == (slice.position_begin == 0) && slice.state_from < cache.state_count(), "a state is read from the second slice on");
     require(slice.state_to >= 0 && slice.state_to < cache.state_count() && states.insert(slice.state_to).second, "each slice writes a state of its own");
-    require(slice.state_from < 0 || states.insert(slice.state_from).second, "a state that is read is nobody else's");
+    states_read.insert(slice.state_from);
   }
+  for (const int32_t state : states_read) require(!states.contains(state), "no slice writes a state that one reads");
   int32_t covered = 0;
   for (const Segment& segment : batch.segments) {
     require(segment.token_begin == covered && segment.token_end > covered, "segments cover the batch in order");

@@ -17,7 +17,7 @@ int32_t computed_tokens(Harness& harness) {
   return count;
 }
 
-STATELESS_TEST("prefix cache: a prompt seen before is not computed again, its last token excepted") {
+ENGINE_TEST("prefix cache: a prompt seen before is not computed again, its last token excepted") {
   Harness harness(small_options(64, 4, 8, 64));
   std::mt19937 random(1);
   const std::vector<int32_t> prompt = random_tokens(random, 41);
@@ -35,7 +35,7 @@ STATELESS_TEST("prefix cache: a prompt seen before is not computed again, its la
   CHECK_EQUAL(stats.kv_blocks_cached, 10);
 }
 
-STATELESS_TEST("prefix cache: a conversation goes on from its own answer") {
+ENGINE_TEST("prefix cache: a conversation goes on from its own answer") {
   Harness harness(small_options(64, 4, 8, 64));
   const std::vector<int32_t> prompt{1, 2, 3, 4, 5};
   const Outcome answer = harness.run(make_request("first", prompt, 14));
@@ -45,7 +45,7 @@ STATELESS_TEST("prefix cache: a conversation goes on from its own answer") {
   CHECK_EQUAL(outcome.end->cached_tokens, 16);  // of 18 that were computed
 }
 
-STATELESS_TEST("prefix cache: salts and adapters keep to themselves, a reloaded adapter is another one") {
+ENGINE_TEST("prefix cache: salts and adapters keep to themselves, a reloaded adapter is another one") {
   Harness harness(small_options(64, 4, 8, 64));
   std::mt19937 random(2);
   const std::vector<int32_t> prompt = random_tokens(random, 30);
@@ -70,7 +70,7 @@ STATELESS_TEST("prefix cache: salts and adapters keep to themselves, a reloaded 
   CHECK_EQUAL(cached("tenant 1", "a", "new-10"), 0);
 }
 
-STATELESS_TEST("prefix cache: requests that want the prompt's logits compute it, and leave it to others") {
+ENGINE_TEST("prefix cache: requests that want the prompt's logits compute it, and leave it to others") {
   Harness harness(small_options(64, 4, 8, 64));
   std::mt19937 random(3);
   const std::vector<int32_t> prompt = random_tokens(random, 20);
@@ -93,7 +93,7 @@ ENGINE_TEST("prefix cache: off, nothing is cached") {
   CHECK_EQUAL(harness.engine().stats().prefix_hit_tokens, int64_t{0});
 }
 
-STATELESS_TEST("prefix cache: prompts that begin alike, in a cache of any size, with whatever happens to them") {
+ENGINE_TEST("prefix cache: prompts that begin alike, in a cache of any size, with whatever happens to them") {
   int64_t hits = 0, preemptions = 0;
   for (uint32_t seed = 0; seed < (kSanitized ? 6u : 30u); ++seed) {
     std::mt19937 random(seed);

@@ -1,6 +1,9 @@
 // Models with linear attention in the engine: slots for states, and what they cost.
 #include <algorithm>
+#include <list>
+#include <set>
 
+#include "engine/block_manager.h"
 #include "engine_harness.h"
 #include "golden_folder.h"
 
@@ -44,7 +47,9 @@ TEST("states: too little memory for one sequence is refused with what it takes")
 TEST("states: choices start with a copy of the prompt's, however it is cut") {
   for (const int32_t step_tokens : {4, 7, 64})
     for (const size_t prompt : {1u, 2u, 9u, 30u}) {
-      Harness harness(small_options(200, 4, 4, step_tokens), {.states = true});
+      EngineOptions options = small_options(200, 4, 4, step_tokens);
+      options.prefix_cache = false;
+      Harness harness(options, {.states = true});
       std::mt19937 random(static_cast<uint32_t>(prompt));
       Request request = make_request("many", random_tokens(random, prompt), 5);
       request.choices = 4;
@@ -54,6 +59,86 @@ TEST("states: choices start with a copy of the prompt's, however it is cut") {
       CHECK_EQUAL(harness.log().state_copies.load(), prompt == 1 ? 0 : 3);
       harness.check_idle();
     }
+}
+
+// Sequences in any order, a few tokens at a time: what a slot holds is the number that its table wrote, nobody writes what another
+// reads, and in the end all slots are there again.
+TEST("states: slots of random tables, kept and reused") {
+  for (const int32_t each : {2, 3})
+    for (uint32_t seed = 0; seed < 20; ++seed) {
+      std::mt19937 random(seed);
+      const int32_t most = 1 + static_cast<int32_t>(seed % 4);
+      const auto cache = FakeModel({.states = true}, std::make_shared<FakeLog>()).make_kv_cache(60, 4, KvMemory::whole, most * each);
+      BlockManager manager(*cache, true, nullptr, PrefixIndex::hash, each);
+      struct Running {
+        BlockTable table;
+        std::vector<int32_t> tokens;
+        int32_t computed = 0;
+      };
+      std::vector<uint64_t> slots(static_cast<size_t>(most * each));  // how many tokens' state, and which: their hash
+      const auto state_of = [](std::span<const int32_t> tokens) {
+        uint64_t hash = tokens.size();
+        for (const int32_t token : tokens) hash = hash * 1000003 + static_cast<uint64_t>(token) + 1;
+        return hash;
+      };
+      std::list<Running> running;
+      int found = 0;
+      for (int round = 0; round < 2000; ++round) {
+        if (static_cast<int32_t>(running.size()) < most && random() % 3 != 0) {
+          Running& one = running.emplace_back();
+          one.tokens.assign(1 + random() % 20, static_cast<int32_t>(random() % 2));
+          one.computed = manager.reuse(one.table, {}, one.tokens);
+          if (!manager.prepare(one.table, one.computed, static_cast<int64_t>(one.tokens.size()))) {
+            CHECK(running.size() > 1, "there is no room for one alone");
+            manager.release(one.table);
+            running.pop_back();
+            continue;
+          }
+          found += one.computed > 0;
+        }
+        if (running.empty()) continue;
+        auto one = running.begin();
+        std::advance(one, random() % running.size());
+        if (one->computed == static_cast<int32_t>(one->tokens.size()) || random() % 8 == 0) {
+          manager.release(one->table);
+          running.erase(one);
+          continue;
+        }
+        const std::span<const int32_t> tokens(one->tokens);
+        const int32_t left = static_cast<int32_t>(tokens.size()) - one->computed, count = std::min(left, 4 - one->computed % 4);
+        const auto from = static_cast<size_t>(one->table.states[0]), to = static_cast<size_t>(one->table.states[1]);
+        CHECK(one->computed == 0 || slots[from] == state_of(tokens.first(static_cast<size_t>(one->computed))), "seed ", seed, ": another state after ", one->computed, " tokens");
+        one->computed += count;
+        slots[to] = state_of(tokens.first(static_cast<size_t>(one->computed)));
+        manager.turn_states(one->table);
+        manager.publish(one->table, {}, tokens.first(static_cast<size_t>(one->computed)));
+        if (one->computed % 4 == 0) manager.keep_state(one->table, one->computed, random() % 2 == 0);
+      }
+      CHECK(most == 1 || found > 20, "seed ", seed, ": ", found, " tables found a state");
+      for (Running& one : running) manager.release(one.table);
+      std::vector<BlockTable> all(static_cast<size_t>(most));
+      std::set<int32_t> distinct;
+      for (BlockTable& table : all) {
+        CHECK(manager.prepare(table, 0, 1), "seed ", seed, ": a slot was lost");
+        for (int32_t i = 0; i < each; ++i) CHECK(distinct.insert(table.states[static_cast<size_t>(i)]).second, "seed ", seed, ": a slot twice");
+      }
+      for (BlockTable& table : all) manager.release(table);
+    }
+}
+
+ENGINE_TEST("states: kept ones give way to sequences that run") {
+  Harness harness(small_options(200, 4, 3, 64), {.states = true});
+  std::mt19937 random(8);
+  const std::vector<int32_t> prompt = random_tokens(random, 21);
+  harness.run(make_request("first", prompt, 2));
+  CHECK_EQUAL(harness.run(make_request("again", prompt, 2)).end->cached_tokens, 20);
+  for (int i = 0; i < 3; ++i) harness.submit(make_request("other" + std::to_string(i), random_tokens(random, 30), 60));
+  for (int i = 0; i < 3; ++i) harness.wait("other" + std::to_string(i));
+  for (int i = 0; i < 20; ++i) harness.run(make_request("short" + std::to_string(i), random_tokens(random, 9), 1));
+  const Outcome last = harness.run(make_request("last", prompt, 2));
+  CHECK_EQUAL(last.end->cached_tokens, 0);
+  CHECK(last.tokens == fake_greedy(prompt, "", 2));
+  harness.check_idle();
 }
 
 // Of a real model: what an engine whose cache is far too small gives, with preemptions, chunks and choices, is what feeding the model
@@ -72,7 +157,7 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
   std::condition_variable changed;
   std::map<std::pair<std::string, int32_t>, std::vector<int32_t>> tokens;
   size_t ended = 0;
-  int64_t preemptions = 0;
+  int64_t preemptions = 0, cached = 0;
   constexpr size_t kRequests = 12;
   std::mt19937 random(7);
   std::vector<Request> requests;
@@ -83,6 +168,7 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
         auto& to = tokens[{event.id, event.choice}];
         to.insert(to.end(), event.tokens.begin(), event.tokens.end());
         ended += event.kind == Event::Kind::end;
+        cached += event.cached_tokens;
         if (event.kind == Event::Kind::end && event.finish_reason == FinishReason::error) std::printf("      %s\n", event.error_message.c_str());
       }
       changed.notify_one();
@@ -90,9 +176,10 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
     size_t choices = 0;
     for (size_t i = 0; i < kRequests; ++i) {
       Request request = make_request(std::to_string(i), {}, kTokens);
-      for (size_t t = 0; t < 3 + i; ++t) request.prompt_tokens.push_back(static_cast<int32_t>(random() % 33));
+      for (size_t t = 0; t < 3 + 2 * i; ++t) request.prompt_tokens.push_back(static_cast<int32_t>(random() % 33));
       request.ignore_eos = true;
       request.choices = i % 4 == 0 ? 3 : 1;
+      if (i >= kRequests / 2) request.prompt_tokens = requests[i - kRequests / 2].prompt_tokens;  // which is found again
       choices += static_cast<size_t>(request.choices);
       requests.push_back(request);
       engine.submit(request);
@@ -101,7 +188,7 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
     changed.wait(lock, [&] { return ended == choices; });
     preemptions = engine.stats().preemptions;
   }
-  CHECK(preemptions > 0, preemptions, " preemptions");
+  CHECK(preemptions > 0 && cached > 0, preemptions, " preemptions, ", cached, " tokens of earlier prompts");
   for (const Request& request : requests)
     for (int32_t choice = 0; choice < request.choices; ++choice) {
       Session session(*model, nullptr, 160);
