@@ -154,15 +154,15 @@ bool BlockManager::take_states(BlockTable& table) noexcept {
   return true;
 }
 
-// -1: all are tables' own, or read by some.
-int32_t BlockManager::take_state() noexcept {
+// -1: all are tables' own, or read by some, or kept.
+int32_t BlockManager::take_state(bool of_kept) noexcept {
   if (!free_states_.empty()) {
     const int32_t state = free_states_.back();
     free_states_.pop_back();
     return state;
   }
   int32_t oldest = -1;
-  for (int32_t i = 0; i < cache_.state_count(); ++i) {
+  for (int32_t i = 0; of_kept && i < cache_.state_count(); ++i) {
     const KeptState& kept = kept_states_[static_cast<size_t>(i)];
     if (kept.block >= 0 && kept.readers == 0 && (oldest < 0 || kept.last_used < kept_states_[static_cast<size_t>(oldest)].last_used)) oldest = i;
   }
@@ -198,7 +198,7 @@ void BlockManager::keep_state(BlockTable& table, int64_t positions, bool of_comp
   if (block.identity == 0) return;
   if (of_completion) replace_kept(table, number);
   if (block.state < 0) {
-    const int32_t spare = take_state();
+    const int32_t spare = take_state(!of_completion);
     if (spare < 0) return;
     table.spare = spare;
     table.reads_kept = true;

@@ -74,7 +74,7 @@ class BlockManager {
   // A slice has been computed: what was written is read next.
   void turn_states(BlockTable& table) noexcept;
   // Keeps the state at the end of the table's published blocks of positions [0, positions), all that has been computed. Of a
-  // completion the last one that was kept so makes room.
+  // completion the last one that was kept so makes room, and no other does.
   void keep_state(BlockTable& table, int64_t positions, bool of_completion) noexcept;
   // Gives a prepared table the state that another had before its last slice, before the next step.
   void copy_state_before(const BlockTable& from, BlockTable& to);
@@ -109,7 +109,7 @@ class BlockManager {
   void reuse_state(BlockTable& table) noexcept;
   void replace_kept(BlockTable& table, int32_t number) noexcept;
   bool take_states(BlockTable& table) noexcept;
-  int32_t take_state() noexcept;
+  int32_t take_state(bool of_kept = true) noexcept;
   void drop_state(int32_t& state) noexcept;
   void leave_state(int32_t state) noexcept;
 

@@ -22,7 +22,7 @@ class Engine::Impl {
                  std::min(limits_.max_positions, limits_.cache_positions), model_->config().short_context_max()},
         adapters_([this](const std::filesystem::path& folder) { return model_->load_adapter(folder); }, memory_.bounds,
                   [this] { inbox_.wake(); }),
-        thread_(*model_, *memory_.cache, adapters_, options, inbox_, std::move(sink)) {}
+        thread_(*model_, *memory_.cache, adapters_, in_batches_of(memory_.max_batch, std::move(options)), inbox_, std::move(sink)) {}
 
   ~Impl() { close(); }
 
@@ -74,6 +74,11 @@ class Engine::Impl {
   }
 
  private:
+  static EngineOptions in_batches_of(int32_t sequences, EngineOptions options) {
+    options.max_batch = sequences;
+    return options;
+  }
+
   // Beyond those that have memory: blocks for which there is memory that nobody has.
   int32_t blocks_to_come(int32_t committed) const {
     const KvCache& cache = *memory_.cache;

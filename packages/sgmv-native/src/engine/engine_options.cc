@@ -60,15 +60,21 @@ Budget budget_of(const Model& model, const EngineOptions& options, size_t block_
   return budget;
 }
 
-// Slots for the states of so many sequences, up to `max_batch`, as half of what blocks may take holds; at least one's.
-int32_t take_states(const Model& model, int32_t max_batch, Budget& budget) {
-  const size_t each = states_of_one(model) * model.config().state_bytes();
-  if (each == 0) return 0;
-  const size_t sequences = std::clamp<size_t>(budget.blocks_max / 2 / each, 1, static_cast<size_t>(max_batch)), bytes = sequences * each;
-  budget.total -= std::min(bytes, budget.total);
-  budget.blocks_max -= std::min(bytes, budget.blocks_max);
+// Slots for the states of so many sequences, up to `max_batch`, as half of what blocks may take holds, at least one's; and with a prefix
+// cache a quarter as many for states that are kept.
+struct StateSlots {
+  int32_t sequences, count;
+};
+
+StateSlots take_states(const Model& model, const EngineOptions& options, Budget& budget) {
+  const size_t bytes = model.config().state_bytes(), each = states_of_one(model), kept = options.prefix_cache ? 1 : 0;
+  if (bytes == 0) return {options.max_batch, 0};
+  const size_t sequences = std::clamp<size_t>(budget.blocks_max / 2 / bytes * 4 / (4 * each + kept), 1, static_cast<size_t>(options.max_batch));
+  const size_t count = sequences * each + sequences * kept / 4;
+  budget.total -= std::min(count * bytes, budget.total);
+  budget.blocks_max -= std::min(count * bytes, budget.blocks_max);
   budget.adapters_max = std::min(budget.adapters_max, budget.total);
-  return static_cast<int32_t>(sequences * states_of_one(model));
+  return {static_cast<int32_t>(sequences), static_cast<int32_t>(count)};
 }
 
 // What adapters leave: for one request of the full context if that is at most two thirds of it all.
@@ -87,7 +93,7 @@ EngineMemory make_memory(Model& model, const EngineOptions& options) {
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
   Budget budget = budget_of(model, options, block_bytes);
   const size_t blocks_and_states = budget.blocks_max;
-  const int32_t states = take_states(model, options.max_batch, budget);
+  const StateSlots states = take_states(model, options, budget);
   const size_t context_blocks = (static_cast<size_t>(model.config().max_positions) + options.kv_block_size - 1) / options.kv_block_size;
   const size_t count = std::min({budget.blocks_max / block_bytes, context_blocks * options.max_batch, size_t{INT32_MAX}});
   const bool parted = budget.blocks_max + budget.adapters_max <= budget.total;
@@ -95,12 +101,12 @@ EngineMemory make_memory(Model& model, const EngineOptions& options) {
   const auto refuse = [&](const std::string& expected) {
     throw Error("bad_argument", std::string(field) + ": found " + std::to_string(blocks_and_states) + "; expected at least " + expected);
   };
-  const size_t state_bytes = static_cast<size_t>(states) * model.config().state_bytes();
-  if (states > 0 && count < 1) refuse("a block and a sequence's states, " + std::to_string(block_bytes + states_of_one(model) * model.config().state_bytes()) + " bytes.");
+  if (states.count > 0 && count < 1) refuse("a block and a sequence's states, " + std::to_string(block_bytes + states_of_one(model) * model.config().state_bytes()) + " bytes.");
   if (count < 1) refuse("one block, " + std::to_string(block_bytes) + " bytes.");
   EngineMemory memory;
-  memory.cache = model.make_kv_cache(static_cast<int32_t>(count), options.kv_block_size, parted ? KvMemory::whole : KvMemory::extents, states);
-  memory.state_bytes = state_bytes;
+  memory.cache = model.make_kv_cache(static_cast<int32_t>(count), options.kv_block_size, parted ? KvMemory::whole : KvMemory::extents, states.count);
+  memory.max_batch = states.sequences;
+  memory.state_bytes = static_cast<size_t>(states.count) * model.config().state_bytes();
   const size_t least = least_block_bytes(*memory.cache, budget, context_blocks);
   if (least > budget.total) refuse(std::to_string(least) + ", the bytes in which the device gives memory to blocks.");
   memory.bounds = {budget.total, std::min(budget.adapters_max, budget.total - least), least};

@@ -12,6 +12,7 @@ void check_options(const EngineOptions& options);
 struct EngineMemory {
   std::unique_ptr<KvCache> cache;
   MemoryBounds bounds;
+  int32_t max_batch = 0;      // sequences that run together: as wished, or those whose states have a place
   size_t state_bytes = 0;     // of slots for states, beside what the bounds are of
   int32_t positions_max = 0;  // of a request: its blocks can be had whatever adapters take
 };

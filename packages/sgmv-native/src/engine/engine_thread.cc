@@ -15,12 +15,6 @@ double ms_between(std::chrono::steady_clock::time_point begin, std::chrono::stea
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
-// Those whose states have a place.
-int32_t sequences_max(const Model& model, const KvCache& cache, const EngineOptions& options) {
-  const int32_t states = cache.state_count();
-  return states == 0 ? options.max_batch : std::min(options.max_batch, states / states_per_table(model.runs_ahead()));
-}
-
 }  // namespace
 
 EngineThread::EngineThread(Model& model, KvCache& cache, BlockMemory& memory, const EngineOptions& options, Inbox& inbox,
@@ -29,7 +23,7 @@ EngineThread::EngineThread(Model& model, KvCache& cache, BlockMemory& memory, co
       sink_(std::move(sink)),
       runs_ahead_(model.runs_ahead()),
       blocks_(cache, options.prefix_cache, &memory, PrefixIndex::hash, states_per_table(model.runs_ahead())),
-      scheduler_({sequences_max(model, cache, options), options.max_step_tokens}, blocks_),
+      scheduler_({options.max_batch, options.max_step_tokens}, blocks_),
       runner_(model, cache) {
   under_way_.reserve(static_cast<size_t>(options.max_batch));
   next_.reserve(static_cast<size_t>(options.max_batch));

@@ -17,7 +17,7 @@ Harness::Harness(EngineOptions options, FakeOptions fake) {
   if (models_run_ahead) fake.draws = fake.ahead = true;
   if (models_have_states) fake.states = true;
   // Room for the states, so that a test's number of blocks is what it says.
-  if (fake.states && options.kv_bytes > 0) options.kv_bytes += static_cast<size_t>(options.max_batch) * 3 * kFakeStateBytes;
+  if (fake.states && options.kv_bytes > 0) options.kv_bytes += static_cast<size_t>(options.max_batch * 3 + options.max_batch / 4) * kFakeStateBytes;
   engine_ = std::make_unique<Engine>(std::make_unique<FakeModel>(std::move(fake), log_), std::move(options),
                                      [this](std::vector<Event>& events) { take(events); });
 }

@@ -17,16 +17,16 @@ EngineOptions with_kv(size_t bytes, int32_t max_batch) {
 }
 
 STATELESS_TEST("states: slots take part of what blocks may have, and bound how many run together") {
-  const size_t each = (models_run_ahead ? 3 : 2) * kFakeStateBytes, block = 4 * 8;
+  const size_t each = models_run_ahead ? 3 : 2, block = 4 * 8;
   FakeOptions fake{.states = true};
   const auto gate = std::make_shared<Gate>();
   fake.forward_gate = gate;
   // Harness adds room for the slots of the whole batch; of what there is, half goes to slots at most.
   Harness harness(with_kv(10 * block, 100), fake);
-  const size_t total = 10 * block + 100 * 3 * kFakeStateBytes, sequences = std::min<size_t>(total / 2 / each, 100);
+  const size_t total = 10 * block + 325 * kFakeStateBytes, sequences = std::min<size_t>(total / 2 / kFakeStateBytes * 4 / (4 * each + 1), 100), slots = sequences * each + sequences / 4;
   const EngineStats stats = harness.engine().stats();
-  CHECK_EQUAL(static_cast<size_t>(stats.kv_blocks_total), (total - sequences * each) / block);
-  CHECK_EQUAL(stats.kv_bytes, static_cast<size_t>(stats.kv_blocks_total) * block + sequences * each);
+  CHECK_EQUAL(static_cast<size_t>(stats.kv_blocks_total), (total - slots * kFakeStateBytes) / block);
+  CHECK_EQUAL(stats.kv_bytes, static_cast<size_t>(stats.kv_blocks_total) * block + slots * kFakeStateBytes);
   for (int i = 0; i < 100; ++i) harness.submit(make_request(std::to_string(i), {i % 50}, 3));
   gate->open();
   for (int i = 0; i < 100; ++i) CHECK(harness.wait(std::to_string(i)).tokens == fake_greedy({i % 50}, "", 3));
@@ -179,13 +179,20 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
       for (size_t t = 0; t < 3 + 2 * i; ++t) request.prompt_tokens.push_back(static_cast<int32_t>(random() % 33));
       request.ignore_eos = true;
       request.choices = i % 4 == 0 ? 3 : 1;
-      if (i >= kRequests / 2) request.prompt_tokens = requests[i - kRequests / 2].prompt_tokens;  // which is found again
       choices += static_cast<size_t>(request.choices);
       requests.push_back(request);
       engine.submit(request);
     }
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return ended == choices; });
+      CHECK_EQUAL(cached, 0);
+    }
+    requests.push_back(requests.back());  // whose prompt is found again
+    requests.back().id = "again";
+    engine.submit(requests.back());
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return ended == choices; });
+    changed.wait(lock, [&] { return ended == choices + 1; });
     preemptions = engine.stats().preemptions;
   }
   CHECK(preemptions > 0 && cached > 0, preemptions, " preemptions, ", cached, " tokens of earlier prompts");
