@@ -18,7 +18,7 @@ class Run {
   Run(Model& model, const std::vector<std::shared_ptr<const Adapter>>& adapters, const ServeOptions& options)
       : model_(model), adapters_(adapters), options_(options),
         blocks_per_request_((options.prompt_tokens + options.new_tokens + kBlockSize - 1) / kBlockSize),
-        cache_(model.make_kv_cache(blocks_per_request_ * options.requests, kBlockSize)) {
+        cache_(model.make_kv_cache(blocks_per_request_ * options.requests, kBlockSize, KvMemory::whole, 2 * options.requests)) {
     for (int32_t block = 0; block < blocks_per_request_ * options.requests; ++block) blocks_.push_back(block);
   }
 
@@ -48,10 +48,12 @@ class Run {
     std::vector<SequenceSlice> slices;
     std::vector<Segment> segments;
     std::vector<int32_t> rows;
+    const int32_t turn = position == 0 ? 0 : position - options_.prompt_tokens + 1;  // of slots for states
     for (int32_t i = 0; i < count; ++i) {
       const auto request = static_cast<size_t>(first + i);
       const int32_t begin = i * per_request, end = begin + per_request;
-      slices.push_back({begin, per_request, position, std::span(blocks_).subspan(request * static_cast<size_t>(blocks_per_request_), static_cast<size_t>(blocks_per_request_))});
+      slices.push_back({begin, per_request, position, std::span(blocks_).subspan(request * static_cast<size_t>(blocks_per_request_), static_cast<size_t>(blocks_per_request_)), 0,
+                        position == 0 ? -1 : 2 * (first + i) + (turn + 1) % 2, 2 * (first + i) + turn % 2});
       segments.push_back({begin, end, adapters_.empty() ? nullptr : adapters_[request % adapters_.size()].get()});
       rows.push_back(end - 1);
     }

@@ -402,6 +402,35 @@ TEST("config: families that are Llama but for a field or two") {
   refuse_as("internlm3", R"("qkv_bias":true,"attention_bias":false)", "model_corrupt", "qkv_bias: found true");
 }
 
+TEST("config: layers of linear attention") {
+  const auto of = [](const char* type) { return std::string(R"("model_type":")") + type + R"(","vocab_size":128,"hidden_size":64,"num_hidden_layers":8,"num_attention_heads":4,"head_dim":32)"; };
+  const std::string dense = of("qwen3_5_text"), next = of("qwen3_next");
+  const ModelConfig c = read("", dense);
+  CHECK(c.linear.layer_is_linear == std::vector<bool>({true, true, true, false, true, true, true, false}));
+  CHECK(c.attention_gate && c.qk_norm && c.unit_offset_norms && !c.linear.grouped && c.rope.rotary_dim == 8 && c.experts.count == 0);
+  CHECK(c.linear.key_heads == 16 && c.linear.value_heads == 32 && c.linear.key_dim == 128 && c.linear.value_dim == 128 && c.linear.taps == 4);
+  CHECK(c.kv_layers() == 2 && c.kv_index(7) == 1 && c.linear_layers() == 6 && c.state_index(4) == 3);
+  CHECK_EQUAL(c.state_bytes(), size_t{6} * (32 * 128 * 128 + 3 * (2 * 16 * 128 + 32 * 128)) * 4);
+  CHECK_EQUAL(c.out_features(Projection::q), 2 * 4 * 32);
+  const ModelConfig some = read(R"("full_attention_interval":2,"linear_num_value_heads":16,"linear_value_head_dim":5,"partial_rotary_factor":0.5)", next);
+  CHECK(some.linear.grouped && some.kv_layers() == 4 && some.rope.rotary_dim == 16 && some.experts.count == 512 && some.experts.normalized && some.experts.shared_gate);
+  CHECK(read(R"("layer_types":["full_attention","full_attention","full_attention","full_attention","full_attention","full_attention","full_attention","full_attention"])", dense).state_bytes() == 0);
+  CHECK(read("", of("qwen3_5_moe_text")).experts.per_token == 8);
+  // Columns of q, k, v and z, and of b and a, lie by key head, or one kind after the other.
+  const LinearAttentionShape by_head{2, 4, 3, 5, 4, true}, in_turn{2, 4, 3, 5, 4, false};
+  CHECK(by_head.q_column(1) == 26 && by_head.k_column(1) == 29 && by_head.v_column(3) == 26 + 6 + 5 && by_head.z_column(3) == 26 + 6 + 10 + 5 && by_head.b_column(3) == 52 + 4 + 1 && by_head.a_column(3) == 52 + 6 + 1);
+  CHECK(in_turn.q_column(1) == 3 && in_turn.k_column(1) == 9 && in_turn.v_column(3) == 12 + 15 && in_turn.z_column(3) == 32 + 15 && in_turn.b_column(3) == 52 + 3 && in_turn.a_column(3) == 52 + 7);
+  refuse(R"("layer_types":["linear_attention"])", "model_corrupt", "one entry per layer", dense);
+  refuse(R"("layer_types":["linear_attention","sliding_attention","full_attention","full_attention","full_attention","full_attention","full_attention","full_attention"])", "model_unsupported",
+         "layer_types: found sliding_attention, expected full_attention or linear_attention", dense);
+  refuse(R"("linear_num_key_heads":3)", "model_corrupt", "linear_num_value_heads: found 32, expected a multiple of linear_num_key_heads, 3", dense);
+  refuse(R"("linear_conv_kernel_dim":17)", "model_corrupt", "linear_conv_kernel_dim: found 17, expected 1 to 16", dense);
+  refuse(R"("linear_key_head_dim":0)", "model_corrupt", "linear_key_head_dim: found 0", dense);
+  refuse(R"("full_attention_interval":0)", "model_corrupt", "full_attention_interval", dense);
+  refuse(R"("full_attention_interval":9)", "model_unsupported", "layer_types: found linear_attention only", dense);
+  refuse(R"("hidden_act":"gelu_pytorch_tanh")", "model_unsupported", "hidden_act: found \"gelu_pytorch_tanh\", expected \"silu\"", dense);
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;

@@ -51,7 +51,7 @@ TEST("invariance: linear attention") {
 }
 
 TEST("forward: slots of states that are no slots, or another slice's") {
-  const auto model = Model::load(family_folder("qwen3-5") / "model", {1, "", WeightType::f32});
+  const auto model = Model::load(golden_root() / "qwen3-5" / "model", {1, "", WeightType::f32});
   const auto cache = model->make_kv_cache(4, 4, KvMemory::whole, 4);
   const std::vector<int32_t> blocks{0, 1}, others{2, 3}, tokens{1, 2};
   const Segment all{0, 2, nullptr};

@@ -195,6 +195,21 @@ TEST("peft: names that the model lacks mean nothing beside one that it has") {
   refuse(fused, "tensor_unexpected", "qkv_proj");
 }
 
+TEST("peft: modules of linear attention, whose convolution is none that can be adapted") {
+  ModelConfig hybrid = small_model();
+  hybrid.linear = {{.key_heads = 1, .value_heads = 2, .key_dim = 4, .value_dim = 6, .taps = 4}, {true, false}};
+  const auto problems = [&](const std::string& targets, const ModelConfig& model) {
+    const TempFolder folder;
+    AdapterFiles().set("target_modules", targets).write(folder);
+    return codes(inspect_adapter(folder.path(), model));
+  };
+  const std::string beside = R"(["q_proj","v_proj","conv1d"])";
+  CHECK(problems(beside, small_model()).empty(), problems(beside, small_model()));
+  CHECK(problems(beside, hybrid).find("target_modules[2]") != std::string::npos, problems(beside, hybrid));
+  CHECK(problems(R"(["in_proj_qkv"])", hybrid).find("model.layers.0.linear_attn.in_proj_qkv") != std::string::npos, problems(R"(["in_proj_qkv"])", hybrid));
+  CHECK(problems(R"(["in_proj_qkvz"])", hybrid).find("in_proj_qkv, in_proj_z, in_proj_b, in_proj_a, out_proj") != std::string::npos, problems(R"(["in_proj_qkvz"])", hybrid));
+}
+
 TEST("peft: the offset of a bad pattern is that in the pattern of the file") {
   refuse(AdapterFiles().set("rank_pattern", R"json({"q_proj(?<x":4})json"), "unsupported_pattern", "offset 7");
   refuse(AdapterFiles().set("alpha_pattern", R"json({"(q_proj":4})json"), "unsupported_pattern", "offset 7");
