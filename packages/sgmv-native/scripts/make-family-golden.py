@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
-         "qwen3_5_text": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
+         "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
          "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
@@ -94,7 +94,9 @@ FAMILIES = {
     "hunyuan": ("hunyuan_v1_dense", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0))),
     "starcoder2": ("starcoder2", dict(SMALL, sliding_window=9, tie_word_embeddings=True)),
     "nemotron": ("nemotron", dict(SMALL, partial_rotary_factor=0.5)),
-    "qwen3-5": ("qwen3_5_text", dict(HYBRID, attention_bias=True, tie_word_embeddings=True)),
+    # Hybrids: sizes that fill no register.
+    "qwen3-5": ("qwen3_5", dict(IMAGE_TOKENS, text_config=dict(HYBRID, attention_bias=True, tie_word_embeddings=True), tie_word_embeddings=True,
+                                vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -113,10 +115,7 @@ FAMILIES = {
     "minimax-m2": ("minimax_m2", dict(SMALL, intermediate_size=12, rotary_dim=4, num_local_experts=5, num_experts_per_tok=2)),
     "granitemoeshared": ("granitemoeshared", dict(SMALL, intermediate_size=12, shared_intermediate_size=20, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=12.0,
                                                   attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
-    # Hybrids: sizes that fill no register, and a prompt shorter than the convolution.
     "qwen3-next": ("qwen3_next", dict(HYBRID, mlp_only_layers=[0], num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)),
-    "qwen3-5-moe": ("qwen3_5_moe", dict(IMAGE_TOKENS, text_config=dict(HYBRID, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7),
-                                        vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -157,10 +156,8 @@ def of_mixtures(family):
         # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
-        if family == "qwen3-5-moe": mlp = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
-        if family == "qwen3-5-moe": return {"experts": experts}
         return {"experts": experts, "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
     attention, experts = SEPARATE[:4], [] if family == "granitemoe" else ["w1", "w2", "w3"] if family == "mixtral" else SEPARATE[4:]
     ends = {"ends": dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "o_proj"])} if family == "mixtral" else {}
@@ -229,7 +226,7 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5_moe") or "_vl" in kind else AutoModelForCausalLM
+    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5") or "_vl" in kind else AutoModelForCausalLM
     model = auto.from_config(config, **EAGER).float().eval()
     small = family in SMALLEST
     randomize(model, "gemma" in kind, small, generator)
