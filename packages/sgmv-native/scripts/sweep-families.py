@@ -60,7 +60,7 @@ def draw_config(rng, family):
     c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
              vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
              attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
-    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3"):
+    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
         c["hidden_size"] = 2 * heads * rng.randint(1, 6)
         head_dim = c["hidden_size"] // heads
         del c["head_dim"]
@@ -137,7 +137,7 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match("mistral3|qwen._(5_)?vl|qwen3_5(_moe)?$", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?(-\d|$)", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
