@@ -100,6 +100,7 @@ function nativeSteps(root, jobs) {
         'layers',
         'sampling',
         'cuda mixture',
+        'delta',
       ],
       cwd,
       env: { TSAN_OPTIONS: 'halt_on_error=1' },

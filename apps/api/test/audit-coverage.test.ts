@@ -81,6 +81,7 @@ const ROUTES: Record<string, string> = {
   '/v1/completions': 'use',
   '/v1/responses': 'use',
   '/v1/messages': 'use',
+  '/v1/messages/count_tokens': 'use',
   '/v1': 'unknown paths',
   '/v1/{*path}': 'unknown paths',
 };

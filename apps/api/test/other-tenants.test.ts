@@ -96,6 +96,7 @@ const ROUTES: Record<string, 'attacked' | 'of nobody' | 'the schema'> = {
   '/v1/completions': 'attacked',
   '/v1/responses': 'attacked',
   '/v1/messages': 'attacked',
+  '/v1/messages/count_tokens': 'attacked',
   '/v1/models': 'attacked',
   '/v1/models/:id': 'attacked',
   '/v1/files': 'attacked',
@@ -298,7 +299,7 @@ describe('what another tenant can ask for', () => {
       expect(await attempt('/v1/completions', json({ model, prompt: 'x' }), model)).toEqual([401, 404]);
       expect(await attempt('/v1/chat/completions', json({ model, messages: [{ role: 'user', content: 'x' }], stream: true }), model)).toEqual([401, 404]);
       expect(await attempt('/v1/responses', json({ model, input: 'x' }), model)).toEqual([401, 404]);
-      expect(await attempt('/v1/messages', json({ model, max_tokens: 1, messages: [{ role: 'user', content: 'x' }] }), model)).toEqual([401, 404]);
+      for (const path of ['/v1/messages', '/v1/messages/count_tokens']) expect(await attempt(path, json({ model, max_tokens: 1, messages: [{ role: 'user', content: 'x' }] }), model)).toEqual([401, 404]);
       expect(await attempt(`/v1/models/${model}`, {}, model)).toEqual([401, 404]);
       expect(await attempt('/v1/models', {}, '')).toEqual([401, 200]);
     });

@@ -43,7 +43,7 @@ programs=${programs:-$build}
 tests=$programs/sgmv_cuda_tests bench=$programs/sgmv_cuda_bench
 if [ -n "$smoke" ]; then tests=$programs/sgmv_cuda_emulated_tests bench=$programs/sgmv_cuda_emulated_bench; fi
 # Tests of single operations; whole models take a sanitizer too long.
-op_tests=('device:' 'sgmv' 'linear:' 'e4m3:' 'attention cuda:' 'rotate cuda:' 'layers:' 'sampling:' 'cuda mixture:')
+op_tests=('device:' 'sgmv' 'linear:' 'e4m3:' 'attention cuda:' 'rotate cuda:' 'layers:' 'sampling:' 'cuda mixture:' 'delta cuda:')
 if [ -n "$smoke" ]; then op_tests=('device:'); fi
 
 declare -A outcome=() # of each step: ok, failed …, or not run: …
