@@ -206,6 +206,7 @@ describe('messages', () => {
     runner.count = () => Promise.reject(new Error('an accident'));
     await expect(client.messages.countTokens(counted)).rejects.toMatchObject({ status: 503 });
     runner.count = () => ({ tokens: PROMPT_TOKENS });
+    expect(await client.messages.countTokens(counted)).toEqual({ input_tokens: PROMPT_TOKENS });
   });
 
   it.each([

@@ -43,7 +43,7 @@ export class TokenCountService implements OnModuleDestroy {
     const { baseModelId, contextTokens } = await this.targets.resolve(caller, { ...request, idempotencyKey: null }, names.target);
     await this.admission.countRequest(caller, tell);
     const count = await this.ask(baseModelId, { version: 1, input: request.input });
-    if (!count) throw new ArilError('OVERLOADED', 'No runner of the model answers at the moment. Try again later.');
+    if (!count) throw new ArilError('OVERLOADED', 'No runner of the model has answered. Try again later.');
     return { ...count, contextTokens };
   }
 
@@ -51,21 +51,19 @@ export class TokenCountService implements OnModuleDestroy {
     await Promise.all([...this.countings.values()].flatMap(({ queue, events }) => [queue.close(), events.close()]));
   }
 
-  /** null: nobody has answered in time. */
+  /** null: nobody has answered in time, or the queue could not be reached. */
   private async ask(baseModelId: string, job: TokenCountJob): Promise<TokenCount | null> {
     const { queue, events } = this.counting(baseModelId);
-    await events.waitUntilReady();
     const jobId = randomUUID();
-    let timer: NodeJS.Timeout | undefined;
-    const answer = new Promise<TokenCount | null>((resolve) => {
-      this.waiting.set(jobId, resolve);
-      timer = setTimeout(() => resolve(null), WAIT_MS);
-    });
+    const answer = new Promise<TokenCount | null>((resolve) => void this.waiting.set(jobId, resolve));
+    const giveUp = (): void => this.waiting.get(jobId)?.(null);
+    const timer = setTimeout(giveUp, WAIT_MS);
+    const added = events.waitUntilReady().then(() => queue.add(JOB_COUNT_TOKENS, job, { jobId, attempts: 3, removeOnComplete: true, removeOnFail: true }));
+    added.catch(giveUp);
     try {
-      const added = await queue.add(JOB_COUNT_TOKENS, job, { jobId, attempts: 3, removeOnComplete: true, removeOnFail: true });
       const count = await answer;
       // It holds the prompt. One that a runner has just taken goes when it is done.
-      if (!count) added.remove().catch(() => {});
+      if (!count) added.then((one) => one.remove()).catch(() => {});
       return count;
     } finally {
       clearTimeout(timer);
