@@ -7,7 +7,7 @@
  *
  * Beneath each kernel are the lines that could be served better, those with the most first; with --all, all its lines.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -47,7 +47,7 @@ function groups(rows, keyOf) {
 const share = ({ least, sectors }) => (sectors === 0 ? 'nothing' : `${Math.round((100 * least) / sectors)} % of ${sectors} sectors`);
 const passes = (count) => (count.turns === 0 ? 'nothing' : `${(count.passes / count.turns).toFixed(2)} passes`);
 
-spawnSync(process.execPath, [join(folder, 'scripts/build-native.mjs'), '--target', 'cuda-access'], { stdio: ['ignore', 'ignore', 'inherit'] });
+execFileSync(process.execPath, [join(folder, 'scripts/build-native.mjs'), '--target', 'cuda-access'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const rows = execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n').filter((line) => line.startsWith('access\t')).map(read);
 const placesOf = symbolize([...new Set(rows.flatMap(({ kernel, code }) => [kernel, code]))].map((address) => `0x${address.toString(16)}`));
 const nameOf = ({ kernel }) => placesOf(kernel)[0][0].replaceAll('(anonymous namespace)::', '').replaceAll('sgmv::cuda::', '').replace(/^void /, '').replace(/\((?!anonymous).*$/, '');

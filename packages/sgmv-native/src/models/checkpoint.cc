@@ -228,12 +228,18 @@ std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
   return weights;
 }
 
+// Of a tensor, or of a part of one, without blocks.
+std::vector<float> Checkpoint::numbers(const std::string& name, const TensorInfo& info) const {
+  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
+  std::vector<float> values(static_cast<size_t>(info.elements()));
+  dequantize(info.dtype, read(name, info).data(), info.elements(), values.data());
+  return values;
+}
+
 std::vector<float> Checkpoint::conv(const std::string& name) const {
   const int64_t channels = config_.linear.conv_width(), taps = config_.linear.taps;
-  const TensorInfo& info = require(name, {channels, 1, taps});
-  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
-  std::vector<float> stored(static_cast<size_t>(channels * taps)), turned(stored.size());
-  dequantize(info.dtype, read(name, info).data(), channels * taps, stored.data());
+  const std::vector<float> stored = numbers(name, require(name, {channels, 1, taps}));
+  std::vector<float> turned(stored.size());
   for (int64_t i = 0; i < channels * taps; ++i) turned[static_cast<size_t>(i % taps * channels + i / taps)] = stored[static_cast<size_t>(i)];
   return turned;
 }
@@ -323,14 +329,11 @@ std::vector<float> Checkpoint::bias(const Part& part) const {
   const std::string name = part.biases();
   if (part.expert < 0) return vector(name, part.out);
   TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
-  if (dtype_block(info.dtype) != 1) throw Error("model_corrupt", stored_name(name) + ": found " + info.dtype_text + ", expected F32");
   const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
   info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
   info.bytes = size * static_cast<uint64_t>(part.out);
   info.shape = {part.out};
-  std::vector<float> values(static_cast<size_t>(part.out));
-  dequantize(info.dtype, read(name, info).data(), part.out, values.data());
-  return ordered(std::move(values), row_order(part));
+  return ordered(numbers(name, info), row_order(part));
 }
 
 std::vector<float> Checkpoint::biases(const std::vector<Part>& parts) const {

@@ -63,6 +63,7 @@ class Checkpoint {
   const TensorInfo& require(const std::string& name, const std::vector<int64_t>& shape) const;
   TensorInfo require(const Part& part, int64_t in) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
+  std::vector<float> numbers(const std::string& name, const TensorInfo& info) const;
   // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }

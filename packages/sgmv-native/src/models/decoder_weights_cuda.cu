@@ -21,17 +21,14 @@ size_t format_bytes(Format format) { return format == Format::f32 ? 4 : format =
 Format format_of(Number type) { return type == Number::f32 ? Format::f32 : type == Number::f16 ? Format::f16 : Format::bf16; }
 
 void store_row(std::span<const float> values, Format format, std::byte* to, float& scale) {
-  auto* halves = reinterpret_cast<uint16_t*>(to);
+  const auto narrow = [&](auto convert, DType type, const char* found) {
+    std::transform(values.begin(), values.end(), reinterpret_cast<uint16_t*>(to), convert);
+    if (first_not_finite(type, to, static_cast<int64_t>(values.size())) >= 0) throw std::range_error(found);
+  };
   switch (format) {
     case Format::f32: std::copy(values.begin(), values.end(), reinterpret_cast<float*>(to)); return;
-    case Format::f16:
-      std::transform(values.begin(), values.end(), halves, float_to_f16);
-      if (first_not_finite(DType::f16, to, static_cast<int64_t>(values.size())) >= 0) throw std::range_error("a number that half precision cannot hold");
-      return;
-    case Format::bf16:
-      std::transform(values.begin(), values.end(), halves, float_to_bf16);
-      if (first_not_finite(DType::bf16, to, static_cast<int64_t>(values.size())) >= 0) throw std::range_error("a number that bfloat16 cannot hold");
-      return;
+    case Format::f16: return narrow(float_to_f16, DType::f16, "a number that half precision cannot hold");
+    case Format::bf16: return narrow(float_to_bf16, DType::bf16, "a number that bfloat16 cannot hold");
     case Format::e4m3: break;
   }
   float largest = 0;

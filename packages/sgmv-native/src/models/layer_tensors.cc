@@ -88,10 +88,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
     names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
-  }
-  if (config.qk_norm && !config.is_linear(layer)) {
-    names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
-    names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
+    if (config.qk_norm) {
+      names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
+      names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
+    }
   }
   if (config.attention_sinks) names.sinks = attention + "sinks";
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);

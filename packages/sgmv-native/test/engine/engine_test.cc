@@ -153,7 +153,7 @@ STATES_TEST("engine: 64 mixed requests give what each gives alone") {
 
 STATES_TEST("engine: a cache far too small costs time, not tokens") {
   int64_t preemptions = 0;
-  for (uint32_t seed = 1; seed <= 8; ++seed) {
+  for (uint32_t seed = 1; seed <= 16; ++seed) {
     preemptions += run_mixed(seed, small_options(20 + static_cast<int32_t>(seed), 1 + static_cast<int32_t>(seed % 5), 16, 24), 40);
     preemptions += run_mixed(seed, small_options(9, 16, 8, 8), 24);
   }

@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Caller, CurrentCaller } from '../../base/auth/caller.js';
 import { CompletionService } from './completion.service.js';
-import { type EndpointPath, ENDPOINTS } from './endpoints.js';
+import { type EndpointPath, ENDPOINTS, readCounted } from './endpoints.js';
 import type { Exchange } from './exchange.js';
 import { requireInferenceKey } from './openai-caller.js';
 import { PromptService } from './prompt.service.js';
@@ -47,7 +47,7 @@ export class CompletionsController {
   @HttpCode(200)
   async count(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response): Promise<object> {
     requireInferenceKey(caller);
-    return { input_tokens: await this.prompts.count(caller, ENDPOINTS['/v1/messages'](uncounted(body)), (rates) => writeRateHeaders(response, rates)) };
+    return { input_tokens: await this.prompts.count(caller, readCounted(body), (rates) => writeRateHeaders(response, rates)) };
   }
 
   private async answer(path: EndpointPath, body: () => unknown, exchange: Exchange): Promise<void> {
@@ -55,6 +55,3 @@ export class CompletionsController {
     await this.completions.answer(ENDPOINTS[path](await body()), exchange);
   }
 }
-
-/** A body that asks for a count says nothing of the answer, which has to be of some length. */
-const uncounted = (body: unknown): unknown => (body !== null && typeof body === 'object' && !Array.isArray(body) ? { max_tokens: 1, ...body } : body);

@@ -34,6 +34,9 @@ export const ENDPOINTS = {
 
 export type EndpointPath = keyof typeof ENDPOINTS;
 
+/** A body of `/v1/messages` that asks for a count says nothing of the answer, which has to be of some length. */
+export const readCounted = (body: unknown): ReadRequest => ENDPOINTS['/v1/messages']({ max_tokens: 1, ...objectOf(body) });
+
 function objectOf(body: unknown): Readonly<Record<string, unknown>> {
   if (body !== null && typeof body === 'object' && !Array.isArray(body)) return { ...body };
   return refuse('', `The request body: expected a JSON object, sent as application/json, found ${describe(body)}.`);
