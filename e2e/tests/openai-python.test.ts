@@ -69,10 +69,7 @@ describe.skipIf(!OPENAI_PYTHON)('the openai client for Python', () => {
     const { answers, refused } = output;
     expect(answers.map(({ text }) => text)).toEqual([ORDER.answer, SQL.answer]);
     expect(answers.map(({ pieces }) => pieces.join(''))).toEqual([ORDER.answer, SQL.answer]);
-    for (const { pieces, tokens, streamedTokens } of answers) {
-      expect(pieces.length).toBeGreaterThan(3);
-      expect(streamedTokens).toBe(tokens);
-    }
+    for (const { tokens, streamedTokens } of answers) expect(streamedTokens).toBe(tokens);
     expect(refused).toBe('model_not_found');
   });
 

@@ -89,8 +89,8 @@ describe.skipIf(!hasBrowser)('the portal', () => {
     const answer = page.getByRole('article', { name: 'Answer of my-pirate' });
     await answer.and(page.locator('[data-state=finished]')).waitFor({ timeout: 60_000 });
     expect(await answer.innerText()).toMatch(/arr|ye |matey|aye|ship|sea/i);
-    // It arrived in pieces, not at once.
-    expect(new Set(await lengths()).size).toBeGreaterThan(3);
+    // It arrived in pieces, not at once: there were no text, some, and all.
+    expect(new Set(await lengths()).size).toBeGreaterThan(2);
     await screenshot(page, '06-playground');
   });
 
