@@ -27,7 +27,7 @@ void fill(CpuKvCache& cache, std::mt19937& generator) {
 MicroResult bench_attention(CpuDevice& device, KvType type, int32_t sequences, int32_t tokens, int32_t context) {
   const int32_t blocks_each = (context + kBlockSize - 1) / kBlockSize, rows = sequences * tokens;
   std::mt19937 generator(1);
-  CpuKvCache cache(device.kernels(), type, kLayers, kKvHeads, kHeadDim, sequences * blocks_each, kBlockSize);
+  CpuKvCache cache(device.kernels(), type, std::vector<KvShape>(kLayers, {kKvHeads, kHeadDim}), sequences * blocks_each, kBlockSize);
   fill(cache, generator);
   std::vector<int32_t> blocks(static_cast<size_t>(sequences * blocks_each));
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<int32_t>(i);
@@ -40,7 +40,7 @@ MicroResult bench_attention(CpuDevice& device, KvType type, int32_t sequences, i
   int32_t layer = 0;
   const double seconds = best_seconds([&] {
     layer = (layer + 1) % kLayers;
-    work.run(device, {q.data(), kHeads * kHeadDim, out.data(), kHeads * kHeadDim, &cache, layer, 0});
+    work.run(device, {q.data(), kHeads * kHeadDim, out.data(), kHeads * kHeadDim, &cache, layer, kHeads, 0});
   });
   // A query at position p meets p + 1 keys: two products of head_dim for each.
   const double seen = tokens * (context - (tokens - 1) / 2.0) * sequences;

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
+         "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
          "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
@@ -41,6 +42,10 @@ IMAGE_TOKENS = dict(image_token_id=900, video_token_id=901, vision_start_token_i
 
 HYBRID = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=20, vocab_size=33, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10, linear_conv_kernel_dim=4,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
+
+
+SLIDES_EVERY_SECOND = ["sliding_attention", "full_attention"]
+GEMMA4 = dict(SMALL, hidden_size=18, num_attention_heads=2, head_dim=6, global_head_dim=12, intermediate_size=14, vocab_size=33, sliding_window=9, tie_word_embeddings=True)
 
 
 def longrope(pairs, **more):
@@ -97,6 +102,12 @@ FAMILIES = {
     # Hybrids: sizes that fill no register.
     "qwen3-5": ("qwen3_5", dict(IMAGE_TOKENS, text_config=dict(HYBRID, attention_bias=True, tie_word_embeddings=True), tie_word_embeddings=True,
                                 vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),
+    # Two shapes of heads; two layers that attend to the keys of others, with wider MLPs; numbers for each token and layer.
+    "gemma4": ("gemma4", dict(text_config=dict(GEMMA4, num_hidden_layers=4, layer_types=SLIDES_EVERY_SECOND * 2, num_kv_shared_layers=2, use_double_wide_mlp=True,
+                                               hidden_size_per_layer_input=5, vocab_size_per_layer_input=33, final_logit_softcapping=6.0), vision_config=None, audio_config=None)),
+    # Values that are keys.
+    "gemma4-keys": ("gemma4_text", dict(GEMMA4, num_attention_heads=4, num_key_value_heads=2, attention_k_eq_v=True, num_global_key_value_heads=1, attention_bias=True,
+                                        layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0)),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -116,6 +127,8 @@ FAMILIES = {
     "granitemoeshared": ("granitemoeshared", dict(SMALL, intermediate_size=12, shared_intermediate_size=20, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=12.0,
                                                   attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
     "qwen3-next": ("qwen3_next", dict(HYBRID, mlp_only_layers=[0], num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)),
+    # An MLP beside the experts.
+    "gemma4-moe": ("gemma4_text", dict(GEMMA4, layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=7)),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -155,6 +168,8 @@ def of_mixtures(family):
         granite = "granite" in family
         # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
+        if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
+                                           "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
@@ -203,10 +218,11 @@ def pack_experts(folder, generator):
 
 
 def randomize(model, gemma, few_bits, generator):
-    biases = [(name, b) for name, b in model.named_buffers() if name.endswith("correction_bias")]
-    for name, p in [*model.named_parameters(), *biases]:
+    buffers = [(name, b) for name, b in model.named_buffers() if name.endswith(("correction_bias", "layer_scalar"))]
+    for name, p in [*model.named_parameters(), *buffers]:
         noise = torch.randn(p.shape, generator=generator)
-        if "norm" in name: p.data = noise * 0.2 + (0.0 if gemma else 1.0)
+        if "scal" in name: p.data = 0.5 + noise.abs()
+        elif "norm" in name: p.data = noise * 0.2 + (0.0 if gemma else 1.0)
         elif name.endswith("bias"): p.data = noise * 0.3
         else: p.data = noise * (1.2 / p.shape[-1] ** 0.5 if "embed" not in name else 0.7)
         if few_bits: p.data = p.data.to(torch.float8_e4m3fn)
@@ -226,10 +242,10 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5") or "_vl" in kind else AutoModelForCausalLM
+    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5", "gemma4") or "_vl" in kind else AutoModelForCausalLM
     model = auto.from_config(config, **EAGER).float().eval()
     small = family in SMALLEST
-    randomize(model, "gemma" in kind, small, generator)
+    randomize(model, "gemma" in kind and "gemma4" not in kind, small, generator)
     model.bfloat16().save_pretrained(folder / "model")
     if family.endswith("mxfp4"): pack_experts(folder / "model", generator)
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")

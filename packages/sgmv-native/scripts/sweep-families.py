@@ -30,14 +30,14 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen2_vl": ("qwen2_vl_text", dict(QWEN_VISION, embed_dim=4, mlp_ratio=1)), "qwen2_5_vl": ("qwen2_5_vl_text", dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0])),
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
-           "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
+           "gemma4": ("gemma4_text", None), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
 # And what their norm's epsilon is called.
 UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe
-qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe""".split()
+qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text""".split()
 
 
 def draw_rope(rng, family, head_dim):
@@ -60,11 +60,12 @@ def draw_config(rng, family):
     c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
              vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
              attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
-    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
+    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text", "gemma4_text", "gemma4_unified_text"):
         c["hidden_size"] = 2 * heads * rng.randint(1, 6)
         head_dim = c["hidden_size"] // heads
         del c["head_dim"]
     if family in ("gemma3_text", "olmo3"): c.update(rope_theta=500000.0, **pick([{}, dict(rope_scaling=dict(rope_type="linear", factor=8.0))]))
+    elif "gemma4" in family: draw_gemma4(rng, family, c)
     elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
     else: c.update(draw_rope(rng, family, head_dim))
     if family in ("mistral", "ministral3", "mixtral", "phi3", "starcoder2") and flag(): c["sliding_window"] = None
@@ -112,6 +113,21 @@ def draw_config(rng, family):
     return c
 
 
+def draw_gemma4(rng, family, c):
+    pick, flag, layers = rng.choice, lambda: rng.random() < 0.5, c["num_hidden_layers"]
+    heads, kinds = c["num_attention_heads"], [pick(["sliding_attention", "full_attention"]) for _ in range(layers - 1)] + ["full_attention"]
+    sharing = [n for n in range(layers) if set(kinds[layers - n:]) <= set(kinds[:layers - n])]
+    if set(kinds) - set(kinds[:layers - max(sharing)]): sharing = [0]
+    c.update(layer_types=kinds, global_head_dim=pick([2, 4, 12, 32, 66, 160, 512]), attention_k_eq_v=flag(), num_global_key_value_heads=pick([None, *(n for n in range(1, heads + 1) if heads % n == 0)]),
+             num_kv_shared_layers=pick(sharing), use_double_wide_mlp=flag(), use_bidirectional_attention=pick([None, "vision"]),
+             **pick([{}, dict(rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=pick([100.0, 1e4])),
+                                                   full_attention=pick([dict(rope_type="proportional", rope_theta=1e6, partial_rotary_factor=pick([0.0, 0.25, 0.5, 1.0]), factor=pick([1.0, 8.0])), dict(rope_type="linear", rope_theta=1e4, factor=8.0)])))]))
+    if family == "gemma4_text":
+        c.update(pick([dict(hidden_size_per_layer_input=0), dict(hidden_size_per_layer_input=rng.randint(1, 40), vocab_size_per_layer_input=c["vocab_size"] + pick([0, 3]))]))
+        if flag(): c.update(enable_moe_block=True, num_experts=pick([1, 2, 5, 33]), top_k_experts=1, moe_intermediate_size=rng.randint(1, 50))
+        if c.get("num_experts", 0) > 1: c.update(top_k_experts=rng.randint(1, c["num_experts"]))
+
+
 def draw_lora(rng, model, layers):
     pick, flag = rng.choice, lambda share: rng.random() < share
     names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Embedding)) and not re.search("vision|multi_modal|visual", n)]
@@ -132,12 +148,13 @@ def randomize(named, generator, dtype, gemma=False):
     for name, p in named:
         noise = torch.randn(p.shape, generator=generator)
         if "magnitude" in name: value = p.data * (1 + 0.2 * noise)
+        elif re.search("layer_scalar|router.scale|per_expert", name): value = 0.5 + noise.abs()
         elif "norm" in name: value = noise * 0.2 + (not gemma)
         else: value = noise * (0.3 if re.search("bias|embedding_A", name) else 0.7 if "embed_tokens" in name else (0.5 if "lora_" in name else 1.2) / p.shape[-1] ** 0.5)
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?(-\d|$)", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?(-\d|$)|gemma4(-\d|$)", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
@@ -169,9 +186,10 @@ def write_model(rng, family, folder):
     text, vision = WRAPPED.get(family, (family, None))
     fields = draw_config(rng, text)
     if "_vl" in family or family in ("qwen3_5", "qwen3_5_moe"): vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
-    outer = dict(text_config=dict(fields, model_type=text), vision_config=vision, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision else fields
+    if family == "gemma4": vision = dict()
+    outer = dict(text_config=dict(fields, model_type=text), vision_config=vision or None, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision is not None else fields
     model = auto_class(family).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
-    randomize([*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith("correction_bias"))], generator, dtype, "gemma" in family)
+    randomize([*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith(("correction_bias", "layer_scalar")))], generator, dtype, re.search("gemma(?!4)", family))
     model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
     as_published(rng, family, folder / "model")
     prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]

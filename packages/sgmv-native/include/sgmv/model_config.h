@@ -1,6 +1,7 @@
 // Shape and constants of a decoder, read from a Hugging Face config.json or from GGUF metadata.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -12,10 +13,13 @@
 
 namespace sgmv {
 
-// The modules an adapter can target: those of a layer in the order they run, then the two outside the layers. A model
+// The modules an adapter can target: those of a layer in the order they run, then those outside the layers. A model
 // has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer of linear attention has in_qkv to out in place of
-// q to o. `router` rates experts, `shared_gate` weighs the shared one.
-enum class Projection : uint8_t { q, k, v, qkv, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, router, shared_gate, embed_tokens, lm_head };
+// q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
+// are those of PerTokenConfig.
+enum class Projection : uint8_t {
+  q, k, v, qkv, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
+};
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
 inline bool is_of_linear_attention(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
@@ -26,7 +30,7 @@ const char* projection_name(Projection p);  // "q_proj" …
 enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu };
 
 struct RopeConfig {
-  enum class Kind : uint8_t { none, linear, llama3, yarn, longrope };
+  enum class Kind : uint8_t { none, linear, llama3, yarn, longrope, proportional };
   Kind kind = Kind::none;
   double theta = 10000.0;
   double factor = 1.0;
@@ -34,6 +38,7 @@ struct RopeConfig {
   double high_freq_factor = 4.0;   // llama3
   int32_t original_max_positions = 0;  // llama3, yarn, longrope
   int32_t rotary_dim = 0;          // of a head, from its first component on; 0: all of it
+  double share = 1.0;              // proportional: of a head's pairs, the first ones; the others have the frequency 0
   bool interleaved = false;        // components 2i and 2i + 1 are rotated together (GLM, ERNIE), not i and i + half
   double attention_factor = 0.0;   // yarn, longrope: what the embedding is multiplied by; 0: derived from factor
   // yarn
@@ -82,6 +87,9 @@ struct ExpertsConfig {
   float scale = 1.0f;        // of the weights
   float sum_min = 0.0f;      // what normalized weights are divided by is no less
   bool biased = false;       // the router and the experts' projections have biases
+  // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
+  // is normed before it is added up, and each has a number that its weight is multiplied by.
+  bool apart = false;
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
@@ -119,6 +127,19 @@ struct LinearAttentionConfig : LinearAttentionShape {
   std::vector<bool> layer_is_linear;  // per layer; empty: none is
 };
 
+// Keys and values of a layer.
+struct KvShape {
+  int32_t heads = 0, dim = 0;
+  bool operator==(const KvShape&) const = default;
+};
+
+// Gemma 4 (E2B, E4B): beside its hidden row, each token has `size` numbers for each layer, made of its own row in a second embedding and of a
+// product of its first hidden row. At its end a layer adds norm(out(activation(gate(x)) · those)) to x.
+struct PerTokenConfig {
+  int32_t size = 0;   // of a layer; 0: there are none
+  int32_t vocab = 0;  // of the second embedding
+};
+
 // Slots for states in a cache.
 struct StateShape {
   int32_t count = 0;
@@ -134,6 +155,14 @@ struct ModelConfig {
   int32_t heads = 0;
   int32_t kv_heads = 0;
   int32_t head_dim = 0;
+  // Gemma 4.
+  KvShape full_kv;                // of layers that see everything, beside others that slide; no heads: as the others'
+  bool full_values_are_keys = false;  // values of those layers are what k gives, neither normed by weights nor rotated; they have no v
+  bool value_norm = false;        // values are normed per head, without weights
+  int32_t kv_sharing_layers = 0;  // the last so many attend to keys and values of the last layer of their kind before them, and have no k and v
+  bool wide_sharing_mlps = false; // whose MLPs are twice as wide
+  bool layer_scales = false;      // what leaves a layer is multiplied by a number
+  PerTokenConfig per_token;
   int32_t max_positions = 0;
   float rms_norm_eps = 1e-5f;
   bool tied_embeddings = false;
@@ -182,15 +211,28 @@ struct ModelConfig {
   bool is_linear(int32_t layer) const { return !linear.layer_is_linear.empty() && linear.layer_is_linear[static_cast<size_t>(layer)]; }
   int32_t linear_layers() const { return linear_before(layers); }
   // Among the layers that have keys and values, or among those that have a state, how many come before this one.
-  int32_t kv_index(int32_t layer) const { return layer - linear_before(layer); }
+  int32_t kv_index(int32_t layer) const { return kv_source(layer) - linear_before(kv_source(layer)); }
   int32_t state_index(int32_t layer) const { return linear_before(layer); }
-  int32_t kv_layers() const { return kv_index(layers); }
+  int32_t kv_layers() const { return first_sharing() - linear_before(first_sharing()); }
+  int32_t first_sharing() const { return layers - kv_sharing_layers; }
+  int32_t kv_source(int32_t layer) const;  // the layer whose keys and values this one attends to
+  bool has_kv(int32_t layer) const { return layer < first_sharing(); }
+  bool values_are_keys(int32_t layer) const { return full_values_are_keys && !is_sliding(layer); }
+  KvShape kv_shape(int32_t layer) const { return full_kv.heads > 0 && !is_sliding(layer) ? full_kv : KvShape{kv_heads, head_dim}; }
+  std::vector<KvShape> kv_shapes() const;  // of all layers that have keys and values of their own
+  int64_t kv_numbers() const;  // keys of a position, in all layers; values are as many
+  int32_t head_dim_max() const { return std::max(head_dim, full_kv.dim); }
+  int32_t heads_per_kv_max() const { return heads / (full_kv.heads > 0 ? std::min(kv_heads, full_kv.heads) : kv_heads); }
+  int32_t attended_width(int32_t layer) const { return heads * kv_shape(layer).dim; }  // of what o reads
+  int32_t qkv_width(int32_t layer) const { return q_width(layer) + (has_kv(layer) ? 2 * kv_shape(layer).heads * kv_shape(layer).dim : 0); }
+  int32_t qkv_width_max() const { return q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
   StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
   size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
-  int32_t q_width() const { return (attention_gate ? 2 : 1) * heads * head_dim; }  // outputs of q
+  int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * attended_width(layer); }  // outputs of q
+  int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
-  bool has_mlp(int32_t layer) const { return experts.shared || !has_experts(layer); }  // one that all tokens pass
-  int32_t mlp_size(int32_t layer) const { return has_experts(layer) ? experts.shared_size : intermediate_size; }
+  bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass
+  int32_t mlp_size(int32_t layer) const { return has_experts(layer) && !experts.apart ? experts.shared_size : wide_sharing_mlps && !has_kv(layer) ? 2 * intermediate_size : intermediate_size; }
   int32_t mlp_size_max() const;  // of any layer that has one; 0: none has
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
@@ -200,12 +242,13 @@ struct ModelConfig {
     return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
   }
   int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
-  int32_t q_norm_width() const { return qk_norm_of_all ? heads * head_dim : head_dim; }
-  int32_t k_norm_width() const { return qk_norm_of_all ? kv_heads * head_dim : head_dim; }
+  int32_t q_norm_width(int32_t layer) const { return qk_norm_of_all ? heads * head_dim : kv_shape(layer).dim; }
+  int32_t k_norm_width(int32_t layer) const { return qk_norm_of_all ? kv_heads * head_dim : kv_shape(layer).dim; }
+  int32_t per_token_width() const { return layers * per_token.size; }  // of all layers
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.
   int32_t short_context_max() const { return rope.kind == RopeConfig::Kind::longrope ? rope.original_max_positions : 0; }
-  std::span<const Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its mixture
+  std::vector<Projection> layer_projections(int32_t layer) const;  // the ones a layer of this model has, outside of its mixture
   // Input and output width of a projection, outside of experts; an embedding maps a token of the vocabulary to a hidden row.
   int32_t in_features(Projection p, int32_t layer = 0) const;
   int32_t out_features(Projection p, int32_t layer = 0) const;

@@ -206,7 +206,7 @@ Napi::Object model_to_js(Napi::Env env, const Model& model) {
   object.Set("adapterType", types.adapters ? name_of(kLoraTypes, *types.adapters) : "stored");
   object.Set("kvType", name_of(kKvTypes, types.kv));
   object.Set("batchInvariant", Napi::Boolean::New(env, model.batch_invariant()));
-  object.Set("kvBytesPerToken", 2.0 * config.kv_layers() * config.kv_heads * config.head_dim * kv_number);
+  object.Set("kvBytesPerToken", 2.0 * static_cast<double>(config.kv_numbers()) * kv_number);
   return object;
 }
 

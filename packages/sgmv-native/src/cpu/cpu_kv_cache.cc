@@ -18,15 +18,17 @@ constexpr size_t kExtentBytes = size_t{2} << 20;  // at least: a huge page, whic
 
 }  // namespace
 
-CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-                       int32_t block_size, StateShape states)
-    : kernels_(kernels), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), states_(states) {
+CpuKvCache::CpuKvCache(const Kernels& kernels, KvType type, std::vector<KvShape> layers, int32_t block_count, int32_t block_size, StateShape states)
+    : kernels_(kernels), type_(type), layers_(std::move(layers)), block_count_(block_count), block_size_(block_size), states_(states) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024)
     throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
   lanes_ = (block_size + kLaneGroup - 1) / kLaneGroup * kLaneGroup;
-  unit_ = head_dim_ * (lanes_ + block_size_);
-  size_t count = static_cast<size_t>(layers_ * kv_heads_ * unit_);
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    begins_.push_back(block_numbers_);
+    block_numbers_ += layers_[layer].heads * unit(static_cast<int64_t>(layer));
+  }
+  size_t count = static_cast<size_t>(block_numbers_);
   if (__builtin_mul_overflow(count, static_cast<size_t>(block_count), &count) || count > SIZE_MAX / sizeof(float)) throw std::bad_alloc();
   data_ = AlignedBuffer<std::byte>(count * number_bytes());
   size_t floats = static_cast<size_t>(states.layers * states.floats);
@@ -65,15 +67,15 @@ void CpuKvCache::decommit(int32_t extent) noexcept {
 void CpuKvCache::store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value) {
   std::byte* k = data_.data() + (keys(layer, block, kv_head) - data_.data());
   std::byte* v = data_.data() + (values(layer, block, kv_head) - data_.data());
+  const int64_t dim = head_dim(layer);
   if (type_ == KvType::f32) {
-    place(key, value, head_dim_, lanes_, reinterpret_cast<float*>(k) + position_in_block, reinterpret_cast<float*>(v) + position_in_block * head_dim_);
+    place(key, value, dim, lanes_, reinterpret_cast<float*>(k) + position_in_block, reinterpret_cast<float*>(v) + position_in_block * dim);
     return;
   }
   std::array<uint16_t, 2 * kHeadDimMax> narrow;
-  kernels_.narrow_f16(key, head_dim_, narrow.data());
-  kernels_.narrow_f16(value, head_dim_, narrow.data() + kHeadDimMax);
-  place(narrow.data(), narrow.data() + kHeadDimMax, head_dim_, lanes_, reinterpret_cast<uint16_t*>(k) + position_in_block,
-        reinterpret_cast<uint16_t*>(v) + position_in_block * head_dim_);
+  kernels_.narrow_f16(key, dim, narrow.data());
+  kernels_.narrow_f16(value, dim, narrow.data() + kHeadDimMax);
+  place(narrow.data(), narrow.data() + kHeadDimMax, dim, lanes_, reinterpret_cast<uint16_t*>(k) + position_in_block, reinterpret_cast<uint16_t*>(v) + position_in_block * dim);
 }
 
 }  // namespace sgmv

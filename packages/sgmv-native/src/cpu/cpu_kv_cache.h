@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "cpu/aligned_buffer.h"
 #include "cpu/kernels.h"
@@ -14,12 +15,11 @@ namespace sgmv {
 
 class CpuKvCache : public KvCache {
  public:
-  CpuKvCache(const Kernels& kernels, KvType type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-             int32_t block_size, StateShape states = {});
+  CpuKvCache(const Kernels& kernels, KvType type, std::vector<KvShape> layers, int32_t block_count, int32_t block_size, StateShape states = {});
 
   int32_t block_size() const override { return block_size_; }
   int32_t block_count() const override { return block_count_; }
-  size_t bytes_per_block() const override { return static_cast<size_t>(layers_ * kv_heads_ * unit_) * number_bytes(); }
+  size_t bytes_per_block() const override { return static_cast<size_t>(block_numbers_) * number_bytes(); }
 
   int32_t extent_blocks() const override { return extent_blocks_; }
   void decommit(int32_t extent) noexcept override;
@@ -33,24 +33,28 @@ class CpuKvCache : public KvCache {
   const StateShape& states() const { return states_; }
 
   int64_t lanes() const { return lanes_; }
-  int64_t head_dim() const { return head_dim_; }
-  int64_t kv_heads() const { return kv_heads_; }
-  int64_t layers() const { return layers_; }
+  const std::vector<KvShape>& layers() const { return layers_; }
+  int64_t head_dim(int64_t layer) const { return layers_[static_cast<size_t>(layer)].dim; }
+  int64_t kv_heads(int64_t layer) const { return layers_[static_cast<size_t>(layer)].heads; }
   KvType type() const { return type_; }
   const std::byte* keys(int64_t layer, int64_t block, int64_t kv_head) const {
-    return data_.data() + static_cast<size_t>(((block * layers_ + layer) * kv_heads_ + kv_head) * unit_) * number_bytes();
+    return data_.data() + static_cast<size_t>(block * block_numbers_ + begins_[static_cast<size_t>(layer)] + kv_head * unit(layer)) * number_bytes();
   }
   const std::byte* values(int64_t layer, int64_t block, int64_t kv_head) const {
-    return keys(layer, block, kv_head) + static_cast<size_t>(head_dim_ * lanes_) * number_bytes();
+    return keys(layer, block, kv_head) + static_cast<size_t>(head_dim(layer) * lanes_) * number_bytes();
   }
   size_t number_bytes() const { return type_ == KvType::f32 ? sizeof(float) : sizeof(uint16_t); }
 
   void store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value);
 
  private:
+  int64_t unit(int64_t layer) const { return head_dim(layer) * (lanes_ + block_size_); }  // numbers of a block's head
+
   const Kernels& kernels_;
   KvType type_;
-  int64_t layers_, kv_heads_, head_dim_, lanes_, unit_;
+  std::vector<KvShape> layers_;
+  std::vector<int64_t> begins_;  // where a layer begins in a block, in numbers
+  int64_t lanes_, block_numbers_ = 0;
   int32_t block_count_, block_size_, extent_blocks_;
   StateShape states_;
   AlignedBuffer<std::byte> data_;

@@ -1,5 +1,6 @@
 #include "cuda/cuda_kv_cache.h"
 
+#include <algorithm>
 #include <atomic>
 #include <numeric>
 #include <string>
@@ -15,22 +16,28 @@ std::atomic<int64_t> caches_made{0};
 
 }  // namespace
 
-CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-                         int32_t block_size, KvMemory memory, StateShape states)
-    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(layers), kv_heads_(kv_heads), head_dim_(head_dim), block_count_(block_count), block_size_(block_size), extent_blocks_(block_count), states_(states) {
+CudaKvCache::CudaKvCache(std::shared_ptr<Context> context, Number type, std::vector<KvShape> layers, int32_t block_count, int32_t block_size,
+                         KvMemory memory, StateShape states)
+    : context_(std::move(context)), id_(++caches_made), type_(type), layers_(std::move(layers)), block_count_(block_count), block_size_(block_size), extent_blocks_(block_count), states_(states) {
   if (block_count < 1) throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected at least 1");
   if (block_size < 1 || block_size > 1024) throw Error("bad_argument", "block_size: found " + std::to_string(block_size) + ", expected 1 to 1024");
-  layer_block_bytes_ = static_cast<size_t>(kv_heads) * 2 * static_cast<size_t>(block_size * padded(head_dim)) * number_bytes(type);
+  int32_t heads_max = 1;
+  for (const KvShape& shape : layers_) {
+    begins_.push_back(bytes_per_block_);
+    bytes_per_block_ += layer_block_bytes(shape);
+    heads_max = std::max(heads_max, shape.heads);
+  }
   context_->use();
-  const size_t granularity = memory == KvMemory::extents ? DeviceRange::granularity(context_->device()) : 0;
+  const bool alike = std::all_of(layers_.begin(), layers_.end(), [&](const KvShape& shape) { return shape == layers_[0]; });
+  const size_t granularity = memory == KvMemory::extents && alike ? DeviceRange::granularity(context_->device()) : 0;
   if (granularity > 0) extent_blocks_ = blocks_of_an_extent(granularity);
   // Kernels count rows of keys and values in 32 bits.
   const int64_t extents = (int64_t{block_count} + extent_blocks_ - 1) / extent_blocks_;
-  const int64_t places = granularity > 0 ? extents * extent_blocks_ * layers : block_count;
-  if (places * block_size > INT32_MAX || places * block_size > UINT32_MAX / (2 * int64_t{kv_heads}))
+  const int64_t places = granularity > 0 ? extents * extent_blocks_ * static_cast<int64_t>(layers_.size()) : block_count;
+  if (places * block_size > INT32_MAX || places * block_size > UINT32_MAX / (2 * int64_t{heads_max}))
     throw Error("bad_argument", "block_count: found " + std::to_string(block_count) + ", expected fewer, so that keys and values can be counted in 32 bits");
   if (granularity > 0) {
-    range_ = DeviceRange(context_->device(), static_cast<size_t>(places) * layer_block_bytes_);
+    range_ = DeviceRange(context_->device(), static_cast<size_t>(places) * layer_block_bytes(layers_[0]));
   } else {
     whole_ = DeviceArray<std::byte>(static_cast<size_t>(block_count) * bytes_per_block());
   }
@@ -77,10 +84,10 @@ void CudaKvCache::wait() noexcept {
 void CudaKvCache::copy_block(int32_t from, int32_t to) {
   context_->use();
   // Layer by layer: layers are further apart than a copy of two dimensions allows (2 GiB).
-  for (int32_t i = 0; i < layers_; ++i) {
-    auto* const blocks = static_cast<std::byte*>(layer(i).data);
-    check(cudaMemcpyAsync(blocks + static_cast<size_t>(place(to)) * layer_block_bytes_, blocks + static_cast<size_t>(place(from)) * layer_block_bytes_,
-                          layer_block_bytes_, cudaMemcpyDeviceToDevice, context_->compute),
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const size_t bytes = layer_block_bytes(layers_[i]);
+    auto* const blocks = static_cast<std::byte*>(layer(static_cast<int32_t>(i)).data);
+    check(cudaMemcpyAsync(blocks + static_cast<size_t>(place(to)) * bytes, blocks + static_cast<size_t>(place(from)) * bytes, bytes, cudaMemcpyDeviceToDevice, context_->compute),
           "copying a block of the key-value cache");
   }
 }
@@ -91,12 +98,13 @@ void CudaKvCache::copy_state(int32_t from, int32_t to) {
 }
 
 KvLayer CudaKvCache::layer(int32_t index) const {
-  std::byte* data = data_ + static_cast<size_t>(index) * layer_block_bytes_ * static_cast<size_t>(extent_blocks_);
-  return {type_, data, kv_heads_, block_size_, head_dim_};
+  const KvShape& shape = layers_[static_cast<size_t>(index)];
+  std::byte* data = data_ + begins_[static_cast<size_t>(index)] * static_cast<size_t>(extent_blocks_);
+  return {type_, data, shape.heads, block_size_, shape.dim};
 }
 
 bool CudaKvCache::fits(const ModelConfig& config, Number type) const {
-  return type_ == type && layers_ == config.kv_layers() && kv_heads_ == config.kv_heads && head_dim_ == config.head_dim && (states_.count == 0 || bytes_per_state() == config.state_bytes());
+  return type_ == type && layers_ == config.kv_shapes() && (states_.count == 0 || bytes_per_state() == config.state_bytes());
 }
 
 }  // namespace sgmv::cuda

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "cuda/context.h"
 #include "cuda/device_range.h"
@@ -16,14 +17,15 @@ namespace sgmv::cuda {
 
 class CudaKvCache : public KvCache {
  public:
-  CudaKvCache(std::shared_ptr<Context> context, Number type, int32_t layers, int32_t kv_heads, int32_t head_dim, int32_t block_count,
-              int32_t block_size, KvMemory memory = KvMemory::whole, StateShape states = {});
+  // Layers of several shapes are not parted into extents: KvMemory::extents is as KvMemory::whole.
+  CudaKvCache(std::shared_ptr<Context> context, Number type, std::vector<KvShape> layers, int32_t block_count, int32_t block_size,
+              KvMemory memory = KvMemory::whole, StateShape states = {});
 
   ~CudaKvCache() override { wait(); }
 
   int32_t block_size() const override { return block_size_; }
   int32_t block_count() const override { return block_count_; }
-  size_t bytes_per_block() const override { return static_cast<size_t>(layers_) * layer_block_bytes_; }
+  size_t bytes_per_block() const override { return bytes_per_block_; }
   int32_t extent_blocks() const override { return extent_blocks_; }
   void commit(int32_t extent) override;
   void decommit(int32_t extent) noexcept override;
@@ -38,19 +40,22 @@ class CudaKvCache : public KvCache {
 
   KvLayer layer(int32_t index) const;
   // Where block `block` lies in layer().
-  int32_t place(int32_t block) const { return block / extent_blocks_ * layers_ * extent_blocks_ + block % extent_blocks_; }
+  int32_t place(int32_t block) const { return block / extent_blocks_ * static_cast<int32_t>(layers_.size()) * extent_blocks_ + block % extent_blocks_; }
   int64_t id() const { return id_; }  // no other cache of this process has it
   bool fits(const ModelConfig& config, Number type) const;
 
  private:
+  size_t layer_block_bytes(const KvShape& shape) const { return static_cast<size_t>(shape.heads) * 2 * static_cast<size_t>(block_size_ * padded(shape.dim)) * number_bytes(type_); }
   int32_t blocks_of_an_extent(size_t granularity) const;
   void wait() noexcept;
 
   std::shared_ptr<Context> context_;
   const int64_t id_;
   Number type_;
-  int32_t layers_, kv_heads_, head_dim_, block_count_, block_size_, extent_blocks_;
-  size_t layer_block_bytes_;  // of one block of one layer
+  std::vector<KvShape> layers_;
+  std::vector<size_t> begins_;  // of a block's bytes, where a layer's begin
+  int32_t block_count_, block_size_, extent_blocks_;
+  size_t bytes_per_block_ = 0;
   DeviceArray<std::byte> whole_;  // all of it in one extent, or
   DeviceRange range_;             // extents that come and go
   std::byte* data_;               // of either

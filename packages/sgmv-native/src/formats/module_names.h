@@ -13,7 +13,7 @@ namespace sgmv {
 inline constexpr std::string_view kModulePrefix = "model.";
 inline constexpr std::array<const char*, 2> kWrappedPrefixes = {"model.language_model.", "language_model.model."};
 
-// What a mixture of experts and its parts are called in a family: in its checkpoints, and as modules in Transformers 4.
+// What a mixture of experts and its parts are called in a family: in its checkpoints, and as modules in Transformers 4. No block: they are the layer's.
 struct MixtureNames {
   const char* model_type = nullptr;
   const char *block = "mlp", *router = "gate";
@@ -22,6 +22,7 @@ struct MixtureNames {
   const char* choice_bias = nullptr;
   const char *shared = "mlp.shared_expert", *shared_gate_up = "gate_up_proj", *shared_down = "down_proj";  // gate and up in one: where the family has them so
   bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
+  bool router_stays = false;                                   // the router is one in Transformers 5 too
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
 };
 const MixtureNames& mixture_names(const ModelConfig& model);

@@ -28,6 +28,7 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   summary.rslora = adapter.config().rslora;
   summary.dora = adapter.config().dora;
   for (const PeftPair& pair : adapter.pairs()) {
+    if (pair.again) continue;
     const int32_t rank = pair.target.rank;
     summary.rank_min = summary.rank_min == 0 ? rank : std::min(summary.rank_min, rank);
     summary.rank_max = std::max(summary.rank_max, rank);
@@ -90,6 +91,21 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   // Without sound targets every tensor would look out of place; its own problems are enough.
   if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
   readable_ = config_good && !pairs_.empty();
+  adapt_values(model);
+}
+
+// Where values are keys, what adapts k adapts v.
+void PeftAdapter::adapt_values(const ModelConfig& model) {
+  std::vector<PeftPair> all;
+  for (PeftPair& pair : pairs_) {
+    all.push_back(std::move(pair));
+    const LoraTarget& target = all.back().target;
+    if (target.projection != Projection::k || !model.values_are_keys(target.layer)) continue;
+    PeftPair& values = all.emplace_back(all.back());
+    values.target.projection = Projection::v;
+    values.again = true;
+  }
+  pairs_ = std::move(all);
 }
 
 void PeftAdapter::open_config(const std::filesystem::path& folder, ProblemList& problems) {

@@ -29,6 +29,7 @@ struct PeftPair {
   NamedTensor a, b;
   std::optional<NamedTensor> magnitude;   // [out], of DoRA
   std::optional<NamedTensor> base_layer;  // PEFT saves embed_tokens and lm_head with their adapter: [vocabulary, hidden]
+  bool again = false;                     // of the tensors of the pair before: values that are keys
 };
 
 class PeftAdapter {
@@ -47,6 +48,7 @@ class PeftAdapter {
  private:
   void open_config(const std::filesystem::path& folder, ProblemList& problems);
   void open_weights(const std::filesystem::path& folder, ProblemList& problems);
+  void adapt_values(const ModelConfig& model);
   std::vector<std::byte> read_columns(const NamedTensor& tensor) const;
 
   PeftConfig config_;

@@ -20,10 +20,11 @@ bool has_expert_modules(const ModelConfig& model) { return model.experts.count >
 template <typename Visit>
 void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
   visit(-1, Projection::embed_tokens, -1);
+  if (model.per_token.size > 0) visit(-1, Projection::per_token_in, -1);
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
     if (!model.has_experts(layer)) continue;
-    if (mixtures && mixture_names(model).router_module) visit(layer, Projection::router, -1);
+    if ((mixtures && mixture_names(model).router_module) || mixture_names(model).router_stays) visit(layer, Projection::router, -1);
     if (model.experts.shared_gate) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
@@ -40,8 +41,9 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
-  if (mixtures && model.experts.count > 0 && mixture_names(model).router_module) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
+  if (model.experts.count > 0 && ((mixtures && mixture_names(model).router_module) || mixture_names(model).router_stays)) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
   if (model.experts.shared_gate) names += "shared_expert_gate, ";
+  if (model.per_token.size > 0) names += std::string(projection_name(Projection::per_token_in)) + ", ";
   return names + "embed_tokens, lm_head";
 }
 
@@ -132,11 +134,11 @@ bool list_matches(const NameSet& names, const std::string& module) {
   return any_ending(module, [&](std::string_view ending) { return names.contains(ending); });
 }
 
-bool is_target(const PeftConfig& peft, const Matchers& m, const std::string& module, int32_t layer) {
+bool is_target(const PeftConfig& peft, const Matchers& m, const std::string& module, int32_t layer, Projection projection) {
   if (list_matches(m.exclude_names, module) || (!m.excludes.empty() && m.excludes[0].fullmatch(module))) return false;
   if (!m.targets.empty()) return m.targets[0].fullmatch(module);
   if (peft.all_linear) {
-    if (layer < 0) return false;
+    if (projection == Projection::embed_tokens || projection == Projection::lm_head) return false;
   } else {
     // A full name is taken whatever the layer list says, as PEFT does.
     if (m.target_names.contains(module)) return true;
@@ -159,8 +161,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 22> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp"};
+  constexpr std::array<std::string_view, 25> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -188,12 +190,12 @@ std::vector<LoraTarget> match_modules(const PeftConfig& peft, const ModelConfig&
   std::vector<LoraTarget> targets;
   for_each_module(model, mixtures, [&](int32_t layer, Projection projection, int32_t expert) {
     const std::string module = module_name(model, layer, projection, prefix, expert);
-    if (!is_target(peft, m, module, layer)) return;
+    if (!is_target(peft, m, module, layer, projection)) return;
     const int32_t rank = pattern_value(peft.rank_pattern, m.ranks, module, peft.rank);
     const double alpha = pattern_value(peft.alpha_pattern, m.alphas, module, peft.alpha);
     const double divisor = peft.rslora ? std::sqrt(double(rank)) : double(rank);
     targets.push_back({layer, projection, rank, static_cast<float>(alpha / divisor), expert});
-    if (is_in_layer(projection)) return;
+    if (projection != Projection::embed_tokens && projection != Projection::lm_head) return;
     if (peft.ties_weights && model.tied_embeddings)
       problems.add("unsupported_field", kAdapterConfigFile, "ensure_weight_tying", "true beside a target \"" + module + '"',
                    "false: one LoRA for tied weights is not supported");
@@ -271,15 +273,22 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
+      {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .expert_modules = false, .router_stays = true, .bare_block = "", .bare_router = "router.proj"},
   };
   for (const MixtureNames& names : others)
     if (model.model_type == names.model_type) return names;
   return usual;
 }
 
+namespace {
+
+std::string after_dot(std::string_view name) { return name.empty() ? "" : "." + std::string(name); }
+
+}  // namespace
+
 std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix) {
   const MixtureNames& names = mixture_names(model);
-  return std::string(prefix) + "layers." + std::to_string(layer) + "." + names.bare_block + "." + (experts ? "experts" : names.bare_router);
+  return std::string(prefix) + "layers." + std::to_string(layer) + after_dot(names.bare_block) + "." + (experts ? "experts" : names.bare_router);
 }
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
@@ -293,9 +302,10 @@ const char* module_leaf(const ModelConfig& model, Projection projection, int32_t
 
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
-  if (projection == Projection::embed_tokens) return std::string(prefix) + "embed_tokens";
+  if (projection == Projection::embed_tokens || projection == Projection::per_token_in) return std::string(prefix) + projection_name(projection);
   const std::string block = is_of_linear_attention(projection) ? "linear_attn" : projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
-  const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + "." + mixture_names(model).block;
+  const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + after_dot(mixture_names(model).block);
+  if (projection == Projection::per_token_gate || projection == Projection::per_token_out) return begin + "." + projection_name(projection);
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);
   if (expert < 0) return begin + "." + block + "." + module_leaf(model, projection, expert);
   return mixture + std::string(kExpertsInfix) + std::to_string(expert) + "." + module_leaf(model, projection, expert);

@@ -13,7 +13,8 @@ constexpr size_t kPartsMax = 4;        // projections of a group
 std::span<const Projection> projections_of(ProjectionGroup group) {
   using enum Projection;
   static constexpr Projection of_qkv[] = {q, k, v, qkv}, of_o[] = {o}, of_gate_up[] = {gate, up, gate_up}, of_down[] = {down}, of_router[] = {router, shared_gate},
-                              of_linear_in[] = {in_qkv, in_z, in_b, in_a, in_qkvz, in_ba}, of_linear_out[] = {out}, of_head[] = {lm_head};
+                              of_linear_in[] = {in_qkv, in_z, in_b, in_a, in_qkvz, in_ba}, of_linear_out[] = {out}, of_per_token_gate[] = {per_token_gate}, of_per_token_out[] = {per_token_out},
+                              of_per_token_in[] = {per_token_in}, of_head[] = {lm_head};
   switch (group) {
     case ProjectionGroup::qkv: return of_qkv;
     case ProjectionGroup::o: return of_o;
@@ -22,6 +23,9 @@ std::span<const Projection> projections_of(ProjectionGroup group) {
     case ProjectionGroup::router: return of_router;
     case ProjectionGroup::linear_in: return of_linear_in;
     case ProjectionGroup::linear_out: return of_linear_out;
+    case ProjectionGroup::per_token_gate: return of_per_token_gate;
+    case ProjectionGroup::per_token_out: return of_per_token_out;
+    case ProjectionGroup::per_token_in: return of_per_token_in;
     case ProjectionGroup::head: return of_head;
     case ProjectionGroup::embedding: break;  // no product: see LoraEmbedding
   }

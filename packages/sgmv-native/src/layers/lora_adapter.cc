@@ -60,15 +60,19 @@ ProjectionGroup group_of(Projection p) {
     case Projection::shared_gate: return ProjectionGroup::router;
     case Projection::embed_tokens: return ProjectionGroup::embedding;
     case Projection::lm_head: return ProjectionGroup::head;
+    case Projection::per_token_gate: return ProjectionGroup::per_token_gate;
+    case Projection::per_token_out: return ProjectionGroup::per_token_out;
+    case Projection::per_token_in: return ProjectionGroup::per_token_in;
     case Projection::down: break;
   }
   return ProjectionGroup::down;
 }
 
 int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
+  const int32_t layer = std::max(target.layer, 0);
   switch (target.projection) {
-    case Projection::k: return model.out_features(Projection::q);
-    case Projection::v: return model.out_features(Projection::q) + model.out_features(Projection::k);
+    case Projection::k: return model.out_features(Projection::q, layer);
+    case Projection::v: return model.out_features(Projection::q, layer) + model.out_features(Projection::k, layer);
     case Projection::in_z: return model.out_features(Projection::in_qkv);
     case Projection::in_b:
     case Projection::in_ba: return model.out_features(Projection::in_qkvz);
@@ -118,6 +122,7 @@ class LoraPacker {
   LoraGroup& group_for(std::span<const PeftPair> pairs) {
     const LoraTarget& target = pairs[0].target;
     if (target.projection == Projection::lm_head) return adapter_->head_;
+    if (target.projection == Projection::per_token_in) return adapter_->per_token_in_;
     if (target.expert >= 0)
       return adapter_->experts_[static_cast<size_t>(target.layer) * adapter_->experts_per_layer_ + static_cast<size_t>(target.expert)][target.projection == Projection::down];
     return adapter_->layers_[static_cast<size_t>(target.layer)][static_cast<size_t>(group_of(target.projection))];

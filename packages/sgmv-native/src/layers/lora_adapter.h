@@ -16,8 +16,8 @@
 
 namespace sgmv {
 
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, embedding, head };
-inline constexpr int kGroupCount = 7;  // of a layer
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, per_token_gate, per_token_out, embedding, per_token_in, head };
+inline constexpr int kGroupCount = 9;  // of a layer
 ProjectionGroup group_of(Projection p);
 int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output
 
@@ -52,6 +52,7 @@ class LoraAdapter : public Adapter {
   // `expert`: -1 outside of experts.
   const LoraGroup& group(int32_t layer, ProjectionGroup group, int32_t expert = -1) const {
     if (expert >= 0) return experts_[static_cast<size_t>(layer) * experts_per_layer_ + static_cast<size_t>(expert)][group == ProjectionGroup::down];
+    if (group == ProjectionGroup::per_token_in) return per_token_in_;
     return group == ProjectionGroup::head ? head_ : layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
   bool adapts_experts() const { return !experts_.empty(); }
@@ -66,7 +67,7 @@ class LoraAdapter : public Adapter {
   std::vector<std::array<LoraGroup, 2>> experts_;  // [layers · experts]: gate_up and down; empty: none is adapted
   size_t experts_per_layer_ = 0;
   bool adapts_routers_ = false;
-  LoraGroup head_;
+  LoraGroup head_, per_token_in_;
   LoraEmbedding embedding_;
   AlignedBuffer<std::byte> data_;
   int32_t rank_max_ = 0;

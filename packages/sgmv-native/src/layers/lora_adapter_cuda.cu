@@ -16,7 +16,7 @@ constexpr size_t kAlignment = 256;
 
 size_t factor_count(const ModelConfig& model, bool routers, bool experts) {
   const auto layers = static_cast<size_t>(model.layers);
-  return layers * kFactorsPerLayer + 1 + (routers ? layers * kFactorsPerRouter : 0) + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
+  return layers * kFactorsPerLayer + 2 + (routers ? layers * kFactorsPerRouter : 0) + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
 }
 
 class ImagePacker {
@@ -29,7 +29,7 @@ class ImagePacker {
     const bool routers = std::any_of(pairs.begin(), pairs.end(), is_router);
     const bool experts = std::any_of(pairs.begin(), pairs.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; });
     image_->head = head_factor(model_.layers);
-    if (routers) image_->routers = image_->head + 1;
+    if (routers) image_->routers = image_->head + 2;
     if (experts) image_->experts = static_cast<int32_t>(factor_count(model_, routers, false));
     image_->factors.resize(factor_count(model_, routers, experts));
     for (const PeftPair& pair : pairs) place(pair);
@@ -46,6 +46,7 @@ class ImagePacker {
   LoraImage::Factor& factor(const LoraTarget& target) {
     if (target.projection == Projection::embed_tokens) return image_->embedding;
     if (target.projection == Projection::lm_head) return image_->factors[static_cast<size_t>(image_->head)];
+    if (target.projection == Projection::per_token_in) return image_->factors[static_cast<size_t>(per_token_in_factor(model_.layers))];
     if (target.expert >= 0) {
       const size_t expert = static_cast<size_t>(target.layer) * static_cast<size_t>(model_.experts.count) + static_cast<size_t>(target.expert);
       return image_->factors[static_cast<size_t>(image_->experts) + expert * kFactorsPerExpert + static_cast<size_t>(factor_of_expert(target.projection))];
@@ -166,6 +167,8 @@ int32_t factor_of(Projection p) {
     case Projection::gate_up: return 4;
     case Projection::up: return 5;
     case Projection::down: return 6;
+    case Projection::per_token_gate: return 8;
+    case Projection::per_token_out: return 9;
     default: return 0;
   }
 }

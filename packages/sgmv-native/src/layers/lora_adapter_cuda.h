@@ -19,11 +19,12 @@
 
 namespace sgmv::cuda {
 
-// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, if it adapts routers [layers · kFactorsPerRouter], and, if it adapts
+// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, that of per_token_in, if it adapts routers [layers · kFactorsPerRouter], and, if it adapts
 // experts, [layers · experts · kFactorsPerExpert].
 int32_t factor_of(Projection p);            // its index among a layer's factors
 int32_t factor_of_expert(Projection p);     // among an expert's
 constexpr int32_t head_factor(int32_t layers) { return layers * kFactorsPerLayer; }
+constexpr int32_t per_token_in_factor(int32_t layers) { return head_factor(layers) + 1; }
 
 // Offsets into `data`, so that it may lie anywhere.
 struct LoraImage {

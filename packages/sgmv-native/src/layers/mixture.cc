@@ -9,7 +9,7 @@
 namespace sgmv {
 
 size_t ExpertWeights::bytes() const {
-  size_t total = router.bytes() + choice_bias.size() * sizeof(float);
+  size_t total = router.bytes() + (choice_bias.size() + weight_scales.size() + norm.size() + router_norm.size() + post_dense_norm.size() + post_norm.size()) * sizeof(float);
   for (const std::vector<Linear>* each : {&gate_up, &down})
     for (const Linear& linear : *each) total += linear.bytes();
   return total;
@@ -43,9 +43,9 @@ void Mixture::plan(std::span<const Segment> segments) {
   router_.plan(adapts_routers_ ? segments : std::span<const Segment>());
 }
 
-void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y) {
+void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, const Activations& rated, int64_t tokens, Activations& y) {
   const Kernels& kernels = device.kernels();
-  rate(device, layer, weights.router, x, tokens);
+  rate(device, layer, weights.router, rated, tokens);
   device.pool().parallel_for(tokens, [&](int64_t token, int) { route(kernels, weights, token); });
   sort_rows(tokens);
   plan_runs();
@@ -130,7 +130,11 @@ void Mixture::route(const Kernels& kernels, const ExpertWeights& weights, int64_
   float sum = by_worth ? 1.0f : kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
   for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
   if (config_.normalized) sum = of_chosen < config_.sum_min ? config_.sum_min : of_chosen;
-  for (int32_t i = 0; i < count; ++i) chosen[i].weight = scores[chosen[i].expert] / sum * config_.scale;
+  for (int32_t i = 0; i < count; ++i) {
+    const auto expert = static_cast<size_t>(chosen[i].expert);
+    chosen[i].weight = scores[expert] / sum * config_.scale;
+    if (!weights.weight_scales.empty()) chosen[i].weight *= weights.weight_scales[expert];
+  }
 }
 
 // By expert, within one by token.

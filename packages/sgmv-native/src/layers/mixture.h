@@ -16,6 +16,8 @@ struct ExpertWeights {
   Linear router;                      // [experts, hidden], and one row more for the gate of a shared expert; empty: no experts
   std::vector<Linear> gate_up, down;  // each expert's
   std::vector<float> choice_bias;     // [experts]; empty: none
+  std::vector<float> weight_scales;   // [experts]: what their weights are multiplied by; empty: 1
+  std::vector<float> norm, router_norm, post_dense_norm, post_norm;  // [hidden], where they stand apart (ExpertsConfig)
   size_t bytes() const;
 };
 
@@ -27,8 +29,8 @@ class Mixture {
   // Which tokens of the batch have which adapter.
   void plan(std::span<const Segment> segments);
   void reserve(int64_t tokens, ActivationForms forms);
-  // Of layer `layer`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that; without a gate 1 stands for it.
-  void run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, int64_t tokens, Activations& y);
+  // Of layer `layer`, rated by `rated`: y [tokens, hidden] := what the experts give, or, beside a shared expert, whose output y is, y := gate · y + that; without a gate 1 stands for it.
+  void run(CpuDevice& device, int32_t layer, const ExpertWeights& weights, const Activations& x, const Activations& rated, int64_t tokens, Activations& y);
   // What the next run() shall ask for.
   PrefetchList& also() { return fused_.also(); }
 

@@ -52,10 +52,11 @@ std::vector<float> rope_frequencies(const RopeConfig& config, int32_t head_dim) 
     float wavelength = static_cast<float>(std::pow(config.theta, static_cast<double>(exponent)));
     if (!config.factors.empty()) wavelength *= config.factors[i];
     float frequency = 1.0f / wavelength;
-    if (config.kind == RopeConfig::Kind::linear) frequency /= static_cast<float>(config.factor);
+    if (config.kind == RopeConfig::Kind::linear || config.kind == RopeConfig::Kind::proportional) frequency /= static_cast<float>(config.factor);
     if (config.kind == RopeConfig::Kind::llama3) frequency = llama3_frequency(config, frequency);
     frequencies[i] = frequency;
   }
+  if (config.kind == RopeConfig::Kind::proportional) std::fill(frequencies.begin() + static_cast<std::ptrdiff_t>(config.share * dim / 2), frequencies.end(), 0.0f);
   if (config.kind == RopeConfig::Kind::yarn) apply_yarn(config, dim, frequencies);
   return frequencies;
 }

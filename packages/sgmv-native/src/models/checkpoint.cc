@@ -256,6 +256,12 @@ std::vector<float> Checkpoint::final_norm() const {
   return weights;
 }
 
+std::vector<float> Checkpoint::router_norm(const std::string& name) const {
+  std::vector<float> weights = vector(name, config_.hidden_size);
+  for (float& weight : weights) weight /= std::sqrt(static_cast<float>(config_.hidden_size));
+  return weights;
+}
+
 // Packing throws std::range_error for a number that the packed type cannot hold.
 template <typename Pack>
 void Checkpoint::packed(const std::string& name, Pack pack) const {

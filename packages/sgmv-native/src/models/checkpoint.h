@@ -29,6 +29,7 @@ class Checkpoint {
   std::vector<float> conv(const std::string& name) const;
   std::vector<float> decay_rates(const std::string& name) const;
   std::vector<float> final_norm() const;  // logit_scale included
+  std::vector<float> router_norm(const std::string& name) const;  // of experts that stand apart: its weights, divided by √hidden_size
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert
   // from a row on.

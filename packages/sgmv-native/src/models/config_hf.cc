@@ -91,6 +91,10 @@ constexpr Family kFamilies[] = {
      .attention_bias = Bias::as_config, .gemma = true, .post_norms = true, .attention_softcap = 50, .logit_softcap = 30},
     {.model_type = "gemma3_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262208, .heads = 8, .kv_heads = 4,
      .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true, .post_norms = true},
+    {.model_type = "gemma4_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262144, .heads = 8, .kv_heads = 4, .head_dim = 256,
+     .intermediate_size = 9216, .tied_embeddings = true, .sliding_window = 512, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true, .post_norms = true},
+    {.model_type = "gemma4_unified_text", .max_positions = 262144, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262144, .heads = 8, .kv_heads = 4, .head_dim = 256,
+     .intermediate_size = 9216, .tied_embeddings = true, .sliding_window = 1024, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true, .post_norms = true},
     {.model_type = "phi3", .max_positions = 4096, .rms_norm_eps = 1e-5f, .fused_qkv = true, .fused_gate_up = true, .rotary_share = 1},
     {.model_type = "seed_oss", .max_positions = 524288, .kv_heads = 8, .head_dim = 128, .may_slide = false, .attention_bias = Bias::as_config, .biased = true,
      .output_bias = false, .mlp_bias = true},
@@ -174,7 +178,7 @@ struct VisionModel {
   bool flat = false;                      // the fields of the language model may stand outside, and there is no text_config then
 };
 
-constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
+constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"gemma4"}, {"gemma4_unified"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
                                          {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe},
                                          {"qwen3_5", "qwen3_5_text", &kQwen35}, {"qwen3_5_moe", "qwen3_5_moe_text", &kQwen35Moe}};
 
@@ -191,8 +195,11 @@ const Family& find_family(const ConfigFields& fields) {
 
 // Fields that would change the computation in a way this engine does not do.
 void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const char*> tasks) {
-  for (const char* field : {"rope_interleaved", "use_bidirectional_attention"})
-    if (fields.flag(field, false)) fields.refuse("model_unsupported", field, "true", "false");
+  if (fields.flag("rope_interleaved", false)) fields.refuse("model_unsupported", "rope_interleaved", "true", "false");
+  // Gemma 4 says it of images alone.
+  const json::Value* both_ways = fields.get("use_bidirectional_attention");
+  if (both_ways != nullptr && !(both_ways->is_bool() && !both_ways->boolean()) && !(both_ways->is_string() && both_ways->string() == "vision"))
+    fields.refuse("model_unsupported", "use_bidirectional_attention", both_ways->describe(), "false, null or \"vision\"");
   const json::Value* architectures = fields.get("architectures");
   if (architectures == nullptr || !architectures->is_array()) return;
   for (const json::Value& name : architectures->array())
@@ -224,7 +231,8 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const bool qwen = config.model_type.starts_with("qwen"), smollm = config.model_type == "smollm3";
   const bool present = root.find("sliding_window") != nullptr;
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
-  if (window == 0 && config.model_type == "gpt_oss") fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of GPT-OSS slide");
+  if (window == 0 && (config.model_type == "gpt_oss" || config.model_type.starts_with("gemma4")))
+    fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of this family slide");
   if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
   config.sliding_window = window;
   if (config.model_type == "qwen2_moe")
@@ -472,6 +480,71 @@ void read_gemma(const ConfigFields& fields, const Family& family, const json::Va
   use_gemma_layout(config);
 }
 
+bool is_gemma4(const ModelConfig& config) { return config.model_type.starts_with("gemma4"); }
+
+// What Gemma 4's layers that see everything have of their own: as it was published, or by layer, as Transformers writes it since 5.24.
+void read_full_kv(const ConfigFields& fields, ModelConfig& config) {
+  KvShape& full = config.full_kv;
+  full = {config.kv_heads, fields.integer("global_head_dim").value_or(512)};
+  if (config.full_values_are_keys) full.heads = fields.integer("num_global_key_value_heads").value_or(config.kv_heads);
+  if (const json::Value* list = fields.get("per_layer_config")) {
+    if (!list->is_object()) fields.refuse("model_corrupt", "per_layer_config", list->describe(), "an object by layer");
+    std::optional<KvShape> said;
+    for (int32_t layer = 0; layer < config.layers; ++layer) {
+      const std::string name = std::to_string(layer), field = "per_layer_config." + name;
+      const json::Value* own = list->find(name);
+      if (own != nullptr && !own->is_object()) fields.refuse("model_corrupt", field, own->describe(), "an object");
+      KvShape shape{config.kv_heads, config.head_dim};
+      if (own != nullptr) {
+        const ConfigFields inside(*own, fields.file() + ": " + field);
+        shape = {inside.integer("num_key_value_heads").value_or(shape.heads), inside.integer("head_dim").value_or(shape.dim)};
+      }
+      if (config.is_sliding(layer) ? shape != KvShape{config.kv_heads, config.head_dim} : said && *said != shape)
+        fields.refuse("model_unsupported", field, own == nullptr ? "nothing" : own->describe(), "nothing for layers that slide, and the same for all others");
+      if (!config.is_sliding(layer)) said = shape;
+    }
+    if (said) full = *said;
+  }
+  if (full.heads < 1 || config.heads % full.heads != 0) fields.refuse("model_corrupt", "num_global_key_value_heads", std::to_string(full.heads), "a divisor of num_attention_heads, " + std::to_string(config.heads));
+  if (full.dim < 2 || full.dim > 1024 || full.dim % 2 != 0) fields.refuse("model_corrupt", "global_head_dim", std::to_string(full.dim), "an even number up to 1024");
+}
+
+void read_gemma4(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
+  config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
+  config.attention_scale = 1.0f;
+  config.value_norm = config.layer_scales = true;
+  config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", 0);
+  config.full_values_are_keys = fields.flag("attention_k_eq_v", false);
+  config.kv_sharing_layers = fields.integer("num_kv_shared_layers").value_or(0);
+  if (config.kv_sharing_layers >= config.layers)
+    fields.refuse("model_unsupported", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "less than num_hidden_layers, " + std::to_string(config.layers));
+  config.wide_sharing_mlps = fields.flag("use_double_wide_mlp", false);
+  if (config.model_type != "gemma4_text") return;
+  if (fields.flag("enable_moe_block", false)) {
+    config.experts.count = fields.required("num_experts");
+    config.experts.per_token = fields.required("top_k_experts");
+    config.experts.size = fields.required("moe_intermediate_size");
+    config.experts.normalized = config.experts.apart = true;
+    check_experts(config.experts, fields.file(), {"num_experts", "top_k_experts", "moe_intermediate_size"});
+  }
+  config.per_token.size = fields.integer("hidden_size_per_layer_input").value_or(root.find("hidden_size_per_layer_input") == nullptr ? 256 : 0);
+  config.per_token.vocab = fields.integer("vocab_size_per_layer_input").value_or(262144);
+  if (config.per_token.size == 0) return;
+  if (config.per_token.size > 1 << 14) fields.refuse("model_corrupt", "hidden_size_per_layer_input", std::to_string(config.per_token.size), "0 to 16384");
+  if (config.per_token.vocab < config.vocab_size)
+    fields.refuse("model_unsupported", "vocab_size_per_layer_input", std::to_string(config.per_token.vocab), "at least vocab_size, " + std::to_string(config.vocab_size));
+}
+
+// Of the layers' kinds, which are known now: the last one sees everything, whatever is said of it, and each kind that shares has one to share.
+void finish_gemma4(const ConfigFields& fields, ModelConfig& config) {
+  if (config.layer_is_sliding.empty()) config.layer_is_sliding.assign(static_cast<size_t>(config.layers), false);
+  config.layer_is_sliding.back() = false;
+  read_full_kv(fields, config);
+  for (int32_t layer = config.first_sharing(); layer < config.layers; ++layer)
+    if (config.is_sliding(config.kv_source(layer)) != config.is_sliding(layer))
+      fields.refuse("model_corrupt", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "fewer, so that layers of both kinds come before those that share");
+}
+
 int32_t read_head_dim(const ConfigFields& fields, const Family& family, const ModelConfig& config) {
   if (const auto said = fields.integer("head_dim")) return *said;
   if (family.head_dim > 0) return family.head_dim;
@@ -578,7 +651,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.bos_token = fields.get("bos_token_id") != nullptr ? fields.integer("bos_token_id").value_or(-1) : -1;
   check_model_config(config, file);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
-  if (family.gemma) read_gemma(fields, family, root, config);
+  if (is_gemma4(config)) read_gemma4(fields, family, root, config);
+  else if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
@@ -596,6 +670,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (!family.hybrid) read_layer_types(fields, config);
   else read_hybrid(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
+  if (is_gemma4(config)) finish_gemma4(fields, config);
   read_quantization(fields, config);
   return config;
 }
@@ -630,7 +705,7 @@ ModelConfig read_language_model(const json::Value& root, const std::string& file
   config.sees_images = true;
   // Of the two that say it, Transformers reads the outer one; of Qwen's Transformers 4 reads the inner one. A head that is in the file counts in any case.
   config.tied_embeddings = fields.flag("tie_word_embeddings", model.text_type == nullptr) || (model.text_type != nullptr && inner.flag("tie_word_embeddings", false));
-  config.logit_softcap = 0;  // final_logit_softcapping is read where the language model stands alone
+  if (!is_gemma4(config)) config.logit_softcap = 0;  // final_logit_softcapping is read where the language model stands alone
   read_quantization(fields, config);
   return config;
 }

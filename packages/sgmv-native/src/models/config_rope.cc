@@ -14,6 +14,7 @@ struct Surroundings {
   int32_t original_max_positions;  // of the whole model, before what scaling itself says; 0: not said
   bool phi3;                       // spells longrope "su" or "yarn" in old files
   bool may_be_partial;             // a share of a head is rotated
+  bool proportional;               // Gemma 4
   bool mrope;                      // an image has three positions, a text's are the same: its rotation is the plain one
 };
 
@@ -86,6 +87,7 @@ RopeConfig::Kind read_kind(const ConfigFields& fields, const Surroundings& aroun
   if (type == "default" || (type == "mrope" && around.mrope)) return Kind::none;
   // Stretched only in sequences longer than max_position_embeddings, and no sequence is.
   if (type == "dynamic" && !around.phi3) return Kind::none;
+  if (type == "longrope" && around.proportional) fields.refuse("model_unsupported", "rope_type", "\"longrope\"", "proportional or another one whose frequencies do not depend on a list");
   if (type == "longrope" || (around.phi3 && (type == "su" || type == "yarn"))) return Kind::longrope;
   if (type == "linear") return Kind::linear;
   if (type == "llama3") return Kind::llama3;
@@ -102,11 +104,22 @@ void read_alpha(const ConfigFields& fields, const ModelConfig& model, RopeConfig
   rope.theta *= std::pow(alpha, model.head_dim / (model.head_dim - 2.0));
 }
 
+// Gemma 4: of all pairs of a head, the first share is rotated as if all were, the others are not.
+void read_proportional(const ConfigFields& fields, RopeConfig& rope) {
+  rope.kind = RopeConfig::Kind::proportional;
+  rope.share = fields.number("partial_rotary_factor").value_or(1.0);
+  rope.factor = fields.number("factor").value_or(1.0);
+  if (!(rope.share >= 0 && rope.share <= 1)) fields.refuse("model_corrupt", "partial_rotary_factor", std::to_string(rope.share), "0 to 1");
+  require_positive(fields, "factor", rope.factor);
+}
+
 // `scaling` holds type, factor and the rest; it may be the same object that holds rope_theta.
 void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeConfig& rope) {
   rope.theta = scaling.number("rope_theta").value_or(rope.theta);
   require_positive(scaling, "rope_theta", rope.theta);
+  if (around.proportional && scaling.text("rope_type", "default") == "proportional") return read_proportional(scaling, rope);
   read_rotary_dim(scaling, around, rope);
+  rope.share = 1.0;
   rope.kind = read_kind(scaling, around);
   if (around.model.model_type == "hunyuan_v1_dense") read_alpha(scaling, around.model, rope);
   if (rope.kind == RopeConfig::Kind::none) return;
@@ -189,7 +202,7 @@ void use_published_yarn(const json::Value& root, const ConfigFields& fields, Rop
 
 bool same_rope(const RopeConfig& a, const RopeConfig& b) {
   const auto values = [](const RopeConfig& r) {
-    return std::tie(r.kind, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
+    return std::tie(r.kind, r.share, r.theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.original_max_positions, r.rotary_dim, r.attention_factor,
                     r.beta_fast, r.beta_slow, r.mscale, r.mscale_all_dim, r.truncate, r.factors, r.long_factors);
   };
   return values(a) == values(b);
@@ -206,11 +219,17 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   const bool phi3 = config.model_type == "phi3", by_type = config.sliding_rope.has_value();
   // Of RoPE by layer type Transformers reads only what each type says itself.
   const int32_t original = by_type ? 0 : fields.integer("original_max_position_embeddings").value_or(phi3 ? 4096 : 0);
-  const Surroundings around{config, original, phi3, rotary_share > 0, config.model_type == "qwen2_vl_text"};
+  const bool gemma4 = config.model_type.starts_with("gemma4");
+  const Surroundings around{config, original, phi3, rotary_share > 0, gemma4, config.model_type == "qwen2_vl_text"};
   if (rotary_share > 0 && rotary_share < 1) config.rope.rotary_dim = static_cast<int32_t>(config.head_dim * rotary_share);
-  config.rope.theta = fields.number("rope_theta").value_or(config.rope.theta);
-  require_positive(fields, "rope_theta", config.rope.theta);
-  read_rotary_dim(fields, around, config.rope);
+  if (gemma4) {  // everything stands by layer type
+    config.rope.kind = RopeConfig::Kind::proportional;
+    config.rope.share = 0.25;
+  } else {
+    config.rope.theta = fields.number("rope_theta").value_or(config.rope.theta);
+    require_positive(fields, "rope_theta", config.rope.theta);
+    read_rotary_dim(fields, around, config.rope);
+  }
   if (config.model_type == "gemma3_text") {
     config.sliding_rope->theta = fields.number("rope_local_base_freq").value_or(config.sliding_rope->theta);
     require_positive(fields, "rope_local_base_freq", config.sliding_rope->theta);
@@ -224,6 +243,7 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   const json::Value* scaling = get_object(fields, "rope_scaling");
   // Transformers assumes a scaled one, and then passes over rope_theta.
   if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
+  if (scaling != nullptr && gemma4) fields.refuse("model_unsupported", "rope_scaling", scaling->describe(), "rope_parameters by layer type");
   if (scaling == nullptr && config.model_type == "gpt_oss" && fields.get("rope_parameters") == nullptr) use_published_yarn(root, fields, config.rope);
   if (scaling == nullptr) return;
   // Transformers forgets rope_parameters where there is rope_scaling; by layer type it writes the one over the other.

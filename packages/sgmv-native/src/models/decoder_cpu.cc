@@ -17,9 +17,10 @@ constexpr int64_t kTokenCost = 16;  // of a token in a loop over tokens beside t
 
 DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_ptr<Device> device, const NumberTypes& types)
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)), gate_(config_),
-      rope_(config_.rope, config_.head_dim),
+      rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim), ones_(config_.value_norm ? static_cast<size_t>(config_.head_dim_max()) : 0, 1.0f),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
   if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
+  if (config_.per_token.size > 0) per_token_.emplace(config_);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
@@ -29,7 +30,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
 }
 
 std::unique_ptr<KvCache> DecoderCpu::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory /*memory*/, int32_t state_count) {
-  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.kv_layers(), config_.kv_heads, config_.head_dim, block_count, block_size, config_.states(state_count));
+  return std::make_unique<CpuKvCache>(cpu_.kernels(), types_.kv, config_.kv_shapes(), block_count, block_size, config_.states(state_count));
 }
 
 std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::path& folder) {
@@ -39,8 +40,7 @@ std::shared_ptr<const Adapter> DecoderCpu::load_adapter(const std::filesystem::p
 void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float> logits) {
   auto* cache = dynamic_cast<CpuKvCache*>(&kv_cache);
   if (cache == nullptr) throw Error("bad_argument", "cache: found one of another device");
-  if (cache->layers() != config_.kv_layers() || cache->kv_heads() != config_.kv_heads || cache->head_dim() != config_.head_dim ||
-      (cache->state_count() > 0 && cache->bytes_per_state() != config_.state_bytes()))
+  if (cache->layers() != config_.kv_shapes() || (cache->state_count() > 0 && cache->bytes_per_state() != config_.state_bytes()))
     throw Error("bad_argument", "cache: found one of another model");
   check_batch(batch, config_, *cache, [this](const Adapter& any) {
     const auto* adapter = dynamic_cast<const LoraAdapter*>(&any);
@@ -57,8 +57,12 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
     add_and_norm(weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
     feed_forward(layer, tokens, *cache);
-    if (layer + 1 == config_.layers) add_and_norm(weights.post_mlp_norm, weights_.final_norm, std::nullopt);
-    else add_and_norm(weights.post_mlp_norm, weights_.layers[static_cast<size_t>(layer) + 1].attention_norm, first_of(layer + 1));
+    const std::vector<float>& next_norm = layer + 1 == config_.layers ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm;
+    if (per_token_) {
+      add_and_norm(weights.post_mlp_norm, {}, after_mlp(layer));
+      run_per_token(layer, tokens);
+    }
+    add_and_norm(per_token_ ? weights.post_per_token_norm : weights.post_mlp_norm, next_norm, after(layer), weights.scale);
   }
   write_logits(batch, logits);
 }
@@ -68,15 +72,20 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   normed_.reserve(tokens, config_.hidden_size, forms);
   delta_.reserve(tokens, config_.hidden_size);
   last_.reserve(logit_rows, config_.hidden_size, forms);
-  const int64_t qkv = config_.q_width() + 2 * config_.kv_heads * config_.head_dim, attended = int64_t{config_.heads} * config_.head_dim;
+  const int64_t qkv = config_.qkv_width_max(), attended = int64_t{config_.heads} * config_.head_dim_max();
   qkv_.reserve(tokens, delta_rule_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
   attended_.reserve(tokens, delta_rule_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
   if (config_.attention_gate) attention_gates_.reserve(tokens, attended);
   if (delta_rule_) delta_rule_->reserve(tokens);
   if (mixture_) mixture_->reserve(tokens, forms);
-  const int32_t widest = config_.mlp_size_max();
+  if (config_.experts.apart) {
+    rated_.reserve(tokens, config_.hidden_size, forms);
+    of_experts_.reserve(tokens, config_.hidden_size);
+  }
+  if (per_token_) per_token_->reserve(tokens);
+  const int32_t widest = std::max(config_.mlp_size_max(), config_.per_token.size);
   if (widest == 0) return;
-  gate_up_.reserve(tokens, config_.gate_up_width());
+  gate_up_.reserve(tokens, std::max(config_.gate_up_width(), config_.per_token.size));
   gated_.reserve(tokens, widest, forms);
 }
 
@@ -86,7 +95,7 @@ void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   if (delta_rule_) delta_rule_->plan(batch.sequences);
   plan_ends(batch);
   plan_shares(batch);
-  attention_.plan(batch, cache.block_size(), config_.heads / config_.kv_heads);
+  attention_.plan(batch, cache.block_size(), config_.heads_per_kv_max());
   places_.clear();
   int64_t positions = 0;
   for (const SequenceSlice& s : batch.sequences) {
@@ -135,16 +144,27 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 
 void DecoderCpu::embed(const Batch& batch) {
   const std::vector<float>& norm = weights_.layers[0].attention_norm;
-  fused_.prepare(first_of(0));
+  const auto prepare = [&](int64_t token, const std::vector<float>& with) {
+    normalize(token, with);
+    normed_.encode(cpu_.kernels(), token);
+    fused_.shrink_row(cpu_.kernels(), normed_, token);
+  };
+  const FusedLinear::Place per_token{0, ProjectionGroup::per_token_in};
+  fused_.prepare(per_token_ ? per_token : first_of(0));
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const int32_t id = batch.tokens[static_cast<size_t>(token)];
     const LoraEmbedding* lora = embedding_lora_[static_cast<size_t>(token)];
     weights_.embedding.copy_row(id, hidden_.row(token));
     if (lora != nullptr) lora->add(cpu_.kernels(), id, hidden_.row(token));
     if (config_.embedding_scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), config_.embedding_scale, config_.hidden_size);
-    normalize(token, norm);
-    normed_.encode(cpu_.kernels(), token);
-    fused_.shrink_row(cpu_.kernels(), normed_, token);
+    prepare(token, per_token_ ? std::vector<float>() : norm);
+  });
+  if (!per_token_) return;
+  fused_.run(cpu_, weights_.per_token.projection, first_of(0), normed_, static_cast<int64_t>(batch.tokens.size()), per_token_->projected());
+  fused_.prepare(first_of(0));
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+    per_token_->mix(cpu_.kernels(), weights_.per_token, token, batch.tokens[static_cast<size_t>(token)]);
+    prepare(token, norm);
   });
 }
 
@@ -162,10 +182,10 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const Kernels& kernels = cpu_.kernels();
   fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
-  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index),
+  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index), config_.heads,
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
                                   layer.sinks.empty() ? nullptr : layer.sinks.data()};
-  const int64_t width = int64_t{config_.heads} * config_.head_dim;
+  const int64_t width = config_.attended_width(index);
   const auto finish = [&](int64_t token) {
     if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
     attended_.encode(kernels, token, width);
@@ -206,6 +226,16 @@ FusedLinear::Place DecoderCpu::first_of(int32_t layer) const {
   return {layer, config_.is_linear(layer) ? ProjectionGroup::linear_in : ProjectionGroup::qkv};
 }
 
+// What a layer's output is multiplied with, if anything.
+std::optional<FusedLinear::Place> DecoderCpu::after(int32_t layer) const {
+  return layer + 1 == config_.layers ? std::nullopt : std::optional(first_of(layer + 1));
+}
+
+// Likewise that of its MLP or mixture.
+std::optional<FusedLinear::Place> DecoderCpu::after_mlp(int32_t layer) const {
+  return per_token_ ? FusedLinear::Place{layer, ProjectionGroup::per_token_gate} : after(layer);
+}
+
 // Brings a token's queries together, as attention reads them.
 void DecoderCpu::part_gate(int64_t token) {
   const int64_t dim = config_.head_dim;
@@ -220,7 +250,8 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const Kernels& kernels = cpu_.kernels();
   const Place& place = places_[static_cast<size_t>(token)];
-  const int64_t dim = config_.head_dim;
+  const KvShape shape = config_.kv_shape(index);
+  const int64_t dim = shape.dim;
   const RopeTable& table = rope(index, place);
   const int32_t kv_index = config_.kv_index(index);
   const float* cosines = table.cosines(place.position);
@@ -232,7 +263,7 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   if (config_.attention_gate) part_gate(token);
   float* head = qkv_.row(token);
   if (config_.qk_norm_of_all) {
-    const int64_t width = config_.q_norm_width(), kv_width = config_.k_norm_width();
+    const int64_t width = config_.q_norm_width(index), kv_width = config_.k_norm_width(index);
     kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, width, head);
     kernels.rms_norm(head + width, layer.k_norm.data(), config_.rms_norm_eps, kv_width, head + width);
   }
@@ -245,10 +276,13 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
     norm_and_rotate(layer.q_norm);
     kernels.scale(head, query_scale, dim);
   }
-  head = qkv_.row(token) + config_.q_width();
-  for (int32_t h = 0; h < config_.kv_heads; ++h, head += dim) {
+  if (!config_.has_kv(index)) return;
+  head = qkv_.row(token) + config_.q_width(index);
+  for (int32_t h = 0; h < shape.heads; ++h, head += dim) {
+    float* value = head + shape.heads * dim;
     norm_and_rotate(layer.k_norm);
-    cache.store(kv_index, place.block, h, place.in_block, head, head + config_.kv_heads * dim);
+    if (config_.value_norm) kernels.rms_norm(value, ones_.data(), config_.rms_norm_eps, dim, value);
+    cache.store(kv_index, place.block, h, place.in_block, head, value);
   }
 }
 
@@ -259,10 +293,12 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
     PrefetchList& also = mlp ? fused_.also() : mixture_->also();
     if (!config_.is_linear(next))
       attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
-    if (!mlp) fused_.list_shrinks(first_of(next), also);
+    if (!mlp) fused_.list_shrinks(*after_mlp(index), also);
   }
   if (mlp) run_mlp(index, tokens);
-  if (config_.has_experts(index)) mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, tokens, delta_);
+  if (!config_.has_experts(index)) return;
+  if (config_.experts.apart) return run_experts_apart(index, tokens);
+  mixture_->run(cpu_, index, weights_.layers[static_cast<size_t>(index)].experts, normed_, normed_, tokens, delta_);
 }
 
 void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
@@ -276,18 +312,51 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
     gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });
-  const bool last = index + 1 == config_.layers;
-  const auto next = last ? std::nullopt : std::optional(first_of(index + 1));
-  fused_.run(cpu_, layer.down, next, gated_, tokens, delta_);
+  fused_.run(cpu_, layer.down, after_mlp(index), gated_, tokens, delta_);
 }
 
-// What follows is the projection at `next`, if any.
-void DecoderCpu::add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next) {
+// To delta_ what the experts give, each of the two normed.
+void DecoderCpu::run_experts_apart(int32_t index, int64_t tokens) {
+  const ExpertWeights& experts = weights_.layers[static_cast<size_t>(index)].experts;
+  const Kernels& kernels = cpu_.kernels();
+  const int64_t width = config_.hidden_size;
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+    kernels.rms_norm(hidden_.row(token), experts.router_norm.data(), config_.rms_norm_eps, width, rated_.row(token));
+    rated_.encode(kernels, token);
+    normalize(token, experts.norm);
+    normed_.encode(kernels, token);
+  });
+  mixture_->run(cpu_, index, experts, normed_, rated_, tokens, of_experts_);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) {
+    float *delta = delta_.row(token), *of_experts = of_experts_.row(token);
+    kernels.rms_norm(delta, experts.post_dense_norm.data(), config_.rms_norm_eps, width, delta);
+    kernels.rms_norm(of_experts, experts.post_norm.data(), config_.rms_norm_eps, width, of_experts);
+    kernels.add(delta, of_experts, width);
+  });
+}
+
+// From the residual, which normed_ is, to delta_.
+void DecoderCpu::run_per_token(int32_t index, int64_t tokens) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  const FusedLinear::Place out{index, ProjectionGroup::per_token_out};
+  fused_.run(cpu_, layer.per_token_gate, out, normed_, tokens, gate_up_);
+  fused_.prepare(out);
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+    gate_.run(cpu_.kernels(), gate_up_.row(token), per_token_->row(token, index), config_.per_token.size, gated_.row(token));
+    gated_.encode(cpu_.kernels(), token, config_.per_token.size);
+    fused_.shrink_row(cpu_.kernels(), gated_, token);
+  });
+  fused_.run(cpu_, layer.per_token_out, after(index), gated_, tokens, delta_);
+}
+
+// What follows is the projection at `next`, if any. `scale`: of the sum.
+void DecoderCpu::add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next, float scale) {
   if (next) fused_.prepare(*next);
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     float* delta = delta_.row(token);
     if (!post_norm.empty()) cpu_.kernels().rms_norm(delta, post_norm.data(), config_.rms_norm_eps, config_.hidden_size, delta);
     cpu_.kernels().add(hidden_.row(token), delta, config_.hidden_size);
+    if (scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), scale, config_.hidden_size);
     normalize(token, norm);
     if (!next) return;
     normed_.encode(cpu_.kernels(), token);

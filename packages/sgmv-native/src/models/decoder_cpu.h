@@ -8,6 +8,7 @@
 #include "layers/gate.h"
 #include "layers/gated_delta.h"
 #include "layers/mixture.h"
+#include "layers/per_token_inputs.h"
 #include "layers/rope_table.h"
 #include "models/decoder_weights.h"
 #include "ops/attention_cpu.h"
@@ -42,9 +43,13 @@ class DecoderCpu : public Model {
   void part_gate(int64_t token);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
+  std::optional<FusedLinear::Place> after(int32_t layer) const;
+  std::optional<FusedLinear::Place> after_mlp(int32_t layer) const;
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
   void run_mlp(int32_t layer, int64_t tokens);
-  void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
+  void run_experts_apart(int32_t layer, int64_t tokens);
+  void run_per_token(int32_t layer, int64_t tokens);
+  void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next, float scale = 1.0f);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);
 
@@ -56,6 +61,7 @@ class DecoderCpu : public Model {
   const Gate gate_;
   RopeTable rope_;
   std::optional<RopeTable> sliding_rope_, long_rope_;
+  const std::vector<float> ones_;  // of the norm of values, which has no weights
 
   // Working memory, kept from step to step.
   FusedLinear fused_, fused_head_;
@@ -64,10 +70,11 @@ class DecoderCpu : public Model {
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
   std::optional<GatedDelta> delta_rule_;
+  std::optional<PerTokenInputs> per_token_;
   std::vector<Place> places_;
   std::vector<int64_t> token_costs_;
   std::vector<int64_t> token_shares_;  // [threads]: where each thread's share of a loop over tokens ends
-  Activations hidden_, normed_, qkv_, attended_, attention_gates_, gate_up_, gated_, delta_, last_;
+  Activations hidden_, normed_, qkv_, attended_, attention_gates_, gate_up_, gated_, delta_, last_, rated_, of_experts_;
 };
 
 // Throws Error. `weights` is there, and `config` was read from it.

@@ -29,7 +29,7 @@ NumberTypes types_of(Number inputs) {
 DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, LoraFormat adapters,
                          size_t adapter_host_bytes)
     : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type), lora_format_(adapters), blas_(std::move(blas)),
-      images_(adapter_host_bytes), inputs_(config_.linear_layers() > 0), rope_(config_.rope, config_.head_dim) {
+      images_(adapter_host_bytes), inputs_(config_.linear_layers() > 0), rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim) {
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
   RopeConfig longer = config_.rope;
@@ -53,10 +53,11 @@ std::optional<size_t> DecoderCuda::device_bytes_free() const {
   return free;
 }
 
-bool DecoderCuda::has_kv_extents() const { return DeviceRange::granularity(context_->device()) > 0; }
+// Layers of several shapes are not parted (cuda_kv_cache.h).
+bool DecoderCuda::has_kv_extents() const { return config_.full_kv.heads == 0 && DeviceRange::granularity(context_->device()) > 0; }
 
 std::unique_ptr<KvCache> DecoderCuda::make_kv_cache(int32_t block_count, int32_t block_size, KvMemory memory, int32_t state_count) {
-  return std::make_unique<CudaKvCache>(context_, type_, config_.kv_layers(), config_.kv_heads, config_.head_dim, block_count, block_size, memory, config_.states(state_count));
+  return std::make_unique<CudaKvCache>(context_, type_, config_.kv_shapes(), block_count, block_size, memory, config_.states(state_count));
 }
 
 namespace {
@@ -231,8 +232,8 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   if (options.adapters_as_stored || (options.adapters && !q8_adapters && *options.adapters != *types.adapters))
     refuse("adapterType", number == cuda::Number::f32 ? name : std::string(name) + " or int8");
   if (options.kv && *options.kv != types.kv) refuse("kvType", name);
-  if (config.head_dim > 256 || config.head_dim % 2 != 0)
-    throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim) + ", expected an even number of at most 256 on CUDA");
+  if (config.head_dim_max() > cuda::kHeadDimMax || config.head_dim % 2 != 0)
+    throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim_max()) + ", expected an even number of at most " + std::to_string(cuda::kHeadDimMax) + " on CUDA");
   const std::pair<const char*, int32_t> of_linear_attention[] = {{"linear_key_head_dim", config.linear.key_dim}, {"linear_value_head_dim", config.linear.value_dim}};
   for (const auto& [field, dim] : of_linear_attention)
     if (dim > cuda::kDeltaHeadDimMax) throw Error("model_unsupported", std::string(field) + ": found " + std::to_string(dim) + ", expected at most " + std::to_string(cuda::kDeltaHeadDimMax) + " on CUDA");

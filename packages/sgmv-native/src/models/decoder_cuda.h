@@ -127,12 +127,15 @@ class DecoderCuda : public Model {
   void issue_linear_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
-  void issue_mlp(const Shape& shape, int32_t index);
+  void issue_mlp(const Shape& shape, int32_t index, float* out);
+  void issue_per_token_rows(const Shape& shape);
+  void issue_per_token(const Shape& shape, int32_t index);
   // `bias_of_row`: as of GatedActivation.
   void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr);
   // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
   // wanted. `exact`: where the norm goes as well before it is rounded, or null.
-  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr);
+  // `scale`: of the sum.
+  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr, float scale = 1.0f);
   void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);
   void product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work);
   // The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it waits
@@ -153,10 +156,12 @@ class DecoderCuda : public Model {
   LoraGroup output_group(int32_t layer) const;
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
+  LoraGroup per_token_in_group() const;
 
   // step_experts_cuda.cu: layers with experts.
   bool reserve_experts(const Shape& shape);
   void issue_experts(const Shape& shape, int32_t index);
+  void issue_experts_apart(const Shape& shape, int32_t index);
   void experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x);
   Routing routing_of(const Shape& shape, int32_t layer) const;
   LoraGroup expert_gate_up_group(int32_t layer) const;
@@ -178,8 +183,11 @@ class DecoderCuda : public Model {
   DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
   Experts experts_;
   DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
+  DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
+  DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
+  const DeviceArray<float> no_norm_;   // as one that is not there
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
-  DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, last_;  // numbers of the model's type
+  DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
   std::array<Started, 2> steps_;

@@ -21,11 +21,17 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   }
   layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
-  layer.q_norm = norm(names.q_norm, config.q_norm_width());
-  layer.k_norm = norm(names.k_norm, config.k_norm_width());
+  layer.q_norm = norm(names.q_norm, config.q_norm_width(index));
+  layer.k_norm = norm(names.k_norm, config.k_norm_width(index));
+  layer.post_per_token_norm = norm(names.post_per_token_norm, config.hidden_size);
+  if (!names.scale.empty()) layer.scale = checkpoint.vector(names.scale, 1)[0];
+  if (config.per_token.size > 0) {
+    layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
+    layer.per_token_out = checkpoint.linear(names.per_token_out, config.per_token.size);
+  }
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
-  layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o));
+  layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o, index));
   if (config.is_linear(index)) layer.delta = load_delta(checkpoint, names, config.linear);
   if (config.has_mlp(index)) {
     layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
@@ -35,6 +41,13 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   // A router that is rounded chooses other experts.
   layer.experts.router = checkpoint.linear(names.router, config.hidden_size, WeightType::f32);
   if (!names.choice_bias.empty()) layer.experts.choice_bias = checkpoint.vector(names.choice_bias, config.experts.count);
+  if (config.experts.apart) {
+    layer.experts.norm = norm(names.experts_norm, config.hidden_size);
+    layer.experts.router_norm = checkpoint.router_norm(names.router_norm);
+    layer.experts.post_dense_norm = norm(names.post_dense_norm, config.hidden_size);
+    layer.experts.post_norm = norm(names.post_experts_norm, config.hidden_size);
+    layer.experts.weight_scales = checkpoint.vector(names.weight_scales, config.experts.count);
+  }
   for (const LayerTensors::Expert& expert : names.experts) {
     layer.experts.gate_up.push_back(checkpoint.linear(expert.gate_up, config.hidden_size));
     layer.experts.down.push_back(checkpoint.linear(expert.down, config.experts.size));
@@ -45,12 +58,12 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 }  // namespace
 
 size_t DecoderLayer::bytes() const {
-  const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size();
-  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
+  const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size() + post_per_token_norm.size();
+  return qkv.bytes() + o.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {
-  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.size() * sizeof(float);
+  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.size() * sizeof(float) + per_token.bytes();
   for (const DecoderLayer& layer : layers) total += layer.bytes();
   return total;
 }
@@ -58,6 +71,7 @@ size_t DecoderWeights::bytes() const {
 const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
   if (target.projection == Projection::embed_tokens) return weights_.embedding;
   if (target.projection == Projection::lm_head) return weights_.head();
+  if (target.projection == Projection::per_token_in) return weights_.per_token.projection.weights;
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(target.layer)];
   if (target.expert >= 0)
     return (target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up)[static_cast<size_t>(target.expert)].weights;
@@ -67,6 +81,8 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
     case ProjectionGroup::o:
     case ProjectionGroup::linear_out: return layer.o.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
+    case ProjectionGroup::per_token_gate: return layer.per_token_gate.weights;
+    case ProjectionGroup::per_token_out: return layer.per_token_out.weights;
     case ProjectionGroup::router: return layer.experts.router.weights;
     default: return layer.down.weights;
   }
@@ -103,6 +119,11 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
     result.final_norm = checkpoint.final_norm();
+    if (const int64_t size = config.per_token.size; size > 0) {
+      result.per_token.embedding = checkpoint.matrix(std::string(kPerTokenEmbedding) + ".weight", config.per_token.vocab, config.per_token_width());
+      result.per_token.projection = checkpoint.linear({{kPerTokenProjection, config.per_token_width(), false}}, config.hidden_size);
+      result.per_token.norm = checkpoint.norm(kPerTokenNorm, size);
+    }
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(load_layer(checkpoint, config, layer));
     return result;
   } catch (const FormatError& error) {

@@ -5,6 +5,7 @@
 
 #include "layers/gated_delta.h"
 #include "layers/mixture.h"
+#include "layers/per_token_inputs.h"
 #include "models/checkpoint.h"
 
 namespace sgmv {
@@ -14,9 +15,12 @@ struct DecoderLayer {
   std::vector<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
+  std::vector<float> post_per_token_norm;  // [hidden]
+  float scale = 1.0f;                      // of what leaves the layer
   std::vector<float> sinks;           // [heads]
   Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeights delta; // of linear attention
+  Linear per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeights experts;
   size_t bytes() const;
@@ -26,6 +30,7 @@ struct DecoderWeights {
   PackedMatrix embedding;          // [vocab, hidden]
   PackedMatrix lm_head;            // empty when tied
   std::vector<float> final_norm;   // as attention_norm
+  PerTokenWeights per_token;
   std::vector<DecoderLayer> layers;
 
   const PackedMatrix& head() const { return lm_head.out() > 0 ? lm_head : embedding; }

@@ -85,10 +85,9 @@ class Loader {
       : checkpoint_(checkpoint), config_(config), plain_(format_of(type)), projections_(fp8 ? Format::e4m3 : plain_) {}
 
   // Names in LayerTensors are modules, without ".weight".
-  Matrix vocabulary_matrix(const std::string& tensor) const {
-    const std::string module = tensor.substr(0, tensor.rfind('.'));
-    return load_matrix(checkpoint_, {{module, config_.vocab_size, false}}, config_.hidden_size, plain_);
-  }
+  Matrix vocabulary_matrix(const std::string& tensor) const { return plain_matrix(tensor.substr(0, tensor.rfind('.')), config_.vocab_size, config_.hidden_size); }
+  Matrix plain_matrix(const std::string& module, int64_t out, int64_t in) const { return load_matrix(checkpoint_, {{module, out, false}}, in, plain_); }
+  Matrix projection(const std::string& module, int64_t out, int64_t in) const { return load_matrix(checkpoint_, {{module, out, false}}, in, projections_); }
 
   DeviceArray<float> norm(const std::string& name, int32_t size) const {
     return name.empty() ? DeviceArray<float>() : uploaded(checkpoint_.norm(name, size));
@@ -103,11 +102,17 @@ class Loader {
     }
     layer.post_attention_norm = norm(names.post_attention_norm, config_.hidden_size);
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
-    layer.q_norm = norm(names.q_norm, config_.q_norm_width());
-    layer.k_norm = norm(names.k_norm, config_.k_norm_width());
+    layer.q_norm = norm(names.q_norm, config_.q_norm_width(index));
+    layer.k_norm = norm(names.k_norm, config_.k_norm_width(index));
+    layer.post_per_token_norm = norm(names.post_per_token_norm, config_.hidden_size);
+    if (!names.scale.empty()) layer.scale = checkpoint_.vector(names.scale, 1)[0];
+    if (config_.per_token.size > 0) {
+      layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
+      layer.per_token_out = biased(names.per_token_out, config_.per_token.size);
+    }
     if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
     layer.qkv = biased(names.qkv, config_.hidden_size);
-    layer.o = biased(names.o, config_.in_features(config_.is_linear(index) ? Projection::out : Projection::o));
+    layer.o = biased(names.o, config_.in_features(config_.is_linear(index) ? Projection::out : Projection::o, index));
     if (config_.is_linear(index))
       layer.delta = {uploaded(checkpoint_.conv(names.conv)), uploaded(checkpoint_.decay_rates(names.decay)), uploaded(checkpoint_.vector(names.dt_bias, config_.linear.value_heads)),
                      uploaded(checkpoint_.vector(names.delta_norm, config_.linear.value_dim))};
@@ -128,6 +133,13 @@ class Loader {
     result.gate_up = make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_);
     result.down = make_matrices(config.count, config_.hidden_size, config.size, projections_);
     if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
+    if (config.apart) {
+      result.norm = norm(names.experts_norm, config_.hidden_size);
+      result.router_norm = uploaded(checkpoint_.router_norm(names.router_norm));
+      result.post_dense_norm = norm(names.post_dense_norm, config_.hidden_size);
+      result.post_norm = norm(names.post_experts_norm, config_.hidden_size);
+      result.weight_scales = uploaded(checkpoint_.vector(names.weight_scales, config.count));
+    }
     std::vector<float> gate_up_bias, down_bias;
     const auto append = [&](std::vector<float>& all, const Parts& parts) {
       const std::vector<float> own = checkpoint_.biases(parts);
@@ -166,10 +178,10 @@ float number(const std::byte* at, Format format) {
 }  // namespace
 
 size_t DecoderWeightsCuda::bytes() const {
-  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.bytes();
+  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
-    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) total += matrix->bytes();
-    for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks})
+    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out}) total += matrix->bytes();
+    for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm})
       total += vector->bytes();
     total += layer.experts.bytes() + layer.delta.bytes();
   }
@@ -185,6 +197,11 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
     result.final_norm = uploaded(checkpoint.final_norm());
+    if (const int32_t width = config.per_token_width(); width > 0) {
+      result.per_token_embedding = loader.plain_matrix(kPerTokenEmbedding, config.per_token.vocab, width);
+      result.per_token_in = loader.projection(kPerTokenProjection, width, config.hidden_size);
+      result.per_token_norm = uploaded(checkpoint.norm(kPerTokenNorm, config.per_token.size));
+    }
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(loader.layer(layer));
     check(cudaStreamSynchronize(nullptr), "copying weights to the device");  // other streams do not wait for what the copies leave behind
     return result;
@@ -196,6 +213,7 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
 const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
   if (target.projection == Projection::embed_tokens) return weights_.embedding;
   if (target.projection == Projection::lm_head) return weights_.head();
+  if (target.projection == Projection::per_token_in) return weights_.per_token_in;
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
   if (target.expert >= 0) return target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up;
   switch (group_of(target.projection)) {
@@ -204,6 +222,8 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
     case ProjectionGroup::o:
     case ProjectionGroup::linear_out: return layer.o.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
+    case ProjectionGroup::per_token_gate: return layer.per_token_gate.matrix;
+    case ProjectionGroup::per_token_out: return layer.per_token_out.matrix;
     case ProjectionGroup::router: return layer.experts.router;
     default: return layer.down.matrix;
   }

@@ -32,7 +32,9 @@ struct ExpertWeightsCuda {
   // [rated], [experts, 2 · size], [experts, hidden], or empty; data() is then null
   DeviceArray<float> router_bias, gate_up_bias, down_bias;
   DeviceArray<float> choice_bias;  // [experts]; empty: none
-  size_t bytes() const { return router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes() + choice_bias.bytes(); }
+  // As of ExpertWeights.
+  DeviceArray<float> weight_scales, norm, router_norm, post_dense_norm, post_norm;
+  size_t bytes() const { return weight_scales.bytes() + norm.bytes() + router_norm.bytes() + post_dense_norm.bytes() + post_norm.bytes() + router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes() + choice_bias.bytes(); }
 };
 
 // Of layers/gated_delta.h.
@@ -47,8 +49,11 @@ struct DecoderLayerCuda {
   DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   DeviceArray<float> sinks;           // [heads]
+  DeviceArray<float> post_per_token_norm;  // [hidden]
+  float scale = 1.0f;                      // of what leaves the layer
   BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeightsCuda delta; // of linear attention
+  BiasedMatrix per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeightsCuda experts;
 };
@@ -58,6 +63,9 @@ struct DecoderWeightsCuda {
   Matrix embedding;            // [vocab, hidden]
   Matrix lm_head;              // empty when tied
   DeviceArray<float> final_norm;  // as attention_norm
+  // Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size]; empty: none.
+  Matrix per_token_embedding, per_token_in;
+  DeviceArray<float> per_token_norm;
   std::vector<DecoderLayerCuda> layers;
 
   const Matrix& head() const { return lm_head.data.size() > 0 ? lm_head : embedding; }

@@ -42,10 +42,17 @@ LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string
 
 void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
   const MixtureNames& names = names_in(checkpoint, config);
-  const std::string block = layer + names.block + ".";
+  const std::string block = layer + (*names.block == '\0' ? "" : std::string(names.block) + ".");
   tensors.router.push_back({block + names.router, config.experts.count, config.experts.biased});
   if (config.experts.shared_gate) tensors.router.push_back({block + "shared_expert_gate", 1, false});
   if (config.experts.choice_bias) tensors.choice_bias = block + names.choice_bias;
+  if (config.experts.apart) {
+    tensors.experts_norm = layer + "pre_feedforward_layernorm_2.weight";
+    tensors.router_norm = block + "router.scale";
+    tensors.post_dense_norm = layer + "post_feedforward_layernorm_1.weight";
+    tensors.post_experts_norm = layer + "post_feedforward_layernorm_2.weight";
+    tensors.weight_scales = block + "router.per_expert_scale";
+  }
   const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
   if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
     tensors.experts = stacked_experts(checkpoint, config, block + names.all_gate_up, block + names.all_down);
@@ -85,13 +92,21 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.delta_norm = linear + "norm.weight";
   } else {
     const bool bias = config.attention_bias;
-    names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
+    if (config.fused_qkv) names.qkv = parts(attention, {qkv}, bias);
+    else if (!config.has_kv(layer)) names.qkv = parts(attention, {q}, bias);
+    else names.qkv = parts(attention, {q, k, config.values_are_keys(layer) ? k : v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
     names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
     if (config.qk_norm) {
       names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
-      names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
+      if (config.has_kv(layer)) names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
     }
+  }
+  if (config.layer_scales) names.scale = prefix + "layer_scalar";
+  if (config.per_token.size > 0) {
+    names.per_token_gate = parts(prefix, {per_token_gate}, false);
+    names.per_token_out = parts(prefix, {per_token_out}, false);
+    names.post_per_token_norm = prefix + "post_per_layer_input_norm.weight";
   }
   if (config.attention_sinks) names.sinks = attention + "sinks";
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);

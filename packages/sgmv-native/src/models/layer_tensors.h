@@ -11,17 +11,26 @@ namespace sgmv {
 inline constexpr const char* kEmbeddingTensor = "model.embed_tokens.weight";
 inline constexpr const char* kHeadTensor = "lm_head.weight";
 inline constexpr const char* kFinalNormTensor = "model.norm.weight";
+// Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size].
+inline constexpr const char* kPerTokenEmbedding = "model.embed_tokens_per_layer";
+inline constexpr const char* kPerTokenProjection = "model.per_layer_model_projection";
+inline constexpr const char* kPerTokenNorm = "model.per_layer_projection_norm.weight";
 
 struct LayerTensors {
   // Empty: none.
   std::string attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
-  std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
+  std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]; of layers without keys of their own q_norm only
   std::string sinks;           // [heads]
+  std::string post_per_token_norm;  // [hidden]
+  std::string scale;                // [1]: of what leaves the layer
+  std::vector<Checkpoint::Part> per_token_gate, per_token_out;
   std::vector<Checkpoint::Part> qkv, o, gate_up, down;  // of linear attention: qkv its in_… matrices, o its output
   std::string conv, decay, dt_bias, delta_norm;         // of linear attention: [conv_width, 1, taps], [value_heads], [value_heads], [value_dim]
   // Of a layer with experts: the router's, then the gate of the shared one if there is one; and each expert's.
   std::vector<Checkpoint::Part> router;
   std::string choice_bias;  // [experts]; empty: none
+  // Where they stand apart (ExpertsConfig): [hidden], [hidden], [hidden], [hidden], [experts].
+  std::string experts_norm, router_norm, post_dense_norm, post_experts_norm, weight_scales;
   struct Expert { std::vector<Checkpoint::Part> gate_up, down; };
   std::vector<Expert> experts;
 };

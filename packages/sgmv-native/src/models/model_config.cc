@@ -59,7 +59,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 
 const char* projection_name(Projection p) {
   constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
-                                   "down_proj", "gate", "shared_expert_gate", "embed_tokens", "lm_head"};
+                                   "down_proj", "per_layer_input_gate", "per_layer_projection", "gate", "shared_expert_gate", "embed_tokens", "per_layer_model_projection", "lm_head"};
   return names[static_cast<int>(p)];
 }
 
@@ -80,25 +80,51 @@ int32_t ModelConfig::mlp_size_max() const {
   return most;
 }
 
-std::span<const Projection> ModelConfig::layer_projections(int32_t layer) const {
+int32_t ModelConfig::kv_source(int32_t layer) const {
+  if (layer >= layers || has_kv(layer)) return layer;
+  int32_t source = first_sharing() - 1;
+  while (source > 0 && is_sliding(source) != is_sliding(layer)) --source;
+  return source;
+}
+
+std::vector<KvShape> ModelConfig::kv_shapes() const {
+  std::vector<KvShape> shapes;
+  for (int32_t layer = 0; layer < first_sharing(); ++layer)
+    if (!is_linear(layer)) shapes.push_back(kv_shape(layer));
+  return shapes;
+}
+
+int64_t ModelConfig::kv_numbers() const {
+  int64_t numbers = 0;
+  for (const KvShape& shape : kv_shapes()) numbers += int64_t{shape.heads} * shape.dim;
+  return numbers;
+}
+
+std::vector<Projection> ModelConfig::layer_projections(int32_t layer) const {
   using enum Projection;
-  static constexpr Projection separate[] = {q, k, v, o, gate, up, down}, fused[] = {qkv, o, gate_up, down}, fused_mlp[] = {q, k, v, o, gate_up, down}, ungated[] = {q, k, v, o, up, down};
-  static constexpr Projection delta[] = {in_qkv, in_z, in_b, in_a, out, gate, up, down}, grouped_delta[] = {in_qkvz, in_ba, out, gate, up, down};
-  if (is_linear(layer)) {
-    const std::span<const Projection> all = linear.grouped ? std::span<const Projection>(grouped_delta) : std::span<const Projection>(delta);
-    return has_mlp(layer) ? all : all.first(all.size() - 3);
-  }
-  if (!has_mlp(layer)) return std::span(separate).first(4);
-  if (!gated_mlp) return ungated;
-  if (!fused_gate_up) return separate;
-  return fused_qkv ? std::span<const Projection>(fused) : std::span<const Projection>(fused_mlp);
+  std::vector<Projection> all;
+  const auto add = [&](std::initializer_list<Projection> some) {
+    for (const Projection p : some) all.push_back(p);
+  };
+  if (is_linear(layer) && linear.grouped) add({in_qkvz, in_ba, out});
+  else if (is_linear(layer)) add({in_qkv, in_z, in_b, in_a, out});
+  else if (fused_qkv) add({qkv, o});
+  else if (!has_kv(layer)) add({q, o});
+  else if (values_are_keys(layer)) add({q, k, o});
+  else add({q, k, v, o});
+  if (has_mlp(layer) && !gated_mlp) add({up, down});
+  else if (has_mlp(layer) && fused_gate_up) add({gate_up, down});
+  else if (has_mlp(layer)) add({gate, up, down});
+  if (per_token.size > 0) add({per_token_gate, per_token_out});
+  return all;
 }
 
 int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
   switch (p) {
-    case Projection::o: return heads * head_dim;
+    case Projection::o: return attended_width(layer);
     case Projection::out: return linear.values();
     case Projection::down: return mlp_size(layer);
+    case Projection::per_token_out: return per_token.size;
     case Projection::embed_tokens: return vocab_size;
     default: return hidden_size;
   }
@@ -106,7 +132,7 @@ int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
 
 int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
   switch (p) {
-    case Projection::q: return q_width();
+    case Projection::q: return q_width(layer);
     case Projection::in_qkv: return linear.conv_width();
     case Projection::in_z: return linear.values();
     case Projection::in_b:
@@ -114,11 +140,13 @@ int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
     case Projection::in_qkvz: return linear.conv_width() + linear.values();
     case Projection::in_ba: return 2 * linear.value_heads;
     case Projection::k:
-    case Projection::v: return kv_heads * head_dim;
+    case Projection::v: return has_kv(layer) ? kv_shape(layer).heads * kv_shape(layer).dim : 0;
     case Projection::qkv: return (heads + 2 * kv_heads) * head_dim;
     case Projection::gate:
     case Projection::up: return mlp_size(layer);
     case Projection::gate_up: return 2 * mlp_size(layer);
+    case Projection::per_token_gate: return per_token.size;
+    case Projection::per_token_in: return per_token_width();
     case Projection::router: return experts.count;
     case Projection::shared_gate: return 1;
     case Projection::lm_head: return vocab_size;

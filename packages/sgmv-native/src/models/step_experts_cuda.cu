@@ -43,6 +43,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.groups_per_token = config.groups_per_token;
   routing.scale = config.scale;
   routing.sum_min = config.sum_min;
+  routing.weight_scales = weights_.layers[static_cast<size_t>(layer)].experts.weight_scales.data();
   routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
   routing.scores = experts_.scores.data();
   routing.chosen = experts_.chosen.data();
@@ -73,7 +74,16 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   experts_product(shape, routing, expert_gate_up_group(index), layer.experts.gate_up, experts_.rows.data());
   activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row);
   experts_product(shape, routing, expert_down_group(index), layer.experts.down, experts_.gated.data());
-  add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.experts.down_bias.data(), layer.down.bias.data(), delta_.data());
+  add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.experts.down_bias.data(), routing.shared ? layer.down.bias.data() : nullptr, delta_.data());
+}
+
+// From hidden_ and what the MLP gave, mlp_delta_, to delta_: what both give, each normed.
+void DecoderCuda::issue_experts_apart(const Shape& shape, int32_t index) {
+  const ExpertWeightsCuda& experts = weights_.layers[static_cast<size_t>(index)].experts;
+  add_and_normalize(shape, nullptr, nullptr, experts.router_norm, experts_.inputs.data());
+  add_and_normalize(shape, nullptr, nullptr, experts.norm);
+  issue_experts(shape, index);
+  add_normed(context_->compute, {mlp_delta_.data(), experts.post_dense_norm.data(), experts.post_norm.data(), config_.rms_norm_eps, shape.tokens, config_.hidden_size, delta_.data()});
 }
 
 void DecoderCuda::experts_product(const Shape& shape, const Routing& routing, const LoraGroup& group, const Matrix& matrix, const void* x) {

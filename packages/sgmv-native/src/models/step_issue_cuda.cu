@@ -1,5 +1,6 @@
 // The device's part of a step: its launches in order.
 #include <array>
+#include <cmath>
 
 #include "models/decoder_cuda.h"
 
@@ -19,6 +20,7 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
   embedding.width = config_.hidden_size;
   embedding.out = hidden_.data();
   embed(context_->compute, embedding);
+  if (config_.per_token.size > 0) issue_per_token_rows(shape);
   add_and_normalize(shape, nullptr, nullptr, weights_.layers[0].attention_norm);
   for (int32_t layer = 0; layer < config_.layers; ++layer) issue_layer(shape, cache, layer);
   if (shape.rows > 0) issue_logits(shape);
@@ -32,20 +34,65 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
   linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
   project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), delta_.data());
   const bool experts = config_.has_experts(index);
-  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts ? experts_.inputs.data() : nullptr);
-  if (config_.has_mlp(index)) issue_mlp(shape, index);
-  if (experts) issue_experts(shape, index);
+  const bool apart = experts && config_.experts.apart;
+  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
+  if (config_.has_mlp(index)) issue_mlp(shape, index, (apart ? mlp_delta_ : delta_).data());
+  if (apart) issue_experts_apart(shape, index);
+  else if (experts) issue_experts(shape, index);
   const BiasedMatrix none;
-  add_and_normalize(shape, experts ? &none : &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm);
+  const BiasedMatrix* before = experts ? &none : &layer.down;
+  const DeviceArray<float>& next_norm = last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm;
+  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, nullptr, layer.scale);
+  add_and_normalize(shape, before, &layer.post_mlp_norm, no_norm_);
+  issue_per_token(shape, index);
+  add_and_normalize(shape, &none, &layer.post_per_token_norm, next_norm, nullptr, layer.scale);
 }
 
-// From normed_ to delta_, to which a bias of `down` is still to be added.
-void DecoderCuda::issue_mlp(const Shape& shape, int32_t index) {
+// per_token_rows_ of hidden_.
+void DecoderCuda::issue_per_token_rows(const Shape& shape) {
+  const StepArrays& in = inputs_.device();
+  add_and_normalize(shape, nullptr, nullptr, no_norm_);
+  project(shape, per_token_in_group(), weights_.per_token_in, normed_.data(), per_token_rows_.data());
+  PerTokenRows work;
+  work.type = type_;
+  work.table = weights_.per_token_embedding.data.data();
+  work.token_ids = in.token_ids;
+  work.drawn = drawn_.data();
+  work.norm = weights_.per_token_norm.data();
+  work.eps = config_.rms_norm_eps;
+  work.projection_scale = 1.0f / std::sqrt(static_cast<float>(config_.hidden_size));
+  work.embedding_scale = std::sqrt(static_cast<float>(config_.per_token.size));
+  work.tokens = shape.tokens;
+  work.layers = config_.layers;
+  work.size = config_.per_token.size;
+  work.rows = per_token_rows_.data();
+  mix_per_token_rows(context_->compute, work);
+}
+
+// From normed_, which is the residual, to delta_.
+void DecoderCuda::issue_per_token(const Shape& shape, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
-  std::byte* const gated = (config_.has_experts(index) ? shared_gated_ : gated_).data();
+  project(shape, lora_group(index, std::array{Projection::per_token_gate}), layer.per_token_gate.matrix, normed_.data(), gate_up_.data());
+  GatedActivation activation;
+  activation.type = type_;
+  activation.activation = config_.activation;
+  activation.gate_up = gate_up_.data();
+  activation.up = per_token_rows_.data() + int64_t{index} * config_.per_token.size;
+  activation.up_stride = config_.per_token_width();
+  activation.tokens = shape.tokens;
+  activation.width = config_.per_token.size;
+  activation.out = per_token_gated_.data();
+  gated_activation(context_->compute, activation);
+  project(shape, lora_group(index, std::array{Projection::per_token_out}), layer.per_token_out.matrix, per_token_gated_.data(), delta_.data());
+}
+
+// From normed_ to `out`, to which a bias of `down` is still to be added.
+void DecoderCuda::issue_mlp(const Shape& shape, int32_t index, float* out) {
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  std::byte* const gated = (config_.has_experts(index) && config_.experts.shared ? shared_gated_ : gated_).data();
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
   activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated);
-  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, delta_.data());
+  project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, out);
 }
 
 void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
@@ -77,7 +124,9 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   } else {
     store.q_norm = layer.q_norm.data();
     store.k_norm = layer.k_norm.data();
+    store.norms_values = config_.value_norm;
   }
+  store.stores = config_.has_kv(index);
   store.eps = config_.rms_norm_eps;
   store.rope = rope.rows.data();
   store.long_rope = long_rope_ ? long_rope_->rows.data() : nullptr;
@@ -116,7 +165,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   gate.type = type_;
   gate.qkv = qkv_.data();
   gate.bias = store.bias;
-  gate.stride = config_.q_width() + 2 * config_.kv_heads * config_.head_dim;
+  gate.stride = config_.qkv_width(index);
   gate.tokens = shape.tokens;
   gate.heads = config_.heads;
   gate.head_dim = config_.head_dim;
@@ -157,8 +206,8 @@ void DecoderCuda::norm_queries_and_keys(const Shape& shape, const DecoderLayerCu
   work.k_norm = layer.k_norm.data();
   work.eps = config_.rms_norm_eps;
   work.tokens = shape.tokens;
-  work.q_width = config_.q_norm_width();
-  work.kv_width = config_.k_norm_width();
+  work.q_width = config_.q_norm_width(0);  // no family has it in layers of two shapes
+  work.kv_width = config_.k_norm_width(0);
   work.qkv = qkv_.data();
   cuda::norm_queries_and_keys(context_->compute, work);
 }
@@ -174,20 +223,21 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }
 
-void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact) {
+void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact, float scale) {
   AddAndNorm work;
   work.type = type_;
   work.delta = before == nullptr ? nullptr : delta_.data();
   work.delta_bias = before == nullptr ? nullptr : before->bias.data();
   work.post_norm = post_norm == nullptr ? nullptr : post_norm->data();
   work.norm = norm.data();
-  work.norm_bias = config_.layer_norms ? norm.data() + config_.hidden_size : nullptr;
+  work.norm_bias = config_.layer_norms && norm.size() > 0 ? norm.data() + config_.hidden_size : nullptr;
   work.eps = config_.rms_norm_eps;
   work.tokens = shape.tokens;
   work.width = config_.hidden_size;
   work.residual = hidden_.data();
   work.normed = normed_.data();
   work.exact = exact;
+  work.scale = scale;
   add_and_norm(context_->compute, work);
 }
 
@@ -215,6 +265,7 @@ LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> pro
 LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
   using enum Projection;
   if (config_.is_linear(layer)) return config_.linear.grouped ? lora_group(layer, std::array{in_qkvz, in_ba}) : lora_group(layer, std::array{in_qkv, in_z, in_b, in_a});
+  if (!config_.has_kv(layer)) return lora_group(layer, std::array{q});
   return config_.fused_qkv ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
 }
 
@@ -230,6 +281,13 @@ LoraGroup DecoderCuda::head_group() const {
   LoraGroup group;
   group.in = config_.hidden_size;
   group.parts[group.part_count++] = {head_factor(config_.layers), config_.vocab_size, 0};
+  return group;
+}
+
+LoraGroup DecoderCuda::per_token_in_group() const {
+  LoraGroup group;
+  group.in = config_.hidden_size;
+  group.parts[group.part_count++] = {per_token_in_factor(config_.layers), config_.per_token_width(), 0};
   return group;
 }
 

@@ -52,7 +52,7 @@ DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& 
   shape.tokens = static_cast<int32_t>(batch.tokens.size());
   shape.rows = static_cast<int32_t>(batch.draws.size() + batch.logit_rows.size());
   shape.draws = !batch.draws.empty();
-  const int32_t tile_tokens = attention_tile_tokens(config_.heads, config_.kv_heads);
+  const int32_t tile_tokens = attention_tile_tokens(config_.heads_per_kv_max());
   bool decode = shape.tokens <= kGraphTokensMax && shape.rows == shape.tokens;
   for (const SequenceSlice& sequence : batch.sequences) {
     decode = decode && sequence.token_count == 1;
@@ -121,7 +121,7 @@ void DecoderCuda::reserve_steps(int32_t tokens, int32_t rows) {
 
 bool DecoderCuda::reserve_activations(const Shape& shape) {
   const auto count = [](int64_t rows, int64_t numbers) { return static_cast<size_t>(rows * numbers); };
-  const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim, size = static_cast<int64_t>(number_bytes(type_));
+  const int64_t tokens = shape.tokens, rows = shape.rows, hidden = config_.hidden_size, dim = config_.head_dim_max(), size = static_cast<int64_t>(number_bytes(type_));
   bool moved = false;
   moved |= grow_zeroed(normed_, count(tokens, padded(hidden) * size));
   moved |= grow_zeroed(q_, count(tokens, config_.heads * padded(dim) * size));
@@ -129,20 +129,25 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow_zeroed(last_, count(rows, padded(hidden) * size));
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
+  if (config_.experts.apart) moved |= grow(mlp_delta_, count(tokens, hidden));
   const bool linear = config_.linear_layers() > 0;
-  moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.q_width() + 2 * config_.kv_heads * dim, linear ? config_.linear.width() : 0)));
+  moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), linear ? config_.linear.width() : 0)));
   if (linear) {
     moved |= grow_zeroed(linearly_attended_, count(tokens, padded(config_.linear.values()) * size));
     moved |= grow(mixed_, count(tokens, config_.linear.conv_width()));
     moved |= grow(delta_gates_, count(tokens, 2 * config_.linear.value_heads));
     moved |= grow(delta_read_, count(tokens, config_.linear.values()));
   }
-  moved |= grow(gate_up_, count(tokens, config_.gate_up_width()));
+  const int64_t per_token = config_.per_token.size;
+  moved |= grow(gate_up_, count(tokens, std::max<int64_t>(config_.gate_up_width(), per_token)));
+  moved |= grow(per_token_rows_, count(tokens, config_.per_token_width()));
   if (config_.experts.shared) moved |= grow_zeroed(shared_gated_, count(tokens, padded(config_.experts.shared_size) * size));
-  bool dense = false;
-  for (int32_t layer = 0; layer < config_.layers; ++layer) dense = dense || !config_.has_experts(layer);
-  if (dense) moved |= grow_zeroed(gated_, count(tokens, padded(config_.intermediate_size) * size));
-  moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim, shape.positions_max)));
+  int64_t widest = 0;
+  for (int32_t layer = 0; layer < config_.layers; ++layer)
+    if (!config_.has_experts(layer) || config_.experts.apart) widest = std::max<int64_t>(widest, config_.mlp_size(layer));
+  moved |= grow_zeroed(gated_, count(tokens, padded(widest) * size));
+  moved |= grow_zeroed(per_token_gated_, count(tokens, padded(per_token) * size));
+  moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim_max(), shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));
   // Its place stays when a step follows that is filled up: it reads there what this one draws.
   if (shape.draws) moved |= grow_drawn(count(filled(shape.rows), 1));
@@ -168,6 +173,10 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
       floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));
+  if (config_.per_token.size > 0) {
+    floats = std::max(floats, lora_v_floats(per_token_in_group(), shape.tokens, shape.rank_max));
+    for (const Projection p : {Projection::per_token_gate, Projection::per_token_out}) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{p}), shape.tokens, shape.rank_max));
+  }
   if (shape.head_lora) floats = std::max(floats, lora_v_floats(head_group(), shape.rows, shape.rank_max));
   bool moved = grow(lora_v_, static_cast<size_t>(floats));
   moved |= grow(lora_tiles_, static_cast<size_t>(shape.tokens));
@@ -202,7 +211,7 @@ void DecoderCuda::fill_sequence(const SequenceSlice& sequence, const CudaKvCache
     in.slots[token] = cache.place(sequence.block_table[static_cast<size_t>(position / block_size)]) * block_size + position % block_size;
     in.long_context[token] = longer ? 1 : 0;
   }
-  const int32_t most = attention_tile_tokens(config_.heads, config_.kv_heads);
+  const int32_t most = attention_tile_tokens(config_.heads_per_kv_max());
   for (int32_t i = 0; i < sequence.token_count; i += most)
     in.tiles[tile++] = {sequence.token_begin + i, std::min(most, sequence.token_count - i), sequence.position_begin + i, table};
   std::transform(sequence.block_table.begin(), sequence.block_table.end(), in.block_tables + table, [&](int32_t block) { return cache.place(block); });

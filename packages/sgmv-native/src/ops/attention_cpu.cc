@@ -21,9 +21,8 @@ int64_t first_visible(int64_t position, int64_t window) { return window > 0 ? st
 
 }  // namespace
 
-void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv) {
+void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv_max) {
   tiles_.clear();
-  heads_per_kv_ = heads_per_kv;
   block_size_ = block_size;
   scratch_floats_ = 0;
   lone_tokens_ = std::all_of(batch.sequences.begin(), batch.sequences.end(), [](const SequenceSlice& s) { return s.token_count == 1; });
@@ -31,17 +30,17 @@ void AttentionWork::plan(const Batch& batch, int32_t block_size, int32_t heads_p
   for (const SequenceSlice& sequence : batch.sequences) {
     const int64_t end = sequence.position_begin + sequence.token_count;
     const int64_t row = (end + block_size - 1) / block_size * lanes;
-    const auto most = static_cast<int32_t>(std::clamp<int64_t>(kScoresMax / (row * heads_per_kv), 1, kTokensMax));
+    const auto most = static_cast<int32_t>(std::clamp<int64_t>(kScoresMax / (row * heads_per_kv_max), 1, kTokensMax));
     for (int32_t token = 0; token < sequence.token_count; token += most) {
       const int32_t count = std::min(most, sequence.token_count - token);
       tiles_.push_back({&sequence, token, count});
-      scratch_floats_ = std::max(scratch_floats_, static_cast<size_t>(count * heads_per_kv * (row + 1)));
+      scratch_floats_ = std::max(scratch_floats_, static_cast<size_t>(count * heads_per_kv_max * (row + 1)));
     }
   }
 }
 
 void AttentionWork::run(CpuDevice& device, const Layer& layer) const {
-  const int64_t kv_heads = layer.cache->kv_heads();
+  const int64_t kv_heads = layer.cache->kv_heads(layer.layer);
   reserve(device);
   device.pool().parallel_for(static_cast<int64_t>(tiles_.size()) * kv_heads, [&](int64_t item, int worker) {
     // The longest sequences were planned first come, first served; heads of a tile stay neighbours for the cache.
@@ -51,7 +50,7 @@ void AttentionWork::run(CpuDevice& device, const Layer& layer) const {
 
 void AttentionWork::ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, int64_t bytes_max, PrefetchList& list) const {
   if (!lone_tokens_ || tiles_.empty()) return;
-  const int64_t block_bytes = cache.values(layer, 0, cache.kv_heads()) - cache.values(layer, 0, 0);
+  const int64_t block_bytes = cache.values(layer, 0, cache.kv_heads(layer)) - cache.values(layer, 0, 0);
   const int64_t blocks_max = bytes_max / (block_bytes * static_cast<int64_t>(tiles_.size()));
   for (const Tile& tile : tiles_) {
     const int64_t position = tile.sequence->position_begin, first = first_visible(position, window) / block_size_;
@@ -62,7 +61,7 @@ void AttentionWork::ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t wi
 
 void AttentionWork::run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const {
   // Slices cover the batch in order, so the tile of a lone token has its number.
-  for (int32_t head = 0; head < layer.cache->kv_heads(); ++head)
+  for (int32_t head = 0; head < layer.cache->kv_heads(layer.layer); ++head)
     run_tile(device, layer, tiles_[static_cast<size_t>(token)], head, device.scratch(worker));
 }
 
@@ -71,7 +70,7 @@ void AttentionWork::run_token(CpuDevice& device, const Layer& layer, int64_t tok
 void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch) const {
   const CpuKvCache& cache = *layer.cache;
   const Kernels& kernels = device.kernels();
-  const int64_t dim = cache.head_dim(), lanes = cache.lanes();
+  const int64_t dim = cache.head_dim(layer.layer), lanes = cache.lanes(), per_kv = layer.heads_per_kv();
   const int64_t position = tile.sequence->position_begin + tile.token;
   const int64_t end = position + tile.count;
   const int64_t stride = (end + block_size_ - 1) / block_size_ * lanes;
@@ -86,9 +85,9 @@ void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& 
     const std::byte* keys = cache.keys(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
       if (block * block_size_ > position + t) continue;
-      const float* q = layer.q + (tile.sequence->token_begin + tile.token + t) * layer.q_stride + kv_head * heads_per_kv_ * dim;
+      const float* q = layer.q + (tile.sequence->token_begin + tile.token + t) * layer.q_stride + kv_head * per_kv * dim;
       // Blocks are written in order: the spare lanes of one are overwritten by the next.
-      kernels.attention_scores(q, dim, heads_per_kv_, keys, cache.type(), dim, lanes, scratch + t * heads_per_kv_ * stride + block * block_size_, stride);
+      kernels.attention_scores(q, dim, per_kv, keys, cache.type(), dim, lanes, scratch + t * per_kv * stride + block * block_size_, stride);
     }
   }
   weigh(device, layer, tile, kv_head, scratch, stride);
@@ -97,17 +96,18 @@ void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& 
 void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch, int64_t stride) const {
   const CpuKvCache& cache = *layer.cache;
   const Kernels& kernels = device.kernels();
-  const int64_t dim = cache.head_dim();
+  const int64_t dim = cache.head_dim(layer.layer);
+  const int32_t per_kv = layer.heads_per_kv();
   const int64_t position = tile.sequence->position_begin + tile.token;
-  float* sums = scratch + tile.count * heads_per_kv_ * stride;
+  float* sums = scratch + tile.count * per_kv * stride;
   for (int32_t t = 0; t < tile.count; ++t) {
     const int64_t first = first_visible(position + t, layer.window), n = position + t + 1 - first;
-    float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
-    std::fill_n(out, heads_per_kv_ * dim, 0.0f);
-    for (int32_t h = 0; h < heads_per_kv_; ++h) {
-      float* scores = scratch + (t * heads_per_kv_ + h) * stride + first;
+    float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * per_kv * dim;
+    std::fill_n(out, per_kv * dim, 0.0f);
+    for (int32_t h = 0; h < per_kv; ++h) {
+      float* scores = scratch + (t * per_kv + h) * stride + first;
       if (layer.softcap > 0) kernels.softcap(scores, layer.softcap, n);
-      sums[t * heads_per_kv_ + h] = kernels.softmax_numerators(scores, n, layer.sinks == nullptr ? kNoSink : layer.sinks[kv_head * heads_per_kv_ + h]);
+      sums[t * per_kv + h] = kernels.softmax_numerators(scores, n, layer.sinks == nullptr ? kNoSink : layer.sinks[kv_head * per_kv + h]);
     }
   }
   for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
@@ -119,15 +119,15 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
       const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window));
       const int64_t end = std::min<int64_t>((block + 1) * block_size_, position + t + 1);
       if (begin >= end) continue;
-      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * heads_per_kv_ * dim;
-      kernels.attention_values(scratch + t * heads_per_kv_ * stride + begin, stride, heads_per_kv_,
+      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + kv_head * per_kv * dim;
+      kernels.attention_values(scratch + t * per_kv * stride + begin, stride, per_kv,
                                values + static_cast<size_t>((begin - block * block_size_) * dim) * cache.number_bytes(), cache.type(), end - begin, dim, out, dim);
     }
   }
   for (int32_t t = 0; t < tile.count; ++t)
-    for (int32_t h = 0; h < heads_per_kv_; ++h) {
-      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + (kv_head * heads_per_kv_ + h) * dim;
-      kernels.scale(out, 1.0f / sums[t * heads_per_kv_ + h], dim);
+    for (int32_t h = 0; h < per_kv; ++h) {
+      float* out = layer.out + (tile.sequence->token_begin + tile.token + t) * layer.out_stride + (kv_head * per_kv + h) * dim;
+      kernels.scale(out, 1.0f / sums[t * per_kv + h], dim);
     }
 }
 

@@ -14,8 +14,8 @@ namespace sgmv {
 
 class AttentionWork {
  public:
-  // Cuts the batch into items; the same for all layers of a forward pass.
-  void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv);
+  // Cuts the batch into items; the same for all layers of a forward pass, of which none has more heads per head of keys.
+  void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv_max);
 
   struct Layer {
     const float* q = nullptr;  // [tokens, heads · head_dim]: rotated and scaled
@@ -24,9 +24,11 @@ class AttentionWork {
     int64_t out_stride = 0;
     const CpuKvCache* cache = nullptr;
     int32_t layer = 0;
+    int32_t heads = 0;
     int32_t window = 0;        // positions a query sees, its own included; 0: all
     float softcap = 0.0f;      // of scores; 0: none
     const float* sinks = nullptr;  // [heads]: a score that the softmax counts and that has no value; null: none
+    int32_t heads_per_kv() const { return heads / static_cast<int32_t>(cache->kv_heads(layer)); }
   };
   void run(CpuDevice& device, const Layer& layer) const;
 
@@ -48,7 +50,6 @@ class AttentionWork {
   void weigh(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch, int64_t stride) const;
 
   std::vector<Tile> tiles_;
-  int32_t heads_per_kv_ = 1;
   int32_t block_size_ = 1;
   size_t scratch_floats_ = 0;
   bool lone_tokens_ = false;

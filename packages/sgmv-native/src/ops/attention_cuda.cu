@@ -33,9 +33,9 @@ __global__ void __launch_bounds__(Worker::Shared::kThreads, Worker::kBlocks) att
 }
 
 // Folds the splits of spread tiles. Grid: x: the tiles that may be spread, y: heads of keys; a warp has a query at a time.
-template <typename T>
+template <typename T, int kDim>
 __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork work, const Plan plan) {
-  constexpr int kLaneUnits = 2;  // 32 lanes · 4 columns · 2 = 256
+  constexpr int kLaneUnits = kDim / 4 / 32;
   Task task;
   describe(work, plan, work.tile_count - 1 - static_cast<int>(blockIdx.x), true, task);
   if (!task.spread) return;
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
 int32_t splits_of_tile(const AttentionWork& work, bool even) {
   const int32_t all = split_of(work.positions_max - 1, even) + 1;
   if (!even) return all;
-  const int32_t seen = work.window + attention_tile_tokens(work.heads, work.cache.kv_heads) - 1;
+  const int32_t seen = work.window + attention_tile_tokens(work.heads / work.cache.kv_heads) - 1;
   return std::min(all, (seen + kSplitPositions - 2) / kSplitPositions + 1);
 }
 
@@ -101,8 +101,9 @@ void launch_rows(cudaStream_t stream, const AttentionWork& work, const Plan& pla
     launch_attention<FloatWorker<kDim>>(stream, work, plan);
   } else {
     // Where every tile has one token, few rows; fewer registers and less shared memory leave room for more blocks.
-    const int32_t tokens = work.tile_count >= work.tokens ? 1 : attention_tile_tokens(work.heads, work.cache.kv_heads);
+    const int32_t tokens = work.tile_count >= work.tokens ? 1 : attention_tile_tokens(work.heads / work.cache.kv_heads);
     if (tokens * (work.heads / work.cache.kv_heads) <= 16) launch_attention<TensorWorker<T, kDim, 1, 1>>(stream, work, plan);
+    else if constexpr (kDim == 512) launch_attention<TensorWorker<T, kDim, 1, 1>>(stream, work, plan);  // more have no room
     else launch_attention<TensorWorker<T, kDim, kDim == 256 ? 1 : 2, 2>>(stream, work, plan);
   }
 }
@@ -111,15 +112,16 @@ template <typename T>
 void launch_dim(cudaStream_t stream, const AttentionWork& work, const Plan& plan) {
   if (plan.columns <= 64 && sizeof(T) == 2) launch_rows<T, sizeof(T) == 2 ? 64 : 128>(stream, work, plan);
   else if (plan.columns <= 128) launch_rows<T, 128>(stream, work, plan);
-  else launch_rows<T, 256>(stream, work, plan);
+  else if (plan.columns <= 256) launch_rows<T, 256>(stream, work, plan);
+  else launch_rows<T, 512>(stream, work, plan);
   if (plan.splits == 1) return;
   const dim3 grid(static_cast<unsigned>(plan.spread_tiles), static_cast<unsigned>(work.cache.kv_heads));
-  launch(stream, {grid, kFoldThreads}, fold_kernel<T>, work, plan);
+  launch(stream, {grid, kFoldThreads}, plan.columns <= 256 ? fold_kernel<T, 256> : fold_kernel<T, 512>, work, plan);
 }
 
 }  // namespace
 
-int32_t attention_tile_tokens(int32_t heads, int32_t kv_heads) { return std::max(1, kTileRows / (heads / kv_heads)); }
+int32_t attention_tile_tokens(int32_t heads_per_kv) { return std::max(1, kTileRows / heads_per_kv); }
 
 int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t head_dim, int32_t positions_max) {
   const int32_t splits = split_of(positions_max - 1, false) + 1;  // a short window never gives more

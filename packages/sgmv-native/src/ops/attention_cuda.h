@@ -10,6 +10,8 @@
 
 namespace sgmv::cuda {
 
+inline constexpr int32_t kHeadDimMax = 512;
+
 // One layer's keys and values: [places, kv_heads, 2, block_size, padded(head_dim)] in `type`, keys at index 0 and values at index 1 of the
 // third axis.
 struct KvLayer {
@@ -17,19 +19,21 @@ struct KvLayer {
   void* data = nullptr;
   int32_t kv_heads = 0;
   int32_t block_size = 0;
-  int32_t head_dim = 0;  // even, at most 256
+  int32_t head_dim = 0;  // even, at most kHeadDimMax
 };
 
 // For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms) and rotated; q is
-// scaled and written to `q`; k and v go to the token's slot in the cache.
+// scaled and written to `q`; k and v go to the token's slot in the cache. Without `stores` there is only q.
 // Rotation of head component pairs (i, i + half), or (2i, 2i + 1), for i < half (what lies beyond 2 · half stays as it is):
 // x' = x · cos − y · sin, y' = y · cos + x · sin.
 struct RotateAndStore {
-  const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim]
+  const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim], without `stores` [tokens, heads · head_dim]
+  bool stores = true;
   bool gated = false;              // behind each query in qkv lie as many numbers more
   const float* bias = nullptr;     // of qkv, or null
   const float* q_norm = nullptr;   // [head_dim] or null
   const float* k_norm = nullptr;
+  bool norms_values = false;       // per head, without weights
   float eps = 1e-5f;
   const float* rope = nullptr;     // [positions, 2 · half]: cosines, then sines
   const float* long_rope = nullptr;          // the same for tokens of long contexts, or null
@@ -58,8 +62,9 @@ struct AttentionTile {
   int32_t table;
 };
 
-// How many tokens a tile may have: as many as give 64 rows of queries that share a head of keys, at least 1.
-int32_t attention_tile_tokens(int32_t heads, int32_t kv_heads);
+// How many tokens a tile should have: as many as give 64 rows of queries that share a head of keys, at least 1, and never more. Where layers
+// differ in how many heads do, all have the tiles of those in which the most do.
+int32_t attention_tile_tokens(int32_t heads_per_kv);
 
 // Each query sees its own position and those before, `window` of them in all (0: every one). Scores are q · k, then
 // softcap · tanh(score / softcap) unless softcap is 0. A sink is a score more of each query, with the value 0. A query's sums are cut at fixed positions and added in their order,

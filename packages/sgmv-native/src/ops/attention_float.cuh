@@ -22,6 +22,7 @@ struct FloatWorker {
   static constexpr int kBlocks = 2;
   static constexpr int kWarpRows = kFloatRows / kFloatWarps;
   static constexpr int kLaneUnits = kDim / 4 / 32;  // unit u of a lane: columns (lane + 32u) · 4 and the next three
+  static constexpr int kPartLaneUnits = kLaneUnits / Shared::kParts;
 
   const AttentionWork& work;
   const Plan& plan;
@@ -29,7 +30,8 @@ struct FloatWorker {
   const Rows& rows;
   Shared& shared;
   int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-  float scores[kWarpRows] = {};  // of the position chunk_begin + lane
+  float dots[kWarpRows][4] = {};  // of the position chunk_begin + lane
+  float scores[kWarpRows] = {};  // of the same
   Extent extents[kWarpRows] = {};
   float sums[kWarpRows][kLaneUnits][4] = {};
   Extent all_extents[kWarpRows] = {};
@@ -45,20 +47,27 @@ struct FloatWorker {
       if (const int row = warp + kFloatWarps * i; row < rows.count) all_extents[i] = before_splits(work, task.kv_head * task.group + (rows.first + row) % task.group);
   }
 
-  __device__ __forceinline__ void score(int chunk_begin) {
-    float dots[kWarpRows][4] = {};
-    for (int unit = 0; unit * 4 < plan.columns; ++unit) {
-      const float4 key = unit_at(shared.keys, lane, unit);
+  __device__ __forceinline__ void multiply_keys(const std::byte* keys, int part) {
+#pragma unroll
+    for (int i = 0; i < kWarpRows; ++i)
+#pragma unroll
+      for (int c = 0; c < 4; ++c)
+        if (part == 0) dots[i][c] = 0;
+    for (int unit = 0; unit < Shared::kUnits && part * Shared::kPartDim + unit * 4 < plan.columns; ++unit) {
+      const float4 key = unit_at(keys, lane, unit);
 #pragma unroll
       for (int i = 0; i < kWarpRows; ++i) {
         if (warp + kFloatWarps * i >= rows.count) continue;
-        const float4 q = unit_at(shared.queries, warp + kFloatWarps * i, unit);
+        const float4 q = unit_at(shared.queries + part * Shared::kQueriesBytes, warp + kFloatWarps * i, unit);
         dots[i][0] = fmaf(q.x, key.x, dots[i][0]);
         dots[i][1] = fmaf(q.y, key.y, dots[i][1]);
         dots[i][2] = fmaf(q.z, key.z, dots[i][2]);
         dots[i][3] = fmaf(q.w, key.w, dots[i][3]);
       }
     }
+  }
+
+  __device__ __forceinline__ void score(int chunk_begin) {
     const int position = chunk_begin + lane;
 #pragma unroll
     for (int i = 0; i < kWarpRows; ++i) {
@@ -85,12 +94,12 @@ struct FloatWorker {
     }
   }
 
-  __device__ __forceinline__ void add_values() {
+  __device__ __forceinline__ void add_values(const std::byte* values, int part) {
     for (int position = 0; position < kFloatChunk; ++position)
 #pragma unroll
-      for (int u = 0; u < kLaneUnits; ++u) {
+      for (int u = part * kPartLaneUnits; u < (part + 1) * kPartLaneUnits; ++u) {
         if (column_of(u) >= plan.columns) continue;
-        const float4 value = unit_at(shared.values, position, lane + 32 * u);
+        const float4 value = unit_at(values, position, lane + 32 * (u - part * kPartLaneUnits));
 #pragma unroll
         for (int i = 0; i < kWarpRows; ++i) {
           if (warp + kFloatWarps * i >= rows.count) continue;

@@ -27,8 +27,9 @@ template <typename T, int kDim_, int kRowTiles_, int kGroups>
 struct TensorWorker {
   static constexpr int kDim = kDim_, kRowTiles = kRowTiles_;  // row tiles of a warp
   using Shared = TensorShared<T, kDim, kRowTiles, kGroups>;
-  static constexpr int kBlocks = kGroups > 1 ? 2 : kDim == 256 ? 3 : kDim == 128 ? 5 : 6;  // that a multiprocessor should hold
+  static constexpr int kBlocks = kGroups > 1 || kDim == 512 ? 2 : kDim == 256 ? 3 : kDim == 128 ? 5 : 6;  // that a multiprocessor should hold
   static constexpr int kPairs = kDim / 16 / kWarps;  // of 8 columns, per warp: pair p of warp w begins at column (w + 4p) · 16
+  static constexpr int kPartPairs = kPairs / Shared::kParts;
   static constexpr int kRowTileBytes = 16 * Shared::kUnits * 16;
   static constexpr int kPositionUnits = kTensorChunk * 2 / 16;
 
@@ -72,9 +73,8 @@ struct TensorWorker {
   __device__ __forceinline__ int row_of(int tile, int half) const { return (first_tile + tile) * 16 + half * 8 + lane / 4; }
   __device__ __forceinline__ int position_in_chunk(int n) const { return warp * 16 + n * 8 + lane % 4 * 2; }
 
-  // Scores of the warp's 16 positions, and the highest of each row.
+  // Of the scores of the warp's 16 positions, and the highest of each row.
   __device__ __forceinline__ void score(int chunk_begin) {
-    multiply_keys();
     if (work.softcap != 0) cap_scores();
     if (chunk_begin + kTensorChunk - 1 > rows.position || chunk_begin < rows.first_visible_to_all) mask(chunk_begin);
 #pragma unroll
@@ -89,23 +89,25 @@ struct TensorWorker {
       }
   }
 
-  __device__ __forceinline__ void multiply_keys() {
+  // The scores, part by part.
+  __device__ __forceinline__ void multiply_keys(const std::byte* keys_at, int part) {
 #pragma unroll
     for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
-      for (int i = 0; i < 8; ++i) scores[m][i / 4][i % 4] = 0;
+      for (int i = 0; i < 8; ++i)
+        if (part == 0) scores[m][i / 4][i % 4] = 0;
     const int key = swizzled<Shared::kUnits>(warp * 16 + lane / 16 * 8 + lane % 8, lane / 8 % 2);
     const int query = swizzled<Shared::kUnits>(first_tile * 16 + lane % 16, lane / 16);
 #pragma unroll
-    for (int k = 0; k < kDim / 16; ++k) {
-      if (k * 16 >= plan.columns) break;
+    for (int k = 0; k < Shared::kPartDim / 16; ++k) {
+      if (part * Shared::kPartDim + k * 16 >= plan.columns) break;
       uint32_t keys[4];
-      ldmatrix_x4(keys, shared.keys + units_on(key, 2 * k));
+      ldmatrix_x4(keys, keys_at + units_on(key, 2 * k));
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         if (m >= row_tiles) continue;
         uint32_t queries[4];
-        ldmatrix_x4(queries, shared.queries + m * kRowTileBytes + units_on(query, 2 * k));
+        ldmatrix_x4(queries, shared.queries + part * Shared::kQueriesBytes + m * kRowTileBytes + units_on(query, 2 * k));
         mma_m16n8k16<T>(scores[m][0], queries, {keys[0], keys[1]});
         mma_m16n8k16<T>(scores[m][1], queries, {keys[2], keys[3]});
       }
@@ -164,7 +166,7 @@ struct TensorWorker {
       }
   }
 
-  __device__ __forceinline__ void add_values() {
+  __device__ __forceinline__ void add_values(const std::byte* values_at, int part) {
     const int value = swizzled<Shared::kUnits>(lane % 16, 2 * warp + lane / 16);
     const int weight = swizzled<kPositionUnits>(first_tile * 16 + lane % 16, lane / 16);
 #pragma unroll
@@ -174,10 +176,10 @@ struct TensorWorker {
       for (int m = 0; m < kRowTiles; ++m)
         if (m < row_tiles) ldmatrix_x4(weights[m], shared.weights + m * 16 * kPositionUnits * 16 + units_on(weight, 2 * k));
 #pragma unroll
-      for (int p = 0; p < kPairs; ++p) {
+      for (int p = part * kPartPairs; p < (part + 1) * kPartPairs; ++p) {
         if ((warp + kWarps * p) * 16 >= plan.columns) continue;
         uint32_t values[4];
-        ldmatrix_x4_transposed(values, shared.values + k * kRowTileBytes + units_on(value, 2 * kWarps * p));
+        ldmatrix_x4_transposed(values, values_at + k * kRowTileBytes + units_on(value, 2 * kWarps * (p - part * kPartPairs)));
 #pragma unroll
         for (int m = 0; m < kRowTiles; ++m) {
           if (m >= row_tiles) continue;

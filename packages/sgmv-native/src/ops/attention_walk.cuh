@@ -30,17 +30,19 @@ struct Rows {
   int first_visible_to_all;
 };
 
+// Of heads above 256, keys and values come in two parts of their columns each.
 template <typename T, int kDim_, int kRows_, int kChunk_, int kThreads_>
 struct WalkShared {
   static constexpr int kDim = kDim_, kRows = kRows_, kChunk = kChunk_, kThreads = kThreads_;
-  static constexpr int kUnits = kDim * static_cast<int>(sizeof(T)) / 16;
+  static constexpr int kParts = kDim > 256 ? 2 : 1, kPartDim = kDim / kParts;
+  static constexpr int kUnits = kPartDim * static_cast<int>(sizeof(T)) / 16;
+  static constexpr int kQueriesBytes = kRows * kUnits * 16;  // of a part
   using Number = T;
 
   Task task;  // here rather than in every thread's registers
   Rows rows;
-  alignas(16) std::byte keys[kChunk * kUnits * 16];     // [kChunk, kDim]
-  alignas(16) std::byte values[kChunk * kUnits * 16];   // [kChunk, kDim]
-  alignas(16) std::byte queries[kRows * kUnits * 16];   // [kRows, kDim]
+  alignas(16) std::byte pieces[2][kChunk * kUnits * 16];      // [kChunk, kPartDim] of keys or values: see walk()
+  alignas(16) std::byte queries[kParts * kQueriesBytes];      // [kParts, kRows, kPartDim]
   uint32_t cache_rows[2][kChunk];                       // of the chunk's keys, by the chunk's number: even, odd
   int32_t position_of_row[kRows];                       // -1: no query
 };
@@ -66,14 +68,15 @@ __device__ __forceinline__ uint32_t cache_row(const AttentionWork& work, const T
   return head * 2 * size + static_cast<uint32_t>(position) % size;
 }
 
-// Begins to bring a chunk's rows, `further` rows behind the keys'; zeros where there is none, because 0 · NaN is not 0.
+// Begins to bring a part of a chunk's rows, `further` rows behind the keys'; zeros where there is none, because 0 · NaN is not 0.
 template <typename Shared>
-__device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further) {
+__device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further, int part) {
   using T = typename Shared::Number;
   constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
   const int unit = static_cast<int>(threadIdx.x) % kUnits;  // the same in every turn: kUnits divides kThreads
-  if (unit * kNumbers >= plan.columns) return;
-  const T* data = static_cast<const T*>(work.cache.data) + unit * kNumbers;
+  const int column = part * Shared::kPartDim + unit * kNumbers;
+  if (column >= plan.columns) return;
+  const T* data = static_cast<const T*>(work.cache.data) + column;
 #pragma unroll 4
   for (int i = 0; i < Shared::kChunk * kUnits / kThreads; ++i) {
     const int row = static_cast<int>(threadIdx.x) / kUnits + i * (kThreads / kUnits);
@@ -88,21 +91,26 @@ __device__ __forceinline__ void bring_queries(Shared& shared, const AttentionWor
   using T = typename Shared::Number;
   constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
   const int unit = static_cast<int>(threadIdx.x) % kUnits;
-  if (unit * kNumbers >= plan.columns) return;
-  const T* q = static_cast<const T*>(work.q) + unit * kNumbers;
-  for (int row = static_cast<int>(threadIdx.x) / kUnits; row < (rows.count + 15) / 16 * 16; row += kThreads / kUnits) {
-    const int r = rows.first + row, token = task.tile.token + r / task.group, head = task.kv_head * task.group + r % task.group;
-    const bool valid = row < rows.count;
-    copy_async_16(shared.queries + swizzled<kUnits>(row, unit), q + (valid ? (static_cast<int64_t>(token) * work.heads + head) * plan.columns : 0), valid);
+#pragma unroll
+  for (int part = 0; part < Shared::kParts; ++part) {
+    const int column = part * Shared::kPartDim + unit * kNumbers;
+    if (column >= plan.columns) return;
+    const T* q = static_cast<const T*>(work.q) + column;
+    for (int row = static_cast<int>(threadIdx.x) / kUnits; row < (rows.count + 15) / 16 * 16; row += kThreads / kUnits) {
+      const int r = rows.first + row, token = task.tile.token + r / task.group, head = task.kv_head * task.group + r % task.group;
+      const bool valid = row < rows.count;
+      copy_async_16(shared.queries + part * Shared::kQueriesBytes + swizzled<kUnits>(row, unit),
+                    q + (valid ? (static_cast<int64_t>(token) * work.heads + head) * plan.columns : 0), valid);
+    }
   }
 }
 
-// Keys of a chunk come while the values of the one before are used, and values while their keys are: one buffer each.
-// In the loop, each barrier's comment says what it waits for.
+// A chunk's pieces, the parts of its keys and then of its values, come into two buffers in turns, the next one while one is used; while the
+// last are, the next chunk's first. In the loop, each barrier's comment says what it waits for.
 template <typename Worker>
 __device__ __forceinline__ void walk(Worker& worker, typename Worker::Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
   using Shared = typename Worker::Shared;
-  constexpr int kChunk = Shared::kChunk;
+  constexpr int kChunk = Shared::kChunk, kParts = Shared::kParts;
   const int thread = static_cast<int>(threadIdx.x);
   const int first = rows.begin / kChunk, last = (rows.end - 1) / kChunk;
   worker.start();
@@ -110,25 +118,43 @@ __device__ __forceinline__ void walk(Worker& worker, typename Worker::Shared& sh
   if (thread < Shared::kRows) shared.position_of_row[thread] = thread < rows.count ? task.tile.position + (rows.first + thread) / task.group : -1;
   if (thread < kChunk) shared.cache_rows[first % 2][thread] = cache_row(work, task, rows, first * kChunk + thread);
   __syncthreads();  // cache_rows
-  bring_chunk<Shared>(shared.keys, shared.cache_rows[first % 2], work, plan, 0);
+  bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[first % 2], work, plan, 0, 0);
   copy_async_commit();
   int split = split_of(rows.begin, plan.even), split_end = split_begin(split + 1, plan.even);
   for (int chunk = first; chunk <= last; ++chunk) {
-    copy_async_wait<0>();
-    __syncthreads();  // keys are there; the values and weights of the chunk before are no longer needed
-    bring_chunk<Shared>(shared.values, shared.cache_rows[chunk % 2], work, plan, work.cache.block_size);
-    copy_async_commit();
+    const uint32_t* own_rows = shared.cache_rows[chunk % 2];
+    const auto bring_values = [&](int part) { bring_chunk<Shared>(shared.pieces[(kParts + part) % 2], own_rows, work, plan, work.cache.block_size, part); };
+    const auto bring_next_keys = [&] {
+      if (chunk < last) bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[(chunk + 1) % 2], work, plan, 0, 0);
+    };
     uint32_t next_row = kNoRow;
-    if (thread < kChunk && chunk < last) next_row = cache_row(work, task, rows, (chunk + 1) * kChunk + thread);
+#pragma unroll
+    for (int part = 0; part < kParts; ++part) {
+      copy_async_wait<0>();
+      __syncthreads();  // these keys are there; the other buffer and the weights of the chunk before are no longer needed
+      if (part + 1 < kParts) bring_chunk<Shared>(shared.pieces[part + 1], own_rows, work, plan, 0, part + 1);
+      else bring_values(0);
+      copy_async_commit();
+      if (part == 0 && thread < kChunk && chunk < last) next_row = cache_row(work, task, rows, (chunk + 1) * kChunk + thread);
+      worker.multiply_keys(shared.pieces[part], part);
+    }
     worker.score(chunk * kChunk);
     if (thread < kChunk) shared.cache_rows[(chunk + 1) % 2][thread] = next_row;
     __syncthreads();  // what score() shares; the keys are no longer needed; cache_rows of the next chunk
-    if (chunk < last) bring_chunk<Shared>(shared.keys, shared.cache_rows[(chunk + 1) % 2], work, plan, 0);
+    if constexpr (kParts > 1) bring_values(1);
+    else bring_next_keys();
     copy_async_commit();
     worker.weigh();
-    copy_async_wait<1>();
-    __syncthreads();  // values are there; what weigh() shares
-    worker.add_values();
+#pragma unroll
+    for (int part = 0; part < kParts; ++part) {
+      copy_async_wait<1>();
+      __syncthreads();  // these values are there; what weigh() shares
+      worker.add_values(shared.pieces[(kParts + part) % 2], part);
+      if (part + 1 == kParts) break;
+      __syncthreads();  // they are no longer needed
+      bring_next_keys();
+      copy_async_commit();
+    }
     if (chunk < last && (chunk + 1) * kChunk < split_end) continue;
     worker.end_split();
     split_end = split_begin(++split + 1, plan.even);

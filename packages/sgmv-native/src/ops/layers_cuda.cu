@@ -111,14 +111,20 @@ __device__ __forceinline__ float4 lora_quad(const float* v, const T* b, int rank
   return sum;
 }
 
+// Of `work`, which has token_ids and drawn.
+template <typename Work>
+__device__ __forceinline__ int32_t token_id(const Work& work, int token) {
+  const int32_t id = work.token_ids[token];
+  return id < 0 ? max(work.drawn[-1 - id], 0) : id;
+}
+
 // Block (token, j): columns j · 4 · kThreads on. Table: the embedding's numbers, T: those of adapters.
 template <typename Table, typename T, bool kWhole>
 __global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t stride) {
   __shared__ float v[kRankMax];  // the token's row of A
   const int token = static_cast<int>(blockIdx.x), width = work.width;
   const int column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
-  int32_t id = work.token_ids[token];
-  if (id < 0) id = max(work.drawn[-1 - id], 0);
+  const int32_t id = token_id(work, token);
   const LoraEmbeddingFactors* lora = work.lora_of_token == nullptr ? nullptr : work.lora_of_token[token];
   if (lora != nullptr) {  // the whole block or none of it
     const T* a = static_cast<const T*>(lora->a) + int64_t{id} * lora->rank;
@@ -171,7 +177,7 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
       for (int j = 0; j < kQuads; ++j) delta[j] = delta[j] + load(work.delta_bias, j);
     if (work.post_norm != nullptr) normalize(delta, work.post_norm, of_warp[0]);
     for (int j = 0; j < kQuads; ++j) {
-      row[j] = row[j] + delta[j];
+      row[j] = (row[j] + delta[j]) * work.scale;
       if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
     }
   }
@@ -192,6 +198,22 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
   const int first = thread_index();  // what is computed from it was not kept: registers do not suffice where a thread has four quads
   for (int j = 0; j < kQuads; ++j)
     if (const int column = (j * static_cast<int>(blockDim.x) + first) * kQuad; column < width) store_floats<kWhole>(exact, column, width, row[j]);
+}
+
+// One block per token.
+__global__ void __launch_bounds__(kThreads) add_normed_kernel(AddNormed work) {
+  __shared__ float of_warp[2][kBlockWarpsMax];
+  const int first = static_cast<int>(threadIdx.x), width = work.width;
+  const float* x = work.x + int64_t{blockIdx.x} * width;
+  float* y = work.y + int64_t{blockIdx.x} * width;
+  float of_x = 0, of_y = 0;
+  for (int i = first; i < width; i += kThreads) {
+    of_x = fmaf(x[i], x[i], of_x);
+    of_y = fmaf(y[i], y[i], of_y);
+  }
+  const float x_factor = 1.0f / sqrtf(block_sum(of_x, of_warp[0]) / static_cast<float>(width) + work.eps);
+  const float y_factor = 1.0f / sqrtf(block_sum(of_y, of_warp[1]) / static_cast<float>(width) + work.eps);
+  for (int i = first; i < width; i += kThreads) y[i] = work.y_norm[i] * (y[i] * y_factor) + work.x_norm[i] * (x[i] * x_factor);
 }
 
 // Block (token, part): 0 are queries, 1 keys, 2 values, of which there are blocks only if there is a bias.
@@ -239,7 +261,8 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const int64_t token = blockIdx.x;
   const int width = work.width, column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
   if (column >= width) return;
-  const float* row = work.gate_up + token * (kGated ? 2 : 1) * width;
+  const bool apart = work.up != nullptr;
+  const float* row = work.gate_up + token * (kGated && !apart ? 2 : 1) * width;
   const float* bias = work.bias == nullptr || work.bias_of_row == nullptr ? work.bias : work.bias + int64_t{work.bias_of_row[token]} * 2 * width;
   const auto quad_from = [&](int begin) {
     const float4 v = load_floats<kWhole>(row + begin, column, width);
@@ -250,10 +273,27 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const float4 gate = quad_from(0);
   float4 product = make_float4(active(gate.x), active(gate.y), active(gate.z), active(gate.w));
   if constexpr (kGated) {
-    const float4 up = quad_from(width);
+    const float4 up = apart ? load_floats<kWhole>(work.up + token * work.up_stride, column, width) : quad_from(width);
     product = product * make_float4(other(up.x), other(up.y), other(up.z), other(up.w));
   }
   store_numbers<kWhole>(static_cast<T*>(work.out) + token * stride, column, width, product);
+}
+
+// Block (token, j): a warp has the numbers of layer j · kThreads / 32 + its own number.
+template <typename T>
+__global__ void __launch_bounds__(kThreads) per_token_kernel(PerTokenRows work, int64_t stride) {
+  const int token = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  const int layer = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) / kWarpThreads;
+  if (layer >= work.layers) return;  // the whole warp
+  float* row = work.rows + (int64_t{token} * work.layers + layer) * work.size;
+  const T* embedded = static_cast<const T*>(work.table) + token_id(work, token) * stride + int64_t{layer} * work.size;
+  float squares = 0;
+  for (int i = lane; i < work.size; i += kWarpThreads) {
+    const float x = row[i] * work.projection_scale;
+    squares = fmaf(x, x, squares);
+  }
+  const float factor = work.projection_scale / sqrtf(warp_sum(squares) / static_cast<float>(work.size) + work.eps);
+  for (int i = lane; i < work.size; i += kWarpThreads) row[i] = (row[i] * factor * work.norm[i] + to_float(embedded[i]) * work.embedding_scale) * 0.70710678f;
 }
 
 // Block (i, j): vectors j · kThreads on of row i.
@@ -326,12 +366,17 @@ void norm_queries_and_keys(cudaStream_t stream, const NormQueriesAndKeys& work) 
   launch(stream, shape, norm_queries_and_keys_kernel, work);
 }
 
+void add_normed(cudaStream_t stream, const AddNormed& work) {
+  if (work.tokens == 0) return;
+  launch(stream, {dim3(static_cast<unsigned>(work.tokens)), kThreads}, add_normed_kernel, work);
+}
+
 void gated_activation(cudaStream_t stream, const GatedActivation& work) {
   if (work.tokens == 0) return;
   const Shape shape{by_columns(work.tokens, work.width), kThreads};
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
-    dispatch_flag(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias), [&](auto whole) {
+    dispatch_flag(work.width % kQuad == 0 && aligned_16(work.gate_up) && aligned_16(work.bias) && aligned_16(work.up) && work.up_stride % kQuad == 0, [&](auto whole) {
       const auto run = [&](auto kernel) { launch(stream, shape, kernel, work, padded(work.width)); };
       switch (work.activation) {
         case Activation::silu: return run(gated_activation_kernel<T, Activation::silu, true, whole()>);
@@ -341,6 +386,12 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
       }
     });
   });
+}
+
+void mix_per_token_rows(cudaStream_t stream, const PerTokenRows& work) {
+  if (work.tokens == 0) return;
+  const Shape shape{dim3(static_cast<unsigned>(work.tokens), static_cast<unsigned>(ceil_div(work.layers, kThreads / kWarpThreads))), kThreads};
+  dispatch(work.type, [&](auto number) { launch(stream, shape, per_token_kernel<decltype(number)>, work, padded(int64_t{work.layers} * work.size)); });
 }
 
 void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t* rows, int32_t count, int32_t width, void* out) {

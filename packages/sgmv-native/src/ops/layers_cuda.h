@@ -36,7 +36,7 @@ void embed(cudaStream_t stream, const Embedding& work);
 
 inline constexpr int32_t kNormWidthMax = 16384;
 
-// residual += post_norm(delta + delta_bias); normed := rms_norm(residual, norm) or, with a norm_bias, layer_norm(residual, norm, norm_bias).
+// residual := (residual + post_norm(delta + delta_bias)) · scale; normed := rms_norm(residual, norm) or, with a norm_bias, layer_norm(residual, norm, norm_bias).
 // Each optional part is left out where its pointer is null: without delta only the norm remains, without norm a copy.
 // rms_norm(x, w) = x / √(mean(x²) + eps) · w; layer_norm(x, w, b) = rms_norm(x - mean(x), w) + b.
 struct AddAndNorm {
@@ -52,8 +52,21 @@ struct AddAndNorm {
   void* normed = nullptr;             // [tokens, padded(width)] in `type`
   float* exact = nullptr;             // the same before it is rounded to `type`; null: not wanted
   const float* norm_bias = nullptr;   // [width], beside a norm; null: no mean is taken off
+  float scale = 1.0f;
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
+
+// y := rms_norm(y, y_norm) + rms_norm(x, x_norm).
+struct AddNormed {
+  const float* x = nullptr;       // [tokens, width]
+  const float* x_norm = nullptr;  // [width]
+  const float* y_norm = nullptr;
+  float eps = 1e-6f;
+  int32_t tokens = 0;
+  int32_t width = 0;
+  float* y = nullptr;             // [tokens, width]
+};
+void add_normed(cudaStream_t stream, const AddNormed& work);
 
 // In place, with q, k and v side by side in each row: q := rms_norm(q + its bias, q_norm), the same of k, v += its bias.
 struct NormQueriesAndKeys {
@@ -74,15 +87,34 @@ struct GatedActivation {
   Number type = Number::bf16;      // of out
   Activation activation = Activation::silu;
   float sharpness = 1.0f, limit = 0.0f;  // of clamped_silu
-  const float* gate_up = nullptr;  // [tokens, 2 · width], not gated [tokens, width]
+  const float* gate_up = nullptr;  // [tokens, 2 · width], not gated or beside `up` [tokens, width]
   const float* bias = nullptr;     // of a row, or null; with bias_of_row [.., 2 · width]
   const int32_t* bias_of_row = nullptr;  // [tokens]: which of the biases is a row's; null: the first of all
   int32_t tokens = 0;
   int32_t width = 0;
   void* out = nullptr;             // [tokens, padded(width)] in `type`
   bool gated = true;
+  const float* up = nullptr;       // rows of `up` that lie elsewhere, up_stride apart, without a bias; null: beside their gates
+  int64_t up_stride = 0;
 };
 void gated_activation(cudaStream_t stream, const GatedActivation& work);
+
+// What Gemma 4 gives each token for each layer (PerTokenConfig), in place: every `size` numbers of a row of `rows` become
+// (rms_norm(projection_scale · they, norm) + embedding_scale · those of the token's row of `table`) / √2.
+struct PerTokenRows {
+  Number type = Number::bf16;          // of table
+  const void* table = nullptr;         // [vocab, padded(layers · size)]
+  const int32_t* token_ids = nullptr;  // [tokens], as of Embedding
+  const int32_t* drawn = nullptr;
+  const float* norm = nullptr;         // [size]
+  float eps = 1e-6f;
+  float projection_scale = 1.0f, embedding_scale = 1.0f;
+  int32_t tokens = 0;
+  int32_t layers = 0;
+  int32_t size = 0;
+  float* rows = nullptr;               // [tokens, layers · size]
+};
+void mix_per_token_rows(cudaStream_t stream, const PerTokenRows& work);
 
 // Row i of `out` := row rows[i] of `in`, both [.., padded(width)] in `type`.
 void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t* rows, int32_t count, int32_t width, void* out);

@@ -198,7 +198,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
     if ((word >> lane & 1) != 0) {
       const int at = before + __popc(word & ((1u << lane) - 1));
       chosen[at] = expert;
-      weights[at] = worth(expert) / sum * routing.scale;
+      weights[at] = worth(expert) / sum * routing.scale * (routing.weight_scales == nullptr ? 1.0f : routing.weight_scales[expert]);
     }
     before += __popc(word);
   }

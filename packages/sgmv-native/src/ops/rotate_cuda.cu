@@ -7,12 +7,15 @@ namespace sgmv::cuda {
 namespace {
 
 constexpr int kWarps = 4;
-constexpr int kPairsMax = 128 / 32;  // per lane, of a head of 256
+
+__host__ __device__ inline int32_t all_heads_of(const RotateAndStore& work) { return work.heads + (work.stores ? 2 * work.cache.kv_heads : 0); }
 
 // A head's components as a lane has them: pairs (first, second) that a rotation mixes, and behind those the components
 // that are not rotated, paired too.
+template <int kPairs>
 struct HeadPairs {
-  float first[kPairsMax], second[kPairsMax];
+  static constexpr int kCount = kPairs;  // per lane
+  float first[kPairs], second[kPairs];
 };
 
 // Where they are.
@@ -37,25 +40,28 @@ struct PairPlaces {
   __device__ __forceinline__ int second(int pair) const { return interleaved ? 2 * pair + 1 : pair < half ? half + pair : pairs + pair; }
 };
 
-__device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float eps, const PairPlaces& places, int lane) {
+// `weight` null: all are 1.
+template <typename Pairs>
+__device__ __forceinline__ void norm(Pairs& x, const float* weight, float eps, const PairPlaces& places, int lane) {
   const int pairs = places.pairs;
   float squares = 0;
 #pragma unroll
-  for (int u = 0; u < kPairsMax; ++u) squares = fmaf(x.first[u], x.first[u], fmaf(x.second[u], x.second[u], squares));
+  for (int u = 0; u < Pairs::kCount; ++u) squares = fmaf(x.first[u], x.first[u], fmaf(x.second[u], x.second[u], squares));
   const float factor = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(2 * pairs) + eps);
 #pragma unroll
-  for (int u = 0; u < kPairsMax; ++u) {
+  for (int u = 0; u < Pairs::kCount; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
-    const float2 of_weight = places.load(weight, pair);
+    const float2 of_weight = weight == nullptr ? make_float2(1, 1) : places.load(weight, pair);
     x.first[u] = of_weight.x * (x.first[u] * factor);
     x.second[u] = of_weight.y * (x.second[u] * factor);
   }
 }
 
-__device__ __forceinline__ void rotate(HeadPairs& x, const float* cosines, int half, int lane) {
+template <typename Pairs>
+__device__ __forceinline__ void rotate(Pairs& x, const float* cosines, int half, int lane) {
 #pragma unroll
-  for (int u = 0; u < kPairsMax; ++u) {
+  for (int u = 0; u < Pairs::kCount; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= half) continue;
     const float cosine = cosines[pair], sine = cosines[half + pair], first = x.first[u], second = x.second[u];
@@ -75,11 +81,11 @@ __device__ __forceinline__ T* place_of(const RotateAndStore& work, int token, in
 }
 
 // Grid: x: tokens, y: heads in fours; a warp has one head.
-template <typename T>
+template <typename T, int kPairs>
 __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStore work, int columns) {
   const int token = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x) % 32;
   const int head = static_cast<int>(blockIdx.y) * kWarps + static_cast<int>(threadIdx.x) / 32;
-  const int all_heads = work.heads + 2 * work.cache.kv_heads;
+  const int all_heads = all_heads_of(work);
   const int dim = work.cache.head_dim, pairs = dim / 2, half = work.half;
   const PairPlaces places = {half, pairs, work.interleaved};
   const int slot = work.slots[token];
@@ -88,9 +94,9 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   const int gates = work.gated ? work.heads : 0, place = head + min(head, gates);
   const float* from = work.qkv + (static_cast<int64_t>(token) * (all_heads + gates) + place) * dim;
   const float* bias = work.bias == nullptr ? nullptr : work.bias + static_cast<int64_t>(place) * dim;
-  HeadPairs x = {};
+  HeadPairs<kPairs> x = {};
 #pragma unroll
-  for (int u = 0; u < kPairsMax; ++u) {
+  for (int u = 0; u < kPairs; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
     const float2 own = places.load(from, pair), of_bias = bias == nullptr ? make_float2(0, 0) : places.load(bias, pair);
@@ -103,12 +109,14 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);
     if (weight != nullptr && work.norm_last) norm(x, weight, work.eps, places, lane);
+  } else if (work.norms_values) {
+    norm(x, nullptr, work.eps, places, lane);
   }
   float scale = is_query ? work.q_scale : 1.0f;
   if (is_query && work.q_growth != 0.0f) scale *= 1.0f + work.q_growth * log1pf(static_cast<float>(work.positions[token] / work.q_growth_span));
   T* to = place_of<T>(work, token, head, slot, columns);
 #pragma unroll
-  for (int u = 0; u < kPairsMax; ++u) {
+  for (int u = 0; u < kPairs; ++u) {
     const int pair = lane + 32 * u;
     if (pair >= pairs) continue;
     places.store(to, pair, make_float2(x.first[u] * scale, x.second[u] * scale));
@@ -120,10 +128,11 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
 
 void rotate_and_store(cudaStream_t stream, const RotateAndStore& work) {
   if (work.tokens == 0) return;
-  const int32_t all_heads = work.heads + 2 * work.cache.kv_heads;
+  const int32_t all_heads = all_heads_of(work);
   const dim3 grid(static_cast<unsigned>(work.tokens), static_cast<unsigned>((all_heads + kWarps - 1) / kWarps));
   dispatch(work.cache.type, [&](auto number) {
-    launch(stream, {grid, 32 * kWarps}, rotate_kernel<decltype(number)>, work, static_cast<int32_t>(padded(work.cache.head_dim)));
+    using T = decltype(number);
+    launch(stream, {grid, 32 * kWarps}, work.cache.head_dim <= 256 ? rotate_kernel<T, 4> : rotate_kernel<T, 8>, work, static_cast<int32_t>(padded(work.cache.head_dim)));
   });
 }
 

@@ -120,7 +120,7 @@ Inputs make_inputs(const Shape& shape, const std::vector<Slice>& batch, const Wa
   Cache cache = fill_cache(shape, batch, way.scatter);
   std::vector<AttentionTile> tiles;
   std::vector<float> q;
-  const int32_t most = way.lone_tiles ? 1 : attention_tile_tokens(shape.heads, shape.kv_heads);
+  const int32_t most = way.lone_tiles ? 1 : attention_tile_tokens(shape.heads / shape.kv_heads);
   for (size_t i = 0; i < batch.size(); ++i) {
     const Slice& slice = batch[i];
     for (int32_t at = 0; at < slice.count; at += most)
@@ -261,7 +261,7 @@ void check_same(const Shape& shape, const Results& some, const Results& others, 
 TEST("attention cuda: types, head sizes, groups and blocks") {
   constexpr int32_t kGroups[] = {1, 2, 7, 32}, kBlocks[] = {16, 4, 1};
   int32_t at = 0;
-  for (const int32_t head_dim : {8, 16, 18, 48, 64, 80, 96, 128, 256})
+  for (const int32_t head_dim : {8, 16, 18, 48, 64, 80, 96, 128, 256, 320, 512})
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t group : kGroups) {
         if (kSanitized && (at + head_dim / 16) % 3 != 0) { ++at; continue; }
@@ -325,7 +325,7 @@ TEST("attention cuda: sinks count once, in one split and in many, in one block a
     if (kSanitized || window != 0) continue;
     check_same(shape, run(shape, {{0, 1400, 1}, {4, 700, 1}, {6, 0, 130}}), results, "more than 128 tokens behind it", 2);
   }
-  for (const auto& [head_dim, group] : {std::pair{128, 8}, std::pair{256, 1}, std::pair{64, 8}, std::pair{80, 3}}) {
+  for (const auto& [head_dim, group] : {std::pair{128, 8}, std::pair{256, 1}, std::pair{64, 8}, std::pair{80, 3}, std::pair{512, 8}}) {
     const Shape shape{Number::bf16, 2 * group, 2, head_dim, 16, 0, head_dim == 80 ? 3.0f : 0.0f, true};
     check_results(shape, run(shape, {{0, 270, 9}, {1, 600, 1}}), group);
   }
@@ -333,7 +333,8 @@ TEST("attention cuda: sinks count once, in one split and in many, in one block a
 
 TEST("attention cuda: the same bits alone, in company, in other pieces, with other tables and buckets") {
   for (const Shape& shape : {Shape{Number::bf16, 4, 2, 64, 16, 0, 0}, Shape{Number::f16, 7, 1, 128, 4, 0, 0}, Shape{Number::bf16, 2, 1, 256, 16, 40, 0},
-                             Shape{Number::f32, 4, 2, 32, 1, 0, 0}, Shape{Number::f32, 3, 1, 160, 16, 100, 5.0f}}) {
+                             Shape{Number::f32, 4, 2, 32, 1, 0, 0}, Shape{Number::f32, 3, 1, 160, 16, 100, 5.0f}, Shape{Number::bf16, 8, 1, 512, 16, 0, 0},
+                             Shape{Number::f32, 2, 1, 320, 16, 0, 0}}) {
     const std::vector<Slice> company = {{0, 250, 23}, {1, 30, 40}, {2, 77, 1}, {3, 0, 1}, {4, 290, 1}};
     const Results all = run(shape, company);
     check_results(shape, all, 5);
@@ -394,9 +395,9 @@ TEST("attention cuda: a recorded launch follows a sequence that grows") {
 }
 
 TEST("attention cuda: tiles fill 64 rows, and only contexts of more than one split need scratch") {
-  CHECK_EQUAL(attention_tile_tokens(32, 32), 64);
-  CHECK_EQUAL(attention_tile_tokens(28, 4), 9);
-  CHECK_EQUAL(attention_tile_tokens(71, 1), 1);
+  CHECK_EQUAL(attention_tile_tokens(1), 64);
+  CHECK_EQUAL(attention_tile_tokens(7), 9);
+  CHECK_EQUAL(attention_tile_tokens(71), 1);
   CHECK_EQUAL(attention_scratch_floats(100, 32, 128, 256), int64_t{0});
   CHECK_EQUAL(attention_scratch_floats(1, 32, 128, 257), int64_t{2 * 32 * 130});
   CHECK_EQUAL(attention_scratch_floats(8192, 32, 128, 131072), int64_t{128} * 32 * 96 * 130);

@@ -163,6 +163,14 @@ TEST("cuda invariance: mixtures whose routers choose otherwise than by ratings")
   check_families({"glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe"});
 }
 
+TEST("cuda invariance: layers of two shapes, of keys of others, with numbers per token") { check_families({"gemma4"}); }
+
+TEST("cuda invariance: values that are keys, an MLP beside experts") {
+  if (kSanitized) throw Skip("as of one family, and longer");
+  check_families({"gemma4-keys", "gemma4-moe"});
+  for (const WeightType type : {WeightType::f32, WeightType::fp8}) check_mixed_batches("gemma4", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
+}
+
 TEST("cuda invariance: linear attention") { check_families({"qwen3-next"}); }
 
 TEST("cuda invariance: more linear attention") {

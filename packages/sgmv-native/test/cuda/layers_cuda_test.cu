@@ -214,7 +214,7 @@ struct NormOnDevice {
     const auto added = [&](size_t i) { return host_delta[token * width + i] + (work.delta_bias == nullptr ? 0.0 : host_bias[i]); };
     for (size_t i = 0; i < width; ++i) squares += added(i) * added(i);
     const double factor = 1 / std::sqrt(squares / work.width + work.eps);
-    for (size_t i = 0; i < width; ++i) row[i] += work.post_norm == nullptr ? added(i) : added(i) * factor * host_post_norm[i];
+    for (size_t i = 0; i < width; ++i) row[i] = (row[i] + (work.post_norm == nullptr ? added(i) : added(i) * factor * host_post_norm[i])) * work.scale;
     return row;
   }
 
@@ -257,6 +257,64 @@ TEST("layers: rows are added and normed, with and without bias, second norm and 
         add_and_norm(nullptr, given.work);
         given.check();
       }
+}
+
+TEST("layers: a sum is scaled, residual and norm with it") {
+  for (const int32_t width : {37, 4096}) {
+    NormOnDevice given({Number::bf16, width, true, false, true}, 3);
+    given.work.scale = 0.3f;
+    add_and_norm(nullptr, given.work);
+    given.check();
+  }
+}
+
+TEST("layers: two rows are normed by themselves and added") {
+  constexpr int32_t kTokens = 3;
+  for (const int32_t width : {3, 37, 300, 4096}) {
+    const std::vector<float> host_x = normal(int64_t{kTokens} * width, 3.0f), host_y = normal(int64_t{kTokens} * width), x_norm = normal(width), y_norm = normal(width);
+    const auto x = on_device(host_x), y = on_device(host_y), of_x = on_device(x_norm), of_y = on_device(y_norm);
+    add_normed(nullptr, {x.data(), of_x.data(), of_y.data(), 1e-5f, kTokens, width, y.data()});
+    const std::vector<float> found = from_device(y);
+    for (int64_t token = 0; token < kTokens; ++token) {
+      const auto factor = [&](const std::vector<float>& rows) {
+        double squares = 0;
+        for (int64_t i = token * width; i < (token + 1) * width; ++i) squares += double{rows[static_cast<size_t>(i)]} * rows[static_cast<size_t>(i)];
+        return 1 / std::sqrt(squares / width + 1e-5);
+      };
+      const double x_factor = factor(host_x), y_factor = factor(host_y);
+      for (int64_t i = 0; i < width; ++i) {
+        const auto at = static_cast<size_t>(token * width + i), column = static_cast<size_t>(i);
+        check_near(found[at], host_x[at] * x_factor * x_norm[column] + host_y[at] * y_factor * y_norm[column], 2e-5, "normed and added", token, i);
+      }
+    }
+  }
+}
+
+TEST("layers: what tokens have for each layer is normed layer by layer, and their rows of the second embedding added") {
+  const std::vector<int32_t> host_ids{5, -1, 0, -2}, host_drawn{3, -1}, tokens{5, 3, 0, 0};
+  constexpr float kProjection = 0.2f, kEmbedding = 5.0f;
+  for (const Number type : kTypes)
+    for (const auto& [layers, size] : {std::pair{1, 1}, {3, 5}, {9, 32}, {35, 256}}) {
+      const int32_t width = layers * size;
+      const std::vector<float> host_rows = normal(4 * width, 3.0f), host_table = normal(6 * width), host_norm = normal(size);
+      const std::vector<std::byte> table_rows = rows_of(type, host_table, width, padded(width));
+      const auto table = on_device(table_rows);
+      const auto ids = on_device(host_ids), drawn = on_device(host_drawn);
+      const auto norm = on_device(host_norm), rows = on_device(host_rows);
+      mix_per_token_rows(nullptr, {type, table.data(), ids.data(), drawn.data(), norm.data(), 1e-5f, kProjection, kEmbedding, 4, layers, size, rows.data()});
+      const std::vector<float> found = from_device(rows);
+      for (int64_t token = 0; token < 4; ++token)
+        for (int64_t begin = 0; begin < width; begin += size) {
+          const auto projected = [&](int64_t i) { return double{host_rows[static_cast<size_t>(token * width + begin + i)]} * kProjection; };
+          double squares = 0;
+          for (int64_t i = 0; i < size; ++i) squares += projected(i) * projected(i);
+          const double factor = 1 / std::sqrt(squares / size + 1e-5);
+          for (int64_t i = 0; i < size; ++i) {
+            const double embedded = number_from(table_rows.data() + static_cast<size_t>(tokens[static_cast<size_t>(token)] * padded(width) + begin + i) * number_bytes(type), type);
+            check_near(found[static_cast<size_t>(token * width + begin + i)], (projected(i) * factor * host_norm[static_cast<size_t>(i)] + embedded * kEmbedding) / std::sqrt(2.0), 2e-5, "per token", token, begin + i);
+          }
+        }
+    }
 }
 
 TEST("layers: without a norm the sum is written as it is") {
@@ -375,6 +433,21 @@ TEST("layers: gated activations, with and without bias") {
             return activated(activation, input(i)) * (activation == Activation::clamped_silu ? std::clamp(up, -double{kLimit}, double{kLimit}) + 1 : up);
           });
         }
+}
+
+TEST("layers: gated activations whose other halves lie elsewhere") {
+  for (const Number type : kTypes)
+    for (const auto& [width, stride] : {std::pair{36, 72}, {37, 111}, {8, 30}}) {
+      const std::vector<float> gates = normal(int64_t{3} * width, 4.0f), ups = normal(int64_t{3} * stride);
+      const auto gate = on_device(gates), up = on_device(ups);
+      const auto out = poisoned_rows(type, 3, width);
+      GatedActivation work{type, Activation::gelu_tanh, 1, 0, gate.data(), nullptr, nullptr, 3, width, out.data()};
+      work.up = up.data();
+      work.up_stride = stride;
+      gated_activation(nullptr, work);
+      check_rows(type, from_device(out), 3, width, "activation",
+                 [&](int64_t token, int64_t i) { return activated(Activation::gelu_tanh, gates[static_cast<size_t>(token * width + i)]) * ups[static_cast<size_t>(token * stride + i)]; });
+    }
 }
 
 TEST("layers: activations without a gate, with and without bias") {

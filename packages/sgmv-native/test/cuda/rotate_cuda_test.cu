@@ -25,6 +25,9 @@ struct Shape {
   bool interleaved = false;
   bool norm_last = false;
   bool gated = false;
+  bool value_norms = false;
+  bool queries_only = false;
+  int32_t all_heads() const { return (gated ? 2 : 1) * heads + (queries_only ? 0 : 2 * kv_heads); }
 };
 
 constexpr int32_t kPositions = 50, kBlocks = 6, kGrowthSpan = 12;
@@ -47,14 +50,14 @@ std::vector<float> random_floats(size_t count, uint32_t seed) {
 // Everything of a shape that tokens share.
 struct Tables {
   explicit Tables(const Shape& s)
-      : bias(random_floats(static_cast<size_t>(((s.gated ? 2 : 1) * s.heads + 2 * s.kv_heads) * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
+      : bias(random_floats(static_cast<size_t>(s.all_heads() * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
         k_norm(random_floats(static_cast<size_t>(s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
         long_rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 5)) {}
   std::vector<float> bias, q_norm, k_norm, rope, long_rope;
 };
 
 std::vector<float> qkv_of(const Shape& shape, const Token& token) {
-  return random_floats(static_cast<size_t>(((shape.gated ? 2 : 1) * shape.heads + 2 * shape.kv_heads) * shape.head_dim), 100 + static_cast<uint32_t>(token.position));
+  return random_floats(static_cast<size_t>(shape.all_heads() * shape.head_dim), 100 + static_cast<uint32_t>(token.position));
 }
 
 struct Found {
@@ -90,6 +93,8 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   work.interleaved = shape.interleaved;
   work.norm_last = shape.norm_last;
   work.gated = shape.gated;
+  work.norms_values = shape.value_norms;
+  work.stores = !shape.queries_only;
   work.q_scale = kQScale;
   work.q_growth = shape.growth;
   work.q_growth_span = kGrowthSpan;
@@ -110,13 +115,15 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
   std::vector<double> x(dim);
   for (size_t i = 0; i < dim; ++i) x[i] = static_cast<double>(qkv[begin + i]) + (shape.bias ? static_cast<double>(tables.bias[begin + i]) : 0.0);
   const bool query = head < shape.heads;
-  if (head >= shape.heads + shape.kv_heads) return x;
+  const bool value = head >= shape.heads + shape.kv_heads;
   const auto norm = [&] {
     double squares = 0;
     for (const double v : x) squares += v * v;
     const double factor = 1 / std::sqrt(squares / static_cast<double>(dim) + static_cast<double>(kEps));
-    for (size_t i = 0; i < dim; ++i) x[i] *= factor * static_cast<double>((query ? tables.q_norm : tables.k_norm)[i]);
+    for (size_t i = 0; i < dim; ++i) x[i] *= factor * (value ? 1.0 : static_cast<double>((query ? tables.q_norm : tables.k_norm)[i]));
   };
+  if (value && shape.value_norms) norm();
+  if (value) return x;
   if (shape.norms && !shape.norm_last) norm();
   const float* rope = (shape.long_rope && token.is_long != 0 ? tables.long_rope : tables.rope).data() + static_cast<size_t>(token.position) * 2 * half;
   for (size_t i = 0; i < half; ++i) {
@@ -161,7 +168,7 @@ void check_tokens(const Shape& shape, const std::vector<Token>& tokens) {
     if (tokens[t].slot < 0) continue;
     for (int32_t head = 0; head < shape.heads; ++head)
       check_row(shape, found.q.data() + (t * static_cast<size_t>(shape.heads) + static_cast<size_t>(head)) * row_bytes, expect(shape, tables, tokens[t], head), "a query");
-    for (int32_t head = 0; head < 2 * shape.kv_heads; ++head) {
+    for (int32_t head = 0; head < (shape.queries_only ? 0 : 2 * shape.kv_heads); ++head) {
       const size_t row = cache_row(shape, tokens[t].slot, head % shape.kv_heads, head / shape.kv_heads);
       check_row(shape, found.cache.data() + row * row_bytes, expect(shape, tables, tokens[t], shape.heads + head), head < shape.kv_heads ? "a key" : "a value");
       written[row] = true;
@@ -178,13 +185,24 @@ std::vector<Token> some_tokens(const Shape& shape) {
 TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbours, norms before and after, biases, tables of long contexts") {
   constexpr int32_t kHeads[][2] = {{1, 1}, {4, 2}, {7, 1}, {3, 3}}, kBlockSizes[] = {16, 4, 1};
   int at = 0;
-  for (const int32_t head_dim : {8, 10, 16, 36, 48, 64, 80, 96, 128, 160, 256})
+  for (const int32_t head_dim : {8, 10, 16, 36, 48, 64, 80, 96, 128, 160, 256, 384, 512})
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
         const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4};
         check_tokens(shape, some_tokens(shape));
         ++at;
+      }
+}
+
+TEST("rotate cuda: norms of values, and queries alone, which leave the cache as it is") {
+  for (const int32_t head_dim : {10, 64, 512})
+    for (const Number type : {Number::f32, Number::f16, Number::bf16})
+      for (const bool queries_only : {false, true}) {
+        Shape shape{type, 4, 2, head_dim, head_dim / 2, 4, head_dim == 64, true};
+        shape.value_norms = true;
+        shape.queries_only = queries_only;
+        check_tokens(shape, some_tokens(shape));
       }
 }
 

@@ -34,7 +34,7 @@ class AttentionCase {
       for (int32_t at = 0; at < s.past + s.count; at += shape.block_size) s.blocks.push_back(blocks++);
     for (Sequence& s : sequences_)
       for (int32_t& block : s.blocks) block = blocks - 1 - block;
-    cache_ = std::make_unique<CpuKvCache>(device_.kernels(), type, 2, shape.kv_heads, shape.dim, blocks, shape.block_size);
+    cache_ = std::make_unique<CpuKvCache>(device_.kernels(), type, std::vector<KvShape>(2, {shape.kv_heads, shape.dim}), blocks, shape.block_size);
     poison(blocks);
     for (Sequence& s : sequences_) fill(s);
   }
@@ -53,7 +53,7 @@ class AttentionCase {
     for (int32_t head = 0; shape_.sinks && head < shape_.kv_heads * shape_.per_kv; ++head) sinks_.push_back(head % 5 == 3 ? 40.0f : head % 5 == 4 ? -200.0f : 4 * normal_(generator_));
     AttentionWork work;
     work.plan({{}, slices, {}, {}}, shape_.block_size, shape_.per_kv);
-    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.window, shape_.softcap, sinks_.empty() ? nullptr : sinks_.data()});
+    work.run(device_, {q.data(), width, out.data(), width, cache_.get(), 1, shape_.kv_heads * shape_.per_kv, shape_.window, shape_.softcap, sinks_.empty() ? nullptr : sinks_.data()});
     for (size_t s = 0; s < sequences_.size(); ++s)
       for (int32_t t = 0; t < sequences_[s].count; ++t)
         for (int32_t head = 0; head < shape_.kv_heads * shape_.per_kv; ++head) {

@@ -306,9 +306,9 @@ TEST("config: GPT-OSS") {
 TEST("config: OLMo 2 and 3") {
   const ModelConfig c = read_as("olmo2", R"("rope_theta":500000,"attention_bias":true,"sliding_window":8)");
   CHECK(!c.pre_norms && c.post_norms && c.qk_norm && c.qk_norm_of_all && c.attention_bias && !c.sliding_rope && c.sliding_window == 0);
-  CHECK(c.q_norm_width() == 64 && c.k_norm_width() == 64 && c.rms_norm_eps == 1e-5f);
+  CHECK(c.q_norm_width(0) == 64 && c.k_norm_width(0) == 64 && c.rms_norm_eps == 1e-5f);
   const ModelConfig three = read_as("olmo3", R"("num_key_value_heads":2,"sliding_window":16,"rope_theta":500000,"rope_scaling":{"rope_type":"yarn","factor":8,"original_max_position_embeddings":64})");
-  CHECK(three.q_norm_width() == 64 && three.k_norm_width() == 32);
+  CHECK(three.q_norm_width(0) == 64 && three.k_norm_width(0) == 32);
   CHECK(three.layer_is_sliding == std::vector<bool>({true, true, true, false, true, true}) && three.rope.kind == RopeConfig::Kind::yarn);
   CHECK(three.sliding_rope && three.sliding_rope->kind == RopeConfig::Kind::none && three.sliding_rope->theta == 5e5);
   refuse_as("olmo3", R"("rope_theta":10000)", "model_unsupported", "rope_theta");

@@ -41,6 +41,14 @@ TEST("invariance: mixtures of experts, with adapters of experts and of routers")
       if (!kSanitized) run(family, isa, WeightType::i8, false, 16, seed++);
 }
 
+TEST("invariance: layers of two shapes, of keys of others, with numbers per token, with an MLP beside experts") {
+  uint32_t seed = 301;
+  for (const char* family : {"gemma4", "gemma4-keys", "gemma4-moe"})
+    for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
+             {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
+      if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);
+}
+
 TEST("invariance: linear attention") {
   uint32_t seed = 201;
   for (const char* family : {"qwen3-5", "qwen3-next"})

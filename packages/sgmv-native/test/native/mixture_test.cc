@@ -163,7 +163,7 @@ TEST("mixture: a token reads its own experts' weights and no others") {
     std::fill_n(y.row(0), config.hidden_size, NAN);
     mixture.plan({});
     mixture.reserve(1, {});
-    mixture.run(cpu, 0, weights, x, 1, y);
+    mixture.run(cpu, 0, weights, x, x, 1, y);
     return std::vector<float>(y.row(0), y.row(0) + config.hidden_size);
   };
   const std::vector<float> whole = run();
