@@ -243,6 +243,9 @@ bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
 std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
   FoundModules found = collect(file, model.sees_images || prefix != kModulePrefix, problems);
+  // Layers that share keys and values had k and v in some versions of Transformers, which never used them.
+  for (int32_t layer = model.first_sharing(); layer < model.layers; ++layer)
+    for (const Projection p : {Projection::k, Projection::v}) found.erase(module_name(model, layer, p, prefix));
   std::vector<PeftPair> pairs;
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).drop_stacked();

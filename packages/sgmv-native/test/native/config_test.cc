@@ -402,6 +402,47 @@ TEST("config: families that are Llama but for a field or two") {
   refuse_as("internlm3", R"("qkv_bias":true,"attention_bias":false)", "model_corrupt", "qkv_bias: found true");
 }
 
+TEST("config: Gemma 4, its layers of two shapes, those that share, numbers per token, experts") {
+  const ModelConfig c = read_as("gemma4_text", "");
+  CHECK(c.layer_is_sliding == std::vector<bool>({true, true, true, true, true, false}) && c.sliding_window == 512 && c.tied_embeddings && c.activation == Activation::gelu_tanh);
+  CHECK(c.kv_shape(0) == (KvShape{4, 256}) && c.kv_shape(5) == (KvShape{4, 512}) && c.head_dim_max() == 512 && c.attention_scale == 1.0f && !c.unit_offset_norms);
+  CHECK(c.rope.kind == RopeConfig::Kind::proportional && c.rope.share == 0.25 && c.rope.theta == 1e6 && c.sliding_rope->theta == 1e4 && c.sliding_rope->kind == RopeConfig::Kind::none);
+  CHECK(c.per_token.size == 256 && c.per_token.vocab == 262144 && c.per_token_width() == 6 * 256 && c.logit_softcap == 0 && c.experts.count == 0);
+  CHECK_EQUAL(c.kv_numbers(), int64_t{4} * (5 * 256 + 512));
+  const std::vector<float> frequencies = rope_frequencies(c.rope, 512);
+  CHECK(frequencies.size() == 256 && frequencies[0] == 1.0f && frequencies[63] > 0 && frequencies[64] == 0 && frequencies[255] == 0);
+
+  const std::string kinds = R"("layer_types":["sliding_attention","full_attention","sliding_attention","full_attention","sliding_attention","sliding_attention"])";
+  const ModelConfig sharing = read_as("gemma4_text", kinds + R"(,"num_kv_shared_layers":3,"use_double_wide_mlp":true,"hidden_size_per_layer_input":0,"global_head_dim":32,"num_global_key_value_heads":1)");
+  CHECK(!sharing.is_sliding(5) && sharing.kv_shape(1) == (KvShape{4, 32}));  // the last layer sees everything; heads of its own only where values are keys
+  CHECK(sharing.kv_layers() == 3 && sharing.kv_source(3) == 1 && sharing.kv_source(4) == 2 && sharing.kv_index(5) == 1 && sharing.kv_index(2) == 2);
+  CHECK(sharing.mlp_size(2) == 160 && sharing.mlp_size(3) == 320 && sharing.mlp_size_max() == 320 && sharing.per_token.size == 0);
+  CHECK(sharing.layer_projections(2).size() == 7 && sharing.layer_projections(3) == (std::vector{Projection::q, Projection::o, Projection::gate, Projection::up, Projection::down}));
+  CHECK(sharing.qkv_width(3) == 4 * 32 && sharing.qkv_width(2) == 12 * 256 && sharing.out_features(Projection::k, 3) == 0);
+
+  const ModelConfig keys = read_as("gemma4_unified_text", R"("attention_k_eq_v":true,"num_global_key_value_heads":2,"use_bidirectional_attention":"vision","final_logit_softcapping":30)");
+  CHECK(keys.kv_shape(5) == (KvShape{2, 512}) && keys.values_are_keys(5) && !keys.values_are_keys(0) && keys.logit_softcap == 30 && keys.sliding_window == 1024 && keys.per_token.size == 0);
+  CHECK(keys.layer_projections(5) == (std::vector{Projection::q, Projection::k, Projection::o, Projection::gate, Projection::up, Projection::down}) && keys.heads_per_kv_max() == 2);
+  const ModelConfig by_layer = read_as("gemma4_text", R"("per_layer_config":{"5":{"head_dim":64,"num_key_value_heads":1}})");
+  CHECK(by_layer.kv_shape(5) == (KvShape{1, 64}) && by_layer.kv_shape(0) == (KvShape{4, 256}));
+  const ModelConfig experts = read_as("gemma4_text", R"("enable_moe_block":true,"num_experts":8,"top_k_experts":2,"moe_intermediate_size":12)");
+  CHECK(experts.experts.apart && experts.experts.normalized && experts.has_experts(0) && experts.has_mlp(0) && experts.mlp_size(0) == 160);
+  const ModelConfig vision = read("", R"("model_type":"gemma4","text_config":{"model_type":"gemma4_text","hidden_size":64,"num_hidden_layers":2,"final_logit_softcapping":30})");
+  CHECK(vision.sees_images && vision.logit_softcap == 30 && vision.heads == 8);
+
+  refuse_as("gemma4_text", R"("num_kv_shared_layers":6)", "model_unsupported", "num_kv_shared_layers: found 6, expected less than num_hidden_layers, 6");
+  refuse_as("gemma4_text", R"("num_kv_shared_layers":1)", "model_corrupt", "num_kv_shared_layers: found 1, expected fewer");
+  refuse_as("gemma4_text", R"("use_bidirectional_attention":"all")", "model_unsupported", "use_bidirectional_attention");
+  refuse_as("gemma4_text", R"("sliding_window":null)", "model_unsupported", "sliding_window: found none");
+  refuse_as("gemma4_text", R"("vocab_size_per_layer_input":100)", "model_unsupported", "vocab_size_per_layer_input: found 100, expected at least vocab_size, 128");
+  refuse_as("gemma4_text", R"("global_head_dim":15)", "model_corrupt", "global_head_dim: found 15, expected an even number up to 1024");
+  refuse_as("gemma4_text", R"("attention_k_eq_v":true,"num_global_key_value_heads":3)", "model_corrupt", "num_global_key_value_heads: found 3, expected a divisor of num_attention_heads, 4");
+  refuse_as("gemma4_text", R"("per_layer_config":{"0":{"head_dim":64}})", "model_unsupported", "per_layer_config.0: found an object");
+  refuse_as("gemma4_text", R"("rope_scaling":{"rope_type":"linear","factor":2})", "model_unsupported", "rope_scaling");
+  refuse_as("gemma4_text", R"("rope_parameters":{"full_attention":{"rope_type":"proportional","rope_theta":1e6,"partial_rotary_factor":2}})", "model_corrupt", "partial_rotary_factor");
+  refuse_as("gemma4_text", R"("enable_moe_block":true,"num_experts":8,"top_k_experts":9,"moe_intermediate_size":12)", "model_corrupt", "top_k_experts: found 9, expected 1 to 8");
+}
+
 TEST("config: layers of linear attention") {
   const auto of = [](const char* type) { return std::string(R"("model_type":")") + type + R"(","vocab_size":128,"hidden_size":64,"num_hidden_layers":8,"num_attention_heads":4,"head_dim":32)"; };
   const std::string dense = of("qwen3_5_text"), next = of("qwen3_next");
