@@ -87,6 +87,16 @@ describe('generations', () => {
     });
   });
 
+  it('goes on where the last message ends, if that is asked for', async () => {
+    const messages = [{ role: 'USER', content: 'Where is it?' }, { role: 'ASSISTANT', content: 'It is ' }];
+    await generate(test, one.key, { prompt: null, messages, continueFinal: true });
+    expect(runner.jobs.at(-1)?.input).toMatchObject({ continueFinal: true, messages: [{}, { role: 'assistant', content: 'It is ' }] });
+    for (const continueFinal of [false, null]) {
+      await generate(test, one.key, { prompt: null, messages, continueFinal });
+      expect(runner.jobs.at(-1)?.input).not.toHaveProperty('continueFinal');
+    }
+  });
+
   it.each<[Record<string, unknown>, object]>([
     [{ json: true }, { type: 'json' }],
     [{ jsonSchema: '{"type":"object"}' }, { type: 'jsonSchema', schema: { type: 'object' } }],
@@ -175,6 +185,9 @@ describe('generations', () => {
     [{ prompt: null }, 'BAD_INPUT', 'prompt'],
     [{ messages: [{ role: 'USER', content: 'x' }] }, 'BAD_INPUT', 'prompt'],
     [{ prompt: null, messages: [] }, 'BAD_INPUT', 'messages'],
+    [{ continueFinal: true }, 'BAD_INPUT', 'continueFinal'],
+    [{ prompt: null, messages: [{ role: 'USER', content: 'x' }], continueFinal: true }, 'BAD_INPUT', 'continueFinal'],
+    [{ prompt: null, messages: [{ role: 'ASSISTANT', content: '' }], continueFinal: true }, 'BAD_INPUT', 'continueFinal'],
     [{ sampling: { temperature: 2.5 } }, 'BAD_INPUT', 'sampling.temperature'],
     [{ sampling: { topP: 0 } }, 'BAD_INPUT', 'sampling.topP'],
     [{ sampling: { topK: -1 } }, 'BAD_INPUT', 'sampling.topK'],

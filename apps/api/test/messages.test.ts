@@ -74,6 +74,7 @@ describe('messages', () => {
       stop_sequence: null,
       usage: { input_tokens: PROMPT_TOKENS - CACHED_TOKENS, cache_read_input_tokens: CACHED_TOKENS, cache_creation_input_tokens: 0, output_tokens: 3 },
     });
+    expect(message._request_id).toMatch(/^[0-9a-f-]{36}$/);
     expect(job()).toMatchObject({
       input: { kind: 'messages', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Hi' }], templateOptions: { enable_thinking: false } },
       sampling: { temperature: 0.5, topP: 0.9, topK: 5, stop: ['END'], maxTokens: 100 },

@@ -72,7 +72,7 @@ describe('responses', () => {
       text: { format: { type: 'text' } },
       usage: {
         input_tokens: PROMPT_TOKENS,
-        input_tokens_details: { cached_tokens: CACHED_TOKENS },
+        input_tokens_details: { cached_tokens: CACHED_TOKENS, cache_write_tokens: 0 },
         output_tokens: 3,
         output_tokens_details: { reasoning_tokens: 0 },
         total_tokens: PROMPT_TOKENS + 3,

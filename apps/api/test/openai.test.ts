@@ -692,6 +692,9 @@ describe('the OpenAI endpoints', () => {
       [{ prompt: [Array(129).fill('a')] }, 'prompt'],
       [{ prompt: undefined }, 'prompt'],
       [{ echo: 'yes' }, 'echo'],
+      [{ max_tokens: 0 }, 'max_tokens'],
+      [{ max_tokens: 0, echo: false }, 'max_tokens'],
+      [{ max_tokens: 0, echo: true, min_tokens: 1 }, 'min_tokens'],
       [{ echo: true, prompt: 'x'.repeat(130_000), logprobs: 3 }, 'logprobs'],
       [{ logprobs: 21 }, 'logprobs'],
       [{ best_of: 2 }, 'best_of'],
@@ -733,6 +736,24 @@ describe('the OpenAI endpoints', () => {
         const { choices: given } = await client.completions.create({ ...request, logprobs: 1 });
         expect(given.map(({ logprobs }) => logprobs)).toEqual([0, 1].map(expected));
         expect(runner.jobs.at(-1)).toMatchObject({ echo: true, logprobs: 1 });
+      });
+
+      it('are it alone when no token is to follow, whole and streamed', async () => {
+        runner.script = async (run) => {
+          await run.prompt('The', ' cat', ' sat');
+          await run.finish('length');
+        };
+        const scored = { ...request, n: 1, logprobs: 1, max_tokens: 0 };
+        const { choices: given, usage, id } = await client.completions.create(scored);
+        const logprobs = Object.fromEntries(Object.entries(expected(0)).map(([name, list]) => [name, list.slice(0, 3)]));
+        expect(given).toEqual([{ index: 0, text: 'The cat sat', logprobs, finish_reason: 'length' }]);
+        expect(usage).toMatchObject({ prompt_tokens: PROMPT_TOKENS, completion_tokens: 0, total_tokens: PROMPT_TOKENS });
+        expect(runner.jobs.at(-1)?.sampling).toMatchObject({ maxTokens: 0 });
+        await until(async () => (await ledgerOf(test, id.replace('cmpl-', ''))).length === 1);
+        expect(await ledgerOf(test, id.replace('cmpl-', ''))).toMatchObject([{ prompt_tokens: PROMPT_TOKENS, completion_tokens: 0 }]);
+        const pieces: (string | null | undefined)[] = [];
+        for await (const { choices: [piece] } of await client.completions.create({ ...scored, stream: true })) pieces.push(piece?.text, piece?.finish_reason);
+        expect(pieces).toEqual(['The cat sat', null, '', 'length']);
       });
 
       it('stream it first', async () => {

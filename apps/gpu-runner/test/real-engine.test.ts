@@ -201,6 +201,17 @@ describe('the native engine behind the runner', () => {
     expect((await promptOf(scored)).logprobs).toEqual([...(logprobs ?? []), ...(whole?.logprobs ?? [])]);
   });
 
+  it('scores a prompt without a token after it, whole and for each choice', async () => {
+    await start();
+    const job = (maxTokens: number) => aJob({ n: 2, logprobs: 2, echo: true, adapter: adapters.a, sampling: { maxTokens, minTokens: 0 } });
+    const [none, one] = [job(0), job(1)];
+    for (const each of [none, one]) await world.enqueue(each);
+    expect(await world.settlement(none.generationId)).toMatchObject({ finishReason: 'length', promptTokens: (await world.settlement(one.generationId)).promptTokens, completionTokens: 0, text: '' });
+    expect(await choicesOf(none)).toEqual([0, 1].map(() => ({ text: '', logprobs: [] })));
+    expect((await promptOf(none)).logprobs).toEqual((await promptOf(one)).logprobs);
+    expect(await choicesOf(one)).toMatchObject([0, 1].map(() => ({ logprobs: [expect.anything()] as unknown[] })));
+  });
+
   async function promptOf(job: GenerationJob): Promise<PromptEvent> {
     const [first] = await world.events(job.generationId);
     if (first?.type !== 'prompt') throw new Error(`expected the prompt, found ${first?.type}`);

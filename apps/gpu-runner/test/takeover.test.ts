@@ -1,4 +1,4 @@
-import { generationFenceKey, settlementJobId, type GenerationJob } from '@aril/contracts';
+import { generationFenceKey, generationRunKey, generationStreamKey, settlementJobId, type GenerationJob } from '@aril/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aJob, eventually, World } from './support/fixtures.js';
@@ -107,6 +107,37 @@ describe('SIGKILL mid-stream', () => {
     expect((await world.settlement(job.generationId)).fence).toBe(4);
   });
 
+  it('while it loads an adapter: another loads it', async () => {
+    const victim = await start({ LOAD_MS: '60000' });
+    const job = aJob({ adapter: await world.putAdapter({}, Buffer.from('weights')) });
+    await world.enqueue(job);
+    await eventually('the take', 5000, () => world.redis.get(generationFenceKey(job.generationId)));
+    await victim.kill();
+    await startLocal();
+    expect(await world.settlement(job.generationId)).toMatchObject({ fence: 2, finishReason: 'length', completionTokens: 40 });
+  });
+
+  it('ends what had its last token and not its end', async () => {
+    const { runner } = await startLocal();
+    const job = aJob({ n: 2, sampling: { maxTokens: 11 } });
+    await world.enqueue(job);
+    const { runnerId: _runner, fence: _fence, timings: _timings, finishedAtMs: _finished, ...first } = await world.settlement(job.generationId);
+    const events = await world.events(job.generationId);
+    await runner.stop();
+    locals = [];
+    // What a kill leaves that comes between the two.
+    const stream = generationStreamKey(job.generationId);
+    const entries = await world.redis.xrange(stream, '-', '+');
+    await world.redis.del(stream);
+    for (const [id, fields] of entries.slice(0, -1)) await world.redis.xadd(stream, id, ...fields);
+    await world.redis.hdel(generationRunKey(job.generationId), 'settlement');
+    await (await world.settlements.getJob(settlementJobId(job.generationId)))?.remove();
+    await world.enqueue(job);
+    await startLocal();
+    expect(await world.settlement(job.generationId)).toMatchObject({ ...first, fence: 2 });
+    expect(await world.events(job.generationId)).toEqual(events);
+  });
+
   it('reports an end that its runner could not report any more', async () => {
     // The end is in the stream and the settlement job is not: exactly what a kill between the two leaves.
     const { runner } = await startLocal();
@@ -138,6 +169,21 @@ describe('a runner that was only asleep', () => {
     const ends = await Promise.all(jobs.map((job) => world.settlement(job.generationId)));
     expect(ends.every((end) => end.runnerId === locals[0]?.config.RUNNER_ID && end.fence === 2)).toBe(true);
     expect(sleeper.output).toContain('another runner owns this generation');
+    await world.untilIdle();
+  });
+
+  it('beside all others, that wake one after the other, goes on or has another go on, from where it stood', async () => {
+    const sleepers = [await start({ STEP_MS: '10', MAX_BATCH: '4' }), await start({ STEP_MS: '10', MAX_BATCH: '4' })];
+    const jobs = someJobs(8, 300);
+    await Promise.all(jobs.map((job) => world.enqueue(job)));
+    for (const job of jobs) await world.untilTokens(job.generationId, 5);
+    for (const sleeper of sleepers) sleeper.signal('SIGSTOP');
+    await delay(2500);
+    for (const sleeper of sleepers) {
+      sleeper.signal('SIGCONT');
+      await delay(1500);
+    }
+    for (const job of jobs) await expectUninterrupted(job);
     await world.untilIdle();
   });
 

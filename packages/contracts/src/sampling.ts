@@ -34,7 +34,8 @@ export const samplingSchema = z.object({
   logitBias: logitBiasSchema.default({}),
   /** Unsigned 32 bit; chosen by the API when the caller gives none, so that a replay repeats it. */
   seed: z.number().int().min(0).max(0xffff_ffff),
-  maxTokens: z.number().int().min(1),
+  /** 0: the prompt alone is computed, for its log probabilities. */
+  maxTokens: z.number().int().min(0),
   /** The model's end tokens and `stopTokens` cannot be chosen before the generation has this many tokens. */
   minTokens: z.number().int().min(0).default(0),
   /** Generation ends before the first occurrence of any of these; they are not part of the text. */

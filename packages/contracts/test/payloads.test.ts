@@ -44,7 +44,7 @@ describe('generation job', () => {
     ['input.messages', { ...job, input: { kind: 'messages', messages: [] } }],
     ['input.tokens.0', { ...job, input: { kind: 'tokens', tokens: [-1] } }],
     ['input.kind', { ...job, input: { kind: 'audio' } }],
-    ['sampling.maxTokens', { ...job, sampling: { ...job.sampling, maxTokens: 0 } }],
+    ['sampling.maxTokens', { ...job, sampling: { ...job.sampling, maxTokens: -1 } }],
     ['deadlineMs', { ...job, deadlineMs: 1.5 }],
     ['n', { ...job, n: 17 }],
     ['n', { ...job, n: 0 }],

@@ -97,7 +97,7 @@ export class NativeEngine implements InferenceEngine {
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {
-    this.#sinks.set(request.requestId, { sink, choices: request.n, thoughts: this.#thoughtsOf(request) });
+    this.#sinks.set(request.requestId, { sink: request.sampling.maxTokens > 0 ? sink : promptOnly(sink), choices: request.n, thoughts: this.#thoughtsOf(request) });
     try {
       this.engine.submit({ ...nativeRequest(request), silentTokens: this.#silentTokens(request), stopTokens: this.#stopTokens(request) });
     } catch (error) {
@@ -256,7 +256,8 @@ function nativeRequest(request: EngineRequest): NativeRequest {
     adapter: adapter ?? undefined,
     cacheSalt,
     sampling: howToSample,
-    maxTokens,
+    // The engine has no answers of none: see `promptOnly`.
+    maxTokens: Math.max(1, maxTokens),
     stop,
     stopTokens,
     ignoreEos,
@@ -267,6 +268,13 @@ function nativeRequest(request: EngineRequest): NativeRequest {
     thought: thought ?? undefined,
   };
 }
+
+/** Hears of the prompt, and nothing of the one token that the engine says after it. */
+const promptOnly = (sink: GenerationSink): GenerationSink => ({
+  onPrompt: (logprobs) => sink.onPrompt(logprobs),
+  onTokens: () => {},
+  onEnd: (end) => sink.onEnd({ ...end, text: '', stop: undefined, finishReason: end.finishReason === 'stop' ? 'length' : end.finishReason }),
+});
 
 function endOf({ choice, text, finishReason, stop, promptTokens, cachedTokens, error }: EndEvent): EngineEnd {
   const failure = error ? requestFailure(error.code, error.message) : null;

@@ -17,7 +17,7 @@ const PREFLIGHT_S = 600;
 const ANY_PAGE: CorsOptions = {
   origin: '*',
   credentials: false,
-  exposedHeaders: ['x-request-id', 'x-should-retry', 'retry-after', 'retry-after-ms', VARIANT_HEADER, ...RATE_HEADERS],
+  exposedHeaders: ['x-request-id', 'request-id', 'x-should-retry', 'retry-after', 'retry-after-ms', VARIANT_HEADER, ...RATE_HEADERS],
   maxAge: PREFLIGHT_S,
 };
 

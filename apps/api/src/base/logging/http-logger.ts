@@ -12,6 +12,8 @@ function requestId(request: IncomingMessage, response: ServerResponse): string {
   const given = request.headers['x-request-id'];
   const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
   response.setHeader('x-request-id', id);
+  // Where Anthropic's clients look for it.
+  response.setHeader('request-id', id);
   return id;
 }
 

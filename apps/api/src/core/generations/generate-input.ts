@@ -23,17 +23,25 @@ const messageSchema = z
     message: 'expected it in messages of the ASSISTANT alone',
   });
 
-const schema = z.object({
-  target: targetSchema,
-  routingKey: routingKeySchema.min(1).nullish(),
-  prompt: z.string().max(INPUT_CHARS_MAX).nullish(),
-  messages: z.array(messageSchema).min(1).max(MESSAGES_MAX).nullish(),
-  sampling: requestedSamplingSchema.prefault({}),
-  n: choicesSchema.nullish(),
-  logprobs: topLogprobsSchema.nullish(),
-  constraint: constraintInputSchema.nullish(),
-  idempotencyKey: idempotencyKeySchema.nullish(),
-});
+const schema = z
+  .object({
+    target: targetSchema,
+    routingKey: routingKeySchema.min(1).nullish(),
+    prompt: z.string().max(INPUT_CHARS_MAX).nullish(),
+    messages: z.array(messageSchema).min(1).max(MESSAGES_MAX).nullish(),
+    continueFinal: z.boolean().nullish(),
+    sampling: requestedSamplingSchema.prefault({}),
+    n: choicesSchema.nullish(),
+    logprobs: topLogprobsSchema.nullish(),
+    constraint: constraintInputSchema.nullish(),
+    idempotencyKey: idempotencyKeySchema.nullish(),
+  })
+  .refine(({ continueFinal, messages }) => !continueFinal || isContinuable(messages?.at(-1)), {
+    path: ['continueFinal'],
+    message: "expected true only where the last message is the ASSISTANT's, with a text",
+  });
+
+const isContinuable = (message: z.output<typeof messageSchema> | undefined): boolean => message?.role === 'ASSISTANT' && message.content !== '';
 
 export function toRequest(input: GenerateInput): GenerationRequest {
   const given = validInput(schema, { ...input, sampling: samplingOf(input.sampling ?? {}) });
@@ -62,12 +70,12 @@ export function fieldNames(input: GenerateInput): FieldNames {
   };
 }
 
-function inputOf({ prompt, messages }: z.infer<typeof schema>): GenerationInput {
+function inputOf({ prompt, messages, continueFinal }: z.infer<typeof schema>): GenerationInput {
   if (typeof prompt === 'string' && !messages) return { kind: 'prompt', prompt };
   if (messages && typeof prompt !== 'string') {
     checkLength(messages);
     const lowered = messages.map(({ role, content, reasoning }) => ({ role: lower(role), content, ...(reasoning && { reasoning }) }));
-    return { kind: 'messages', messages: lowered };
+    return { kind: 'messages', messages: lowered, ...(continueFinal && { continueFinal }) };
   }
   const found = messages ? 'both' : 'neither';
   throw new ArilError('BAD_INPUT', `prompt: expected exactly one of prompt and messages, found ${found}`, 'prompt');

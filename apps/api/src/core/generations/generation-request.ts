@@ -20,7 +20,7 @@ export type GenerationInput = GenerationJob['input'];
 
 export const requestedSamplingSchema = samplingSchema.extend({
   seed: samplingSchema.shape.seed.optional(),
-  maxTokens: samplingSchema.shape.maxTokens.optional(),
+  maxTokens: samplingSchema.shape.maxTokens.min(1).optional(),
 });
 export type RequestedSampling = z.infer<typeof requestedSamplingSchema> & {
   /** Of a door whose `maxTokens` left out means another number than `MAX_TOKENS_DEFAULT`; as much as the context has. */

@@ -104,6 +104,12 @@ export class GenerateInput {
   @Field(() => [MessageInput], { nullable: true })
   messages?: MessageInput[] | null;
 
+  @Field(() => Boolean, {
+    nullable: true,
+    description: "true: the last of `messages` is an ASSISTANT's, and the answer goes on where its text ends: it is the rest of it.",
+  })
+  continueFinal?: boolean | null;
+
   @Field(() => SamplingInput, { nullable: true })
   sampling?: SamplingInput | null;
 

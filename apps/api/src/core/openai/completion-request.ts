@@ -20,6 +20,8 @@ const PROMPT_EXPECTED = `expected a string, a list of token ids, or a list of 1 
 
 const fields = {
   ...commonFields,
+  /** 0 scores the prompt, and says nothing without `echo`. */
+  max_tokens: optional(z.number().int().min(0)),
   prompt: z.union(
     [text, tokens, z.array(text).min(1).max(PROMPTS_MAX), z.array(tokens).min(1).max(PROMPTS_MAX)],
     PROMPT_EXPECTED,
@@ -30,7 +32,10 @@ const fields = {
   echo: optional(z.boolean()),
 };
 
-const schema = z.object(fields).refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue);
+const schema = z
+  .object(fields)
+  .refine(streamOptionsNeedStream.check, streamOptionsNeedStream.issue)
+  .refine(({ max_tokens: most, echo }) => most !== 0 || echo === true, { path: ['max_tokens'], message: 'expected at least 1 without echo' });
 
 export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): OpenAiRequest {
   checkLongLists(body['prompt']);

@@ -91,9 +91,12 @@ export function finishOf(reason: FinishReason, tools: OfferedTools | null, calls
   return reason === 'stop' && calls > 0 && tools?.duty !== 'function' ? 'tool_calls' : reason;
 }
 
-const completionChoice = ({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object => ({
-  index,
-  text: (prompt?.text ?? '') + text,
-  logprobs: logprobs && completionLogprobs([...echoLogprobs(prompt), ...logprobs], 0),
-  finish_reason: finishOf(finishReason, null, 0),
-});
+function completionChoice({ prompt, text, finishReason, logprobs }: OutcomeChoice & { prompt: Echo | null }, index: number): object {
+  const all = [...echoLogprobs(prompt), ...(logprobs ?? [])];
+  return {
+    index,
+    text: (prompt?.text ?? '') + text,
+    logprobs: all.length > 0 ? completionLogprobs(all, 0) : null,
+    finish_reason: finishOf(finishReason, null, 0),
+  };
+}

@@ -49,7 +49,8 @@ export function responseObject({ generationId, created, model, asked }: Admitted
 
 const usageOf = ({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: NonNullable<ResponseState['end']>): object => ({
   input_tokens: promptTokens,
-  input_tokens_details: { cached_tokens: cachedTokens },
+  // What is kept of a prompt costs nothing; clients that check answers miss the number.
+  input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
   output_tokens: completionTokens,
   output_tokens_details: { reasoning_tokens: reasoningTokens },
   total_tokens: promptTokens + completionTokens,
