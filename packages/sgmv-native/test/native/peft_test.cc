@@ -438,6 +438,32 @@ TEST("peft: golden adapters of every kind against their own and another model") 
   }
 }
 
+TEST("peft: of layers that share keys and values, what adapts k and v is passed over; where values are keys, what adapts k adapts both") {
+  const TempFolder folder;
+  AdapterFiles files;
+  files.set("target_modules", R"(["q_proj","k_proj","v_proj"])");
+  files.add({Projection::k}, {0, 1}, 4);
+  files.write(folder);
+  const auto targets = [&](const ModelConfig& model, int32_t layer) {
+    const auto adapter = load_lora_adapter(folder.path(), model, std::nullopt, OnesBase(model));
+    std::string names;
+    for (const LoraPart& part : adapter->group(layer, ProjectionGroup::qkv).parts) names += std::string(projection_name(part.projection)) + " ";
+    return names;
+  };
+  ModelConfig model = small_model();
+  model.kv_sharing_layers = 1;
+  CHECK_EQUAL(targets(model, 0), "q_proj k_proj v_proj ");
+  CHECK_EQUAL(targets(model, 1), "q_proj ");
+  model.kv_sharing_layers = 0;
+  model.full_values_are_keys = true;
+  const AdapterReport both = inspect_adapter(folder.path(), model);
+  CHECK(!both.problems.empty() && both.problems[0].message.find("v_proj") != std::string::npos, codes(both));  // no layer has a v
+  std::erase_if(files.tensors, [](const NamedTensor& tensor) { return tensor.name.find("v_proj") != std::string::npos; });
+  files.write(folder);
+  CHECK_EQUAL(targets(model, 1), "q_proj k_proj v_proj ");
+  CHECK_EQUAL(inspect_adapter(folder.path(), model).summary.parameters, int64_t{2 * (4 * 16 + 16 * 4 + 4 * 16 + 8 * 4)});
+}
+
 TEST("peft: an adapter of a vision model: its language model's modules by either name, those that see images left out") {
   for (const char* prefix : kWrappedPrefixes) {
     const auto files = [&] {
