@@ -54,6 +54,21 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
   for (int32_t expert = 0; expert < config.experts.count; ++expert) tensors.experts.push_back(expert_tensors(names, block, checkpoint.is_gguf(), config, expert));
 }
 
+// Qwen3-Next's in_proj_qkvz. llama.cpp keeps z apart and has all heads' q before all k and all v; here, as in the checkpoint, all of a
+// key head is together.
+std::vector<Checkpoint::Part> grouped_parts(const LinearAttentionShape& shape, const std::string& prefix) {
+  const int64_t keys = shape.key_dim, values = int64_t{shape.per_key_head()} * shape.value_dim;
+  std::vector<Checkpoint::Part> parts;
+  const auto add = [&](const char* name, int64_t rows, int64_t first, int64_t all) { parts.push_back({prefix + name, rows, false, -1, first, all}); };
+  for (int64_t head = 0; head < shape.key_heads; ++head) {
+    add("in_proj_qkv", keys, head * keys, shape.conv_width());
+    add("in_proj_qkv", keys, shape.keys() + head * keys, shape.conv_width());
+    add("in_proj_qkv", values, 2 * shape.keys() + head * values, shape.conv_width());
+    add("in_proj_z", values, head * values, shape.values());
+  }
+  return parts;
+}
+
 }  // namespace
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
@@ -78,6 +93,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   if (config.is_linear(layer)) {
     const std::string linear = prefix + "linear_attn.";
     names.qkv = config.linear.grouped ? parts(linear, {in_qkvz, in_ba}, false) : parts(linear, {in_qkv, in_z, in_b, in_a}, false);
+    if (config.linear.grouped && checkpoint.has(linear + "in_proj_qkv.weight")) {  // older files in GGUF have it as it was
+      names.qkv = grouped_parts(config.linear, linear);
+      names.qkv.push_back({linear + "in_proj_ba", config.out_features(in_ba, layer), false});
+    }
     names.o = parts(linear, {out}, false);
     names.conv = linear + "conv1d.weight";
     names.decay = linear + "A_log";
