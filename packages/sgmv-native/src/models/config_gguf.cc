@@ -198,7 +198,8 @@ struct ArchitectureExperts {
 constexpr float kErnieSumMin = 1e-12f;
 constexpr ArchitectureExperts kExperts[] = {
     {"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
-    {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"qwen3next", true, "expert_feed_forward_length", true}, {"qwen35moe", true, "expert_feed_forward_length", true}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
+    {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
+    {"qwen3next", true, "expert_feed_forward_length", true}, {"qwen35moe", true, "expert_feed_forward_length", true},
     {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
     {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
     {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
