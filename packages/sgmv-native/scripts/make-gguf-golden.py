@@ -34,7 +34,8 @@ def without_vocabulary(model):
 
 
 def convert(folder):
-    sys.argv[1:] = [str(folder / "model"), "--outfile", str(folder / "model.gguf"), "--outtype", "bf16", "--no-mtp"]
+    fuse = ["--fuse-gate-up-exps"] if folder.name == "gguf-qwen35moe" else []
+    sys.argv[1:] = [str(folder / "model"), "--outfile", str(folder / "model.gguf"), "--outtype", "bf16", "--no-mtp", *fuse]
     converter.main()
     shutil.rmtree(folder / "model")
     cases = json.loads((folder / "golden.json").read_text())

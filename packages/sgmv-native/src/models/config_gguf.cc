@@ -381,12 +381,12 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
     if (hf_name.ends_with(hf)) return block + gguf;
   const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || config.attention_gate || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 39> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 40> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
+      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.gate_up_proj", "ffn_gate_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
       {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
       {"linear_attn.in_proj_qkv", "attn_qkv"}, {"linear_attn.in_proj_z", "attn_gate"}, {"linear_attn.in_proj_b", "ssm_beta"}, {"linear_attn.in_proj_a", "ssm_alpha"},

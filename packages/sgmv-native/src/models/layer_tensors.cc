@@ -17,7 +17,8 @@ const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& co
 std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
   const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
   const bool in_turns = config.model_type == "gpt_oss", bias = config.experts.biased;
-  const bool transposed = in_turns || (hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size});
+  const bool by_inputs = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
+  const bool transposed = in_turns || (by_inputs && !checkpoint.is_gguf());
   const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
     const bool bare = !tensor.ends_with(".weight");
     return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, bias, expert, first, rows, bare, transposed, in_turns && tensor == gate_up};
@@ -46,6 +47,12 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
   tensors.router.push_back({block + names.router, config.experts.count, config.experts.biased});
   if (config.experts.shared_gate) tensors.router.push_back({block + "shared_expert_gate", 1, false});
   if (config.experts.choice_bias) tensors.choice_bias = block + names.choice_bias;
+  // llama.cpp's converter makes one of gate and up if it is asked to.
+  const std::string both = block + "experts.gate_up_proj.weight";
+  if (checkpoint.is_gguf() && !config.experts.biased && checkpoint.has(both)) {
+    tensors.experts = stacked_experts(checkpoint, config, both, block + "experts." + names.down + ".weight");
+    return;
+  }
   const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
   if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
     tensors.experts = stacked_experts(checkpoint, config, block + names.all_gate_up, block + names.all_down);

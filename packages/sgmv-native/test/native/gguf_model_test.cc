@@ -423,7 +423,8 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
     if (!config.has_experts(layer)) continue;
     floats(block + "ffn_gate_inp.weight", {config.experts.count, config.hidden_size}, -0.05f, 0.001f);
     if (config.experts.shared) floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);
-    for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
+    if (config.linear.grouped) tensor(block + "ffn_gate_up_exps.weight", {config.experts.count, 2 * config.experts.size, config.hidden_size});  // as some files have them
+    else for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
     tensor(block + "ffn_down_exps.weight", {config.experts.count, config.hidden_size, config.experts.size});
   }
   return writer.bytes();
@@ -518,6 +519,12 @@ TEST("gguf: hybrids that do not fit are refused by name") {
     GgufWriter::text(written, tensor);
     CHECK_THROWS(patched(written.substr(0, written.size() - 1), 0, "x"), Error, tensor + ": found no such tensor");
   }
+  std::string experts = quantized(wide_hybrid("qwen3_next", 4), {{DType::q8_0, 8}}, false), name;
+  GgufWriter::text(name, "blk.1.ffn_gate_up_exps.weight");
+  std::string sizes;
+  for (const uint64_t size : {512, 256}) append(sizes, size);
+  experts.replace(experts.find(name) + name.size() + sizeof(uint32_t), sizes.size(), sizes);
+  CHECK_THROWS(Model::load(folder.write("m.gguf", experts), {1, "", WeightType::f32}), Error, "blk.1.ffn_gate_up_exps.weight: found shape [4, 256, 512], expected [4, 512, 256]");
 
   GgufWriter growing;
   const ModelConfig config = wide_hybrid("qwen3_5_text", 4);
