@@ -193,6 +193,21 @@ function writeGguf() {
   ];
   for (const architecture of ['llama', 'qwen3'])
     write('gguf', `${architecture}.gguf`, gguf(keys(architecture), tensors));
+  const hybrid = {
+    ...{ full_attention_interval: 2, expert_count: 4, expert_used_count: 2, expert_feed_forward_length: 8 },
+    ...{
+      'ssm.conv_kernel': 4,
+      'ssm.state_size': 8,
+      'ssm.group_count': 2,
+      'ssm.time_step_rank': 6,
+      'ssm.inner_size': 48,
+    },
+  };
+  const more = [
+    ...Object.entries(hybrid).map(([key, value]) => [`qwen35moe.${key}`, 4, u32(value)]),
+    ['qwen35moe.attention.recurrent_layers', 9, u32(7), u64(1), Buffer.from([0])],
+  ];
+  write('gguf', 'qwen35moe.gguf', gguf([...keys('qwen35moe'), ...more], tensors));
   write('gguf', 'none.gguf', gguf([], []));
 }
 

@@ -41,6 +41,10 @@ const kinds: Record<string, number> = {
       2 * 3,
     ]),
   ),
+  'qwen3-5': 2 * 3,
+  ...Object.fromEntries(
+    ['qwen3-next', 'gguf-qwen35', 'gguf-qwen35moe', 'gguf-qwen3next'].map((family) => [family, 2 * 2]),
+  ),
   routers: 2 * 2,
   'bare-parameters': 2,
   'gpt-oss': 2 * 4,

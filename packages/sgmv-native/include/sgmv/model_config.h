@@ -192,6 +192,7 @@ struct ModelConfig {
   bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; those of q and k and post_norms never do
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
+  bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
   // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.

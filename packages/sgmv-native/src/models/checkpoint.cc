@@ -40,6 +40,18 @@ std::vector<float> ordered(std::vector<float> values, const std::vector<int32_t>
   return result;
 }
 
+// Of rows, the last of which are value heads of a size, in the order of their key heads: where each lies when llama.cpp has put the
+// first head of every key head before the second ones.
+std::vector<int32_t> tiled_order(const LinearAttentionShape& shape, int64_t rows, int64_t head_rows) {
+  std::vector<int32_t> order(static_cast<size_t>(rows));
+  const int64_t first = rows - shape.value_heads * head_rows;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t head = (row - first) / head_rows, from = head % shape.per_key_head() * shape.key_heads + head / shape.per_key_head();
+    order[static_cast<size_t>(row)] = static_cast<int32_t>(row < first ? row : row + (from - head) * head_rows);
+  }
+  return order;
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute)
@@ -87,24 +99,24 @@ std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
 TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
   const std::string name = part.tensor();
   const TensorInfo* info = find(name);
-  if (part.expert < 0) {
+  if (part.expert < 0 && part.stacked_rows == 0) {
     // A matrix of one row is a vector in GGUF.
     if (part.out != 1 || info == nullptr || info->shape.size() != 1) return require(name, {part.out, in});
     TensorInfo row = require(name, {in});
     row.shape = {1, in};
     return row;
   }
-  const int64_t experts = config_.experts.count;
+  const int64_t experts = config_.experts.count, matrix = std::max(0, part.expert);
   const bool transposed = lies_by_input(part, info);
-  TensorInfo rows = require(name, transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
+  TensorInfo rows = require(name, part.expert < 0 ? std::vector{part.stacked_rows, in} : transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
   if (transposed) {
     rows.bytes /= static_cast<uint64_t>(experts);
-    rows.offset += rows.bytes * static_cast<uint64_t>(part.expert);
+    rows.offset += rows.bytes * static_cast<uint64_t>(matrix);
     rows.shape = {in, part.stacked_rows};
     return rows;
   }
-  const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>(config_.experts.count * part.stacked_rows);
-  rows.offset += row_bytes * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  const uint64_t row_bytes = rows.bytes / static_cast<uint64_t>((part.expert < 0 ? 1 : experts) * part.stacked_rows);
+  rows.offset += row_bytes * static_cast<uint64_t>(matrix * part.stacked_rows + part.first_row);
   rows.bytes = row_bytes * static_cast<uint64_t>(part.out);
   rows.shape = {part.out, in};
   return rows;
@@ -161,6 +173,7 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
   Rows stored = rows(part.tensor(), info);
+  if (has_tiled_inputs(part)) return by_key_head(std::move(stored));
   if (!lies_by_input(part, &info)) return stored;
   const auto turn = dtype_block_bytes(stored.dtype) == sizeof(float) ? columns_as_rows<float> : columns_as_rows<uint16_t>;
   stored.data = turn(stored.data, in, part.stacked_rows, part.first_row, part.out);
@@ -177,10 +190,40 @@ DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
   return DType::mxfp4;
 }
 
+DType Checkpoint::form_type(const Part& part, int64_t in, WeightType compute) const {
+  const TensorInfo info = require(part, in);
+  return splits_blocks(part, info.dtype) ? DType::f32 : form_type(info, compute);
+}
+
+bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled_value_heads && part.module.ends_with(".linear_attn.out_proj"); }
+
+// Whether blocks hold inputs of two heads, so that their numbers cannot stay together.
+bool Checkpoint::splits_blocks(const Part& part, DType dtype) const { return has_tiled_inputs(part) && config_.linear.value_dim % dtype_block(dtype) != 0; }
+
+// Inputs by value heads in the checkpoint's order, out of the file's.
+Checkpoint::Rows Checkpoint::by_key_head(Rows stored) const {
+  const int64_t heads = config_.linear.value_heads, dim = config_.linear.value_dim;
+  if (dim % dtype_block(stored.dtype) != 0) {
+    const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
+    std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
+    dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
+    stored = {DType::f32, std::move(wide)};
+  }
+  const auto head_bytes = static_cast<size_t>(dim / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype)), row_bytes = head_bytes * static_cast<size_t>(heads);
+  const std::vector<int32_t> order = tiled_order(config_.linear, heads, 1);
+  std::vector<std::byte> ordered(stored.data.size());
+  for (size_t row = 0; row < ordered.size(); row += row_bytes)
+    for (size_t head = 0; head < order.size(); ++head)
+      std::memcpy(ordered.data() + row + head * head_bytes, stored.data.data() + row + static_cast<size_t>(order[head]) * head_bytes, head_bytes);
+  return {stored.dtype, std::move(ordered)};
+}
+
 // Row i of the checkpoint's order in the file's order; empty when they agree. In the file a head's rows are
 // (0, half), (1, half + 1) …; Hugging Face has the first halves, then the second ones, which is also the order of
 // the rows of LoRA matrices.
 std::vector<int32_t> Checkpoint::row_order(const std::string& name, int64_t rows) const {
+  const bool by_value_head = name.find(".linear_attn.") != std::string::npos && !name.ends_with(".norm.weight") && !name.ends_with(".out_proj");
+  if (config_.tiled_value_heads && by_value_head) return tiled_order(config_.linear, rows, rows <= config_.linear.value_heads ? 1 : config_.linear.value_dim);
   const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
   if (!config_.interleaved_heads || !rotated) return {};
   std::vector<int32_t> order(static_cast<size_t>(rows));
@@ -238,15 +281,23 @@ std::vector<float> Checkpoint::numbers(const std::string& name, const TensorInfo
 
 std::vector<float> Checkpoint::conv(const std::string& name) const {
   const int64_t channels = config_.linear.conv_width(), taps = config_.linear.taps;
-  const std::vector<float> stored = numbers(name, require(name, {channels, 1, taps}));
+  const std::vector<float> stored = numbers(name, require(name, gguf_ ? std::vector<int64_t>{channels, taps} : std::vector<int64_t>{channels, 1, taps}));
+  const std::vector<int32_t> order = row_order(name, channels);
   std::vector<float> turned(stored.size());
-  for (int64_t i = 0; i < channels * taps; ++i) turned[static_cast<size_t>(i % taps * channels + i / taps)] = stored[static_cast<size_t>(i)];
+  for (int64_t channel = 0; channel < channels; ++channel)
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int64_t from = order.empty() ? channel : order[static_cast<size_t>(channel)];
+      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)];
+    }
   return turned;
 }
 
 std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
   std::vector<float> rates = vector(name, config_.linear.value_heads);
-  for (float& rate : rates) rate = -std::exp(rate);
+  for (float& rate : rates) {
+    if (!gguf_) rate = -std::exp(rate);  // llama.cpp's converter has done it already
+    else if (rate > 0) throw Error("model_corrupt", stored_name(name) + ": found " + std::to_string(rate) + ", expected numbers of 0 or less");
+  }
   return rates;
 }
 
@@ -300,7 +351,7 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   std::vector<DType> dtypes;
   int64_t out = 0;
   for (const Part& part : parts) {
-    dtypes.push_back(form_type(require(part, in), compute));
+    dtypes.push_back(form_type(part, in, compute));
     out += part.out;
   }
   Linear linear;

@@ -31,8 +31,8 @@ class Checkpoint {
   std::vector<float> final_norm() const;  // logit_scale included
   std::vector<float> router_norm(const std::string& name) const;  // of experts that stand apart: its weights, divided by √hidden_size
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
-  // Rows of one matrix: a tensor's own or, in one that holds those of all experts [experts, stacked_rows, in], those of an expert
-  // from a row on.
+  // Rows of one matrix: a tensor's own, some from a row on where it has `stacked_rows`, or those of an expert in one that holds all
+  // experts' [experts, stacked_rows, in].
   struct Part {
     std::string module;
     int64_t out;
@@ -69,6 +69,10 @@ class Checkpoint {
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }
   DType form_type(const TensorInfo& info, WeightType compute) const;  // what the form is chosen by in which they are kept
+  DType form_type(const Part& part, int64_t in, WeightType compute) const;
+  bool has_tiled_inputs(const Part& part) const;
+  bool splits_blocks(const Part& part, DType dtype) const;
+  Rows by_key_head(Rows stored) const;
   Rows rows(const std::string& name, const TensorInfo& info) const;
   Rows rows(const Part& part, int64_t in) const;
   std::vector<float> bias(const Part& part) const;

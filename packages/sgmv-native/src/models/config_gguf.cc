@@ -70,7 +70,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron";
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.attention_gate;
   const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
@@ -156,6 +156,32 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
   config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
 }
 
+// Qwen3-Next and Qwen3.5. Which layers are linear has a key of its own in newer files only.
+void read_hybrid(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  config.attention_gate = true;
+  linear.grouped = config.model_type == "qwen3_next";
+  config.tiled_value_heads = !linear.grouped;
+  linear.key_heads = meta.required("ssm.group_count");
+  linear.value_heads = meta.required("ssm.time_step_rank");
+  linear.key_dim = meta.required("ssm.state_size");
+  linear.taps = meta.required("ssm.conv_kernel");
+  const int32_t inner = meta.required("ssm.inner_size");
+  if (linear.value_heads > 0 && inner % linear.value_heads != 0)
+    meta.refuse("model_corrupt", meta.key("ssm.inner_size"), std::to_string(inner), "a multiple of " + meta.key("ssm.time_step_rank") + ", " + std::to_string(linear.value_heads));
+  linear.value_dim = linear.value_heads > 0 ? inner / linear.value_heads : 0;
+  const GgufValue* said = gguf.metadata(meta.key("attention.recurrent_layers"));
+  const auto* each = said == nullptr ? nullptr : std::get_if<GgufArray>(said);
+  const auto layers = static_cast<size_t>(config.layers);
+  if (said != nullptr && (each == nullptr || each->numbers.size() < layers))  // beyond `layers` are those that predict a token more
+    meta.refuse("model_corrupt", meta.key("attention.recurrent_layers"), each == nullptr ? "no list" : std::to_string(each->length) + " entries", "one per layer");
+  const int32_t every = meta.integer("full_attention_interval", 4);
+  if (said == nullptr && every < 1) meta.refuse("model_corrupt", meta.key("full_attention_interval"), std::to_string(every), "a whole number of at least 1");
+  for (size_t layer = 0; layer < layers; ++layer) linear.layer_is_linear.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
+  check_linear_attention(config, gguf.file_name(), {meta.key("ssm.group_count"), meta.key("ssm.time_step_rank"), meta.key("ssm.state_size"), meta.key("ssm.inner_size"), meta.key("ssm.conv_kernel"),
+                                                    meta.key(said != nullptr ? "attention.recurrent_layers" : "full_attention_interval")});
+}
+
 // Of architectures with experts: what llama.cpp assumes of the weights of those that were chosen where the file does not say it,
 // and the key of their size. Whether the file has them, the number says: Llama's architecture is Mixtral's too.
 struct ArchitectureExperts {
@@ -173,6 +199,7 @@ constexpr float kErnieSumMin = 1e-12f;
 constexpr ArchitectureExperts kExperts[] = {
     {"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
     {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
+    {"qwen3next", true, "expert_feed_forward_length", true}, {"qwen35moe", true, "expert_feed_forward_length", true},
     {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
     {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
     {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
@@ -257,7 +284,7 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
                                            {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
-                                           {"gpt-oss", "gpt_oss"}};
+                                           {"gpt-oss", "gpt_oss"}, {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
 
 const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
   std::string names;
@@ -294,7 +321,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.interleaved_heads = known.interleaved_heads;
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
-  config.intermediate_size = meta.required("feed_forward_length");
+  config.intermediate_size = architecture == "qwen35moe" ? meta.integer("feed_forward_length", 1) : meta.required("feed_forward_length");  // all its layers have experts
   config.layers = meta.required("block_count") - std::max(0, meta.integer("nextn_predict_layers", 0));  // which predict a token more
   config.heads = meta.required("attention.head_count");
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
@@ -305,14 +332,17 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
   config.fused_gate_up = config.fused_qkv || architecture == "glm4";
-  config.attention_bias = gguf.find(config.fused_qkv ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
-  config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
   config.qk_norm_after_rope = architecture == "hunyuan-dense";
   config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   check_model_config(config, gguf.file_name());
+  if (architecture == "qwen3next" || architecture.starts_with("qwen35")) read_hybrid(gguf, meta, config);
+  const std::vector<bool>& linear = config.linear.layer_is_linear;
+  const std::string attending = "blk." + std::to_string(std::find(linear.begin(), linear.end(), false) - linear.begin()) + ".";
+  config.attention_bias = gguf.find(attending + (config.fused_qkv ? "attn_qkv.bias" : "attn_q.bias")) != nullptr;
+  config.output_bias = !architecture.starts_with("qwen2") && gguf.find(attending + "attn_output.bias") != nullptr;
   read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
@@ -346,17 +376,21 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   const size_t last = hf_name.rfind('.');  // ".weight" or ".bias", of sinks neither
   const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
   const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
-  if (hf_name.ends_with(".self_attn.sinks")) return block + "attn_sinks.weight";
-  const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || (config.post_norms && config.model_type != "glm4");
+  constexpr std::array<std::pair<const char*, const char*>, 3> bare = {{{".self_attn.sinks", "attn_sinks.weight"}, {".linear_attn.A_log", "ssm_a"}, {".linear_attn.dt_bias", "ssm_dt.bias"}}};
+  for (const auto& [hf, gguf] : bare)
+    if (hf_name.ends_with(hf)) return block + gguf;
+  const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || config.attention_gate || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 30> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 40> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
       {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
+      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.gate_up_proj", "ffn_gate_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
       {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
+      {"linear_attn.in_proj_qkv", "attn_qkv"}, {"linear_attn.in_proj_z", "attn_gate"}, {"linear_attn.in_proj_b", "ssm_beta"}, {"linear_attn.in_proj_a", "ssm_alpha"},
+      {"linear_attn.in_proj_qkvz", "ssm_in"}, {"linear_attn.in_proj_ba", "ssm_ba"}, {"linear_attn.conv1d", "ssm_conv1d"}, {"linear_attn.norm", "ssm_norm"}, {"linear_attn.out_proj", "ssm_out"},
       {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
       {"post_self_attn_layernorm", "post_attention_norm"}, {"post_mlp_layernorm", "post_ffw_norm"},
       {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}}};

@@ -281,28 +281,22 @@ void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
     if (every < 1) fields.refuse("model_corrupt", "full_attention_interval", std::to_string(every), "a whole number of at least 1");
     for (int32_t layer = 1; layer <= config.layers; ++layer) linear.push_back(layer % every != 0);
   }
-  if (config.kv_layers() == 0) fields.refuse("model_unsupported", "layer_types", "linear_attention only", "at least one layer of full_attention");
 }
 
 void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
   LinearAttentionConfig& linear = config.linear;
   config.attention_gate = true;
   linear.grouped = config.model_type == "qwen3_next";
-  const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
-    const int32_t value = fields.integer(field).value_or(otherwise);
-    if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
-    return value;
-  };
-  linear.key_heads = number("linear_num_key_heads", 16, 1024);
-  linear.value_heads = number("linear_num_value_heads", 32, 1024);
-  linear.key_dim = number("linear_key_head_dim", 128, 1024);
-  linear.value_dim = number("linear_value_head_dim", 128, 1024);
-  linear.taps = number("linear_conv_kernel_dim", 4, kConvTapsMax);
-  if (linear.value_heads % linear.key_heads != 0)
-    fields.refuse("model_corrupt", "linear_num_value_heads", std::to_string(linear.value_heads), "a multiple of linear_num_key_heads, " + std::to_string(linear.key_heads));
+  const std::array<std::string, 6> names{"linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim", "layer_types"};
+  linear.key_heads = fields.integer(names[0]).value_or(16);
+  linear.value_heads = fields.integer(names[1]).value_or(32);
+  linear.key_dim = fields.integer(names[2]).value_or(128);
+  linear.value_dim = fields.integer(names[3]).value_or(128);
+  linear.taps = fields.integer(names[4]).value_or(4);
   // The convolution has it too.
   if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
   read_linear_layers(fields, config);
+  check_linear_attention(config, fields.file(), names);
 }
 
 // SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
@@ -732,6 +726,15 @@ void check_experts(const ExpertsConfig& experts, const std::string& file, const 
   check_range(file, fields[0], experts.count, kExpertsMax);
   check_range(file, fields[1], experts.per_token, experts.count);
   check_range(file, fields[2], experts.size, 1 << 20);
+}
+
+void check_linear_attention(const ModelConfig& config, const std::string& file, const std::array<std::string, 6>& fields) {
+  const LinearAttentionConfig& linear = config.linear;
+  const std::array<int32_t, 5> values{linear.key_heads, linear.value_heads, linear.key_dim, linear.value_dim, linear.taps};
+  for (size_t i = 0; i < values.size(); ++i) check_range(file, fields[i], values[i], i < 4 ? 1024 : kConvTapsMax);
+  if (linear.value_heads % linear.key_heads != 0)
+    throw Error("model_corrupt", file + ": " + fields[1] + ": found " + std::to_string(linear.value_heads) + ", expected a multiple of " + fields[0] + ", " + std::to_string(linear.key_heads));
+  if (config.kv_layers() == 0) throw Error("model_unsupported", file + ": " + fields[5] + ": found linear attention only, expected at least one layer of full attention");
 }
 
 void check_model_config(const ModelConfig& config, const std::string& file) {

@@ -17,7 +17,8 @@ const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& co
 std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
   const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
   const bool in_turns = config.model_type == "gpt_oss", bias = config.experts.biased;
-  const bool transposed = in_turns || (hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size});
+  const bool by_inputs = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
+  const bool transposed = in_turns || (by_inputs && !checkpoint.is_gguf());
   const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
     const bool bare = !tensor.ends_with(".weight");
     return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, bias, expert, first, rows, bare, transposed, in_turns && tensor == gate_up};
@@ -53,12 +54,33 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
     tensors.post_experts_norm = layer + "post_feedforward_layernorm_2.weight";
     tensors.weight_scales = block + "router.per_expert_scale";
   }
+  // llama.cpp's converter makes one of gate and up if it is asked to.
+  const std::string both = block + "experts.gate_up_proj.weight";
+  if (checkpoint.is_gguf() && !config.experts.biased && checkpoint.has(both)) {
+    tensors.experts = stacked_experts(checkpoint, config, both, block + "experts." + names.down + ".weight");
+    return;
+  }
   const bool each = names.expert_modules || checkpoint.has(block + "experts.0." + names.down + ".weight");
   if (!checkpoint.is_gguf() && (!each || checkpoint.has(block + names.all_gate_up))) {
     tensors.experts = stacked_experts(checkpoint, config, block + names.all_gate_up, block + names.all_down);
     return;
   }
   for (int32_t expert = 0; expert < config.experts.count; ++expert) tensors.experts.push_back(expert_tensors(names, block, checkpoint.is_gguf(), config, expert));
+}
+
+// Qwen3-Next's in_proj_qkvz. llama.cpp keeps z apart and has all heads' q before all k and all v; here, as in the checkpoint, all of a
+// key head is together.
+std::vector<Checkpoint::Part> grouped_parts(const LinearAttentionShape& shape, const std::string& prefix) {
+  const int64_t keys = shape.key_dim, values = int64_t{shape.per_key_head()} * shape.value_dim;
+  std::vector<Checkpoint::Part> parts;
+  const auto add = [&](const char* name, int64_t rows, int64_t first, int64_t all) { parts.push_back({prefix + name, rows, false, -1, first, all}); };
+  for (int64_t head = 0; head < shape.key_heads; ++head) {
+    add("in_proj_qkv", keys, head * keys, shape.conv_width());
+    add("in_proj_qkv", keys, shape.keys() + head * keys, shape.conv_width());
+    add("in_proj_qkv", values, 2 * shape.keys() + head * values, shape.conv_width());
+    add("in_proj_z", values, head * values, shape.values());
+  }
+  return parts;
 }
 
 }  // namespace
@@ -85,6 +107,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   if (config.is_linear(layer)) {
     const std::string linear = prefix + "linear_attn.";
     names.qkv = config.linear.grouped ? parts(linear, {in_qkvz, in_ba}, false) : parts(linear, {in_qkv, in_z, in_b, in_a}, false);
+    if (config.linear.grouped && checkpoint.has(linear + "in_proj_qkv.weight")) {  // older files in GGUF have it as it was
+      names.qkv = grouped_parts(config.linear, linear);
+      names.qkv.push_back({linear + "in_proj_ba", config.out_features(in_ba, layer), false});
+    }
     names.o = parts(linear, {out}, false);
     names.conv = linear + "conv1d.weight";
     names.decay = linear + "A_log";

@@ -468,7 +468,7 @@ TEST("config: layers of linear attention") {
   refuse(R"("linear_conv_kernel_dim":17)", "model_corrupt", "linear_conv_kernel_dim: found 17, expected 1 to 16", dense);
   refuse(R"("linear_key_head_dim":0)", "model_corrupt", "linear_key_head_dim: found 0", dense);
   refuse(R"("full_attention_interval":0)", "model_corrupt", "full_attention_interval", dense);
-  refuse(R"("full_attention_interval":9)", "model_unsupported", "layer_types: found linear_attention only", dense);
+  refuse(R"("full_attention_interval":9)", "model_unsupported", "layer_types: found linear attention only", dense);
   refuse(R"("hidden_act":"gelu_pytorch_tanh")", "model_unsupported", "hidden_act: found \"gelu_pytorch_tanh\", expected \"silu\"", dense);
 }
 

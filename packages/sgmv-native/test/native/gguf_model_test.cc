@@ -13,6 +13,7 @@
 #include "formats/module_names.h"
 #include "formats/mxfp4_source.h"
 #include "layers/rope_table.h"
+#include "models/checkpoint.h"
 #include "models/config_gguf.h"
 #include "sgmv/error.h"
 
@@ -46,6 +47,8 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "qwen3_vl_moe_text") return "qwen3vlmoe";
   if (config.model_type == "hunyuan_v1_dense") return "hunyuan-dense";
   if (config.model_type == "gpt_oss") return "gpt-oss";
+  if (config.model_type == "qwen3_next") return "qwen3next";
+  if (config.model_type == "qwen3_5_text") return "qwen35";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
@@ -64,6 +67,14 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   number("context_length", config.max_positions);
   number("rope.dimension_count", config.rope.rotary_dim > 0 ? config.rope.rotary_dim : config.head_dim);
   if (config.sliding_window > 0) number("attention.sliding_window", config.sliding_window);
+  if (config.linear_layers() > 0) {
+    number("ssm.conv_kernel", config.linear.taps);
+    number("ssm.state_size", config.linear.key_dim);
+    number("ssm.group_count", config.linear.key_heads);
+    number("ssm.time_step_rank", config.linear.value_heads);
+    number("ssm.inner_size", config.linear.values());
+    writer.flags(prefix + "attention.recurrent_layers", config.linear.layer_is_linear);
+  }
   if (config.experts.count == 0) return;
   number("expert_count", config.experts.count);
   number("expert_used_count", config.experts.per_token);
@@ -246,7 +257,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     dequantize(info.dtype, stored.data(), info.elements(), values.data());
     const bool rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
     if (rotated && interleaves(architecture_of(config))) values = interleave(values, config.head_dim, info.shape.size() == 2 ? info.shape[1] : 1);
-    if (config.unit_offset_norms && name.ends_with("norm.weight"))
+    if (config.unit_offset_norms && name.ends_with("norm.weight") && !name.ends_with("linear_attn.norm.weight"))
       for (float& value : values) value += 1;
     if (experts.add(name, info, values)) continue;
     if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos) {  // Granite's, of which gate and up are one
@@ -257,10 +268,13 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
       if (!down) writer.tensor(gguf_tensor_name(block + "up_proj.weight", config), {rows, info.shape[1]}, {values.begin() + half, values.end()});
       continue;
     }
+    if (name.ends_with(".A_log"))
+      for (float& value : values) value = -std::exp(value);
     const std::string gguf_name = gguf_tensor_name(usual_name(name), config);
     CHECK(!gguf_name.empty(), name);
     const bool flat = gguf_name.ends_with("inp_shexp.weight") || gguf_name.ends_with("exp_probs_b.bias");
-    writer.tensor(gguf_name, flat ? std::vector<int64_t>{info.shape.back()} : info.shape, values);
+    const bool conv = gguf_name.ends_with("ssm_conv1d.weight");
+    writer.tensor(gguf_name, flat ? std::vector{info.shape.back()} : conv ? std::vector{info.shape.front(), info.shape.back()} : info.shape, values);
   }
   experts.write(writer, config);
   return writer.bytes();
@@ -288,7 +302,7 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
 }
 
 TEST("gguf: models converted from safetensors give the golden logits") {
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4", "qwen3-next"}) {
     const std::filesystem::path root = golden_root() / family;
     const TempFolder folder;
     const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
@@ -340,6 +354,16 @@ ModelConfig wide_mixture() {
   return config;
 }
 
+// `per_key_head` value heads to each of two key heads; their values are 256 together.
+ModelConfig wide_hybrid(const char* model_type, int32_t per_key_head) {
+  ModelConfig config = wide_model();
+  config.model_type = model_type;
+  config.attention_gate = true;
+  config.linear = {{2, 2 * per_key_head, 32, 128 / per_key_head, 4}, {true, false}};
+  if (config.model_type == "qwen3_next") config.linear.grouped = true, config.experts = {4, 2, 256, true, true, {}, true, 256};
+  return config;
+}
+
 // Mixtral's architecture, with experts that no K-quant's rows fit.
 ModelConfig narrow_mixture() {
   ModelConfig config = wide_model();
@@ -379,13 +403,28 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
   for (int32_t layer = 0; layer < config.layers; ++layer) {
     const std::string block = "blk." + std::to_string(layer) + ".", module = "model.layers." + std::to_string(layer);
     floats(block + "attn_norm.weight", {config.hidden_size}, 1, 0);
-    floats(block + "ffn_norm.weight", {config.hidden_size}, 1, 0);
-    for (const Projection p : config.layer_projections(layer))
+    floats(gguf_tensor_name(module + ".post_attention_layernorm.weight", config), {config.hidden_size}, 1, 0);
+    for (const Projection p : config.layer_projections(layer)) {
+      if (p == Projection::in_qkvz) {  // newer files have it as Qwen3.5's
+        tensor(block + "attn_qkv.weight", {config.linear.conv_width(), config.hidden_size});
+        tensor(block + "attn_gate.weight", {config.linear.values(), config.hidden_size});
+        continue;
+      }
       tensor(gguf_tensor_name(module_name(config, layer, p) + ".weight", config), {config.out_features(p, layer), config.in_features(p, layer)});
+    }
+    if (config.is_linear(layer)) {
+      floats(block + "ssm_conv1d.weight", {config.linear.conv_width(), config.linear.taps}, -0.5f, 0.01f);
+      floats(block + "ssm_a", {config.linear.value_heads}, -1, 0.009f);
+      floats(block + "ssm_dt.bias", {config.linear.value_heads}, -0.5f, 0.01f);
+      floats(block + "ssm_norm.weight", {config.linear.value_dim}, 0.5f, 0.01f);
+    } else if (config.attention_gate) {
+      for (const char* name : {"attn_q_norm.weight", "attn_k_norm.weight"}) floats(block + name, {config.head_dim}, 0.5f, 0.01f);
+    }
     if (!config.has_experts(layer)) continue;
     floats(block + "ffn_gate_inp.weight", {config.experts.count, config.hidden_size}, -0.05f, 0.001f);
     if (config.experts.shared) floats(block + "ffn_gate_inp_shexp.weight", {config.hidden_size}, -0.05f, 0.001f);
-    for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
+    if (config.linear.grouped) tensor(block + "ffn_gate_up_exps.weight", {config.experts.count, 2 * config.experts.size, config.hidden_size});  // as some files have them
+    else for (const char* name : {"ffn_gate_exps", "ffn_up_exps"}) tensor(block + name + ".weight", {config.experts.count, config.experts.size, config.hidden_size});
     tensor(block + "ffn_down_exps.weight", {config.experts.count, config.hidden_size, config.experts.size});
   }
   return writer.bytes();
@@ -398,7 +437,7 @@ TEST("gguf: every quantized type gives what its dequantized numbers give, alone 
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
   const std::vector<int32_t> prompt{1, 7, 39, 0, 12, 5};
-  for (const ModelConfig& config : {wide_model(), wide_mixture(), narrow_mixture()})
+  for (const ModelConfig& config : {wide_model(), wide_mixture(), narrow_mixture(), wide_hybrid("qwen3_5_text", 4), wide_hybrid("qwen3_5_text", 8), wide_hybrid("qwen3_next", 4)})
     for (const auto& types : mixes) {
       folder.write("q.gguf", quantized(config, types, false));
       folder.write("f.gguf", quantized(config, types, true));
@@ -437,6 +476,84 @@ TEST("gguf: experts that do not fit are refused by name") {
   };
   CHECK_THROWS(misnamed("blk.1.ffn_down_exps.weight"), Error, "blk.1.ffn_down_exps.weight: found no such tensor, expected shape [4, 256, 256]");
   CHECK_THROWS(misnamed("blk.1.ffn_gate_inp_shexp.weight"), Error, "blk.1.ffn_gate_inp_shexp.weight: found no such tensor");
+}
+
+TEST("gguf: hybrids that do not fit are refused by name") {
+  const TempFolder folder;
+  const auto load = [&](const ModelConfig& config) {
+    GgufWriter writer;
+    write_metadata(writer, config);
+    writer.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
+    return read_model_config(folder.write("m.gguf", writer.bytes()));
+  };
+  const auto changed = [&](const std::function<void(LinearAttentionConfig&)>& change) {
+    ModelConfig config = wide_hybrid("qwen3_5_text", 4);
+    change(config.linear);
+    return load(config);
+  };
+  CHECK_EQUAL(changed([](LinearAttentionConfig&) {}).linear.value_dim, 32);
+  CHECK_EQUAL(load(wide_hybrid("qwen3_next", 4)).linear.grouped, true);
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.key_heads = 3; }), Error, "qwen35.ssm.time_step_rank: found 8, expected a multiple of qwen35.ssm.group_count, 3");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.key_heads = 0; }), Error, "qwen35.ssm.group_count: found 0");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.value_heads = 0; }), Error, "qwen35.ssm.time_step_rank: found 0");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.value_dim = 0; }), Error, "qwen35.ssm.inner_size: found 0");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.key_dim = 2000000000; }), Error, "qwen35.ssm.state_size: found 2000000000");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.taps = 17; }), Error, "qwen35.ssm.conv_kernel: found 17, expected 1 to 16");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_is_linear = {true, true}; }), Error, "qwen35.attention.recurrent_layers: found linear attention only");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_is_linear = {true}; }), Error, "qwen35.attention.recurrent_layers: found 1 entries, expected one per layer");
+
+  const std::string whole = quantized(wide_hybrid("qwen3_5_text", 4), {{DType::f16, 1}}, false);
+  const auto patched = [&](const std::string& at, size_t behind, const std::string& with) {
+    std::string bytes = whole;
+    bytes.replace(bytes.find(at) + at.size() + behind, with.size(), with);
+    return Model::load(folder.write("m.gguf", bytes), {1, "", WeightType::f32});
+  };
+  const std::string state = "qwen35.ssm.state_size", inner = "qwen35.ssm.inner_size";
+  CHECK_THROWS(patched(state, 4, "\x10"), Error, "blk.0.attn_qkv.weight: found shape [384, 256], expected [320, 256]");
+  CHECK_THROWS(patched(inner, 4, "\x08"), Error, "blk.0.attn_qkv.weight: found shape [384, 256], expected [392, 256]");
+  CHECK_THROWS(patched(inner, 4, "\x01"), Error, "qwen35.ssm.inner_size: found 257, expected a multiple of qwen35.ssm.time_step_rank, 8");
+  CHECK_THROWS(patched(inner.substr(0, inner.size() - 1), 0, "x"), Error, "qwen35.ssm.inner_size: found nothing");
+  for (const char* name : {"attn_qkv.weight", "attn_gate.weight", "ssm_beta.weight", "ssm_alpha.weight", "ssm_out.weight", "ssm_conv1d.weight", "ssm_norm.weight", "ssm_a", "ssm_dt.bias", "post_attention_norm.weight"}) {
+    const std::string tensor = std::string("blk.0.") + name;
+    std::string written;  // after its length: some names begin as others do
+    GgufWriter::text(written, tensor);
+    CHECK_THROWS(patched(written.substr(0, written.size() - 1), 0, "x"), Error, tensor + ": found no such tensor");
+  }
+  std::string experts = quantized(wide_hybrid("qwen3_next", 4), {{DType::q8_0, 8}}, false), name;
+  GgufWriter::text(name, "blk.1.ffn_gate_up_exps.weight");
+  std::string sizes;
+  for (const uint64_t size : {512, 256}) append(sizes, size);
+  experts.replace(experts.find(name) + name.size() + sizeof(uint32_t), sizes.size(), sizes);
+  CHECK_THROWS(Model::load(folder.write("m.gguf", experts), {1, "", WeightType::f32}), Error, "blk.1.ffn_gate_up_exps.weight: found shape [4, 256, 512], expected [4, 512, 256]");
+
+  GgufWriter growing;
+  const ModelConfig config = wide_hybrid("qwen3_5_text", 4);
+  growing.tensor("blk.0.ssm_a", {8}, std::vector<float>(8, 0.5f));
+  write_metadata(growing, config);
+  growing.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
+  CHECK_THROWS(Checkpoint(folder.write("m.gguf", growing.bytes()), read_model_config(folder.path() / "m.gguf"), WeightType::f32).decay_rates("model.layers.0.linear_attn.A_log"), Error,
+               "blk.0.ssm_a: found 0.5");
+}
+
+TEST("gguf: older files say how often a layer of a hybrid is not linear") {
+  const auto load = [](const std::function<void(GgufWriter&)>& say) {
+    ModelConfig config = wide_hybrid("qwen3_5_text", 4);
+    config.layers = 4;
+    GgufWriter writer;
+    const LinearAttentionConfig linear = config.linear;
+    config.linear = {};
+    write_metadata(writer, config);
+    for (const auto& [key, value] : {std::pair("conv_kernel", linear.taps), std::pair("state_size", linear.key_dim), std::pair("group_count", linear.key_heads), std::pair("time_step_rank", linear.value_heads), std::pair("inner_size", linear.values())})
+      writer.number(std::string("qwen35.ssm.") + key, static_cast<uint32_t>(value));
+    say(writer);
+    writer.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
+    const TempFolder folder;
+    return read_model_config(folder.write("m.gguf", writer.bytes())).linear.layer_is_linear;
+  };
+  CHECK_EQUAL(load([](GgufWriter&) {}) == (std::vector{true, true, true, false}), true);
+  CHECK_EQUAL(load([](GgufWriter& w) { w.number("qwen35.full_attention_interval", 2); }) == (std::vector{true, false, true, false}), true);
+  CHECK_THROWS(load([](GgufWriter& w) { w.number("qwen35.full_attention_interval", 0); }), Error, "qwen35.full_attention_interval: found 0");
+  CHECK_THROWS(load([](GgufWriter& w) { w.number("qwen35.full_attention_interval", 5); }), Error, "qwen35.full_attention_interval: found linear attention only");
 }
 
 TEST("gguf: what the tables of an architecture leave out is refused by name") {

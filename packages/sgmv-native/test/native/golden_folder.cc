@@ -55,7 +55,7 @@ std::vector<std::filesystem::path> golden_families() {
   if (std::filesystem::exists(root / "tiny")) root /= "tiny";
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(root))
-    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model() / "config.json")) folders.push_back(entry.path());
+    if (std::filesystem::exists(entry.path() / "golden.json") && std::filesystem::exists(GoldenFolder(entry.path()).model())) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   const size_t least = given != nullptr ? 1 : 33;
   if (folders.size() < least) throw Failure("found " + std::to_string(folders.size()) + " golden families in " + root.string() + ", expected " + std::to_string(least) + " or more");
