@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
-         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -94,6 +94,11 @@ FAMILIES = {
     "hunyuan": ("hunyuan_v1_dense", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0))),
     "starcoder2": ("starcoder2", dict(SMALL, sliding_window=9, tie_word_embeddings=True)),
     "nemotron": ("nemotron", dict(SMALL, partial_rotary_factor=0.5)),
+    # Attention and MLP side by side.
+    "cohere": ("cohere", dict(SMALL, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True, use_qk_norm=True, logit_scale=0.25)),
+    "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
+    "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
+    "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
     # Hybrids: sizes that fill no register.
     "qwen3-5": ("qwen3_5", dict(IMAGE_TOKENS, text_config=dict(HYBRID, attention_bias=True, tie_word_embeddings=True), tie_word_embeddings=True,
                                 vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),

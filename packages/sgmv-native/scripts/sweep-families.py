@@ -31,10 +31,12 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
-# And what their norm's epsilon is called.
-UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
+UNGATED = ["starcoder2", "nemotron", "jais2", "arcee", "phi"]
+PARALLEL = ["cohere", "cohere2", "phi", "stablelm"]
+NORM_EPS = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", **{family: "layer_norm_eps" for family in PARALLEL})
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
+cohere cohere2 phi stablelm
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe
 qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe""".split()
@@ -47,7 +49,7 @@ def draw_rope(rng, family, head_dim):
     if kind == "llama3": scaling.update(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
     if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(original_max_position_embeddings=8)]))
     if kind == "longrope":
-        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron", family) else 0.25 if re.search("qwen3_(5|next)", family) else 1.0, rng.choice([16, 24, 256])
+        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron|phi$", family) else 0.25 if re.search("qwen3_(5|next)|stablelm", family) else 1.0, rng.choice([16, 24, 256])
         scaling.update({name: [1 + step * i for i in range(int(head_dim * share) // 2)] for name, step in (("short_factor", 0.1), ("long_factor", 0.7))}, factor=256 / original)
         fields.update(original_max_position_embeddings=original, **(dict(partial_rotary_factor=share) if family == "phi3" else {}))
     return fields if kind == "default" else dict(fields, rope_scaling=scaling)
@@ -60,8 +62,8 @@ def draw_config(rng, family):
     c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
              vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
              attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
-    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
-        c["hidden_size"] = 2 * heads * rng.randint(1, 6)
+    if family == "stablelm" or flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
+        c["hidden_size"] = (8 if family == "stablelm" else 2) * heads * rng.randint(1, 6)
         head_dim = c["hidden_size"] // heads
         del c["head_dim"]
     if family in ("gemma3_text", "olmo3"): c.update(rope_theta=500000.0, **pick([{}, dict(rope_scaling=dict(rope_type="linear", factor=8.0))]))
@@ -75,13 +77,16 @@ def draw_config(rng, family):
     if family == "seed_oss": c.update(attention_out_bias=flag())
     if family in ("ernie4_5", "starcoder2"): c.update(use_bias=flag())
     if family == "hunyuan_v1_dense" and flag(): c.update(rope_scaling=dict(type="dynamic", alpha=pick([0.5, 1000.0]), factor=1.0))
-    if family in UNGATED: c.update({UNGATED[family]: c.pop("rms_norm_eps")}, hidden_act=pick(["gelu_pytorch_tanh", "relu2"]))
+    if family in NORM_EPS: c[NORM_EPS[family]] = c.pop("rms_norm_eps")
+    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"])
+    if family in PARALLEL: c.update(use_qk_norm=flag(), logit_scale=pick([0.0625, 0.25, 1.0]), use_qkv_bias=flag(), use_parallel_residual=flag(), qk_layernorm=rng.random() < (0.05 if family == "phi" else 0.5))
+    if family == "cohere2": c.update(pick([{}, dict(sliding_window_pattern=pick([1, 2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
     if family == "helium": c.update(hidden_size=heads * head_dim)
     if family == "cwm": c.pop("attention_bias")
     if family == "iquestcoder": c.update(use_sliding_window=False)
     if family == "internlm3": c.update(attention_bias=c["mlp_bias"], qkv_bias=c["mlp_bias"])
     if family == "gemma": c.update(hidden_act=pick(["gelu", "gelu_pytorch_tanh", "silu"]))
-    if family in ("glm", "glm4", "glm4_moe", "nemotron") and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
+    if family in ("glm", "glm4", "glm4_moe", "nemotron", "phi", "stablelm") and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
     if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))

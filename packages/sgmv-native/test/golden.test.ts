@@ -18,7 +18,7 @@ const kinds: Record<string, number> = {
     ),
   ),
   ...Object.fromEntries(
-    ['llama3', 'llama-linear', 'llama-bias', 'phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron'].map(
+    ['llama3', 'llama-linear', 'llama-bias', 'phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron', 'cohere', 'cohere2', 'phi', 'stablelm'].map(
       (family) => [family, 2 * 3],
     ),
   ),

@@ -159,8 +159,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 22> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp"};
+  constexpr std::array<std::string_view, 25> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -285,8 +285,10 @@ std::string bare_module_name(const ModelConfig& model, int32_t layer, bool exper
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);
   if (projection == Projection::router) return names.router;
-  if (model.model_type == "starcoder2" && projection == Projection::up) return "c_fc";
-  if (model.model_type == "starcoder2" && projection == Projection::down) return "c_proj";
+  const bool starcoder = model.model_type == "starcoder2", phi = model.model_type == "phi";
+  if ((starcoder || phi) && projection == Projection::up) return starcoder ? "c_fc" : "fc1";
+  if ((starcoder || phi) && projection == Projection::down) return starcoder ? "c_proj" : "fc2";
+  if (phi && projection == Projection::o) return "dense";
   if (expert < 0) return projection == Projection::gate_up ? names.shared_gate_up : projection == Projection::down ? names.shared_down : projection_name(projection);
   return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }

@@ -70,7 +70,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron";
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.model_type == "phi" || config.model_type == "stablelm";
   const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
@@ -96,7 +96,8 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
 // Which layers slide is in the file only lately; before, readers knew it of the architecture.
 void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
-  if (config.sliding_window == 0 && config.model_type == "gpt_oss") meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of GPT-OSS slide");
+  if (config.sliding_window == 0 && (config.model_type == "gpt_oss" || config.model_type == "cohere2"))
+    meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of this architecture slide");
   if (config.sliding_window == 0) return;
   const bool gemma3 = config.model_type == "gemma3_text", every_second = config.model_type == "gemma2" || config.model_type == "gpt_oss";
   const GgufValue* pattern = gguf.metadata(meta.key("attention.sliding_window_pattern"));
@@ -104,7 +105,7 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" ? 4 : 0));
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
@@ -177,12 +178,27 @@ constexpr ArchitectureExperts kExperts[] = {
     {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
     {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
 
-// Architectures whose MLP has no gate.
-void read_ungated(const std::string& architecture, ModelConfig& config) {
-  config.layer_norms = architecture == "starcoder2" || architecture == "nemotron" || architecture == "jais2";
-  if (!config.layer_norms && architecture != "arcee") return;
+bool is_cohere(const std::string& architecture) { return architecture == "command-r" || architecture == "cohere2"; }
+
+// Architectures whose norms take the mean off, or whose MLP has no gate.
+void read_block(const GgufFile& gguf, const std::string& architecture, ModelConfig& config) {
+  const bool stablelm = architecture == "stablelm", cohere = is_cohere(architecture), phi = architecture == "phi2", starcoder = architecture == "starcoder2";
+  const bool squared = architecture == "nemotron" || architecture == "jais2" || architecture == "arcee";
+  config.layer_norms = stablelm || cohere || phi || starcoder || (squared && architecture != "arcee");
+  config.norm_biases = !cohere;
+  config.parallel_mlp = cohere || phi || (stablelm && gguf.find("blk.0.ffn_norm.weight") == nullptr);
+  config.qk_layer_norms = (stablelm || architecture == "command-r") && gguf.find("blk.0.attn_q_norm.weight") != nullptr;
+  config.head_bias = phi;
+  if (!phi && !starcoder && !squared) return;
   config.gated_mlp = false;
-  config.activation = architecture == "starcoder2" ? Activation::gelu_tanh : Activation::relu2;
+  config.activation = squared ? Activation::relu2 : Activation::gelu_tanh;
+}
+
+void read_cohere(const Metadata& meta, ModelConfig& config) {
+  const double scale = meta.number("logit_scale", 0.0);
+  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("logit_scale"), std::to_string(scale), "a number from 1e-3 to 1e3");
+  config.logit_scale = static_cast<float>(scale);
+  if (config.model_type == "cohere2") config.layer_has_rope = config.layer_is_sliding;
 }
 
 // What the file says of a router and its weights.
@@ -254,6 +270,7 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
                                            {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
                                            {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
+                                           {"command-r", "cohere"}, {"cohere2", "cohere2"}, {"phi2", "phi"}, {"stablelm", "stablelm"},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
                                            {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
@@ -300,7 +317,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
   config.head_dim = meta.integer("attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
   config.max_positions = meta.integer("context_length", 2048);
-  read_ungated(architecture, config);
+  read_block(gguf, architecture, config);
   config.rms_norm_eps = static_cast<float>(meta.number(config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
@@ -309,7 +326,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
   config.qk_norm_after_rope = architecture == "hunyuan-dense";
-  config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
+  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   check_model_config(config, gguf.file_name());
@@ -320,10 +337,11 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   if (architecture == "olmo2") read_olmo(meta, config);
   if (architecture == "gpt-oss") use_gpt_oss_layout(config);
   if (architecture.starts_with("granite")) read_granite(meta, config);
+  if (is_cohere(architecture)) read_cohere(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
-  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5");
+  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
   if (architecture == "mistral3") read_ministral(meta, config);
@@ -335,8 +353,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
 }
 
 std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config) {
-  constexpr std::array<std::pair<const char*, const char*>, 4> top = {{
-      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 5> top = {{
+      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}, {"lm_head.bias", "output.bias"}}};
   for (const auto& [hf, gguf] : top)
     if (hf_name == hf) return gguf;
   constexpr std::string_view prefix = "model.layers.";
@@ -349,10 +367,10 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
   if (hf_name.ends_with(".self_attn.sinks")) return block + "attn_sinks.weight";
   const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 30> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 32> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
-      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
+      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"self_attn.q_layernorm", "attn_q_norm"}, {"self_attn.k_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
       {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},

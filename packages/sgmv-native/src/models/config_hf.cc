@@ -62,6 +62,8 @@ struct Family {
   bool interleaved = false;        // rotated pairs are neighbours
   bool gated_mlp = true;           // otherwise one of up and down, with another activation
   bool layer_norms = false;        // with mean and bias
+  bool norm_biases = true;         // of those
+  bool parallel_mlp = false;
   bool unit_offset_norms = false;
   bool gemma = false;
   bool post_norms = false;         // attention and MLP are normed once more
@@ -109,6 +111,15 @@ constexpr Family kFamilies[] = {
      .mlp_bias = true, .rotary_share = 0.5, .gated_mlp = false, .layer_norms = true, .unit_offset_norms = true},
     {.model_type = "jais2", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .may_slide = false, .attention_bias = Bias::as_config,
      .biased = true, .mlp_bias = true, .mlp_biased = true, .gated_mlp = false, .layer_norms = true},
+    {.model_type = "cohere", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 256000, .heads = 64, .intermediate_size = 22528,
+     .tied_embeddings = true, .may_slide = false, .attention_bias = Bias::as_config, .interleaved = true, .layer_norms = true, .norm_biases = false, .parallel_mlp = true},
+    {.model_type = "cohere2", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 256000, .heads = 64, .intermediate_size = 22528,
+     .tied_embeddings = true, .sliding_window = 4096, .full_every = 4, .attention_bias = Bias::as_config, .interleaved = true, .layer_norms = true, .norm_biases = false,
+     .parallel_mlp = true},
+    {.model_type = "phi", .max_positions = 2048, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 51200, .heads = 32, .intermediate_size = 8192,
+     .may_slide = false, .rotary_share = 0.5, .gated_mlp = false, .layer_norms = true, .parallel_mlp = true},
+    {.model_type = "stablelm", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 50304, .heads = 32, .kv_heads = 32,
+     .intermediate_size = 6912, .may_slide = false, .rotary_share = 0.25, .layer_norms = true},
     {.model_type = "arcee", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true, .gated_mlp = false},
     {.model_type = "helium", .max_positions = 4096, .rms_norm_eps = 1e-8f, .rope_theta = 1e5, .kv_heads = 20, .head_dim = 128, .may_slide = false,
      .attention_bias = Bias::as_config, .output_bias = false, .mlp_bias = true, .interleaved = true},
@@ -203,10 +214,11 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 }
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
-  const std::string name = fields.text("hidden_act", std::string_view(family.model_type) == "starcoder2" ? "gelu_pytorch_tanh" : "relu2");
-  if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
+  const std::string_view type = family.model_type;
+  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
-  fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\" or \"relu2\"");
+  fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
 }
 
 Activation read_activation(const ConfigFields& fields, const Family& family) {
@@ -224,6 +236,7 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const bool qwen = config.model_type.starts_with("qwen"), smollm = config.model_type == "smollm3";
   const bool present = root.find("sliding_window") != nullptr;
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
+  if (window == 0 && config.model_type == "cohere2") fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of Command R7B slide, and those alone have RoPE");
   if (window == 0 && config.model_type == "gpt_oss") fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of GPT-OSS slide");
   if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
   config.sliding_window = window;
@@ -232,7 +245,7 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   // All of Qwen3-MoE slide, whatever max_window_layers says.
   const bool slides_late = (qwen && config.model_type != "qwen3_moe") || config.model_type == "dots1";
   const int32_t first = slides_late ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
-  const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4";
+  const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4" || config.model_type == "cohere2";
   const bool has_pattern = knows_pattern && fields.get("layer_types") == nullptr && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
   const int32_t counted_from = config.model_type == "cwm" ? 0 : 1;  // the first layer of CWM sees everything
@@ -314,14 +327,15 @@ void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
 }
 
+double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
+  const double value = fields.number(field).value_or(otherwise);
+  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+  return value;
+}
+
 // Granite's multipliers, all 1 where they are missing.
 void read_granite(const ConfigFields& fields, ModelConfig& config) {
-  const auto multiplier = [&](const char* field) {
-    const double value = fields.number(field).value_or(1.0);
-    if (!(value >= kMultiplierMin && value <= kMultiplierMax))
-      fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-    return value;
-  };
+  const auto multiplier = [&](const char* field) { return read_multiplier(fields, field, 1.0); };
   config.embedding_scale = static_cast<float>(multiplier("embedding_multiplier"));
   config.attention_scale = static_cast<float>(multiplier("attention_multiplier"));
   config.logit_scale = static_cast<float>(1.0 / multiplier("logits_scaling"));
@@ -339,6 +353,22 @@ void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
   refuse_clipping(fields);
 }
 
+void read_cohere(const ConfigFields& fields, ModelConfig& config) {
+  config.logit_scale = static_cast<float>(read_multiplier(fields, "logit_scale", 0.0625));
+  config.qk_norm = config.qk_layer_norms = config.model_type == "cohere" && fields.flag("use_qk_norm", false);
+}
+
+// Norms with biases, which neither model has that was published.
+void read_phi(const ConfigFields& fields, ModelConfig& config) {
+  config.head_bias = true;
+  if (fields.flag("qk_layernorm", false)) fields.refuse("model_unsupported", "qk_layernorm", "true", "false");
+}
+
+void read_stablelm(const ConfigFields& fields, ModelConfig& config) {
+  config.qk_norm = config.qk_layer_norms = fields.flag("qk_layernorm", false);
+  config.parallel_mlp = fields.flag("use_parallel_residual", false);
+}
+
 // What its own code knows and no checkpoint has.
 void refuse_iquestcoder(const ConfigFields& fields) {
   refuse_clipping(fields);
@@ -347,13 +377,8 @@ void refuse_iquestcoder(const ConfigFields& fields) {
 
 void read_gpt_oss(const ConfigFields& fields, ModelConfig& config) {
   use_gpt_oss_layout(config);
-  const auto number = [&](const char* field, float otherwise) {
-    const double value = fields.number(field).value_or(otherwise);
-    if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-    return static_cast<float>(value);
-  };
-  config.gate_sharpness = number("swiglu_alpha", config.gate_sharpness);
-  config.gate_limit = number("swiglu_limit", config.gate_limit);
+  config.gate_sharpness = static_cast<float>(read_multiplier(fields, "swiglu_alpha", config.gate_sharpness));
+  config.gate_limit = static_cast<float>(read_multiplier(fields, "swiglu_limit", config.gate_limit));
 }
 
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
@@ -409,9 +434,7 @@ void read_groups(const ConfigFields& fields, ExpertsConfig& experts) {
   if (experts.groups > 1 && each < 2) fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "groups of at least two experts");
   if (experts.groups_per_token < 1 || experts.groups_per_token > experts.groups || experts.groups_per_token * each < experts.per_token)
     fields.refuse("model_unsupported", "topk_group", std::to_string(experts.groups_per_token), "groups with at least as many experts as a token passes");
-  const double scale = fields.number("routed_scaling_factor").value_or(1.0);
-  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) fields.refuse("model_unsupported", "routed_scaling_factor", std::to_string(scale), "a number from 1e-3 to 1e3");
-  experts.scale = static_cast<float>(scale);
+  experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", 1.0));
 }
 
 void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
@@ -517,6 +540,8 @@ void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& 
   config.output_bias = config.attention_bias && as_config && family.output_bias;
   config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", family.mlp_biased);
   if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
+  if (config.model_type == "stablelm") config.attention_bias = fields.flag("use_qkv_bias", false);
+  if (config.model_type == "phi") config.attention_bias = config.output_bias = config.mlp_bias = true;
   if (config.model_type == "seed_oss") config.output_bias = fields.flag("attention_out_bias", false);
   const bool starcoder = config.model_type == "starcoder2";
   if (starcoder || config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", starcoder);
@@ -570,6 +595,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.qk_norm_after_rope = family.qk_norm_after_rope;
   config.gated_mlp = family.gated_mlp;
   config.layer_norms = family.layer_norms;
+  config.norm_biases = family.norm_biases;
+  config.parallel_mlp = family.parallel_mlp;
   config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
   config.fused_qkv = family.fused_qkv;
@@ -584,6 +611,9 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
+  if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
+  if (config.model_type == "phi") read_phi(fields, config);
+  if (config.model_type == "stablelm") read_stablelm(fields, config);
   if (config.model_type == "minimax_m2") config.qk_norm_of_all = true;
   if (config.model_type == "glm4_moe") config.qk_norm = fields.flag("use_qk_norm", false);
   read_experts(fields, family, config);
@@ -596,6 +626,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (!family.hybrid) read_layer_types(fields, config);
   else read_hybrid(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
+  if (config.model_type == "cohere2") config.layer_has_rope = config.layer_is_sliding;
   read_quantization(fields, config);
   return config;
 }

@@ -157,6 +157,13 @@ void refuse_two_readings(const ConfigFields& fields, const json::Value* paramete
     fields.refuse("model_unsupported", "rope_theta", std::to_string(*outer), "rope_parameters with the rope_theta of sliding_attention, which versions of Transformers read differently");
 }
 
+// Without a rope_theta Command R rotates by 10000 in Transformers 4 and by 500000 in Transformers 5.
+void refuse_two_thetas(const ConfigFields& fields, const json::Value* parameters, const json::Value* scaling) {
+  const auto says = [](const json::Value* object) { return object != nullptr && object->find("rope_theta") != nullptr; };
+  if (fields.get("rope_theta") == nullptr && !says(parameters) && !says(scaling))
+    fields.refuse("model_unsupported", "rope_theta", "nothing", "a number: versions of Transformers assume different ones");
+}
+
 // Beside an outer original_max_position_embeddings, Transformers 4 passes over LongRoPE's factor and Transformers 5 does not.
 void refuse_two_factors(const ConfigFields& fields, const json::Value& scaling, const Surroundings& around, const RopeConfig& rope) {
   const ConfigFields inside(scaling, fields.file() + ": rope_scaling");
@@ -222,6 +229,7 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
+  if (config.model_type == "cohere") refuse_two_thetas(fields, parameters, scaling);
   // Transformers assumes a scaled one, and then passes over rope_theta.
   if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
   if (scaling == nullptr && config.model_type == "gpt_oss" && fields.get("rope_parameters") == nullptr) use_published_yarn(root, fields, config.rope);

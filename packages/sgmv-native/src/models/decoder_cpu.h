@@ -44,6 +44,7 @@ class DecoderCpu : public Model {
   void normalize(int64_t token, const std::vector<float>& norm);
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
   void run_mlp(int32_t layer, int64_t tokens);
+  void add_attention(FusedLinear::Place next);
   void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);

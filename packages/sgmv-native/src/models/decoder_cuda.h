@@ -131,8 +131,9 @@ class DecoderCuda : public Model {
   // `bias_of_row`: as of GatedActivation.
   void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr);
   // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
-  // wanted. `exact`: where the norm goes as well before it is rounded, or null.
-  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr);
+  // wanted. `exact`: where the norm goes as well before it is rounded, or null. `beside`: what made beside_, in the same way, or null.
+  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr,
+                         const BiasedMatrix* beside = nullptr);
   void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);
   void product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work);
   // The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it waits
@@ -178,6 +179,7 @@ class DecoderCuda : public Model {
   DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
   Experts experts_;
   DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
+  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
   DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;

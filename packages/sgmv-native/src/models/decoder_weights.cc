@@ -15,14 +15,12 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   const LayerTensors names = layer_tensors(checkpoint, config, index);
   const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
   DecoderLayer layer;
-  if (config.pre_norms) {
-    layer.attention_norm = checkpoint.residual_norm(names.attention_norm);
-    layer.mlp_norm = checkpoint.residual_norm(names.mlp_norm);
-  }
+  if (!names.attention_norm.empty()) layer.attention_norm = checkpoint.residual_norm(names.attention_norm);
+  if (!names.mlp_norm.empty()) layer.mlp_norm = checkpoint.residual_norm(names.mlp_norm);
   layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
-  layer.q_norm = norm(names.q_norm, config.q_norm_width());
-  layer.k_norm = norm(names.k_norm, config.k_norm_width());
+  if (!names.q_norm.empty()) layer.q_norm = checkpoint.heads_norm(names.q_norm, config.heads);
+  if (!names.k_norm.empty()) layer.k_norm = checkpoint.heads_norm(names.k_norm, config.kv_heads);
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
   layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o));
@@ -50,7 +48,7 @@ size_t DecoderLayer::bytes() const {
 }
 
 size_t DecoderWeights::bytes() const {
-  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.size() * sizeof(float);
+  size_t total = embedding.bytes() + lm_head.bytes() + (head_bias.size() + final_norm.size()) * sizeof(float);
   for (const DecoderLayer& layer : layers) total += layer.bytes();
   return total;
 }
@@ -102,6 +100,7 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     DecoderWeights result;
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
+    if (config.head_bias) result.head_bias = checkpoint.vector(kHeadBiasTensor, config.vocab_size);
     result.final_norm = checkpoint.final_norm();
     for (int32_t layer = 0; layer < config.layers; ++layer) result.layers.push_back(load_layer(checkpoint, config, layer));
     return result;

@@ -59,16 +59,17 @@ void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
   const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : "mlp") + ".";
+  const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
-    for (const Projection p : projections) list.push_back({group + (checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1)), config.out_features(p, layer), bias});
+    for (const Projection p : projections) list.push_back({group + leaf(p), config.out_features(p, layer), bias});
     return list;
   };
   LayerTensors names;
   const bool glm = config.model_type == "glm4";
   if (config.pre_norms) {
     names.attention_norm = prefix + "input_layernorm.weight";
-    names.mlp_norm = prefix + (config.post_norms && !glm ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + (config.post_norms && !glm ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : "post_attention_layernorm.weight");
@@ -87,10 +88,11 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     const bool bias = config.attention_bias;
     names.qkv = config.fused_qkv ? parts(attention, {qkv}, bias) : parts(attention, {q, k, v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
-    names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
+    names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + leaf(o) + ".bias"));
     if (config.qk_norm) {
-      names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
-      names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
+      const bool stablelm = config.model_type == "stablelm";
+      names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : stablelm ? "q_layernorm.weight" : "q_norm.weight");
+      names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : stablelm ? "k_layernorm.weight" : "k_norm.weight");
     }
   }
   if (config.attention_sinks) names.sinks = attention + "sinks";

@@ -30,13 +30,14 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
   project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
   const bool linear = config_.is_linear(index);
   linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
-  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), delta_.data());
+  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), (config_.parallel_mlp ? beside_ : delta_).data());
   const bool experts = config_.has_experts(index);
-  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts ? experts_.inputs.data() : nullptr);
+  if (!config_.parallel_mlp) add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts ? experts_.inputs.data() : nullptr);
   if (config_.has_mlp(index)) issue_mlp(shape, index);
   if (experts) issue_experts(shape, index);
   const BiasedMatrix none;
-  add_and_normalize(shape, experts ? &none : &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm);
+  add_and_normalize(shape, experts ? &none : &layer.down, &layer.post_mlp_norm, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm, nullptr,
+                    config_.parallel_mlp ? &layer.o : nullptr);
 }
 
 // From normed_ to delta_, to which a bias of `down` is still to be added.
@@ -77,6 +78,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   } else {
     store.q_norm = layer.q_norm.data();
     store.k_norm = layer.k_norm.data();
+    store.layer_norms = config_.qk_layer_norms;
   }
   store.eps = config_.rms_norm_eps;
   store.rope = rope.rows.data();
@@ -170,11 +172,13 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   gather_rows(context_->compute, type_, normed_.data(), in.rows, shape.rows, config_.hidden_size, last_.data());
   product(shape.head_lora ? &lora : nullptr, head_group(),
           {type_, last_.data(), padded(config_.hidden_size), shape.rows, &weights_.head().weights, logits_.data(), config_.vocab_size});
+  if (config_.head_bias) add_bias(context_->compute, weights_.head_bias.data(), shape.rows, config_.vocab_size, logits_.data());
   if (config_.logit_softcap != 0) softcap_logits(context_->compute, logits_.data(), int64_t{shape.rows} * config_.vocab_size, config_.logit_softcap);
   if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }
 
-void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact) {
+void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact,
+                                    const BiasedMatrix* beside) {
   AddAndNorm work;
   work.type = type_;
   work.delta = before == nullptr ? nullptr : delta_.data();
@@ -188,6 +192,10 @@ void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* befo
   work.residual = hidden_.data();
   work.normed = normed_.data();
   work.exact = exact;
+  if (beside != nullptr) {
+    work.beside = beside_.data();
+    work.beside_bias = beside->bias.data();
+  }
   add_and_norm(context_->compute, work);
 }
 

@@ -28,8 +28,9 @@ struct RotateAndStore {
   const float* qkv = nullptr;      // [tokens, (heads + 2 · kv_heads) · head_dim]
   bool gated = false;              // behind each query in qkv lie as many numbers more
   const float* bias = nullptr;     // of qkv, or null
-  const float* q_norm = nullptr;   // [head_dim] or null
-  const float* k_norm = nullptr;
+  const float* q_norm = nullptr;   // [head_dim], with layer_norms [heads, head_dim], or null
+  const float* k_norm = nullptr;   // the same, with layer_norms [kv_heads, head_dim]
+  bool layer_norms = false;        // the mean is taken off, and each head has weights of its own
   float eps = 1e-5f;
   const float* rope = nullptr;     // [positions, 2 · half]: cosines, then sines
   const float* long_rope = nullptr;          // the same for tokens of long contexts, or null

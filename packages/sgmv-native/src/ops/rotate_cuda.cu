@@ -37,6 +37,16 @@ struct PairPlaces {
   __device__ __forceinline__ int second(int pair) const { return interleaved ? 2 * pair + 1 : pair < half ? half + pair : pairs + pair; }
 };
 
+__device__ __forceinline__ void center(HeadPairs& x, int pairs, int lane) {
+  float sum = 0;
+#pragma unroll
+  for (int u = 0; u < kPairsMax; ++u) sum += x.first[u] + x.second[u];
+  const float mean = warp_sum(sum) / static_cast<float>(2 * pairs);
+#pragma unroll
+  for (int u = 0; u < kPairsMax; ++u)
+    if (lane + 32 * u < pairs) x.first[u] -= mean, x.second[u] -= mean;
+}
+
 __device__ __forceinline__ void norm(HeadPairs& x, const float* weight, float eps, const PairPlaces& places, int lane) {
   const int pairs = places.pairs;
   float squares = 0;
@@ -99,6 +109,10 @@ __global__ void __launch_bounds__(32 * kWarps) rotate_kernel(const RotateAndStor
   }
   if (!is_value) {
     const float* weight = is_query ? work.q_norm : work.k_norm;
+    if (work.layer_norms) {
+      weight += (is_query ? head : head - work.heads) * dim;
+      center(x, pairs, lane);
+    }
     if (weight != nullptr && !work.norm_last) norm(x, weight, work.eps, places, lane);
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);

@@ -146,7 +146,7 @@ TEST("cuda invariance: more families") {
 
 TEST("cuda invariance: families with norms and factors of their own") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"smollm3", "granite", "olmo2", "olmo3", "glm4", "exaone4", "hunyuan", "starcoder2", "nemotron"});
+  check_families({"smollm3", "granite", "olmo2", "olmo3", "glm4", "exaone4", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm"});
 }
 
 TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({"qwen2-moe"}); }

@@ -25,6 +25,7 @@ struct Shape {
   bool interleaved = false;
   bool norm_last = false;
   bool gated = false;
+  bool layer_norms = false;
 };
 
 constexpr int32_t kPositions = 50, kBlocks = 6, kGrowthSpan = 12;
@@ -47,8 +48,8 @@ std::vector<float> random_floats(size_t count, uint32_t seed) {
 // Everything of a shape that tokens share.
 struct Tables {
   explicit Tables(const Shape& s)
-      : bias(random_floats(static_cast<size_t>(((s.gated ? 2 : 1) * s.heads + 2 * s.kv_heads) * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
-        k_norm(random_floats(static_cast<size_t>(s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
+      : bias(random_floats(static_cast<size_t>(((s.gated ? 2 : 1) * s.heads + 2 * s.kv_heads) * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.heads * s.head_dim), 2)),
+        k_norm(random_floats(static_cast<size_t>(s.kv_heads * s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
         long_rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 5)) {}
   std::vector<float> bias, q_norm, k_norm, rope, long_rope;
 };
@@ -90,6 +91,7 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   work.interleaved = shape.interleaved;
   work.norm_last = shape.norm_last;
   work.gated = shape.gated;
+  work.layer_norms = shape.norms && shape.layer_norms;
   work.q_scale = kQScale;
   work.q_growth = shape.growth;
   work.q_growth_span = kGrowthSpan;
@@ -112,10 +114,15 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
   const bool query = head < shape.heads;
   if (head >= shape.heads + shape.kv_heads) return x;
   const auto norm = [&] {
-    double squares = 0;
-    for (const double v : x) squares += v * v;
+    double squares = 0, total = 0;
+    for (const double v : x) total += v;
+    for (double& v : x) {
+      if (shape.layer_norms) v -= total / static_cast<double>(dim);
+      squares += v * v;
+    }
     const double factor = 1 / std::sqrt(squares / static_cast<double>(dim) + static_cast<double>(kEps));
-    for (size_t i = 0; i < dim; ++i) x[i] *= factor * static_cast<double>((query ? tables.q_norm : tables.k_norm)[i]);
+    const size_t own = shape.layer_norms ? static_cast<size_t>(query ? head : head - shape.heads) * dim : 0;
+    for (size_t i = 0; i < dim; ++i) x[i] *= factor * static_cast<double>((query ? tables.q_norm : tables.k_norm)[own + i]);
   };
   if (shape.norms && !shape.norm_last) norm();
   const float* rope = (shape.long_rope && token.is_long != 0 ? tables.long_rope : tables.rope).data() + static_cast<size_t>(token.position) * 2 * half;
@@ -182,7 +189,7 @@ TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbour
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
-        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4};
+        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4, at % 3 == 1 && at % 7 >= 3};
         check_tokens(shape, some_tokens(shape));
         ++at;
       }

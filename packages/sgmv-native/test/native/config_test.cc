@@ -381,6 +381,31 @@ TEST("config: families whose MLP has no gate") {
   refuse(R"("hidden_act":"relu2")", "model_unsupported", "hidden_act");
 }
 
+TEST("config: families whose attention and MLP stand side by side") {
+  const ModelConfig r = read_as("cohere", R"("layer_norm_eps":1e-3,"rope_theta":8e6,"use_qk_norm":true,"num_key_value_heads":2,"sliding_window":8)");
+  CHECK(r.parallel_mlp && r.layer_norms && !r.norm_biases && r.rope.interleaved && r.tied_embeddings && r.logit_scale == 0.0625f && r.rms_norm_eps == 1e-3f && r.gated_mlp);
+  CHECK(r.qk_norm && r.qk_layer_norms && r.q_norm_width() == 4 * 16 && r.k_norm_width() == 2 * 16 && r.sliding_window == 0 && !r.head_bias);
+  refuse_as("cohere", R"("logit_scale":0)", "model_unsupported", "logit_scale");
+  refuse_as("cohere", R"("rope_scaling":{"rope_type":"linear","factor":2})", "model_unsupported", "rope_theta");
+  CHECK_EQUAL(read_as("cohere", R"("rope_parameters":{"rope_type":"default","rope_theta":75000000})").rope.theta, 7.5e7);
+  const ModelConfig r7b = read_as("cohere2", R"("use_qk_norm":true,"logit_scale":0.25)");
+  CHECK(r7b.parallel_mlp && !r7b.qk_norm && r7b.logit_scale == 0.25f && r7b.sliding_window == 4096);
+  const std::vector<bool> of_four{true, true, true, false, true, true};
+  CHECK(r7b.layer_is_sliding == of_four && r7b.layer_has_rope == of_four);
+  CHECK(read_as("cohere2", R"("sliding_window_pattern":2)").layer_has_rope == std::vector<bool>({true, false, true, false, true, false}));
+  refuse_as("cohere2", R"("sliding_window":null)", "model_unsupported", "sliding_window");
+  const ModelConfig phi = read_as("phi", R"("attention_bias":false,"mlp_bias":false)");
+  CHECK(phi.parallel_mlp && phi.layer_norms && phi.norm_biases && !phi.gated_mlp && phi.activation == Activation::gelu_tanh && phi.head_bias && phi.rope.rotary_dim == 8);
+  CHECK(phi.attention_bias && phi.output_bias && phi.mlp_bias && !phi.qk_norm && !phi.tied_embeddings);
+  CHECK(read_as("phi", R"("hidden_act":"gelu_new")").activation == Activation::gelu_tanh);
+  refuse_as("phi", R"("hidden_act":"gelu")", "model_unsupported", "hidden_act");
+  refuse_as("phi", R"("qk_layernorm":true)", "model_unsupported", "qk_layernorm");
+  const ModelConfig plain = read_as("stablelm", R"("num_key_value_heads":4,"attention_bias":true)");
+  CHECK(!plain.parallel_mlp && !plain.attention_bias && !plain.qk_norm && plain.layer_norms && plain.norm_biases && plain.rope.rotary_dim == 4 && plain.gated_mlp);
+  const ModelConfig twelve = read_as("stablelm", R"("num_key_value_heads":4,"use_parallel_residual":true,"use_qkv_bias":true,"qk_layernorm":true)");
+  CHECK(twelve.parallel_mlp && twelve.attention_bias && !twelve.output_bias && twelve.qk_norm && twelve.qk_layer_norms);
+}
+
 TEST("config: families that are Llama but for a field or two") {
   const ModelConfig helium = read_as("helium", R"("num_key_value_heads":4,"attention_bias":true)");
   CHECK(helium.rope.interleaved && helium.rope.theta == 1e5 && helium.head_dim == 128 && helium.attention_bias && !helium.output_bias && helium.rms_norm_eps == 1e-8f);

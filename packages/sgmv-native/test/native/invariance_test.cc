@@ -25,7 +25,7 @@ TEST("invariance: alone and among 63 others, any chunking, any blocks, any threa
   for (const WeightType type : {WeightType::f32, WeightType::i8}) {
     run("llama-bias", "", type, false, 16, seed++);
     run("llama3", "", type, false, 7, seed++);
-    for (const char* family : {"mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "ministral3", "glm4", "exaone4", "qwen2-5-vl", "hunyuan", "starcoder2", "nemotron"})
+    for (const char* family : {"mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "ministral3", "glm4", "exaone4", "qwen2-5-vl", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm"})
       run(family, "", type, false, 16, seed++);
   }
 }
