@@ -39,6 +39,8 @@ QWEN_VISION = dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1, pat
 IMAGE_TOKENS = dict(image_token_id=900, video_token_id=901, vision_start_token_id=902, vision_end_token_id=903)
 
 
+# Of families that are others but for a few things.
+TINY = dict(SMALL, hidden_size=16, num_attention_heads=2, num_key_value_heads=1, intermediate_size=20, vocab_size=33)
 HYBRID = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=20, vocab_size=33, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10, linear_conv_kernel_dim=4,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
 
@@ -99,6 +101,10 @@ FAMILIES = {
     "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
     "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
     "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
+    "vaultgemma": ("vaultgemma", dict(TINY, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True)),
+    "granite-swa": ("granite_swa", dict(TINY, num_hidden_layers=3, layer_types=SLIDES_EVERY_THIRD, sliding_window=9, layer_rope_theta=[500.0, 0, 500.0], embedding_multiplier=12.0, attention_multiplier=0.3,
+                                        residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2)),
+    "hyperclovax": ("hyperclovax", dict(TINY, embedding_multiplier=10.0, attention_multiplier=0.3, logits_scaling=0.125)),
     # Hybrids: sizes that fill no register.
     "qwen3-5": ("qwen3_5", dict(IMAGE_TOKENS, text_config=dict(HYBRID, attention_bias=True, tie_word_embeddings=True), tie_word_embeddings=True,
                                 vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),
@@ -121,6 +127,11 @@ FAMILIES = {
     "granitemoeshared": ("granitemoeshared", dict(SMALL, intermediate_size=12, shared_intermediate_size=20, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=12.0,
                                                   attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
     "qwen3-next": ("qwen3_next", dict(HYBRID, mlp_only_layers=[0], num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)),
+    "flex-olmo": ("flex_olmo", dict(TINY, intermediate_size=8, num_experts=4, num_experts_per_tok=2)),
+    "mellum": ("mellum", dict(TINY, layer_types=["sliding_attention", "full_attention"], sliding_window=9, mlp_layer_types=["sparse", "dense"], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8,
+                              rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=10000.0), full_attention=dict(rope_type="yarn", rope_theta=500000.0, factor=4.0, original_max_position_embeddings=64)))),
+    "exaone-moe": ("exaone_moe", dict(TINY, sliding_window=9, layer_types=["sliding_attention", "full_attention"], num_experts=4, num_experts_per_tok=3, moe_intermediate_size=8)),
+    "hunyuan-moe": ("hunyuan_v1_moe", dict(TINY, intermediate_size=8, num_experts=4, moe_topk=2)),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -160,6 +171,7 @@ def of_mixtures(family):
         granite = "granite" in family
         # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
+        if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
@@ -240,7 +252,7 @@ def write_family(family, folder):
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     if kind == "qwen3_vl_moe": transpose_experts(folder / "model" / "model.safetensors")
     vocabulary = config.get_text_config().vocab_size
-    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((3, 14) if "linear_num_key_heads" in str(options) else (2, 26) if small else (1, 12, 40))]
+    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((3, 14) if "vocab_size': 33" in str(options) else (2, 26) if small else (1, 12, 40))]
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
     chosen = of_mixtures(family) if family in MIXTURES else few(kind, family in ("granite", "gemma3-vision", "qwen2-5-vl")) if small else adapters(kind)
     record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)

@@ -105,7 +105,7 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" ? 4 : 0));
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" || config.model_type == "exaone_moe" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
@@ -176,6 +176,7 @@ constexpr ArchitectureExperts kExperts[] = {
     {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
     {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
     {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
+    {"exaone-moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"hunyuan-moe", true, "expert_feed_forward_length", false, true},
     {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
 
 bool is_cohere(const std::string& architecture) { return architecture == "command-r" || architecture == "cohere2"; }
@@ -272,7 +273,7 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
                                            {"command-r", "cohere"}, {"cohere2", "cohere2"}, {"phi2", "phi"}, {"stablelm", "stablelm"},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
-                                           {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"},
+                                           {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"}, {"exaone-moe", "exaone_moe"}, {"hunyuan-moe", "hunyuan_v1_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
                                            {"gpt-oss", "gpt_oss"}};
 
@@ -325,8 +326,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.attention_bias = gguf.find(config.fused_qkv ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
   config.output_bias = !architecture.starts_with("qwen2") && gguf.find("blk.0.attn_output.bias") != nullptr;
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
-  config.qk_norm_after_rope = architecture == "hunyuan-dense";
-  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
+  config.qk_norm_after_rope = architecture.starts_with("hunyuan");
+  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   check_model_config(config, gguf.file_name());
@@ -344,6 +345,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
+  if (architecture == "exaone-moe") config.layer_has_rope = config.layer_is_sliding;
   if (architecture == "mistral3") read_ministral(meta, config);
   if (const double sliding = meta.number("rope.freq_base_swa", config.rope.theta); architecture == "gpt-oss" && sliding != config.rope.theta)
     meta.refuse("model_unsupported", meta.key("rope.freq_base_swa"), std::to_string(sliding), "that of all layers, " + std::to_string(config.rope.theta));

@@ -108,7 +108,7 @@ void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeC
   require_positive(scaling, "rope_theta", rope.theta);
   read_rotary_dim(scaling, around, rope);
   rope.kind = read_kind(scaling, around);
-  if (around.model.model_type == "hunyuan_v1_dense") read_alpha(scaling, around.model, rope);
+  if (around.model.model_type.starts_with("hunyuan_v1")) read_alpha(scaling, around.model, rope);
   if (rope.kind == RopeConfig::Kind::none) return;
   const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(0);
   const int32_t said = around.original_max_positions > 0 ? around.original_max_positions : inside;
@@ -229,6 +229,9 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
+  // Transformers reads it by layer type only.
+  if (config.model_type == "mellum" && parameters == nullptr && (scaling != nullptr || fields.get("rope_theta") != nullptr))
+    fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of Mellum, of full_attention and of sliding_attention");
   if (config.model_type == "cohere") refuse_two_thetas(fields, parameters, scaling);
   // Transformers assumes a scaled one, and then passes over rope_theta.
   if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");

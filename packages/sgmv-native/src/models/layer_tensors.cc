@@ -66,14 +66,14 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
-  const bool glm = config.model_type == "glm4";
+  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax";
   if (config.pre_norms) {
     names.attention_norm = prefix + "input_layernorm.weight";
-    if (!config.parallel_mlp) names.mlp_norm = prefix + (config.post_norms && !glm ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + ((config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
-    names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : "post_attention_layernorm.weight");
-    names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : "post_feedforward_layernorm.weight");
+    names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");
+    names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : hyperclova ? "post_norm2.weight" : "post_feedforward_layernorm.weight");
   }
   using enum Projection;
   if (config.is_linear(layer)) {

@@ -153,7 +153,7 @@ TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({
 
 TEST("cuda invariance: more mixtures of experts") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe", "gpt-oss-mxfp4"});
+  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe", "gpt-oss-mxfp4", "flex-olmo", "mellum"});
 }
 
 TEST("cuda invariance: attention sinks, experts with biases and clamped gates") { check_families({"gpt-oss"}); }

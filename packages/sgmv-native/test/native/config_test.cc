@@ -406,6 +406,38 @@ TEST("config: families whose attention and MLP stand side by side") {
   CHECK(twelve.parallel_mlp && twelve.attention_bias && !twelve.output_bias && twelve.qk_norm && twelve.qk_layer_norms);
 }
 
+TEST("config: families that are another but for a thing or two") {
+  const ModelConfig vault = read_as("vaultgemma", R"("sliding_window":8,"query_pre_attn_scalar":64,"final_logit_softcapping":null)");
+  CHECK(!vault.post_norms && vault.pre_norms && vault.unit_offset_norms && vault.attention_softcap == 50 && vault.logit_softcap == 0 && vault.kv_heads == 4 && vault.attention_scale == 0.125f);
+  CHECK(vault.activation == Activation::gelu_tanh && vault.layer_is_sliding == std::vector<bool>({true, false, true, false, true, false}));
+  const ModelConfig clova = read_as("hyperclovax", R"("embedding_multiplier":10,"logits_scaling":0.125,"attention_multiplier":null)");
+  CHECK(clova.post_norms && clova.pre_norms && clova.logit_scale == 0.125f && clova.embedding_scale == 10.0f && clova.attention_scale == 0.25f);
+  const ModelConfig unnormed = read_as("hyperclovax", R"("use_post_norm":false,"residual_multiplier":0.5,"attention_multiplier":0.5)");
+  CHECK(!unnormed.post_norms && unnormed.embedding_scale == 2.0f && unnormed.attention_scale == 0.5f);
+  refuse_as("hyperclovax", R"("residual_multiplier":0.5)", "model_unsupported", "residual_multiplier");
+  const ModelConfig swa = read_as("granite_swa", R"("layer_rope_theta":[500,0,500.0,0,500,500],"residual_multiplier":0.5)");
+  CHECK(swa.attention_sinks && swa.rope.theta == 500 && swa.layer_has_rope == std::vector<bool>({true, false, true, false, true, true}) && swa.embedding_scale == 2.0f);
+  CHECK(swa.layer_is_sliding == std::vector<bool>({false, true, true, true, false, true}) && swa.sliding_window == 128);
+  refuse_as("granite_swa", R"("layer_rope_theta":[500,0,500,0,500,1000])", "model_unsupported", "layer_rope_theta");
+  refuse_as("granite_swa", R"("layer_rope_theta":[500])", "model_corrupt", "layer_rope_theta");
+  const ModelConfig flex = read_as("flex_olmo", "");
+  CHECK(!flex.pre_norms && flex.post_norms && flex.qk_norm_of_all && flex.experts.count == 7 && flex.experts.per_token == 5 && flex.experts.size == 160 && !flex.experts.normalized);
+  const std::string types = R"("num_key_value_heads":4,"mlp_layer_types":["dense","sparse","sparse","dense","sparse","sparse"])";
+  const std::vector<bool> dense{true, false, false, true, false, false};
+  const ModelConfig mellum = read_as("mellum", types + R"(,"rope_parameters":{"full_attention":{"rope_type":"yarn","rope_theta":5e5,"factor":4},"sliding_attention":{"rope_type":"default","rope_theta":2e4}})");
+  CHECK(mellum.experts.layer_has_none == dense && mellum.experts.normalized && mellum.rope.kind == RopeConfig::Kind::yarn && mellum.sliding_rope->theta == 2e4 && mellum.qk_norm);
+  CHECK(mellum.layer_is_sliding == std::vector<bool>(6, false));
+  refuse_as("mellum", types + R"(,"rope_theta":5e5)", "model_unsupported", "rope_parameters");
+  refuse_as("mellum", R"("mlp_layer_types":["dense"])", "model_corrupt", "mlp_layer_types");
+  refuse_as("mellum", R"("mlp_layer_types":["dense","sparse","moe","dense","sparse","sparse"])", "model_unsupported", "moe");
+  const ModelConfig exaone = read_as("exaone_moe", types);
+  CHECK(exaone.experts.layer_has_none == dense && exaone.experts.scale == 2.5f && exaone.experts.sigmoid && exaone.experts.shared_size == 1024 && exaone.layer_has_rope == exaone.layer_is_sliding);
+  CHECK(read_as("exaone_moe", R"("num_key_value_heads":4,"first_k_dense_replace":2)").experts.layer_has_none == std::vector<bool>({true, true, false, false, false, false}));
+  const ModelConfig hunyuan = read_as("hunyuan_v1_moe", R"("num_experts":4,"moe_topk":[2,2,2,2,2,2])");
+  CHECK(hunyuan.experts.per_token == 2 && hunyuan.experts.size == 160 && hunyuan.experts.shared_size == 160 && hunyuan.experts.normalized && hunyuan.qk_norm_after_rope);
+  refuse_as("hunyuan_v1_moe", R"("num_experts":4,"moe_topk":[2,2,1,2,2,2])", "model_unsupported", "moe_topk");
+}
+
 TEST("config: families that are Llama but for a field or two") {
   const ModelConfig helium = read_as("helium", R"("num_key_value_heads":4,"attention_bias":true)");
   CHECK(helium.rope.interleaved && helium.rope.theta == 1e5 && helium.head_dim == 128 && helium.attention_bias && !helium.output_bias && helium.rms_norm_eps == 1e-8f);

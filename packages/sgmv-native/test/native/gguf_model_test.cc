@@ -46,6 +46,8 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "qwen3_vl_moe_text") return "qwen3vlmoe";
   if (config.model_type == "hunyuan_v1_dense") return "hunyuan-dense";
   if (config.model_type == "gpt_oss") return "gpt-oss";
+  if (config.model_type == "exaone_moe") return "exaone-moe";
+  if (config.model_type == "hunyuan_v1_moe") return "hunyuan-moe";
   if (config.model_type == "cohere") return "command-r";
   if (config.model_type == "phi") return "phi2";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
@@ -205,6 +207,8 @@ std::string usual_name(std::string name) {
   for (const auto& [phi, usual] : {std::pair(".self_attn.dense.", ".self_attn.o_proj."), std::pair(".mlp.fc1.", ".mlp.up_proj."), std::pair(".mlp.fc2.", ".mlp.down_proj."), std::pair("model.final_layernorm.", "model.norm.")})
     if (const size_t at = name.find(phi); at != std::string::npos) return name.replace(at, std::strlen(phi), usual);
   if (const size_t router = name.find(".mlp.router."); router != std::string::npos) return name.replace(router, 12, ".mlp.gate.");
+  if (const size_t hunyuan = name.find(".gate.wg."); hunyuan != std::string::npos) return name.erase(hunyuan + 5, 3);
+  if (const size_t hunyuan = name.find(".shared_mlp."); hunyuan != std::string::npos) return name.replace(hunyuan, 12, ".shared_expert.");
   if (const size_t shared = name.find(".shared_experts."); shared != std::string::npos) return name.erase(shared + 14, 1);
   if (name.ends_with("correction_bias")) return name.substr(0, std::min(name.find(".mlp."), name.find(".block_sparse_moe."))) + ".mlp.choice.bias";
   const size_t block = name.find(".block_sparse_moe.");
@@ -255,7 +259,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     if (config.unit_offset_norms && name.ends_with("norm.weight"))
       for (float& value : values) value += 1;
     if (experts.add(name, info, values)) continue;
-    if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos) {  // Granite's, of which gate and up are one
+    if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos && config.model_type == "granitemoeshared") {  // Granite's, of which gate and up are one
       const std::string block = name.substr(0, shared) + ".mlp.shared_expert.";
       const bool down = name.ends_with("output_linear.weight");
       const int64_t rows = down ? info.shape[0] : info.shape[0] / 2, half = rows * info.shape[1];
@@ -295,7 +299,7 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
 }
 
 TEST("gguf: models converted from safetensors give the golden logits") {
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "exaone-moe", "hunyuan-moe", "gpt-oss-mxfp4"}) {
     const std::filesystem::path root = golden_root() / family;
     const TempFolder folder;
     const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
