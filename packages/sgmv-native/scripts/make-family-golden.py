@@ -22,7 +22,7 @@ SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "dow
 OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
-         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -40,6 +40,8 @@ QWEN_VISION = dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1, pat
 IMAGE_TOKENS = dict(image_token_id=900, video_token_id=901, vision_start_token_id=902, vision_end_token_id=903)
 
 
+# Of families that are others but for a few things.
+TINY = dict(SMALL, hidden_size=16, num_attention_heads=2, num_key_value_heads=1, intermediate_size=20, vocab_size=33)
 HYBRID = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=20, vocab_size=33, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10, linear_conv_kernel_dim=4,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
 
@@ -99,6 +101,15 @@ FAMILIES = {
     "hunyuan": ("hunyuan_v1_dense", dict(SMALL, tie_word_embeddings=True, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0))),
     "starcoder2": ("starcoder2", dict(SMALL, sliding_window=9, tie_word_embeddings=True)),
     "nemotron": ("nemotron", dict(SMALL, partial_rotary_factor=0.5)),
+    # Attention and MLP side by side.
+    "cohere": ("cohere", dict(SMALL, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True, use_qk_norm=True, logit_scale=0.25)),
+    "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
+    "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
+    "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
+    "vaultgemma": ("vaultgemma", dict(TINY, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True)),
+    "granite-swa": ("granite_swa", dict(TINY, num_hidden_layers=3, layer_types=SLIDES_EVERY_THIRD, sliding_window=9, layer_rope_theta=[500.0, 0, 500.0], embedding_multiplier=12.0, attention_multiplier=0.3,
+                                        residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2)),
+    "hyperclovax": ("hyperclovax", dict(TINY, embedding_multiplier=10.0, attention_multiplier=0.3, logits_scaling=0.125)),
     # Hybrids: sizes that fill no register.
     "qwen3-5": ("qwen3_5", dict(IMAGE_TOKENS, text_config=dict(HYBRID, attention_bias=True, tie_word_embeddings=True), tie_word_embeddings=True,
                                 vision_config=dict(QWEN_VISION, num_position_embeddings=4, out_hidden_size=18))),
@@ -129,6 +140,11 @@ FAMILIES = {
     "qwen3-next": ("qwen3_next", dict(HYBRID, mlp_only_layers=[0], num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)),
     # An MLP beside the experts.
     "gemma4-moe": ("gemma4_text", dict(GEMMA4, layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=7)),
+    "flex-olmo": ("flex_olmo", dict(TINY, intermediate_size=8, num_experts=4, num_experts_per_tok=2)),
+    "mellum": ("mellum", dict(TINY, layer_types=["sliding_attention", "full_attention"], sliding_window=9, mlp_layer_types=["sparse", "dense"], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8,
+                              rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=10000.0), full_attention=dict(rope_type="yarn", rope_theta=500000.0, factor=4.0, original_max_position_embeddings=64)))),
+    "exaone-moe": ("exaone_moe", dict(TINY, sliding_window=9, layer_types=["sliding_attention", "full_attention"], num_experts=4, num_experts_per_tok=3, moe_intermediate_size=8)),
+    "hunyuan-moe": ("hunyuan_v1_moe", dict(TINY, intermediate_size=8, num_experts=4, moe_topk=2)),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -170,6 +186,7 @@ def of_mixtures(family):
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
                                            "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
+        if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
@@ -251,7 +268,7 @@ def write_family(family, folder):
     if family in OLD_SPELLING: respell(folder / "model" / "config.json")
     if kind == "qwen3_vl_moe": transpose_experts(folder / "model" / "model.safetensors")
     vocabulary = config.get_text_config().vocab_size
-    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((3, 14) if "linear_num_key_heads" in str(options) else (2, 26) if small else (1, 12, 40))]
+    prompts = [torch.randint(3, vocabulary, (n,), generator=generator) for n in ((3, 14) if "vocab_size': 33" in str(options) else (2, 26) if small else (1, 12, 40))]
     # An adapter of a vision model may have changed its eyes too, which the language model does not notice.
     chosen = of_mixtures(family) if family in MIXTURES else few(kind, family in ("granite", "gemma3-vision", "qwen2-5-vl")) if small else adapters(kind)
     record_cases(family, auto, folder, "model", {"base": None, **chosen}, prompts, small, generator)

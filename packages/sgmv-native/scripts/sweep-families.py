@@ -31,12 +31,14 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "gemma4": ("gemma4_text", None), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
-# And what their norm's epsilon is called.
-UNGATED = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", arcee="rms_norm_eps")
+UNGATED = ["starcoder2", "nemotron", "jais2", "arcee", "phi"]
+PARALLEL = ["cohere", "cohere2", "phi", "stablelm"]
+NORM_EPS = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", **{family: "layer_norm_eps" for family in PARALLEL})
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
+cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
-glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe
+glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
 qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text""".split()
 
 
@@ -47,7 +49,7 @@ def draw_rope(rng, family, head_dim):
     if kind == "llama3": scaling.update(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
     if kind == "yarn": scaling.update(rng.choice([{}, dict(attention_factor=0.8), dict(original_max_position_embeddings=8)]))
     if kind == "longrope":
-        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron", family) else 0.25 if re.search("qwen3_(5|next)", family) else 1.0, rng.choice([16, 24, 256])
+        share, original = rng.choice([1.0, 0.5]) if family == "phi3" else 0.5 if re.search("glm|nemotron|phi$", family) else 0.25 if re.search("qwen3_(5|next)|stablelm", family) else 1.0, rng.choice([16, 24, 256])
         scaling.update({name: [1 + step * i for i in range(int(head_dim * share) // 2)] for name, step in (("short_factor", 0.1), ("long_factor", 0.7))}, factor=256 / original)
         fields.update(original_max_position_embeddings=original, **(dict(partial_rotary_factor=share) if family == "phi3" else {}))
     return fields if kind == "default" else dict(fields, rope_scaling=scaling)
@@ -60,31 +62,41 @@ def draw_config(rng, family):
     c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
              vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
              attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
-    if flag() and family not in ("gemma3_text", "gemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text", "gemma4_text", "gemma4_unified_text"):
-        c["hidden_size"] = 2 * heads * rng.randint(1, 6)
+    if family == "stablelm" or flag() and family not in ("gemma3_text", "gemma", "gemma4_text", "gemma4_unified_text", "vaultgemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "hunyuan_v1_moe", "mellum", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
+        c["hidden_size"] = (8 if family == "stablelm" else 2) * heads * rng.randint(1, 6)
         head_dim = c["hidden_size"] // heads
         del c["head_dim"]
     if family in ("gemma3_text", "olmo3"): c.update(rope_theta=500000.0, **pick([{}, dict(rope_scaling=dict(rope_type="linear", factor=8.0))]))
     elif "gemma4" in family: draw_gemma4(rng, family, c)
+    elif family == "mellum":
+        of_type = lambda theta: dict(rope_theta=theta, **pick([dict(rope_type="default"), dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)]))
+        c["rope_parameters"] = dict(full_attention=of_type(5e5), sliding_attention=of_type(1e4))
     elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
     else: c.update(draw_rope(rng, family, head_dim))
     if family in ("mistral", "ministral3", "mixtral", "phi3", "starcoder2") and flag(): c["sliding_window"] = None
-    if family in ("ministral", "gemma2", "gemma3_text", "olmo3", "cwm", "gpt_oss") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    if family in ("ministral", "gemma2", "vaultgemma", "gemma3_text", "olmo3", "cwm", "gpt_oss", "mellum", "granite_swa") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
     if "gemma" in family: c.update(query_pre_attn_scalar=pick([1, 20, 256]), final_logit_softcapping=pick([None, 3.0, 30.0]), attn_logit_softcapping=pick([None, 1.0, 50.0]))
     if family == "gemma3_text": c.update(rope_local_base_freq=pick([100.0, 1e4]), sliding_window_pattern=pick([2, 3, 6]))
-    if family == "exaone4": c.update(pick([dict(sliding_window=None, layer_types=["full_attention"] * layers), dict(sliding_window_pattern=pick([2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
+    if family in ("exaone4", "exaone_moe"): c.update(pick([dict(sliding_window=None, layer_types=["full_attention"] * layers), dict(sliding_window_pattern=pick([2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
     if family == "seed_oss": c.update(attention_out_bias=flag())
     if family in ("ernie4_5", "starcoder2"): c.update(use_bias=flag())
-    if family == "hunyuan_v1_dense" and flag(): c.update(rope_scaling=dict(type="dynamic", alpha=pick([0.5, 1000.0]), factor=1.0))
-    if family in UNGATED: c.update({UNGATED[family]: c.pop("rms_norm_eps")}, hidden_act=pick(["gelu_pytorch_tanh", "relu2"]))
+    if family.startswith("hunyuan") and flag(): c.update(rope_scaling=dict(type="dynamic", alpha=pick([0.5, 1000.0]), factor=1.0))
+    if family in NORM_EPS: c[NORM_EPS[family]] = c.pop("rms_norm_eps")
+    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"])
+    if family in PARALLEL: c.update(use_qk_norm=flag(), logit_scale=pick([0.0625, 0.25, 1.0]), use_qkv_bias=flag(), use_parallel_residual=flag(), qk_layernorm=rng.random() < (0.05 if family == "phi" else 0.5))
+    if family == "cohere2": c.update(pick([{}, dict(sliding_window_pattern=pick([1, 2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
+    if family == "hyperclovax":
+        c.update(embedding_multiplier=10.0, attention_multiplier=pick([None, 0.02]), logits_scaling=0.125, **pick([dict(use_post_norm=False, residual_multiplier=0.22), {}]))
+        if "head_dim" in c: c["hidden_size"] = heads * rng.randint(1, 20)
     if family == "helium": c.update(hidden_size=heads * head_dim)
     if family == "cwm": c.pop("attention_bias")
     if family == "iquestcoder": c.update(use_sliding_window=False)
     if family == "internlm3": c.update(attention_bias=c["mlp_bias"], qkv_bias=c["mlp_bias"])
     if family == "gemma": c.update(hidden_act=pick(["gelu", "gelu_pytorch_tanh", "silu"]))
-    if family in ("glm", "glm4", "glm4_moe", "nemotron") and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
+    if family in ("glm", "glm4", "glm4_moe", "nemotron", "phi", "stablelm") and "short_factor" not in str(c) and flag(): c.update(partial_rotary_factor=1.0)
     if family == "smollm3": c.update(no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [rng.randint(0, 1) for _ in range(layers)]]))
     if "granite" in family: c.update(embedding_multiplier=12.0, attention_multiplier=pick([1.0, 0.02]), residual_multiplier=0.22, logits_scaling=8.0)
+    if family == "granite_swa" and flag(): c["layer_rope_theta"] = [pick([0, 500.0]) for _ in range(layers)]
     if family == "gpt_oss": c.update(swiglu_limit=pick([0.5, 2.0, 7.0]), **pick([{}, dict(swiglu_alpha=0.7)]))
     if re.search("qwen3_(5|next)", family):
         keys = pick([1, 2, 3])
@@ -96,16 +108,20 @@ def draw_config(rng, family):
         cut = sorted(rng.sample(range(head_dim // 2 + 1), 2)) if head_dim > 2 else [0, 1]
         scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
         scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
-    if family in ("glm4_moe", "dots1", "solar_open"):
+    if family in ("mellum", "exaone_moe") and flag(): c["mlp_layer_types"] = [pick(["dense", "sparse"]) for _ in range(layers)]
+    if family in ("glm4_moe", "dots1", "solar_open", "exaone_moe"):
         experts = pick([2, 4, 6, 33])
         groups = pick([n for n in (1, 2, 3, 11) if experts % n == 0 and experts // n > 1])
         of_best = rng.randint(1, groups)
-        c.update(n_routed_experts=experts, n_group=groups, topk_group=of_best, num_experts_per_tok=pick([1, min(3, of_best * experts // groups), of_best * experts // groups]), norm_topk_prob=flag(),
+        c.update({"num_experts" if family == "exaone_moe" else "n_routed_experts": experts}, num_shared_experts=pick([1, 2]), n_group=groups, topk_group=of_best, num_experts_per_tok=pick([1, min(3, of_best * experts // groups), of_best * experts // groups]), norm_topk_prob=flag(),
                  n_shared_experts=pick([1, 2]), moe_intermediate_size=rng.randint(1, 50), routed_scaling_factor=pick([1.0, 2.5]), first_k_dense_replace=rng.randint(0, layers), use_qk_norm=flag())
     elif family == "ernie4_5_moe":
         c.update(moe_num_experts=experts, moe_k=min(experts, pick([1, 3, experts])), moe_num_shared_experts=pick([0, 1, 2]), moe_intermediate_size=rng.randint(1, 50), use_bias=rng.random() < 0.1,
                  moe_layer_start_index=rng.randint(0, layers), moe_layer_interval=pick([1, 1, 2]), moe_layer_end_index=pick([-1, layers - 1, 0]))
-    elif re.search("moe(_text|shared)?$|mixtral|minimax|gpt_oss", family):
+    elif family == "hunyuan_v1_moe":
+        chosen = min(experts, pick([1, 3, experts]))
+        c.update(num_experts=experts, moe_topk=pick([chosen, [chosen] * layers]))
+    elif re.search("moe(_text|shared)?$|mixtral|minimax|gpt_oss|flex_olmo|mellum", family):
         if family == "minimax_m2" and "head_dim" in c: c.update(rotary_dim=2 * rng.randint(1, head_dim // 2))
         c.update(shared_intermediate_size=pick([0, 13]))
         c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "granitemoeshared", "minimax_m2", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),

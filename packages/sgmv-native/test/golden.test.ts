@@ -18,7 +18,7 @@ const kinds: Record<string, number> = {
     ),
   ),
   ...Object.fromEntries(
-    ['llama3', 'llama-linear', 'llama-bias', 'phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron'].map(
+    ['llama3', 'llama-linear', 'llama-bias', 'phi4', 'phi4-mini', 'smollm3', 'olmo2', 'olmo3', 'mistral3', 'ministral3', 'gemma', 'seed-oss', 'glm4', 'ernie', 'exaone4', 'hunyuan', 'starcoder2', 'nemotron', 'cohere', 'cohere2', 'phi', 'stablelm', 'vaultgemma', 'granite-swa', 'hyperclovax'].map(
       (family) => [family, 2 * 3],
     ),
   ),
@@ -36,7 +36,7 @@ const kinds: Record<string, number> = {
   mixtral: 2 * 5,
   granitemoe: 2 * 3,
   ...Object.fromEntries(
-    ['qwen3-vl-moe', 'glm4-moe', 'minimax-m2', 'granitemoeshared', 'ernie-moe'].map((family) => [
+    ['qwen3-vl-moe', 'glm4-moe', 'minimax-m2', 'granitemoeshared', 'ernie-moe', 'flex-olmo', 'mellum', 'exaone-moe'].map((family) => [
       family,
       2 * 3,
     ]),
@@ -47,6 +47,7 @@ const kinds: Record<string, number> = {
   ),
   routers: 2 * 2,
   'bare-parameters': 2,
+  'hunyuan-moe': 2 * 2,
   'gpt-oss': 2 * 4,
   'gpt-oss-mxfp4': 2 * 2,
 };

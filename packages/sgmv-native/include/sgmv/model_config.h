@@ -39,7 +39,7 @@ struct RopeConfig {
   int32_t original_max_positions = 0;  // llama3, yarn, longrope
   int32_t rotary_dim = 0;          // of a head, from its first component on; 0: all of it
   double share = 1.0;              // proportional: of a head's pairs, the first ones; the others have the frequency 0
-  bool interleaved = false;        // components 2i and 2i + 1 are rotated together (GLM, ERNIE), not i and i + half
+  bool interleaved = false;        // components 2i and 2i + 1 are rotated together (GLM, ERNIE, Cohere), not i and i + half
   double attention_factor = 0.0;   // yarn, longrope: what the embedding is multiplied by; 0: derived from factor
   // yarn
   double beta_fast = 32.0;
@@ -174,6 +174,7 @@ struct ModelConfig {
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
+  bool qk_layer_norms = false;      // Cohere, StableLM: of each head, which has weights of its own, with the mean taken off
   int32_t sliding_window = 0;   // 0: none
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
@@ -187,9 +188,12 @@ struct ModelConfig {
   bool gated_mlp = true;       // otherwise down(activation(up(x))) (StarCoder2, Nemotron, Arcee)
   Activation activation = Activation::silu;
   float gate_sharpness = 1.0f, gate_limit = 0.0f;  // of clamped_silu
+  bool parallel_mlp = false;       // Cohere, Phi: the MLP reads what attention reads, and the residual gets what both give
   bool pre_norms = true;           // what attention and MLP read is normed; OLMo: only what they give, so with post_norms
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
-  bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; those of q and k and post_norms never do
+  bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; post_norms never do, those of q and k only as qk_layer_norms
+  bool norm_biases = true;         // otherwise layer_norms add none (Cohere)
+  bool head_bias = false;          // Phi: of lm_head
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
@@ -243,8 +247,9 @@ struct ModelConfig {
     return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
   }
   int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
-  int32_t q_norm_width(int32_t layer) const { return qk_norm_of_all ? heads * head_dim : kv_shape(layer).dim; }
-  int32_t k_norm_width(int32_t layer) const { return qk_norm_of_all ? kv_heads * head_dim : kv_shape(layer).dim; }
+  // In layers of two shapes norms of heads are as wide as a layer's heads.
+  int32_t q_norm_width() const { return qk_norm_of_all || qk_layer_norms ? heads * head_dim : head_dim; }
+  int32_t k_norm_width() const { return qk_norm_of_all || qk_layer_norms ? kv_heads * head_dim : head_dim; }
   int32_t per_token_width() const { return layers * per_token.size; }  // of all layers
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.

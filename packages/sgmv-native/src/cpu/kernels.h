@@ -140,7 +140,7 @@ struct Kernels {
                  float scale, float* y);
 
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int64_t n, float* out);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int64_t n, float* out);  // bias: null: none
   void (*add)(float* y, const float* x, int64_t n);
   void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);  // silu(gate) · up
   void (*geglu)(const float* gate, const float* up, int64_t n, float* out);   // gelu(gate) · up, gelu by its tanh formula

@@ -21,8 +21,8 @@ struct MixtureNames {
   const char *all_gate_up = "experts.gate_up_proj", *all_down = "experts.down_proj";  // of all of them in one tensor
   const char* choice_bias = nullptr;
   const char *shared = "mlp.shared_expert", *shared_gate_up = "gate_up_proj", *shared_down = "down_proj";  // gate and up in one: where the family has them so
+  bool router_stays_module = false;                            // in Transformers 5 too
   bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
-  bool router_stays = false;                                   // the router is one in Transformers 5 too
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
 };
 const MixtureNames& mixture_names(const ModelConfig& model);

@@ -28,7 +28,8 @@ struct PeftPair {
   LoraTarget target;
   NamedTensor a, b;
   std::optional<NamedTensor> magnitude;   // [out], of DoRA
-  std::optional<NamedTensor> base_layer;  // PEFT saves embed_tokens and lm_head with their adapter: [vocabulary, hidden]
+  // PEFT saves embed_tokens and lm_head with their adapter: [vocabulary, hidden], and a bias of the head [vocabulary].
+  std::optional<NamedTensor> base_layer, base_bias;
   bool again = false;                     // of the tensors of the pair before: values that are keys
 };
 

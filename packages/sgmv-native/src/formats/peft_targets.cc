@@ -16,6 +16,11 @@ constexpr std::array kExpertProjections = {Projection::gate, Projection::up, Pro
 
 bool has_expert_modules(const ModelConfig& model) { return model.experts.count > 0 && mixture_names(model).expert_modules; }
 
+bool has_router_module(const ModelConfig& model, bool mixtures) {
+  const MixtureNames& names = mixture_names(model);
+  return model.experts.count > 0 && (names.router_stays_module || (mixtures && names.router_module));
+}
+
 // Calls visit(layer, projection, expert) for every module of the model that can be a target, in the order of the result.
 template <typename Visit>
 void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
@@ -24,7 +29,7 @@ void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
   for (int32_t layer = 0; layer < model.layers; ++layer) {
     for (const Projection p : model.layer_projections(layer)) visit(layer, p, -1);
     if (!model.has_experts(layer)) continue;
-    if ((mixtures && mixture_names(model).router_module) || mixture_names(model).router_stays) visit(layer, Projection::router, -1);
+    if (has_router_module(model, mixtures)) visit(layer, Projection::router, -1);
     if (model.experts.shared_gate) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
       for (const Projection p : kExpertProjections) visit(layer, p, expert);
@@ -41,7 +46,7 @@ std::string target_names(const ModelConfig& model, bool mixtures) {
   if (mixtures && has_expert_modules(model))
     for (const Projection p : kExpertProjections)
       if (!projections.contains(p)) names += std::string(module_leaf(model, p, 0)) + ", ";
-  if (model.experts.count > 0 && ((mixtures && mixture_names(model).router_module) || mixture_names(model).router_stays)) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
+  if (has_router_module(model, mixtures)) names += std::string(module_leaf(model, Projection::router, -1)) + ", ";
   if (model.experts.shared_gate) names += "shared_expert_gate, ";
   if (model.per_token.size > 0) names += std::string(projection_name(Projection::per_token_in)) + ", ";
   return names + "embed_tokens, lm_head";
@@ -161,8 +166,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 25> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
+  constexpr std::array<std::string_view, 30> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -269,11 +274,13 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "minimax_m2", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "e_score_correction_bias"},
       {.model_type = "glm4_moe", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
       {.model_type = "solar_open", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
+      {.model_type = "exaone_moe", .choice_bias = "e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
+      {.model_type = "hunyuan_v1_moe", .router = "gate.wg", .shared = "mlp.shared_mlp", .router_stays_module = true},
       {.model_type = "dots1", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
-      {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .expert_modules = false, .router_stays = true, .bare_block = "", .bare_router = "router.proj"},
+      {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .router_stays_module = true, .expert_modules = false, .bare_block = "", .bare_router = "router.proj"},
   };
   for (const MixtureNames& names : others)
     if (model.model_type == names.model_type) return names;
@@ -294,8 +301,10 @@ std::string bare_module_name(const ModelConfig& model, int32_t layer, bool exper
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);
   if (projection == Projection::router) return names.router;
-  if (model.model_type == "starcoder2" && projection == Projection::up) return "c_fc";
-  if (model.model_type == "starcoder2" && projection == Projection::down) return "c_proj";
+  const bool starcoder = model.model_type == "starcoder2", phi = model.model_type == "phi";
+  if ((starcoder || phi) && projection == Projection::up) return starcoder ? "c_fc" : "fc1";
+  if ((starcoder || phi) && projection == Projection::down) return starcoder ? "c_proj" : "fc2";
+  if (phi && projection == Projection::o) return "dense";
   if (expert < 0) return projection == Projection::gate_up ? names.shared_gate_up : projection == Projection::down ? names.shared_down : projection_name(projection);
   return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }

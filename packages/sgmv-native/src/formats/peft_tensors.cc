@@ -14,13 +14,13 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 
 // What a module's tensor is, by the end of its name. Between the two parts there may be the adapter's name.
-enum class Part : uint8_t { a, b, embedding_a, embedding_b, magnitude, base_layer };
-constexpr size_t kPartCount = 6;
+enum class Part : uint8_t { a, b, embedding_a, embedding_b, magnitude, base_layer, base_bias };
+constexpr size_t kPartCount = 7;
 struct Ending {
   Part part;
   std::string_view name, tail;
 };
-constexpr std::array<Ending, 7> kEndings = {{
+constexpr std::array<Ending, 8> kEndings = {{
     {Part::a, ".lora_A", ".weight"},
     {Part::b, ".lora_B", ".weight"},
     {Part::embedding_a, ".lora_embedding_A", ""},
@@ -28,6 +28,7 @@ constexpr std::array<Ending, 7> kEndings = {{
     {Part::magnitude, ".lora_magnitude_vector", ""},
     {Part::magnitude, ".lora_magnitude_vector", ".weight"},
     {Part::base_layer, ".base_layer", ".weight"},
+    {Part::base_bias, ".base_layer", ".bias"},
 }};
 
 struct Found {
@@ -119,10 +120,12 @@ class TargetMatcher {
     const bool embedding = target_.projection == Projection::embed_tokens;
     const auto a = take(embedding ? Part::embedding_a : Part::a, {target_.rank, in}, rank + ", " + std::to_string(in) + " inputs in the base model");
     const auto b = take(embedding ? Part::embedding_b : Part::b, {out, target_.rank}, outputs + ", " + rank);
-    PeftPair pair{target_, a.value_or(NamedTensor{}), b.value_or(NamedTensor{}), {}, {}};
+    PeftPair pair{target_, a.value_or(NamedTensor{}), b.value_or(NamedTensor{}), {}, {}, {}};
     if (dora) pair.magnitude = take(Part::magnitude, {out}, outputs);
     if (!is_in_layer(target_.projection) && has(Part::base_layer))
       pair.base_layer = take(Part::base_layer, {model_.vocab_size, model_.hidden_size}, "the base model's own");
+    if (model_.head_bias && target_.projection == Projection::lm_head && has(Part::base_bias))
+      pair.base_bias = take(Part::base_bias, {model_.vocab_size}, "the base model's own");
     if (good_) pairs.push_back(std::move(pair));
   }
 
@@ -166,7 +169,7 @@ class TargetMatcher {
     b->columns.step = experts;
     b->info.shape = {out, rank};
     b->info.bytes = row_bytes * static_cast<uint64_t>(out) / static_cast<uint64_t>(experts);
-    pairs.push_back({target_, *a, *b, {}, {}});
+    pairs.push_back({target_, *a, *b, {}, {}, {}});
   }
 
   bool has(Part part) const { return parts_ != nullptr && (*parts_)[static_cast<size_t>(part)].info != nullptr; }
@@ -201,16 +204,16 @@ class TargetMatcher {
   bool good_ = true;
 };
 
-void refuse_left_over(const std::string& module, const FoundParts& parts, bool is_end, bool dora, ProblemList& problems) {
+void refuse_left_over(const std::string& module, const FoundParts& parts, bool is_end, bool head_bias, bool dora, ProblemList& problems) {
   for (size_t i = 0; i < kPartCount; ++i) {
     const Found& tensor = parts[i];
     if (tensor.info == nullptr) continue;
     const auto part = static_cast<Part>(i);
     // Saved along where another adapter of the same model adapted the head or the embedding; PEFT too passes it over.
-    if (part == Part::base_layer && is_end) continue;
+    if (is_end && (part == Part::base_layer || (part == Part::base_bias && head_bias))) continue;
     if (part == Part::magnitude && !dora)
       refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
-    else if (part == Part::base_layer)
+    else if (part == Part::base_layer || part == Part::base_bias)
       refuse(problems, "unsupported_tensor", tensor.name, "a base weight", "base weights of adapted embed_tokens and lm_head only");
     else
       refuse(problems, "tensor_unexpected", tensor.name, "a tensor for \"" + module + '"', "only tensors that adapter_config.json announces for the base model");
@@ -252,7 +255,7 @@ std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<
   const auto is_end = [&](const std::string& module) {
     return module == module_name(model, -1, Projection::embed_tokens, prefix) || module == module_name(model, -1, Projection::lm_head, prefix);
   };
-  for (const auto& [module, parts] : found) refuse_left_over(module, parts, is_end(module), dora, problems);
+  for (const auto& [module, parts] : found) refuse_left_over(module, parts, is_end(module), model.head_bias, dora, problems);
   return pairs;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "formats/peft_targets.h"
 
@@ -14,6 +15,7 @@ class BaseRows {
   virtual void copy_row(const LoraTarget& target, int64_t row, float* out) const = 0;  // of the stored matrix: [inputs], embed_tokens [hidden]
   // How far a kept number may be from the one in the checkpoint, relative to the largest of its row.
   virtual float tolerance(const LoraTarget& target) const = 0;
+  virtual std::vector<float> head_bias() const { return {}; }  // of lm_head; empty: none
 };
 
 }  // namespace sgmv

@@ -176,7 +176,7 @@ class LoraPacker {
       if (problems.empty()) pack_lora_b(b.type, values.data(), out, b.rank, b.width - out, place);
       b.data = place;
       if (pairs[i].magnitude) fill_dora(pairs[i], group.parts[i], problems);
-      if (pairs[i].base_layer) check_base_layer(pairs[i], source_, base_, problems);
+      check_base_layer(pairs[i], source_, base_, problems);
     }
   }
 
@@ -214,7 +214,7 @@ class LoraPacker {
     pack_lora_b(b.type, source_.read_checked(pair.b, problems).data(), b.width, b.rank, 0, b_place);
     a.data = a_place;
     b.data = b_place;
-    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+    check_base_layer(pair, source_, base_, problems);
   }
 
   std::vector<std::byte> read(const NamedTensor& tensor, LoraType type, ProblemList& problems) {

@@ -89,7 +89,7 @@ class ImagePacker {
       store(pair.b, type_of(pair), b, out, f.rank, lora_b_stride(f.rank), f.b, problems);
     }
     if (f.has_dora) fill_dora(pair, a, b, problems);
-    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+    check_base_layer(pair, source_, base_, problems);
   }
 
   void store_q8(const PeftPair& pair, const std::vector<float>& a, const std::vector<float>& b, ProblemList& problems) {
@@ -119,7 +119,7 @@ class ImagePacker {
       for (size_t r = 0; r < rank; ++r) transposed[token * rank + r] = a[r * vocab + token];
     store(pair.a, type_, transposed, model_.vocab_size, f.rank, f.rank, f.a, problems);
     store(pair.b, type_, numbers(pair.b, problems), model_.hidden_size, f.rank, f.rank, f.b, problems);
-    if (pair.base_layer) check_base_layer(pair, source_, base_, problems);
+    check_base_layer(pair, source_, base_, problems);
   }
 
   std::vector<float> numbers(const NamedTensor& tensor, ProblemList& problems) const { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); }

@@ -21,10 +21,25 @@ std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
   return wide;
 }
 
+namespace {
+
+float rounding_of(DType dtype) { return dtype == DType::f32 ? 0.0f : dtype == DType::f16 ? 0x1p-11f : 0x1p-8f; }
+
+void check_base_bias(const NamedTensor& bias, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
+  const std::vector<float> stored = widened(source.read_checked(bias, problems), bias.info.dtype), own = base.head_bias();
+  for (size_t i = 0; i < own.size(); ++i)
+    if (!(std::abs(stored[i] - own[i]) <= std::abs(own[i]) * rounding_of(bias.info.dtype)))
+      return problems.add("base_mismatch", kAdapterWeightsFile, bias.name, "another value at " + std::to_string(i), "the base model's own bias, or no such tensor");
+}
+
+}  // namespace
+
 void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
+  if (pair.base_bias) check_base_bias(*pair.base_bias, source, base, problems);
+  if (!pair.base_layer) return;
   const TensorInfo& info = pair.base_layer->info;
   const std::vector<float> stored = widened(source.read_checked(*pair.base_layer, problems), info.dtype);
-  const float rounding = info.dtype == DType::f32 ? 0.0f : info.dtype == DType::f16 ? 0x1p-11f : 0x1p-8f;
+  const float rounding = rounding_of(info.dtype);
   const auto width = static_cast<size_t>(info.shape[1]);
   std::vector<float> own(width);
   for (int64_t row = 0; row < info.shape[0]; ++row) {

@@ -266,8 +266,20 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
 std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
   std::vector<float> weights = norm(name, config_.hidden_size);
   if (!config_.layer_norms) return weights;
-  const std::vector<float> bias = vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size);
+  const std::vector<float> bias = config_.norm_biases ? vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size) : std::vector<float>(weights.size());
   weights.insert(weights.end(), bias.begin(), bias.end());
+  return weights;
+}
+
+// Where each head has its own, they are one matrix or, in StableLM's safetensors, a tensor for each head.
+std::vector<float> Checkpoint::heads_norm(const std::string& name, int32_t heads, int64_t dim) const {
+  if (!config_.qk_layer_norms) return norm(name, config_.qk_norm_of_all ? heads * dim : dim);
+  if (has(name)) return numbers(name, require(name, {heads, dim}));
+  std::vector<float> weights;
+  for (int32_t head = 0; head < heads; ++head) {
+    const std::vector<float> own = vector(name.substr(0, name.rfind('.')) + ".norms." + std::to_string(head) + ".weight", dim);
+    weights.insert(weights.end(), own.begin(), own.end());
+  }
   return weights;
 }
 
@@ -302,7 +314,7 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 }
 
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = residual_norm(kFinalNormTensor);
+  std::vector<float> weights = residual_norm(!gguf_ && config_.model_type == "phi" ? "model.final_layernorm.weight" : kFinalNormTensor);
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

@@ -23,6 +23,8 @@ class Checkpoint {
   bool has(const std::string& name) const { return find(name) != nullptr; }
   std::vector<float> vector(const std::string& name, int64_t size) const;
   std::vector<float> norm(const std::string& name, int64_t size) const;  // the factors, whatever the file's convention
+  // Of the heads of q or of k, of one or of all together: [heads · head_dim] with qk_norm_of_all or qk_layer_norms, otherwise [head_dim].
+  std::vector<float> heads_norm(const std::string& name, int32_t heads, int64_t dim) const;
   // Of the residual: factors [hidden] and, of layer_norms, what is added [hidden].
   std::vector<float> residual_norm(const std::string& name) const;
   // Of linear attention: the convolution, [taps, conv_width], and what softplus is multiplied by, [value_heads].

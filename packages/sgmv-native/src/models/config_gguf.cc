@@ -70,7 +70,8 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.attention_gate;
+  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.model_type == "phi" ||
+                              config.model_type == "stablelm" || config.attention_gate;
   const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != config.head_dim)
@@ -96,7 +97,8 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
 // Which layers slide is in the file only lately; before, readers knew it of the architecture.
 void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
-  if (config.sliding_window == 0 && config.model_type == "gpt_oss") meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of GPT-OSS slide");
+  if (config.sliding_window == 0 && (config.model_type == "gpt_oss" || config.model_type == "cohere2"))
+    meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of this architecture slide");
   if (config.sliding_window == 0) return;
   const bool gemma3 = config.model_type == "gemma3_text", every_second = config.model_type == "gemma2" || config.model_type == "gpt_oss";
   const GgufValue* pattern = gguf.metadata(meta.key("attention.sliding_window_pattern"));
@@ -104,7 +106,7 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" ? 4 : 0));
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" || config.model_type == "exaone_moe" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
@@ -202,14 +204,30 @@ constexpr ArchitectureExperts kExperts[] = {
     {"qwen3next", true, "expert_feed_forward_length", true}, {"qwen35moe", true, "expert_feed_forward_length", true},
     {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
     {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
+    {"exaone-moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"hunyuan-moe", true, "expert_feed_forward_length", false, true},
     {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
 
-// Architectures whose MLP has no gate.
-void read_ungated(const std::string& architecture, ModelConfig& config) {
-  config.layer_norms = architecture == "starcoder2" || architecture == "nemotron" || architecture == "jais2";
-  if (!config.layer_norms && architecture != "arcee") return;
+bool is_cohere(const std::string& architecture) { return architecture == "command-r" || architecture == "cohere2"; }
+
+// Architectures whose norms take the mean off, or whose MLP has no gate.
+void read_block(const GgufFile& gguf, const std::string& architecture, ModelConfig& config) {
+  const bool stablelm = architecture == "stablelm", cohere = is_cohere(architecture), phi = architecture == "phi2", starcoder = architecture == "starcoder2";
+  const bool squared = architecture == "nemotron" || architecture == "jais2" || architecture == "arcee";
+  config.layer_norms = stablelm || cohere || phi || starcoder || (squared && architecture != "arcee");
+  config.norm_biases = !cohere;
+  config.parallel_mlp = cohere || phi || (stablelm && gguf.find("blk.0.ffn_norm.weight") == nullptr);
+  config.qk_layer_norms = (stablelm || architecture == "command-r") && gguf.find("blk.0.attn_q_norm.weight") != nullptr;
+  config.head_bias = phi;
+  if (!phi && !starcoder && !squared) return;
   config.gated_mlp = false;
-  config.activation = architecture == "starcoder2" ? Activation::gelu_tanh : Activation::relu2;
+  config.activation = squared ? Activation::relu2 : Activation::gelu_tanh;
+}
+
+void read_cohere(const Metadata& meta, ModelConfig& config) {
+  const double scale = meta.number("logit_scale", 0.0);
+  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("logit_scale"), std::to_string(scale), "a number from 1e-3 to 1e3");
+  config.logit_scale = static_cast<float>(scale);
+  if (config.model_type == "cohere2") config.layer_has_rope = config.layer_is_sliding;
 }
 
 // What the file says of a router and its weights.
@@ -281,8 +299,9 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"phi3", "phi3"}, {"smollm3", "smollm3", true}, {"granite", "granite", true}, {"olmo2", "olmo2"}, {"mistral3", "ministral3", true},
                                            {"seed_oss", "seed_oss"}, {"glm4", "glm4"}, {"ernie4_5", "ernie4_5"}, {"exaone4", "exaone4"},
                                            {"hunyuan-dense", "hunyuan_v1_dense"}, {"starcoder2", "starcoder2"}, {"nemotron", "nemotron"}, {"jais2", "jais2"}, {"arcee", "arcee", true},
+                                           {"command-r", "cohere"}, {"cohere2", "cohere2"}, {"phi2", "phi"}, {"stablelm", "stablelm"},
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
-                                           {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"},
+                                           {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"}, {"exaone-moe", "exaone_moe"}, {"hunyuan-moe", "hunyuan_v1_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
                                            {"gpt-oss", "gpt_oss"}, {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
 
@@ -327,14 +346,14 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
   config.head_dim = meta.integer("attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
   config.max_positions = meta.integer("context_length", 2048);
-  read_ungated(architecture, config);
+  read_block(gguf, architecture, config);
   config.rms_norm_eps = static_cast<float>(meta.number(config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
   config.fused_gate_up = config.fused_qkv || architecture == "glm4";
   config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
-  config.qk_norm_after_rope = architecture == "hunyuan-dense";
-  config.qk_norm = config.qk_norm_after_rope || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" ||
+  config.qk_norm_after_rope = architecture.starts_with("hunyuan");
+  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   check_model_config(config, gguf.file_name());
@@ -350,12 +369,14 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   if (architecture == "olmo2") read_olmo(meta, config);
   if (architecture == "gpt-oss") use_gpt_oss_layout(config);
   if (architecture.starts_with("granite")) read_granite(meta, config);
+  if (is_cohere(architecture)) read_cohere(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
-  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5");
+  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
+  if (architecture == "exaone-moe") config.layer_has_rope = config.layer_is_sliding;
   if (architecture == "mistral3") read_ministral(meta, config);
   if (const double sliding = meta.number("rope.freq_base_swa", config.rope.theta); architecture == "gpt-oss" && sliding != config.rope.theta)
     meta.refuse("model_unsupported", meta.key("rope.freq_base_swa"), std::to_string(sliding), "that of all layers, " + std::to_string(config.rope.theta));
@@ -365,8 +386,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
 }
 
 std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config) {
-  constexpr std::array<std::pair<const char*, const char*>, 4> top = {{
-      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 5> top = {{
+      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}, {"lm_head.bias", "output.bias"}}};
   for (const auto& [hf, gguf] : top)
     if (hf_name == hf) return gguf;
   constexpr std::string_view prefix = "model.layers.";
@@ -381,10 +402,10 @@ std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& conf
     if (hf_name.ends_with(hf)) return block + gguf;
   const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || config.attention_gate || (config.post_norms && config.model_type != "glm4");
   if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 40> parts = {{
+  constexpr std::array<std::pair<const char*, const char*>, 42> parts = {{
       {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
       {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
-      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
+      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"self_attn.q_layernorm", "attn_q_norm"}, {"self_attn.k_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
       {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
       {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.gate_up_proj", "ffn_gate_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
       {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},

@@ -23,6 +23,7 @@ struct FamilyExperts {
   bool normalized = false;   // the weights of the chosen ones always add up to 1; otherwise if norm_topk_prob says so, or
   bool may_be_normalized = false;  // if it does not say otherwise
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
+  bool typed_layers = false; // mlp_layer_types says which layers have experts
   bool biased = false;
   int32_t first_dense = -1;  // of first_k_dense_replace; -1: the family does not read it
   const char *count_field = nullptr, *per_token_field = "num_experts_per_tok";  // null: num_experts or num_local_experts, which are read anyhow
@@ -32,6 +33,7 @@ struct FamilyExperts {
   int32_t shared = 0;                  // of shared_field
   bool sigmoid = false, choice_bias = false;
   bool grouped = false;                // n_group, topk_group and routed_scaling_factor are read
+  double scale = 1;                    // the latter
   float sum_min = 0;
 };
 
@@ -62,6 +64,8 @@ struct Family {
   bool interleaved = false;        // rotated pairs are neighbours
   bool gated_mlp = true;           // otherwise one of up and down, with another activation
   bool layer_norms = false;        // with mean and bias
+  bool norm_biases = true;         // of those
+  bool parallel_mlp = false;
   bool unit_offset_norms = false;
   bool gemma = false;
   bool post_norms = false;         // attention and MLP are normed once more
@@ -89,6 +93,8 @@ constexpr Family kFamilies[] = {
      .attention_bias = Bias::as_config, .gemma = true},
     {.model_type = "gemma2", .max_positions = 8192, .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 2,
      .attention_bias = Bias::as_config, .gemma = true, .post_norms = true, .attention_softcap = 50, .logit_softcap = 30},
+    {.model_type = "vaultgemma", .max_positions = 8192, .kv_heads = 4, .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 2,
+     .attention_bias = Bias::as_config, .gemma = true, .attention_softcap = 50, .logit_softcap = 30},
     {.model_type = "gemma3_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262208, .heads = 8, .kv_heads = 4,
      .head_dim = 256, .tied_embeddings = true, .sliding_window = 4096, .full_every = 6, .attention_bias = Bias::as_config, .qk_norm = true, .gemma = true, .post_norms = true},
     {.model_type = "gemma4_text", .max_positions = 131072, .rope_theta = 1e6, .sliding_rope_theta = 1e4, .vocab_size = 262144, .heads = 8, .kv_heads = 4, .head_dim = 256,
@@ -113,6 +119,15 @@ constexpr Family kFamilies[] = {
      .mlp_bias = true, .rotary_share = 0.5, .gated_mlp = false, .layer_norms = true, .unit_offset_norms = true},
     {.model_type = "jais2", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .may_slide = false, .attention_bias = Bias::as_config,
      .biased = true, .mlp_bias = true, .mlp_biased = true, .gated_mlp = false, .layer_norms = true},
+    {.model_type = "cohere", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 256000, .heads = 64, .intermediate_size = 22528,
+     .tied_embeddings = true, .may_slide = false, .attention_bias = Bias::as_config, .interleaved = true, .layer_norms = true, .norm_biases = false, .parallel_mlp = true},
+    {.model_type = "cohere2", .max_positions = 8192, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 256000, .heads = 64, .intermediate_size = 22528,
+     .tied_embeddings = true, .sliding_window = 4096, .full_every = 4, .attention_bias = Bias::as_config, .interleaved = true, .layer_norms = true, .norm_biases = false,
+     .parallel_mlp = true},
+    {.model_type = "phi", .max_positions = 2048, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 51200, .heads = 32, .intermediate_size = 8192,
+     .may_slide = false, .rotary_share = 0.5, .gated_mlp = false, .layer_norms = true, .parallel_mlp = true},
+    {.model_type = "stablelm", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_eps", .vocab_size = 50304, .heads = 32, .kv_heads = 32,
+     .intermediate_size = 6912, .may_slide = false, .rotary_share = 0.25, .layer_norms = true},
     {.model_type = "arcee", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true, .gated_mlp = false},
     {.model_type = "helium", .max_positions = 4096, .rms_norm_eps = 1e-8f, .rope_theta = 1e5, .kv_heads = 20, .head_dim = 128, .may_slide = false,
      .attention_bias = Bias::as_config, .output_bias = false, .mlp_bias = true, .interleaved = true},
@@ -125,6 +140,9 @@ constexpr Family kFamilies[] = {
     {.model_type = "smollm3", .max_positions = 32768, .rope_theta = 2e6, .kv_heads = 4, .tied_embeddings = true, .attention_bias = Bias::as_config,
      .mlp_bias = true},
     {.model_type = "granite", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "granite_swa", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 100352, .heads = 20, .kv_heads = 4, .tied_embeddings = true,
+     .sliding_window = 128, .full_every = 4, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "hyperclovax", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
@@ -135,6 +153,16 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 128, .per_token = 8, .size = 768, .dense_layers = true}},
     {.model_type = "olmoe", .max_positions = 4096, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
      .experts = {.count = 64, .per_token = 8}},
+    {.model_type = "flex_olmo", .max_positions = 4096, .rope_theta = 5e5, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true,
+     .experts = {.count = 7, .per_token = 5}},
+    {.model_type = "mellum", .max_positions = 131072, .rope_theta = 5e5, .sliding_rope_theta = 1e4, .vocab_size = 98304, .heads = 32, .kv_heads = 4, .head_dim = 128,
+     .intermediate_size = 7168, .sliding_window = 1024, .full_every = 1, .attention_bias = Bias::as_config, .qk_norm = true,
+     .experts = {.count = 64, .per_token = 8, .size = 896, .may_be_normalized = true, .typed_layers = true}},
+    {.model_type = "exaone_moe", .max_positions = 2048, .rms_norm_eps = 1e-5f, .kv_heads = 32, .sliding_window = 4096, .full_every = 4, .qk_norm = true,
+     .experts = {.count = 64, .per_token = 8, .size = 1024, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .shared_field = "num_shared_experts",
+                 .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 2.5, .sum_min = kSumMin}},
+    {.model_type = "hunyuan_v1_moe", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true,
+     .qk_norm_after_rope = true, .experts = {.count = 1, .per_token = 1, .normalized = true, .per_token_field = "moe_topk", .shared_field = "intermediate_size", .shared = -1}},
     {.model_type = "granitemoe", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config,
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
     {.model_type = "gpt_oss", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1.5e5, .vocab_size = 201088, .heads = 64, .kv_heads = 8, .head_dim = 64,
@@ -210,14 +238,15 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 }
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
-  const std::string name = fields.text("hidden_act", std::string_view(family.model_type) == "starcoder2" ? "gelu_pytorch_tanh" : "relu2");
-  if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
+  const std::string_view type = family.model_type;
+  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
-  fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\" or \"relu2\"");
+  fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
 }
 
 Activation read_activation(const ConfigFields& fields, const Family& family) {
-  const bool first_gemma = family.gemma && !family.post_norms;
+  const bool first_gemma = std::string_view(family.model_type) == "gemma";
   const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
   if (!family.gated_mlp) return read_ungated_activation(fields, family);
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
@@ -231,6 +260,7 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   const bool qwen = config.model_type.starts_with("qwen"), smollm = config.model_type == "smollm3";
   const bool present = root.find("sliding_window") != nullptr;
   const int32_t window = present ? fields.integer("sliding_window").value_or(0) : family.sliding_window;
+  if (window == 0 && config.model_type == "cohere2") fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of Command R7B slide, and those alone have RoPE");
   if (window == 0 && (config.model_type == "gpt_oss" || config.model_type.starts_with("gemma4")))
     fields.refuse("model_unsupported", "sliding_window", "none", "a number of positions: layers of this family slide");
   if (window == 0 || ((qwen || smollm) && !fields.flag("use_sliding_window", false)) || !family.may_slide) return;
@@ -240,10 +270,10 @@ void read_sliding_window(const ConfigFields& fields, const Family& family, const
   // All of Qwen3-MoE slide, whatever max_window_layers says.
   const bool slides_late = (qwen && config.model_type != "qwen3_moe") || config.model_type == "dots1";
   const int32_t first = slides_late ? fields.integer("max_window_layers").value_or(family.max_window_layers) : 0;
-  const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4";
+  const bool knows_pattern = config.model_type == "gemma3_text" || config.model_type == "exaone4" || config.model_type == "exaone_moe" || config.model_type == "cohere2";
   const bool has_pattern = knows_pattern && fields.get("layer_types") == nullptr && fields.integer("sliding_window_pattern").value_or(0) > 0;
   const int32_t full_every = has_pattern ? fields.required("sliding_window_pattern") : family.full_every;
-  const int32_t counted_from = config.model_type == "cwm" ? 0 : 1;  // the first layer of CWM sees everything
+  const int32_t counted_from = config.model_type == "cwm" || config.model_type == "granite_swa" ? 0 : 1;  // the first layer of these sees everything
   for (int32_t layer = 0; layer < config.layers; ++layer)
     config.layer_is_sliding.push_back(smollm ? !config.has_rope(layer) : layer >= first && (full_every == 0 || (layer + counted_from) % full_every != 0));
 }
@@ -316,18 +346,46 @@ void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
 }
 
+double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
+  const double value = fields.number(field).value_or(otherwise);
+  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+  return value;
+}
+
+// As Granite's, but what attention and MLP give may be normed before it is multiplied, and logits are multiplied and not divided.
+void read_hyperclovax(const ConfigFields& fields, ModelConfig& config) {
+  const double residual = read_multiplier(fields, "residual_multiplier", 1.0);
+  config.embedding_scale = static_cast<float>(read_multiplier(fields, "embedding_multiplier", 1.0));
+  config.attention_scale = static_cast<float>(read_multiplier(fields, "attention_multiplier", config.attention_scale));
+  config.logit_scale = static_cast<float>(read_multiplier(fields, "logits_scaling", 1.0));
+  config.post_norms = fields.flag("use_post_norm", true);
+  if (!config.post_norms) config.scale_residuals(residual);
+  else if (residual != 1.0) fields.refuse("model_unsupported", "residual_multiplier", std::to_string(residual), "1 beside use_post_norm");
+}
+
 // Granite's multipliers, all 1 where they are missing.
 void read_granite(const ConfigFields& fields, ModelConfig& config) {
-  const auto multiplier = [&](const char* field) {
-    const double value = fields.number(field).value_or(1.0);
-    if (!(value >= kMultiplierMin && value <= kMultiplierMax))
-      fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-    return value;
-  };
+  const auto multiplier = [&](const char* field) { return read_multiplier(fields, field, 1.0); };
   config.embedding_scale = static_cast<float>(multiplier("embedding_multiplier"));
   config.attention_scale = static_cast<float>(multiplier("attention_multiplier"));
   config.logit_scale = static_cast<float>(1.0 / multiplier("logits_scaling"));
   config.scale_residuals(multiplier("residual_multiplier"));
+}
+
+// Granite SWA: what each layer rotates by, 0 for none. Others than one are not kept apart.
+void read_layer_thetas(const ConfigFields& fields, ModelConfig& config) {
+  config.attention_sinks = true;
+  const json::Value* list = fields.get("layer_rope_theta");
+  if (list == nullptr) return;
+  if (!list->is_array() || list->array().size() != static_cast<size_t>(config.layers)) fields.refuse("model_corrupt", "layer_rope_theta", list->describe(), "one number per layer");
+  std::optional<double> theta;
+  for (const json::Value& one : list->array()) {
+    if (!one.is_number() || !(one.number() >= 0)) fields.refuse("model_corrupt", "layer_rope_theta", one.describe(), "a number of at least 0");
+    config.layer_has_rope.push_back(one.number() > 0);
+    if (one.number() > 0 && theta.value_or(one.number()) != one.number()) fields.refuse("model_unsupported", "layer_rope_theta", one.describe(), "0, or one number in all layers, " + std::to_string(*theta));
+    if (one.number() > 0) theta = one.number();
+  }
+  if (theta) config.rope.theta = *theta;
 }
 
 void refuse_clipping(const ConfigFields& fields) {
@@ -341,6 +399,22 @@ void read_olmoe(const ConfigFields& fields, ModelConfig& config) {
   refuse_clipping(fields);
 }
 
+void read_cohere(const ConfigFields& fields, ModelConfig& config) {
+  config.logit_scale = static_cast<float>(read_multiplier(fields, "logit_scale", 0.0625));
+  config.qk_norm = config.qk_layer_norms = config.model_type == "cohere" && fields.flag("use_qk_norm", false);
+}
+
+// Norms with biases, which neither model has that was published.
+void read_phi(const ConfigFields& fields, ModelConfig& config) {
+  config.head_bias = true;
+  if (fields.flag("qk_layernorm", false)) fields.refuse("model_unsupported", "qk_layernorm", "true", "false");
+}
+
+void read_stablelm(const ConfigFields& fields, ModelConfig& config) {
+  config.qk_norm = config.qk_layer_norms = fields.flag("qk_layernorm", false);
+  config.parallel_mlp = fields.flag("use_parallel_residual", false);
+}
+
 // What its own code knows and no checkpoint has.
 void refuse_iquestcoder(const ConfigFields& fields) {
   refuse_clipping(fields);
@@ -349,13 +423,8 @@ void refuse_iquestcoder(const ConfigFields& fields) {
 
 void read_gpt_oss(const ConfigFields& fields, ModelConfig& config) {
   use_gpt_oss_layout(config);
-  const auto number = [&](const char* field, float otherwise) {
-    const double value = fields.number(field).value_or(otherwise);
-    if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-    return static_cast<float>(value);
-  };
-  config.gate_sharpness = number("swiglu_alpha", config.gate_sharpness);
-  config.gate_limit = number("swiglu_limit", config.gate_limit);
+  config.gate_sharpness = static_cast<float>(read_multiplier(fields, "swiglu_alpha", config.gate_sharpness));
+  config.gate_limit = static_cast<float>(read_multiplier(fields, "swiglu_limit", config.gate_limit));
 }
 
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
@@ -372,6 +441,29 @@ void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
       fields.refuse("model_corrupt", "mlp_only_layers", layer.describe(), "layers from 0 to " + std::to_string(config.layers - 1));
     none[static_cast<size_t>(layer.integer())] = true;
   }
+}
+
+// Of Transformers 5: "dense" or "sparse" for each layer, whatever else is said. False: it says nothing.
+bool read_mlp_types(const ConfigFields& fields, ModelConfig& config) {
+  const json::Value* types = fields.get("mlp_layer_types");
+  if (types == nullptr) return false;
+  if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers)) fields.refuse("model_corrupt", "mlp_layer_types", types->describe(), "one entry per layer");
+  for (const json::Value& type : types->array()) {
+    const std::string text = type.is_string() ? type.string() : type.describe();
+    if (text != "dense" && text != "sparse") fields.refuse("model_unsupported", "mlp_layer_types", text, "dense or sparse");
+    config.experts.layer_has_none.push_back(text == "dense");
+  }
+  return true;
+}
+
+// HunYuan says it for each layer.
+int32_t read_experts_per_token(const ConfigFields& fields, const FamilyExperts& assumed) {
+  const json::Value* list = fields.get(assumed.per_token_field);
+  if (list == nullptr || !list->is_array()) return assumed.per_token < 0 ? fields.required(assumed.per_token_field) : fields.integer(assumed.per_token_field).value_or(assumed.per_token);
+  for (const json::Value& one : list->array())
+    if (!one.is_integer() || one.integer() < 1 || one.integer() > kExpertsMax || one.integer() != list->array()[0].integer())
+      fields.refuse("model_unsupported", assumed.per_token_field, list->describe(), "a whole number, the same for all layers");
+  return list->array().empty() ? assumed.per_token : static_cast<int32_t>(list->array()[0].integer());
 }
 
 // The first layers, or ERNIE's: those outside of a range, and all but every n-th.
@@ -402,7 +494,7 @@ void read_shared_expert(const ConfigFields& fields, const FamilyExperts& assumed
 }
 
 // DeepSeek's groups of experts, and what weights are multiplied by.
-void read_groups(const ConfigFields& fields, ExpertsConfig& experts) {
+void read_groups(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
   experts.groups = fields.integer("n_group").value_or(1);
   experts.groups_per_token = fields.integer("topk_group").value_or(1);
   if (experts.groups < 1 || experts.groups > kExpertGroupsMax || experts.count % experts.groups != 0)
@@ -411,16 +503,14 @@ void read_groups(const ConfigFields& fields, ExpertsConfig& experts) {
   if (experts.groups > 1 && each < 2) fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "groups of at least two experts");
   if (experts.groups_per_token < 1 || experts.groups_per_token > experts.groups || experts.groups_per_token * each < experts.per_token)
     fields.refuse("model_unsupported", "topk_group", std::to_string(experts.groups_per_token), "groups with at least as many experts as a token passes");
-  const double scale = fields.number("routed_scaling_factor").value_or(1.0);
-  if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) fields.refuse("model_unsupported", "routed_scaling_factor", std::to_string(scale), "a number from 1e-3 to 1e3");
-  experts.scale = static_cast<float>(scale);
+  experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
 }
 
 void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
   experts.sigmoid = assumed.sigmoid;
   experts.choice_bias = assumed.choice_bias;
   experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
-  if (assumed.grouped) read_groups(fields, experts);
+  if (assumed.grouped) read_groups(fields, assumed, experts);
   const std::string scoring = fields.text("scoring_func", "sigmoid");
   if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");
 }
@@ -443,13 +533,13 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
     count_field = assumed.count_field == nullptr ? "num_local_experts" : assumed.count_field;
     experts.count = assumed.count < 0 ? fields.required(count_field) : assumed.count;
   }
-  experts.per_token = assumed.per_token < 0 ? fields.required(assumed.per_token_field) : fields.integer(assumed.per_token_field).value_or(assumed.per_token);
+  experts.per_token = read_experts_per_token(fields, assumed);
   experts.size = assumed.size > 0 ? fields.integer("moe_intermediate_size").value_or(assumed.size) : config.intermediate_size;
   experts.normalized = assumed.normalized || fields.flag("norm_topk_prob", assumed.may_be_normalized);
   experts.biased = assumed.biased;
   check_experts(experts, fields.file(), {count_field, assumed.per_token_field, assumed.size > 0 ? "moe_intermediate_size" : "intermediate_size"});
   if (assumed.dense_layers) read_dense_layers(fields, config);
-  read_first_dense_layers(fields, family, config);
+  if (!assumed.typed_layers || !read_mlp_types(fields, config)) read_first_dense_layers(fields, family, config);
   read_shared_expert(fields, assumed, config);
   read_router(fields, assumed, experts);
 }
@@ -464,8 +554,8 @@ float read_softcap(const ConfigFields& fields, const Family& family, const json:
 
 void read_gemma(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
   // Gemma 3's configuration has this field too, and Transformers computes without it.
-  if (config.model_type == "gemma2") config.attention_softcap = read_softcap(fields, family, root, "attn_logit_softcapping", family.attention_softcap);
-  if (family.post_norms) config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
+  if (config.model_type == "gemma2" || config.model_type == "vaultgemma") config.attention_softcap = read_softcap(fields, family, root, "attn_logit_softcapping", family.attention_softcap);
+  if (config.model_type != "gemma") config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", family.logit_softcap);
   const double query_scalar = config.model_type == "gemma" ? config.head_dim : fields.number("query_pre_attn_scalar").value_or(256);
   if (!(query_scalar >= kQueryScalarMin && query_scalar <= kQueryScalarMax))
     fields.refuse("model_corrupt", "query_pre_attn_scalar", std::to_string(query_scalar), "a number from 1e-3 to 1e9");
@@ -584,6 +674,8 @@ void read_biases(const ConfigFields& fields, const Family& family, ModelConfig& 
   config.output_bias = config.attention_bias && as_config && family.output_bias;
   config.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", family.mlp_biased);
   if (config.model_type == "qwen2_moe") config.attention_bias = fields.flag("qkv_bias", true);
+  if (config.model_type == "stablelm") config.attention_bias = fields.flag("use_qkv_bias", false);
+  if (config.model_type == "phi") config.attention_bias = config.output_bias = config.mlp_bias = true;
   if (config.model_type == "seed_oss") config.output_bias = fields.flag("attention_out_bias", false);
   const bool starcoder = config.model_type == "starcoder2";
   if (starcoder || config.model_type == "ernie4_5") config.attention_bias = config.output_bias = config.mlp_bias = fields.flag("use_bias", starcoder);
@@ -637,6 +729,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.qk_norm_after_rope = family.qk_norm_after_rope;
   config.gated_mlp = family.gated_mlp;
   config.layer_norms = family.layer_norms;
+  config.norm_biases = family.norm_biases;
+  config.parallel_mlp = family.parallel_mlp;
   config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
   config.fused_qkv = family.fused_qkv;
@@ -652,6 +746,10 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
+  if (config.model_type == "hyperclovax") read_hyperclovax(fields, config);
+  if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
+  if (config.model_type == "phi") read_phi(fields, config);
+  if (config.model_type == "stablelm") read_stablelm(fields, config);
   if (config.model_type == "minimax_m2") config.qk_norm_of_all = true;
   if (config.model_type == "glm4_moe") config.qk_norm = fields.flag("use_qk_norm", false);
   read_experts(fields, family, config);
@@ -660,11 +758,13 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.rope.interleaved = family.interleaved;
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   read_ropes(root, file, read_rotary_share(fields, family, config), config);
+  if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
   if (!family.hybrid) read_layer_types(fields, config);
   else read_hybrid(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   if (is_gemma4(config)) finish_gemma4(fields, config);
+  if (config.model_type == "cohere2" || config.model_type == "exaone_moe") config.layer_has_rope = config.layer_is_sliding;
   read_quantization(fields, config);
   return config;
 }

@@ -121,7 +121,7 @@ void read_scaling(const ConfigFields& scaling, const Surroundings& around, RopeC
   read_rotary_dim(scaling, around, rope);
   rope.share = 1.0;
   rope.kind = read_kind(scaling, around);
-  if (around.model.model_type == "hunyuan_v1_dense") read_alpha(scaling, around.model, rope);
+  if (around.model.model_type.starts_with("hunyuan_v1")) read_alpha(scaling, around.model, rope);
   if (rope.kind == RopeConfig::Kind::none) return;
   const int32_t inside = scaling.integer("original_max_position_embeddings").value_or(0);
   const int32_t said = around.original_max_positions > 0 ? around.original_max_positions : inside;
@@ -168,6 +168,13 @@ void refuse_two_readings(const ConfigFields& fields, const json::Value* paramete
   const auto outer = fields.number("rope_theta");
   if (outer && *outer != config.sliding_rope->theta)
     fields.refuse("model_unsupported", "rope_theta", std::to_string(*outer), "rope_parameters with the rope_theta of sliding_attention, which versions of Transformers read differently");
+}
+
+// Without a rope_theta Command R rotates by 10000 in Transformers 4 and by 500000 in Transformers 5.
+void refuse_two_thetas(const ConfigFields& fields, const json::Value* parameters, const json::Value* scaling) {
+  const auto says = [](const json::Value* object) { return object != nullptr && object->find("rope_theta") != nullptr; };
+  if (fields.get("rope_theta") == nullptr && !says(parameters) && !says(scaling))
+    fields.refuse("model_unsupported", "rope_theta", "nothing", "a number: versions of Transformers assume different ones");
 }
 
 // Beside an outer original_max_position_embeddings, Transformers 4 passes over LongRoPE's factor and Transformers 5 does not.
@@ -241,6 +248,10 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
   if (config.model_type == "ministral3") read_query_growth(fields, parameters, config);
   if (config.model_type == "olmo3") refuse_two_readings(fields, parameters, config);
   const json::Value* scaling = get_object(fields, "rope_scaling");
+  // Transformers reads it by layer type only.
+  if (config.model_type == "mellum" && parameters == nullptr && (scaling != nullptr || fields.get("rope_theta") != nullptr))
+    fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of Mellum, of full_attention and of sliding_attention");
+  if (config.model_type == "cohere") refuse_two_thetas(fields, parameters, scaling);
   // Transformers assumes a scaled one, and then passes over rope_theta.
   if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
   if (scaling != nullptr && gemma4) fields.refuse("model_unsupported", "rope_scaling", scaling->describe(), "rope_parameters by layer type");

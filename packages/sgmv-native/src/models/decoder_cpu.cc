@@ -55,7 +55,8 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
     config_.is_linear(layer) ? attend_linearly(layer, tokens, *cache) : attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-    add_and_norm(weights.post_attention_norm, weights.mlp_norm, FusedLinear::Place{layer, ProjectionGroup::gate_up});
+    const FusedLinear::Place next{layer, ProjectionGroup::gate_up};
+    config_.parallel_mlp ? add_attention(next) : add_and_norm(weights.post_attention_norm, weights.mlp_norm, next);
     feed_forward(layer, tokens, *cache);
     const std::vector<float>& next_norm = layer + 1 == config_.layers ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm;
     if (per_token_) {
@@ -263,24 +264,25 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   if (config_.attention_gate) part_gate(token);
   float* head = qkv_.row(token);
   if (config_.qk_norm_of_all) {
-    const int64_t width = config_.q_norm_width(index), kv_width = config_.k_norm_width(index);
+    const int64_t width = config_.q_norm_width(), kv_width = config_.k_norm_width();
     kernels.rms_norm(head, layer.q_norm.data(), config_.rms_norm_eps, width, head);
     kernels.rms_norm(head + width, layer.k_norm.data(), config_.rms_norm_eps, kv_width, head + width);
   }
-  const auto norm_and_rotate = [&](const std::vector<float>& norm) {
-    if (norm_heads && !config_.qk_norm_after_rope) kernels.rms_norm(head, norm.data(), config_.rms_norm_eps, dim, head);
+  const auto norm_and_rotate = [&](const std::vector<float>& norm, int32_t h) {
+    if (norm_heads && config_.qk_layer_norms) kernels.layer_norm(head, norm.data() + h * dim, nullptr, config_.rms_norm_eps, dim, head);
+    else if (norm_heads && !config_.qk_norm_after_rope) kernels.rms_norm(head, norm.data(), config_.rms_norm_eps, dim, head);
     rotate(head, cosines, sines, half);
     if (norm_heads && config_.qk_norm_after_rope) kernels.rms_norm(head, norm.data(), config_.rms_norm_eps, dim, head);
   };
   for (int32_t h = 0; h < config_.heads; ++h, head += dim) {
-    norm_and_rotate(layer.q_norm);
+    norm_and_rotate(layer.q_norm, h);
     kernels.scale(head, query_scale, dim);
   }
   if (!config_.has_kv(index)) return;
   head = qkv_.row(token) + config_.q_width(index);
   for (int32_t h = 0; h < shape.heads; ++h, head += dim) {
     float* value = head + shape.heads * dim;
-    norm_and_rotate(layer.k_norm);
+    norm_and_rotate(layer.k_norm, h);
     if (config_.value_norm) kernels.rms_norm(value, ones_.data(), config_.rms_norm_eps, dim, value);
     cache.store(kv_index, place.block, h, place.in_block, head, value);
   }
@@ -349,6 +351,15 @@ void DecoderCpu::run_per_token(int32_t index, int64_t tokens) {
   fused_.run(cpu_, layer.per_token_out, after(index), gated_, tokens, delta_);
 }
 
+// The MLP reads what attention read, which normed_ still is.
+void DecoderCpu::add_attention(FusedLinear::Place next) {
+  fused_.prepare(next);
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+    cpu_.kernels().add(hidden_.row(token), delta_.row(token), config_.hidden_size);
+    fused_.shrink_row(cpu_.kernels(), normed_, token);
+  });
+}
+
 // What follows is the projection at `next`, if any. `scale`: of the sum.
 void DecoderCpu::add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next, float scale) {
   if (next) fused_.prepare(*next);
@@ -373,7 +384,7 @@ void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
     last_.encode(cpu_.kernels(), i);
     fused_head_.shrink_row(cpu_.kernels(), last_, i);
   });
-  fused_head_.run(cpu_, {&last_, rows, &weights_.head(), nullptr, logits.data(), config_.vocab_size}, std::nullopt);
+  fused_head_.run(cpu_, {&last_, rows, &weights_.head(), weights_.head_bias.empty() ? nullptr : weights_.head_bias.data(), logits.data(), config_.vocab_size}, std::nullopt);
   if (config_.logit_softcap == 0) return;
   cpu_.pool().parallel_for(rows, [&](int64_t row, int) {
     cpu_.kernels().softcap(logits.data() + row * config_.vocab_size, config_.logit_softcap, config_.vocab_size);

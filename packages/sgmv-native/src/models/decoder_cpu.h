@@ -49,6 +49,7 @@ class DecoderCpu : public Model {
   void run_mlp(int32_t layer, int64_t tokens);
   void run_experts_apart(int32_t layer, int64_t tokens);
   void run_per_token(int32_t layer, int64_t tokens);
+  void add_attention(FusedLinear::Place next);
   void add_and_norm(const std::vector<float>& post_norm, const std::vector<float>& norm, std::optional<FusedLinear::Place> next, float scale = 1.0f);
   const RopeTable& rope(int32_t layer, const Place& place) const;
   void write_logits(const Batch& batch, std::span<float> logits);

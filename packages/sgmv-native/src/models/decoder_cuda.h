@@ -133,9 +133,9 @@ class DecoderCuda : public Model {
   // `bias_of_row`: as of GatedActivation.
   void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr);
   // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
-  // wanted. `exact`: where the norm goes as well before it is rounded, or null.
-  // `scale`: of the sum.
-  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr, float scale = 1.0f);
+  // wanted. `exact`: where the norm goes as well before it is rounded, or null. `beside`: what made beside_, in the same way, or null. `scale`: of the sum.
+  void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr,
+                         float scale = 1.0f, const BiasedMatrix* beside = nullptr);
   void project(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x, float* y);
   void product(const LoraStep* lora, const LoraGroup& group, const LinearWork& work);
   // The shrink needs only x: it runs beside the base product, which leaves bandwidth when it computes and units when it waits
@@ -186,6 +186,7 @@ class DecoderCuda : public Model {
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
   DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
   const DeviceArray<float> no_norm_;   // as one that is not there
+  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
   DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;

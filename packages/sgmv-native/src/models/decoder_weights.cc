@@ -15,14 +15,12 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   const LayerTensors names = layer_tensors(checkpoint, config, index);
   const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
   DecoderLayer layer;
-  if (config.pre_norms) {
-    layer.attention_norm = checkpoint.residual_norm(names.attention_norm);
-    layer.mlp_norm = checkpoint.residual_norm(names.mlp_norm);
-  }
+  if (!names.attention_norm.empty()) layer.attention_norm = checkpoint.residual_norm(names.attention_norm);
+  if (!names.mlp_norm.empty()) layer.mlp_norm = checkpoint.residual_norm(names.mlp_norm);
   layer.post_attention_norm = norm(names.post_attention_norm, config.hidden_size);
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
-  layer.q_norm = norm(names.q_norm, config.q_norm_width(index));
-  layer.k_norm = norm(names.k_norm, config.k_norm_width(index));
+  if (!names.q_norm.empty()) layer.q_norm = checkpoint.heads_norm(names.q_norm, config.heads, config.kv_shape(index).dim);
+  if (!names.k_norm.empty()) layer.k_norm = checkpoint.heads_norm(names.k_norm, config.kv_heads, config.kv_shape(index).dim);
   layer.post_per_token_norm = norm(names.post_per_token_norm, config.hidden_size);
   if (!names.scale.empty()) layer.scale = checkpoint.vector(names.scale, 1)[0];
   if (config.per_token.size > 0) {
@@ -63,7 +61,7 @@ size_t DecoderLayer::bytes() const {
 }
 
 size_t DecoderWeights::bytes() const {
-  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.size() * sizeof(float) + per_token.bytes();
+  size_t total = embedding.bytes() + lm_head.bytes() + (head_bias.size() + final_norm.size()) * sizeof(float) + per_token.bytes();
   for (const DecoderLayer& layer : layers) total += layer.bytes();
   return total;
 }
@@ -118,6 +116,7 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     DecoderWeights result;
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
+    if (config.head_bias) result.head_bias = checkpoint.vector(kHeadBiasTensor, config.vocab_size);
     result.final_norm = checkpoint.final_norm();
     if (const int64_t size = config.per_token.size; size > 0) {
       result.per_token.embedding = checkpoint.matrix(std::string(kPerTokenEmbedding) + ".weight", config.per_token.vocab, config.per_token_width());

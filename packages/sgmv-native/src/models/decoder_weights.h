@@ -12,7 +12,7 @@ namespace sgmv {
 
 struct DecoderLayer {
   // Empty: none.
-  std::vector<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
+  std::vector<float> attention_norm, mlp_norm;            // the latter not of parallel_mlp; [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   std::vector<float> post_per_token_norm;  // [hidden]
@@ -29,6 +29,7 @@ struct DecoderLayer {
 struct DecoderWeights {
   PackedMatrix embedding;          // [vocab, hidden]
   PackedMatrix lm_head;            // empty when tied
+  std::vector<float> head_bias;    // [vocab]; empty: none
   std::vector<float> final_norm;   // as attention_norm
   PerTokenWeights per_token;
   std::vector<DecoderLayer> layers;
@@ -43,6 +44,7 @@ class DecoderRows : public BaseRows {
   DecoderRows(const DecoderWeights& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
   void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
   float tolerance(const LoraTarget& target) const override;
+  std::vector<float> head_bias() const override { return weights_.head_bias; }
 
  private:
   const PackedMatrix& matrix(const LoraTarget& target) const;

@@ -96,14 +96,12 @@ class Loader {
   DecoderLayerCuda layer(int32_t index) const {
     const LayerTensors names = layer_tensors(checkpoint_, config_, index);
     DecoderLayerCuda layer;
-    if (config_.pre_norms) {
-      layer.attention_norm = uploaded(checkpoint_.residual_norm(names.attention_norm));
-      layer.mlp_norm = uploaded(checkpoint_.residual_norm(names.mlp_norm));
-    }
+    if (!names.attention_norm.empty()) layer.attention_norm = uploaded(checkpoint_.residual_norm(names.attention_norm));
+    if (!names.mlp_norm.empty()) layer.mlp_norm = uploaded(checkpoint_.residual_norm(names.mlp_norm));
     layer.post_attention_norm = norm(names.post_attention_norm, config_.hidden_size);
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
-    layer.q_norm = norm(names.q_norm, config_.q_norm_width(index));
-    layer.k_norm = norm(names.k_norm, config_.k_norm_width(index));
+    if (!names.q_norm.empty()) layer.q_norm = uploaded(checkpoint_.heads_norm(names.q_norm, config_.heads, config_.kv_shape(index).dim));
+    if (!names.k_norm.empty()) layer.k_norm = uploaded(checkpoint_.heads_norm(names.k_norm, config_.kv_heads, config_.kv_shape(index).dim));
     layer.post_per_token_norm = norm(names.post_per_token_norm, config_.hidden_size);
     if (!names.scale.empty()) layer.scale = checkpoint_.vector(names.scale, 1)[0];
     if (config_.per_token.size > 0) {
@@ -178,7 +176,7 @@ float number(const std::byte* at, Format format) {
 }  // namespace
 
 size_t DecoderWeightsCuda::bytes() const {
-  size_t total = embedding.bytes() + lm_head.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
+  size_t total = embedding.bytes() + lm_head.bytes() + head_bias.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
     for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out}) total += matrix->bytes();
     for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm})
@@ -196,6 +194,7 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     result.type = type;
     result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
+    if (config.head_bias) result.head_bias = uploaded(checkpoint.vector(kHeadBiasTensor, config.vocab_size));
     result.final_norm = uploaded(checkpoint.final_norm());
     if (const int32_t width = config.per_token_width(); width > 0) {
       result.per_token_embedding = loader.plain_matrix(kPerTokenEmbedding, config.per_token.vocab, width);
@@ -256,6 +255,12 @@ void DecoderRowsCuda::copy_row(const LoraTarget& target, int64_t row, float* out
   const std::byte* at = numbers_.data() + static_cast<size_t>(index * weights.stride) * size;
   const float scale = scales_.empty() ? 1.0f : scales_[static_cast<size_t>(index)];
   for (int64_t i = 0; i < weights.in; ++i, at += size) out[i] = number(at, weights.format) * scale;
+}
+
+std::vector<float> DecoderRowsCuda::head_bias() const {
+  std::vector<float> bias;
+  download(weights_.head_bias.data(), weights_.head_bias.size(), bias);
+  return bias;
 }
 
 float DecoderRowsCuda::tolerance(const LoraTarget& target) const {

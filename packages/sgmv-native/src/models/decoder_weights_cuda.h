@@ -45,7 +45,7 @@ struct GatedDeltaWeightsCuda {
 
 struct DecoderLayerCuda {
   // Empty: none.
-  DeviceArray<float> attention_norm, mlp_norm;            // [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
+  DeviceArray<float> attention_norm, mlp_norm;            // the latter not of parallel_mlp; [hidden], of layer_norms [2 · hidden]: what is multiplied, then what is added
   DeviceArray<float> post_attention_norm, post_mlp_norm;  // [hidden]
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   DeviceArray<float> sinks;           // [heads]
@@ -62,6 +62,7 @@ struct DecoderWeightsCuda {
   Number type = Number::bf16;  // of what they are multiplied with
   Matrix embedding;            // [vocab, hidden]
   Matrix lm_head;              // empty when tied
+  DeviceArray<float> head_bias;   // [vocab]; empty: none
   DeviceArray<float> final_norm;  // as attention_norm
   // Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size]; empty: none.
   Matrix per_token_embedding, per_token_in;
@@ -82,6 +83,7 @@ class DecoderRowsCuda : public BaseRows {
   DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
   void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
   float tolerance(const LoraTarget& target) const override;
+  std::vector<float> head_bias() const override;
 
  private:
   const Matrix& matrix(const LoraTarget& target) const;

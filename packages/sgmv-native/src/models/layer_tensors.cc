@@ -88,20 +88,21 @@ std::vector<Checkpoint::Part> grouped_parts(const LinearAttentionShape& shape, c
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
   const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : "mlp") + ".";
+  const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
-    for (const Projection p : projections) list.push_back({group + (checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1)), config.out_features(p, layer), bias});
+    for (const Projection p : projections) list.push_back({group + leaf(p), config.out_features(p, layer), bias});
     return list;
   };
   LayerTensors names;
-  const bool glm = config.model_type == "glm4";
+  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax";
   if (config.pre_norms) {
     names.attention_norm = prefix + "input_layernorm.weight";
-    names.mlp_norm = prefix + (config.post_norms && !glm ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + ((config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
-    names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : "post_attention_layernorm.weight");
-    names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : "post_feedforward_layernorm.weight");
+    names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");
+    names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : hyperclova ? "post_norm2.weight" : "post_feedforward_layernorm.weight");
   }
   using enum Projection;
   if (config.is_linear(layer)) {
@@ -122,10 +123,11 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     else if (!config.has_kv(layer)) names.qkv = parts(attention, {q}, bias);
     else names.qkv = parts(attention, {q, k, config.values_are_keys(layer) ? k : v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
-    names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + "o_proj.bias"));
+    names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + leaf(o) + ".bias"));
     if (config.qk_norm) {
-      names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : "q_norm.weight");
-      if (config.has_kv(layer)) names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : "k_norm.weight");
+      const bool stablelm = config.model_type == "stablelm";
+      names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : stablelm ? "q_layernorm.weight" : "q_norm.weight");
+      if (config.has_kv(layer)) names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : stablelm ? "k_layernorm.weight" : "k_norm.weight");
     }
   }
   if (config.layer_scales) names.scale = prefix + "layer_scalar";

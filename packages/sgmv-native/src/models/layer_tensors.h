@@ -10,6 +10,7 @@ namespace sgmv {
 
 inline constexpr const char* kEmbeddingTensor = "model.embed_tokens.weight";
 inline constexpr const char* kHeadTensor = "lm_head.weight";
+inline constexpr const char* kHeadBiasTensor = "lm_head.bias";
 inline constexpr const char* kFinalNormTensor = "model.norm.weight";
 // Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size].
 inline constexpr const char* kPerTokenEmbedding = "model.embed_tokens_per_layer";

@@ -32,17 +32,17 @@ void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int3
   project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
   const bool linear = config_.is_linear(index);
   linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
-  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), delta_.data());
+  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), (config_.parallel_mlp ? beside_ : delta_).data());
   const bool experts = config_.has_experts(index);
   const bool apart = experts && config_.experts.apart;
-  add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
+  if (!config_.parallel_mlp) add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
   if (config_.has_mlp(index)) issue_mlp(shape, index, (apart ? mlp_delta_ : delta_).data());
   if (apart) issue_experts_apart(shape, index);
   else if (experts) issue_experts(shape, index);
   const BiasedMatrix none;
   const BiasedMatrix* before = experts ? &none : &layer.down;
   const DeviceArray<float>& next_norm = last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm;
-  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, nullptr, layer.scale);
+  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, nullptr, layer.scale, config_.parallel_mlp ? &layer.o : nullptr);
   add_and_normalize(shape, before, &layer.post_mlp_norm, no_norm_);
   issue_per_token(shape, index);
   add_and_normalize(shape, &none, &layer.post_per_token_norm, next_norm, nullptr, layer.scale);
@@ -125,6 +125,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
     store.q_norm = layer.q_norm.data();
     store.k_norm = layer.k_norm.data();
     store.norms_values = config_.value_norm;
+    store.layer_norms = config_.qk_layer_norms;
   }
   store.stores = config_.has_kv(index);
   store.eps = config_.rms_norm_eps;
@@ -206,8 +207,8 @@ void DecoderCuda::norm_queries_and_keys(const Shape& shape, const DecoderLayerCu
   work.k_norm = layer.k_norm.data();
   work.eps = config_.rms_norm_eps;
   work.tokens = shape.tokens;
-  work.q_width = config_.q_norm_width(0);  // no family has it in layers of two shapes
-  work.kv_width = config_.k_norm_width(0);
+  work.q_width = config_.q_norm_width();
+  work.kv_width = config_.k_norm_width();
   work.qkv = qkv_.data();
   cuda::norm_queries_and_keys(context_->compute, work);
 }
@@ -219,11 +220,13 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   gather_rows(context_->compute, type_, normed_.data(), in.rows, shape.rows, config_.hidden_size, last_.data());
   product(shape.head_lora ? &lora : nullptr, head_group(),
           {type_, last_.data(), padded(config_.hidden_size), shape.rows, &weights_.head().weights, logits_.data(), config_.vocab_size});
+  if (config_.head_bias) add_bias(context_->compute, weights_.head_bias.data(), shape.rows, config_.vocab_size, logits_.data());
   if (config_.logit_softcap != 0) softcap_logits(context_->compute, logits_.data(), int64_t{shape.rows} * config_.vocab_size, config_.logit_softcap);
   if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }
 
-void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact, float scale) {
+void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact, float scale,
+                                    const BiasedMatrix* beside) {
   AddAndNorm work;
   work.type = type_;
   work.delta = before == nullptr ? nullptr : delta_.data();
@@ -238,6 +241,10 @@ void DecoderCuda::add_and_normalize(const Shape& shape, const BiasedMatrix* befo
   work.normed = normed_.data();
   work.exact = exact;
   work.scale = scale;
+  if (beside != nullptr) {
+    work.beside = beside_.data();
+    work.beside_bias = beside->bias.data();
+  }
   add_and_norm(context_->compute, work);
 }
 

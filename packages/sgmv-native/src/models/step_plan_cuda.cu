@@ -130,6 +130,7 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   if (config_.experts.apart) moved |= grow(mlp_delta_, count(tokens, hidden));
+  if (config_.parallel_mlp) moved |= grow(beside_, count(tokens, hidden));
   const bool linear = config_.linear_layers() > 0;
   moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), linear ? config_.linear.width() : 0)));
   if (linear) {

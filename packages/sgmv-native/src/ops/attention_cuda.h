@@ -31,8 +31,9 @@ struct RotateAndStore {
   bool stores = true;
   bool gated = false;              // behind each query in qkv lie as many numbers more
   const float* bias = nullptr;     // of qkv, or null
-  const float* q_norm = nullptr;   // [head_dim] or null
-  const float* k_norm = nullptr;
+  const float* q_norm = nullptr;   // [head_dim], with layer_norms [heads, head_dim], or null
+  const float* k_norm = nullptr;   // the same, with layer_norms [kv_heads, head_dim]
+  bool layer_norms = false;        // the mean is taken off, and each head has weights of its own
   bool norms_values = false;       // per head, without weights
   float eps = 1e-5f;
   const float* rope = nullptr;     // [positions, 2 · half]: cosines, then sines

@@ -177,6 +177,8 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
       for (int j = 0; j < kQuads; ++j) delta[j] = delta[j] + load(work.delta_bias, j);
     if (work.post_norm != nullptr) normalize(delta, work.post_norm, of_warp[0]);
     for (int j = 0; j < kQuads; ++j) {
+      if (work.beside != nullptr) row[j] = row[j] + load(work.beside + token * width, j);
+      if (work.beside_bias != nullptr) row[j] = row[j] + load(work.beside_bias, j);
       row[j] = (row[j] + delta[j]) * work.scale;
       if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
     }
@@ -302,6 +304,15 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(const uint4* in, const
   if (vector < vectors) store16(out + int64_t{blockIdx.x} * vectors + vector, load16_once(in + int64_t{rows[blockIdx.x]} * vectors + vector));
 }
 
+// Block (row, j): columns j · 4 · kThreads on.
+template <bool kWhole>
+__global__ void __launch_bounds__(kThreads) add_bias_kernel(const float* bias, int width, float* x) {
+  const int column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
+  if (column >= width) return;
+  float* row = x + int64_t{blockIdx.x} * width;
+  store_floats<kWhole>(row, column, width, load_floats<kWhole>(row, column, width) + load_floats<kWhole>(bias, column, width));
+}
+
 template <bool kWhole>
 __global__ void __launch_bounds__(kThreads) softcap_kernel(float* logits, int64_t count, float cap) {
   const int64_t begin = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kQuad;
@@ -346,7 +357,7 @@ void add_and_norm(cudaStream_t stream, const AddAndNorm& work) {
   const int threads = min(kNormThreadsMax, ceil_div(ceil_div(quads, kNormQuads), kWarpThreads) * kWarpThreads);
   const Shape shape{dim3(static_cast<unsigned>(work.tokens)), threads};
   const bool whole = work.width % kQuad == 0 && aligned_16(work.residual) && aligned_16(work.delta) && aligned_16(work.delta_bias) &&
-                     aligned_16(work.post_norm) && aligned_16(work.norm) && aligned_16(work.norm_bias);
+                     aligned_16(work.post_norm) && aligned_16(work.norm) && aligned_16(work.norm_bias) && aligned_16(work.beside) && aligned_16(work.beside_bias);
   dispatch(work.type, [&](auto number) {
     using T = decltype(number);
     dispatch_flag(whole, [&](auto whole_rows) {
@@ -399,6 +410,11 @@ void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t
   const auto vectors = static_cast<int>(padded(width) * static_cast<int64_t>(number_bytes(type)) / 16);
   const Shape shape{dim3(static_cast<unsigned>(count), static_cast<unsigned>(ceil_div(vectors, kThreads))), kThreads};
   launch(stream, shape, gather_kernel, static_cast<const uint4*>(in), rows, vectors, static_cast<uint4*>(out));
+}
+
+void add_bias(cudaStream_t stream, const float* bias, int32_t rows, int32_t width, float* x) {
+  if (rows == 0) return;
+  dispatch_flag(width % kQuad == 0 && aligned_16(bias) && aligned_16(x), [&](auto whole) { launch(stream, {by_columns(rows, width), kThreads}, add_bias_kernel<whole()>, bias, width, x); });
 }
 
 void softcap_logits(cudaStream_t stream, float* logits, int64_t count, float cap) {

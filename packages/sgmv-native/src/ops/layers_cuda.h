@@ -36,7 +36,8 @@ void embed(cudaStream_t stream, const Embedding& work);
 
 inline constexpr int32_t kNormWidthMax = 16384;
 
-// residual := (residual + post_norm(delta + delta_bias)) · scale; normed := rms_norm(residual, norm) or, with a norm_bias, layer_norm(residual, norm, norm_bias).
+// residual := (residual + post_norm(delta + delta_bias) + beside + beside_bias) · scale; normed := rms_norm(residual, norm) or, with a norm_bias,
+// layer_norm(residual, norm, norm_bias).
 // Each optional part is left out where its pointer is null: without delta only the norm remains, without norm a copy.
 // rms_norm(x, w) = x / √(mean(x²) + eps) · w; layer_norm(x, w, b) = rms_norm(x - mean(x), w) + b.
 struct AddAndNorm {
@@ -53,6 +54,8 @@ struct AddAndNorm {
   float* exact = nullptr;             // the same before it is rounded to `type`; null: not wanted
   const float* norm_bias = nullptr;   // [width], beside a norm; null: no mean is taken off
   float scale = 1.0f;
+  const float* beside = nullptr;      // [tokens, width], only with delta
+  const float* beside_bias = nullptr; // [width], only with beside
 };
 void add_and_norm(cudaStream_t stream, const AddAndNorm& work);
 
@@ -118,6 +121,9 @@ void mix_per_token_rows(cudaStream_t stream, const PerTokenRows& work);
 
 // Row i of `out` := row rows[i] of `in`, both [.., padded(width)] in `type`.
 void gather_rows(cudaStream_t stream, Number type, const void* in, const int32_t* rows, int32_t count, int32_t width, void* out);
+
+// x [rows, width] += bias [width].
+void add_bias(cudaStream_t stream, const float* bias, int32_t rows, int32_t width, float* x);
 
 // logits [rows, vocab]: c · tanh(x / c) in place.
 void softcap_logits(cudaStream_t stream, float* logits, int64_t count, float cap);

@@ -40,6 +40,17 @@ struct PairPlaces {
   __device__ __forceinline__ int second(int pair) const { return interleaved ? 2 * pair + 1 : pair < half ? half + pair : pairs + pair; }
 };
 
+template <typename Pairs>
+__device__ __forceinline__ void center(Pairs& x, int pairs, int lane) {
+  float sum = 0;
+#pragma unroll
+  for (int u = 0; u < Pairs::kCount; ++u) sum += x.first[u] + x.second[u];
+  const float mean = warp_sum(sum) / static_cast<float>(2 * pairs);
+#pragma unroll
+  for (int u = 0; u < Pairs::kCount; ++u)
+    if (lane + 32 * u < pairs) x.first[u] -= mean, x.second[u] -= mean;
+}
+
 // `weight` null: all are 1.
 template <typename Pairs>
 __device__ __forceinline__ void norm(Pairs& x, const float* weight, float eps, const PairPlaces& places, int lane) {
@@ -105,6 +116,10 @@ __global__ void __launch_bounds__(32 * kWarps, kPairs > 4 ? 8 : 12) rotate_kerne
   }
   if (!is_value) {
     const float* weight = is_query ? work.q_norm : work.k_norm;
+    if (work.layer_norms) {
+      weight += (is_query ? head : head - work.heads) * dim;
+      center(x, pairs, lane);
+    }
     if (weight != nullptr && !work.norm_last) norm(x, weight, work.eps, places, lane);
     const float* table = work.long_rope != nullptr && work.long_context[token] != 0 ? work.long_rope : work.rope;
     rotate(x, table + static_cast<int64_t>(work.positions[token]) * 2 * half, half, lane);

@@ -146,14 +146,14 @@ TEST("cuda invariance: more families") {
 
 TEST("cuda invariance: families with norms and factors of their own") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"smollm3", "granite", "olmo2", "olmo3", "glm4", "exaone4", "hunyuan", "starcoder2", "nemotron"});
+  check_families({"smollm3", "granite", "olmo2", "olmo3", "glm4", "exaone4", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm"});
 }
 
 TEST("cuda invariance: mixtures of experts, adapted and not") { check_families({"qwen2-moe"}); }
 
 TEST("cuda invariance: more mixtures of experts") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe", "gpt-oss-mxfp4"});
+  check_families({"mixtral", "qwen3-moe", "olmoe", "granitemoe", "qwen3-vl-moe", "gpt-oss-mxfp4", "flex-olmo", "mellum"});
 }
 
 TEST("cuda invariance: attention sinks, experts with biases and clamped gates") { check_families({"gpt-oss"}); }

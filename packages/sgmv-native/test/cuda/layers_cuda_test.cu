@@ -192,7 +192,7 @@ struct NormCase {
   Number type;
   int32_t width;
   bool delta, bias, post_norm;
-  bool centered = false;
+  bool centered = false, beside = false;
 };
 
 struct NormOnDevice {
@@ -200,9 +200,11 @@ struct NormOnDevice {
       : host_residual(normal(int64_t{tokens} * c.width)), host_delta(normal(int64_t{tokens} * c.width, 2.0f)), host_bias(normal(c.width)),
         host_post_norm(normal(c.width)), host_norm(normal(c.width)), host_norm_bias(normal(c.width)), residual(on_device(host_residual)), delta(on_device(host_delta)),
         bias(on_device(host_bias)), post_norm(on_device(host_post_norm)), norm(on_device(host_norm)), norm_bias(on_device(host_norm_bias)), normed(poisoned_rows(c.type, tokens, c.width)),
-        exact(poisoned_rows(Number::f32, tokens, c.width)) {
+        exact(poisoned_rows(Number::f32, tokens, c.width)), host_beside(normal(int64_t{tokens} * c.width)), beside(on_device(host_beside)) {
     work = {c.type, c.delta ? delta.data() : nullptr, c.bias ? bias.data() : nullptr, c.post_norm ? post_norm.data() : nullptr, norm.data(), 1e-5f,
             tokens, c.width, residual.data(), normed.data(), reinterpret_cast<float*>(exact.data()), c.centered ? norm_bias.data() : nullptr};
+    if (c.beside) work.beside = beside.data();
+    if (c.beside && c.post_norm) work.beside_bias = post_norm.data();
   }
 
   // The residual of one token after the addition.
@@ -214,7 +216,12 @@ struct NormOnDevice {
     const auto added = [&](size_t i) { return host_delta[token * width + i] + (work.delta_bias == nullptr ? 0.0 : host_bias[i]); };
     for (size_t i = 0; i < width; ++i) squares += added(i) * added(i);
     const double factor = 1 / std::sqrt(squares / work.width + work.eps);
-    for (size_t i = 0; i < width; ++i) row[i] = (row[i] + (work.post_norm == nullptr ? added(i) : added(i) * factor * host_post_norm[i])) * work.scale;
+    for (size_t i = 0; i < width; ++i) {
+      row[i] += work.post_norm == nullptr ? added(i) : added(i) * factor * host_post_norm[i];
+      if (work.beside != nullptr) row[i] += host_beside[token * width + i];
+      if (work.beside_bias != nullptr) row[i] += host_post_norm[i];
+      row[i] *= work.scale;
+    }
     return row;
   }
 
@@ -246,14 +253,16 @@ struct NormOnDevice {
   std::vector<float> host_residual, host_delta, host_bias, host_post_norm, host_norm, host_norm_bias;
   DeviceArray<float> residual, delta, bias, post_norm, norm, norm_bias;
   DeviceArray<std::byte> normed, exact;
+  std::vector<float> host_beside;
+  DeviceArray<float> beside;
   AddAndNorm work;
 };
 
 TEST("layers: rows are added and normed, with and without bias, second norm and mean") {
   for (const Number type : kTypes)
     for (const int32_t width : {8, 36, 37, 100, 1000, 4096, 8191, 8196, 16384})
-      for (const int parts : {0, 1, 3, 5, 7, 8, 9, 11, 15}) {
-        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0, (parts & 8) != 0}, width < 200 ? 5 : 2);
+      for (const int parts : {0, 1, 3, 5, 7, 8, 9, 11, 15, 17, 25, 31}) {
+        NormOnDevice given({type, width, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0, (parts & 8) != 0, (parts & 16) != 0}, width < 200 ? 5 : 2);
         add_and_norm(nullptr, given.work);
         given.check();
       }
@@ -540,7 +549,22 @@ TEST("layers: logits are capped in place, NaN stays") {
     }
 }
 
+TEST("layers: a bias is added to each row, wherever it begins") {
+  for (const int32_t width : {1, 7, 8, 1000, 1027})
+    for (const int64_t offset : {0, 1}) {
+      const std::vector<float> host = normal(offset + 3 * width), host_bias = normal(width);
+      const auto rows = on_device(host), bias = on_device(host_bias);
+      add_bias(nullptr, bias.data(), 3, width, rows.data() + offset);
+      const std::vector<float> found = from_device(rows);
+      for (size_t i = 0; i < host.size(); ++i) {
+        const int64_t at = static_cast<int64_t>(i) - offset;
+        CHECK_EQUAL(found[i], at < 0 ? host[i] : host[i] + host_bias[static_cast<size_t>(at % width)]);
+      }
+    }
+}
+
 TEST("layers: nothing to do is nothing started") {
+  add_bias(nullptr, nullptr, 0, 100, nullptr);
   embed(nullptr, {});
   add_and_norm(nullptr, {});
   gated_activation(nullptr, {});

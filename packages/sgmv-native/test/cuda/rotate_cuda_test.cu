@@ -25,6 +25,7 @@ struct Shape {
   bool interleaved = false;
   bool norm_last = false;
   bool gated = false;
+  bool layer_norms = false;
   bool value_norms = false;
   bool queries_only = false;
   int32_t all_heads() const { return (gated ? 2 : 1) * heads + (queries_only ? 0 : 2 * kv_heads); }
@@ -50,8 +51,8 @@ std::vector<float> random_floats(size_t count, uint32_t seed) {
 // Everything of a shape that tokens share.
 struct Tables {
   explicit Tables(const Shape& s)
-      : bias(random_floats(static_cast<size_t>(s.all_heads() * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.head_dim), 2)),
-        k_norm(random_floats(static_cast<size_t>(s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
+      : bias(random_floats(static_cast<size_t>(s.all_heads() * s.head_dim), 1)), q_norm(random_floats(static_cast<size_t>(s.heads * s.head_dim), 2)),
+        k_norm(random_floats(static_cast<size_t>(s.kv_heads * s.head_dim), 3)), rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 4)),
         long_rope(random_floats(static_cast<size_t>(kPositions * 2 * s.half), 5)) {}
   std::vector<float> bias, q_norm, k_norm, rope, long_rope;
 };
@@ -95,6 +96,7 @@ Found run(const Shape& shape, const Tables& tables, const std::vector<Token>& to
   work.gated = shape.gated;
   work.norms_values = shape.value_norms;
   work.stores = !shape.queries_only;
+  work.layer_norms = shape.norms && shape.layer_norms;
   work.q_scale = kQScale;
   work.q_growth = shape.growth;
   work.q_growth_span = kGrowthSpan;
@@ -117,10 +119,15 @@ std::vector<double> expect(const Shape& shape, const Tables& tables, const Token
   const bool query = head < shape.heads;
   const bool value = head >= shape.heads + shape.kv_heads;
   const auto norm = [&] {
-    double squares = 0;
-    for (const double v : x) squares += v * v;
+    double squares = 0, total = 0;
+    for (const double v : x) total += v;
+    for (double& v : x) {
+      if (shape.layer_norms) v -= total / static_cast<double>(dim);
+      squares += v * v;
+    }
     const double factor = 1 / std::sqrt(squares / static_cast<double>(dim) + static_cast<double>(kEps));
-    for (size_t i = 0; i < dim; ++i) x[i] *= factor * (value ? 1.0 : static_cast<double>((query ? tables.q_norm : tables.k_norm)[i]));
+    const size_t own = shape.layer_norms && !value ? static_cast<size_t>(query ? head : head - shape.heads) * dim : 0;
+    for (size_t i = 0; i < dim; ++i) x[i] *= factor * (value ? 1.0 : static_cast<double>((query ? tables.q_norm : tables.k_norm)[own + i]));
   };
   if (value && shape.value_norms) norm();
   if (value) return x;
@@ -189,7 +196,7 @@ TEST("rotate cuda: types, head sizes, parts that are rotated, pairs of neighbour
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t half : {head_dim / 2, head_dim / 4, 0}) {
         const auto& heads = kHeads[at % 4];
-        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4};
+        const Shape shape{type, heads[0], heads[1], head_dim, half, kBlockSizes[at % 3], at % 2 == 0, at / 2 % 2 == 0, at / 4 % 2 == 0, at / 8 % 2 == 0 ? 0.3f : 0.0f, at % 5 < 2, at % 7 < 3, at % 11 < 4, at % 3 == 1 && at % 7 >= 3};
         check_tokens(shape, some_tokens(shape));
         ++at;
       }

@@ -306,9 +306,9 @@ TEST("config: GPT-OSS") {
 TEST("config: OLMo 2 and 3") {
   const ModelConfig c = read_as("olmo2", R"("rope_theta":500000,"attention_bias":true,"sliding_window":8)");
   CHECK(!c.pre_norms && c.post_norms && c.qk_norm && c.qk_norm_of_all && c.attention_bias && !c.sliding_rope && c.sliding_window == 0);
-  CHECK(c.q_norm_width(0) == 64 && c.k_norm_width(0) == 64 && c.rms_norm_eps == 1e-5f);
+  CHECK(c.q_norm_width() == 64 && c.k_norm_width() == 64 && c.rms_norm_eps == 1e-5f);
   const ModelConfig three = read_as("olmo3", R"("num_key_value_heads":2,"sliding_window":16,"rope_theta":500000,"rope_scaling":{"rope_type":"yarn","factor":8,"original_max_position_embeddings":64})");
-  CHECK(three.q_norm_width(0) == 64 && three.k_norm_width(0) == 32);
+  CHECK(three.q_norm_width() == 64 && three.k_norm_width() == 32);
   CHECK(three.layer_is_sliding == std::vector<bool>({true, true, true, false, true, true}) && three.rope.kind == RopeConfig::Kind::yarn);
   CHECK(three.sliding_rope && three.sliding_rope->kind == RopeConfig::Kind::none && three.sliding_rope->theta == 5e5);
   refuse_as("olmo3", R"("rope_theta":10000)", "model_unsupported", "rope_theta");
@@ -379,6 +379,63 @@ TEST("config: families whose MLP has no gate") {
     refuse_as(type, R"("hidden_act":"silu")", "model_unsupported", "hidden_act");
   }
   refuse(R"("hidden_act":"relu2")", "model_unsupported", "hidden_act");
+}
+
+TEST("config: families whose attention and MLP stand side by side") {
+  const ModelConfig r = read_as("cohere", R"("layer_norm_eps":1e-3,"rope_theta":8e6,"use_qk_norm":true,"num_key_value_heads":2,"sliding_window":8)");
+  CHECK(r.parallel_mlp && r.layer_norms && !r.norm_biases && r.rope.interleaved && r.tied_embeddings && r.logit_scale == 0.0625f && r.rms_norm_eps == 1e-3f && r.gated_mlp);
+  CHECK(r.qk_norm && r.qk_layer_norms && r.q_norm_width() == 4 * 16 && r.k_norm_width() == 2 * 16 && r.sliding_window == 0 && !r.head_bias);
+  refuse_as("cohere", R"("logit_scale":0)", "model_unsupported", "logit_scale");
+  refuse_as("cohere", R"("rope_scaling":{"rope_type":"linear","factor":2})", "model_unsupported", "rope_theta");
+  CHECK_EQUAL(read_as("cohere", R"("rope_parameters":{"rope_type":"default","rope_theta":75000000})").rope.theta, 7.5e7);
+  const ModelConfig r7b = read_as("cohere2", R"("use_qk_norm":true,"logit_scale":0.25)");
+  CHECK(r7b.parallel_mlp && !r7b.qk_norm && r7b.logit_scale == 0.25f && r7b.sliding_window == 4096);
+  const std::vector<bool> of_four{true, true, true, false, true, true};
+  CHECK(r7b.layer_is_sliding == of_four && r7b.layer_has_rope == of_four);
+  CHECK(read_as("cohere2", R"("sliding_window_pattern":2)").layer_has_rope == std::vector<bool>({true, false, true, false, true, false}));
+  refuse_as("cohere2", R"("sliding_window":null)", "model_unsupported", "sliding_window");
+  const ModelConfig phi = read_as("phi", R"("attention_bias":false,"mlp_bias":false)");
+  CHECK(phi.parallel_mlp && phi.layer_norms && phi.norm_biases && !phi.gated_mlp && phi.activation == Activation::gelu_tanh && phi.head_bias && phi.rope.rotary_dim == 8);
+  CHECK(phi.attention_bias && phi.output_bias && phi.mlp_bias && !phi.qk_norm && !phi.tied_embeddings);
+  CHECK(read_as("phi", R"("hidden_act":"gelu_new")").activation == Activation::gelu_tanh);
+  refuse_as("phi", R"("hidden_act":"gelu")", "model_unsupported", "hidden_act");
+  refuse_as("phi", R"("qk_layernorm":true)", "model_unsupported", "qk_layernorm");
+  const ModelConfig plain = read_as("stablelm", R"("num_key_value_heads":4,"attention_bias":true)");
+  CHECK(!plain.parallel_mlp && !plain.attention_bias && !plain.qk_norm && plain.layer_norms && plain.norm_biases && plain.rope.rotary_dim == 4 && plain.gated_mlp);
+  const ModelConfig twelve = read_as("stablelm", R"("num_key_value_heads":4,"use_parallel_residual":true,"use_qkv_bias":true,"qk_layernorm":true)");
+  CHECK(twelve.parallel_mlp && twelve.attention_bias && !twelve.output_bias && twelve.qk_norm && twelve.qk_layer_norms);
+}
+
+TEST("config: families that are another but for a thing or two") {
+  const ModelConfig vault = read_as("vaultgemma", R"("sliding_window":8,"query_pre_attn_scalar":64,"final_logit_softcapping":null)");
+  CHECK(!vault.post_norms && vault.pre_norms && vault.unit_offset_norms && vault.attention_softcap == 50 && vault.logit_softcap == 0 && vault.kv_heads == 4 && vault.attention_scale == 0.125f);
+  CHECK(vault.activation == Activation::gelu_tanh && vault.layer_is_sliding == std::vector<bool>({true, false, true, false, true, false}));
+  const ModelConfig clova = read_as("hyperclovax", R"("embedding_multiplier":10,"logits_scaling":0.125,"attention_multiplier":null)");
+  CHECK(clova.post_norms && clova.pre_norms && clova.logit_scale == 0.125f && clova.embedding_scale == 10.0f && clova.attention_scale == 0.25f);
+  const ModelConfig unnormed = read_as("hyperclovax", R"("use_post_norm":false,"residual_multiplier":0.5,"attention_multiplier":0.5)");
+  CHECK(!unnormed.post_norms && unnormed.embedding_scale == 2.0f && unnormed.attention_scale == 0.5f);
+  refuse_as("hyperclovax", R"("residual_multiplier":0.5)", "model_unsupported", "residual_multiplier");
+  const ModelConfig swa = read_as("granite_swa", R"("layer_rope_theta":[500,0,500.0,0,500,500],"residual_multiplier":0.5)");
+  CHECK(swa.attention_sinks && swa.rope.theta == 500 && swa.layer_has_rope == std::vector<bool>({true, false, true, false, true, true}) && swa.embedding_scale == 2.0f);
+  CHECK(swa.layer_is_sliding == std::vector<bool>({false, true, true, true, false, true}) && swa.sliding_window == 128);
+  refuse_as("granite_swa", R"("layer_rope_theta":[500,0,500,0,500,1000])", "model_unsupported", "layer_rope_theta");
+  refuse_as("granite_swa", R"("layer_rope_theta":[500])", "model_corrupt", "layer_rope_theta");
+  const ModelConfig flex = read_as("flex_olmo", "");
+  CHECK(!flex.pre_norms && flex.post_norms && flex.qk_norm_of_all && flex.experts.count == 7 && flex.experts.per_token == 5 && flex.experts.size == 160 && !flex.experts.normalized);
+  const std::string types = R"("num_key_value_heads":4,"mlp_layer_types":["dense","sparse","sparse","dense","sparse","sparse"])";
+  const std::vector<bool> dense{true, false, false, true, false, false};
+  const ModelConfig mellum = read_as("mellum", types + R"(,"rope_parameters":{"full_attention":{"rope_type":"yarn","rope_theta":5e5,"factor":4},"sliding_attention":{"rope_type":"default","rope_theta":2e4}})");
+  CHECK(mellum.experts.layer_has_none == dense && mellum.experts.normalized && mellum.rope.kind == RopeConfig::Kind::yarn && mellum.sliding_rope->theta == 2e4 && mellum.qk_norm);
+  CHECK(mellum.layer_is_sliding == std::vector<bool>(6, false));
+  refuse_as("mellum", types + R"(,"rope_theta":5e5)", "model_unsupported", "rope_parameters");
+  refuse_as("mellum", R"("mlp_layer_types":["dense"])", "model_corrupt", "mlp_layer_types");
+  refuse_as("mellum", R"("mlp_layer_types":["dense","sparse","moe","dense","sparse","sparse"])", "model_unsupported", "moe");
+  const ModelConfig exaone = read_as("exaone_moe", types);
+  CHECK(exaone.experts.layer_has_none == dense && exaone.experts.scale == 2.5f && exaone.experts.sigmoid && exaone.experts.shared_size == 1024 && exaone.layer_has_rope == exaone.layer_is_sliding);
+  CHECK(read_as("exaone_moe", R"("num_key_value_heads":4,"first_k_dense_replace":2)").experts.layer_has_none == std::vector<bool>({true, true, false, false, false, false}));
+  const ModelConfig hunyuan = read_as("hunyuan_v1_moe", R"("num_experts":4,"moe_topk":[2,2,2,2,2,2])");
+  CHECK(hunyuan.experts.per_token == 2 && hunyuan.experts.size == 160 && hunyuan.experts.shared_size == 160 && hunyuan.experts.normalized && hunyuan.qk_norm_after_rope);
+  refuse_as("hunyuan_v1_moe", R"("num_experts":4,"moe_topk":[2,2,1,2,2,2])", "model_unsupported", "moe_topk");
 }
 
 TEST("config: families that are Llama but for a field or two") {

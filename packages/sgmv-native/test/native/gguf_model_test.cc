@@ -49,6 +49,10 @@ std::string architecture_of(const ModelConfig& config) {
   if (config.model_type == "gpt_oss") return "gpt-oss";
   if (config.model_type == "qwen3_next") return "qwen3next";
   if (config.model_type == "qwen3_5_text") return "qwen35";
+  if (config.model_type == "exaone_moe") return "exaone-moe";
+  if (config.model_type == "hunyuan_v1_moe") return "hunyuan-moe";
+  if (config.model_type == "cohere") return "command-r";
+  if (config.model_type == "phi") return "phi2";
   return config.model_type == "gemma3_text" ? "gemma3" : config.model_type;
 }
 
@@ -127,6 +131,7 @@ void write_metadata(GgufWriter& writer, const ModelConfig& config) {
   } else {
     writer.real(prefix + (config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"), config.rms_norm_eps);
   }
+  if (config.model_type.starts_with("cohere")) writer.real(prefix + "logit_scale", config.logit_scale);
   if (config.query_growth > 0) {
     writer.real(prefix + "attention.temperature_scale", config.query_growth);
     writer.real(prefix + "rope.scaling.yarn_log_multiplier", static_cast<float>(config.rope.mscale_all_dim));
@@ -151,11 +156,12 @@ std::string text_name(const std::string& name) {
   return name;
 }
 
-// All experts' matrices of one projection: as they come, or out of Granite's and Qwen3-VL's, where gate and up are in one for each expert.
-class StackedExperts {
+// All heads' norms of StableLM, and all experts' matrices of one projection: as they come, or out of Granite's and Qwen3-VL's, where gate and up are in one for each expert.
+class Stacks {
  public:
-  // Whether the tensor is of experts.
+  // Whether the tensor is one of those.
   bool add(const std::string& name, const TensorInfo& info, const std::vector<float>& values) {
+    if (const size_t norms = name.find(".norms."); norms != std::string::npos) return append(name.substr(0, norms) + ".weight", info.shape, std::stoll(name.substr(norms + 7)), values), true;
     const size_t mlp = name.find(".block_sparse_moe."), block = mlp != std::string::npos ? mlp : name.find(".mlp.experts.");
     if (block == std::string::npos || name.ends_with("gate.weight") || name.ends_with("router.layer.weight") || name.ends_with("correction_bias")) return false;
     const std::string layer = name.substr(0, block) + ".mlp.experts.";
@@ -199,7 +205,7 @@ class StackedExperts {
   }
   void append(const std::string& name, const std::vector<int64_t>& shape, int64_t expert, std::span<const float> values) {
     Stacked& stacked = stacked_[name];
-    if (stacked.shape.empty()) stacked.shape = {0, shape[0], shape[1]};
+    if (stacked.shape.empty()) (stacked.shape = shape).insert(stacked.shape.begin(), 0);
     stacked.shape[0] = std::max(stacked.shape[0], expert + 1);
     stacked.values.resize(std::max(stacked.values.size(), static_cast<size_t>(expert + 1) * values.size()));
     std::copy(values.begin(), values.end(), stacked.values.begin() + expert * static_cast<int64_t>(values.size()));
@@ -207,9 +213,13 @@ class StackedExperts {
   std::map<std::string, Stacked> stacked_;
 };
 
-// The router of Mixtral, Granite and GPT-OSS and biases of the choice by the names that gguf_tensor_name() knows.
+// The router of Mixtral, Granite and GPT-OSS, biases of the choice and what Phi calls otherwise by the names that gguf_tensor_name() knows.
 std::string usual_name(std::string name) {
+  for (const auto& [phi, usual] : {std::pair(".self_attn.dense.", ".self_attn.o_proj."), std::pair(".mlp.fc1.", ".mlp.up_proj."), std::pair(".mlp.fc2.", ".mlp.down_proj."), std::pair("model.final_layernorm.", "model.norm.")})
+    if (const size_t at = name.find(phi); at != std::string::npos) return name.replace(at, std::strlen(phi), usual);
   if (const size_t router = name.find(".mlp.router."); router != std::string::npos) return name.replace(router, 12, ".mlp.gate.");
+  if (const size_t hunyuan = name.find(".gate.wg."); hunyuan != std::string::npos) return name.erase(hunyuan + 5, 3);
+  if (const size_t hunyuan = name.find(".shared_mlp."); hunyuan != std::string::npos) return name.replace(hunyuan, 12, ".shared_expert.");
   if (const size_t shared = name.find(".shared_experts."); shared != std::string::npos) return name.erase(shared + 14, 1);
   if (name.ends_with("correction_bias")) return name.substr(0, std::min(name.find(".mlp."), name.find(".block_sparse_moe."))) + ".mlp.choice.bias";
   const size_t block = name.find(".block_sparse_moe.");
@@ -247,7 +257,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
   GgufWriter writer;
   write_metadata(writer, config);
   const Mxfp4Source source(open_safetensors_folder(folder));
-  StackedExperts experts;
+  Stacks experts;
   for (const auto& [stored_name, info] : source.tensors()) {
     if (write_gpt_oss_experts(writer, source, stored_name, config)) continue;
     const std::string name = text_name(stored_name);
@@ -260,7 +270,7 @@ std::string to_gguf(const std::filesystem::path& folder, const ModelConfig& conf
     if (config.unit_offset_norms && name.ends_with("norm.weight") && !name.ends_with("linear_attn.norm.weight"))
       for (float& value : values) value += 1;
     if (experts.add(name, info, values)) continue;
-    if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos) {  // Granite's, of which gate and up are one
+    if (const size_t shared = name.find(".shared_mlp."); shared != std::string::npos && config.model_type == "granitemoeshared") {  // Granite's, of which gate and up are one
       const std::string block = name.substr(0, shared) + ".mlp.shared_expert.";
       const bool down = name.ends_with("output_linear.weight");
       const int64_t rows = down ? info.shape[0] : info.shape[0] / 2, half = rows * info.shape[1];
@@ -296,13 +306,14 @@ TEST("gguf: tensors that llama.cpp names otherwise in some architectures") {
   CHECK_EQUAL(name("glm4", "post_self_attn_layernorm.weight", true), "blk.1.post_attention_norm.weight");
   CHECK_EQUAL(name("glm4", "mlp.gate_up_proj.weight", true), "blk.1.ffn_up.weight");
   CHECK_EQUAL(name("hunyuan_v1_dense", "self_attn.query_layernorm.weight"), "blk.1.attn_q_norm.weight");
+  CHECK_EQUAL(name("stablelm", "self_attn.q_layernorm.weight"), "blk.1.attn_q_norm.weight");
   CHECK_EQUAL(name("starcoder2", "mlp.c_fc.bias"), "blk.1.ffn_up.bias");
   CHECK_EQUAL(name("starcoder2", "mlp.c_proj.weight"), "blk.1.ffn_down.weight");
   CHECK_EQUAL(name("starcoder2", "input_layernorm.bias"), "blk.1.attn_norm.bias");
 }
 
 TEST("gguf: models converted from safetensors give the golden logits") {
-  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss-mxfp4", "qwen3-next"}) {
+  for (const char* family : {"llama2", "llama3", "llama-linear", "llama-bias", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "mistral3", "ministral3", "mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "gemma", "seed-oss", "glm4", "ernie", "exaone4", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm", "qwen2-5-vl", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "exaone-moe", "hunyuan-moe", "gpt-oss-mxfp4", "qwen3-next"}) {
     const std::filesystem::path root = golden_root() / family;
     const TempFolder folder;
     const auto model = Model::load(folder.write("m.gguf", to_gguf(root / "model", read_model_config(root / "model"))), {1, "", WeightType::f32});
@@ -597,6 +608,8 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse_oss([](GgufWriter&, ModelConfig& c) { c.sliding_window = 0; }, "gpt-oss.attention.sliding_window: found none");
   refuse_oss([](GgufWriter& w, ModelConfig&) { w.real("gpt-oss.rope.freq_base_swa", 500); }, "gpt-oss.rope.freq_base_swa: found 500");
   refuse_oss([](GgufWriter&, ModelConfig& c) { c.experts.per_token = 5; }, "gpt-oss.expert_used_count: found 5");
+  refuse_as("cohere", [](GgufWriter&, ModelConfig& c) { c.logit_scale = 0; }, "command-r.logit_scale");
+  refuse_as("cohere2", [](GgufWriter&, ModelConfig&) {}, "cohere2.attention.sliding_window: found none");
   refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
   refuse_as("ministral3", [](GgufWriter& w, ModelConfig& c) { c.rope.kind = RopeConfig::Kind::yarn, w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }

@@ -25,14 +25,14 @@ TEST("invariance: alone and among 63 others, any chunking, any blocks, any threa
   for (const WeightType type : {WeightType::f32, WeightType::i8}) {
     run("llama-bias", "", type, false, 16, seed++);
     run("llama3", "", type, false, 7, seed++);
-    for (const char* family : {"mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "ministral3", "glm4", "exaone4", "qwen2-5-vl", "hunyuan", "starcoder2", "nemotron"})
+    for (const char* family : {"mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3", "phi3-longrope", "phi4-mini", "smollm3", "granite", "olmo2", "olmo3", "gemma3-vision", "ministral3", "glm4", "exaone4", "qwen2-5-vl", "hunyuan", "starcoder2", "nemotron", "cohere", "cohere2", "phi", "stablelm", "vaultgemma", "granite-swa", "hyperclovax"})
       run(family, "", type, false, 16, seed++);
   }
 }
 
 TEST("invariance: mixtures of experts, with adapters of experts and of routers") {
   uint32_t seed = 101;
-  for (const char* family : {"mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "routers", "bare-parameters", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "gpt-oss", "gpt-oss-mxfp4"})
+  for (const char* family : {"mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "routers", "bare-parameters", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "flex-olmo", "mellum", "exaone-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-mxfp4"})
     for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
              {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
       if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);

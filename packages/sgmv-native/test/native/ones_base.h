@@ -1,4 +1,4 @@
-// A base model whose every weight is 1, for adapters that are loaded without a model.
+// A base model whose every weight and bias is 1, for adapters that are loaded without a model.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@ class OnesBase : public BaseRows {
     std::fill_n(out, is_in_layer(target.projection) ? target.inputs(config_) : config_.hidden_size, 1.0f);
   }
   float tolerance(const LoraTarget&) const override { return 0; }
+  std::vector<float> head_bias() const override { return std::vector<float>(config_.head_bias ? static_cast<size_t>(config_.vocab_size) : 0, 1.0f); }
 
  private:
   const ModelConfig& config_;

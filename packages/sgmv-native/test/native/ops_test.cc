@@ -297,6 +297,11 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
         const double expected = w[i] * (x[i] - mean) / std::sqrt(spread + 1e-5) + x[i];
         CHECK(std::abs(out[i] - expected) <= 2e-5 * (std::abs(expected) + 1), isa, " layer_norm ", out[i], " expected ", expected);
       }
+      std::vector<float> unbiased = x;
+      const std::vector<float> zeros(size);
+      k.layer_norm(x.data(), w.data(), zeros.data(), 1e-5f, n, out.data());
+      k.layer_norm(unbiased.data(), w.data(), nullptr, 1e-5f, n, unbiased.data());
+      CHECK(std::equal(unbiased.begin(), unbiased.end(), out.begin()), isa, " layer_norm without bias, in place");
       k.swiglu(x.data(), w.data(), n, out.data());
       for (size_t i = 0; i < size; ++i) {
         const double expected = x[i] / (1 + std::exp(-double(x[i]))) * w[i];

@@ -28,8 +28,7 @@ ModelConfig small_model() {
   return config;
 }
 
-std::shared_ptr<const LoraAdapter> load(const std::filesystem::path& folder, std::optional<LoraType> type = std::nullopt) {
-  const ModelConfig model = small_model();
+std::shared_ptr<const LoraAdapter> load(const std::filesystem::path& folder, std::optional<LoraType> type = std::nullopt, const ModelConfig& model = small_model()) {
   return load_lora_adapter(folder, model, type, OnesBase(model));
 }
 
@@ -346,6 +345,15 @@ TEST("peft: LoRA on the embedding and the head, with the base weights PEFT saves
   const TempFolder folder;
   with([](AdapterFiles& f) { f.tensors[4].data.replace(16 * 4 * 7, 4, f32_bytes({1.01f})); }).write(folder);
   CHECK_THROWS(load(folder.path()), Error, "row 7");
+  // A head's bias, where the model has one.
+  const auto biased = [&](float value) { return with([&](AdapterFiles& f) { f.tensors.push_back({"base_model.model.lm_head.base_layer.bias", "F32", {32}, f32_bytes(std::vector<float>(32, value))}); }); };
+  refuse(biased(1), "unsupported_tensor", "lm_head.base_layer.bias");
+  ModelConfig phi = small_model();
+  phi.head_bias = true;
+  biased(1).write(folder);
+  CHECK(load(folder.path(), std::nullopt, phi)->bytes() > 0);
+  biased(1.01f).write(folder);
+  CHECK_THROWS(load(folder.path(), std::nullopt, phi), Error, "another value at 0");
 }
 
 TEST("peft: one LoRA for tied weights is refused, two are not") {

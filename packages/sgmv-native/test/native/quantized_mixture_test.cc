@@ -129,7 +129,7 @@ Written write_model(const ModelConfig& config, const Method& method, bool with_r
   for (int32_t layer = 0; layer < config.layers; ++layer) {
     const std::string name = "model.layers." + std::to_string(layer) + ".";
     for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) floats(name + norm + ".weight", {config.hidden_size}, 1, 0.2f);
-    if (config.qk_norm) floats(name + "self_attn.q_norm.weight", {config.q_norm_width(0)}, 1, 0.2f), floats(name + "self_attn.k_norm.weight", {config.k_norm_width(0)}, 1, 0.2f);
+    if (config.qk_norm) floats(name + "self_attn.q_norm.weight", {config.q_norm_width()}, 1, 0.2f), floats(name + "self_attn.k_norm.weight", {config.k_norm_width()}, 1, 0.2f);
     for (const Projection p : config.layer_projections(layer)) projection(layer, p);
     if (!config.has_experts(layer)) continue;
     projection(layer, Projection::router);
