@@ -170,6 +170,10 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
   float* residual = work.residual + token * width;
   float4 row[kQuads];
   for (int j = 0; j < kQuads; ++j) row[j] = load(residual, j);
+  if (work.beside != nullptr)  // before there is another row in registers
+    for (int j = 0; j < kQuads; ++j) row[j] = row[j] + load(work.beside + token * width, j);
+  if (work.beside_bias != nullptr)
+    for (int j = 0; j < kQuads; ++j) row[j] = row[j] + load(work.beside_bias, j);
   if (work.delta != nullptr) {
     float4 delta[kQuads];
     for (int j = 0; j < kQuads; ++j) delta[j] = load(work.delta + token * width, j);
@@ -177,8 +181,6 @@ __global__ void __launch_bounds__(kNormThreadsMax) add_and_norm_kernel(AddAndNor
       for (int j = 0; j < kQuads; ++j) delta[j] = delta[j] + load(work.delta_bias, j);
     if (work.post_norm != nullptr) normalize(delta, work.post_norm, of_warp[0]);
     for (int j = 0; j < kQuads; ++j) {
-      if (work.beside != nullptr) row[j] = row[j] + load(work.beside + token * width, j);
-      if (work.beside_bias != nullptr) row[j] = row[j] + load(work.beside_bias, j);
       row[j] = (row[j] + delta[j]) * work.scale;
       if (column_of(j) < width) store_floats<kWhole>(residual, column_of(j), width, row[j]);
     }
