@@ -93,7 +93,7 @@ __device__ __forceinline__ T* place_of(const RotateAndStore& work, int token, in
 
 // Grid: x: tokens, y: heads in fours; a warp has one head.
 template <typename T, int kPairs>
-__global__ void __launch_bounds__(32 * kWarps, kPairs > 4 ? 8 : 12) rotate_kernel(const RotateAndStore work, int columns) {
+__global__ void __launch_bounds__(32 * kWarps, kPairs > 4 ? 8 : 10) rotate_kernel(const RotateAndStore work, int columns) {
   const int token = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x) % 32;
   const int head = static_cast<int>(blockIdx.y) * kWarps + static_cast<int>(threadIdx.x) / 32;
   const int all_heads = all_heads_of(work);
