@@ -287,6 +287,8 @@ export interface ModelShape {
   heads: number;
   kvHeads: number;
   headDim: number;
+  /** Of layers that see everything beside others that slide, where their heads are others (Gemma 4); null: they are not. */
+  fullAttention: { kvHeads: number; headDim: number } | null;
   maxPositions: number;
   endTokens: number[];
   bosToken: number | null;

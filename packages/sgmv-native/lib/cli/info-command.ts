@@ -62,6 +62,8 @@ function describe({ version, node, cpu, cuda, whyNoCuda, cache, model }: Facts):
 }
 
 function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
+  const { fullAttention } = model;
+  const full = fullAttention ? `; where all is seen ${fullAttention.kvHeads} key/value, ${fullAttention.headDim} wide` : '';
   return [
     ['model', `${model.name} (${model.modelType})`],
     ['read from', model.source],
@@ -75,7 +77,7 @@ function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
           ],
         ]
       : []),
-    ['heads', `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide`],
+    ['heads', `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide${full}`],
     ['vocabulary', integer(model.vocabSize)],
     ['context', `${integer(model.maxPositions)} tokens`],
     ['end tokens', model.endTokens.join(', ') || 'none'],

@@ -189,6 +189,14 @@ Napi::Object config_to_js(Napi::Env env, const ModelConfig& config) {
   object.Set("heads", config.heads);
   object.Set("kvHeads", config.kv_heads);
   object.Set("headDim", config.head_dim);
+  Napi::Value full = env.Null();
+  if (config.full_kv.heads > 0) {
+    Napi::Object heads = Napi::Object::New(env);
+    heads.Set("kvHeads", config.full_kv.heads);
+    heads.Set("headDim", config.full_kv.dim);
+    full = heads;
+  }
+  object.Set("fullAttention", full);
   object.Set("maxPositions", config.max_positions);
   object.Set("endTokens", numbers(env, config.end_tokens));
   object.Set("bosToken", config.bos_token < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, config.bos_token)));
