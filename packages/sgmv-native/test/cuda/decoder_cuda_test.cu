@@ -262,7 +262,7 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
 }
 
 TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
-  for (const char* family : {"llama2", "gemma3", "phi3", "qwen3-moe"}) {
+  for (const char* family : {"llama2", "gemma3", "gemma4", "cohere2", "phi3", "qwen3-moe"}) {
     if (kSanitized && family != std::string("llama2")) continue;
     const std::filesystem::path folder = golden_root() / family;
     const int requests = kSanitized ? 6 : 12;
@@ -423,6 +423,7 @@ TEST("cuda steps: started while the one before is under way, they read what it d
   check_steps_ahead("llama2", {"all-r8", "qv-r4", "all-r8", "o-r3"}, "rs-r32");
   if (!kSanitized) check_steps_ahead("qwen3-moe", {"experts", "attention", "experts", "dora"}, "dora");
   if (!kSanitized) check_steps_ahead("qwen3-5", {"all-r2", "dora", "all-r2"}, "dora");
+  if (!kSanitized) check_steps_ahead("gemma4", {"all-r2", "dora", "all-r2"}, "dora");
 }
 
 TEST("cuda steps: one that draws more than the one before reads what that drew") {
