@@ -240,7 +240,8 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
     for (const BareParameter& parameter : kBareParameters) {
       const std::string name = bare_module_name(model, layer, parameter.of_experts, prefix) + parameter.name;
       any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
-      if (!list_matches(names, name)) continue;
+      // Of a router that is a module PEFT announces it, finds it nowhere and adapts the module.
+      if (!list_matches(names, name) || (!parameter.of_experts && mixture_names(model).router_stays_module)) continue;
       if (parameter.of_experts && model.experts.count == 1 && model.model_type == "gpt_oss") {
         problems.add("unsupported_field", kAdapterConfigFile, "target_parameters", '"' + name + "\" of a single expert", "several experts: what PEFT makes of a single one's [in, out] is another matrix");
         return;

@@ -335,6 +335,16 @@ TEST("mixture: adapters of bare parameters, as Transformers 5 has routers and ex
   AdapterCopy("granitemoe", "attention").say("target_parameters", R"(["input_linear.weight"])").refuse("unsupported_field", "target_parameters[0]: found \"input_linear.weight\"");
 }
 
+TEST("mixture: adapters of HunYuan, whose router is a module where its experts are bare parameters") {
+  const Names all{"q_proj", "gate_proj", "up_proj", "down_proj", "gate.wg"};
+  AdapterCopy announced("hunyuan-moe", "experts");
+  CHECK(announced.accept() == all);
+  CHECK(announced.load()->adapts_routers());
+  // What PEFT makes of target_modules of Transformers 4.
+  CHECK(announced.say("target_parameters", R"(["experts.gate_up_proj","gate.weight","experts.down_proj"])").accept() == all);
+  announced.drop(".wg.").refuse("tensor_missing", "layers.0.mlp.gate.wg.lora_A.weight");
+}
+
 TEST("mixture: adapters of GPT-OSS, whose routers and experts are bare parameters everywhere") {
   const AdapterCopy whole("gpt-oss", "experts");
   CHECK((whole.accept() == Names{"q_proj", "gate_proj", "up_proj", "down_proj", "router"}));
