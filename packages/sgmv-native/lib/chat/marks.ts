@@ -3,6 +3,10 @@
 /** Qwen's and DeepSeek's, and of most models that think. */
 export const THOUGHT_BEGIN = '<think>';
 export const THOUGHT_END = '</think>';
+/** Gemma 4's marks of the same: all that reads them knows them by the names of the others. */
+const OTHER_NAMES: Readonly<Record<string, string>> = { '<|channel>': THOUGHT_BEGIN, '<channel|>': THOUGHT_END };
+/** What ends a thought, in templates. */
+export const THOUGHT_ENDS: readonly string[] = [THOUGHT_END, ...Object.keys(OTHER_NAMES).filter((name) => OTHER_NAMES[name] === THOUGHT_END)];
 
 /** Hermes, Qwen, SmolLM. */
 export const CALL_BEGIN = '<tool_call>';
