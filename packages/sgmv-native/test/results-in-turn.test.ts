@@ -88,8 +88,16 @@ describe.each([['older', OLDER], ['newer', NEWER]])('an %s template that writes 
     expect(template.renderUnfinished([ASKED, { ...SAID, content: 'It is ' }], [], {})).toBe('<|turn>user\nOslo?<turn|>\n<|turn>model\nIt is ');
   });
 
-  test('is told one type of each argument, as it takes them all for texts', () => {
-    const properties = { a: { type: ['string', 'null'] }, b: { anyOf: [{ type: 'null' }, { type: 'array', items: { enum: [1] } }], default: null }, c: { $ref: '#/$defs/x' }, d: { type: 'object', properties: { e: true } } };
-    expect(render([USER], true, [...TOOLS, { name: 'f', parameters: { type: 'object', properties } }])).toMatch(/^<\|turn>system\n<\|think\|><\|tool>weather city:STRING<tool\|><\|tool>now<tool\|><\|tool>f a:STRING\? b:ARRAY\? c: d:OBJECT<tool\|><turn\|>/);
+  test('is told no more than can be of definitions of themselves', () => {
+    const names = Array.from({ length: 12 }, (_, index) => `d${index}`);
+    const properties = Object.fromEntries(names.map((name) => [name, { $ref: `#/$defs/${name}` }]));
+    const $defs = Object.fromEntries(names.map((name) => [name, { type: 'object', properties }]));
+    expect(render([USER], true, [{ name: 'f', parameters: { type: 'object', properties, $defs } }])).toMatch(/^<\|turn>system\n<\|think\|><\|tool>f d0:OBJECT d1:/);
+  });
+
+  test('is told one type of each argument', () => {
+    const properties = { a: { type: ['string', 'null'] }, b: { anyOf: [{ type: 'null' }, { type: 'array', items: { enum: [1] } }], default: null }, c: { $ref: '#/$defs/x' }, d: { type: 'object', properties: { e: true } }, e: { $ref: '#/$defs/none' } };
+    const $defs = { x: { type: 'object', properties: { x: { $ref: '#/$defs/x' } } } };
+    expect(render([USER], true, [...TOOLS, { name: 'f', parameters: { type: 'object', properties, $defs } }])).toMatch(/^<\|turn>system\n<\|think\|><\|tool>weather city:STRING<tool\|><\|tool>now<tool\|><\|tool>f a:STRING\? b:ARRAY\? c:OBJECT d:OBJECT e:<tool\|><turn\|>/);
   });
 });

@@ -5,7 +5,8 @@ import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { THOUGHT_ENDS } from './marks.js';
-import { singleTyped, withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
+import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
+import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
 import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withShortIds } from './tool-turns.js';
@@ -143,7 +144,7 @@ export class ChatTemplate {
       const single = oneCallPerTurn(messages);
       return [single, thoughtBeforeCalls(single)].flatMap((form): Way[] => [() => run(form), () => run(form, describedTools(tools))]);
     }
-    if (this.withTools.writesResultsInTurn) return [tools, singleTyped(tools)].map((offered) => () => withResultsInTurn(messages, (form) => run(form, offered)));
+    if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
     return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
   }

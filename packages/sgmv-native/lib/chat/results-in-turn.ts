@@ -4,7 +4,7 @@
  * objects among results only so.
  */
 import { randomUUID } from 'node:crypto';
-import type { ChatMessage, Tool, ToolResponse } from './conversation.js';
+import type { ChatMessage, ToolResponse } from './conversation.js';
 import { GEMMA_CALL_BEGIN } from './marks.js';
 import { resultsAfter } from './tool-turns.js';
 
@@ -56,28 +56,3 @@ function responseOf(content: string): ToolResponse['response'] {
 }
 
 const withoutNull = <Value>(value: Value): Value => (typeof value === 'string' ? value : (JSON.parse(JSON.stringify(value), (_key, part: unknown) => part ?? NOTHING) as Value));
-
-/** With one type in each schema: such templates take it for a text without a look. */
-export const singleTyped = (tools: readonly Tool[]): Tool[] => tools.map((tool) => ({ ...tool, ...(tool.parameters && { parameters: typed(tool.parameters) }) }));
-
-type Schema = Readonly<Record<string, unknown>>;
-
-function typed(schema: Schema): Schema {
-  const { anyOf, oneOf, ...rest } = schema;
-  const choices = [anyOf ?? oneOf ?? []].flat().filter(isSchema);
-  if (rest.type === undefined && choices.length > 0) {
-    const chosen = choices.filter(({ type }) => type !== 'null');
-    return typed({ ...chosen[0], ...rest, ...(chosen.length < choices.length && { nullable: true }) });
-  }
-  const types = [rest.type ?? ''].flat();
-  const { properties, items } = rest;
-  return {
-    ...rest,
-    type: types.find((type) => type !== 'null') ?? 'null',
-    ...(types.length > 1 && types.includes('null') && { nullable: true }),
-    ...(isSchema(properties) && { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, isSchema(value) ? typed(value) : { type: '' }])) }),
-    ...(isSchema(items) && { items: typed(items) }),
-  };
-}
-
-const isSchema = (value: unknown): value is Schema => value !== null && typeof value === 'object' && !Array.isArray(value);
