@@ -83,6 +83,21 @@ describe('the thoughts of the OpenAI endpoint', () => {
     expect(choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { reasoning_content: 'I see <b>.', content: null, tool_calls: [{ function: { name: 'now' } }] } });
   });
 
+  it("of Gemma's are without their name, before calls in its form too", async () => {
+    runner.script = async (run) => {
+      for (const text of ['<think>', 'thought', '\n', 'I see', ' it.\n', '</think>']) await run.think(text);
+      for (const text of ['<|tool_call>', 'call', ':now', '{zone', ':<|"|>', 'utc', '<|"|>', '}', '<tool_call|>']) await run.tokens(text);
+      await run.finish('stop');
+    };
+    const { choices, usage } = await create({ tools: [NOW] });
+    const call = { function: { name: 'now', arguments: '{"zone":"utc"}' } };
+    expect(choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { reasoning_content: 'I see it.', content: null, tool_calls: [call] } });
+    expect(usage?.completion_tokens_details?.reasoning_tokens).toBe(6);
+    expect(await streamed({ tools: [NOW] })).toMatchObject({ reasoning: 'I see it.', content: '' });
+    const { output } = await client.responses.create({ model: TEST_MODEL, input: 'When?', tools: [{ ...NOW.function, type: 'function', parameters: null, strict: false }] });
+    expect(output).toMatchObject([{ type: 'reasoning' }, { type: 'function_call', ...call.function }]);
+  });
+
   it('may never end', async () => {
     runner.script = async (run) => {
       for (const text of ['<think>', 'On', ' and', ' on', ' </th']) await run.think(text);

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aJob, World } from './support/fixtures.js';
 import { aChat, runChat } from './support/chats.js';
 import { RunnerProcess } from './support/runners.js';
-import { makeThinkingModel, THINK, THINK_END, TOOL_CALLS } from './support/thinking-model.js';
+import { GEMMA, makeGemma, makeThinkingModel, THINK, THINK_END, TOOL_CALLS } from './support/thinking-model.js';
 
 const STORIES = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../packages/sgmv-native/test/fixtures/stories260k');
 
@@ -15,10 +15,12 @@ let world: World;
 let processes: RunnerProcess[] = [];
 let opens: string;
 let mayThink: string;
+let gemma: string;
 beforeAll(async () => {
   world = await World.create();
   opens = await makeThinkingModel(STORIES, path.join(world.dir, 'opens'), { thinks: true });
   mayThink = await makeThinkingModel(STORIES, path.join(world.dir, 'may-think'), { thinks: false });
+  gemma = await makeGemma(STORIES, path.join(world.dir, 'gemma'));
 });
 afterEach(async () => {
   await Promise.all(processes.map((process) => process.kill()));
@@ -101,6 +103,42 @@ describe('a thought', () => {
     const whole = await world.settlement(undisturbed.generationId);
     expect({ choices, reasoningTokens }).toEqual({ choices: whole.choices, reasoningTokens: whole.reasoningTokens });
     for (const { text } of choices ?? []) expect(text.match(/<think>/g)).toHaveLength(1);
+  });
+});
+
+describe("a thought of Gemma's", () => {
+  const on = { templateOptions: { enable_thinking: true } };
+  const soonOf = (bias: Record<number, number>) => ({ temperature: 1, seed: 2, maxTokens: 300, logitBias: { [GEMMA.BEGIN]: 95, [GEMMA.END]: 100, ...bias } });
+
+  it('is told in the usual marks, counted, and followed by what the constraint says', async () => {
+    await start(gemma);
+    const { text, tokens, settlement } = await run(aChat({ asked: on, constraint: ANSWER, sampling: soonOf({}) }));
+    expect(text).toMatch(/^<think>[^]*<\/think>\n{0,2} ?(yes|no)$/);
+    expect(settlement).toMatchObject({ finishReason: 'stop', reasoningTokens: tokens.indexOf(GEMMA.END) + 1 });
+  });
+
+  it('may come before a call in its form', async () => {
+    await start(gemma);
+    const schema = { $defs: { now: { type: 'object', properties: { zone: { enum: ['utc', 'local'] } }, required: ['zone'], additionalProperties: false } } };
+    const constraint = { type: 'calls' as const, schema, functions: ['now'], required: true, parallel: false };
+    const { text } = await run(aChat({ asked: { ...on, tools: [{ name: 'now' }] }, constraint, sampling: soonOf({ [GEMMA.CALL]: 80 }) }));
+    expect(text).toMatch(/^<think>[^]*<\/think>[^]*<\|tool_call>call:now\{"zone": "(utc|local)"\}<tool_call\|>$/);
+  });
+
+  it('is none where the prompt has an empty one: its marks are hidden then', async () => {
+    await start(gemma);
+    const { text, settlement } = await run(aChat({ sampling: { maxTokens: 6, ignoreEos: true, logitBias: { [GEMMA.BEGIN]: 100 } } }));
+    expect({ text, thoughts: settlement.reasoningTokens ?? 0 }).toEqual({ text: '', thoughts: 0 });
+  });
+
+  it('marks of calls are text for who reads calls, and the answer ends where results are to come', async () => {
+    await start(gemma);
+    const of = (token: number, asked = {}) => run(aChat({ asked, sampling: { maxTokens: 3, logitBias: { [token]: 100 } } }));
+    const tools = { tools: [{ name: 'now' }] };
+    expect((await of(GEMMA.CALL, tools)).text).toBe('<|tool_call>'.repeat(3));
+    expect((await of(GEMMA.QUOTE, tools)).text).toBe('<|"|>'.repeat(3));
+    expect((await of(GEMMA.CALL)).text).toBe('');
+    expect(await of(GEMMA.RESULTS, tools)).toMatchObject({ text: '', settlement: { finishReason: 'stop', completionTokens: 1 } });
   });
 });
 

@@ -2,7 +2,7 @@
  * The bytes each token id stands for, from a tokenizer.json. With them text is the plain concatenation of bytes, so
  * the engine can stream and match stop strings without a tokenizer.
  */
-import { markKind } from './chat/marks.js';
+import { markKind, RESULTS_BEGIN, textOfToken } from './chat/marks.js';
 import { EngineError } from './engine-error.js';
 
 export interface Component {
@@ -84,7 +84,7 @@ export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
     [...pieces.map(([, id]) => id), ...added.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), -1) + 1;
   const table = new Array<Uint8Array | null>(size).fill(null);
   for (const [piece, id] of pieces) table[id] = decode(piece);
-  for (const { id, content, special } of added) table[id] = special && !markKind(content) ? null : encoder.encode(content);
+  for (const { id, content, special } of added) table[id] = special && !markKind(content) ? null : encoder.encode(textOfToken(content));
   return table;
 }
 
@@ -92,9 +92,11 @@ export function readVocabulary(json: TokenizerJson): (Uint8Array | null)[] {
 export interface MarkTokens {
   thoughts: number[];
   calls: number[];
+  /** No marks: who reads calls takes such a token for an answer's end. */
+  last: number[];
 }
 
 export function findMarkTokens({ added_tokens: added = [] }: TokenizerJson): MarkTokens {
   const of = (kind: keyof MarkTokens): number[] => added.filter(({ special, content }) => special && markKind(content) === kind).map(({ id }) => id);
-  return { thoughts: of('thoughts'), calls: of('calls') };
+  return { thoughts: of('thoughts'), calls: of('calls'), last: added.filter(({ content }) => content === RESULTS_BEGIN).map(({ id }) => id) };
 }

@@ -19,6 +19,7 @@ const calls = (change: object = {}): Constraint => ({
 });
 const OSLO = '{"name": "get_weather", "arguments": {"city": "Oslo"}}';
 const NOW = '{"name": "now", "arguments": {}}';
+const GEMMA = '<|tool_call>call:get_weather{"city": "Oslo"}<tool_call|>';
 const tagged = (call: string): string => `<tool_call>\n${call}\n</tool_call>`;
 
 /** Of answers in channels, after the vocabulary's own. */
@@ -67,9 +68,9 @@ describe('a frame', () => {
   const all = (verdict: Verdict, texts: readonly string[]) => Object.fromEntries(texts.map((text) => [text, verdict]));
 
   test('of calls that may be made keeps those that their mark has begun, and nothing else', async () => {
-    const whole = ['', 'No call, 2 < 3 and {"name": "x"}', tagged(OSLO), `Well.\n${tagged(OSLO)}\n${tagged(NOW)} There.`, `[TOOL_CALLS][${OSLO}, ${NOW}]`, `[TOOL_CALLS]get_weather{"city": "Oslo"}`, `[TOOL_CALLS]get[ARGS]{"city": "O"}`, `<|python_tag|>${OSLO.replace('arguments', 'parameters')}`, `<|python_tag|>${OSLO}; ${NOW}`, tagged('{"name": "2nd", "arguments": {"x": 0.5}}')];
+    const whole = ['', 'No call, 2 < 3 and {"name": "x"}', tagged(OSLO), `Well.\n${tagged(OSLO)}\n${tagged(NOW)} There.`, `[TOOL_CALLS][${OSLO}, ${NOW}]`, `[TOOL_CALLS]get_weather{"city": "Oslo"}`, `Well. ${GEMMA}<|tool_call>call:now{}<tool_call|>`, `[TOOL_CALLS]get[ARGS]{"city": "O"}`, `<|python_tag|>${OSLO.replace('arguments', 'parameters')}`, `<|python_tag|>${OSLO}; ${NOW}`, tagged('{"name": "2nd", "arguments": {"x": 0.5}}')];
     expect(await judged(calls(), whole)).toEqual(all('whole', whole));
-    const refused = ['<tool_call>\n{"name": "other"', '<tool_call>\n{"name": "get", "arguments": {"town"', '<tool_call> hello', tagged('{"name": "now", "arguments": {"a": 1}}'), '[TOOL_CALLS]other{', tagged('{"name": "2nd", "arguments": {"x": 0}}')];
+    const refused = ['<|tool_call>call:other', '<|tool_call>call:get{"town"', '<|tool_call> ', '<|tool_call>call:now{}}', '<tool_call>\n{"name": "get", "arguments": {"town"', '<tool_call> hello', tagged('{"name": "now", "arguments": {"a": 1}}'), '[TOOL_CALLS]other{', tagged('{"name": "2nd", "arguments": {"x": 0}}')];
     expect(await judged(calls(), refused)).toEqual(all('refused', refused));
     const part = ['<tool_call>', `<tool_call>\n${OSLO}`, `[TOOL_CALLS][${OSLO}`];
     expect(await judged(calls(), part)).toEqual(all('part', part));
@@ -86,13 +87,13 @@ describe('a frame', () => {
   test('of one call lets no second follow', async () => {
     const one = calls({ parallel: false });
     expect(await judged(one, [`Well. ${tagged(OSLO)}`, `[TOOL_CALLS][${OSLO}]`])).toEqual(all('whole', [`Well. ${tagged(OSLO)}`, `[TOOL_CALLS][${OSLO}]`]));
-    const two = [`${tagged(OSLO)}\n<tool_call>`, `[TOOL_CALLS][${OSLO},`, `<|python_tag|>${OSLO};`];
+    const two = [`${tagged(OSLO)}\n<tool_call>`, `${GEMMA}<|tool_call>`, `[TOOL_CALLS][${OSLO},`, `<|python_tag|>${OSLO};`];
     expect(await judged(one, two)).toEqual(all('refused', two));
   });
 
   test('of calls that must be made lets nothing else be said, and ends after any of them', async () => {
     const required = calls({ required: true });
-    const whole = [OSLO, `${OSLO}\n${NOW}`, `[${OSLO}]`, `[${OSLO}, ${NOW}]`, tagged(OSLO), `${tagged(OSLO)}\n${tagged(NOW)}`, `[TOOL_CALLS][${NOW}]`];
+    const whole = [OSLO, `${OSLO}\n${NOW}`, `[${OSLO}]`, `[${OSLO}, ${NOW}]`, tagged(OSLO), `${tagged(OSLO)}\n${tagged(NOW)}`, `[TOOL_CALLS][${NOW}]`, GEMMA, `${GEMMA}${GEMMA}`];
     expect(await judged(required, whole)).toEqual(all('whole', whole));
     const refused = ['Well', '{"city"', `${OSLO} and`, '[]'];
     expect(await judged(required, refused)).toEqual(all('refused', refused));

@@ -9,6 +9,8 @@ describe('a thought', () => {
     ['<|im_start|>assistant\n<think>\n', 'open'],
     ['<|im_start|>assistant\n<think>\n\n</think>\n\n', null],
     ['Assistant:</think>', null],
+    ['<|turn>model\n<think>thought\n', 'open'],
+    ['<|turn>model\n<think>thought\n</think>', null],
   ])('after the prompt %j is %s', (prompt, place) => expect(thoughtAfter(prompt)).toBe(place));
 
   const counted = (place: 'open' | 'possible', texts: string[]): number =>

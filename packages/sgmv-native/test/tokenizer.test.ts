@@ -49,6 +49,16 @@ describe('SmolLM2 (byte-level)', () => {
   });
 });
 
+test("Gemma 4's marks have text, those of thoughts the usual one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
+  const added_tokens = ['<|turn>', '<|channel>', '<channel|>', '<|tool_call>', '<tool_call|>', '<|"|>', '<|tool_response>'].map((content, id) => ({ id, content, special: true }));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab: {}, merges: [] }, decoder: { type: 'ByteFallback' }, normalizer: null, pre_tokenizer: null, post_processor: null, added_tokens }));
+  const tokenizer = await ModelTokenizer.load(folder);
+  expect(tokenizer.vocabulary().map((bytes) => bytes && Buffer.from(bytes).toString())).toEqual([null, '<think>', '</think>', '<|tool_call>', '<tool_call|>', '<|"|>', null]);
+  expect(tokenizer.markTokens()).toEqual({ thoughts: [1, 2], calls: [3, 4, 5], last: [6] });
+  rmSync(folder, { recursive: true });
+});
+
 describe('stories260k (sentencepiece with byte fallback)', () => {
   test.each(TEXTS.slice(0, 7))('%j comes back', async (text) => {
     const tokenizer = await ModelTokenizer.load(stories);

@@ -97,7 +97,8 @@ export class NativeEngine implements InferenceEngine {
   }
 
   submit(request: EngineRequest, sink: GenerationSink): void {
-    this.#sinks.set(request.requestId, { sink: request.sampling.maxTokens > 0 ? sink : promptOnly(sink), choices: request.n, thoughts: this.#thoughtsOf(request) });
+    const heard = request.sampling.maxTokens > 0 ? sink : promptOnly(sink);
+    this.#sinks.set(request.requestId, { sink: heard, choices: request.n, thoughts: this.#thoughtsOf(request) });
     try {
       this.engine.submit({ ...nativeRequest(request), silentTokens: this.#silentTokens(request), stopTokens: this.#stopTokens(request) });
     } catch (error) {
@@ -179,10 +180,11 @@ export class NativeEngine implements InferenceEngine {
     return [...(thought === null ? thoughts : []), ...channels, ...(readsCalls ? [] : calls)];
   }
 
-  /** In channels also those that end an answer, of which a model's files may name only one. */
-  #stopTokens({ thought, sampling: { stopTokens, ignoreEos } }: EngineRequest): number[] {
-    const { channels } = this.tokenizer;
-    return thought === 'channels' && channels && !ignoreEos ? [...stopTokens, ...channels.last] : stopTokens;
+  /** In channels, and where calls wait for results, also those that end an answer: a model's files may not name them all. */
+  #stopTokens({ thought, readsCalls, sampling: { stopTokens, ignoreEos } }: EngineRequest): number[] {
+    const { channels, marks } = this.tokenizer;
+    if (ignoreEos) return stopTokens;
+    return [...stopTokens, ...(thought === 'channels' ? (channels?.last ?? []) : []), ...(readsCalls ? marks.last : [])];
   }
 
   #thoughtsOf({ thought, n, resumeTokens }: EngineRequest): Thought[] {

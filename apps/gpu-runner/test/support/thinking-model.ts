@@ -1,6 +1,6 @@
 /**
  * The tiny model of stories as one that thinks: with the added tokens of Qwen3, Mistral's special one, and a template of
- * Qwen3's structure; or as one that answers in channels, with gpt-oss's. Its weights know nothing of either, so tests bias it
+ * Qwen3's structure; as one that answers in channels, with gpt-oss's; or with Gemma 4's marks. Its weights know nothing of either, so tests bias it
  * towards a mark, or constrain it.
  */
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +10,9 @@ export const THINK = 502;
 export const THINK_END = 507;
 /** Special, as Mistral has it; the others are not, as Qwen has them. */
 export const TOOL_CALLS = 510;
+
+/** Gemma 4's, all special. */
+export const GEMMA = { BEGIN: 500, END: 501, CALL: 502, CALL_END: 503, QUOTE: 504, RESULTS: 505 } as const;
 
 /** Of answers in channels. */
 export const MARK = { START: 500, CHANNEL: 501, MESSAGE: 502, CONSTRAIN: 503, END: 504, RETURN: 505, CALL: 506 } as const;
@@ -42,6 +45,15 @@ export const makeThinkingModel = (from: string, folder: string, { thinks }: { th
 
 export const makeModelOfChannels = (from: string, folder: string): Promise<string> =>
   makeModel(from, folder, Object.entries(MARK).map(([name, id]): Added => [id, `<|${name.toLowerCase()}|>`, true]), CHANNELS);
+
+const GEMMA_NAMES: Record<keyof typeof GEMMA, string> = { BEGIN: '<|channel>', END: '<channel|>', CALL: '<|tool_call>', CALL_END: '<tool_call|>', QUOTE: '<|"|>', RESULTS: '<|tool_response>' };
+
+const GEMMAS = `{%- for tool in tools or [] %}{{ tool.function.name }}\n{% endfor %}
+{%- for message in messages %}{{ message.role + '\n' + message.content + '\n' }}{% endfor %}
+{%- if not enable_thinking %}{{ '<|channel>thought\n<channel|>' }}{% endif %}`;
+
+export const makeGemma = (from: string, folder: string): Promise<string> =>
+  makeModel(from, folder, Object.entries(GEMMA_NAMES).map(([name, content]): Added => [GEMMA[name as keyof typeof GEMMA], content, true]), GEMMAS);
 
 async function makeModel(from: string, folder: string, added: readonly Added[], template: string): Promise<string> {
   await mkdir(folder);

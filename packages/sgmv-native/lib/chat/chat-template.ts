@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
-import { THOUGHT_END } from './marks.js';
+import { THOUGHT_ENDS } from './marks.js';
+import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
+import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
 import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withShortIds } from './tool-turns.js';
@@ -20,11 +22,19 @@ interface Program {
   knowsThoughts: boolean;
   /** Whether it writes messages in channels: then its model does. */
   writesChannels: boolean;
+  /** Whether it writes results into the turn of their calls. */
+  writesResultsInTurn: boolean;
 }
 
 function program(source: string): Program {
   const template = new Template(source);
-  return { template, knowsTools: readsVariable(template.parsed, 'tools'), knowsThoughts: source.includes(THOUGHT_END), writesChannels: writesChannels(source) };
+  return {
+    template,
+    knowsTools: readsVariable(template.parsed, 'tools'),
+    knowsThoughts: THOUGHT_ENDS.some((mark) => source.includes(mark)),
+    writesChannels: writesChannels(source),
+    writesResultsInTurn: writesResultsInTurn(source),
+  };
 }
 
 /** A chat could not be told at all, so this is not left until somebody asks. */
@@ -134,6 +144,7 @@ export class ChatTemplate {
       const single = oneCallPerTurn(messages);
       return [single, thoughtBeforeCalls(single)].flatMap((form): Way[] => [() => run(form), () => run(form, describedTools(tools))]);
     }
+    if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
     return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
   }
@@ -189,7 +200,7 @@ function firstThatWorks([way, ...others]: readonly Way[]): string {
 }
 
 /** As templates have it; what a message lacks must not be there at all, because they ask whether it is. */
-function messageShape({ role, content, reasoning, toolCalls, toolCallId, toolName }: ChatMessage): Record<string, unknown> {
+function messageShape({ role, content, reasoning, toolCalls, toolCallId, toolName, toolResponses }: ChatMessage): Record<string, unknown> {
   const calls = toolCalls?.map(({ id, name, arguments: given }) => ({ id, type: 'function', function: { name, arguments: given } }));
   return {
     role,
@@ -197,6 +208,7 @@ function messageShape({ role, content, reasoning, toolCalls, toolCallId, toolNam
     // Most templates' name, and gpt-oss's.
     ...(reasoning !== undefined && { reasoning_content: reasoning, thinking: reasoning }),
     ...(calls && { tool_calls: calls }),
+    ...(toolResponses && { tool_responses: toolResponses }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
     ...(toolName !== undefined && { name: toolName }),
   };

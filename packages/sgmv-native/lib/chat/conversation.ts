@@ -11,6 +11,13 @@ export interface ChatMessage {
   /** Of a `tool` message: the call whose result it is, and the name of the function. */
   toolCallId?: string;
   toolName?: string;
+  /** Of an assistant's message with calls, for templates that want their results there. */
+  toolResponses?: readonly ToolResponse[];
+}
+
+export interface ToolResponse {
+  name: string;
+  response: Readonly<Record<string, unknown>> | string;
 }
 
 export interface ToolCall {

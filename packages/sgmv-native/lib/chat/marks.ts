@@ -3,6 +3,16 @@
 /** Qwen's and DeepSeek's, and of most models that think. */
 export const THOUGHT_BEGIN = '<think>';
 export const THOUGHT_END = '</think>';
+/** Gemma 4's. In texts its tokens are told as the others, so that whoever reads thoughts needs to know one form. */
+const CHANNEL_BEGIN = '<|channel>';
+const CHANNEL_END = '<channel|>';
+/** What stands between its mark and the thought. */
+export const CHANNEL_NAME = 'thought';
+/** What ends a thought, in templates. */
+export const THOUGHT_ENDS: readonly string[] = [THOUGHT_END, CHANNEL_END];
+
+/** What an added token is in a text. */
+export const textOfToken = (name: string): string => (name === CHANNEL_BEGIN ? THOUGHT_BEGIN : name === CHANNEL_END ? THOUGHT_END : name);
 
 /** Hermes, Qwen, SmolLM. */
 export const CALL_BEGIN = '<tool_call>';
@@ -11,9 +21,16 @@ export const CALL_END = '</tool_call>';
 export const CALL_MARKS = ['[TOOL_CALLS]', '<|python_tag|>'];
 /** Mistral's, between a name and its arguments. */
 export const ARGUMENTS_MARK = '[ARGS]';
+/** Gemma 4's: `call:`, a name and its arguments stand between them. */
+export const GEMMA_CALL_BEGIN = '<|tool_call>';
+export const GEMMA_CALL_END = '<tool_call|>';
+/** On both sides of texts in them. */
+const GEMMA_QUOTE = '<|"|>';
+/** Gemma 4's, where it waits for results. */
+export const RESULTS_BEGIN = '<|tool_response>';
 
-const THOUGHTS: readonly string[] = [THOUGHT_BEGIN, THOUGHT_END];
-const CALLS: readonly string[] = [CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS];
+const THOUGHTS: readonly string[] = [THOUGHT_BEGIN, THOUGHT_END, CHANNEL_BEGIN, CHANNEL_END];
+const CALLS: readonly string[] = [CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS, GEMMA_CALL_BEGIN, GEMMA_CALL_END, GEMMA_QUOTE];
 
 /** Of what a mark tells; undefined: it is none. */
 export function markKind(text: string): 'thoughts' | 'calls' | undefined {

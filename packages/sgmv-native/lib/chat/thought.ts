@@ -1,11 +1,11 @@
 /** Thoughts, `<think>…</think>`, with which the answers of some models begin. */
 import type { ThoughtPlace } from '../types.js';
-import { THOUGHT_BEGIN, THOUGHT_END } from './marks.js';
+import { CHANNEL_NAME, THOUGHT_BEGIN, THOUGHT_END } from './marks.js';
 
 /** Where a model that has thoughts may write one after a prompt that ends in this text; null: it has been told not to. */
 export function thoughtAfter(promptEnd: string): ThoughtPlace | null {
   const end = promptEnd.trimEnd();
-  if (end.endsWith(THOUGHT_BEGIN)) return 'open';
+  if (end.endsWith(THOUGHT_BEGIN) || end.endsWith(THOUGHT_BEGIN + CHANNEL_NAME)) return 'open';
   return end.endsWith(THOUGHT_END) ? null : 'possible';
 }
 

@@ -35,7 +35,7 @@ export function oneCallPerTurn(messages: readonly ChatMessage[]): ChatMessage[] 
 }
 
 /** Those that follow at once: clients may use an id again in a later turn. */
-function resultsAfter(messages: readonly ChatMessage[], at: number): ChatMessage[] {
+export function resultsAfter(messages: readonly ChatMessage[], at: number): ChatMessage[] {
   const after = messages.slice(at + 1);
   const end = after.findIndex(({ role }) => role !== 'tool');
   return end < 0 ? after : after.slice(0, end);

@@ -2,7 +2,7 @@
  * What stands around what a constraint describes, as rules of XGrammar's EBNF: a thought before it, and the forms in which
  * models write calls. What the constraint itself describes is the rule `root`.
  */
-import { ARGUMENTS_MARK, CALL_BEGIN, CALL_END, CALL_MARKS, THOUGHT_BEGIN, THOUGHT_END } from '../chat/marks.js';
+import { ARGUMENTS_MARK, CALL_BEGIN, CALL_END, CALL_MARKS, GEMMA_CALL_BEGIN, GEMMA_CALL_END, THOUGHT_BEGIN, THOUGHT_END } from '../chat/marks.js';
 import type { ThoughtPlace } from '../types.js';
 
 /** The rule to begin with. Nobody else's rules have such names. */
@@ -33,7 +33,10 @@ export interface Calls {
   answerRule?: string;
 }
 
-/** As the models write them: in tags, in a list, or behind a mark. Which of these is left to the model. */
+/**
+ * As the models write them: in tags, in a list, or behind a mark. Which of these is left to the model. The arguments are JSON
+ * in all of them, in Gemma's too, which reads like it.
+ */
 export function callRules(calls: Calls): { start: string; rules: string[] } {
   const { functions, required, parallel, answerRule } = calls;
   const choice = (each: (name: string, rule: string) => string): string => functions.map(({ name, argumentsRule }) => each(name, argumentsRule)).join(' | ');
@@ -47,6 +50,7 @@ export function callRules(calls: Calls): { start: string; rules: string[] } {
     ...(required || answerRule !== undefined ? [] : functions.map(({ argumentsRule }, index) => `${untagged(index)} ::= "," aril.space "\\"" ("arguments" | "parameters") "\\":" ("" | " ") ${argumentsRule} aril.space "}"`)),
     'aril.space ::= "" | " " | "\\n" | "\\n  " | "\\n    "',
     `aril.tagged ::= aril.gap aril.call aril.gap ${literal(CALL_END)}`,
+    `aril.gemma ::= "call:" (${choice((name, rule) => `${literal(name)} ${rule}`)}) ${literal(GEMMA_CALL_END)}`,
     `aril.listed ::= "[" aril.call ${repeated('", " aril.call', parallel)} "]"`,
     `aril.marked ::= aril.gap aril.listed | aril.gap aril.call ${repeated('"; " aril.call', parallel)} | aril.gap aril.bare`,
   ];
@@ -72,13 +76,14 @@ const untagged = (index: number): string => `aril.untagged.${letters(index)}`;
 /** An object that begins as a call does is one only where it names a function: other JSON stays free. */
 function dispatched(functions: Calls['functions'], parallel: boolean): string {
   const unmarked = functions.flatMap(({ name }, index) => OPENINGS.map((opening) => [`${opening}${JSON.stringify(name)}`, untagged(index)]));
-  const tags = [[CALL_BEGIN, 'aril.tagged'], ...CALL_MARKS.map((mark) => [mark, 'aril.marked']), ...unmarked];
+  const tags = [[CALL_BEGIN, 'aril.tagged'], [GEMMA_CALL_BEGIN, 'aril.gemma'], ...CALL_MARKS.map((mark) => [mark, 'aril.marked']), ...unmarked];
   const list = tags.map(([mark = '', rule]) => `(${literal(mark)}, ${rule})`).join(', ');
   return `TagDispatch(${list}, stop_eos=true, stop_str=(), loop_after_dispatch=${parallel})`;
 }
 
 function onlyCalls(parallel: boolean): string {
   const tagged = `${literal(CALL_BEGIN)} aril.tagged`;
+  const gemma = `${literal(GEMMA_CALL_BEGIN)} aril.gemma`;
   const marked = CALL_MARKS.map((mark) => `${literal(mark)} aril.marked`);
-  return [`${tagged} ${repeated(`aril.gap ${tagged}`, parallel)}`, `aril.call ${repeated('"\\n" aril.call', parallel)}`, 'aril.listed', ...marked].join(' | ');
+  return [`${tagged} ${repeated(`aril.gap ${tagged}`, parallel)}`, `${gemma} ${repeated(gemma, parallel)}`, `aril.call ${repeated('"\\n" aril.call', parallel)}`, 'aril.listed', ...marked].join(' | ');
 }

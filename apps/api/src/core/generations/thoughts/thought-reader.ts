@@ -8,6 +8,8 @@ import type { PieceReader, ReasoningPiece } from './pieces.js';
 
 const BEGIN = '<think>';
 const END = '</think>';
+/** Gemma 4's name of the channel, in whose place its marks are told as those: no word of the thought. */
+const NAME = 'thought\n';
 
 /** How an answer in channels begins: in a header that the prompt has begun. */
 const CHANNELS = /^(to=[^\s\u0001-\u0005]{0,128}\s*)?[\u0001-\u0005]/;
@@ -20,6 +22,8 @@ export class ThoughtReader<Piece> {
   /** Arrived and not told: what may turn out to be a mark, or spaces around one. */
   private held = '';
   private hasThought = false;
+  /** Whether it is known if its name stands before it. */
+  private isNamed = false;
 
   private readonly channels: ChannelReader<Piece>;
 
@@ -65,6 +69,9 @@ export class ThoughtReader<Piece> {
   }
 
   private readThought(): (Piece | ReasoningPiece)[] {
+    if (!this.isNamed && this.held.length < NAME.length && NAME.startsWith(this.held)) return [];
+    if (!this.isNamed && this.held.startsWith(NAME)) this.held = this.held.slice(NAME.length);
+    this.isNamed = true;
     if (!this.hasThought) this.held = this.held.trimStart();
     const at = this.held.indexOf(END);
     const known = this.held.slice(0, at < 0 ? this.held.length - overlap(this.held, END) : at);

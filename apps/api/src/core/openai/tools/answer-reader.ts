@@ -1,12 +1,14 @@
 /**
  * Tells the calls of an answer from its text, as it arrives. Models write calls in few ways: in `<tool_call>` tags
  * anywhere (Hermes, Qwen, SmolLM), or as the whole answer, one object or a list of them, with or without a mark in front
- * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral).
+ * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral; Gemma 4,
+ * in tags of its own).
  * All are read, whichever the model: what names no function that the caller has offered stays text.
  */
 import { overlap } from '../../../base/overlap.js';
 import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/pieces.js';
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
+import { GEMMA_CALL_END, GemmaArguments } from './gemma-arguments.js';
 import type { OfferedTools } from './offered-tools.js';
 
 export type AnswerPiece = TextPiece | ReasoningPiece | (CallPiece & { index: number });
@@ -16,9 +18,13 @@ const OPEN = '<tool_call>';
 const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
 /** Between calls, and after the last. */
 const CLOSE = '</tool_call>';
+/** In front of a call of Gemma 4's. */
+const GEMMA = '<|tool_call>';
+const GEMMA_NAME = 'call:';
+const OPENINGS = [OPEN, GEMMA, ...MARKS];
 /** Between a name and its arguments. */
 const ARGUMENTS = '[ARGS]';
-const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
+const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
 
 export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
@@ -94,8 +100,8 @@ export class AnswerReader {
     const rest = this.held.slice(opening.length);
     if (rest.startsWith('{') && !opening.trimStart().includes('[[')) return this.enter(opening);
     const trimmed = this.held.trimStart();
-    if (trimmed.startsWith(OPEN)) this.held = trimmed;
-    else if ([OPEN, ...MARKS, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
+    if ([OPEN, GEMMA].some((one) => trimmed.startsWith(one))) this.held = trimmed;
+    else if ([...OPENINGS, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
     this.where = 'text';
     return this.readText();
   }
@@ -103,11 +109,20 @@ export class AnswerReader {
   /** A name with its arguments, which `text` begins with; nothing yet, where it may become one; null: it is none. */
   private readName(text: string): AnswerPiece[] | null {
     if (this.isStrict && !this.isMarked) return null;
+    return this.readHead(text, (name) => [`${name}{`, `${name}${ARGUMENTS}{`], (name) => new ArgumentsReader(name));
+  }
+
+  /** The same between Gemma's tags. The engine's constraint knows it. */
+  private readGemmaName(text: string): AnswerPiece[] | null {
+    return this.readHead(text, (name) => [`${GEMMA_NAME}${name}{`], (name) => new ArgumentsReader(name, new GemmaArguments()));
+  }
+
+  private readHead(text: string, headsOf: (name: string) => string[], readerOf: (name: string) => ArgumentsReader): AnswerPiece[] | null {
     const begun = text.trimStart();
     for (const name of this.names) {
-      for (const head of [`${name}{`, `${name}${ARGUMENTS}{`]) {
+      for (const head of headsOf(name)) {
         const lead = this.held.length - begun.length + head.length - 1;
-        if (begun.startsWith(head)) return this.enter(this.held.slice(0, lead), new ArgumentsReader(name));
+        if (begun.startsWith(head)) return this.enter(this.held.slice(0, lead), readerOf(name));
         if (begun !== '' && head.startsWith(begun)) return [];
       }
     }
@@ -115,13 +130,14 @@ export class AnswerReader {
   }
 
   private readText(): AnswerPiece[] {
-    const [at, mark] = firstOf([OPEN, ...MARKS], this.held);
-    if (at < 0) return this.tellText(this.held.length - Math.max(...[OPEN, ...MARKS].map((one) => overlap(this.held, one))));
+    const [at, mark] = firstOf(OPENINGS, this.held);
+    if (at < 0) return this.tellText(this.held.length - Math.max(...OPENINGS.map((one) => overlap(this.held, one))));
     if (at > 0) return this.tellText(at);
     const after = this.held.slice(mark.length);
     const opening = /^[\s[]*/.exec(after)?.[0] ?? '';
     if (opening.length === after.length) return [];
     if (after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
+    if (mark === GEMMA) return this.readGemmaName(after) ?? this.tellText(mark.length);
     this.isMarked = mark !== OPEN;
     return (this.isMarked ? this.readName(after) : null) ?? this.tellText(mark.length);
   }
@@ -163,7 +179,7 @@ export class AnswerReader {
     const named = this.readName(this.held);
     if (named) return named;
     if (this.held.startsWith('{')) return this.enter('');
-    if ([OPEN, CLOSE, ...MARKS].some((one) => one.startsWith(this.held))) return [];
+    if ([CLOSE, GEMMA_CALL_END, ...OPENINGS].some((one) => one.startsWith(this.held))) return [];
     this.where = 'text';
     return this.readText();
   }

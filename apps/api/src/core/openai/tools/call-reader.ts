@@ -114,19 +114,35 @@ export class CallReader {
   }
 }
 
-/** The arguments of a call whose name stood before them, `f{…}`, as newer models of Mistral write calls. */
-export class ArgumentsReader {
+/** Arguments as JSON, as they arrive. `rest`: what follows them, null: they go on. */
+export interface ArgumentsSource {
+  push(text: string): { json: string; rest: string | null };
+}
+
+class JsonArguments implements ArgumentsSource {
   private readonly scanner = new JsonValueScanner();
+
+  push(text: string): { json: string; rest: string | null } {
+    const end = this.scanner.endIn(text);
+    return end === null ? { json: text, rest: null } : { json: text.slice(0, end), rest: text.slice(end) };
+  }
+}
+
+/** The arguments of a call whose name stood before them, `f{…}`, as newer models of Mistral write calls, and Gemma 4. */
+export class ArgumentsReader {
   private isNamed = false;
 
-  constructor(private readonly name: string) {}
+  constructor(
+    private readonly name: string,
+    private readonly source: ArgumentsSource = new JsonArguments(),
+  ) {}
 
   push(text: string): CallStep {
-    const end = this.scanner.endIn(text);
+    const { json, rest } = this.source.push(text);
     const named: CallPiece[] = this.isNamed ? [] : [{ kind: 'call', name: this.name }];
     this.isNamed = true;
-    const pieces: CallPiece[] = [...named, { kind: 'arguments', text: text.slice(0, end ?? text.length) }];
-    return end === null ? { state: 'more', pieces, rest: '' } : { state: 'done', pieces, rest: text.slice(end) };
+    const pieces: CallPiece[] = json === '' ? named : [...named, { kind: 'arguments', text: json }];
+    return rest === null ? { state: 'more', pieces, rest: '' } : { state: 'done', pieces, rest };
   }
 
   /** Nothing: it is known to be a call. */
