@@ -16,9 +16,9 @@ namespace sgmv {
 // The modules an adapter can target: those of a layer in the order they run, then those outside the layers. A model
 // has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer of linear attention has in_qkv to out in place of
 // q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
-// are those of PerTokenConfig.
+// are those of PerTokenConfig. With latent attention a layer has q or q_a and q_b, kv_a and kv_b in place of q, k and v.
 enum class Projection : uint8_t {
-  q, k, v, qkv, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
+  q, q_a, k, v, qkv, kv_a, q_b, kv_b, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
 };
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
 inline bool is_of_linear_attention(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
@@ -85,6 +85,7 @@ struct ExpertsConfig {
   // Experts are in so many groups of neighbours, and a token chooses of those of its best ones: whose two best experts are worth most.
   int32_t groups = 1, groups_per_token = 1;
   float scale = 1.0f;        // of the weights
+  bool groups_by_best = false;  // a group is worth what its best expert is
   float sum_min = 0.0f;      // what normalized weights are divided by is no less
   bool biased = false;       // the router and the experts' projections have biases
   // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
@@ -140,6 +141,19 @@ struct PerTokenConfig {
   int32_t vocab = 0;  // of the second embedding
 };
 
+// Latent attention (DeepSeek-AI, 2024): keys and values are products of a narrow row, kv_b · norm(the first kv_rank of kv_a · x); all heads'
+// keys have the last rope_dim of that in common, which alone are rotated. Queries are q_b · norm(q_a · x) or q · x. Here a head's rotated
+// components come first, values are filled up with zeros to the width of keys, and the cache has what attention reads.
+inline constexpr float kLatentNormEps = 1e-6f;  // of its norms, whatever the others have
+
+struct LatentConfig {
+  int32_t kv_rank = 0;  // 0: the model has no latent attention
+  int32_t q_rank = 0;   // 0: queries are q · x
+  int32_t nope_dim = 0, rope_dim = 0, value_dim = 0;  // of a head; the first two are head_dim
+  int32_t kv_a_width() const { return kv_rank + rope_dim; }
+  int32_t kv_b_head() const { return nope_dim + value_dim; }  // outputs of kv_b for a head: its key's, then its value
+};
+
 // Slots for states in a cache.
 struct StateShape {
   int32_t count = 0;
@@ -182,6 +196,7 @@ struct ModelConfig {
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
   ExpertsConfig experts;
   LinearAttentionConfig linear;
+  LatentConfig latent;
 
   bool fused_qkv = false;      // Phi-3: qkv_proj is one matrix
   bool fused_gate_up = false;  // Phi-3, GLM: gate_up_proj is one matrix
@@ -228,12 +243,14 @@ struct ModelConfig {
   int64_t kv_numbers() const;  // keys of a position, in all layers; values are as many
   int32_t head_dim_max() const { return std::max(head_dim, full_kv.dim); }
   int32_t heads_per_kv_max() const { return heads / (full_kv.heads > 0 ? std::min(kv_heads, full_kv.heads) : kv_heads); }
-  int32_t attended_width(int32_t layer) const { return heads * kv_shape(layer).dim; }  // of what o reads
+  bool is_latent() const { return latent.kv_rank > 0; }
+  int32_t queries_width(int32_t layer) const { return heads * kv_shape(layer).dim; }  // of the queries that attention reads, and of what it gives
+  int32_t attended_width(int32_t layer) const { return is_latent() ? heads * latent.value_dim : queries_width(layer); }  // of what o reads
   int32_t qkv_width(int32_t layer) const { return q_width(layer) + (has_kv(layer) ? 2 * kv_shape(layer).heads * kv_shape(layer).dim : 0); }
   int32_t qkv_width_max() const { return q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
   StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
   size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
-  int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * attended_width(layer); }  // outputs of q
+  int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
   int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
   bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass
@@ -250,6 +267,8 @@ struct ModelConfig {
   // In layers of two shapes norms of heads are as wide as a layer's heads.
   int32_t q_norm_width() const { return qk_norm_of_all || qk_layer_norms ? heads * head_dim : head_dim; }
   int32_t k_norm_width() const { return qk_norm_of_all || qk_layer_norms ? kv_heads * head_dim : head_dim; }
+  int32_t latent_q_width() const { return latent.q_rank > 0 ? latent.q_rank : heads * head_dim; }  // of the product with q_a or q
+  int32_t latent_width() const { return latent_q_width() + latent.kv_a_width(); }                     // with kv_a beside it
   int32_t per_token_width() const { return layers * per_token.size; }  // of all layers
   // LongRoPE rotates all keys of a sequence differently once it is longer than this: what the cache holds of it is then
   // of no use. 0: no such border.

@@ -44,7 +44,11 @@ ProjectionGroup group_of(Projection p) {
     case Projection::q:
     case Projection::k:
     case Projection::v:
+    case Projection::q_a:
+    case Projection::kv_a:
     case Projection::qkv: return ProjectionGroup::qkv;
+    case Projection::q_b: return ProjectionGroup::latent_q;
+    case Projection::kv_b: return ProjectionGroup::latent_kv;
     case Projection::o: return ProjectionGroup::o;
     case Projection::in_qkv:
     case Projection::in_z:
@@ -73,6 +77,7 @@ int32_t output_column(const LoraTarget& target, const ModelConfig& model) {
   switch (target.projection) {
     case Projection::k: return model.out_features(Projection::q, layer);
     case Projection::v: return model.out_features(Projection::q, layer) + model.out_features(Projection::k, layer);
+    case Projection::kv_a: return model.latent_q_width();
     case Projection::in_z: return model.out_features(Projection::in_qkv);
     case Projection::in_b:
     case Projection::in_ba: return model.out_features(Projection::in_qkvz);

@@ -156,12 +156,15 @@ class ImagePacker {
 int32_t factor_of(Projection p) {
   switch (p) {
     case Projection::k:
+    case Projection::kv_a:
     case Projection::in_z:
     case Projection::in_ba: return 1;
     case Projection::v:
+    case Projection::q_b:
     case Projection::in_b: return 2;
     case Projection::o:
     case Projection::out: return 3;
+    case Projection::kv_b:
     case Projection::in_a: return 7;
     case Projection::gate:
     case Projection::gate_up: return 4;

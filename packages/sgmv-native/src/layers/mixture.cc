@@ -97,7 +97,7 @@ void Mixture::exclude_groups(float* preferences) const {
     for (int32_t i = 2; i < size; ++i)
       if (own[i] > best) second = std::exchange(best, own[i]);
       else second = std::max(second, own[i]);
-    worth[static_cast<size_t>(group)] = best + second;
+    worth[static_cast<size_t>(group)] = config_.groups_by_best ? best : best + second;
   }
   for (int32_t group = 0; group < config_.groups; ++group) {
     int32_t better = 0;

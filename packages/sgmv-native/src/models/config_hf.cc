@@ -33,6 +33,7 @@ struct FamilyExperts {
   int32_t shared = 0;                  // of shared_field
   bool sigmoid = false, choice_bias = false;
   bool grouped = false;                // n_group, topk_group and routed_scaling_factor are read
+  int32_t groups = 1, groups_per_token = 1;
   double scale = 1;                    // the latter
   float sum_min = 0;
 };
@@ -71,6 +72,7 @@ struct Family {
   bool post_norms = false;         // attention and MLP are normed once more
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
+  bool latent = false;             // attention
   bool hybrid = false;             // layers of linear attention, and gates of the others' outputs
   FamilyExperts experts = {};
 };
@@ -187,6 +189,17 @@ constexpr Family kFamilies[] = {
     {.model_type = "qwen3_next", .max_positions = 32768, .vocab_size = 151936, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = 5632, .may_slide = false,
      .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
      .experts = {.count = 512, .per_token = 10, .size = 512, .may_be_normalized = true, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}},
+    {.model_type = "deepseek_v2", .max_positions = 2048, .vocab_size = 102400, .heads = 32, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true,
+     .interleaved = true, .latent = true,
+     .experts = {.count = 64, .per_token = -1, .size = 1407, .first_dense = 0, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true, .shared = 2, .grouped = true}},
+    {.model_type = "deepseek_v3", .max_positions = 4096, .vocab_size = 129280, .heads = 128, .intermediate_size = 18432, .may_slide = false, .attention_bias = Bias::as_config,
+     .interleaved = true, .latent = true,
+     .experts = {.count = 256, .per_token = 8, .size = 2048, .may_be_normalized = true, .first_dense = 3, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true,
+                 .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .groups = 8, .groups_per_token = 4, .scale = 2.5, .sum_min = kSumMin}},
+    {.model_type = "glm4_moe_lite", .max_positions = 202752, .rms_norm_eps = 1e-5f, .vocab_size = 154880, .heads = 20, .intermediate_size = 10240, .may_slide = false, .attention_bias = Bias::as_config,
+     .interleaved = true, .latent = true,
+     .experts = {.count = 64, .per_token = 4, .size = 1536, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .count_field = "n_routed_experts", .shared_field = "n_shared_experts",
+                 .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 1.8, .sum_min = kSumMin}},
     kQwen35, kQwen35Moe,
 };
 
@@ -495,15 +508,25 @@ void read_shared_expert(const ConfigFields& fields, const FamilyExperts& assumed
 
 // DeepSeek's groups of experts, and what weights are multiplied by.
 void read_groups(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
-  experts.groups = fields.integer("n_group").value_or(1);
-  experts.groups_per_token = fields.integer("topk_group").value_or(1);
+  experts.groups = fields.integer("n_group").value_or(assumed.groups);
+  experts.groups_per_token = fields.integer("topk_group").value_or(assumed.groups_per_token);
   if (experts.groups < 1 || experts.groups > kExpertGroupsMax || experts.count % experts.groups != 0)
     fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "1 to " + std::to_string(kExpertGroupsMax) + ", of which the number of experts, " + std::to_string(experts.count) + ", is a multiple");
   const int32_t each = experts.count / experts.groups;
-  if (experts.groups > 1 && each < 2) fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "groups of at least two experts");
+  if (experts.groups > 1 && each < 2 && !experts.groups_by_best) fields.refuse("model_unsupported", "n_group", std::to_string(experts.groups), "groups of at least two experts");
   if (experts.groups_per_token < 1 || experts.groups_per_token > experts.groups || experts.groups_per_token * each < experts.per_token)
     fields.refuse("model_unsupported", "topk_group", std::to_string(experts.groups_per_token), "groups with at least as many experts as a token passes");
   experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
+}
+
+// What Transformers makes of DeepSeek-V2's: groups only where topk_method asks for them, and never weights that add up to 1.
+void read_deepseek2_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
+  const std::string method = fields.text("topk_method", "greedy");
+  if (method != "greedy" && method != "group_limited_greedy") fields.refuse("model_unsupported", "topk_method", '"' + method + '"', "\"greedy\" or \"group_limited_greedy\"");
+  experts.normalized = false;
+  experts.groups_by_best = true;
+  read_groups(fields, assumed, experts);
+  if (method == "greedy") experts.groups = experts.groups_per_token = 1;
 }
 
 void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
@@ -541,6 +564,7 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   if (assumed.dense_layers) read_dense_layers(fields, config);
   if (!assumed.typed_layers || !read_mlp_types(fields, config)) read_first_dense_layers(fields, family, config);
   read_shared_expert(fields, assumed, config);
+  if (config.model_type == "deepseek_v2") return read_deepseek2_router(fields, assumed, experts);
   read_router(fields, assumed, experts);
 }
 
@@ -638,6 +662,38 @@ int32_t read_head_dim(const ConfigFields& fields, const Family& family, const Mo
   return share;
 }
 
+// Heads have the rotated components of their keys in common.
+void read_latent(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
+  LatentConfig& latent = config.latent;
+  const bool glm = config.model_type == "glm4_moe_lite";
+  const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
+    const int32_t value = fields.integer(field).value_or(otherwise);
+    if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
+    return value;
+  };
+  latent.kv_rank = number("kv_lora_rank", 512, 1 << 16);
+  const bool direct = root.find("q_lora_rank") != nullptr && fields.get("q_lora_rank") == nullptr;
+  latent.q_rank = direct ? 0 : number("q_lora_rank", glm ? 768 : 1536, 1 << 16);
+  latent.rope_dim = number("qk_rope_head_dim", 64, 1024);
+  latent.nope_dim = number("qk_nope_head_dim", glm ? 192 : 128, 1024);
+  latent.value_dim = number("v_head_dim", glm ? 256 : 128, 1024);
+  config.head_dim = latent.nope_dim + latent.rope_dim;
+  config.kv_heads = config.heads;
+  if (latent.rope_dim % 2 != 0) fields.refuse("model_unsupported", "qk_rope_head_dim", std::to_string(latent.rope_dim), "an even number");
+  if (config.head_dim % 2 != 0) fields.refuse("model_unsupported", "qk_nope_head_dim", std::to_string(latent.nope_dim), "an even number");
+  if (latent.value_dim > config.head_dim) fields.refuse("model_unsupported", "v_head_dim", std::to_string(latent.value_dim), "at most qk_nope_head_dim + qk_rope_head_dim, " + std::to_string(config.head_dim));
+}
+
+// YaRN that says mscale_all_dim stretches scores too.
+void scale_latent(ModelConfig& config) {
+  config.rope.rotary_dim = config.latent.rope_dim;
+  config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
+  const RopeConfig& rope = config.rope;
+  if (rope.kind == RopeConfig::Kind::none || rope.mscale_all_dim == 0 || rope.factor <= 1) return;
+  const double stretch = 0.1 * rope.mscale_all_dim * std::log(rope.factor) + 1.0;
+  config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
+}
+
 // A field that is missing and one that is null are different things where the family has a default of its own.
 int32_t read_kv_heads(const ConfigFields& fields, const Family& family, const json::Value& root, const ModelConfig& config) {
   const bool present = root.find("num_key_value_heads") != nullptr;
@@ -720,7 +776,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.layers = fields.required("num_hidden_layers");
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
-  config.head_dim = read_head_dim(fields, family, config);
+  config.head_dim = family.latent ? 0 : read_head_dim(fields, family, config);
+  if (family.latent) read_latent(fields, root, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
@@ -755,9 +812,11 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
   config.rope.theta = family.rope_theta;
-  config.rope.interleaved = family.interleaved;
+  config.rope.interleaved = family.interleaved && (!family.latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
+  config.rope.rotary_dim = config.latent.rope_dim;
   read_ropes(root, file, read_rotary_share(fields, family, config), config);
+  if (family.latent) scale_latent(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
   if (!family.hybrid) read_layer_types(fields, config);

@@ -21,6 +21,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
   if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
   if (config_.per_token.size > 0) per_token_.emplace(config_);
+  if (config_.is_latent()) latent_.emplace(config_);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
@@ -84,6 +85,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
     of_experts_.reserve(tokens, config_.hidden_size);
   }
   if (per_token_) per_token_->reserve(tokens);
+  if (latent_) latent_->reserve(tokens, forms);
   const int32_t widest = std::max(config_.mlp_size_max(), config_.per_token.size);
   if (widest == 0) return;
   gate_up_.reserve(tokens, std::max(config_.gate_up_width(), config_.per_token.size));
@@ -181,7 +183,8 @@ void DecoderCpu::normalize(int64_t token, const std::vector<float>& norm) {
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const Kernels& kernels = cpu_.kernels();
-  fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
+  if (latent_) project_latent(index, tokens);
+  else fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
   const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index), config_.heads,
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
@@ -189,6 +192,7 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const int64_t width = config_.attended_width(index);
   const auto finish = [&](int64_t token) {
     if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
+    if (latent_) latent_->close_ranks(attended_.row(token));
     attended_.encode(kernels, token, width);
     fused_.shrink_row(kernels, attended_, token);
   };
@@ -206,6 +210,30 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish(token); });
   }
   fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+}
+
+// From normed_ to qkv_.
+void DecoderCpu::project_latent(int32_t index, int64_t tokens) {
+  const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
+  const Kernels& kernels = cpu_.kernels();
+  const bool two_steps = config_.latent.q_rank > 0;
+  const FusedLinear::Place q{index, ProjectionGroup::latent_q}, kv{index, ProjectionGroup::latent_kv};
+  fused_.run(cpu_, layer.qkv, two_steps ? q : kv, normed_, tokens, latent_->first());
+  if (two_steps) {
+    fused_.prepare(q);
+    cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+      latent_->norm(kernels, layer.q_a_norm, layer.kv_a_norm, token);
+      fused_.shrink_row(kernels, latent_->q_latent(), token);
+    });
+    fused_.run(cpu_, layer.q_b, kv, latent_->q_latent(), tokens, latent_->q());
+  }
+  fused_.prepare(kv);
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
+    if (!two_steps) latent_->norm(kernels, layer.q_a_norm, layer.kv_a_norm, token);
+    fused_.shrink_row(kernels, latent_->kv_latent(), token);
+  });
+  fused_.run(cpu_, layer.kv_b, FusedLinear::Place{index, ProjectionGroup::o}, latent_->kv_latent(), tokens, latent_->kv());
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { latent_->assemble(token, qkv_.row(token)); });
 }
 
 void DecoderCpu::attend_linearly(int32_t index, int64_t tokens, CpuKvCache& cache) {

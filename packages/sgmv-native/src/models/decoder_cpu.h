@@ -7,6 +7,7 @@
 #include "cpu/cpu_device.h"
 #include "layers/gate.h"
 #include "layers/gated_delta.h"
+#include "layers/latent_attention.h"
 #include "layers/mixture.h"
 #include "layers/per_token_inputs.h"
 #include "layers/rope_table.h"
@@ -38,6 +39,7 @@ class DecoderCpu : public Model {
   void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void project_latent(int32_t layer, int64_t tokens);
   void attend_linearly(int32_t layer, int64_t tokens, CpuKvCache& cache);
   FusedLinear::Place first_of(int32_t layer) const;
   void part_gate(int64_t token);
@@ -71,6 +73,7 @@ class DecoderCpu : public Model {
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
   std::optional<GatedDelta> delta_rule_;
+  std::optional<LatentAttention> latent_;
   std::optional<PerTokenInputs> per_token_;
   std::vector<Place> places_;
   std::vector<int64_t> token_costs_;

@@ -128,6 +128,7 @@ class DecoderCuda : public Model {
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
   void issue_mlp(const Shape& shape, int32_t index, float* out);
+  void issue_latent(const Shape& shape, int32_t index);
   void issue_per_token_rows(const Shape& shape);
   void issue_per_token(const Shape& shape, int32_t index);
   // `bias_of_row`: as of GatedActivation.
@@ -157,6 +158,8 @@ class DecoderCuda : public Model {
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
   LoraGroup per_token_in_group() const;
+  // What o reads where that is not what attention gave.
+  bool closes_heads() const { return config_.is_latent() && config_.latent.value_dim < config_.head_dim; }
 
   // step_experts_cuda.cu: layers with experts.
   bool reserve_experts(const Shape& shape);
@@ -183,6 +186,12 @@ class DecoderCuda : public Model {
   DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
   Experts experts_;
   DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
+  // Of latent attention.
+  struct Latent {
+    DeviceArray<float> first, q, kv;                    // products with qkv, q_b and kv_b
+    DeviceArray<std::byte> q_normed, kv_normed, closed;  // numbers of the model's type; what o reads
+  };
+  Latent latent_;
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
   DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
   const DeviceArray<float> no_norm_;   // as one that is not there

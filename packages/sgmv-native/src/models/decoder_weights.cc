@@ -22,6 +22,10 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   if (!names.q_norm.empty()) layer.q_norm = checkpoint.heads_norm(names.q_norm, config.heads, config.kv_shape(index).dim);
   if (!names.k_norm.empty()) layer.k_norm = checkpoint.heads_norm(names.k_norm, config.kv_heads, config.kv_shape(index).dim);
   layer.post_per_token_norm = norm(names.post_per_token_norm, config.hidden_size);
+  layer.q_a_norm = norm(names.q_a_norm, config.latent.q_rank);
+  layer.kv_a_norm = norm(names.kv_a_norm, config.latent.kv_rank);
+  if (!names.q_b.empty()) layer.q_b = checkpoint.linear(names.q_b, config.latent.q_rank);
+  if (!names.kv_b.empty()) layer.kv_b = checkpoint.linear(names.kv_b, config.latent.kv_rank);
   if (!names.scale.empty()) layer.scale = checkpoint.vector(names.scale, 1)[0];
   if (config.per_token.size > 0) {
     layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
@@ -56,8 +60,8 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 }  // namespace
 
 size_t DecoderLayer::bytes() const {
-  const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size() + post_per_token_norm.size();
-  return qkv.bytes() + o.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
+  const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size() + post_per_token_norm.size() + q_a_norm.size() + kv_a_norm.size();
+  return qkv.bytes() + o.bytes() + q_b.bytes() + kv_b.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {
@@ -79,6 +83,8 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
     case ProjectionGroup::o:
     case ProjectionGroup::linear_out: return layer.o.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
+    case ProjectionGroup::latent_q: return layer.q_b.weights;
+    case ProjectionGroup::latent_kv: return layer.kv_b.weights;
     case ProjectionGroup::per_token_gate: return layer.per_token_gate.weights;
     case ProjectionGroup::per_token_out: return layer.per_token_out.weights;
     case ProjectionGroup::router: return layer.experts.router.weights;

@@ -16,10 +16,12 @@ struct DecoderLayer {
   std::vector<float> post_attention_norm, post_mlp_norm;  // [hidden]
   std::vector<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   std::vector<float> post_per_token_norm;  // [hidden]
+  std::vector<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
   std::vector<float> sinks;           // [heads]
   Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeights delta; // of linear attention
+  Linear q_b, kv_b;        // of latent attention, where qkv is q or q_a, and kv_a
   Linear per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeights experts;

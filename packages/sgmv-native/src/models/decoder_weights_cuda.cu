@@ -103,6 +103,10 @@ class Loader {
     if (!names.q_norm.empty()) layer.q_norm = uploaded(checkpoint_.heads_norm(names.q_norm, config_.heads, config_.kv_shape(index).dim));
     if (!names.k_norm.empty()) layer.k_norm = uploaded(checkpoint_.heads_norm(names.k_norm, config_.kv_heads, config_.kv_shape(index).dim));
     layer.post_per_token_norm = norm(names.post_per_token_norm, config_.hidden_size);
+    layer.q_a_norm = norm(names.q_a_norm, config_.latent.q_rank);
+    layer.kv_a_norm = norm(names.kv_a_norm, config_.latent.kv_rank);
+    if (!names.q_b.empty()) layer.q_b = biased(names.q_b, config_.latent.q_rank);
+    if (!names.kv_b.empty()) layer.kv_b = biased(names.kv_b, config_.latent.kv_rank);
     if (!names.scale.empty()) layer.scale = checkpoint_.vector(names.scale, 1)[0];
     if (config_.per_token.size > 0) {
       layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
@@ -178,8 +182,8 @@ float number(const std::byte* at, Format format) {
 size_t DecoderWeightsCuda::bytes() const {
   size_t total = embedding.bytes() + lm_head.bytes() + head_bias.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
-    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out}) total += matrix->bytes();
-    for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm})
+    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out, &layer.q_b, &layer.kv_b}) total += matrix->bytes();
+    for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm, &layer.q_a_norm, &layer.kv_a_norm})
       total += vector->bytes();
     total += layer.experts.bytes() + layer.delta.bytes();
   }
@@ -221,6 +225,8 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
     case ProjectionGroup::o:
     case ProjectionGroup::linear_out: return layer.o.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
+    case ProjectionGroup::latent_q: return layer.q_b.matrix;
+    case ProjectionGroup::latent_kv: return layer.kv_b.matrix;
     case ProjectionGroup::per_token_gate: return layer.per_token_gate.matrix;
     case ProjectionGroup::per_token_out: return layer.per_token_out.matrix;
     case ProjectionGroup::router: return layer.experts.router;

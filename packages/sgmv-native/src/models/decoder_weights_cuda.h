@@ -50,9 +50,11 @@ struct DecoderLayerCuda {
   DeviceArray<float> q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]
   DeviceArray<float> sinks;           // [heads]
   DeviceArray<float> post_per_token_norm;  // [hidden]
+  DeviceArray<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
   BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeightsCuda delta; // of linear attention
+  BiasedMatrix q_b, kv_b;      // of latent attention, where qkv is q or q_a, and kv_a
   BiasedMatrix per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeightsCuda experts;

@@ -119,7 +119,16 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.delta_norm = linear + "norm.weight";
   } else {
     const bool bias = config.attention_bias;
-    if (config.fused_qkv) names.qkv = parts(attention, {qkv}, bias);
+    if (config.is_latent()) {
+      names.qkv = parts(attention, {config.latent.q_rank > 0 ? q_a : q, kv_a}, bias);
+      names.qkv[0].bias = bias && config.latent.q_rank > 0;
+      if (config.latent.q_rank > 0) {
+        names.q_a_norm = attention + "q_a_layernorm.weight";
+        names.q_b = parts(attention, {q_b}, false);
+      }
+      names.kv_a_norm = attention + "kv_a_layernorm.weight";
+      names.kv_b = parts(attention, {kv_b}, false);
+    } else if (config.fused_qkv) names.qkv = parts(attention, {qkv}, bias);
     else if (!config.has_kv(layer)) names.qkv = parts(attention, {q}, bias);
     else names.qkv = parts(attention, {q, k, config.values_are_keys(layer) ? k : v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.

@@ -58,7 +58,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 }  // namespace
 
 const char* projection_name(Projection p) {
-  constexpr const char* names[] = {"q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
+  constexpr const char* names[] = {"q_proj", "q_a_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj_with_mqa", "q_b_proj", "kv_b_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
                                    "down_proj", "per_layer_input_gate", "per_layer_projection", "gate", "shared_expert_gate", "embed_tokens", "per_layer_model_projection", "lm_head"};
   return names[static_cast<int>(p)];
 }
@@ -108,6 +108,8 @@ std::vector<Projection> ModelConfig::layer_projections(int32_t layer) const {
   };
   if (is_linear(layer) && linear.grouped) add({in_qkvz, in_ba, out});
   else if (is_linear(layer)) add({in_qkv, in_z, in_b, in_a, out});
+  else if (is_latent() && latent.q_rank > 0) add({q_a, kv_a, q_b, kv_b, o});
+  else if (is_latent()) add({q, kv_a, kv_b, o});
   else if (fused_qkv) add({qkv, o});
   else if (!has_kv(layer)) add({q, o});
   else if (values_are_keys(layer)) add({q, k, o});
@@ -122,6 +124,8 @@ std::vector<Projection> ModelConfig::layer_projections(int32_t layer) const {
 int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
   switch (p) {
     case Projection::o: return attended_width(layer);
+    case Projection::q_b: return latent.q_rank;
+    case Projection::kv_b: return latent.kv_rank;
     case Projection::out: return linear.values();
     case Projection::down: return mlp_size(layer);
     case Projection::per_token_out: return per_token.size;
@@ -132,7 +136,11 @@ int32_t ModelConfig::in_features(Projection p, int32_t layer) const {
 
 int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
   switch (p) {
-    case Projection::q: return q_width(layer);
+    case Projection::q:
+    case Projection::q_b: return q_width(layer);
+    case Projection::q_a: return latent.q_rank;
+    case Projection::kv_a: return latent.kv_a_width();
+    case Projection::kv_b: return heads * latent.kv_b_head();
     case Projection::in_qkv: return linear.conv_width();
     case Projection::in_z: return linear.values();
     case Projection::in_b:

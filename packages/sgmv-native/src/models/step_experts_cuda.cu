@@ -41,6 +41,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.choice_bias = weights_.layers[static_cast<size_t>(layer)].experts.choice_bias.data();
   routing.groups = config.groups;
   routing.groups_per_token = config.groups_per_token;
+  routing.groups_by_best = config.groups_by_best;
   routing.scale = config.scale;
   routing.sum_min = config.sum_min;
   routing.weight_scales = weights_.layers[static_cast<size_t>(layer)].experts.weight_scales.data();

@@ -140,6 +140,17 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
     moved |= grow(delta_read_, count(tokens, config_.linear.values()));
   }
   const int64_t per_token = config_.per_token.size;
+  if (config_.is_latent()) {
+    const LatentConfig& latent = config_.latent;
+    moved |= grow(latent_.first, count(tokens, config_.latent_width()));
+    moved |= grow(latent_.kv, count(tokens, int64_t{config_.heads} * latent.kv_b_head()));
+    moved |= grow_zeroed(latent_.kv_normed, count(tokens, padded(latent.kv_rank) * size));
+    if (latent.q_rank > 0) {
+      moved |= grow(latent_.q, count(tokens, config_.q_width(0)));
+      moved |= grow_zeroed(latent_.q_normed, count(tokens, padded(latent.q_rank) * size));
+    }
+    if (closes_heads()) moved |= grow_zeroed(latent_.closed, count(tokens, padded(config_.attended_width(0)) * size));
+  }
   moved |= grow(gate_up_, count(tokens, std::max<int64_t>(config_.gate_up_width(), per_token)));
   moved |= grow(per_token_rows_, count(tokens, config_.per_token_width()));
   if (config_.experts.shared) moved |= grow_zeroed(shared_gated_, count(tokens, padded(config_.experts.shared_size) * size));
@@ -174,6 +185,8 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
       floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));
+  for (const Projection p : {Projection::q_b, Projection::kv_b})
+    if (config_.is_latent() && (p == Projection::kv_b || config_.latent.q_rank > 0)) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{p}), shape.tokens, shape.rank_max));
   if (config_.per_token.size > 0) {
     floats = std::max(floats, lora_v_floats(per_token_in_group(), shape.tokens, shape.rank_max));
     for (const Projection p : {Projection::per_token_gate, Projection::per_token_out}) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{p}), shape.tokens, shape.rank_max));

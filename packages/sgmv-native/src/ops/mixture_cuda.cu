@@ -150,7 +150,7 @@ __device__ __forceinline__ uint32_t choose_groups(const Routing& routing, Value 
     const uint64_t best = warp_reduce(first, Larger{});
     second = warp_reduce(first == best ? second : first, Larger{});
     const auto of = [&](uint64_t one) { return value(kExpertsMax - static_cast<int>(static_cast<uint32_t>(one))); };
-    if (lane == group) worth = of(best) + (size > 1 ? of(second) : 0.0f);
+    if (lane == group) worth = of(best) + (size > 1 && !routing.groups_by_best ? of(second) : 0.0f);
   }
   uint32_t chosen = 0;
   for (int i = 0; i < routing.groups_per_token; ++i) {
