@@ -46,7 +46,7 @@ HYBRID = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=20
               rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
 
 
-LATENT = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=14, vocab_size=33, q_lora_rank=7, kv_lora_rank=10, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=8,
+LATENT = dict(SHAPE, hidden_size=18, num_attention_heads=2, num_key_value_heads=2, intermediate_size=14, vocab_size=33, q_lora_rank=7, kv_lora_rank=10, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=8,
               n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=5, n_shared_experts=2)
 SLIDES_EVERY_SECOND = ["sliding_attention", "full_attention"]
 GEMMA4 = dict(SMALL, hidden_size=18, num_attention_heads=2, head_dim=6, global_head_dim=12, intermediate_size=14, vocab_size=33, sliding_window=9, tie_word_embeddings=True)
@@ -141,10 +141,10 @@ FAMILIES = {
                                                   attention_multiplier=0.3, residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
     "qwen3-next": ("qwen3_next", dict(HYBRID, mlp_only_layers=[0], num_experts=3, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)),
     # Latent attention: queries in two steps and in one, values as wide as keys and narrower.
-    "deepseek-v3": ("deepseek_v3", dict(LATENT, num_key_value_heads=2, first_k_dense_replace=1, n_group=3, topk_group=2, routed_scaling_factor=1.5, attention_bias=True,
+    "deepseek-v3": ("deepseek_v3", dict(LATENT, first_k_dense_replace=1, n_group=3, topk_group=2, routed_scaling_factor=1.5, attention_bias=True,
                                         rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
-    "deepseek-v2": ("deepseek_v2", dict(LATENT, num_key_value_heads=2, q_lora_rank=None, n_group=3, topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=2.0)),
-    "glm4-moe-lite": ("glm4_moe_lite", dict(LATENT, num_key_value_heads=2, v_head_dim=10, rope_interleave=True)),
+    "deepseek-v2": ("deepseek_v2", dict(LATENT, q_lora_rank=None, n_group=3, topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=2.0)),
+    "glm4-moe-lite": ("glm4_moe_lite", dict(LATENT, v_head_dim=10, rope_interleave=True)),
     # An MLP beside the experts.
     "gemma4-moe": ("gemma4_text", dict(GEMMA4, layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=7)),
     "flex-olmo": ("flex_olmo", dict(TINY, intermediate_size=8, num_experts=4, num_experts_per_tok=2)),
@@ -192,8 +192,8 @@ def of_mixtures(family):
         # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family in ("deepseek-v3", "deepseek-v2", "glm4-moe-lite"):
-            latent = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", *SEPARATE[4:]]
-            return {"experts": dict(r=1, lora_alpha=2, target_modules=latent, target_parameters=["gate.weight", "experts.gate_up_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=latent)}
+            latent = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
+            return {"experts": dict(r=1, lora_alpha=2, target_modules=latent, target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=latent)}
         if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
                                            "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
         if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}

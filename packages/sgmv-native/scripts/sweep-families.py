@@ -39,7 +39,9 @@ granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 huny
 cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
-qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text""".split()
+qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text
+deepseek_v2 deepseek_v3 glm4_moe_lite""".split()
+LATENT = FAMILIES[-3:]
 
 
 def draw_rope(rng, family, head_dim):
@@ -62,7 +64,8 @@ def draw_config(rng, family):
     c = dict(hidden_size=rng.randint(3, 100), num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, num_hidden_layers=layers, intermediate_size=rng.randint(1, 99),
              vocab_size=pick([33, 64, 65, 129]), max_position_embeddings=256, rms_norm_eps=pick([1e-6, 1e-2]), tie_word_embeddings=flag(), bos_token_id=1, eos_token_id=None, pad_token_id=0,
              attention_bias=flag(), mlp_bias=flag(), qkv_bias=flag(), sliding_window=pick([1, 5, 9, 16]), use_sliding_window=family != "qwen2_moe" and flag(), max_window_layers=rng.randint(0, layers))
-    if family == "stablelm" or flag() and family not in ("gemma3_text", "gemma", "gemma4_text", "gemma4_unified_text", "vaultgemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "hunyuan_v1_moe", "mellum", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
+    if family in LATENT: head_dim = draw_latent(rng, family, c)
+    elif family == "stablelm" or flag() and family not in ("gemma3_text", "gemma", "gemma4_text", "gemma4_unified_text", "vaultgemma", "seed_oss", "glm", "glm4", "ernie4_5", "hunyuan_v1_dense", "hunyuan_v1_moe", "mellum", "helium", "cwm", "iquestcoder", "internlm3", "qwen3_5_text", "qwen3_next", "qwen3_5_moe_text"):
         c["hidden_size"] = (8 if family == "stablelm" else 2) * heads * rng.randint(1, 6)
         head_dim = c["hidden_size"] // heads
         del c["head_dim"]
@@ -72,7 +75,8 @@ def draw_config(rng, family):
         of_type = lambda theta: dict(rope_theta=theta, **pick([dict(rope_type="default"), dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)]))
         c["rope_parameters"] = dict(full_attention=of_type(5e5), sliding_attention=of_type(1e4))
     elif family == "ministral3": c["rope_parameters"] = dict(rope_type="yarn", rope_theta=1e4, factor=16.0, original_max_position_embeddings=8, llama_4_scaling_beta=pick([0.0, 0.4]))
-    else: c.update(draw_rope(rng, family, head_dim))
+    else: c.update(draw_rope(rng, "latent" if family in LATENT else family, head_dim))
+    if family in LATENT and c.get("rope_scaling", {}).get("rope_type") == "yarn": c["rope_scaling"].update(pick([{}, dict(mscale=0.7, mscale_all_dim=0.7), dict(mscale=1.0, mscale_all_dim=0.5)]))
     if family in ("mistral", "ministral3", "mixtral", "phi3", "starcoder2") and flag(): c["sliding_window"] = None
     if family in ("ministral", "gemma2", "vaultgemma", "gemma3_text", "olmo3", "cwm", "gpt_oss", "mellum", "granite_swa") and flag(): c["layer_types"] = [pick(["sliding_attention", "full_attention"]) for _ in range(layers)]
     if "gemma" in family: c.update(query_pre_attn_scalar=pick([1, 20, 256]), final_logit_softcapping=pick([None, 3.0, 30.0]), attn_logit_softcapping=pick([None, 1.0, 50.0]))
@@ -109,7 +113,7 @@ def draw_config(rng, family):
         scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
         scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
     if family in ("mellum", "exaone_moe") and flag(): c["mlp_layer_types"] = [pick(["dense", "sparse"]) for _ in range(layers)]
-    if family in ("glm4_moe", "dots1", "solar_open", "exaone_moe"):
+    if family in ("glm4_moe", "dots1", "solar_open", "exaone_moe", *LATENT):
         experts = pick([2, 4, 6, 33])
         groups = pick([n for n in (1, 2, 3, 11) if experts % n == 0 and experts // n > 1])
         of_best = rng.randint(1, groups)
@@ -127,6 +131,16 @@ def draw_config(rng, family):
         c.update({"num_local_experts" if family in ("mixtral", "granitemoe", "granitemoeshared", "minimax_m2", "gpt_oss") else "num_experts": experts}, num_experts_per_tok=min(experts, pick([1, 3, experts])), norm_topk_prob=flag(),
                  moe_intermediate_size=rng.randint(1, 50), shared_expert_intermediate_size=c["intermediate_size"], mlp_only_layers=rng.sample(range(layers), rng.randint(0, layers - 1)))
     return c
+
+
+def draw_latent(rng, family, c):
+    """Gives how many components of a head are rotated."""
+    pick, heads, rope_dim = rng.choice, c["num_attention_heads"], rng.choice([2, 4, 8, 34, 64])
+    del c["head_dim"]
+    nope_dim = pick([2, 6, 10, 32, 100, 128])
+    c.update(hidden_size=heads * rng.randint(1, 20), num_key_value_heads=heads, q_lora_rank=pick([None, 1, 7, 40]), kv_lora_rank=pick([1, 5, 16, 70]), qk_nope_head_dim=nope_dim, qk_rope_head_dim=rope_dim,
+             v_head_dim=pick([1, nope_dim, nope_dim + rope_dim, rng.randint(1, nope_dim + rope_dim)]), topk_method=pick(["greedy", "group_limited_greedy"]), rope_interleave=pick([True, True, False]))
+    return rope_dim
 
 
 def draw_gemma4(rng, family, c):

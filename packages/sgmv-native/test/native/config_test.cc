@@ -459,6 +459,29 @@ TEST("config: families that are Llama but for a field or two") {
   refuse_as("internlm3", R"("qkv_bias":true,"attention_bias":false)", "model_corrupt", "qkv_bias: found true");
 }
 
+TEST("config: latent attention") {
+  const ModelConfig c = read_as("deepseek_v3", R"("head_dim":4)");
+  CHECK(c.latent.kv_rank == 512 && c.latent.q_rank == 1536 && c.latent.value_dim == 128 && c.head_dim == 192 && c.rope.rotary_dim == 64 && c.rope.interleaved && c.kv_heads == c.heads);
+  CHECK(c.layer_projections(0) == (std::vector{Projection::q_a, Projection::kv_a, Projection::q_b, Projection::kv_b, Projection::o, Projection::gate, Projection::up, Projection::down}));
+  CHECK(c.out_features(Projection::kv_b, 0) == c.heads * 256 && c.in_features(Projection::o, 0) == c.heads * 128 && c.kv_numbers() == int64_t{6} * c.heads * 192);
+  CHECK(c.experts.layer_has_none == std::vector<bool>({true, true, true, false, false, false}) && c.experts.groups == 8 && c.experts.groups_per_token == 4 && c.experts.scale == 2.5f);
+  const ModelConfig direct = read_as("deepseek_v2", R"("q_lora_rank":null,"num_experts_per_tok":6,"n_group":8,"topk_group":3,"norm_topk_prob":true,"rope_interleave":false)");
+  CHECK(direct.latent.q_rank == 0 && direct.layer_projections(0)[0] == Projection::q && direct.out_features(Projection::q, 0) == direct.heads * 192 && direct.rope.interleaved);
+  CHECK(direct.experts.groups == 1 && !direct.experts.normalized && !direct.experts.sigmoid && direct.has_experts(0));
+  CHECK(read_as("deepseek_v2", R"("num_experts_per_tok":6,"n_group":8,"topk_group":3,"topk_method":"group_limited_greedy")").experts.groups_by_best);
+  const ModelConfig flash = read_as("glm4_moe_lite", R"("rope_scaling":null,"partial_rotary_factor":1.0,"topk_method":"noaux_tc","first_k_dense_replace":1,"num_nextn_predict_layers":1)");
+  CHECK(flash.latent.q_rank == 768 && flash.head_dim == 256 && flash.latent.value_dim == 256 && flash.experts.scale == 1.8f && flash.experts.layer_has_none[0] && !flash.experts.layer_has_none[1]);
+  CHECK(!read_as("glm4_moe_lite", R"("rope_interleave":false)").rope.interleaved);
+  // Scores are stretched where mscale_all_dim says so; what mscale says beside it is in the rotation.
+  const ModelConfig yarn = read_as("deepseek_v3", R"("rope_scaling":{"type":"yarn","factor":40,"original_max_position_embeddings":4096,"mscale":1.0,"mscale_all_dim":1.0})");
+  CHECK(std::abs(yarn.attention_scale - std::pow(0.1 * std::log(40.0) + 1, 2) / std::sqrt(192.0)) < 1e-6);
+
+  refuse_as("deepseek_v3", R"("v_head_dim":193)", "model_unsupported", "v_head_dim: found 193, expected at most qk_nope_head_dim + qk_rope_head_dim, 192");
+  refuse_as("deepseek_v3", R"("qk_rope_head_dim":3)", "model_unsupported", "qk_rope_head_dim: found 3, expected an even number");
+  refuse_as("deepseek_v3", R"("kv_lora_rank":0)", "model_corrupt", "kv_lora_rank: found 0, expected 1 to");
+  refuse_as("deepseek_v2", R"("num_experts_per_tok":6,"topk_method":"noaux_tc")", "model_unsupported", "topk_method");
+}
+
 TEST("config: Gemma 4, its layers of two shapes, those that share, numbers per token, experts") {
   const ModelConfig c = read_as("gemma4_text", "");
   CHECK(c.layer_is_sliding == std::vector<bool>({true, true, true, true, true, false}) && c.sliding_window == 512 && c.tied_embeddings && c.activation == Activation::gelu_tanh);
