@@ -150,8 +150,8 @@ struct LatentConfig {
   int32_t kv_rank = 0;  // 0: the model has no latent attention
   int32_t q_rank = 0;   // 0: queries are q · x
   int32_t nope_dim = 0, rope_dim = 0, value_dim = 0;  // of a head; the first two are head_dim
-  int32_t kv_a_width() const { return kv_rank + rope_dim; }
-  int32_t kv_b_head() const { return nope_dim + value_dim; }  // outputs of kv_b for a head: its key's, then its value
+  constexpr int32_t kv_a_width() const { return kv_rank + rope_dim; }
+  constexpr int32_t kv_b_head() const { return nope_dim + value_dim; }  // outputs of kv_b for a head: its key's, then its value
 };
 
 // Slots for states in a cache.

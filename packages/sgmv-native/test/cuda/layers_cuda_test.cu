@@ -1,4 +1,5 @@
 // Embedding, norms, activations, gathering and capping against plain loops in float64.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -6,6 +7,7 @@
 
 #include "cuda/device_test.h"
 #include "cuda/stream.h"
+#include "ops/latent_cuda.h"
 #include "ops/layers_cuda.h"
 #include "sgmv/error.h"
 
@@ -323,6 +325,56 @@ TEST("layers: what tokens have for each layer is normed layer by layer, and thei
             check_near(found[static_cast<size_t>(token * width + begin + i)], (projected(i) * factor * host_norm[static_cast<size_t>(i)] + embedded * kEmbedding) / std::sqrt(2.0), 2e-5, "per token", token, begin + i);
           }
         }
+    }
+}
+
+// Latents of 3 tokens, normed and made into heads that rotate first, and what attention gives of them.
+TEST("layers: latents are normed, heads put together and closed again") {
+  constexpr int32_t kTokens = 3;
+  for (const LatentConfig shape : {LatentConfig{10, 7, 6, 4, 8}, LatentConfig{10, 0, 6, 4, 10}, LatentConfig{1, 1, 1, 1, 1}, LatentConfig{512, 768, 192, 64, 256}, LatentConfig{512, 0, 128, 64, 128}})
+    for (const Number type : kTypes) {
+      const int32_t heads = 3, dim = shape.nope_dim + shape.rope_dim, q_width = shape.q_rank > 0 ? shape.q_rank : heads * dim, width = q_width + shape.kv_a_width();
+      const bool biased = shape.q_rank > 0;
+      const std::vector<float> host_rows = normal(int64_t{kTokens} * width, 3.0f), host_bias = normal(width), host_q_norm = normal(shape.q_rank), host_kv_norm = normal(shape.kv_rank),
+                               host_q = normal(int64_t{kTokens} * heads * dim), host_kv = normal(int64_t{kTokens} * heads * shape.kv_b_head());
+      const auto rows = on_device(host_rows), bias = on_device(host_bias), q_norm = on_device(host_q_norm), kv_norm = on_device(host_kv_norm), q = on_device(host_q), kv = on_device(host_kv);
+      const LatentRows from{rows.data(), biased ? bias.data() : nullptr, shape, q_width, kTokens};
+      const auto number = [&](int64_t token, int64_t column) {
+        return double{host_rows[static_cast<size_t>(token * width + column)]} + (biased ? host_bias[static_cast<size_t>(column)] : 0.0f);
+      };
+
+      const auto of_q = poisoned_rows(type, kTokens, std::max(shape.q_rank, 1)), of_kv = poisoned_rows(type, kTokens, shape.kv_rank);
+      norm_latents(nullptr, {from, type, q_norm.data(), kv_norm.data(), of_q.data(), of_kv.data()});
+      const auto normed = [&](int64_t token, int64_t begin, int64_t count, const std::vector<float>& norm, int64_t i) {
+        double squares = 0;
+        for (int64_t j = 0; j < count; ++j) squares += number(token, begin + j) * number(token, begin + j);
+        return number(token, begin + i) / std::sqrt(squares / static_cast<double>(count) + kLatentNormEps) * norm[static_cast<size_t>(i)];
+      };
+      if (shape.q_rank > 0)
+        check_rows(type, from_device(of_q), kTokens, shape.q_rank, "latent of queries", [&](int64_t token, int64_t i) { return normed(token, 0, shape.q_rank, host_q_norm, i); });
+      check_rows(type, from_device(of_kv), kTokens, shape.kv_rank, "latent of keys", [&](int64_t token, int64_t i) { return normed(token, q_width, shape.kv_rank, host_kv_norm, i); });
+
+      const int64_t part = int64_t{heads} * dim;
+      const auto qkv = poisoned<float>(static_cast<size_t>(kTokens * 3 * part));
+      assemble_heads(nullptr, {from, shape.q_rank > 0 ? q.data() : nullptr, kv.data(), heads, qkv.data()});
+      const std::vector<float> found = from_device(qkv);
+      for (int64_t token = 0; token < kTokens; ++token)
+        for (int64_t column = 0; column < part; ++column) {
+          const int64_t head = column / dim, i = column % dim, at = i < shape.rope_dim ? shape.nope_dim + i : i - shape.rope_dim;
+          const auto of = [&](int64_t which) { return double{found[static_cast<size_t>((token * 3 + which) * part + column)]}; };
+          const auto product = [&](int64_t index) { return double{host_kv[static_cast<size_t>((token * heads + head) * shape.kv_b_head() + index)]}; };
+          check_near(of(0), shape.q_rank > 0 ? host_q[static_cast<size_t>(token * part + head * dim + at)] : number(token, head * dim + at), 1e-5, "query", token, column);
+          check_near(of(1), i < shape.rope_dim ? number(token, q_width + shape.kv_rank + i) : product(i - shape.rope_dim), 1e-5, "key", token, column);
+          check_near(of(2), i < shape.value_dim ? product(shape.nope_dim + i) : 0.0, 0.0, "value", token, column);
+        }
+
+      const std::vector<float> host_attended = normal(kTokens * part);
+      const auto attended = on_device(rows_of(type, host_attended, part, padded(part)));
+      const auto closed = poisoned_rows(type, kTokens, int64_t{heads} * shape.value_dim);
+      close_heads(nullptr, type, attended.data(), kTokens, heads, dim, shape.value_dim, closed.data());
+      check_rows(type, from_device(closed), kTokens, int64_t{heads} * shape.value_dim, "closed", [&](int64_t token, int64_t column) {
+        return double{host_attended[static_cast<size_t>(token * part + column / shape.value_dim * dim + column % shape.value_dim)]};
+      });
     }
 }
 
