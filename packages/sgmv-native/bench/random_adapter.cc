@@ -24,8 +24,8 @@ void write_random_adapter(const std::filesystem::path& folder, const ModelConfig
   for (int32_t layer = 0; layer < model.layers; ++layer)
     for (const Projection projection : model.layer_projections(layer)) {
       const std::string name = "base_model.model." + module_name(model, layer, projection);
-      add(name + ".lora_A.weight", rank, model.in_features(projection));
-      add(name + ".lora_B.weight", model.out_features(projection), rank);
+      add(name + ".lora_A.weight", rank, model.in_features(projection, layer));
+      add(name + ".lora_B.weight", model.out_features(projection, layer), rank);
     }
   header += "}";
   std::filesystem::create_directories(folder);

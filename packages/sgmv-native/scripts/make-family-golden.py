@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, Mxfp4Config
 
 SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-OTHERWISE = {"phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
+LATENTS = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
+OTHERWISE = {"minicpm3": LATENTS + SEPARATE[4:], "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
          "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
@@ -121,6 +122,7 @@ FAMILIES = {
     # Values that are keys.
     "gemma4-keys": ("gemma4_text", dict(GEMMA4, num_attention_heads=4, num_key_value_heads=2, attention_k_eq_v=True, num_global_key_value_heads=1, attention_bias=True,
                                         layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0)),
+    "minicpm3": ("minicpm3", dict(LATENT, scale_depth=1.1, dim_model_base=9, tie_word_embeddings=True)),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -192,8 +194,7 @@ def of_mixtures(family):
         # In families that Transformers 4 knows, PEFT makes target_parameters of these names.
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family in ("deepseek-v3", "deepseek-v2", "glm4-moe-lite"):
-            latent = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
-            return {"experts": dict(r=1, lora_alpha=2, target_modules=latent, target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=latent)}
+            return {"experts": dict(r=1, lora_alpha=2, target_modules=LATENTS, target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=LATENTS)}
         if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
                                            "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
         if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}

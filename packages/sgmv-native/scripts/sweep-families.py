@@ -40,8 +40,8 @@ cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
 qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text
-deepseek_v2 deepseek_v3 glm4_moe_lite""".split()
-LATENT = FAMILIES[-3:]
+deepseek_v2 deepseek_v3 glm4_moe_lite youtu minicpm3""".split()
+LATENT = FAMILIES[-5:]
 
 
 def draw_rope(rng, family, head_dim):
@@ -113,7 +113,7 @@ def draw_config(rng, family):
         scaling = c.setdefault("rope_scaling", pick([dict(type="mrope"), dict(rope_type="default")]) if family.startswith("qwen2") else dict(rope_type="default", mrope_interleaved=True))
         scaling.update(mrope_section=[cut[0], cut[1] - cut[0], head_dim // 2 - cut[1]])
     if family in ("mellum", "exaone_moe") and flag(): c["mlp_layer_types"] = [pick(["dense", "sparse"]) for _ in range(layers)]
-    if family in ("glm4_moe", "dots1", "solar_open", "exaone_moe", *LATENT):
+    if family in ("glm4_moe", "dots1", "solar_open", "exaone_moe", *LATENT[:3]):
         experts = pick([2, 4, 6, 33])
         groups = pick([n for n in (1, 2, 3, 11) if experts % n == 0 and experts // n > 1])
         of_best = rng.randint(1, groups)
@@ -140,6 +140,8 @@ def draw_latent(rng, family, c):
     nope_dim = pick([2, 6, 10, 32, 100, 128])
     c.update(hidden_size=heads * rng.randint(1, 20), num_key_value_heads=heads, q_lora_rank=pick([None, 1, 7, 40]), kv_lora_rank=pick([1, 5, 16, 70]), qk_nope_head_dim=nope_dim, qk_rope_head_dim=rope_dim,
              v_head_dim=pick([1, nope_dim, nope_dim + rope_dim, rng.randint(1, nope_dim + rope_dim)]), topk_method=pick(["greedy", "group_limited_greedy"]), rope_interleave=pick([True, True, False]))
+    if family == "youtu": c.update(pad_token_id=None)  # whose row of a tied embedding Transformers 5.24 sets to zero
+    if family == "minicpm3": c.update(scale_emb=pick([1, 12, 7.5]), scale_depth=pick([None, 1.4, 0.3]), dim_model_base=pick([None, 1, 256]))
     return rope_dim
 
 

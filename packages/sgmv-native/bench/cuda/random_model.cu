@@ -68,13 +68,13 @@ void fill_factors(LoraFormat format, int64_t in, int64_t out, std::byte* a, std:
 std::shared_ptr<const LoraImage> random_image(const ModelConfig& config, LoraFormat format) {
   auto image = std::make_shared<LoraImage>();
   image->head = head_factor(config.layers);
-  image->factors.resize(static_cast<size_t>(image->head) + 1);
+  image->factors.resize(factor_count(config, false, false));
   image->rank_max = kRank;
   size_t bytes = 0;
   const auto take = [&](size_t size) { return std::exchange(bytes, bytes + (size + 255) / 256 * 256); };
   const auto for_each_factor = [&](auto visit) {
     for (int32_t layer = 0; layer < config.layers; ++layer)
-      for (const Projection p : config.layer_projections(layer)) visit(image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))], config.in_features(p), config.out_features(p));
+      for (const Projection p : config.layer_projections(layer)) visit(image->factors[static_cast<size_t>(layer * kFactorsPerLayer + factor_of(p))], config.in_features(p, layer), config.out_features(p, layer));
   };
   for_each_factor([&](LoraImage::Factor& f, int64_t in, int64_t out) {
     const size_t a = take(lora_a_bytes(format, Number::bf16, kRank, in)), b = take(lora_b_bytes(format, Number::bf16, kRank, out));

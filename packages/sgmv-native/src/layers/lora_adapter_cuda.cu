@@ -14,11 +14,6 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 
-size_t factor_count(const ModelConfig& model, bool routers, bool experts) {
-  const auto layers = static_cast<size_t>(model.layers);
-  return layers * kFactorsPerLayer + 2 + (routers ? layers * kFactorsPerRouter : 0) + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
-}
-
 class ImagePacker {
  public:
   ImagePacker(const PeftAdapter& source, const ModelConfig& model, Number type, LoraFormat format, const BaseRows& base)
@@ -152,6 +147,11 @@ class ImagePacker {
 };
 
 }  // namespace
+
+size_t factor_count(const ModelConfig& model, bool routers, bool experts) {
+  const auto layers = static_cast<size_t>(model.layers);
+  return layers * kFactorsPerLayer + 2 + (routers ? layers * kFactorsPerRouter : 0) + (experts ? layers * static_cast<size_t>(model.experts.count) * kFactorsPerExpert : 0);
+}
 
 int32_t factor_of(Projection p) {
   switch (p) {

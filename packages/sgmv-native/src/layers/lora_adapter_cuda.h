@@ -21,6 +21,7 @@ namespace sgmv::cuda {
 
 // Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, that of per_token_in, if it adapts routers [layers · kFactorsPerRouter], and, if it adapts
 // experts, [layers · experts · kFactorsPerExpert].
+size_t factor_count(const ModelConfig& model, bool routers, bool experts);
 int32_t factor_of(Projection p);            // its index among a layer's factors
 int32_t factor_of_expert(Projection p);     // among an expert's
 constexpr int32_t head_factor(int32_t layers) { return layers * kFactorsPerLayer; }

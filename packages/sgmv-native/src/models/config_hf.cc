@@ -72,7 +72,7 @@ struct Family {
   bool post_norms = false;         // attention and MLP are normed once more
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
-  bool latent = false;             // attention
+  LatentConfig latent = {};        // what it assumes of latent attention
   bool hybrid = false;             // layers of linear attention, and gates of the others' outputs
   FamilyExperts experts = {};
 };
@@ -190,14 +190,18 @@ constexpr Family kFamilies[] = {
      .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
      .experts = {.count = 512, .per_token = 10, .size = 512, .may_be_normalized = true, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}},
     {.model_type = "deepseek_v2", .max_positions = 2048, .vocab_size = 102400, .heads = 32, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true,
-     .interleaved = true, .latent = true,
+     .interleaved = true, .latent = {512, 1536, 128, 64, 128},
      .experts = {.count = 64, .per_token = -1, .size = 1407, .first_dense = 0, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true, .shared = 2, .grouped = true}},
     {.model_type = "deepseek_v3", .max_positions = 4096, .vocab_size = 129280, .heads = 128, .intermediate_size = 18432, .may_slide = false, .attention_bias = Bias::as_config,
-     .interleaved = true, .latent = true,
+     .interleaved = true, .latent = {512, 1536, 128, 64, 128},
      .experts = {.count = 256, .per_token = 8, .size = 2048, .may_be_normalized = true, .first_dense = 3, .count_field = "n_routed_experts", .shared_field = "n_shared_experts", .shared_by_count = true,
                  .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .groups = 8, .groups_per_token = 4, .scale = 2.5, .sum_min = kSumMin}},
+    {.model_type = "youtu", .max_positions = 131072, .vocab_size = 128256, .heads = 16, .intermediate_size = 6144, .tied_embeddings = true, .may_slide = false, .attention_bias = Bias::as_config,
+     .interleaved = true, .latent = {512, 1536, 128, 64, 128}},
+    {.model_type = "minicpm3", .max_positions = 32768, .rms_norm_eps = 1e-5f, .vocab_size = 73448, .heads = 40, .intermediate_size = 6400, .tied_embeddings = true, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true, .latent = {256, 768, 64, 32, 0}},
     {.model_type = "glm4_moe_lite", .max_positions = 202752, .rms_norm_eps = 1e-5f, .vocab_size = 154880, .heads = 20, .intermediate_size = 10240, .may_slide = false, .attention_bias = Bias::as_config,
-     .interleaved = true, .latent = true,
+     .interleaved = true, .latent = {512, 768, 192, 64, 256},
      .experts = {.count = 64, .per_token = 4, .size = 1536, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .count_field = "n_routed_experts", .shared_field = "n_shared_experts",
                  .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 1.8, .sum_min = kSumMin}},
     kQwen35, kQwen35Moe,
@@ -525,8 +529,8 @@ void read_deepseek2_router(const ConfigFields& fields, const FamilyExperts& assu
   if (method != "greedy" && method != "group_limited_greedy") fields.refuse("model_unsupported", "topk_method", '"' + method + '"', "\"greedy\" or \"group_limited_greedy\"");
   experts.normalized = false;
   experts.groups_by_best = true;
-  read_groups(fields, assumed, experts);
-  if (method == "greedy") experts.groups = experts.groups_per_token = 1;
+  if (method == "greedy") experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
+  else read_groups(fields, assumed, experts);
 }
 
 void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
@@ -566,6 +570,14 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   read_shared_expert(fields, assumed, config);
   if (config.model_type == "deepseek_v2") return read_deepseek2_router(fields, assumed, experts);
   read_router(fields, assumed, experts);
+}
+
+// What MiniCPM multiplies the embedding, what layers add and the last row by. Each is 1 where its field is null, and not where it is missing.
+void read_minicpm(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
+  const auto is_null = [&](const char* field) { return root.find(field) != nullptr && fields.get(field) == nullptr; };
+  config.embedding_scale = static_cast<float>(read_multiplier(fields, "scale_emb", 12.0));
+  if (!is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
+  if (!is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -663,20 +675,19 @@ int32_t read_head_dim(const ConfigFields& fields, const Family& family, const Mo
 }
 
 // Heads have the rotated components of their keys in common.
-void read_latent(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
+void read_latent(const ConfigFields& fields, const json::Value& root, const LatentConfig& assumed, ModelConfig& config) {
   LatentConfig& latent = config.latent;
-  const bool glm = config.model_type == "glm4_moe_lite";
   const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
     const int32_t value = fields.integer(field).value_or(otherwise);
     if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
     return value;
   };
-  latent.kv_rank = number("kv_lora_rank", 512, 1 << 16);
+  latent.kv_rank = number("kv_lora_rank", assumed.kv_rank, 1 << 16);
   const bool direct = root.find("q_lora_rank") != nullptr && fields.get("q_lora_rank") == nullptr;
-  latent.q_rank = direct ? 0 : number("q_lora_rank", glm ? 768 : 1536, 1 << 16);
-  latent.rope_dim = number("qk_rope_head_dim", 64, 1024);
-  latent.nope_dim = number("qk_nope_head_dim", glm ? 192 : 128, 1024);
-  latent.value_dim = number("v_head_dim", glm ? 256 : 128, 1024);
+  latent.q_rank = direct ? 0 : number("q_lora_rank", assumed.q_rank, 1 << 16);
+  latent.rope_dim = number("qk_rope_head_dim", assumed.rope_dim, 1024);
+  latent.nope_dim = number("qk_nope_head_dim", assumed.nope_dim, 1024);
+  latent.value_dim = number("v_head_dim", assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1), 1024);
   config.head_dim = latent.nope_dim + latent.rope_dim;
   config.kv_heads = config.heads;
   if (latent.rope_dim % 2 != 0) fields.refuse("model_unsupported", "qk_rope_head_dim", std::to_string(latent.rope_dim), "an even number");
@@ -776,8 +787,9 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.layers = fields.required("num_hidden_layers");
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
-  config.head_dim = family.latent ? 0 : read_head_dim(fields, family, config);
-  if (family.latent) read_latent(fields, root, config);
+  const bool latent = family.latent.kv_rank > 0;
+  if (latent) read_latent(fields, root, family.latent, config);
+  else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
@@ -804,6 +816,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   if (config.model_type == "hyperclovax") read_hyperclovax(fields, config);
+  if (config.model_type == "minicpm3") read_minicpm(fields, root, config);
   if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
   if (config.model_type == "phi") read_phi(fields, config);
   if (config.model_type == "stablelm") read_stablelm(fields, config);
@@ -812,11 +825,11 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
   config.rope.theta = family.rope_theta;
-  config.rope.interleaved = family.interleaved && (!family.latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
+  config.rope.interleaved = family.interleaved && (!latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   config.rope.rotary_dim = config.latent.rope_dim;
   read_ropes(root, file, read_rotary_share(fields, family, config), config);
-  if (family.latent) scale_latent(config);
+  if (latent) scale_latent(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
   if (!family.hybrid) read_layer_types(fields, config);

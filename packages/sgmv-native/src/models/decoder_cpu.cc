@@ -146,7 +146,7 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 }
 
 void DecoderCpu::embed(const Batch& batch) {
-  const std::vector<float>& norm = weights_.layers[0].attention_norm;
+  const std::vector<float>&norm = weights_.layers[0].attention_norm, none;
   const auto prepare = [&](int64_t token, const std::vector<float>& with) {
     normalize(token, with);
     normed_.encode(cpu_.kernels(), token);
@@ -160,7 +160,7 @@ void DecoderCpu::embed(const Batch& batch) {
     weights_.embedding.copy_row(id, hidden_.row(token));
     if (lora != nullptr) lora->add(cpu_.kernels(), id, hidden_.row(token));
     if (config_.embedding_scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), config_.embedding_scale, config_.hidden_size);
-    prepare(token, per_token_ ? std::vector<float>() : norm);
+    prepare(token, per_token_ ? none : norm);
   });
   if (!per_token_) return;
   fused_.run(cpu_, weights_.per_token.projection, first_of(0), normed_, static_cast<int64_t>(batch.tokens.size()), per_token_->projected());

@@ -175,7 +175,7 @@ TEST("cuda invariance: latent attention") { check_families({"deepseek-v3"}); }
 
 TEST("cuda invariance: latent attention of queries in one step, of values as wide as keys") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"deepseek-v2", "glm4-moe-lite"});
+  check_families({"deepseek-v2", "glm4-moe-lite", "minicpm3"});
   for (const WeightType type : {WeightType::f32, WeightType::fp8}) check_mixed_batches("deepseek-v3", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
   check_mixed_batches("glm4-moe-lite", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
 }

@@ -476,6 +476,14 @@ TEST("config: latent attention") {
   const ModelConfig yarn = read_as("deepseek_v3", R"("rope_scaling":{"type":"yarn","factor":40,"original_max_position_embeddings":4096,"mscale":1.0,"mscale_all_dim":1.0})");
   CHECK(std::abs(yarn.attention_scale - std::pow(0.1 * std::log(40.0) + 1, 2) / std::sqrt(192.0)) < 1e-6);
 
+  const ModelConfig dense = read_as("youtu", R"("q_lora_rank":64,"attention_bias":true)");
+  CHECK(dense.latent.q_rank == 64 && dense.experts.count == 0 && dense.tied_embeddings && dense.rope.interleaved && dense.attention_bias && dense.layer_projections(0).size() == 8);
+  const ModelConfig mini = read_as("minicpm3", R"("scale_depth":null,"qk_nope_head_dim":128,"v_head_dim":null)");
+  CHECK(mini.latent.kv_rank == 256 && mini.latent.value_dim == 16 && mini.head_dim == 160 && !mini.rope.interleaved && mini.embedding_scale == 12 && mini.logit_scale == 4);
+  const ModelConfig scaled = read_as("minicpm3", R"("dim_model_base":null,"v_head_dim":64)");
+  CHECK(scaled.latent.value_dim == 64 && scaled.logit_scale == 1 && std::abs(scaled.embedding_scale * 1.4 / std::sqrt(6.0) - 12) < 1e-5);  // the residual is kept divided
+
+  refuse_as("minicpm3", R"("v_head_dim":128)", "model_unsupported", "v_head_dim: found 128, expected at most qk_nope_head_dim + qk_rope_head_dim, 96");
   refuse_as("deepseek_v3", R"("v_head_dim":193)", "model_unsupported", "v_head_dim: found 193, expected at most qk_nope_head_dim + qk_rope_head_dim, 192");
   refuse_as("deepseek_v3", R"("qk_rope_head_dim":3)", "model_unsupported", "qk_rope_head_dim: found 3, expected an even number");
   refuse_as("deepseek_v3", R"("kv_lora_rank":0)", "model_corrupt", "kv_lora_rank: found 0, expected 1 to");

@@ -51,7 +51,7 @@ TEST("invariance: layers of two shapes, of keys of others, with numbers per toke
 
 TEST("invariance: latent attention") {
   uint32_t seed = 401;
-  for (const char* family : {"deepseek-v3", "deepseek-v2", "glm4-moe-lite"})
+  for (const char* family : {"deepseek-v3", "deepseek-v2", "glm4-moe-lite", "minicpm3"})
     for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
              {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
       if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);
