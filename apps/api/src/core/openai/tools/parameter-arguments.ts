@@ -1,7 +1,7 @@
 /**
  * The arguments of a call as some models write them, each parameter between tags and its value as bare text, as JSON while
- * they arrive: a text as it comes, any other value once it is whole. Nothing is refused: what stands between parameters is
- * left out, and what is not of a type that the schema allows is a text.
+ * they arrive: a text as it comes, any other value once it is whole. Nothing is refused: what is not of a type that the schema
+ * allows is a text.
  */
 import { overlap } from '../../../base/overlap.js';
 import type { ArgumentsSource } from './call-reader.js';
@@ -71,15 +71,13 @@ export class ParameterArguments implements ArgumentsSource {
     }
   }
 
+  /** It is here: what is in front of it was told from a value, or from text, by it. */
   private readBetween(): boolean {
+    this.held = this.held.trimStart();
     const { key, ends } = this.tags;
-    const next = firstOf([key, ...ends], this.held);
-    if (!next) {
-      this.skip(this.heldFrom([key, ...ends]));
-      return false;
-    }
-    const [at, tag] = next;
-    this.skip(at + tag.length);
+    const tag = [key, ...ends].find((one) => this.held.startsWith(one));
+    if (tag === undefined) return false;
+    this.skip(tag.length);
     if (tag === key) return this.go('key');
     this.json += '}';
     return this.go('over');
@@ -108,7 +106,8 @@ export class ParameterArguments implements ArgumentsSource {
   private readValue(): boolean {
     const end = firstOf(this.tags.valueEnds, this.held);
     if (!end) {
-      this.tell(this.held.slice(0, this.heldFrom(this.tags.valueEnds)).replace(HALF, ''));
+      const begun = Math.max(...this.tags.valueEnds.map((tag) => overlap(this.held, tag)));
+      this.tell(this.held.slice(0, this.held.length - begun).replace(HALF, ''));
       return false;
     }
     const [at, tag] = end;
@@ -133,11 +132,6 @@ export class ParameterArguments implements ArgumentsSource {
     if (isText(this.types)) this.json += inQuotes(text);
     else this.value += text;
     this.skip(text.length);
-  }
-
-  /** Where one of them may begin. */
-  private heldFrom(tags: readonly string[]): number {
-    return this.held.length - Math.max(...tags.map((tag) => overlap(this.held, tag)));
   }
 
   private go(where: typeof this.where): true {
