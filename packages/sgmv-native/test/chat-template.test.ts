@@ -78,6 +78,16 @@ describe('a template that knows tools', () => {
     expect(templateOf(IDS).render([called('call_1')], [])).toMatch(/^abcDEF123;[0-9a-f]{9};assistant 0$/);
   });
 
+  /** As GLM's, Qwen3-Coder's and MiniMax's, and as DeepSeek's. */
+  test.each([
+    ['an object', `{% for key, value in call.function.arguments.items() %}{{ key + '=' + value }}{% endfor %}`, 'get_weather(city=Oslo);now();'],
+    ['JSON', `{{ call.function.arguments + '' }}`, 'get_weather({"city": "Oslo"});now({});'],
+    ['either', `{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}`, 'get_weather({"city": "Oslo"});now({});'],
+  ])('has the arguments of calls as it takes them: %s', (_name, written, expected) => {
+    const template = templateOf(`{{ tools | length }}{% for message in messages %}{% for call in message.tool_calls or [] %}{{ call.function.name }}(${written});{% endfor %}{% endfor %}`);
+    expect(template.render(CALLED, [WEATHER])).toBe(`1${expected}`);
+  });
+
   test('that cannot write a schema is told of it in words, through the one without tools', () => {
     const fails = `{% for tool in tools %}{{ {'string': 'str'}[tool.function.parameters.properties.city.items.type] }}{% endfor %}`;
     const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: fails }]);

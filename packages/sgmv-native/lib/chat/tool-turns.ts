@@ -1,6 +1,7 @@
 /** The same calls in the forms that some chat templates insist on, and refuse a conversation for. */
+import { Template } from '@huggingface/jinja';
 import { createHash } from 'node:crypto';
-import type { ChatMessage, Tool } from './conversation.js';
+import type { ChatMessage, Tool, ToolCall } from './conversation.js';
 
 /** Mistral's length; its templates take letters and digits alone. */
 const SHORT_ID = /^[A-Za-z0-9]{9}$/;
@@ -51,3 +52,15 @@ export function thoughtBeforeCalls(messages: readonly ChatMessage[]): ChatMessag
 
 /** With a description each, which some templates write out without a look. */
 export const describedTools = (tools: readonly Tool[]): Tool[] => tools.map((tool) => ({ ...tool, description: tool.description ?? '' }));
+
+/** With the spaces that templates, and so models, write. */
+const JSON_TEXT = new Template('{{ value | tojson }}');
+
+/** With arguments as JSON, for templates that write them out as they are, as DeepSeek's. */
+export function withArgumentsAsJson(messages: readonly ChatMessage[]): ChatMessage[] {
+  const json = (value: ToolCall['arguments']): string => (typeof value === 'string' ? value : JSON_TEXT.render({ value }));
+  return messages.map((message) => ({
+    ...message,
+    ...(message.toolCalls && { toolCalls: message.toolCalls.map((call) => ({ ...call, arguments: json(call.arguments) })) }),
+  }));
+}
