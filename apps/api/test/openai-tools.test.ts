@@ -291,7 +291,9 @@ describe('tools of the OpenAI endpoint', () => {
       schema: { $defs: { ...definitions, 'answer.schema': { properties: { part: { $ref: '#/$defs/answer.schema.$defs.part' } } }, 'answer.schema.$defs.part': { type: 'integer' } } },
       relaxedDefinitions: ['get_weather', 'now', 'answer.schema', 'answer.schema.$defs.part'],
     });
-    await create({ response_format: { type: 'json_object' } });
+    runner.script = calls('{"part": "<tool_call>now</tool_call>"}');
+    const answer = await create({ response_format: { type: 'json_object' } });
+    expect(answer.choices[0]?.message.content).toBe('{"part": "<tool_call>now</tool_call>"}');
     expect(job().constraint).toMatchObject({ type: 'calls', answer: 'answer.schema', schema: { $defs: { 'answer.schema': { type: 'object' } } } });
     await create({ response_format: { type: 'json_object' }, tool_choice: FORCED });
     expect(job().constraint).toMatchObject({ schema: { $defs: { get_weather: PARAMETERS } } });

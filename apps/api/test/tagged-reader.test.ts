@@ -135,6 +135,7 @@ describe.each(FORMS)('calls as $form writes them are told', ({ call, head, openi
     expect(readAnswer(text, { ...OFFERED, parallel: false })).toEqual({ content: null, reasoning: '', calls: [f({ n: 1 })] });
     expect(readAnswer(text, { ...OFFERED, tools: [tool('f', true)] })).toEqual({ content: text, reasoning: '', calls: [] });
     expect(readAnswer(text, { ...OFFERED, duty: 'required' }).calls).toEqual([]);
+    expect(readAnswer(`{"a": "${text}"}`, { ...OFFERED, isConstrained: true })).toEqual({ content: `{"a": "${text}"}`, reasoning: '', calls: [] });
     expect(readAnswer(text, null)).toEqual({ content: text, reasoning: '', calls: [] });
   });
 

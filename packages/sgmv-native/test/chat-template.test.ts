@@ -88,6 +88,14 @@ describe('a template that knows tools', () => {
     expect(template.render(CALLED, [WEATHER])).toBe(`1${expected}`);
   });
 
+  test('has what it cannot write of them as texts', () => {
+    const given = { city: 'Oslo', days: 3, zone: null, at: { a: null }, list: [1, 'a'] };
+    const called: ChatMessage[] = [{ role: 'assistant', content: '', toolCalls: [{ id: 'a1', name: 'f', arguments: given }] }];
+    const written = (value: string): string => `{{ tools | length }}{% for call in messages[0].tool_calls %}{% for key, value in call.function.arguments | items %}{{ key + '=' + (${value}) + ';' }}{% endfor %}{% endfor %}`;
+    const qwen = 'value | tojson if value is mapping or (value is sequence and value is not string) else value | string';
+    for (const value of [qwen, 'value | string']) expect(templateOf(written(value)).render(called, [WEATHER])).toBe('1city=Oslo;days=3;zone=None;at={"a": null};list=[1, "a"];');
+  });
+
   test('that cannot write a schema is told of it in words, through the one without tools', () => {
     const fails = `{% for tool in tools %}{{ {'string': 'str'}[tool.function.parameters.properties.city.items.type] }}{% endfor %}`;
     const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: fails }]);

@@ -55,12 +55,19 @@ export const describedTools = (tools: readonly Tool[]): Tool[] => tools.map((too
 
 /** With the spaces that templates, and so models, write. */
 const JSON_TEXT = new Template('{{ value | tojson }}');
+const jsonText = (value: unknown): string => JSON_TEXT.render({ value });
 
 /** With arguments as JSON, for templates that write them out as they are, as DeepSeek's. */
-export function withArgumentsAsJson(messages: readonly ChatMessage[]): ChatMessage[] {
-  const json = (value: ToolCall['arguments']): string => (typeof value === 'string' ? value : JSON_TEXT.render({ value }));
-  return messages.map((message) => ({
-    ...message,
-    ...(message.toolCalls && { toolCalls: message.toolCalls.map((call) => ({ ...call, arguments: json(call.arguments) })) }),
-  }));
+export const withArgumentsAsJson = (messages: readonly ChatMessage[]): ChatMessage[] => withArguments(messages, jsonText);
+
+/** With values that every template can write as texts: Qwen3-Coder's and Seed-OSS's make texts of `null` and of objects, which this Jinja refuses. */
+export const withPlainValues = (messages: readonly ChatMessage[]): ChatMessage[] =>
+  withArguments(messages, (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, plain(value)])));
+
+/** As Python writes nothing. */
+const plain = (value: unknown): unknown => (value === null ? 'None' : typeof value === 'object' ? jsonText(value) : value);
+
+function withArguments(messages: readonly ChatMessage[], change: (given: Readonly<Record<string, unknown>>) => ToolCall['arguments']): ChatMessage[] {
+  const changed = (call: ToolCall): ToolCall => ({ ...call, arguments: typeof call.arguments === 'string' ? call.arguments : change(call.arguments) });
+  return messages.map((message) => ({ ...message, ...(message.toolCalls && { toolCalls: message.toolCalls.map(changed) }) }));
 }

@@ -27,7 +27,7 @@ const CLOSINGS = [CLOSE, GEMMA_CALL_END, ...FREE_CLOSINGS];
 const JSON_OPENINGS = [OPEN, GEMMA_OPEN, ...MARKS];
 const BETWEEN = new RegExp(`^(?:[\\s,;\\]]|${[...CLOSINGS, ...MARKS].map((one) => one.replace(/[|[\]]/g, '\\$&')).join('|')})+`);
 
-export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
+export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty' | 'isConstrained'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
 /** How a call of a function begins, up to where its arguments do. */
 interface Head {
@@ -56,7 +56,7 @@ export class AnswerReader {
   constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
     this.isStrict = offered.duty === 'auto' && offered.tools.some(({ strict }) => strict);
-    const isFree = offered.duty === 'auto' && !this.isStrict;
+    const isFree = offered.duty === 'auto' && !this.isStrict && !offered.isConstrained;
     this.openings = isFree ? [...JSON_OPENINGS, ...FREE_OPENINGS] : JSON_OPENINGS;
     this.named = headsOf([NAMED], offered.tools);
     this.tagged = headsOf(isFree ? [GEMMA, ...FREE_FORMS] : [GEMMA], offered.tools);
