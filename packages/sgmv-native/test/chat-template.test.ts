@@ -96,6 +96,12 @@ describe('a template that knows tools', () => {
     for (const value of [qwen, 'value | string']) expect(templateOf(written(value)).render(called, [WEATHER])).toBe('1city=Oslo;days=3;zone=None;at={"a": null};list=[1, "a"];');
   });
 
+  test('has null in a schema as a text, where it cannot write it', () => {
+    const schemas = `{% for key, schema in tools[0].function.parameters.properties | items %}{{ key + '=' + (schema.default | string) + ';' }}{% endfor %}`;
+    const tool = { name: 'f', parameters: { type: 'object', properties: { a: { default: null }, b: { default: 1 } } } };
+    expect(templateOf(schemas).render([{ role: 'user', content: 'Oslo?' }], [tool])).toBe('a=None;b=1;');
+  });
+
   test('that cannot write a schema is told of it in words, through the one without tools', () => {
     const fails = `{% for tool in tools %}{{ {'string': 'str'}[tool.function.parameters.properties.city.items.type] }}{% endfor %}`;
     const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: fails }]);

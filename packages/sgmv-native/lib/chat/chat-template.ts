@@ -9,7 +9,7 @@ import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
 import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
-import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withArgumentsAsJson, withPlainValues, withShortIds } from './tool-turns.js';
+import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withArgumentsAsJson, withPlainSchemas, withPlainValues, withShortIds } from './tool-turns.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
 export type NamedTemplates = string | { name: string; template: string }[];
@@ -160,7 +160,8 @@ export class ChatTemplate {
     }
     if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
-    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(withPlainValues(messages))];
+    const plain = withPlainValues(messages);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, withPlainSchemas(tools))];
   }
 
   private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {

@@ -64,6 +64,14 @@ export const withArgumentsAsJson = (messages: readonly ChatMessage[]): ChatMessa
 export const withPlainValues = (messages: readonly ChatMessage[]): ChatMessage[] =>
   withArguments(messages, (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, plain(value)])));
 
+/** The same of what schemas say of parameters, which Qwen3-Coder's template writes out: a `default` is often `null`. */
+export const withPlainSchemas = (tools: readonly Tool[]): Tool[] =>
+  tools.map((tool) => ({ ...tool, ...(tool.parameters && { parameters: { ...tool.parameters, properties: withoutNulls(tool.parameters.properties) } }) }));
+
+const withoutNulls = (properties: unknown): unknown => mapped(properties, (schema) => mapped(schema, (value) => (value === null ? plain(value) : value)));
+const mapped = (value: unknown, change: (member: unknown) => unknown): unknown =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)])) : value;
+
 /** As Python writes nothing. */
 const plain = (value: unknown): unknown => (value === null ? 'None' : typeof value === 'object' ? jsonText(value) : value);
 
