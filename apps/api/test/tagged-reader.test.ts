@@ -165,6 +165,14 @@ const v31 = (given: string, name = 'f'): string => `<｜tool▁call▁begin｜>$
 const begun = (calls: string): string => `<｜tool▁calls▁begin｜>${calls}`;
 const marked = (calls: string): string => `${begun(calls)}<｜tool▁calls▁end｜>`;
 
+it('what only begins like calls is told in time that grows with its length alone', () => {
+  const many = { ...OFFERED, tools: Array.from({ length: 128 }, (_, index) => tool(`some_function_${index}`)) };
+  for (const { head } of FORMS) {
+    const text = `x${`${head}some_function_`.repeat(8_000)}`;
+    expect(readAnswer(text, many).content).toBe(text);
+  }
+});
+
 describe.each([['V3', v3], ['V3.1', v31]])('calls as %s of DeepSeek writes them are told', (_form, call) => {
   const evil = JSON.stringify({ a: EVIL, b: ['```<｜tool▁call▁end｜>', { c: '}' }] });
   const cutAt = (text: string, mark: string): string => text.slice(0, text.indexOf(mark));

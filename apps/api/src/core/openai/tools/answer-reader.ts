@@ -11,7 +11,7 @@ import { FREE_CLOSINGS, FREE_FORMS, FREE_OPENINGS, GEMMA, NAMED, type CallForm }
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import { GEMMA_CALL_END } from './gemma-arguments.js';
 import type { OfferedTool, OfferedTools } from './offered-tools.js';
-import { firstOf, headLength } from './text-marks.js';
+import { anyOf, firstOf, headLength } from './text-marks.js';
 
 export type AnswerPiece = TextPiece | ReasoningPiece | (CallPiece & { index: number });
 
@@ -25,16 +25,12 @@ const GEMMA_OPEN = '<|tool_call>';
 const CLOSINGS = [CLOSE, GEMMA_CALL_END, ...FREE_CLOSINGS];
 /** What an object may follow at once. */
 const JSON_OPENINGS = [OPEN, GEMMA_OPEN, ...MARKS];
-const BETWEEN = new RegExp(`^(?:[\\s,;\\]]|${[...CLOSINGS, ...MARKS].map((one) => one.replace(/[|[\]]/g, '\\$&')).join('|')})+`);
+const BETWEEN = new RegExp(`^(?:[\\s,;\\]]|${anyOf([...CLOSINGS, ...MARKS])})+`);
 
 export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty' | 'isConstrained'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
-/** How a call of a function begins, up to where its arguments do. */
-interface Head {
-  text: string;
-  next: string;
-  readerOf: () => ArgumentsReader;
-}
+/** One that is too long is none either way. */
+const NAME = /^[\w-]{0,65}/;
 
 export class AnswerReader {
   private where: Where = 'start';
@@ -50,16 +46,16 @@ export class AnswerReader {
   /** The answer was free in all but the calls that the engine's constraint knows, so no other form is taken for one. */
   private readonly isStrict: boolean;
   private readonly openings: readonly string[];
-  private readonly named: readonly Head[];
-  private readonly tagged: readonly Head[];
+  private readonly opening: RegExp;
+  private readonly forms: readonly CallForm[];
 
   constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
     this.isStrict = offered.duty === 'auto' && offered.tools.some(({ strict }) => strict);
     const isFree = offered.duty === 'auto' && !this.isStrict && !offered.isConstrained;
     this.openings = isFree ? [...JSON_OPENINGS, ...FREE_OPENINGS] : JSON_OPENINGS;
-    this.named = headsOf([NAMED], offered.tools);
-    this.tagged = headsOf(isFree ? [GEMMA, ...FREE_FORMS] : [GEMMA], offered.tools);
+    this.opening = new RegExp(anyOf(this.openings));
+    this.forms = isFree ? [GEMMA, ...FREE_FORMS] : [GEMMA];
   }
 
   push(text: string): AnswerPiece[] {
@@ -122,20 +118,38 @@ export class AnswerReader {
 
   /** A name with its arguments, which `text` begins with; nothing yet, where it may become one; null: it is none. */
   private readName(text: string): AnswerPiece[] | null {
-    return this.isStrict && !this.isMarked ? null : this.readHead(text, this.named);
+    return this.isStrict && !this.isMarked ? null : this.readForms(text, [NAMED]);
   }
 
-  private readHead(text: string, heads: readonly Head[]): AnswerPiece[] | null {
-    for (const { text: head, next, readerOf } of heads) {
-      const whole = headLength(text, head + next);
-      if (whole === 'more') return [];
-      if (whole !== null) return this.enter(this.held.slice(0, this.held.length - text.length + Number(headLength(text, head))), readerOf());
+  private readForms(text: string, forms: readonly CallForm[]): AnswerPiece[] | null {
+    for (const form of forms) {
+      for (const head of form.heads) {
+        const found = this.findName(text, head, form.next);
+        if (found === 'more') return [];
+        if (found) return this.enter(this.held.slice(0, this.held.length - text.length + found.end), new ArgumentsReader(found.tool.name, form.argumentsOf(found.tool.parameters)));
+      }
     }
     return null;
   }
 
+  /** `end`: of what stands before the arguments. */
+  private findName(text: string, [before, after]: CallForm['heads'][number], next: CallForm['next']): { tool: OfferedTool; end: number } | 'more' | null {
+    const start = headLength(text, before);
+    if (typeof start !== 'number') return start;
+    const name = NAME.exec(text.slice(start))?.[0] ?? '';
+    const end = start + name.length;
+    const { tools } = this.offered;
+    if (end === text.length) return tools.some((tool) => tool.name.startsWith(name)) ? 'more' : null;
+    const tool = this.names.has(name) ? tools.find((one) => one.name === name) : undefined;
+    if (!tool) return null;
+    const rest = text.slice(end);
+    const lengths = next.map((one) => headLength(rest, after + one));
+    if (lengths.some((length) => typeof length === 'number')) return { tool, end: end + Number(headLength(rest, after)) };
+    return lengths.includes('more') ? 'more' : null;
+  }
+
   private readText(): AnswerPiece[] {
-    const [at, mark] = firstOf(this.openings, this.held) ?? [-1, ''];
+    const [at, mark] = firstOf(this.opening, this.held) ?? [-1, ''];
     if (at < 0) return this.tellText(this.held.length - Math.max(...this.openings.map((one) => overlap(this.held, one))));
     if (at > 0) return this.tellText(at);
     const after = this.held.slice(mark.length);
@@ -143,7 +157,7 @@ export class AnswerReader {
     if (opening.length === after.length) return [];
     if (JSON_OPENINGS.includes(mark) && after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
     this.isMarked = MARKS.includes(mark);
-    return (this.isMarked ? this.readName(after) : this.readHead(this.held, this.tagged)) ?? this.tellText(mark.length);
+    return (this.isMarked ? this.readName(after) : this.readForms(this.held, this.forms)) ?? this.tellText(mark.length);
   }
 
   /** `lead`: what is in front of the call's brace, or of its first tag. */
@@ -204,13 +218,6 @@ export class AnswerReader {
     return [];
   }
 }
-
-const headsOf = (forms: readonly CallForm[], tools: readonly OfferedTool[]): Head[] =>
-  forms.flatMap((form) =>
-    tools.flatMap(({ name, parameters }) =>
-      form.headsOf(name).flatMap((text) => form.next.map((next) => ({ text, next, readerOf: () => new ArgumentsReader(name, form.argumentsOf(parameters)) }))),
-    ),
-  );
 
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);
 

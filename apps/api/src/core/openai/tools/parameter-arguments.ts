@@ -8,7 +8,7 @@ import type { ArgumentsSource } from './call-reader.js';
 import { HALF, inQuotes } from './json-words.js';
 import { isText, jsonOf, ParameterTypes, type Types } from './parameter-types.js';
 import type { Schema } from './schema-definition.js';
-import { firstOf, headLength } from './text-marks.js';
+import { anyOf, firstOf, headLength } from './text-marks.js';
 
 /** What stands around the keys and values. */
 export interface ParameterTags {
@@ -16,7 +16,6 @@ export interface ParameterTags {
   keyEnd: string;
   /** After the key's end, if it is there; a space stands for any spaces. */
   value: string;
-  /** The longer one first, where one ends as another does. */
   valueEnds: readonly string[];
   /** After the last. */
   ends: readonly string[];
@@ -38,12 +37,14 @@ export class ParameterArguments implements ArgumentsSource {
   /** All of it so far, unless it is told as it comes. */
   private value = '';
   private readonly schema: ParameterTypes;
+  private readonly valueEnd: RegExp;
 
   constructor(
     private readonly tags: ParameterTags,
     schema?: Schema,
   ) {
     this.schema = new ParameterTypes(schema);
+    this.valueEnd = new RegExp(anyOf(tags.valueEnds));
   }
 
   /** From the first parameter, or the end, on. `rest`: what follows the call, null: it goes on. */
@@ -104,7 +105,7 @@ export class ParameterArguments implements ArgumentsSource {
   }
 
   private readValue(): boolean {
-    const end = firstOf(this.tags.valueEnds, this.held);
+    const end = firstOf(this.valueEnd, this.held);
     if (!end) {
       const begun = Math.max(...this.tags.valueEnds.map((tag) => overlap(this.held, tag)));
       this.tell(this.held.slice(0, this.held.length - begun).replace(HALF, ''));
