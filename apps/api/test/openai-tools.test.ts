@@ -69,6 +69,28 @@ describe('tools of the OpenAI endpoint', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
+  it.each([
+    ['Qwen3-Coder', '<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo "S" <\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=now>\n</function>\n</tool_call>'],
+    ['GLM', '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo "S" <</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>now\n</tool_call>'],
+    ['MiniMax', '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Oslo "S" <</parameter>\n<parameter name="days">3</parameter>\n</invoke>\n<invoke name="now">\n</invoke>\n</minimax:tool_call>'],
+    [
+      'DeepSeek',
+      '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city":"Oslo \\"S\\" <","days":3}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    ],
+  ])('are called as %s writes calls, whole and streamed', async (_model, text) => {
+    runner.script = calls(`Let me see.\n${text}`);
+    const tools = [{ ...WEATHER, function: { ...WEATHER.function, parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } } } }, NOW];
+    const called = [['get_weather', '{"city":"Oslo \\"S\\" <","days":3}'], ['now', '{}']];
+    const [whole] = (await create({ tools })).choices;
+    expect(whole).toMatchObject({ finish_reason: 'tool_calls', message: { content: 'Let me see.\n' } });
+    expect(whole?.message.tool_calls?.map((call) => call.type === 'function' && [call.function.name, call.function.arguments])).toEqual(called);
+    const [streamed] = (await client.chat.completions.stream({ model: TEST_MODEL, messages: MESSAGES, tools }).finalChatCompletion()).choices;
+    expect(streamed).toMatchObject({ finish_reason: 'tool_calls', message: { content: 'Let me see.\n' } });
+    expect(streamed?.message.tool_calls?.map((call) => [call.function.name, call.function.arguments])).toEqual(called);
+    const { output } = await client.responses.create({ model: TEST_MODEL, input: 'How warm?', tools: tools.map(({ function: one }) => ({ type: 'function', parameters: null, strict: false, ...one })) });
+    expect(output.flatMap((item) => (item.type === 'function_call' ? [[item.name, item.arguments]] : []))).toEqual(called);
+  });
+
   it('stream as the calls are written', async () => {
     runner.script = calls(CALL);
     const stream = await client.chat.completions.create({ model: TEST_MODEL, messages: MESSAGES, tools: TOOLS, stream: true });
@@ -269,7 +291,9 @@ describe('tools of the OpenAI endpoint', () => {
       schema: { $defs: { ...definitions, 'answer.schema': { properties: { part: { $ref: '#/$defs/answer.schema.$defs.part' } } }, 'answer.schema.$defs.part': { type: 'integer' } } },
       relaxedDefinitions: ['get_weather', 'now', 'answer.schema', 'answer.schema.$defs.part'],
     });
-    await create({ response_format: { type: 'json_object' } });
+    runner.script = calls('{"part": "<tool_call>now</tool_call>"}');
+    const answer = await create({ response_format: { type: 'json_object' } });
+    expect(answer.choices[0]?.message.content).toBe('{"part": "<tool_call>now</tool_call>"}');
     expect(job().constraint).toMatchObject({ type: 'calls', answer: 'answer.schema', schema: { $defs: { 'answer.schema': { type: 'object' } } } });
     await create({ response_format: { type: 'json_object' }, tool_choice: FORCED });
     expect(job().constraint).toMatchObject({ schema: { $defs: { get_weather: PARAMETERS } } });

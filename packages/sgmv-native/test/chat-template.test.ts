@@ -78,6 +78,30 @@ describe('a template that knows tools', () => {
     expect(templateOf(IDS).render([called('call_1')], [])).toMatch(/^abcDEF123;[0-9a-f]{9};assistant 0$/);
   });
 
+  /** As GLM's, Qwen3-Coder's and MiniMax's, and as DeepSeek's. */
+  test.each([
+    ['an object', `{% for key, value in call.function.arguments.items() %}{{ key + '=' + value }}{% endfor %}`, 'get_weather(city=Oslo);now();'],
+    ['JSON', `{{ call.function.arguments + '' }}`, 'get_weather({"city": "Oslo"});now({});'],
+    ['either', `{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}`, 'get_weather({"city": "Oslo"});now({});'],
+  ])('has the arguments of calls as it takes them: %s', (_name, written, expected) => {
+    const template = templateOf(`{{ tools | length }}{% for message in messages %}{% for call in message.tool_calls or [] %}{{ call.function.name }}(${written});{% endfor %}{% endfor %}`);
+    expect(template.render(CALLED, [WEATHER])).toBe(`1${expected}`);
+  });
+
+  test('has what it cannot write of them as texts', () => {
+    const given = { city: 'Oslo', days: 3, zone: null, at: { a: null }, list: [1, 'a'] };
+    const called: ChatMessage[] = [{ role: 'assistant', content: '', toolCalls: [{ id: 'a1', name: 'f', arguments: given }] }];
+    const written = (value: string): string => `{{ tools | length }}{% for call in messages[0].tool_calls %}{% for key, value in call.function.arguments | items %}{{ key + '=' + (${value}) + ';' }}{% endfor %}{% endfor %}`;
+    const qwen = 'value | tojson if value is mapping or (value is sequence and value is not string) else value | string';
+    for (const value of [qwen, 'value | string']) expect(templateOf(written(value)).render(called, [WEATHER])).toBe('1city=Oslo;days=3;zone=None;at={"a": null};list=[1, "a"];');
+  });
+
+  test('has null in a schema as a text, where it cannot write it', () => {
+    const schemas = `{% for key, schema in tools[0].function.parameters.properties | items %}{{ key + '=' + (schema.default | string) + ';' }}{% endfor %}`;
+    const tool = { name: 'f', parameters: { type: 'object', properties: { a: { default: null }, b: { default: 1 } } } };
+    expect(templateOf(schemas).render([{ role: 'user', content: 'Oslo?' }], [tool])).toBe('a=None;b=1;');
+  });
+
   test('that cannot write a schema is told of it in words, through the one without tools', () => {
     const fails = `{% for tool in tools %}{{ {'string': 'str'}[tool.function.parameters.properties.city.items.type] }}{% endfor %}`;
     const template = templateOf([{ name: 'default', template: PLAIN }, { name: 'tool_use', template: fails }]);

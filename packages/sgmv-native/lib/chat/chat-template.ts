@@ -9,7 +9,7 @@ import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
 import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
 import { inWords, toolShape, type ToolPlace } from './tool-prompt.js';
-import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withShortIds } from './tool-turns.js';
+import { describedTools, oneCallPerTurn, thoughtBeforeCalls, withArgumentsAsJson, withPlainSchemas, withPlainValues, withShortIds } from './tool-turns.js';
 
 /** What tokenizer_config.json can hold: one template, or several by name. */
 export type NamedTemplates = string | { name: string; template: string }[];
@@ -65,6 +65,8 @@ const HERE = `\u{E000}${randomUUID()}`;
 export class ChatTemplate {
   /** Why some tools, or all, are told in words, or refused, although the model's files have a template for them; null: they are not. */
   readonly toolsNote: string | null;
+  /** Whether the template writes arguments out as they are: then it takes them as JSON, and would lose objects. */
+  private readonly takesJson: boolean;
 
   private constructor(
     private readonly plain: Program,
@@ -72,6 +74,7 @@ export class ChatTemplate {
     private readonly specialTokens: Readonly<Record<string, string>>,
     note: string | null,
   ) {
+    this.takesJson = this.tryArguments();
     this.toolsNote = note ?? this.tryTools();
   }
 
@@ -98,6 +101,17 @@ export class ChatTemplate {
       return null;
     } catch (error) {
       return (error as EngineError).message;
+    }
+  }
+
+  private tryArguments(): boolean {
+    const call = { id: 'probe1234', name: 'probe', arguments: { plain: HERE } };
+    const called: ChatMessage[] = [{ role: 'user', content: 'Hello' }, { role: 'assistant', content: '', toolCalls: [call] }];
+    const tells = (messages: readonly ChatMessage[]): boolean => this.run(this.withTools, messages, PROBES).includes(HERE);
+    try {
+      return !tells(called) && tells(withArgumentsAsJson(called));
+    } catch {
+      return false;
     }
   }
 
@@ -138,7 +152,7 @@ export class ChatTemplate {
 
   /** As the messages are; then in the forms that it may insist on. */
   private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): Way[] {
-    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, form, offered, options);
+    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, this.takesJson ? withArgumentsAsJson(form) : form, offered, options);
     if (this.withTools.writesChannels) {
       // A message has one channel: of several calls such a template would tell the first alone.
       const single = oneCallPerTurn(messages);
@@ -146,7 +160,8 @@ export class ChatTemplate {
     }
     if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
-    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short))];
+    const plain = withPlainValues(messages);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, withPlainSchemas(tools))];
   }
 
   private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {

@@ -26,11 +26,17 @@ export const GEMMA_CALL_BEGIN = '<|tool_call>';
 export const GEMMA_CALL_END = '<tool_call|>';
 /** On both sides of texts in them. */
 const GEMMA_QUOTE = '<|"|>';
+/** Of Seed-OSS, MiniMax, GLM and DeepSeek, which no constraint knows. */
+const FREE_CALLS = [
+  ...['<seed:tool_call>', '</seed:tool_call>', '<minimax:tool_call>', '</minimax:tool_call>'],
+  ...['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'],
+  ...['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'],
+];
 /** Gemma 4's, where it waits for results. */
 export const RESULTS_BEGIN = '<|tool_response>';
 
 const THOUGHTS: readonly string[] = [THOUGHT_BEGIN, THOUGHT_END, CHANNEL_BEGIN, CHANNEL_END];
-const CALLS: readonly string[] = [CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS, GEMMA_CALL_BEGIN, GEMMA_CALL_END, GEMMA_QUOTE];
+const CALLS: readonly string[] = [CALL_BEGIN, CALL_END, ARGUMENTS_MARK, ...CALL_MARKS, GEMMA_CALL_BEGIN, GEMMA_CALL_END, GEMMA_QUOTE, ...FREE_CALLS];
 
 /** Of what a mark tells; undefined: it is none. */
 export function markKind(text: string): 'thoughts' | 'calls' | undefined {

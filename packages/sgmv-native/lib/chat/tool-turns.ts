@@ -1,6 +1,7 @@
 /** The same calls in the forms that some chat templates insist on, and refuse a conversation for. */
+import { Template } from '@huggingface/jinja';
 import { createHash } from 'node:crypto';
-import type { ChatMessage, Tool } from './conversation.js';
+import type { ChatMessage, Tool, ToolCall } from './conversation.js';
 
 /** Mistral's length; its templates take letters and digits alone. */
 const SHORT_ID = /^[A-Za-z0-9]{9}$/;
@@ -51,3 +52,30 @@ export function thoughtBeforeCalls(messages: readonly ChatMessage[]): ChatMessag
 
 /** With a description each, which some templates write out without a look. */
 export const describedTools = (tools: readonly Tool[]): Tool[] => tools.map((tool) => ({ ...tool, description: tool.description ?? '' }));
+
+/** With the spaces that templates, and so models, write. */
+const JSON_TEXT = new Template('{{ value | tojson }}');
+const jsonText = (value: unknown): string => JSON_TEXT.render({ value });
+
+/** With arguments as JSON, for templates that write them out as they are, as DeepSeek's. */
+export const withArgumentsAsJson = (messages: readonly ChatMessage[]): ChatMessage[] => withArguments(messages, jsonText);
+
+/** With values that every template can write as texts: Qwen3-Coder's and Seed-OSS's make texts of `null` and of objects, which this Jinja refuses. */
+export const withPlainValues = (messages: readonly ChatMessage[]): ChatMessage[] =>
+  withArguments(messages, (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, plain(value)])));
+
+/** The same of what schemas say of parameters, which Qwen3-Coder's template writes out: a `default` is often `null`. */
+export const withPlainSchemas = (tools: readonly Tool[]): Tool[] =>
+  tools.map((tool) => ({ ...tool, ...(tool.parameters && { parameters: { ...tool.parameters, properties: withoutNulls(tool.parameters.properties) } }) }));
+
+const withoutNulls = (properties: unknown): unknown => mapped(properties, (schema) => mapped(schema, (value) => (value === null ? plain(value) : value)));
+const mapped = (value: unknown, change: (member: unknown) => unknown): unknown =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)])) : value;
+
+/** As Python writes nothing. */
+const plain = (value: unknown): unknown => (value === null ? 'None' : typeof value === 'object' ? jsonText(value) : value);
+
+function withArguments(messages: readonly ChatMessage[], change: (given: Readonly<Record<string, unknown>>) => ToolCall['arguments']): ChatMessage[] {
+  const changed = (call: ToolCall): ToolCall => ({ ...call, arguments: typeof call.arguments === 'string' ? call.arguments : change(call.arguments) });
+  return messages.map((message) => ({ ...message, ...(message.toolCalls && { toolCalls: message.toolCalls.map(changed) }) }));
+}

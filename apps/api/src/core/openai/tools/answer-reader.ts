@@ -1,15 +1,17 @@
 /**
  * Tells the calls of an answer from its text, as it arrives. Models write calls in few ways: in `<tool_call>` tags
  * anywhere (Hermes, Qwen, SmolLM), or as the whole answer, one object or a list of them, with or without a mark in front
- * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral; Gemma 4,
- * in tags of its own).
+ * (Llama, Mistral, and whatever a constraint of ours made write), or a name and its arguments (newer ones of Mistral, and
+ * others in tags of their own: `call-forms.ts`).
  * All are read, whichever the model: what names no function that the caller has offered stays text.
  */
 import { overlap } from '../../../base/overlap.js';
 import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/pieces.js';
+import { FREE_CLOSINGS, FREE_FORMS, FREE_OPENINGS, GEMMA, NAMED, type CallForm } from './call-forms.js';
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
-import { GEMMA_CALL_END, GemmaArguments } from './gemma-arguments.js';
-import type { OfferedTools } from './offered-tools.js';
+import { GEMMA_CALL_END } from './gemma-arguments.js';
+import type { OfferedTool, OfferedTools } from './offered-tools.js';
+import { anyOf, firstOf, headLength } from './text-marks.js';
 
 export type AnswerPiece = TextPiece | ReasoningPiece | (CallPiece & { index: number });
 
@@ -19,15 +21,16 @@ const MARKS = ['<|python_tag|>', '[TOOL_CALLS]'];
 /** Between calls, and after the last. */
 const CLOSE = '</tool_call>';
 /** In front of a call of Gemma 4's. */
-const GEMMA = '<|tool_call>';
-const GEMMA_NAME = 'call:';
-const OPENINGS = [OPEN, GEMMA, ...MARKS];
-/** Between a name and its arguments. */
-const ARGUMENTS = '[ARGS]';
-const BETWEEN = /^(?:[\s,;\]]|<\/tool_call>|<tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])+/;
+const GEMMA_OPEN = '<|tool_call>';
+const CLOSINGS = [CLOSE, GEMMA_CALL_END, ...FREE_CLOSINGS];
+/** What an object may follow at once. */
+const JSON_OPENINGS = [OPEN, GEMMA_OPEN, ...MARKS];
+const BETWEEN = new RegExp(`^(?:[\\s,;\\]]|${anyOf([...CLOSINGS, ...MARKS])})+`);
 
-export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty'>;
+export type Offered = Pick<OfferedTools, 'tools' | 'parallel' | 'duty' | 'isConstrained'>;
 type Where = 'start' | 'text' | 'call' | 'between' | 'over';
+/** One that is too long is none either way. */
+const NAME = /^[\w-]{0,65}/;
 
 export class AnswerReader {
   private where: Where = 'start';
@@ -42,10 +45,17 @@ export class AnswerReader {
   private readonly names: ReadonlySet<string>;
   /** The answer was free in all but the calls that the engine's constraint knows, so no other form is taken for one. */
   private readonly isStrict: boolean;
+  private readonly openings: readonly string[];
+  private readonly opening: RegExp;
+  private readonly forms: readonly CallForm[];
 
   constructor(private readonly offered: Offered) {
     this.names = new Set(offered.tools.map(({ name }) => name));
     this.isStrict = offered.duty === 'auto' && offered.tools.some(({ strict }) => strict);
+    const isFree = offered.duty === 'auto' && !this.isStrict && !offered.isConstrained;
+    this.openings = isFree ? [...JSON_OPENINGS, ...FREE_OPENINGS] : JSON_OPENINGS;
+    this.opening = new RegExp(anyOf(this.openings));
+    this.forms = isFree ? [GEMMA, ...FREE_FORMS] : [GEMMA];
   }
 
   push(text: string): AnswerPiece[] {
@@ -100,49 +110,57 @@ export class AnswerReader {
     const rest = this.held.slice(opening.length);
     if (rest.startsWith('{') && !opening.trimStart().includes('[[')) return this.enter(opening);
     const trimmed = this.held.trimStart();
-    if ([OPEN, GEMMA].some((one) => trimmed.startsWith(one))) this.held = trimmed;
-    else if ([...OPENINGS, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
+    if (this.openings.some((one) => trimmed.startsWith(one))) this.held = trimmed;
+    else if ([...this.openings, '['].some((one) => one.startsWith(trimmed)) || rest === '') return [];
     this.where = 'text';
     return this.readText();
   }
 
   /** A name with its arguments, which `text` begins with; nothing yet, where it may become one; null: it is none. */
   private readName(text: string): AnswerPiece[] | null {
-    if (this.isStrict && !this.isMarked) return null;
-    return this.readHead(text, (name) => [`${name}{`, `${name}${ARGUMENTS}{`], (name) => new ArgumentsReader(name));
+    return this.isStrict && !this.isMarked ? null : this.readForms(text, [NAMED]);
   }
 
-  /** The same between Gemma's tags. The engine's constraint knows it. */
-  private readGemmaName(text: string): AnswerPiece[] | null {
-    return this.readHead(text, (name) => [`${GEMMA_NAME}${name}{`], (name) => new ArgumentsReader(name, new GemmaArguments()));
-  }
-
-  private readHead(text: string, headsOf: (name: string) => string[], readerOf: (name: string) => ArgumentsReader): AnswerPiece[] | null {
-    const begun = text.trimStart();
-    for (const name of this.names) {
-      for (const head of headsOf(name)) {
-        const lead = this.held.length - begun.length + head.length - 1;
-        if (begun.startsWith(head)) return this.enter(this.held.slice(0, lead), readerOf(name));
-        if (begun !== '' && head.startsWith(begun)) return [];
+  private readForms(text: string, forms: readonly CallForm[]): AnswerPiece[] | null {
+    for (const form of forms) {
+      for (const head of form.heads) {
+        const found = this.findName(text, head, form.next);
+        if (found === 'more') return [];
+        if (found) return this.enter(this.held.slice(0, this.held.length - text.length + found.end), new ArgumentsReader(found.tool.name, form.argumentsOf(found.tool.parameters)));
       }
     }
     return null;
   }
 
+  /** `end`: of what stands before the arguments. */
+  private findName(text: string, [before, after]: CallForm['heads'][number], next: CallForm['next']): { tool: OfferedTool; end: number } | 'more' | null {
+    const start = headLength(text, before);
+    if (typeof start !== 'number') return start;
+    const name = NAME.exec(text.slice(start))?.[0] ?? '';
+    const end = start + name.length;
+    const { tools } = this.offered;
+    if (end === text.length) return tools.some((tool) => tool.name.startsWith(name)) ? 'more' : null;
+    const tool = this.names.has(name) ? tools.find((one) => one.name === name) : undefined;
+    if (!tool) return null;
+    const rest = text.slice(end);
+    const lengths = next.map((one) => headLength(rest, after + one));
+    if (lengths.some((length) => typeof length === 'number')) return { tool, end: end + Number(headLength(rest, after)) };
+    return lengths.includes('more') ? 'more' : null;
+  }
+
   private readText(): AnswerPiece[] {
-    const [at, mark] = firstOf(OPENINGS, this.held);
-    if (at < 0) return this.tellText(this.held.length - Math.max(...OPENINGS.map((one) => overlap(this.held, one))));
+    const [at, mark] = firstOf(this.opening, this.held) ?? [-1, ''];
+    if (at < 0) return this.tellText(this.held.length - Math.max(...this.openings.map((one) => overlap(this.held, one))));
     if (at > 0) return this.tellText(at);
     const after = this.held.slice(mark.length);
     const opening = /^[\s[]*/.exec(after)?.[0] ?? '';
     if (opening.length === after.length) return [];
-    if (after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
-    if (mark === GEMMA) return this.readGemmaName(after) ?? this.tellText(mark.length);
-    this.isMarked = mark !== OPEN;
-    return (this.isMarked ? this.readName(after) : null) ?? this.tellText(mark.length);
+    if (JSON_OPENINGS.includes(mark) && after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
+    this.isMarked = MARKS.includes(mark);
+    return (this.isMarked ? this.readName(after) : this.readForms(this.held, this.forms)) ?? this.tellText(mark.length);
   }
 
-  /** `lead`: what is in front of the call's brace. */
+  /** `lead`: what is in front of the call's brace, or of its first tag. */
   private enter(lead: string, reader: CallReader | ArgumentsReader = new CallReader(this.names, this.isStrict)): AnswerPiece[] {
     this.lead = lead;
     this.isMarked = false;
@@ -179,7 +197,7 @@ export class AnswerReader {
     const named = this.readName(this.held);
     if (named) return named;
     if (this.held.startsWith('{')) return this.enter('');
-    if ([CLOSE, GEMMA_CALL_END, ...OPENINGS].some((one) => one.startsWith(this.held))) return [];
+    if ([...CLOSINGS, ...this.openings].some((one) => one.startsWith(this.held))) return [];
     this.where = 'text';
     return this.readText();
   }
@@ -199,12 +217,6 @@ export class AnswerReader {
     this.held = this.held.slice(length);
     return [];
   }
-}
-
-/** Where the first of them is, and which; -1: nowhere. */
-function firstOf(marks: readonly string[], text: string): [at: number, mark: string] {
-  const found = marks.map((mark): [number, string] => [text.indexOf(mark), mark]).filter(([at]) => at >= 0);
-  return found.reduce<[number, string]>((first, one) => (first[0] < 0 || one[0] < first[0] ? one : first), [-1, '']);
 }
 
 const textPieces = (text: string): AnswerPiece[] => (text === '' ? [] : [{ kind: 'text', text }]);

@@ -119,7 +119,7 @@ export interface ArgumentsSource {
   push(text: string): { json: string; rest: string | null };
 }
 
-class JsonArguments implements ArgumentsSource {
+export class JsonArguments implements ArgumentsSource {
   private readonly scanner = new JsonValueScanner();
 
   push(text: string): { json: string; rest: string | null } {
@@ -128,7 +128,7 @@ class JsonArguments implements ArgumentsSource {
   }
 }
 
-/** The arguments of a call whose name stood before them, `f{…}`, as newer models of Mistral write calls, and Gemma 4. */
+/** The arguments of a call whose name stood before them. */
 export class ArgumentsReader {
   private isNamed = false;
 

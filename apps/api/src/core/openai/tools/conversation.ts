@@ -24,9 +24,10 @@ export function conversation({ param, messages, offer, asked, continueFinal = fa
   const offered = offeredTools(offer);
   const tools = offered && toldTools(offered);
   checkLength(param, [...textsOf(messages), JSON.stringify(tools)]);
+  const constraint = offered ? withTools(asked(), offered) : asked();
   return {
     input: { kind: 'messages', messages, ...(tools && { tools }), ...(continueFinal && { continueFinal }) },
-    constraint: offered ? withTools(asked(), offered) : asked(),
-    tools: offered,
+    constraint,
+    tools: offered && { ...offered, isConstrained: constraint !== null },
   };
 }

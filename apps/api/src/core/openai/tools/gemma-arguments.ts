@@ -6,6 +6,7 @@
 import { overlap } from '../../../base/overlap.js';
 import { parseJson } from '../../../base/parse-json.js';
 import type { ArgumentsSource } from './call-reader.js';
+import { HALF, inQuotes, jsonWord } from './json-words.js';
 
 const QUOTE = '<|"|>';
 /** Ends the call, wherever it stands but in a text. */
@@ -16,8 +17,6 @@ const VALUE_END = /[,}\]]|<tool_call\|>/;
 /** No key and no number is as long. */
 const WORD_LENGTH_MAX = 1024;
 const JSON_STRING = /^[^"\\]*(?:\\.[^"\\]*)*/s;
-/** Half of a character: its other half is to come. */
-const HALF = /[\ud800-\udbff]$/;
 
 export class GemmaArguments implements ArgumentsSource {
   private held = '';
@@ -93,7 +92,7 @@ export class GemmaArguments implements ArgumentsSource {
   private readText(quote: typeof QUOTE | '"'): boolean {
     const at = quote === '"' ? jsonStringEnd(this.held) : this.held.indexOf(quote);
     const known = at < 0 ? this.knownOf(quote) : this.held.slice(0, at);
-    this.json += quote === '"' ? escapeControls(known) : JSON.stringify(known).slice(1, -1);
+    this.json += quote === '"' ? escapeControls(known) : inQuotes(known);
     this.skip(known.length);
     if (at < 0) return false;
     this.json += '"';
@@ -146,11 +145,9 @@ function jsonStringEnd(text: string): number {
   return text.charAt(length) === '"' ? length : -1;
 }
 
-const escapeControls = (text: string): string => text.replace(/[\u0000-\u001f]/g, (control) => JSON.stringify(control).slice(1, -1));
+const escapeControls = (text: string): string => text.replace(/[\u0000-\u001f]/g, (control) => inQuotes(control));
 
-/** Python's words for them too, in which templates write what was called before. */
-const WORDS: Readonly<Record<string, string>> = { true: 'true', True: 'true', false: 'false', False: 'false', null: 'null', None: 'null' };
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** What is neither a word that JSON knows nor a number is a text. */
-const valueOf = (word: string): string => (Object.hasOwn(WORDS, word) ? WORDS[word]! : NUMBER.test(word) ? word : word === '' ? 'null' : JSON.stringify(word));
+const valueOf = (word: string): string => jsonWord(word) ?? (NUMBER.test(word) ? word : word === '' ? 'null' : JSON.stringify(word));

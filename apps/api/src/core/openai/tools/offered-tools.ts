@@ -50,6 +50,8 @@ export interface OfferedTools {
   duty: ToolDuty;
   /** Whether one answer may call several. */
   parallel: boolean;
+  /** Whether a constraint holds for the answer, so that calls are in forms that the engine knows. */
+  isConstrained?: boolean;
 }
 
 /** A name, and the parameter it stands in. */
