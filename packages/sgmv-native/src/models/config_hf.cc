@@ -421,7 +421,7 @@ void read_cohere(const ConfigFields& fields, ModelConfig& config) {
   config.qk_norm = config.qk_layer_norms = config.model_type == "cohere" && fields.flag("use_qk_norm", false);
 }
 
-// Norms with biases, which neither model has that was published.
+// Its norms of q and k would have biases, one for all heads; no published model has such norms.
 void read_phi(const ConfigFields& fields, ModelConfig& config) {
   config.head_bias = true;
   if (fields.flag("qk_layernorm", false)) fields.refuse("model_unsupported", "qk_layernorm", "true", "false");
