@@ -181,13 +181,14 @@ void BlockManager::leave_state(int32_t state) noexcept {
   if (--kept.readers == 0 && kept.block < 0) free_states_.push_back(state);
 }
 
-void BlockManager::turn_states(BlockTable& table) noexcept {
-  if (!has_states()) return;
+bool BlockManager::turn_states(BlockTable& table) noexcept {
+  if (!has_states()) return false;
   table.state_before = table.states[0];
   std::rotate(table.states.begin(), table.states.begin() + 1, table.states.begin() + states_each_);
-  if (!std::exchange(table.reads_kept, false)) return;
+  if (!std::exchange(table.reads_kept, false)) return false;
   leave_state(table.state_before);
   table.states[static_cast<size_t>(states_each_ - 1)] = std::exchange(table.spare, -1);
+  return true;
 }
 
 void BlockManager::keep_state(BlockTable& table, int64_t positions, bool of_completion) noexcept {

@@ -71,8 +71,8 @@ class BlockManager {
 
   bool has_states() const { return cache_.state_count() > 0; }
   bool keeps_states() const { return has_states() && reuse_prefixes_; }
-  // A slice has been computed: what was written is read next.
-  void turn_states(BlockTable& table) noexcept;
+  // A slice has been computed: what was written is read next. Whether that leaves a state to others that was kept.
+  bool turn_states(BlockTable& table) noexcept;
   // Keeps the state at the end of the table's published blocks of positions [0, positions), all that has been computed. Of a
   // completion the last one that was kept so makes room, and no other does.
   void keep_state(BlockTable& table, int64_t positions, bool of_completion) noexcept;

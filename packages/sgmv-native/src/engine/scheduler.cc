@@ -150,7 +150,7 @@ void Scheduler::suspend(SequenceList::iterator running) noexcept {
 
 void Scheduler::computed(Sequence& sequence, int32_t token_count) noexcept {
   sequence.computed += token_count;
-  blocks_.turn_states(sequence.table);
+  if (blocks_.turn_states(sequence.table)) full_ = false;
   const std::span<const int32_t> known(sequence.tokens.data(), static_cast<size_t>(sequence.computed));
   blocks_.publish(sequence.table, sequence.scope(), known);
   const bool of_completion = sequence.computed > sequence.prompt_count;

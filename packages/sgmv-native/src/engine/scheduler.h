@@ -95,7 +95,7 @@ class Scheduler {
   SequenceList running_;  // oldest first
   SequenceList waiting_;  // oldest first
   size_t following_ = 0;  // in the lists of those, and of running ones
-  bool full_ = false;     // no room for the first that waits, and nobody has left since
+  bool full_ = false;     // no room for the first that waits, and nobody has left since, nor a kept state
   SequenceList failed_;
   std::vector<PlannedSlice> plan_;
   std::vector<Sequence*> prompts_;  // scratch
