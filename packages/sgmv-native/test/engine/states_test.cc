@@ -143,6 +143,25 @@ ENGINE_TEST("states: kept ones give way to sequences that run") {
 
 // Of a real model: what an engine whose cache is far too small gives, with preemptions, chunks and choices, is what feeding the model
 // directly gives.
+// For a step, a sequence holds the slot of the state that it has just left to others, too.
+ENGINE_TEST("states: who comes while a kept one is read waits for that, not for somebody to end") {
+  for (int64_t steps = 1; steps <= 8; ++steps) {
+    const auto gate = std::make_shared<Gate>();
+    FakeOptions options;
+    options.states = true;
+    options.forward_gate = gate;
+    Harness harness(small_options(200, 4, 2, 32), options);
+    harness.submit(make_request("first", {1, 2, 3}, 50));
+    gate->allow(steps);
+    gate->wait_until_reached(steps + 1);
+    harness.submit(make_request("second", {4, 5, 6}, 50));
+    gate->open();
+    CHECK(harness.wait("first").tokens == fake_greedy({1, 2, 3}, "", 50));
+    CHECK(harness.wait("second").tokens == fake_greedy({4, 5, 6}, "", 50));
+    CHECK(harness.log().forwards <= 50 + steps + 8, "after ", steps, ": ", harness.log().forwards.load(), " steps");
+  }
+}
+
 TEST("states: a real model's tokens under preemption, in chunks and in choices") {
   const std::filesystem::path folder = golden_root() / "qwen3-5" / "model";
   if (!std::filesystem::exists(folder)) throw Skip("no golden folder of qwen3-5");
