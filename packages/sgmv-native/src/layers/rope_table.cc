@@ -40,9 +40,9 @@ void apply_yarn(const RopeConfig& config, int32_t head_dim, std::vector<float>& 
   }
 }
 
-double yarn_mscale(double factor, double scale) { return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0; }
-
 }  // namespace
+
+double yarn_mscale(double factor, double scale) { return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0; }
 
 std::vector<float> rope_frequencies(const RopeConfig& config, int32_t head_dim) {
   const int32_t dim = config.rotary_dim > 0 ? config.rotary_dim : head_dim;

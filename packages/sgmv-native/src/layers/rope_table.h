@@ -27,6 +27,9 @@ class RopeTable {
   std::vector<float> table_;
 };
 
+// What YaRN multiplies by where mscale or mscale_all_dim is `scale`; 1 for 0.
+double yarn_mscale(double factor, double scale);
+
 // Exposed for tests.
 std::vector<float> rope_frequencies(const RopeConfig& config, int32_t head_dim);
 float rope_attention_factor(const RopeConfig& config);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "layers/rope_table.h"
 #include "models/config_fields.h"
 
 namespace sgmv {
@@ -630,7 +631,7 @@ void read_full_kv(const ConfigFields& fields, ModelConfig& config) {
 }
 
 void read_gemma4(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
-  config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
+  use_gemma_layout(config);
   config.attention_scale = 1.0f;
   config.value_norm = config.layer_scales = true;
   config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", 0);
@@ -696,12 +697,8 @@ void read_latent(const ConfigFields& fields, const json::Value& root, const Late
 }
 
 // YaRN that says mscale_all_dim stretches scores too.
-void scale_latent(ModelConfig& config) {
-  config.rope.rotary_dim = config.latent.rope_dim;
-  config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
-  const RopeConfig& rope = config.rope;
-  if (rope.kind == RopeConfig::Kind::none || rope.mscale_all_dim == 0 || rope.factor <= 1) return;
-  const double stretch = 0.1 * rope.mscale_all_dim * std::log(rope.factor) + 1.0;
+void stretch_scores(ModelConfig& config) {
+  const double stretch = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
   config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
 }
 
@@ -829,7 +826,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   config.rope.rotary_dim = config.latent.rope_dim;
   read_ropes(root, file, read_rotary_share(fields, family, config), config);
-  if (latent) scale_latent(config);
+  if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
   if (!family.hybrid) read_layer_types(fields, config);

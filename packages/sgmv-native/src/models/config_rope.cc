@@ -72,7 +72,7 @@ void read_longrope(const ConfigFields& fields, const ModelConfig& model, RopeCon
 void read_rotary_dim(const ConfigFields& fields, const Surroundings& around, RopeConfig& rope) {
   const auto partial = fields.number("partial_rotary_factor");
   if (!partial) return;
-  rope.rotary_dim = 0;
+  rope.rotary_dim = around.model.latent.rope_dim;
   if (*partial == 1.0) return;
   const int32_t dim = around.may_be_partial && *partial > 0 && *partial < 1 ? static_cast<int32_t>(around.model.head_dim * *partial) : 0;
   if (dim < 2 || dim % 2 != 0)
