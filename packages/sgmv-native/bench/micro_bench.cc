@@ -133,8 +133,12 @@ std::vector<MicroResult> run_micro(Device& any) {
   add_sgmv(1, 32, 16, 576, 1536);
   add_sgmv(8, 64, 16, 576, 1536);
   for (const KvType type : {KvType::f32, KvType::f16}) {
-    for (const int32_t context : {64, 192, 1024}) results.push_back(bench_attention(device, type, 32, 1, context));
-    results.push_back(bench_attention(device, type, 1, 512, 512));
+    for (const int32_t context : {64, 192, 1024}) results.push_back(bench_attention(device, kSmolLm2, type, 32, 1, context));
+    results.push_back(bench_attention(device, kSmolLm2, type, 1, 512, 512));
+  }
+  for (const AttentionShape& shape : {kDeepSeekV2Lite, kDeepSeekV2LiteByHeads}) {
+    results.push_back(bench_attention(device, shape, KvType::f16, 4, 1, 2048));
+    results.push_back(bench_attention(device, shape, KvType::f16, 1, 256, 1024));
   }
   return results;
 }

@@ -289,6 +289,8 @@ export interface ModelShape {
   headDim: number;
   /** Of layers that see everything beside others that slide, where their heads are others (Gemma 4); null: they are not. */
   fullAttention: { kvHeads: number; headDim: number } | null;
+  /** Of latent attention: the numbers of a token and layer that the cache holds, for all heads; null: keys and values are heads'. */
+  latentWidth: number | null;
   maxPositions: number;
   endTokens: number[];
   bosToken: number | null;

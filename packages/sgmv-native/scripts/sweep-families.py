@@ -138,8 +138,8 @@ def draw_latent(rng, family, c):
     pick, heads, rope_dim = rng.choice, c["num_attention_heads"], rng.choice([2, 4, 8, 34, 64])
     del c["head_dim"]
     nope_dim = pick([2, 6, 10, 32, 100, 128])
-    c.update(hidden_size=heads * rng.randint(1, 20), num_key_value_heads=heads, q_lora_rank=pick([None, 1, 7, 40]), kv_lora_rank=pick([1, 5, 16, 70]), qk_nope_head_dim=nope_dim, qk_rope_head_dim=rope_dim,
-             v_head_dim=pick([1, nope_dim, nope_dim + rope_dim, rng.randint(1, nope_dim + rope_dim)]), topk_method=pick(["greedy", "group_limited_greedy"]), rope_interleave=pick([True, True, False]))
+    c.update(hidden_size=heads * rng.randint(1, 20), num_key_value_heads=heads, q_lora_rank=pick([None, 1, 7, 40]), kv_lora_rank=pick([1, 5, 16, 70, 512]), qk_nope_head_dim=nope_dim, qk_rope_head_dim=rope_dim,
+             v_head_dim=pick([1, nope_dim, nope_dim + rope_dim + 3, rng.randint(1, nope_dim + rope_dim)]), topk_method=pick(["greedy", "group_limited_greedy"]), rope_interleave=pick([True, True, False]))
     if family == "youtu": c.update(pad_token_id=None)  # whose row of a tied embedding Transformers 5.24 sets to zero
     if family == "minicpm3": c.update(scale_emb=pick([1, 12, 7.5]), scale_depth=pick([None, 1.4, 0.3]), dim_model_base=pick([None, 1, 256]))
     return rope_dim

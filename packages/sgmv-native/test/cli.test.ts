@@ -328,6 +328,8 @@ test('info names the machine and the model', async () => {
   expect(out).not.toMatch(/experts/);
   const twoShapes = await sgmv(['info', '--model', join(goldenFolder('gemma4'), 'model', 'config.json')]);
   expect(twoShapes.out).toMatch(/heads +2 query, 1 key\/value, 6 wide; where all is seen 1 key\/value, 12 wide/);
+  const latent = await sgmv(['info', '--model', join(goldenFolder('deepseek-v3'), 'model', 'config.json')]);
+  expect(latent.out).toMatch(/heads +2 query, 10 wide, of one row of 14 key\/value\n/);
   const mixture = await sgmv(['info', '--model', join(goldenFolder('qwen3-moe'), 'model', 'config.json')]);
   expect(mixture.out).toMatch(/experts +7, 3 per token, 20 wide\n/);
   expect(JSON.parse((await sgmv(['info', '--json'])).out)).toMatchObject({ version: '0.1.0' });

@@ -128,9 +128,13 @@ struct LinearAttentionConfig : LinearAttentionShape {
   std::vector<bool> layer_is_linear;  // per layer; empty: none is
 };
 
-// Keys and values of a layer.
+// Keys and values of a layer. Those of latent attention are one row: values are the first `values_in_keys` components of keys and lie
+// nowhere else; 0: they are apart, and as wide as keys.
 struct KvShape {
   int32_t heads = 0, dim = 0;
+  int32_t values_in_keys = 0;
+  constexpr int32_t value_dim() const { return values_in_keys > 0 ? values_in_keys : dim; }
+  constexpr int64_t numbers() const { return int64_t{heads} * (values_in_keys > 0 ? dim : 2 * dim); }  // that a position takes
   bool operator==(const KvShape&) const = default;
 };
 
@@ -141,16 +145,17 @@ struct PerTokenConfig {
   int32_t vocab = 0;  // of the second embedding
 };
 
-// Latent attention (DeepSeek-AI, 2024): keys and values are products of a narrow row, kv_b · norm(the first kv_rank of kv_a · x); all heads'
-// keys have the last rope_dim of that in common, which alone are rotated. Queries are q_b · norm(q_a · x) or q · x. Here a head's rotated
-// components come first, values are filled up with zeros to the width of keys, and the cache has what attention reads.
+// Latent attention (DeepSeek-AI, 2024): keys and values are products of a narrow row, c = norm(the first kv_rank of kv_a · x) with kv_b, whose
+// rows are each head's W_K and then its W_V; all heads' keys have the last rope_dim of kv_a · x in common, which alone are rotated. Queries
+// are q_b · norm(q_a · x) or q · x. Since q · (W_K c) = (W_Kᵀ q) · c and Σ w (W_V c) = W_V Σ w c, the cache has c and the rotated components
+// of a token, and all heads attend to that one row: docs/adr/0020-latent-attention-in-its-space.md.
 inline constexpr float kLatentNormEps = 1e-6f;  // of its norms, whatever the others have
 
 struct LatentConfig {
   int32_t kv_rank = 0;  // 0: the model has no latent attention
   int32_t q_rank = 0;   // 0: queries are q · x
   int32_t nope_dim = 0, rope_dim = 0, value_dim = 0;  // of a head; the first two are head_dim
-  constexpr int32_t kv_a_width() const { return kv_rank + rope_dim; }
+  constexpr int32_t kv_a_width() const { return kv_rank + rope_dim; }  // and that of a row of the cache
   constexpr int32_t kv_b_head() const { return nope_dim + value_dim; }  // outputs of kv_b for a head: its key's, then its value
 };
 
@@ -238,19 +243,22 @@ struct ModelConfig {
   int32_t kv_source(int32_t layer) const;  // the layer whose keys and values this one attends to
   bool has_kv(int32_t layer) const { return layer < first_sharing(); }
   bool values_are_keys(int32_t layer) const { return full_values_are_keys && !is_sliding(layer); }
-  KvShape kv_shape(int32_t layer) const { return full_kv.heads > 0 && !is_sliding(layer) ? full_kv : KvShape{kv_heads, head_dim}; }
+  KvShape kv_shape(int32_t layer) const {
+    if (is_latent()) return {1, latent.kv_a_width(), latent.kv_rank};
+    return full_kv.heads > 0 && !is_sliding(layer) ? full_kv : KvShape{kv_heads, head_dim};
+  }
   std::vector<KvShape> kv_shapes() const;  // of all layers that have keys and values of their own
-  int64_t kv_numbers() const;  // keys of a position, in all layers; values are as many
-  int32_t head_dim_max() const { return std::max(head_dim, full_kv.dim); }
+  int64_t kv_numbers() const;  // keys and values of a position, in all layers
+  int32_t head_dim_max() const { return is_latent() ? latent.kv_a_width() : std::max(head_dim, full_kv.dim); }  // of what attention reads
   int32_t heads_per_kv_max() const { return heads / (full_kv.heads > 0 ? std::min(kv_heads, full_kv.heads) : kv_heads); }
   bool is_latent() const { return latent.kv_rank > 0; }
-  int32_t queries_width(int32_t layer) const { return heads * kv_shape(layer).dim; }  // of the queries that attention reads, and of what it gives
+  int32_t queries_width(int32_t layer) const { return heads * kv_shape(layer).dim; }  // of the queries that attention reads
   int32_t attended_width(int32_t layer) const { return is_latent() ? heads * latent.value_dim : queries_width(layer); }  // of what o reads
   int32_t qkv_width(int32_t layer) const { return q_width(layer) + (has_kv(layer) ? 2 * kv_shape(layer).heads * kv_shape(layer).dim : 0); }
-  int32_t qkv_width_max() const { return q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
+  int32_t qkv_width_max() const { return is_latent() ? queries_width(0) : q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
   StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
   size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
-  int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
+  int32_t q_width(int32_t layer) const { return is_latent() ? heads * head_dim : (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
   int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
   bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
   bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass

@@ -62,7 +62,7 @@ function describe({ version, node, cpu, cuda, whyNoCuda, cache, model }: Facts):
 }
 
 function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
-  const { fullAttention } = model;
+  const { fullAttention, latentWidth } = model;
   const full = fullAttention ? `; where all is seen ${fullAttention.kvHeads} key/value, ${fullAttention.headDim} wide` : '';
   return [
     ['model', `${model.name} (${model.modelType})`],
@@ -77,7 +77,12 @@ function modelRows(model: Awaited<ReturnType<typeof modelFacts>>): string[][] {
           ],
         ]
       : []),
-    ['heads', `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide${full}`],
+    [
+      'heads',
+      latentWidth
+        ? `${model.heads} query, ${model.headDim} wide, of one row of ${latentWidth} key/value`
+        : `${model.heads} query, ${model.kvHeads} key/value, ${model.headDim} wide${full}`,
+    ],
     ['vocabulary', integer(model.vocabSize)],
     ['context', `${integer(model.maxPositions)} tokens`],
     ['end tokens', model.endTokens.join(', ') || 'none'],

@@ -197,6 +197,7 @@ Napi::Object config_to_js(Napi::Env env, const ModelConfig& config) {
     full = heads;
   }
   object.Set("fullAttention", full);
+  object.Set("latentWidth", config.is_latent() ? Napi::Value(Napi::Number::New(env, config.latent.kv_a_width())) : env.Null());
   object.Set("maxPositions", config.max_positions);
   object.Set("endTokens", numbers(env, config.end_tokens));
   object.Set("bosToken", config.bos_token < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, config.bos_token)));
@@ -214,7 +215,7 @@ Napi::Object model_to_js(Napi::Env env, const Model& model) {
   object.Set("adapterType", types.adapters ? name_of(kLoraTypes, *types.adapters) : "stored");
   object.Set("kvType", name_of(kKvTypes, types.kv));
   object.Set("batchInvariant", Napi::Boolean::New(env, model.batch_invariant()));
-  object.Set("kvBytesPerToken", 2.0 * static_cast<double>(config.kv_numbers()) * kv_number);
+  object.Set("kvBytesPerToken", static_cast<double>(config.kv_numbers()) * kv_number);
   return object;
 }
 

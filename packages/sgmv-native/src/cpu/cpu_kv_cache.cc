@@ -68,6 +68,11 @@ void CpuKvCache::store(int64_t layer, int64_t block, int64_t kv_head, int64_t po
   std::byte* k = data_.data() + (keys(layer, block, kv_head) - data_.data());
   std::byte* v = data_.data() + (values(layer, block, kv_head) - data_.data());
   const int64_t dim = head_dim(layer);
+  if (values_in_keys(layer)) {
+    if (type_ == KvType::f32) std::copy_n(key, dim, reinterpret_cast<float*>(k) + position_in_block * dim);
+    else kernels_.narrow_f16(key, dim, reinterpret_cast<uint16_t*>(k) + position_in_block * dim);
+    return;
+  }
   if (type_ == KvType::f32) {
     place(key, value, dim, lanes_, reinterpret_cast<float*>(k) + position_in_block, reinterpret_cast<float*>(v) + position_in_block * dim);
     return;

@@ -1,7 +1,7 @@
 // Keys and values in blocks of positions, a block's layers and heads one after another. A block of one layer and one
 // key/value head holds its keys as [head_dim, lanes], so that a register holds one component of neighbouring positions,
 // then its values as [block_size, head_dim]. `lanes` is block_size rounded up to whole registers; the extra lanes are
-// never used. Memory comes from the system when it is first written, and goes back to it by extents.
+// never used. Where values are a part of keys, it holds keys only, as [block_size, head_dim]. Memory comes from the system when it is first written, and goes back to it by extents.
 #pragma once
 
 #include <algorithm>
@@ -36,19 +36,25 @@ class CpuKvCache : public KvCache {
   const std::vector<KvShape>& layers() const { return layers_; }
   int64_t head_dim(int64_t layer) const { return layers_[static_cast<size_t>(layer)].dim; }
   int64_t kv_heads(int64_t layer) const { return layers_[static_cast<size_t>(layer)].heads; }
+  bool values_in_keys(int64_t layer) const { return layers_[static_cast<size_t>(layer)].values_in_keys > 0; }
+  int64_t value_dim(int64_t layer) const { return layers_[static_cast<size_t>(layer)].value_dim(); }
   KvType type() const { return type_; }
   const std::byte* keys(int64_t layer, int64_t block, int64_t kv_head) const {
     return data_.data() + static_cast<size_t>(block * block_numbers_ + begins_[static_cast<size_t>(layer)] + kv_head * unit(layer)) * number_bytes();
   }
   const std::byte* values(int64_t layer, int64_t block, int64_t kv_head) const {
-    return keys(layer, block, kv_head) + static_cast<size_t>(head_dim(layer) * lanes_) * number_bytes();
+    return keys(layer, block, kv_head) + (values_in_keys(layer) ? 0 : key_bytes(layer));
   }
+  // Of a block's head.
+  size_t key_bytes(int64_t layer) const { return static_cast<size_t>(head_dim(layer) * (values_in_keys(layer) ? block_size_ : lanes_)) * number_bytes(); }
+  size_t head_bytes(int64_t layer) const { return static_cast<size_t>(unit(layer)) * number_bytes(); }
   size_t number_bytes() const { return type_ == KvType::f32 ? sizeof(float) : sizeof(uint16_t); }
 
+  // `value`: not read where it is a part of the key.
   void store(int64_t layer, int64_t block, int64_t kv_head, int64_t position_in_block, const float* key, const float* value);
 
  private:
-  int64_t unit(int64_t layer) const { return head_dim(layer) * (lanes_ + block_size_); }  // numbers of a block's head
+  int64_t unit(int64_t layer) const { return head_dim(layer) * (values_in_keys(layer) ? block_size_ : lanes_ + block_size_); }  // numbers of a block's head
 
   const Kernels& kernels_;
   KvType type_;

@@ -160,11 +160,14 @@ struct Kernels {
   // scores [rows, lanes] = q [rows, dim] · keys [dim, lanes]; lanes is a multiple of 16.
   void (*attention_scores)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim,
                            int64_t lanes, float* scores, int64_t scores_stride);
+  // The same with keys [positions, dim]: scores [rows, positions].
+  void (*attention_dots)(const float* q, int64_t q_stride, int rows, const void* keys, KvType type, int64_t dim, int64_t positions,
+                         float* scores, int64_t scores_stride);
   // scores := exp(scores - max); returns their sum. `sink`: a score more, of which nothing else is wanted, or kNoSink.
   float (*softmax_numerators)(float* scores, int64_t n, float sink);
-  // out [rows, dim] += weights [rows, positions] · values [positions, dim].
+  // out [rows, dim] += weights [rows, positions] · values [positions, dim], a position's `values_stride` numbers behind the one before.
   void (*attention_values)(const float* weights, int64_t weights_stride, int rows, const void* values, KvType type,
-                           int64_t positions, int64_t dim, float* out, int64_t out_stride);
+                           int64_t values_stride, int64_t positions, int64_t dim, float* out, int64_t out_stride);
   void (*scale)(float* x, float factor, int64_t n);
   void (*softcap)(float* x, float cap, int64_t n);               // x := cap · tanh(x / cap)
   void (*narrow_f16)(const float* x, int64_t n, uint16_t* out);  // nearest; beyond the range: the largest number

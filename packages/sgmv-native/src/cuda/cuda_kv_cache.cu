@@ -100,7 +100,7 @@ void CudaKvCache::copy_state(int32_t from, int32_t to) {
 KvLayer CudaKvCache::layer(int32_t index) const {
   const KvShape& shape = layers_[static_cast<size_t>(index)];
   std::byte* data = data_ + begins_[static_cast<size_t>(index)] * static_cast<size_t>(extent_blocks_);
-  return {type_, data, shape.heads, block_size_, shape.dim};
+  return {type_, data, shape.heads, block_size_, shape.dim, shape.values_in_keys};
 }
 
 bool CudaKvCache::fits(const ModelConfig& config, Number type) const {

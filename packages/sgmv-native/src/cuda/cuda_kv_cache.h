@@ -1,5 +1,5 @@
 // Keys and values in blocks of positions. Within an extent they lie layer by layer, as attention wants them
-// (ops/attention_cuda.h): [extents, layers, extent_blocks, kv_heads, 2, block_size, head_dim]. So a block has one place,
+// (ops/attention_cuda.h): [extents, layers, extent_blocks, kv_heads, 2, block_size, head_dim], or without the 2. So a block has one place,
 // counted in blocks of one layer, that finds it behind the beginning of every layer. What was never written is whatever
 // the memory holds.
 #pragma once
@@ -45,7 +45,7 @@ class CudaKvCache : public KvCache {
   bool fits(const ModelConfig& config, Number type) const;
 
  private:
-  size_t layer_block_bytes(const KvShape& shape) const { return static_cast<size_t>(shape.heads) * 2 * static_cast<size_t>(block_size_ * padded(shape.dim)) * number_bytes(type_); }
+  size_t layer_block_bytes(const KvShape& shape) const { return static_cast<size_t>(shape.heads * (shape.values_in_keys > 0 ? 1 : 2)) * static_cast<size_t>(block_size_ * padded(shape.dim)) * number_bytes(type_); }
   int32_t blocks_of_an_extent(size_t granularity) const;
   void wait() noexcept;
 

@@ -30,7 +30,7 @@ class FusedLinear {
 
   // Which segments of the batch have which adapter; the same for all layers of a forward pass.
   void plan(std::span<const Segment> segments);
-  // Rows of a batch that have an adapter; `expert`: whose projections they pass, or -1.
+  // Rows of a batch that have an adapter; `expert`: whose projections they pass, an expert's or a head's, or -1.
   struct Run {
     int64_t begin, end;
     const LoraAdapter* adapter;

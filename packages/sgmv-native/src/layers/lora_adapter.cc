@@ -35,6 +35,14 @@ std::vector<std::byte> converted(std::vector<std::byte> data, DType dtype, LoraT
   return result;
 }
 
+// [rows, columns] of `size` bytes each.
+std::vector<std::byte> transposed(std::span<const std::byte> data, size_t rows, size_t columns, size_t size) {
+  std::vector<std::byte> result(data.size());
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t column = 0; column < columns; ++column) std::memcpy(result.data() + (column * rows + row) * size, data.data() + (row * columns + column) * size, size);
+  return result;
+}
+
 size_t padded_columns(int32_t width) { return static_cast<size_t>(panels_of(width) * kPanelColumns); }
 
 }  // namespace
@@ -48,7 +56,7 @@ ProjectionGroup group_of(Projection p) {
     case Projection::kv_a:
     case Projection::qkv: return ProjectionGroup::qkv;
     case Projection::q_b: return ProjectionGroup::latent_q;
-    case Projection::kv_b: return ProjectionGroup::latent_kv;
+    case Projection::kv_b: return ProjectionGroup::latent_k;
     case Projection::o: return ProjectionGroup::o;
     case Projection::in_qkv:
     case Projection::in_z:
@@ -101,10 +109,16 @@ class LoraPacker {
     const std::vector<PeftPair>& all = source_.pairs();
     if (std::any_of(all.begin(), all.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; }))
       adapter_->experts_.resize(adapter_->layers_.size() * adapter_->experts_per_layer_);
-    for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? place_embedding(pairs[0]) : place(pairs); });
+    if (std::any_of(all.begin(), all.end(), [](const PeftPair& pair) { return pair.target.projection == Projection::kv_b; })) {
+      adapter_->heads_per_layer_ = static_cast<size_t>(model_.heads);
+      adapter_->heads_.resize(adapter_->layers_.size() * adapter_->heads_per_layer_);
+    }
+    for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? place_embedding(pairs[0]) : is_of_heads(pairs) ? place_heads(pairs[0]) : place(pairs); });
     adapter_->data_ = AlignedBuffer<std::byte>(bytes_);
     bytes_ = 0;
-    for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? fill_embedding(pairs[0], problems) : fill(pairs, problems); });
+    for_each_group([&](std::span<const PeftPair> pairs) {
+      is_embedding(pairs) ? fill_embedding(pairs[0], problems) : is_of_heads(pairs) ? fill_heads(pairs[0], problems) : fill(pairs, problems);
+    });
     return adapter;
   }
 
@@ -123,6 +137,7 @@ class LoraPacker {
   }
 
   static bool is_embedding(std::span<const PeftPair> pairs) { return pairs[0].target.projection == Projection::embed_tokens; }
+  static bool is_of_heads(std::span<const PeftPair> pairs) { return pairs[0].target.projection == Projection::kv_b; }
 
   LoraGroup& group_for(std::span<const PeftPair> pairs) {
     const LoraTarget& target = pairs[0].target;
@@ -149,12 +164,84 @@ class LoraPacker {
       if (pair.magnitude) bytes_ += aligned(padded_columns(b.width) * sizeof(float));
       adapter_->rank_max_ = std::max(adapter_->rank_max_, pair.target.rank);
       if (is_of_router(p)) adapter_->adapts_routers_ = true;
-      else for (const LoraType type : {a.type, b.type}) {
-        adapter_->forms_ = adapter_->forms_ | lora_forms(type, false);
-        adapter_->forms_narrow_ = adapter_->forms_narrow_ | lora_forms(type, true);
-      }
+      else add_forms(a.type, b.type);
     }
     bytes_ += group.a_bytes;
+  }
+
+  void add_forms(LoraType a, LoraType b) {
+    for (const LoraType type : {a, b}) {
+      adapter_->forms_ = adapter_->forms_ | lora_forms(type, false);
+      adapter_->forms_narrow_ = adapter_->forms_narrow_ | lora_forms(type, true);
+    }
+  }
+
+  // kv_b is multiplied by heads: latent_k, whose factors change places and lie transposed, with (B_K)ᵀ as each head's A and Aᵀ as B of all;
+  // and latent_v, with A of all and each head's B_V.
+  void place_heads(const PeftPair& pair) {
+    const LatentConfig& latent = model_.latent;
+    const int32_t rank = pair.target.rank;
+    const LoraType of_a = type_for(pair.target.projection, pair.a.info.dtype), of_b = type_for(pair.target.projection, pair.b.info.dtype);
+    const PackedLora k_a{nullptr, of_b, rank, latent.nope_dim}, k_b{nullptr, of_a, rank, latent.kv_rank}, v_a{nullptr, of_a, rank, latent.kv_rank}, v_b{nullptr, of_b, rank, latent.value_dim};
+    const size_t k_a_bytes = aligned(packed_lora_a_bytes(k_a.type, rank, k_a.width)), v_a_bytes = aligned(packed_lora_a_bytes(v_a.type, rank, v_a.width));
+    for (int32_t head = 0; head < model_.heads; ++head) {
+      std::array<LoraGroup, 2>& groups = of_head(pair, head);
+      groups[0].parts.push_back({pair.target.projection, pair.target.scale, k_a, k_b, 0});
+      groups[1].parts.push_back({pair.target.projection, pair.target.scale, v_a, v_b, 0});
+      groups[0].a_bytes = k_a_bytes;
+      groups[1].a_bytes = v_a_bytes;
+      bytes_ += k_a_bytes + aligned(packed_lora_b_bytes(v_b.type, rank, v_b.width));
+      if (pair.magnitude) bytes_ += aligned(static_cast<size_t>(latent.nope_dim) * sizeof(float)) + aligned(padded_columns(v_b.width) * sizeof(float));
+    }
+    bytes_ += v_a_bytes + aligned(packed_lora_b_bytes(k_b.type, rank, k_b.width));
+    adapter_->rank_max_ = std::max(adapter_->rank_max_, rank);
+    add_forms(of_a, of_b);
+  }
+
+  std::array<LoraGroup, 2>& of_head(const PeftPair& pair, int32_t head) {
+    return adapter_->heads_[static_cast<size_t>(pair.target.layer) * adapter_->heads_per_layer_ + static_cast<size_t>(head)];
+  }
+
+  void fill_heads(const PeftPair& pair, ProblemList& problems) {
+    const LatentConfig& latent = model_.latent;
+    const std::array<LoraGroup, 2>& first = of_head(pair, 0);
+    const PackedLora k_a = first[0].parts[0].a, k_b = first[0].parts[0].b, v_a = first[1].parts[0].a, v_b = first[1].parts[0].b;
+    const auto number_bytes = [](LoraType type) { return type == LoraType::i8 ? sizeof(float) : lora_type_bytes(type); };  // before they are packed
+    const auto rank = static_cast<size_t>(pair.target.rank), nope = static_cast<size_t>(latent.nope_dim), width = static_cast<size_t>(latent.kv_rank);
+    const size_t row = rank * number_bytes(v_b.type), k_rows = nope * row, v_rows = static_cast<size_t>(latent.value_dim) * row;
+    const std::vector<std::byte> a = read(pair.a, v_a.type, problems), b = read(pair.b, v_b.type, problems);
+    std::vector<float> factors(pair.magnitude ? static_cast<size_t>(pair.target.outputs(model_)) : 0);
+    if (pair.magnitude) find_dora(pair, factors.data(), problems);
+    std::byte *shared_a = take(packed_lora_a_bytes(v_a.type, v_a.rank, v_a.width)), *shared_b = take(packed_lora_b_bytes(k_b.type, k_b.rank, k_b.width));
+    if (problems.empty()) {
+      pack_lora_a(v_a.type, a.data(), v_a.rank, v_a.width, shared_a);
+      pack_lora_b(k_b.type, transposed(a, rank, width, number_bytes(v_a.type)).data(), k_b.width, k_b.rank, 0, shared_b);
+    }
+    for (int32_t head = 0; head < model_.heads; ++head) {
+      std::array<LoraGroup, 2>& groups = of_head(pair, head);
+      LoraPart &k = groups[0].parts[0], &v = groups[1].parts[0];
+      std::byte *k_place = take(packed_lora_a_bytes(k_a.type, k_a.rank, k_a.width)), *v_place = take(packed_lora_b_bytes(v_b.type, v_b.rank, v_b.width));
+      const std::span<const std::byte> rows = std::span(b).subspan(static_cast<size_t>(head) * (k_rows + v_rows));
+      if (problems.empty()) {
+        pack_lora_a(k_a.type, transposed(rows.first(k_rows), nope, rank, number_bytes(k_a.type)).data(), k_a.rank, k_a.width, k_place);
+        pack_lora_b(v_b.type, rows.subspan(k_rows).data(), v_b.width, v_b.rank, 0, v_place);
+      }
+      k.a.data = k_place;
+      k.b.data = shared_b;
+      v.a.data = shared_a;
+      v.b.data = v_place;
+      groups[0].a_data = k_place;
+      groups[1].a_data = shared_a;
+      if (factors.empty()) continue;
+      const float* own = factors.data() + head * latent.kv_b_head();
+      auto* inputs = reinterpret_cast<float*>(take(nope * sizeof(float)));
+      auto* columns = reinterpret_cast<float*>(take(padded_columns(v_b.width) * sizeof(float)));
+      std::copy_n(own, nope, inputs);
+      std::fill(std::copy_n(own + nope, latent.value_dim, columns), columns + padded_columns(v_b.width), 1.0f);
+      k.input_factors = inputs;
+      v.column_factors = columns;
+    }
+    check_base_layer(pair, source_, base_, problems);
   }
 
   std::byte* take(size_t bytes) {
@@ -191,12 +278,16 @@ class LoraPacker {
     const auto lead = static_cast<size_t>(part.b.width - pair.target.outputs(model_));
     auto* factors = reinterpret_cast<float*>(take(count * sizeof(float)));
     std::fill_n(factors, count, 1.0f);
+    find_dora(pair, factors + lead, problems);
+    part.column_factors = factors;
+  }
+
+  void find_dora(const PeftPair& pair, float* factors, ProblemList& problems) {
     const auto numbers = [&](const NamedTensor& tensor) { return widened(source_.read_checked(tensor, problems), tensor.info.dtype); };
-    const int64_t bad = dora_factors(base_, pair.target, part.a.width, numbers(pair.a), numbers(pair.b), numbers(*pair.magnitude), factors + lead);
+    const int64_t bad = dora_factors(base_, pair.target, pair.target.inputs(model_), numbers(pair.a), numbers(pair.b), numbers(*pair.magnitude), factors);
     if (bad >= 0)
       problems.add("not_finite", kAdapterWeightsFile, pair.magnitude->name, "a factor that is not finite for output " + std::to_string(bad),
                    "adapted weights with a norm above 0");
-    part.column_factors = factors;
   }
 
   // An embedding's factors keep the file's types: a step reads one row of A per token.

@@ -16,8 +16,9 @@
 
 namespace sgmv {
 
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, per_token_gate, per_token_out, latent_q, latent_kv, embedding, per_token_in, head };
-inline constexpr int kGroupCount = 11;  // of a layer
+// latent_k and latent_v are kv_b's two halves, each head's by itself: see LatentUp.
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, per_token_gate, per_token_out, latent_q, latent_k, latent_v, embedding, per_token_in, head };
+inline constexpr int kGroupCount = 10;  // of a layer, outside of experts and heads
 ProjectionGroup group_of(Projection p);
 int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output
 
@@ -28,6 +29,7 @@ struct LoraPart {
   PackedLora b;         // begins with zero columns, so that its panels lie where those of the fused output do
   int32_t panel_begin;  // the fused output's panel that b's first one is added to
   const float* column_factors = nullptr;  // DoRA: of b's columns up to the end of its last panel; null: none
+  const float* input_factors = nullptr;   // latent_k: DoRA of what a reads, since it is multiplied transposed; null: none
 };
 
 struct LoraGroup {
@@ -49,13 +51,16 @@ class LoraAdapter : public Adapter {
  public:
   size_t bytes() const override { return data_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
-  // `expert`: -1 outside of experts.
+  // `expert`: of latent_k and latent_v the head; -1 outside of both.
   const LoraGroup& group(int32_t layer, ProjectionGroup group, int32_t expert = -1) const {
+    if (group == ProjectionGroup::latent_k || group == ProjectionGroup::latent_v)
+      return heads_[static_cast<size_t>(layer) * heads_per_layer_ + static_cast<size_t>(expert)][group == ProjectionGroup::latent_v];
     if (expert >= 0) return experts_[static_cast<size_t>(layer) * experts_per_layer_ + static_cast<size_t>(expert)][group == ProjectionGroup::down];
     if (group == ProjectionGroup::per_token_in) return per_token_in_;
     return group == ProjectionGroup::head ? head_ : layers_[static_cast<size_t>(layer)][static_cast<size_t>(group)];
   }
   bool adapts_experts() const { return !experts_.empty(); }
+  bool adapts_heads() const { return !heads_.empty(); }
   bool adapts_routers() const { return adapts_routers_; }
   const LoraEmbedding& embedding() const { return embedding_; }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
@@ -65,7 +70,8 @@ class LoraAdapter : public Adapter {
   friend class LoraPacker;
   std::vector<std::array<LoraGroup, kGroupCount>> layers_;
   std::vector<std::array<LoraGroup, 2>> experts_;  // [layers · experts]: gate_up and down; empty: none is adapted
-  size_t experts_per_layer_ = 0;
+  std::vector<std::array<LoraGroup, 2>> heads_;    // [layers · heads]: latent_k and latent_v; empty: kv_b is not adapted
+  size_t experts_per_layer_ = 0, heads_per_layer_ = 0;
   bool adapts_routers_ = false;
   LoraGroup head_, per_token_in_;
   LoraEmbedding embedding_;

@@ -11,6 +11,7 @@
 #include "cuda/stream_array.h"
 #include "layers/base_rows.h"
 #include "layers/bytes_cache.h"
+#include "ops/latent_cuda.h"
 #include "ops/layers_cuda.h"
 #include "ops/mixture_cuda.h"
 #include "ops/sgmv_cuda.h"
@@ -19,9 +20,9 @@
 
 namespace sgmv::cuda {
 
-// Where an adapter's factors lie: [layers · kFactorsPerLayer], the head's, that of per_token_in, if it adapts routers [layers · kFactorsPerRouter], and, if it adapts
-// experts, [layers · experts · kFactorsPerExpert].
-size_t factor_count(const ModelConfig& model, bool routers, bool experts);
+// Where an adapter's factors lie: [layers · kFactorsPerLayer], lm_head's, that of per_token_in, if it adapts routers [layers · kFactorsPerRouter], if it adapts
+// experts, [layers · experts · kFactorsPerExpert], and, if it adapts kv_b, [layers · heads · kFactorsPerHead].
+size_t factor_count(const ModelConfig& model, bool routers, bool experts, bool heads);
 int32_t factor_of(Projection p);            // its index among a layer's factors
 int32_t factor_of_expert(Projection p);     // among an expert's
 constexpr int32_t head_factor(int32_t layers) { return layers * kFactorsPerLayer; }
@@ -33,12 +34,12 @@ struct LoraImage {
     int32_t rank = 0;  // 0: none
     float scale = 0;
     size_t a = 0, b = 0, dora = 0;
-    bool has_dora = false;
+    bool has_dora = false, dora_of_inputs = false;
   };
   PinnedArray<std::byte> data;
   std::vector<Factor> factors;
-  int32_t head = 0;                  // which is the head's
-  int32_t routers = 0, experts = 0;  // which is the first of those; 0: there are none
+  int32_t head = 0;                             // which is lm_head's
+  int32_t routers = 0, experts = 0, heads = 0;  // which is the first of those; 0: there are none
   Factor embedding;
   int32_t rank_max = 0;
 
@@ -65,6 +66,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   bool has_head() const { return has_head_; }
   const LoraFactor* router_factors() const { return at_first(routers_); }   // on the device, the first layer's; null: of none
   const LoraFactor* expert_factors() const { return at_first(experts_); }   // likewise
+  const LoraFactor* kv_b_factors() const { return at_first(heads_); }       // likewise
   bool fits(const Context& context, const ModelConfig& config) const;
 
  private:
@@ -76,7 +78,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
   bool has_head_;
-  int32_t routers_, experts_;  // of LoraImage
+  int32_t routers_, experts_, heads_;  // of LoraImage
 };
 
 }  // namespace sgmv::cuda

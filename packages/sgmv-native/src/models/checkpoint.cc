@@ -378,6 +378,21 @@ Linear Checkpoint::linear(const std::vector<Part>& parts, int64_t in, WeightType
   return linear;
 }
 
+PackedMatrix Checkpoint::remade(const std::vector<Part>& parts, int64_t parts_in, std::span<const float> rows, int64_t out, int64_t in) const {
+  DType form = form_type(parts[0], parts_in, compute_);
+  for (const Part& part : parts)
+    if (form_type(part, parts_in, compute_) != form || (form != DType::f16 && form != DType::bf16)) form = DType::f32;
+  const auto* numbers = reinterpret_cast<const std::byte*>(rows.data());
+  std::vector<uint16_t> narrow(form == DType::f32 ? 0 : rows.size());
+  if (!narrow.empty()) {
+    std::transform(rows.begin(), rows.end(), narrow.begin(), form == DType::f16 ? float_to_f16 : float_to_bf16);
+    numbers = reinterpret_cast<const std::byte*>(narrow.data());
+  }
+  PackedMatrix matrix(PackedMatrix::storage_for(std::array{form}, in, compute_), compute_, out, in);
+  packed(parts[0].tensor(), [&] { matrix.set_rows(0, out, form, numbers); });
+  return matrix;
+}
+
 void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const {
   std::vector<float> row(static_cast<size_t>(in));
   int64_t begin = 0;

@@ -52,6 +52,8 @@ class Checkpoint {
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }
   Linear linear(const std::vector<Part>& parts, int64_t in, WeightType compute) const;
+  // A matrix of rows that were made of those of `parts`: [out, in], in the narrowest form that holds the parts' numbers.
+  PackedMatrix remade(const std::vector<Part>& parts, int64_t parts_in, std::span<const float> rows, int64_t out, int64_t in) const;
   // Calls visit(row, values [in]) for every row of the matrices below each other. It throws std::range_error for numbers that
   // it cannot pack.
   void for_each_row(const std::vector<Part>& parts, int64_t in, const std::function<void(int64_t, std::span<const float>)>& visit) const;

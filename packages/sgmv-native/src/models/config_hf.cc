@@ -683,17 +683,16 @@ void read_latent(const ConfigFields& fields, const json::Value& root, const Late
     if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
     return value;
   };
-  latent.kv_rank = number("kv_lora_rank", assumed.kv_rank, 1 << 16);
+  latent.kv_rank = number("kv_lora_rank", assumed.kv_rank, 1024);
   const bool direct = root.find("q_lora_rank") != nullptr && fields.get("q_lora_rank") == nullptr;
   latent.q_rank = direct ? 0 : number("q_lora_rank", assumed.q_rank, 1 << 16);
   latent.rope_dim = number("qk_rope_head_dim", assumed.rope_dim, 1024);
   latent.nope_dim = number("qk_nope_head_dim", assumed.nope_dim, 1024);
   latent.value_dim = number("v_head_dim", assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1), 1024);
   config.head_dim = latent.nope_dim + latent.rope_dim;
-  config.kv_heads = config.heads;
+  config.kv_heads = 1;
   if (latent.rope_dim % 2 != 0) fields.refuse("model_unsupported", "qk_rope_head_dim", std::to_string(latent.rope_dim), "an even number");
   if (config.head_dim % 2 != 0) fields.refuse("model_unsupported", "qk_nope_head_dim", std::to_string(latent.nope_dim), "an even number");
-  if (latent.value_dim > config.head_dim) fields.refuse("model_unsupported", "v_head_dim", std::to_string(latent.value_dim), "at most qk_nope_head_dim + qk_rope_head_dim, " + std::to_string(config.head_dim));
 }
 
 // YaRN that says mscale_all_dim stretches scores too.

@@ -21,7 +21,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
   if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
   if (config_.per_token.size > 0) per_token_.emplace(config_);
-  if (config_.is_latent()) latent_.emplace(config_);
+  if (config_.is_latent()) latent_.emplace(config_, types.weights != WeightType::f32);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
@@ -74,7 +74,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   normed_.reserve(tokens, config_.hidden_size, forms);
   delta_.reserve(tokens, config_.hidden_size);
   last_.reserve(logit_rows, config_.hidden_size, forms);
-  const int64_t qkv = config_.qkv_width_max(), attended = int64_t{config_.heads} * config_.head_dim_max();
+  const int64_t qkv = config_.qkv_width_max(), attended = latent_ ? config_.attended_width(0) : int64_t{config_.heads} * config_.head_dim_max();
   qkv_.reserve(tokens, delta_rule_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
   attended_.reserve(tokens, delta_rule_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
   if (config_.attention_gate) attention_gates_.reserve(tokens, attended);
@@ -85,7 +85,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
     of_experts_.reserve(tokens, config_.hidden_size);
   }
   if (per_token_) per_token_->reserve(tokens);
-  if (latent_) latent_->reserve(tokens, forms);
+  if (latent_) latent_->reserve(forms);
   const int32_t widest = std::max(config_.mlp_size_max(), config_.per_token.size);
   if (widest == 0) return;
   gate_up_.reserve(tokens, std::max(config_.gate_up_width(), config_.per_token.size));
@@ -95,10 +95,11 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
   if (mixture_) mixture_->plan(batch.segments);
+  if (latent_) latent_->plan(batch.segments, static_cast<int64_t>(batch.tokens.size()));
   if (delta_rule_) delta_rule_->plan(batch.sequences);
   plan_ends(batch);
   plan_shares(batch);
-  attention_.plan(batch, cache.block_size(), config_.heads_per_kv_max());
+  attention_.plan(batch, cache.block_size(), config_.heads_per_kv_max(), config_.is_latent());
   places_.clear();
   int64_t positions = 0;
   for (const SequenceSlice& s : batch.sequences) {
@@ -183,57 +184,58 @@ void DecoderCpu::normalize(int64_t token, const std::vector<float>& norm) {
 void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const Kernels& kernels = cpu_.kernels();
-  if (latent_) project_latent(index, tokens);
+  if (latent_) project_queries(index, tokens);
   else fused_.run(cpu_, layer.qkv, FusedLinear::Place{index, ProjectionGroup::o}, normed_, tokens, qkv_);
   fused_.prepare({index, ProjectionGroup::o});
-  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index), config_.heads,
+  if (latent_) latent_->prepare_values(index);
+  Activations& attended = latent_ ? latent_->attended() : attended_;
+  const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended.row(0), attended.stride(), latent_ ? attended.stride() * tokens : config_.kv_shape(index).dim,
+                                  &cache, config_.kv_index(index), config_.heads,
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
                                   layer.sinks.empty() ? nullptr : layer.sinks.data()};
   const int64_t width = config_.attended_width(index);
   const auto finish = [&](int64_t token) {
     if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
-    if (latent_) latent_->close_ranks(attended_.row(token));
     attended_.encode(kernels, token, width);
     fused_.shrink_row(kernels, attended_, token);
   };
+  const auto finish_attention = [&](int64_t token) { latent_ ? latent_->finish_values(kernels, token) : finish(token); };
   // With few tokens the heads are needed to keep all threads busy; with chunks of prompts, keys must be stored first.
   if (attention_.lone_tokens() && tokens >= 2 * cpu_.threads()) {
     attention_.reserve(cpu_);
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int worker) {
       rotate_and_store(index, token, cache);
       attention_.run_token(cpu_, work, token, worker);
-      finish(token);
+      finish_attention(token);
     });
   } else {
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { rotate_and_store(index, token, cache); });
     attention_.run(cpu_, work);
+    cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish_attention(token); });
+  }
+  if (latent_) {
+    fused_.list_shrinks({index, ProjectionGroup::o}, latent_->also());
+    latent_->multiply_values(cpu_, layer.latent_up, attended_);
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish(token); });
   }
   fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
 
-// From normed_ to qkv_.
-void DecoderCpu::project_latent(int32_t index, int64_t tokens) {
+// Of latent attention, from normed_ to qkv_, which has queries only.
+void DecoderCpu::project_queries(int32_t index, int64_t tokens) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  const Kernels& kernels = cpu_.kernels();
+  const FusedLinear::Place q{index, ProjectionGroup::latent_q};
   const bool two_steps = config_.latent.q_rank > 0;
-  const FusedLinear::Place q{index, ProjectionGroup::latent_q}, kv{index, ProjectionGroup::latent_kv};
-  fused_.run(cpu_, layer.qkv, two_steps ? q : kv, normed_, tokens, latent_->first());
+  fused_.run(cpu_, layer.qkv, two_steps ? std::optional(q) : std::nullopt, normed_, tokens, latent_->first());
   if (two_steps) {
     fused_.prepare(q);
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-      latent_->norm(kernels, layer.q_a_norm, layer.kv_a_norm, token);
-      fused_.shrink_row(kernels, latent_->q_latent(), token);
+      latent_->norm_queries(cpu_.kernels(), layer.q_a_norm, token);
+      fused_.shrink_row(cpu_.kernels(), latent_->q_latent(), token);
     });
-    fused_.run(cpu_, layer.q_b, kv, latent_->q_latent(), tokens, latent_->q());
+    fused_.run(cpu_, layer.q_b, std::nullopt, latent_->q_latent(), tokens, latent_->q());
   }
-  fused_.prepare(kv);
-  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-    if (!two_steps) latent_->norm(kernels, layer.q_a_norm, layer.kv_a_norm, token);
-    fused_.shrink_row(kernels, latent_->kv_latent(), token);
-  });
-  fused_.run(cpu_, layer.kv_b, FusedLinear::Place{index, ProjectionGroup::o}, latent_->kv_latent(), tokens, latent_->kv());
-  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { latent_->assemble(token, qkv_.row(token)); });
+  latent_->absorb_keys(cpu_, index, layer.latent_up, qkv_);
 }
 
 void DecoderCpu::attend_linearly(int32_t index, int64_t tokens, CpuKvCache& cache) {
@@ -289,6 +291,8 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const auto rotate = config_.rope.interleaved ? kernels.rope_interleaved : kernels.rope;
   const float query_scale = config_.query_scale(place.position);
   const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
+  if (latent_)
+    return cache.store(kv_index, place.block, 0, place.in_block, latent_->finish_queries(kernels, layer.kv_a_norm, table, place.position, query_scale, token, qkv_.row(token)), nullptr);
   if (config_.attention_gate) part_gate(token);
   float* head = qkv_.row(token);
   if (config_.qk_norm_of_all) {

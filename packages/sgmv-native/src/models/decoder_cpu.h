@@ -39,7 +39,7 @@ class DecoderCpu : public Model {
   void reserve(int64_t tokens, int64_t logit_rows, ActivationForms forms);
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
-  void project_latent(int32_t layer, int64_t tokens);
+  void project_queries(int32_t layer, int64_t tokens);
   void attend_linearly(int32_t layer, int64_t tokens, CpuKvCache& cache);
   FusedLinear::Place first_of(int32_t layer) const;
   void part_gate(int64_t token);

@@ -232,7 +232,13 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
   if (options.adapters_as_stored || (options.adapters && !q8_adapters && *options.adapters != *types.adapters))
     refuse("adapterType", number == cuda::Number::f32 ? name : std::string(name) + " or int8");
   if (options.kv && *options.kv != types.kv) refuse("kvType", name);
-  if (config.head_dim_max() > cuda::kHeadDimMax || config.head_dim % 2 != 0)
+  if (const LatentConfig& latent = config.latent; config.is_latent()) {
+    if (latent.kv_rank > cuda::kHeadDimMax || latent.kv_rank % 2 != 0)
+      throw Error("model_unsupported", "kv_lora_rank: found " + std::to_string(latent.kv_rank) + ", expected an even number of at most " + std::to_string(cuda::kHeadDimMax) + " on CUDA");
+    if (latent.kv_a_width() > cuda::kHeadDimMax + cuda::kKeyTailMax)
+      throw Error("model_unsupported", "qk_rope_head_dim: found " + std::to_string(latent.rope_dim) + ", expected kv_lora_rank + qk_rope_head_dim of at most " +
+                                           std::to_string(cuda::kHeadDimMax + cuda::kKeyTailMax) + " on CUDA");
+  } else if (config.head_dim_max() > cuda::kHeadDimMax || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim_max()) + ", expected an even number of at most " + std::to_string(cuda::kHeadDimMax) + " on CUDA");
   const std::pair<const char*, int32_t> of_linear_attention[] = {{"linear_key_head_dim", config.linear.key_dim}, {"linear_value_head_dim", config.linear.value_dim}};
   for (const auto& [field, dim] : of_linear_attention)

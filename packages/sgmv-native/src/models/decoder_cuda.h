@@ -55,7 +55,7 @@ class DecoderCuda : public Model {
     int32_t slices = 0;         // of models with linear attention
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
-    bool embedding_lora = false, router_lora = false, expert_lora = false, head_lora = false, draws = false;
+    bool embedding_lora = false, router_lora = false, expert_lora = false, kv_b_lora = false, head_lora = false, draws = false;
     int64_t cache_id = 0;       // 0: not to be recorded
     auto operator<=>(const Shape&) const = default;
   };
@@ -128,7 +128,6 @@ class DecoderCuda : public Model {
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
   void issue_mlp(const Shape& shape, int32_t index, float* out);
-  void issue_latent(const Shape& shape, int32_t index);
   void issue_per_token_rows(const Shape& shape);
   void issue_per_token(const Shape& shape, int32_t index);
   // `bias_of_row`: as of GatedActivation.
@@ -158,8 +157,15 @@ class DecoderCuda : public Model {
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
   LoraGroup per_token_in_group() const;
-  // What o reads where that is not what attention gave.
-  bool closes_heads() const { return config_.is_latent() && config_.latent.value_dim < config_.head_dim; }
+
+  // step_latent_cuda.cu: latent attention.
+  bool reserve_latent(const Shape& shape);
+  void plan_latent(const Shape& shape);
+  void issue_latent(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void heads_product(const Shape& shape, const LoraGroup& group, const Matrix& matrix, const void* x);
+  Routing heads_of(const Shape& shape) const;
+  LoraGroup key_up_group(int32_t layer) const;
+  LoraGroup value_up_group(int32_t layer) const;
 
   // step_experts_cuda.cu: layers with experts.
   bool reserve_experts(const Shape& shape);
@@ -183,13 +189,17 @@ class DecoderCuda : public Model {
   std::optional<Rope> sliding_rope_, long_rope_;
   Event forked_, joined_;
   DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
-  DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
+  DeviceArray<int32_t> lora_tile_counts_;  // of both, of rows of experts and of those of heads
   Experts experts_;
   DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
-  // Of latent attention.
+  // Of latent attention. Rows of heads: see ops/latent_cuda.h.
   struct Latent {
-    DeviceArray<float> first, q, kv;                    // products with qkv, q_b and kv_b
-    DeviceArray<std::byte> q_normed, kv_normed, closed;  // numbers of the model's type; what o reads
+    DeviceArray<float> first, q, products;                // products with qkv and q_b, and of rows of heads
+    DeviceArray<std::byte> q_normed, unrotated, attended;  // numbers of the model's type; the last two in rows of heads
+    DeviceArray<int32_t> totals;
+    DeviceArray<ExpertTile> tiles;
+    DeviceArray<const LoraFactor*> factors;  // of rows of heads
+    DeviceArray<LoraTile> lora_tiles;
   };
   Latent latent_;
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart

@@ -11,6 +11,26 @@ GatedDeltaWeights load_delta(const Checkpoint& checkpoint, const LayerTensors& n
   return {checkpoint.conv(names.conv), checkpoint.decay_rates(names.decay), checkpoint.vector(names.dt_bias, config.value_heads), checkpoint.vector(names.delta_norm, config.value_dim)};
 }
 
+// kv_b by heads.
+LatentUp load_latent_up(const Checkpoint& checkpoint, const std::vector<Checkpoint::Part>& kv_b, const ModelConfig& config) {
+  const LatentConfig& latent = config.latent;
+  const auto rank = static_cast<size_t>(latent.kv_rank), nope = static_cast<size_t>(latent.nope_dim), value = static_cast<size_t>(latent.value_dim), each = nope + value;
+  std::vector<float> rows(static_cast<size_t>(config.heads) * each * rank), transposed(rank * nope);
+  checkpoint.for_each_row(kv_b, latent.kv_rank, [&](int64_t row, std::span<const float> values) { std::copy(values.begin(), values.end(), rows.begin() + row * latent.kv_rank); });
+  const auto add = [&](std::vector<Linear>& to, std::span<const float> of_head, size_t out, size_t in) {
+    to.push_back({checkpoint.remade(kv_b, latent.kv_rank, of_head, static_cast<int64_t>(out), static_cast<int64_t>(in)), {}});
+  };
+  LatentUp up;
+  for (size_t head = 0; head < static_cast<size_t>(config.heads); ++head) {
+    const std::span<const float> of_head = std::span(rows).subspan(head * each * rank, each * rank);
+    for (size_t i = 0; i < nope; ++i)
+      for (size_t r = 0; r < rank; ++r) transposed[r * nope + i] = of_head[i * rank + r];
+    add(up.keys, transposed, rank, nope);
+    add(up.values, of_head.subspan(nope * rank), value, rank);
+  }
+  return up;
+}
+
 DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config, int32_t index) {
   const LayerTensors names = layer_tensors(checkpoint, config, index);
   const auto norm = [&](const std::string& name, int32_t size) { return name.empty() ? std::vector<float>() : checkpoint.norm(name, size); };
@@ -25,7 +45,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.q_a_norm = norm(names.q_a_norm, config.latent.q_rank);
   layer.kv_a_norm = norm(names.kv_a_norm, config.latent.kv_rank);
   if (!names.q_b.empty()) layer.q_b = checkpoint.linear(names.q_b, config.latent.q_rank);
-  if (!names.kv_b.empty()) layer.kv_b = checkpoint.linear(names.kv_b, config.latent.kv_rank);
+  if (!names.kv_b.empty()) layer.latent_up = load_latent_up(checkpoint, names.kv_b, config);
   if (!names.scale.empty()) layer.scale = checkpoint.vector(names.scale, 1)[0];
   if (config.per_token.size > 0) {
     layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
@@ -61,7 +81,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 
 size_t DecoderLayer::bytes() const {
   const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size() + post_per_token_norm.size() + q_a_norm.size() + kv_a_norm.size();
-  return qkv.bytes() + o.bytes() + q_b.bytes() + kv_b.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
+  return qkv.bytes() + o.bytes() + q_b.bytes() + latent_up.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {
@@ -84,7 +104,7 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
     case ProjectionGroup::linear_out: return layer.o.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
     case ProjectionGroup::latent_q: return layer.q_b.weights;
-    case ProjectionGroup::latent_kv: return layer.kv_b.weights;
+    case ProjectionGroup::latent_k: return layer.latent_up.values[0].weights;  // all are alike
     case ProjectionGroup::per_token_gate: return layer.per_token_gate.weights;
     case ProjectionGroup::per_token_out: return layer.per_token_out.weights;
     case ProjectionGroup::router: return layer.experts.router.weights;
@@ -93,6 +113,7 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
 }
 
 void DecoderRows::copy_row(const LoraTarget& target, int64_t row, float* out) const {
+  if (target.projection == Projection::kv_b) return weights_.layers[static_cast<size_t>(target.layer)].latent_up.copy_row(config_.latent, row, out);
   matrix(target).copy_row(output_column(target, config_) + row, out);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layers/gated_delta.h"
+#include "layers/latent_attention.h"
 #include "layers/mixture.h"
 #include "layers/per_token_inputs.h"
 #include "models/checkpoint.h"
@@ -21,7 +22,8 @@ struct DecoderLayer {
   std::vector<float> sinks;           // [heads]
   Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeights delta; // of linear attention
-  Linear q_b, kv_b;        // of latent attention, where qkv is q or q_a, and kv_a
+  Linear q_b;              // of latent attention, where qkv is q or q_a, and kv_a
+  LatentUp latent_up;      // of latent attention
   Linear per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeights experts;

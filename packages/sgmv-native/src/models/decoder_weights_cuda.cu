@@ -58,19 +58,36 @@ void upload(const std::vector<T>& values, T* to) {
   if (!values.empty()) check(cudaMemcpy(to, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice), "copying weights to the device");
 }
 
+// Rows of a matrix in the host's memory, and then, of matrix number `index`, on the device.
+class MatrixRows {
+ public:
+  explicit MatrixRows(const LinearWeights& weights)
+      : format_(weights.format), row_bytes_(static_cast<size_t>(weights.stride) * format_bytes(weights.format)), rows_(static_cast<size_t>(weights.out)), numbers_(rows_ * row_bytes_),
+        scales_(format_ == Format::e4m3 ? rows_ : 0) {}
+
+  void set(int64_t row, std::span<const float> values) {
+    float unused = 0;
+    store_row(values, format_, numbers_.data() + static_cast<size_t>(row) * row_bytes_, scales_.empty() ? unused : scales_[static_cast<size_t>(row)]);
+  }
+
+  void upload_to(const Matrix& matrix, int64_t index) const {
+    const size_t first = static_cast<size_t>(index) * rows_;
+    upload(numbers_, matrix.data.data() + first * row_bytes_);
+    upload(scales_, matrix.scales.data() + (scales_.empty() ? 0 : first));
+  }
+
+ private:
+  Format format_;
+  size_t row_bytes_, rows_;
+  std::vector<std::byte> numbers_;
+  std::vector<float> scales_;
+};
+
 // Matrix number `index` of those: the parts below each other.
 void load_into(const Matrix& matrix, int64_t index, const Checkpoint& checkpoint, const Parts& parts) {
-  const LinearWeights& weights = matrix.weights;
-  const size_t row_bytes = static_cast<size_t>(weights.stride) * format_bytes(weights.format), rows = static_cast<size_t>(weights.out), first = static_cast<size_t>(index) * rows;
-  std::vector<std::byte> numbers(rows * row_bytes);
-  std::vector<float> scales(weights.format == Format::e4m3 ? rows : 0);
-  checkpoint.for_each_row(parts, weights.in, [&](int64_t row, std::span<const float> values) {
-    float unused = 0;
-    std::byte* to = numbers.data() + static_cast<size_t>(row) * row_bytes;
-    store_row(values, weights.format, to, scales.empty() ? unused : scales[static_cast<size_t>(row)]);
-  });
-  upload(numbers, matrix.data.data() + first * row_bytes);
-  upload(scales, matrix.scales.data() + (scales.empty() ? 0 : first));
+  MatrixRows rows(matrix.weights);
+  checkpoint.for_each_row(parts, matrix.weights.in, [&](int64_t row, std::span<const float> values) { rows.set(row, values); });
+  rows.upload_to(matrix, index);
 }
 
 Matrix load_matrix(const Checkpoint& checkpoint, const Parts& parts, int64_t in, Format format) {
@@ -106,7 +123,7 @@ class Loader {
     layer.q_a_norm = norm(names.q_a_norm, config_.latent.q_rank);
     layer.kv_a_norm = norm(names.kv_a_norm, config_.latent.kv_rank);
     if (!names.q_b.empty()) layer.q_b = biased(names.q_b, config_.latent.q_rank);
-    if (!names.kv_b.empty()) layer.kv_b = biased(names.kv_b, config_.latent.kv_rank);
+    if (!names.kv_b.empty()) load_latent_up(names.kv_b, layer);
     if (!names.scale.empty()) layer.scale = checkpoint_.vector(names.scale, 1)[0];
     if (config_.per_token.size > 0) {
       layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
@@ -160,6 +177,26 @@ class Loader {
     return result;
   }
 
+  // kv_b by heads, its keys' half transposed: of a head, its nope_dim rows come first, then its value_dim.
+  void load_latent_up(const Parts& kv_b, DecoderLayerCuda& layer) const {
+    const LatentConfig& latent = config_.latent;
+    const int64_t rank = latent.kv_rank, nope = latent.nope_dim;
+    layer.key_up = make_matrices(config_.heads, rank, nope, projections_);
+    layer.value_up = make_matrices(config_.heads, latent.value_dim, rank, projections_);
+    MatrixRows values(layer.value_up.weights);
+    std::vector<float> keys(static_cast<size_t>(rank * nope));  // [rank, nope]
+    checkpoint_.for_each_row(kv_b, rank, [&](int64_t row, std::span<const float> numbers) {
+      const int64_t head = row / latent.kv_b_head(), in_head = row % latent.kv_b_head();
+      if (in_head >= nope) values.set(in_head - nope, numbers);
+      else for (int64_t i = 0; i < rank; ++i) keys[static_cast<size_t>(i * nope + in_head)] = numbers[static_cast<size_t>(i)];
+      if (in_head + 1 < latent.kv_b_head()) return;
+      MatrixRows transposed(layer.key_up.weights);
+      for (int64_t i = 0; i < rank; ++i) transposed.set(i, std::span(keys).subspan(static_cast<size_t>(i * nope), static_cast<size_t>(nope)));
+      transposed.upload_to(layer.key_up, head);
+      values.upload_to(layer.value_up, head);
+    });
+  }
+
   BiasedMatrix biased(const Parts& parts, int64_t in) const { return {load_matrix(checkpoint_, parts, in, projections_), uploaded(checkpoint_.biases(parts))}; }
 
   const Checkpoint& checkpoint_;
@@ -182,10 +219,10 @@ float number(const std::byte* at, Format format) {
 size_t DecoderWeightsCuda::bytes() const {
   size_t total = embedding.bytes() + lm_head.bytes() + head_bias.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
-    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out, &layer.q_b, &layer.kv_b}) total += matrix->bytes();
+    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out, &layer.q_b}) total += matrix->bytes();
     for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm, &layer.q_a_norm, &layer.kv_a_norm})
       total += vector->bytes();
-    total += layer.experts.bytes() + layer.delta.bytes();
+    total += layer.experts.bytes() + layer.delta.bytes() + layer.key_up.bytes() + layer.value_up.bytes();
   }
   return total;
 }
@@ -226,7 +263,7 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
     case ProjectionGroup::linear_out: return layer.o.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
     case ProjectionGroup::latent_q: return layer.q_b.matrix;
-    case ProjectionGroup::latent_kv: return layer.kv_b.matrix;
+    case ProjectionGroup::latent_k: return layer.value_up;  // key_up is alike
     case ProjectionGroup::per_token_gate: return layer.per_token_gate.matrix;
     case ProjectionGroup::per_token_out: return layer.per_token_out.matrix;
     case ProjectionGroup::router: return layer.experts.router;
@@ -244,23 +281,39 @@ void download(const T* from, size_t count, std::vector<T>& values) {
 
 }  // namespace
 
+void DecoderRowsCuda::fetch(const Matrix& matrix, int64_t index) const {
+  if (copied_ == &matrix && copied_index_ == index) return;
+  const LinearWeights& weights = matrix.weights;
+  const auto rows = static_cast<size_t>(weights.out), first = static_cast<size_t>(index) * rows;
+  const size_t row_bytes = static_cast<size_t>(weights.stride) * format_bytes(weights.format);
+  copied_ = nullptr;
+  download(matrix.data.data() + first * row_bytes, rows * row_bytes, numbers_);
+  download(matrix.scales.data() + (matrix.scales.size() > 0 ? first : 0), matrix.scales.size() > 0 ? rows : 0, scales_);
+  copied_ = &matrix;
+  copied_index_ = index;
+}
+
+float DecoderRowsCuda::number(const LinearWeights& weights, int64_t row, int64_t column) const {
+  const std::byte* at = numbers_.data() + static_cast<size_t>(row * weights.stride + column) * format_bytes(weights.format);
+  return cuda::number(at, weights.format) * (scales_.empty() ? 1.0f : scales_[static_cast<size_t>(row)]);
+}
+
 void DecoderRowsCuda::copy_row(const LoraTarget& target, int64_t row, float* out) const {
-  const Matrix& wanted = matrix(target);
-  const LinearWeights& weights = wanted.weights;
-  if (copied_ != &wanted || copied_expert_ != target.expert) {
-    const auto first = static_cast<size_t>(std::max(target.expert, 0)) * static_cast<size_t>(weights.out);
-    const size_t row_bytes = static_cast<size_t>(weights.stride) * format_bytes(weights.format);
-    copied_ = nullptr;
-    download(wanted.data.data() + first * row_bytes, static_cast<size_t>(weights.out) * row_bytes, numbers_);
-    download(wanted.scales.data() + (wanted.scales.size() > 0 ? first : 0), wanted.scales.size() > 0 ? static_cast<size_t>(weights.out) : 0, scales_);
-    copied_ = &wanted;
-    copied_expert_ = target.expert;
+  int64_t index = std::max(target.expert, 0);
+  const Matrix* wanted = &matrix(target);
+  bool transposed = false;
+  if (target.projection == Projection::kv_b) {
+    const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
+    index = row / config_.latent.kv_b_head();
+    row %= config_.latent.kv_b_head();
+    transposed = row < config_.latent.nope_dim;
+    wanted = transposed ? &layer.key_up : &layer.value_up;
+    if (!transposed) row -= config_.latent.nope_dim;
   }
-  const int64_t index = output_column(target, config_) + row;
-  const size_t size = format_bytes(weights.format);
-  const std::byte* at = numbers_.data() + static_cast<size_t>(index * weights.stride) * size;
-  const float scale = scales_.empty() ? 1.0f : scales_[static_cast<size_t>(index)];
-  for (int64_t i = 0; i < weights.in; ++i, at += size) out[i] = number(at, weights.format) * scale;
+  const LinearWeights& weights = wanted->weights;
+  fetch(*wanted, index);
+  row += output_column(target, config_);
+  for (int64_t i = 0; i < (transposed ? weights.out : weights.in); ++i) out[i] = transposed ? number(weights, i, row) : number(weights, row, i);
 }
 
 std::vector<float> DecoderRowsCuda::head_bias() const {

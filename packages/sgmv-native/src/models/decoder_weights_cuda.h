@@ -54,7 +54,8 @@ struct DecoderLayerCuda {
   float scale = 1.0f;                      // of what leaves the layer
   BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeightsCuda delta; // of linear attention
-  BiasedMatrix q_b, kv_b;      // of latent attention, where qkv is q or q_a, and kv_a
+  BiasedMatrix q_b;            // of latent attention, where qkv is q or q_a, and kv_a
+  Matrix key_up, value_up;     // likewise, of all heads one after the other: see LatentUp; `weights` are the first one's
   BiasedMatrix per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   BiasedMatrix gate_up, down;  // of the MLP that all tokens pass; empty: none
   ExpertWeightsCuda experts;
@@ -79,7 +80,7 @@ struct DecoderWeightsCuda {
 // out_of_memory.
 DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weights, const ModelConfig& config, Number type, bool fp8);
 
-// Keeps the matrix that was asked for last, of experts that of one of them, in host memory. For one thread.
+// Keeps the matrix that was asked for last, of experts and of heads that of one of them, in host memory. For one thread.
 class DecoderRowsCuda : public BaseRows {
  public:
   DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
@@ -89,11 +90,13 @@ class DecoderRowsCuda : public BaseRows {
 
  private:
   const Matrix& matrix(const LoraTarget& target) const;
+  void fetch(const Matrix& matrix, int64_t index) const;
+  float number(const LinearWeights& weights, int64_t row, int64_t column) const;  // of what was fetched
 
   const DecoderWeightsCuda& weights_;
   const ModelConfig& config_;
   mutable const Matrix* copied_ = nullptr;
-  mutable int32_t copied_expert_ = -1;
+  mutable int64_t copied_index_ = 0;
   mutable std::vector<std::byte> numbers_;
   mutable std::vector<float> scales_;
 };

@@ -96,7 +96,7 @@ std::vector<KvShape> ModelConfig::kv_shapes() const {
 
 int64_t ModelConfig::kv_numbers() const {
   int64_t numbers = 0;
-  for (const KvShape& shape : kv_shapes()) numbers += int64_t{shape.heads} * shape.dim;
+  for (const KvShape& shape : kv_shapes()) numbers += shape.numbers();
   return numbers;
 }
 

@@ -18,6 +18,7 @@ StepArrays StepInputs::lay_out(std::byte* base, size_t& bytes) const {
   take(a.factors, tokens_);
   take(a.router_factors, tokens_);
   take(a.expert_factors, tokens_);
+  take(a.kv_b_factors, tokens_);
   take(a.embeddings, tokens_);
   take(a.tiles, tokens_);
   take(a.rows, rows_);

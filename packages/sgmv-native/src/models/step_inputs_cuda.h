@@ -23,6 +23,7 @@ struct StepArrays {
   const LoraFactor** factors;                // [tokens]
   const LoraFactor** router_factors;         // [tokens], null entries: no router is adapted
   const LoraFactor** expert_factors;         // [tokens], null entries: no expert is adapted
+  const LoraFactor** kv_b_factors;           // [tokens], null entries: kv_b is not adapted
   const LoraEmbeddingFactors** embeddings;   // [tokens]
   AttentionTile* tiles;                      // [tokens]
   int32_t* rows;                             // [rows]: tokens whose logits are computed

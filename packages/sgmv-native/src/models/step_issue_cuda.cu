@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "models/decoder_cuda.h"
-#include "ops/latent_cuda.h"
 
 namespace sgmv::cuda {
 
@@ -22,6 +21,7 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
   embedding.out = hidden_.data();
   embed(context_->compute, embedding);
   if (config_.per_token.size > 0) issue_per_token_rows(shape);
+  if (config_.is_latent()) plan_latent(shape);
   add_and_normalize(shape, nullptr, nullptr, weights_.layers[0].attention_norm);
   for (int32_t layer = 0; layer < config_.layers; ++layer) issue_layer(shape, cache, layer);
   if (shape.rows > 0) issue_logits(shape);
@@ -30,11 +30,14 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
 void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const bool last = index + 1 == config_.layers;
-  if (config_.is_latent()) issue_latent(shape, index);
-  else project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
   const bool linear = config_.is_linear(index);
-  linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
-  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : closes_heads() ? latent_.closed : attended_).data(), (config_.parallel_mlp ? beside_ : delta_).data());
+  if (config_.is_latent()) {
+    issue_latent(shape, cache, index);
+  } else {
+    project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
+    linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
+  }
+  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), (config_.parallel_mlp ? beside_ : delta_).data());
   const bool experts = config_.has_experts(index);
   const bool apart = experts && config_.experts.apart;
   if (!config_.parallel_mlp) add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
@@ -113,36 +116,13 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   gated_activation(context_->compute, activation);
 }
 
-// From normed_ to qkv_.
-void DecoderCuda::issue_latent(const Shape& shape, int32_t index) {
-  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
-  project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), latent_.first.data());
-  LatentNorms norms;
-  norms.from = {latent_.first.data(), layer.qkv.bias.data(), config_.latent, config_.latent_q_width(), shape.tokens};
-  norms.type = type_;
-  norms.q_norm = layer.q_a_norm.data();
-  norms.kv_norm = layer.kv_a_norm.data();
-  norms.q = latent_.q_normed.data();
-  norms.kv = latent_.kv_normed.data();
-  norm_latents(context_->compute, norms);
-  if (config_.latent.q_rank > 0) project(shape, lora_group(index, std::array{Projection::q_b}), layer.q_b.matrix, latent_.q_normed.data(), latent_.q.data());
-  project(shape, lora_group(index, std::array{Projection::kv_b}), layer.kv_b.matrix, latent_.kv_normed.data(), latent_.kv.data());
-  LatentHeads heads;
-  heads.from = norms.from;
-  heads.q = config_.latent.q_rank > 0 ? latent_.q.data() : nullptr;
-  heads.kv = latent_.kv.data();
-  heads.heads = config_.heads;
-  heads.qkv = qkv_.data();
-  assemble_heads(context_->compute, heads);
-}
-
 void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const Rope& rope = sliding_rope_ && config_.is_sliding(index) ? *sliding_rope_ : rope_;
   RotateAndStore store;
   store.qkv = qkv_.data();
-  store.bias = config_.is_latent() ? nullptr : layer.qkv.bias.data();  // there it is added
+  store.bias = layer.qkv.bias.data();
   if (config_.qk_norm_of_all) {
     norm_queries_and_keys(shape, layer);
     store.bias = nullptr;  // it is added
@@ -185,8 +165,9 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.sinks = layer.sinks.data();
   work.scratch = attention_scratch_.data();
   work.out = attended_.data();
+  work.head_stride = store.cache.head_dim;
+  work.token_stride = padded(int64_t{config_.heads} * store.cache.head_dim);
   attention(context_->compute, work);
-  if (closes_heads()) close_heads(context_->compute, type_, attended_.data(), shape.tokens, config_.heads, config_.head_dim, config_.latent.value_dim, latent_.closed.data());
   if (!config_.attention_gate) return;
   AttentionGate gate;
   gate.type = type_;

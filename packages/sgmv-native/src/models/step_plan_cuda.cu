@@ -31,6 +31,7 @@ void adapt_tokens(const StepArrays& in, int32_t begin, int32_t end, const LoraAd
   std::fill(in.factors + begin, in.factors + end, adapter == nullptr ? nullptr : adapter->factors());
   std::fill(in.router_factors + begin, in.router_factors + end, adapter == nullptr ? nullptr : adapter->router_factors());
   std::fill(in.expert_factors + begin, in.expert_factors + end, adapter == nullptr ? nullptr : adapter->expert_factors());
+  std::fill(in.kv_b_factors + begin, in.kv_b_factors + end, adapter == nullptr ? nullptr : adapter->kv_b_factors());
   std::fill(in.embeddings + begin, in.embeddings + end, adapter == nullptr ? nullptr : adapter->embedding());
 }
 
@@ -77,6 +78,7 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
     shape.embedding_lora = shape.embedding_lora || adapter_of(segment)->embedding() != nullptr;
     shape.router_lora = shape.router_lora || adapter_of(segment)->router_factors() != nullptr;
     shape.expert_lora = shape.expert_lora || adapter_of(segment)->expert_factors() != nullptr;
+    shape.kv_b_lora = shape.kv_b_lora || adapter_of(segment)->kv_b_factors() != nullptr;
     shape.head_lora = shape.head_lora || adapter_of(segment)->has_head();
   }
   if (rank > 0) shape.rank_max = power_of_two(rank, kRankLeast);
@@ -100,6 +102,7 @@ void DecoderCuda::reserve(const Shape& shape, int64_t table_entries) {
   bool moved = inputs_.reserve(stream, shape.tokens, shape.rows, table_entries);
   moved |= reserve_activations(shape);
   if (config_.experts.count > 0) moved |= reserve_experts(shape);
+  if (config_.is_latent()) moved |= reserve_latent(shape);
   if (shape.rank_max > 0) moved |= reserve_adapters(shape);
   moved |= rope_.reserve(stream, shape.positions_max);
   if (sliding_rope_) moved |= sliding_rope_->reserve(stream, shape.positions_max);
@@ -113,9 +116,10 @@ void DecoderCuda::reserve_steps(int32_t tokens, int32_t rows) {
   shape.rows = filled(rows);
   shape.tokens = std::max(tokens, shape.rows);
   shape.positions_max = config_.max_positions;
-  shape.draws = shape.expert_lora = true;
+  shape.draws = shape.expert_lora = shape.kv_b_lora = true;
   bool moved = reserve_activations(shape);
   if (config_.experts.count > 0) moved |= reserve_experts(shape);
+  if (config_.is_latent()) moved |= reserve_latent(shape);
   if (moved) graphs_.clear();
 }
 
@@ -125,14 +129,14 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   bool moved = false;
   moved |= grow_zeroed(normed_, count(tokens, padded(hidden) * size));
   moved |= grow_zeroed(q_, count(tokens, config_.heads * padded(dim) * size));
-  moved |= grow_zeroed(attended_, count(tokens, padded(config_.heads * dim) * size));
+  moved |= grow_zeroed(attended_, count(tokens, padded(config_.is_latent() ? config_.attended_width(0) : config_.heads * dim) * size));
   moved |= grow_zeroed(last_, count(rows, padded(hidden) * size));
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   if (config_.experts.apart) moved |= grow(mlp_delta_, count(tokens, hidden));
   if (config_.parallel_mlp) moved |= grow(beside_, count(tokens, hidden));
   const bool linear = config_.linear_layers() > 0;
-  moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), linear ? config_.linear.width() : 0)));
+  if (!config_.is_latent()) moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), linear ? config_.linear.width() : 0)));
   if (linear) {
     moved |= grow_zeroed(linearly_attended_, count(tokens, padded(config_.linear.values()) * size));
     moved |= grow(mixed_, count(tokens, config_.linear.conv_width()));
@@ -140,17 +144,6 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
     moved |= grow(delta_read_, count(tokens, config_.linear.values()));
   }
   const int64_t per_token = config_.per_token.size;
-  if (config_.is_latent()) {
-    const LatentConfig& latent = config_.latent;
-    moved |= grow(latent_.first, count(tokens, config_.latent_width()));
-    moved |= grow(latent_.kv, count(tokens, int64_t{config_.heads} * latent.kv_b_head()));
-    moved |= grow_zeroed(latent_.kv_normed, count(tokens, padded(latent.kv_rank) * size));
-    if (latent.q_rank > 0) {
-      moved |= grow(latent_.q, count(tokens, config_.q_width(0)));
-      moved |= grow_zeroed(latent_.q_normed, count(tokens, padded(latent.q_rank) * size));
-    }
-    if (closes_heads()) moved |= grow_zeroed(latent_.closed, count(tokens, padded(config_.attended_width(0)) * size));
-  }
   moved |= grow(gate_up_, count(tokens, std::max<int64_t>(config_.gate_up_width(), per_token)));
   moved |= grow(per_token_rows_, count(tokens, config_.per_token_width()));
   if (config_.experts.shared) moved |= grow_zeroed(shared_gated_, count(tokens, padded(config_.experts.shared_size) * size));
@@ -159,7 +152,7 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
     if (!config_.has_experts(layer) || config_.experts.apart) widest = std::max<int64_t>(widest, config_.mlp_size(layer));
   moved |= grow_zeroed(gated_, count(tokens, padded(widest) * size));
   moved |= grow_zeroed(per_token_gated_, count(tokens, padded(per_token) * size));
-  moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.head_dim_max(), shape.positions_max)));
+  moved |= grow(attention_scratch_, count(1, attention_scratch_floats(shape.tokens, config_.heads, config_.is_latent() ? config_.latent.kv_rank : config_.head_dim_max(), shape.positions_max)));
   moved |= grow(logits_, count(rows, config_.vocab_size));
   // Its place stays when a step follows that is filled up: it reads there what this one draws.
   if (shape.draws) moved |= grow_drawn(count(filled(shape.rows), 1));
@@ -185,8 +178,9 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
       floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));
-  for (const Projection p : {Projection::q_b, Projection::kv_b})
-    if (config_.is_latent() && (p == Projection::kv_b || config_.latent.q_rank > 0)) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{p}), shape.tokens, shape.rank_max));
+  if (config_.latent.q_rank > 0) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{Projection::q_b}), shape.tokens, shape.rank_max));
+  if (shape.kv_b_lora)
+    for (const LoraGroup& group : {key_up_group(0), value_up_group(0)}) floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.heads, shape.rank_max));
   if (config_.per_token.size > 0) {
     floats = std::max(floats, lora_v_floats(per_token_in_group(), shape.tokens, shape.rank_max));
     for (const Projection p : {Projection::per_token_gate, Projection::per_token_out}) floats = std::max(floats, lora_v_floats(lora_group(0, std::array{p}), shape.tokens, shape.rank_max));
@@ -195,7 +189,7 @@ bool DecoderCuda::reserve_adapters(const Shape& shape) {
   bool moved = grow(lora_v_, static_cast<size_t>(floats));
   moved |= grow(lora_tiles_, static_cast<size_t>(shape.tokens));
   moved |= grow(head_lora_tiles_, static_cast<size_t>(shape.rows));
-  return grow(lora_tile_counts_, 3) || moved;
+  return grow(lora_tile_counts_, 4) || moved;
 }
 
 void DecoderCuda::fill(const Batch& batch, const CudaKvCache& cache, const Shape& shape) {

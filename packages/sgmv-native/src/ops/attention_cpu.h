@@ -14,14 +14,15 @@ namespace sgmv {
 
 class AttentionWork {
  public:
-  // Cuts the batch into items; the same for all layers of a forward pass, of which none has more heads per head of keys.
-  void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv_max);
+  // Cuts the batch into items; the same for all layers of a forward pass, of which none has more heads per head of keys. Where values are
+  // in keys, an item has a part of those heads.
+  void plan(const Batch& batch, int32_t block_size, int32_t heads_per_kv_max, bool values_in_keys = false);
 
   struct Layer {
     const float* q = nullptr;  // [tokens, heads · head_dim]: rotated and scaled
     int64_t q_stride = 0;
-    float* out = nullptr;      // [tokens, heads · head_dim]
-    int64_t out_stride = 0;
+    float* out = nullptr;      // [tokens, heads, value_dim], rows of heads `head_stride` apart
+    int64_t out_stride = 0, head_stride = 0;
     const CpuKvCache* cache = nullptr;
     int32_t layer = 0;
     int32_t heads = 0;
@@ -46,8 +47,15 @@ class AttentionWork {
     int32_t token;  // first, within the slice
     int32_t count;
   };
-  void run_tile(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch) const;
-  void weigh(CpuDevice& device, const Layer& layer, const Tile& tile, int32_t kv_head, float* scratch, int64_t stride) const;
+  // Query heads that share a head of keys, all of them or some.
+  struct Group {
+    int32_t kv_head;
+    int32_t first, count;  // among all heads
+  };
+  static int32_t parts_of(const Layer& layer, int64_t items, int64_t items_wanted);
+  static Group group_of(const Layer& layer, int32_t kv_head, int32_t part, int32_t parts);
+  void run_tile(CpuDevice& device, const Layer& layer, const Tile& tile, const Group& group, float* scratch) const;
+  void weigh(CpuDevice& device, const Layer& layer, const Tile& tile, const Group& group, float* scratch, int64_t stride) const;
 
   std::vector<Tile> tiles_;
   int32_t block_size_ = 1;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kFoldThreads = 128;
 
-// Grid: x: tiles, the last ones times their splits; y: heads of keys.
+// Grid: x: tiles, the last ones times their splits; y: heads of keys; z: a tile's rows, as many of them as a block computes at once.
 template <typename Worker>
 __global__ void __launch_bounds__(Worker::Shared::kThreads, Worker::kBlocks) attention_kernel(const AttentionWork work, const Plan plan) {
   using Shared = typename Worker::Shared;
@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(Worker::Shared::kThreads, Worker::kBlocks) att
   if (!find_task(work, plan, task)) return;
   auto& shared = *reinterpret_cast<Shared*>(dynamic_shared());
   const int row_count = task.tile.count * task.group;
-  for (int first = 0; first < row_count; first += Shared::kRows) {
+  for (int first = static_cast<int>(blockIdx.z) * Shared::kRows; first < row_count; first += static_cast<int>(gridDim.z) * Shared::kRows) {
     __syncthreads();
     if (threadIdx.x == 0) {
       shared.task = task;
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
       const FoldFactors factors = fold(extent, {part.x, part.y});
 #pragma unroll
       for (int u = 0; u < kLaneUnits; ++u) {
-        if ((lane + 32 * u) * 4 >= plan.columns) continue;
+        if ((lane + 32 * u) * 4 >= plan.value_columns) continue;
         const float4 of_part = *reinterpret_cast<const float4*>(part_sums(work, plan, begin + place) + (lane + 32 * u) * 4);
         sums[u][0] = folded(sums[u][0], of_part.x, factors);
         sums[u][1] = folded(sums[u][1], of_part.y, factors);
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
     const float scale = 1.0f / extent.mass;
 #pragma unroll
     for (int u = 0; u < kLaneUnits; ++u)
-      store_quad(to, (lane + 32 * u) * 4, work.cache.head_dim, make_float4(sums[u][0] * scale, sums[u][1] * scale, sums[u][2] * scale, sums[u][3] * scale));
+      store_quad(to, (lane + 32 * u) * 4, work.cache.value_dim(), make_float4(sums[u][0] * scale, sums[u][1] * scale, sums[u][2] * scale, sums[u][3] * scale));
   }
 }
 
@@ -81,6 +81,7 @@ int32_t splits_of_tile(const AttentionWork& work, bool even) {
 Plan plan_for(const AttentionWork& work) {
   Plan plan;
   plan.columns = static_cast<int32_t>(padded(work.cache.head_dim));
+  plan.value_columns = static_cast<int32_t>(padded(work.cache.value_dim()));
   plan.even = work.window > 0 && work.window <= kEvenWindowMax;
   plan.splits = splits_of_tile(work, plan.even);
   if (plan.splits > 1) plan.spread_tiles = std::min(work.tile_count, kSpreadTokens);
@@ -88,24 +89,21 @@ Plan plan_for(const AttentionWork& work) {
 }
 
 template <typename Worker>
-void launch_attention(cudaStream_t stream, const AttentionWork& work, const Plan& plan) {
+void launch_attention(cudaStream_t stream, const AttentionWork& work, const Plan& plan, int32_t rows) {
   static_assert(sizeof(typename Worker::Shared) <= size_t{99} << 10);  // of a block on compute capability 8.6 and 8.9
   const int32_t blocks = work.tile_count - plan.spread_tiles + plan.spread_tiles * plan.splits;
-  const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(work.cache.kv_heads));
+  const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(work.cache.kv_heads), static_cast<unsigned>((rows + Worker::Shared::kRows - 1) / Worker::Shared::kRows));
   launch(stream, {grid, Worker::Shared::kThreads, sizeof(typename Worker::Shared)}, attention_kernel<Worker>, work, plan);
 }
 
-template <typename T, int kDim>
+template <typename T, int kDim, int kTail = 0>
 void launch_rows(cudaStream_t stream, const AttentionWork& work, const Plan& plan) {
-  if constexpr (sizeof(T) == 4) {
-    launch_attention<FloatWorker<kDim>>(stream, work, plan);
-  } else {
-    // Where every tile has one token, few rows; fewer registers and less shared memory leave room for more blocks.
-    const int32_t tokens = work.tile_count >= work.tokens ? 1 : attention_tile_tokens(work.heads / work.cache.kv_heads);
-    if (tokens * (work.heads / work.cache.kv_heads) <= 16) launch_attention<TensorWorker<T, kDim, 1, 1>>(stream, work, plan);
-    else if constexpr (kDim == 512) launch_attention<TensorWorker<T, kDim, 1, 1>>(stream, work, plan);  // more have no room
-    else launch_attention<TensorWorker<T, kDim, kDim == 256 ? 1 : 2, 2>>(stream, work, plan);
-  }
+  // Where every tile has one token, few rows; fewer registers and less shared memory leave room for more blocks.
+  const int32_t group = work.heads / work.cache.kv_heads, rows = (work.tile_count >= work.tokens ? 1 : attention_tile_tokens(group)) * group;
+  if constexpr (sizeof(T) == 4) launch_attention<FloatWorker<kDim, kTail>>(stream, work, plan, rows);
+  else if constexpr (kDim == 512) launch_attention<TensorWorker<T, kDim, 1, 1, kTail>>(stream, work, plan, rows);  // more rows have no room
+  else if (rows <= 16) launch_attention<TensorWorker<T, kDim, 1, 1>>(stream, work, plan, rows);
+  else launch_attention<TensorWorker<T, kDim, kDim == 256 ? 1 : 2, 2>>(stream, work, plan, rows);
 }
 
 template <typename T>
@@ -113,20 +111,21 @@ void launch_dim(cudaStream_t stream, const AttentionWork& work, const Plan& plan
   if (plan.columns <= 64 && sizeof(T) == 2) launch_rows<T, sizeof(T) == 2 ? 64 : 128>(stream, work, plan);
   else if (plan.columns <= 128) launch_rows<T, 128>(stream, work, plan);
   else if (plan.columns <= 256) launch_rows<T, 256>(stream, work, plan);
-  else launch_rows<T, 512>(stream, work, plan);
+  else if (plan.columns <= kHeadDimMax) launch_rows<T, 512>(stream, work, plan);
+  else launch_rows<T, 512, kKeyTailMax>(stream, work, plan);
   if (plan.splits == 1) return;
   const dim3 grid(static_cast<unsigned>(plan.spread_tiles), static_cast<unsigned>(work.cache.kv_heads));
-  launch(stream, {grid, kFoldThreads}, plan.columns <= 256 ? fold_kernel<T, 256> : fold_kernel<T, 512>, work, plan);
+  launch(stream, {grid, kFoldThreads}, plan.value_columns <= 256 ? fold_kernel<T, 256> : fold_kernel<T, 512>, work, plan);
 }
 
 }  // namespace
 
 int32_t attention_tile_tokens(int32_t heads_per_kv) { return std::max(1, kTileRows / heads_per_kv); }
 
-int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t head_dim, int32_t positions_max) {
+int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t value_dim, int32_t positions_max) {
   const int32_t splits = split_of(positions_max - 1, false) + 1;  // a short window never gives more
   if (splits == 1) return 0;
-  return int64_t{std::min(tokens, kSpreadTokens)} * heads * splits * (padded(head_dim) + 2);
+  return int64_t{std::min(tokens, kSpreadTokens)} * heads * splits * (padded(value_dim) + 2);
 }
 
 void attention(cudaStream_t stream, const AttentionWork& work) {

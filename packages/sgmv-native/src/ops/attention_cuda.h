@@ -11,15 +11,19 @@
 namespace sgmv::cuda {
 
 inline constexpr int32_t kHeadDimMax = 512;
+inline constexpr int32_t kKeyTailMax = 64;  // that keys may have beyond that, where values are a part of them
 
 // One layer's keys and values: [places, kv_heads, 2, block_size, padded(head_dim)] in `type`, keys at index 0 and values at index 1 of the
-// third axis.
+// third axis; where values are the first `values_in_keys` numbers of keys, [places, kv_heads, block_size, padded(head_dim)].
 struct KvLayer {
   Number type = Number::bf16;
   void* data = nullptr;
   int32_t kv_heads = 0;
   int32_t block_size = 0;
-  int32_t head_dim = 0;  // even, at most kHeadDimMax
+  int32_t head_dim = 0;  // even, at most kHeadDimMax; with values_in_keys up to kKeyTailMax more
+  int32_t values_in_keys = 0;  // even, at most kHeadDimMax; 0: values are apart, and as wide as keys
+  constexpr int32_t sides() const { return values_in_keys > 0 ? 1 : 2; }
+  constexpr int32_t value_dim() const { return values_in_keys > 0 ? values_in_keys : head_dim; }
 };
 
 // For every token: q, k and v are taken from qkv (with bias), q and k normed per head (if there are norms) and rotated; q is
@@ -84,9 +88,10 @@ struct AttentionWork {
   float softcap = 0;
   const float* sinks = nullptr;        // [heads] or null: no sinks
   float* scratch = nullptr;            // attention_scratch_floats()
-  void* out = nullptr;                 // [tokens, padded(heads · head_dim)] in `type` of the cache, without gaps between heads; padding kept
+  void* out = nullptr;                 // in `type` of the cache: value_dim() numbers for each token and head
+  int64_t token_stride = 0, head_stride = 0;  // of out
 };
-int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t head_dim, int32_t positions_max);
+int64_t attention_scratch_floats(int32_t tokens, int32_t heads, int32_t value_dim, int32_t positions_max);
 void attention(cudaStream_t stream, const AttentionWork& work);
 
 }  // namespace sgmv::cuda

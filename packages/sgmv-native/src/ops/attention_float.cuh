@@ -8,19 +8,20 @@
 namespace sgmv::cuda {
 namespace {
 
-constexpr int kFloatRows = 16, kFloatChunk = 32, kFloatWarps = 4;
+constexpr int kFloatChunk = 32, kFloatWarps = 4;
 
-template <int kDim>
-struct FloatShared : WalkShared<float, kDim, kFloatRows, kFloatChunk, 32 * kFloatWarps> {
-  float weights[kFloatRows][kFloatChunk];
+// With a tail, more rows have no room in the 99 KiB that every device has.
+template <int kDim, int kTail, int kRows = (kTail > 0 ? 8 : 16)>
+struct FloatShared : WalkShared<float, kDim, kTail, kRows, kFloatChunk, 32 * kFloatWarps> {
+  float weights[kRows][kFloatChunk];
 };
 
-template <int kDim_>
+template <int kDim_, int kTail = 0>
 struct FloatWorker {
   static constexpr int kDim = kDim_;
-  using Shared = FloatShared<kDim>;
+  using Shared = FloatShared<kDim, kTail>;
   static constexpr int kBlocks = 2;
-  static constexpr int kWarpRows = kFloatRows / kFloatWarps;
+  static constexpr int kWarpRows = Shared::kRows / kFloatWarps;
   static constexpr int kLaneUnits = kDim / 4 / 32;  // unit u of a lane: columns (lane + 32u) · 4 and the next three
   static constexpr int kPartLaneUnits = kLaneUnits / Shared::kParts;
 
@@ -37,8 +38,9 @@ struct FloatWorker {
   Extent all_extents[kWarpRows] = {};
   float all_sums[kWarpRows][kLaneUnits][4] = {};
 
+  template <int kUnits = Shared::kUnits>
   __device__ __forceinline__ static float4 unit_at(const std::byte* rows_at, int row, int unit) {
-    return *reinterpret_cast<const float4*>(rows_at + swizzled<Shared::kUnits>(row, unit));
+    return *reinterpret_cast<const float4*>(rows_at + swizzled<kUnits>(row, unit));
   }
 
   __device__ __forceinline__ void start() {
@@ -47,18 +49,25 @@ struct FloatWorker {
       if (const int row = warp + kFloatWarps * i; row < rows.count) all_extents[i] = before_splits(work, task.kv_head * task.group + (rows.first + row) % task.group);
   }
 
-  __device__ __forceinline__ void multiply_keys(const std::byte* keys, int part) {
+  // `first`: of a chunk's parts.
+  __device__ __forceinline__ void multiply_keys(const std::byte* keys, int part, bool first) {
 #pragma unroll
     for (int i = 0; i < kWarpRows; ++i)
 #pragma unroll
       for (int c = 0; c < 4; ++c)
-        if (part == 0) dots[i][c] = 0;
-    for (int unit = 0; unit < Shared::kUnits && part * Shared::kPartDim + unit * 4 < plan.columns; ++unit) {
-      const float4 key = unit_at(keys, lane, unit);
+        if (first) dots[i][c] = 0;
+    if (part < Shared::kParts) multiply_columns<Shared::kUnits>(keys, shared.queries + part * Shared::kQueriesBytes, part * Shared::kPartDim);
+    else if constexpr (kTail > 0) multiply_columns<Shared::kTailUnits>(keys, shared.queries + Shared::kParts * Shared::kQueriesBytes, kDim);
+  }
+
+  template <int kUnits>
+  __device__ __forceinline__ void multiply_columns(const std::byte* keys, const std::byte* queries, int first_column) {
+    for (int unit = 0; unit < kUnits && first_column + unit * 4 < plan.columns; ++unit) {
+      const float4 key = unit_at<kUnits>(keys, lane, unit);
 #pragma unroll
       for (int i = 0; i < kWarpRows; ++i) {
         if (warp + kFloatWarps * i >= rows.count) continue;
-        const float4 q = unit_at(shared.queries + part * Shared::kQueriesBytes, warp + kFloatWarps * i, unit);
+        const float4 q = unit_at<kUnits>(queries, warp + kFloatWarps * i, unit);
         dots[i][0] = fmaf(q.x, key.x, dots[i][0]);
         dots[i][1] = fmaf(q.y, key.y, dots[i][1]);
         dots[i][2] = fmaf(q.z, key.z, dots[i][2]);
@@ -98,7 +107,7 @@ struct FloatWorker {
     for (int position = 0; position < kFloatChunk; ++position)
 #pragma unroll
       for (int u = part * kPartLaneUnits; u < (part + 1) * kPartLaneUnits; ++u) {
-        if (column_of(u) >= plan.columns) continue;
+        if (column_of(u) >= plan.value_columns) continue;
         const float4 value = unit_at(values, position, lane + 32 * (u - part * kPartLaneUnits));
 #pragma unroll
         for (int i = 0; i < kWarpRows; ++i) {
@@ -142,7 +151,7 @@ struct FloatWorker {
     float* to = part_sums(work, plan, index);
 #pragma unroll
     for (int u = 0; u < kLaneUnits; ++u)
-      if (column_of(u) < plan.columns) *reinterpret_cast<float4*>(to + column_of(u)) = make_float4(sums[i][u][0], sums[i][u][1], sums[i][u][2], sums[i][u][3]);
+      if (column_of(u) < plan.value_columns) *reinterpret_cast<float4*>(to + column_of(u)) = make_float4(sums[i][u][0], sums[i][u][1], sums[i][u][2], sums[i][u][3]);
   }
 
   __device__ __forceinline__ void finish() {
@@ -157,7 +166,7 @@ struct FloatWorker {
       for (int u = 0; u < kLaneUnits; ++u)
 #pragma unroll
         for (int c = 0; c < 4; c += 2)
-          if (const int column = column_of(u) + c; column < work.cache.head_dim) store_pair(to + column, all_sums[i][u][c] * scale, all_sums[i][u][c + 1] * scale);
+          if (const int column = column_of(u) + c; column < work.cache.value_dim()) store_pair(to + column, all_sums[i][u][c] * scale, all_sums[i][u][c + 1] * scale);
     }
   }
 };

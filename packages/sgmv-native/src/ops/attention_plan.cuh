@@ -29,7 +29,8 @@ constexpr int kEvenWindowMax = 4096;
 struct Plan {
   int32_t splits = 1;        // that a tile has at most
   int32_t spread_tiles = 0;  // the last of the tiles: those that may be cut into blocks by splits
-  int32_t columns = 0;       // padded(head_dim)
+  int32_t columns = 0;       // padded(head_dim), of keys
+  int32_t value_columns = 0; // padded(value_dim)
   bool even = false;         // all splits have kSplitPositions
 };
 
@@ -123,15 +124,15 @@ __device__ __forceinline__ FoldFactors fold(Extent& extent, const Extent& part) 
 }
 __device__ __forceinline__ float folded(float sum, float part, const FoldFactors& factors) { return fmaf(sum, factors.keep, rounded_product(part, factors.add)); }
 
-// The scratch has for every spread query and split sums [columns], and behind all of them the extents.
+// The scratch has for every spread query and split sums [value_columns], and behind all of them the extents.
 __device__ __forceinline__ int64_t part_index(const AttentionWork& work, const Plan& plan, int token, int head, int place) {
   const int64_t row = static_cast<int64_t>(token - max(work.tokens - kSpreadTokens, 0)) * work.heads + head;
   return row * plan.splits + place;
 }
-__device__ __forceinline__ float* part_sums(const AttentionWork& work, const Plan& plan, int64_t index) { return work.scratch + index * plan.columns; }
+__device__ __forceinline__ float* part_sums(const AttentionWork& work, const Plan& plan, int64_t index) { return work.scratch + index * plan.value_columns; }
 __device__ __forceinline__ float2* part_extent(const AttentionWork& work, const Plan& plan, int64_t index) {
   const int64_t parts = static_cast<int64_t>(min(work.tokens, kSpreadTokens)) * work.heads * plan.splits;
-  return reinterpret_cast<float2*>(work.scratch + parts * plan.columns) + index;
+  return reinterpret_cast<float2*>(work.scratch + parts * plan.value_columns) + index;
 }
 
 // Two neighbours of a row of results; `at` is even.
@@ -168,11 +169,10 @@ __device__ __forceinline__ void store_quad(T* row, int column, int width, float4
   }
 }
 
-// Where the result of a query begins; rows are `stride` apart.
+// Where the result of a query begins.
 template <typename T>
 __device__ __forceinline__ T* result_of(const AttentionWork& work, int token, int head) {
-  const int64_t stride = padded(static_cast<int64_t>(work.heads) * work.cache.head_dim);
-  return static_cast<T*>(work.out) + token * stride + static_cast<int64_t>(head) * work.cache.head_dim;
+  return static_cast<T*>(work.out) + token * work.token_stride + head * work.head_stride;
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace {
 constexpr int kTensorChunk = 64;
 constexpr int kWarps = 4;  // of a group
 
-template <typename T, int kDim, int kRowTiles, int kGroups>
-struct TensorShared : WalkShared<T, kDim, 16 * kRowTiles * kGroups, kTensorChunk, 32 * kWarps * kGroups> {
+template <typename T, int kDim, int kRowTiles, int kGroups, int kTail>
+struct TensorShared : WalkShared<T, kDim, kTail, 16 * kRowTiles * kGroups, kTensorChunk, 32 * kWarps * kGroups> {
   alignas(16) std::byte weights[16 * kRowTiles * kGroups * kTensorChunk * sizeof(T)];  // [rows, kTensorChunk], swizzled
   float by_warp[kWarps][16 * kRowTiles * kGroups];                                     // highest scores of a chunk, or masses of a split
   // What the threads know of all splits so far, where their registers do not suffice; each has its own column.
@@ -23,14 +23,14 @@ struct TensorShared : WalkShared<T, kDim, 16 * kRowTiles * kGroups, kTensorChunk
 
 // A thread's rows are lane / 4 and lane / 4 + 8 of every row tile ("half" 0 and 1), its columns of products of n = 8 are
 // lane % 4 · 2 and the next: see mma_m16n8k16.
-template <typename T, int kDim_, int kRowTiles_, int kGroups>
+template <typename T, int kDim_, int kRowTiles_, int kGroups, int kTail = 0>
 struct TensorWorker {
   static constexpr int kDim = kDim_, kRowTiles = kRowTiles_;  // row tiles of a warp
-  using Shared = TensorShared<T, kDim, kRowTiles, kGroups>;
+  using Shared = TensorShared<T, kDim, kRowTiles, kGroups, kTail>;
   static constexpr int kBlocks = kGroups > 1 || kDim == 512 ? 2 : kDim == 256 ? 3 : kDim == 128 ? 5 : 6;  // that a multiprocessor should hold
   static constexpr int kPairs = kDim / 16 / kWarps;  // of 8 columns, per warp: pair p of warp w begins at column (w + 4p) · 16
   static constexpr int kPartPairs = kPairs / Shared::kParts;
-  static constexpr int kRowTileBytes = 16 * Shared::kUnits * 16;
+  static constexpr int kRowTileBytes = 16 * Shared::kUnits * 16;  // of values
   static constexpr int kPositionUnits = kTensorChunk * 2 / 16;
 
   const AttentionWork& work;
@@ -89,25 +89,31 @@ struct TensorWorker {
       }
   }
 
-  // The scores, part by part.
-  __device__ __forceinline__ void multiply_keys(const std::byte* keys_at, int part) {
+  // The scores, part by part. `first`: of a chunk's parts.
+  __device__ __forceinline__ void multiply_keys(const std::byte* keys_at, int part, bool first) {
 #pragma unroll
     for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        if (part == 0) scores[m][i / 4][i % 4] = 0;
-    const int key = swizzled<Shared::kUnits>(warp * 16 + lane / 16 * 8 + lane % 8, lane / 8 % 2);
-    const int query = swizzled<Shared::kUnits>(first_tile * 16 + lane % 16, lane / 16);
+        if (first) scores[m][i / 4][i % 4] = 0;
+    if (part < Shared::kParts) multiply_columns<Shared::kUnits>(keys_at, shared.queries + part * Shared::kQueriesBytes, part * Shared::kPartDim);
+    else if constexpr (kTail > 0) multiply_columns<Shared::kTailUnits>(keys_at, shared.queries + Shared::kParts * Shared::kQueriesBytes, kDim);
+  }
+
+  template <int kUnits>
+  __device__ __forceinline__ void multiply_columns(const std::byte* keys_at, const std::byte* queries_at, int first_column) {
+    const int key = swizzled<kUnits>(warp * 16 + lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    const int query = swizzled<kUnits>(first_tile * 16 + lane % 16, lane / 16);
 #pragma unroll
-    for (int k = 0; k < Shared::kPartDim / 16; ++k) {
-      if (part * Shared::kPartDim + k * 16 >= plan.columns) break;
+    for (int k = 0; k < kUnits / 2; ++k) {
+      if (first_column + k * 16 >= plan.columns) break;
       uint32_t keys[4];
       ldmatrix_x4(keys, keys_at + units_on(key, 2 * k));
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         if (m >= row_tiles) continue;
         uint32_t queries[4];
-        ldmatrix_x4(queries, shared.queries + part * Shared::kQueriesBytes + m * kRowTileBytes + units_on(query, 2 * k));
+        ldmatrix_x4(queries, queries_at + m * 16 * kUnits * 16 + units_on(query, 2 * k));
         mma_m16n8k16<T>(scores[m][0], queries, {keys[0], keys[1]});
         mma_m16n8k16<T>(scores[m][1], queries, {keys[2], keys[3]});
       }
@@ -177,7 +183,7 @@ struct TensorWorker {
         if (m < row_tiles) ldmatrix_x4(weights[m], shared.weights + m * 16 * kPositionUnits * 16 + units_on(weight, 2 * k));
 #pragma unroll
       for (int p = part * kPartPairs; p < (part + 1) * kPartPairs; ++p) {
-        if ((warp + kWarps * p) * 16 >= plan.columns) continue;
+        if ((warp + kWarps * p) * 16 >= plan.value_columns) continue;
         uint32_t values[4];
         ldmatrix_x4_transposed(values, values_at + k * kRowTileBytes + units_on(value, 2 * kWarps * (p - part * kPartPairs)));
 #pragma unroll
@@ -236,7 +242,7 @@ struct TensorWorker {
     float* to = part_sums(work, plan, index);
 #pragma unroll
     for (int n = 0; n < 2 * kPairs; ++n)
-      if (const int column = column_of(n); column < plan.columns) store_pair(to + column, sums[m][n][2 * half], sums[m][n][2 * half + 1]);
+      if (const int column = column_of(n); column < plan.value_columns) store_pair(to + column, sums[m][n][2 * half], sums[m][n][2 * half + 1]);
   }
 
   __device__ __forceinline__ int column_of(int n) const { return (warp + n / 2 * kWarps) * 16 + n % 2 * 8 + lane % 4 * 2; }
@@ -266,12 +272,12 @@ struct TensorWorker {
       for (int n = 0; n < 2 * kPairs; n += 2) {
         const uint32_t first = pair(n), second = pair(n + 1), other = __shfl_xor_sync(0xFFFFFFFF, odd ? first : second, 1);
         const int column = column_of(n) - lane % 4 * 2 + (odd ? 8 : 0) + lane / 2 % 2 * 4;
-        if (valid) store_pairs(to, column, work.cache.head_dim, odd ? other : first, odd ? second : other);
+        if (valid) store_pairs(to, column, work.cache.value_dim(), odd ? other : first, odd ? second : other);
       }
     } else {
 #pragma unroll
       for (int n = 0; n < 2 * kPairs; ++n)
-        if (const int column = column_of(n); valid && column < work.cache.head_dim) *reinterpret_cast<uint32_t*>(to + column) = pair(n);
+        if (const int column = column_of(n); valid && column < work.cache.value_dim()) *reinterpret_cast<uint32_t*>(to + column) = pair(n);
     }
   }
 };

@@ -30,19 +30,21 @@ struct Rows {
   int first_visible_to_all;
 };
 
-// Of heads above 256, keys and values come in two parts of their columns each.
-template <typename T, int kDim_, int kRows_, int kChunk_, int kThreads_>
+// Of heads above 256, keys and values come in two parts of their columns each. Keys of kTail columns more than values, which are a part of
+// them, have a third one.
+template <typename T, int kDim_, int kTail_, int kRows_, int kChunk_, int kThreads_>
 struct WalkShared {
-  static constexpr int kDim = kDim_, kRows = kRows_, kChunk = kChunk_, kThreads = kThreads_;
-  static constexpr int kParts = kDim > 256 ? 2 : 1, kPartDim = kDim / kParts;
-  static constexpr int kUnits = kPartDim * static_cast<int>(sizeof(T)) / 16;
-  static constexpr int kQueriesBytes = kRows * kUnits * 16;  // of a part
+  static constexpr int kDim = kDim_, kTail = kTail_, kRows = kRows_, kChunk = kChunk_, kThreads = kThreads_;
+  static constexpr int kParts = kDim > 256 ? 2 : 1, kPartDim = kDim / kParts, kKeyParts = kParts + (kTail > 0 ? 1 : 0);
+  static_assert(kTail == 0 || kParts == 2, "see walk()");
+  static constexpr int kUnits = kPartDim * static_cast<int>(sizeof(T)) / 16, kTailUnits = kTail * static_cast<int>(sizeof(T)) / 16;
+  static constexpr int kQueriesBytes = kRows * kUnits * 16;  // of a part that is no tail
   using Number = T;
 
   Task task;  // here rather than in every thread's registers
   Rows rows;
   alignas(16) std::byte pieces[2][kChunk * kUnits * 16];      // [kChunk, kPartDim] of keys or values: see walk()
-  alignas(16) std::byte queries[kParts * kQueriesBytes];      // [kParts, kRows, kPartDim]
+  alignas(16) std::byte queries[kParts * kQueriesBytes + kRows * kTailUnits * 16];  // [kParts, kRows, kPartDim], [kRows, kTail]
   uint32_t cache_rows[2][kChunk];                       // of the chunk's keys, by the chunk's number: even, odd
   int32_t position_of_row[kRows];                       // -1: no query
 };
@@ -65,16 +67,17 @@ __device__ __forceinline__ uint32_t cache_row(const AttentionWork& work, const T
   const auto size = static_cast<uint32_t>(work.cache.block_size);
   const auto block = static_cast<uint32_t>(work.block_tables[task.tile.table + position / work.cache.block_size]);
   const auto head = block * static_cast<uint32_t>(work.cache.kv_heads) + static_cast<uint32_t>(task.kv_head);
-  return head * 2 * size + static_cast<uint32_t>(position) % size;
+  return head * static_cast<uint32_t>(work.cache.sides()) * size + static_cast<uint32_t>(position) % size;
 }
 
-// Begins to bring a part of a chunk's rows, `further` rows behind the keys'; zeros where there is none, because 0 · NaN is not 0.
-template <typename Shared>
-__device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further, int part) {
+// Begins to bring columns [first_column, first_column + kUnits · 16 bytes) of a chunk's rows, `further` rows behind the keys'; zeros where
+// there is none, because 0 · NaN is not 0.
+template <typename Shared, int kUnits>
+__device__ __forceinline__ void bring_columns(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further, int first_column) {
   using T = typename Shared::Number;
-  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
+  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kThreads = Shared::kThreads;
   const int unit = static_cast<int>(threadIdx.x) % kUnits;  // the same in every turn: kUnits divides kThreads
-  const int column = part * Shared::kPartDim + unit * kNumbers;
+  const int column = first_column + unit * kNumbers;
   if (column >= plan.columns) return;
   const T* data = static_cast<const T*>(work.cache.data) + column;
 #pragma unroll 4
@@ -86,71 +89,97 @@ __device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache
   }
 }
 
+// Part kParts is the tail.
 template <typename Shared>
-__device__ __forceinline__ void bring_queries(Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
+__device__ __forceinline__ void bring_chunk(std::byte* to, const uint32_t* cache_rows, const AttentionWork& work, const Plan& plan, int further, int part) {
+  if (part < Shared::kParts) bring_columns<Shared, Shared::kUnits>(to, cache_rows, work, plan, further, part * Shared::kPartDim);
+  else if constexpr (Shared::kTail > 0) bring_columns<Shared, Shared::kTailUnits>(to, cache_rows, work, plan, further, Shared::kDim);
+}
+
+template <typename Shared, int kUnits>
+__device__ __forceinline__ void bring_query_columns(std::byte* to, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows, int first_column) {
   using T = typename Shared::Number;
-  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kUnits = Shared::kUnits, kThreads = Shared::kThreads;
-  const int unit = static_cast<int>(threadIdx.x) % kUnits;
-#pragma unroll
-  for (int part = 0; part < Shared::kParts; ++part) {
-    const int column = part * Shared::kPartDim + unit * kNumbers;
-    if (column >= plan.columns) return;
-    const T* q = static_cast<const T*>(work.q) + column;
-    for (int row = static_cast<int>(threadIdx.x) / kUnits; row < (rows.count + 15) / 16 * 16; row += kThreads / kUnits) {
-      const int r = rows.first + row, token = task.tile.token + r / task.group, head = task.kv_head * task.group + r % task.group;
-      const bool valid = row < rows.count;
-      copy_async_16(shared.queries + part * Shared::kQueriesBytes + swizzled<kUnits>(row, unit),
-                    q + (valid ? (static_cast<int64_t>(token) * work.heads + head) * plan.columns : 0), valid);
-    }
+  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kThreads = Shared::kThreads;
+  const int unit = static_cast<int>(threadIdx.x) % kUnits, column = first_column + unit * kNumbers;
+  if (column >= plan.columns) return;
+  const T* q = static_cast<const T*>(work.q) + column;
+  for (int row = static_cast<int>(threadIdx.x) / kUnits; row < min((rows.count + 15) / 16 * 16, Shared::kRows); row += kThreads / kUnits) {
+    const int r = rows.first + row, token = task.tile.token + r / task.group, head = task.kv_head * task.group + r % task.group;
+    const bool valid = row < rows.count;
+    copy_async_16(to + swizzled<kUnits>(row, unit), q + (valid ? (static_cast<int64_t>(token) * work.heads + head) * plan.columns : 0), valid);
   }
 }
 
-// A chunk's pieces, the parts of its keys and then of its values, come into two buffers in turns, the next one while one is used; while the
-// last are, the next chunk's first. In the loop, each barrier's comment says what it waits for.
+template <typename Shared>
+__device__ __forceinline__ void bring_queries(Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
+#pragma unroll
+  for (int part = 0; part < Shared::kParts; ++part)
+    bring_query_columns<Shared, Shared::kUnits>(shared.queries + part * Shared::kQueriesBytes, work, plan, task, rows, part * Shared::kPartDim);
+  if constexpr (Shared::kTail > 0) bring_query_columns<Shared, Shared::kTailUnits>(shared.queries + Shared::kParts * Shared::kQueriesBytes, work, plan, task, rows, Shared::kDim);
+}
+
+// What comes to shared memory for a chunk, piece by piece: the parts of its keys and then of its values. Behind a tail, which is the first,
+// the last part of the keys stays where it is and is the first of the values. Pieces are even in number: piece p lies in buffer p % 2.
+template <typename Shared>
+struct Pieces {
+  static constexpr bool kTail = Shared::kTail > 0;
+  static constexpr int kKeys = Shared::kKeyParts, kFirstOfValues = kTail ? kKeys - 1 : kKeys;
+  static constexpr int key_part(int piece) { return kTail ? (piece + Shared::kParts) % kKeys : piece; }
+  static constexpr int value_part(int piece) { return kTail ? Shared::kParts - 1 - (piece - kFirstOfValues) : piece - kKeys; }
+};
+
+// Pieces come into the buffers in turns, the next one while one is used; while the last one is, the next chunk's first. In the loop, each
+// barrier's comment says what it waits for.
 template <typename Worker>
 __device__ __forceinline__ void walk(Worker& worker, typename Worker::Shared& shared, const AttentionWork& work, const Plan& plan, const Task& task, const Rows& rows) {
   using Shared = typename Worker::Shared;
+  using Of = Pieces<Shared>;
   constexpr int kChunk = Shared::kChunk, kParts = Shared::kParts;
   const int thread = static_cast<int>(threadIdx.x);
-  const int first = rows.begin / kChunk, last = (rows.end - 1) / kChunk;
+  const int first = rows.begin / kChunk, last = (rows.end - 1) / kChunk, to_values = work.cache.sides() == 2 ? work.cache.block_size : 0;
   worker.start();
   bring_queries(shared, work, plan, task, rows);
   if (thread < Shared::kRows) shared.position_of_row[thread] = thread < rows.count ? task.tile.position + (rows.first + thread) / task.group : -1;
   if (thread < kChunk) shared.cache_rows[first % 2][thread] = cache_row(work, task, rows, first * kChunk + thread);
   __syncthreads();  // cache_rows
-  bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[first % 2], work, plan, 0, 0);
+  bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[first % 2], work, plan, 0, Of::key_part(0));
   copy_async_commit();
   int split = split_of(rows.begin, plan.even), split_end = split_begin(split + 1, plan.even);
   for (int chunk = first; chunk <= last; ++chunk) {
     const uint32_t* own_rows = shared.cache_rows[chunk % 2];
-    const auto bring_values = [&](int part) { bring_chunk<Shared>(shared.pieces[(kParts + part) % 2], own_rows, work, plan, work.cache.block_size, part); };
+    const auto bring = [&](int piece) {
+      if (piece < Of::kKeys) bring_chunk<Shared>(shared.pieces[piece % 2], own_rows, work, plan, 0, Of::key_part(piece));
+      else bring_chunk<Shared>(shared.pieces[piece % 2], own_rows, work, plan, to_values, Of::value_part(piece));
+    };
     const auto bring_next_keys = [&] {
-      if (chunk < last) bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[(chunk + 1) % 2], work, plan, 0, 0);
+      if (chunk < last) bring_chunk<Shared>(shared.pieces[0], shared.cache_rows[(chunk + 1) % 2], work, plan, 0, Of::key_part(0));
     };
     uint32_t next_row = kNoRow;
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
+    for (int piece = 0; piece < Of::kKeys; ++piece) {
       copy_async_wait<0>();
       __syncthreads();  // these keys are there; the other buffer and the weights of the chunk before are no longer needed
-      if (part + 1 < kParts) bring_chunk<Shared>(shared.pieces[part + 1], own_rows, work, plan, 0, part + 1);
-      else bring_values(0);
+      bring(piece + 1);
       copy_async_commit();
-      if (part == 0 && thread < kChunk && chunk < last) next_row = cache_row(work, task, rows, (chunk + 1) * kChunk + thread);
-      worker.multiply_keys(shared.pieces[part], part);
+      if (piece == 0 && thread < kChunk && chunk < last) next_row = cache_row(work, task, rows, (chunk + 1) * kChunk + thread);
+      worker.multiply_keys(shared.pieces[piece % 2], Of::key_part(piece), piece == 0);
     }
     worker.score(chunk * kChunk);
     if (thread < kChunk) shared.cache_rows[(chunk + 1) % 2][thread] = next_row;
-    __syncthreads();  // what score() shares; the keys are no longer needed; cache_rows of the next chunk
-    if constexpr (kParts > 1) bring_values(1);
-    else bring_next_keys();
-    copy_async_commit();
+    __syncthreads();  // what score() shares; keys that are no values are no longer needed; cache_rows of the next chunk
+    if constexpr (!Of::kTail) {
+      if constexpr (kParts > 1) bring(Of::kKeys + 1);
+      else bring_next_keys();
+      copy_async_commit();
+    }
     worker.weigh();
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
-      copy_async_wait<1>();
+    for (int i = 0; i < kParts; ++i) {
+      const int piece = Of::kFirstOfValues + i;
+      if (piece >= Of::kKeys) copy_async_wait<1>();
       __syncthreads();  // these values are there; what weigh() shares
-      worker.add_values(shared.pieces[(kParts + part) % 2], part);
-      if (part + 1 == kParts) break;
+      worker.add_values(shared.pieces[piece % 2], Of::value_part(piece));
+      if (i + 1 == kParts) break;
       __syncthreads();  // they are no longer needed
       bring_next_keys();
       copy_async_commit();

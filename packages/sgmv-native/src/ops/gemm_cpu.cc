@@ -19,7 +19,7 @@ void GemmWork::product(CpuDevice& device, const PanelTile& tile, int worker, con
   // thread's time if it is asked for now.
   for (int64_t row = 0; row < tile.row_count; ++row)
     for (int64_t half = 0; half < kPanelColumns; half += kPanelColumns / 2)
-      __builtin_prefetch(y + (tile.row_begin + row) * y_stride + tile.panel * kPanelColumns + half, 1, 3);
+      __builtin_prefetch(y + (tile.row_begin - y_shift + row) * y_stride + tile.panel * kPanelColumns + half, 1, 3);
   const Kernels& kernels = device.kernels();
   float* scratch = device.scratch(worker) + kRowChunk * kPanelColumns;
   switch (weights->compute()) {
@@ -80,7 +80,7 @@ void GemmWork::finish(const PanelTile& tile) const {
   const int64_t column = tile.panel * kPanelColumns, columns = std::min<int64_t>(kPanelColumns, weights->out() - column);
   for (int64_t row = 0; row < tile.row_count; ++row) {
     const float* from = tile.sums + row * kPanelColumns;
-    float* to = y + (tile.row_begin + row) * y_stride + column;
+    float* to = y + (tile.row_begin - y_shift + row) * y_stride + column;
     if (bias == nullptr) std::copy_n(from, columns, to);
     else for (int64_t i = 0; i < columns; ++i) to[i] = from[i] + bias[column + i];
   }

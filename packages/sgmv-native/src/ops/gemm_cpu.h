@@ -33,7 +33,8 @@ struct alignas(64) GemmWork {
   const float* bias = nullptr;  // [out] or null
   float* y = nullptr;
   int64_t y_stride = 0;
-  int64_t row_begin = 0;        // the first of its rows in x and y
+  int64_t row_begin = 0;        // the first of its rows in x
+  int64_t y_shift = 0;          // x's row r gives y's row r - y_shift
 
   int64_t row_chunks() const { return (rows + kRowChunk - 1) / kRowChunk; }
   int64_t items() const { return weights->panels() * row_chunks(); }

@@ -176,30 +176,26 @@ const float* PackedMatrix::widened(const Kernels& kernels, int64_t index, int64_
   return scratch;
 }
 
-void PackedMatrix::copy_row(int64_t out, float* row) const {
+float PackedMatrix::number(int64_t out, int64_t k) const {
   const std::byte* base = panel(out / kPanelColumns);
-  const int64_t lane = out % kPanelColumns;
-  for (int64_t k = 0; k < in_; ++k) {
-    const int64_t at = k * kPanelColumns + lane, block = k / kQuantBlock, i = k % kQuantBlock;
-    switch (storage_) {
-      case Storage::f32: row[k] = load<float>(base + at * 4); break;
-      case Storage::f16: row[k] = f16_to_float(load<uint16_t>(base + at * 2)); break;
-      case Storage::bf16: row[k] = bf16_to_float(load<uint16_t>(base + (k / 2 * kPanelColumns * 2 + lane * 2 + k % 2) * 2)); break;
-      case Storage::q8: {
-        const std::byte* b = base + block * kQ8BlockBytes;
-        const int number = load<uint8_t>(b + kScaleBytes + quad_offset(i, lane)) - kQ8Zero;
-        row[k] = f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(number);
-        break;
-      }
-      case Storage::q4: {
-        const std::byte* b = base + block * kQ4BlockBytes;
-        const int byte = load<uint8_t>(b + kScaleBytes * 2 + quad_offset(i % 16, lane));
-        row[k] = f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(i < 16 ? byte & 15 : byte >> 4) +
-                 f16_to_float(load<uint16_t>(b + kScaleBytes + lane * 2));
-        break;
-      }
+  const int64_t lane = out % kPanelColumns, at = k * kPanelColumns + lane, i = k % kQuantBlock;
+  switch (storage_) {
+    case Storage::f32: return load<float>(base + at * 4);
+    case Storage::f16: return f16_to_float(load<uint16_t>(base + at * 2));
+    case Storage::bf16: return bf16_to_float(load<uint16_t>(base + (k / 2 * kPanelColumns * 2 + lane * 2 + k % 2) * 2));
+    case Storage::q8: {
+      const std::byte* b = base + k / kQuantBlock * kQ8BlockBytes;
+      return f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(load<uint8_t>(b + kScaleBytes + quad_offset(i, lane)) - kQ8Zero);
     }
+    case Storage::q4: break;
   }
+  const std::byte* b = base + k / kQuantBlock * kQ4BlockBytes;
+  const int byte = load<uint8_t>(b + kScaleBytes * 2 + quad_offset(i % 16, lane));
+  return f16_to_float(load<uint16_t>(b + lane * 2)) * static_cast<float>(i < 16 ? byte & 15 : byte >> 4) + f16_to_float(load<uint16_t>(b + kScaleBytes + lane * 2));
+}
+
+void PackedMatrix::copy_row(int64_t out, float* row) const {
+  for (int64_t k = 0; k < in_; ++k) row[k] = number(out, k);
 }
 
 }  // namespace sgmv

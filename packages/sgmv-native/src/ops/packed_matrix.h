@@ -35,6 +35,7 @@ class PackedMatrix {
   // Inputs [k_begin, k_begin + k_count) of a panel as float32 [k_count, 32], in `scratch` (of k_count rounded up to an
   // even number) or in place. k_begin is a multiple of kQuantBlock.
   const float* widened(const Kernels& kernels, int64_t index, int64_t k_begin, int64_t k_count, float* scratch) const;
+  float number(int64_t out, int64_t in) const;
   void copy_row(int64_t out, float* row) const;  // [in]; for embeddings
 
   int64_t out() const { return out_; }

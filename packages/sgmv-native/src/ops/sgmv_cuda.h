@@ -33,6 +33,7 @@ struct LoraFactor {
   const float* dora = nullptr;
   int32_t rank = 0;
   float scale = 0;
+  const float* input_factors = nullptr;  // [in]: DoRA of a matrix that is multiplied transposed: x comes multiplied by it; or null
 };
 
 constexpr int64_t lora_b_stride(int64_t rank) { return (rank + 3) / 4 * 4; }

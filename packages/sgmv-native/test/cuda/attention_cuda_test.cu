@@ -24,10 +24,13 @@ struct Shape {
   int32_t window = 0;
   float softcap = 0;
   bool sinks = false;
+  int32_t values_in_keys = 0;
+  int32_t value_dim() const { return values_in_keys > 0 ? values_in_keys : head_dim; }
+  int32_t sides() const { return values_in_keys > 0 ? 1 : 2; }
 };
 
 std::string name_of(const Shape& s) {
-  return "type " + std::to_string(static_cast<int>(s.type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " + std::to_string(s.head_dim) +
+  return "type " + std::to_string(static_cast<int>(s.type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " + std::to_string(s.head_dim) + "/" + std::to_string(s.value_dim()) +
          " block " + std::to_string(s.block_size) + " window " + std::to_string(s.window);
 }
 
@@ -50,7 +53,9 @@ float sink_of(int32_t head) { return head % 4 == 3 ? 9.0f : head % 4 == 2 ? -100
 
 std::vector<float> row_of(const Shape& shape, Part part, int32_t sequence, int32_t position, int32_t head) {
   std::vector<float> row;
-  for (int32_t i = 0; i < shape.head_dim; ++i) row.push_back(component(part, sequence, position, head, i) * (part == Part::query ? query_scale(shape) : 1.0f));
+  const Part from = part == Part::value && shape.values_in_keys > 0 ? Part::key : part;
+  for (int32_t i = 0; i < (part == Part::value ? shape.value_dim() : shape.head_dim); ++i)
+    row.push_back(component(from, sequence, position, head, i) * (part == Part::query ? query_scale(shape) : 1.0f));
   return row;
 }
 
@@ -81,16 +86,16 @@ Cache fill_cache(const Shape& shape, const std::vector<Slice>& batch, int32_t sc
     if (scatter > 0) block = std::gcd(step, others) == 1 ? 1 + (block - 1) * step % others : blocks - block;
   const int64_t stride = padded(shape.head_dim);
   const size_t size = number_bytes(shape.type);
-  cache.bytes.assign(static_cast<size_t>(int64_t{blocks} * shape.kv_heads * 2 * shape.block_size * stride) * size, std::byte{0xFF});
+  cache.bytes.assign(static_cast<size_t>(int64_t{blocks} * shape.kv_heads * shape.sides() * shape.block_size * stride) * size, std::byte{0xFF});
   for (size_t i = 0; i < batch.size(); ++i) {
     const Slice& slice = batch[i];
     const int32_t first = shape.window > 0 ? std::max(0, slice.begin + 1 - shape.window) : 0;
     for (int32_t p = 0; p < first / shape.block_size; ++p) cache.tables[static_cast<size_t>(cache.begins[i] + p)] = 0;
     for (int32_t p = first; p < slice.begin + slice.count; ++p)
       for (int32_t head = 0; head < shape.kv_heads; ++head)
-        for (int32_t which = 0; which < 2; ++which) {
+        for (int32_t which = 0; which < shape.sides(); ++which) {
           const int64_t block = cache.tables[static_cast<size_t>(cache.begins[i] + p / shape.block_size)];
-          const int64_t row = ((block * shape.kv_heads + head) * 2 + which) * shape.block_size + p % shape.block_size;
+          const int64_t row = ((block * shape.kv_heads + head) * shape.sides() + which) * shape.block_size + p % shape.block_size;
           const auto bytes = rows_of(shape.type, row_of(shape, which == 0 ? Part::key : Part::value, slice.sequence, p, head), shape.head_dim, stride);
           std::copy(bytes.begin(), bytes.end(), cache.bytes.begin() + static_cast<long>(static_cast<size_t>(row * stride) * size));
         }
@@ -147,10 +152,12 @@ Inputs make_inputs(const Shape& shape, const std::vector<Slice>& batch, const Wa
   return inputs;
 }
 
+int64_t out_stride(const Shape& shape) { return padded(int64_t{shape.heads} * shape.value_dim()); }
+
 AttentionWork work_on(const Shape& shape, const Inputs& inputs, int32_t positions_max) {
   AttentionWork work;
   work.q = inputs.q.data();
-  work.cache = {shape.type, inputs.cache.data(), shape.kv_heads, shape.block_size, shape.head_dim};
+  work.cache = {shape.type, inputs.cache.data(), shape.kv_heads, shape.block_size, shape.head_dim, shape.values_in_keys};
   work.tiles = inputs.tiles.data();
   work.tile_count = static_cast<int32_t>(inputs.tiles.size());
   work.block_tables = inputs.tables.data();
@@ -160,10 +167,10 @@ AttentionWork work_on(const Shape& shape, const Inputs& inputs, int32_t position
   work.window = shape.window;
   work.softcap = shape.softcap;
   work.sinks = shape.sinks ? inputs.sinks.data() : nullptr;
+  work.token_stride = out_stride(shape);
+  work.head_stride = shape.value_dim();
   return work;
 }
-
-int64_t out_stride(const Shape& shape) { return padded(int64_t{shape.heads} * shape.head_dim); }
 
 using Row = std::vector<std::byte>;
 // Results by sequence and position: all heads of a token.
@@ -172,9 +179,9 @@ using Results = std::map<std::pair<int32_t, int32_t>, Row>;
 Results run(const Shape& shape, const std::vector<Slice>& batch, const Way& way = {}) {
   const Inputs inputs = make_inputs(shape, batch, way);
   AttentionWork work = work_on(shape, inputs, inputs.positions + way.positions_more);
-  const auto scratch = poisoned<float>(static_cast<size_t>(attention_scratch_floats(work.tokens, shape.heads, shape.head_dim, work.positions_max)));
+  const auto scratch = poisoned<float>(static_cast<size_t>(attention_scratch_floats(work.tokens, shape.heads, shape.value_dim(), work.positions_max)));
   const size_t row_bytes = static_cast<size_t>(out_stride(shape)) * number_bytes(shape.type);
-  const size_t used = static_cast<size_t>(shape.heads * shape.head_dim) * number_bytes(shape.type);
+  const size_t used = static_cast<size_t>(shape.heads * shape.value_dim()) * number_bytes(shape.type);
   const auto out = poisoned<std::byte>(static_cast<size_t>(inputs.tokens) * row_bytes);
   work.scratch = scratch.data();
   work.out = out.data();
@@ -215,7 +222,7 @@ Expected expect(const Shape& shape, int32_t sequence, int32_t position, int32_t 
   if (shape.sinks) top = std::max<double>(top, sink_of(head));
   for (double& score : scores) mass += score = std::exp(score - top);
   if (shape.sinks) mass += std::exp(sink_of(head) - top);
-  Expected expected{std::vector<double>(static_cast<size_t>(shape.head_dim)), std::vector<double>(static_cast<size_t>(shape.head_dim))};
+  Expected expected{std::vector<double>(static_cast<size_t>(shape.value_dim())), std::vector<double>(static_cast<size_t>(shape.value_dim()))};
   for (int32_t p = first; p <= position; ++p) {
     const auto v = rounded_to(shape.type, row_of(shape, Part::value, sequence, p, kv_head));
     const double weight = scores[static_cast<size_t>(p - first)] / mass;
@@ -237,8 +244,8 @@ void check_results(const Shape& shape, const Results& results, int32_t every = 1
     for (int32_t head = 0; head < shape.heads; ++head) {
       if (at++ % every != 0) continue;
       const Expected expected = expect(shape, place.first, place.second, head);
-      for (int32_t i = 0; i < shape.head_dim; ++i) {
-        const double found = number_from(row.data() + static_cast<size_t>(head * shape.head_dim + i) * number_bytes(shape.type), shape.type);
+      for (int32_t i = 0; i < shape.value_dim(); ++i) {
+        const double found = number_from(row.data() + static_cast<size_t>(head * shape.value_dim() + i) * number_bytes(shape.type), shape.type);
         const double wanted = expected.sums[static_cast<size_t>(i)], allowed = tolerance_of(shape.type) * expected.magnitudes[static_cast<size_t>(i)] + 1e-6;
         CHECK(std::abs(found - wanted) <= allowed, name_of(shape), ": sequence ", place.first, " position ", place.second, " head ", head,
               " component ", i, " is ", found, ", expected ", wanted);
@@ -268,6 +275,17 @@ TEST("attention cuda: types, head sizes, groups and blocks") {
         const int32_t kv_heads = group == 32 ? 1 : 2;
         const Shape shape{type, group * kv_heads, kv_heads, head_dim, kBlocks[at++ % 3], 0, 0};
         check_results(shape, run(shape, {{0, 9, 5}, {1, 0, 1}, {2, 70, 1}}), group);
+      }
+}
+
+TEST("attention cuda: values that are the first numbers of keys") {
+  int32_t at = 0;
+  for (const auto& [head_dim, values] : {std::pair{14, 10}, {40, 32}, {64, 64}, {80, 64}, {288, 256}, {330, 256}, {512, 448}, {514, 512}, {560, 498}, {576, 512}})
+    for (const Number type : {Number::f32, Number::f16, Number::bf16})
+      for (const int32_t group : {1, 16, 20, 128}) {
+        if (at++ % (kSanitized ? 5 : 2) != 0) continue;
+        const Shape shape{type, group, 1, head_dim, at % 3 == 0 ? 4 : 16, 0, 0, false, values};
+        check_results(shape, run(shape, {{0, 9, 5}, {1, 0, 1}, {2, 300, 1}}), group);
       }
 }
 
@@ -334,7 +352,8 @@ TEST("attention cuda: sinks count once, in one split and in many, in one block a
 TEST("attention cuda: the same bits alone, in company, in other pieces, with other tables and buckets") {
   for (const Shape& shape : {Shape{Number::bf16, 4, 2, 64, 16, 0, 0}, Shape{Number::f16, 7, 1, 128, 4, 0, 0}, Shape{Number::bf16, 2, 1, 256, 16, 40, 0},
                              Shape{Number::f32, 4, 2, 32, 1, 0, 0}, Shape{Number::f32, 3, 1, 160, 16, 100, 5.0f}, Shape{Number::bf16, 8, 1, 512, 16, 0, 0},
-                             Shape{Number::f32, 2, 1, 320, 16, 0, 0}}) {
+                             Shape{Number::f32, 2, 1, 320, 16, 0, 0}, Shape{Number::bf16, 20, 1, 576, 16, 0, 0, false, 512},
+                             Shape{Number::f32, 9, 1, 576, 16, 0, 0, false, 512}, Shape{Number::f16, 5, 1, 40, 4, 0, 0, false, 32}}) {
     const std::vector<Slice> company = {{0, 250, 23}, {1, 30, 40}, {2, 77, 1}, {3, 0, 1}, {4, 290, 1}};
     const Results all = run(shape, company);
     check_results(shape, all, 5);
@@ -345,7 +364,7 @@ TEST("attention cuda: the same bits alone, in company, in other pieces, with oth
     check_same(shape, run(shape, {{4, 290, 1}, {3, 0, 1}, {2, 77, 1}}, {2, 221, 5, false}), all, "in a bucket", 3);
     check_same(shape, run(shape, {{0, 250, 10}, {2, 77, 1}}, {0, 0, 0, true}), all, "a tile per token", 11);
     check_same(shape, run(shape, {{0, 250, 23}, {1, 30, 9}, {4, 290, 1}}, {3, 1000, 0, false}), all, "other block tables, a larger positions_max", 33);
-    if (shape.head_dim > 64 || kSanitized) continue;
+    if ((shape.head_dim > 64 && shape.values_in_keys == 0) || kSanitized) continue;
     check_same(shape, run(shape, {{0, 250, 23}, {4, 290, 1}, {6, 0, 128}}), all, "before many others", 24);
     check_same(shape, run(shape, {{0, 250, 23}, {4, 290, 1}, {6, 0, 128}}, {1, 0, 0, true}), all, "before many others, a tile per token", 24);
   }
@@ -368,7 +387,7 @@ TEST("attention cuda: a recorded launch follows a sequence that grows") {
   const std::vector<std::vector<Slice>> steps = {{{0, 100, 1}, {1, 5, 1}}, {{0, 255, 1}, {1, 6, 1}}, {{0, 256, 1}, {2, 900, 1}}, {{0, 600, 1}, {2, 901, 1}}};
   Inputs now = make_inputs(shape, steps.back(), {});  // the largest: the others' arrays fit in
   AttentionWork work = work_on(shape, now, kPositionsMax);
-  const auto scratch = poisoned<float>(static_cast<size_t>(attention_scratch_floats(work.tokens, shape.heads, shape.head_dim, kPositionsMax)));
+  const auto scratch = poisoned<float>(static_cast<size_t>(attention_scratch_floats(work.tokens, shape.heads, shape.value_dim(), kPositionsMax)));
   const size_t row_bytes = static_cast<size_t>(out_stride(shape)) * 2;
   const auto out = poisoned<std::byte>(2 * row_bytes);
   work.scratch = scratch.data();

@@ -180,6 +180,13 @@ TEST("cuda invariance: latent attention of queries in one step, of values as wid
   check_mixed_batches("glm4-moe-lite", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
 }
 
+TEST("cuda: a token of latent attention takes one row of the cache a layer, filled up to 16 numbers") {
+  for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
+    const auto model = Model::load(golden_root() / "deepseek-v3" / "model", on_cuda(type, true));
+    CHECK_EQUAL(model->make_kv_cache(2, 4)->bytes_per_block(), static_cast<size_t>(4 * model->config().layers * 16) * (type == WeightType::f32 ? 4 : 2));
+  }
+}
+
 TEST("cuda invariance: linear attention") { check_families({"qwen3-next"}); }
 
 TEST("cuda invariance: more linear attention") {

@@ -328,53 +328,128 @@ TEST("layers: what tokens have for each layer is normed layer by layer, and thei
     }
 }
 
-// Latents of 3 tokens, normed and made into heads that rotate first, and what attention gives of them.
-TEST("layers: latents are normed, heads put together and closed again") {
-  constexpr int32_t kTokens = 3;
-  for (const LatentConfig shape : {LatentConfig{10, 7, 6, 4, 8}, LatentConfig{10, 0, 6, 4, 10}, LatentConfig{1, 1, 1, 1, 1}, LatentConfig{512, 768, 192, 64, 256}, LatentConfig{512, 0, 128, 64, 128}})
-    for (const Number type : kTypes) {
-      const int32_t heads = 3, dim = shape.nope_dim + shape.rope_dim, q_width = shape.q_rank > 0 ? shape.q_rank : heads * dim, width = q_width + shape.kv_a_width();
-      const bool biased = shape.q_rank > 0;
-      const std::vector<float> host_rows = normal(int64_t{kTokens} * width, 3.0f), host_bias = normal(width), host_q_norm = normal(shape.q_rank), host_kv_norm = normal(shape.kv_rank),
-                               host_q = normal(int64_t{kTokens} * heads * dim), host_kv = normal(int64_t{kTokens} * heads * shape.kv_b_head());
-      const auto rows = on_device(host_rows), bias = on_device(host_bias), q_norm = on_device(host_q_norm), kv_norm = on_device(host_kv_norm), q = on_device(host_q), kv = on_device(host_kv);
-      const LatentRows from{rows.data(), biased ? bias.data() : nullptr, shape, q_width, kTokens};
-      const auto number = [&](int64_t token, int64_t column) {
-        return double{host_rows[static_cast<size_t>(token * width + column)]} + (biased ? host_bias[static_cast<size_t>(column)] : 0.0f);
-      };
+// Latents of 3 tokens, normed and stored with what is rotated, their queries in two parts, and what the products by heads are made into.
+TEST("layers: latents, queries in their space, heads joined again") {
+  constexpr int32_t kTokens = 3, kBlockSize = 4;
+  for (const LatentConfig shape : {LatentConfig{10, 7, 6, 4, 8}, LatentConfig{10, 0, 6, 4, 10}, LatentConfig{2, 1, 2, 2, 1}, LatentConfig{512, 768, 192, 64, 256}, LatentConfig{512, 0, 128, 64, 128}})
+    for (const Number type : kTypes)
+      for (const bool interleaved : {false, true}) {
+        const int32_t heads = 3, dim = shape.nope_dim + shape.rope_dim, q_width = shape.q_rank > 0 ? shape.q_rank : heads * dim, width = q_width + shape.kv_a_width(), half = shape.rope_dim / 2;
+        const bool biased = shape.q_rank > 0;
+        const std::vector<float> host_rows = normal(int64_t{kTokens} * width, 3.0f), host_bias = normal(width), host_q_norm = normal(shape.q_rank), host_kv_norm = normal(shape.kv_rank),
+                                 host_q = normal(int64_t{kTokens} * heads * dim), angles = normal(int64_t{kTokens} * shape.rope_dim), long_angles = normal(int64_t{kTokens} * shape.rope_dim);
+        const auto rows = on_device(host_rows), bias = on_device(host_bias), q_norm = on_device(host_q_norm), kv_norm = on_device(host_kv_norm), q = on_device(host_q), table = on_device(angles),
+                   long_table = on_device(long_angles);
+        const std::vector<int32_t> host_positions{2, 0, 1}, host_slots{5, -1, 6};
+        const std::vector<uint8_t> host_long{0, 0, 1};
+        const auto positions = on_device(host_positions), slots = on_device(host_slots);
+        const auto long_context = on_device(host_long);
+        const LatentRows from{rows.data(), biased ? bias.data() : nullptr, shape, q_width, kTokens};
+        const LatentRope rope{table.data(), long_table.data(), long_context.data(), positions.data(), interleaved};
+        const auto number = [&](int64_t token, int64_t column) {
+          return double{host_rows[static_cast<size_t>(token * width + column)]} + (biased ? host_bias[static_cast<size_t>(column)] : 0.0f);
+        };
+        // Component i of what `of` gives, rotated as the token's position wants it.
+        const auto rotated = [&](int64_t token, int64_t i, auto of) {
+          const int64_t pair = interleaved ? i / 2 : i % half, first = interleaved ? 2 * pair : pair, second = interleaved ? first + 1 : first + half;
+          const std::vector<float>& with = host_long[static_cast<size_t>(token)] != 0 ? long_angles : angles;
+          const auto at = static_cast<size_t>(host_positions[static_cast<size_t>(token)] * shape.rope_dim);
+          const double cosine = with[at + static_cast<size_t>(pair)], sine = with[at + static_cast<size_t>(half + pair)];
+          return i == first ? of(first) * cosine - of(second) * sine : of(second) * cosine + of(first) * sine;
+        };
+        const auto normed = [&](int64_t token, int64_t begin, int64_t count, const std::vector<float>& norm, int64_t i) {
+          double squares = 0;
+          for (int64_t j = 0; j < count; ++j) squares += number(token, begin + j) * number(token, begin + j);
+          return number(token, begin + i) / std::sqrt(squares / static_cast<double>(count) + kLatentNormEps) * norm[static_cast<size_t>(i)];
+        };
 
-      const auto of_q = poisoned_rows(type, kTokens, std::max(shape.q_rank, 1)), of_kv = poisoned_rows(type, kTokens, shape.kv_rank);
-      norm_latents(nullptr, {from, type, q_norm.data(), kv_norm.data(), of_q.data(), of_kv.data()});
-      const auto normed = [&](int64_t token, int64_t begin, int64_t count, const std::vector<float>& norm, int64_t i) {
-        double squares = 0;
-        for (int64_t j = 0; j < count; ++j) squares += number(token, begin + j) * number(token, begin + j);
-        return number(token, begin + i) / std::sqrt(squares / static_cast<double>(count) + kLatentNormEps) * norm[static_cast<size_t>(i)];
-      };
-      if (shape.q_rank > 0)
-        check_rows(type, from_device(of_q), kTokens, shape.q_rank, "latent of queries", [&](int64_t token, int64_t i) { return normed(token, 0, shape.q_rank, host_q_norm, i); });
-      check_rows(type, from_device(of_kv), kTokens, shape.kv_rank, "latent of keys", [&](int64_t token, int64_t i) { return normed(token, q_width, shape.kv_rank, host_kv_norm, i); });
+        const auto of_q = poisoned_rows(type, kTokens, std::max(shape.q_rank, 1)), cached = poisoned_rows(type, 2 * kBlockSize, shape.kv_a_width());
+        norm_latents(nullptr, {from, rope, q_norm.data(), kv_norm.data(), of_q.data(), slots.data(), {type, cached.data(), 1, kBlockSize, shape.kv_a_width(), shape.kv_rank}});
+        if (shape.q_rank > 0)
+          check_rows(type, from_device(of_q), kTokens, shape.q_rank, "latent of queries", [&](int64_t token, int64_t i) { return normed(token, 0, shape.q_rank, host_q_norm, i); });
+        const std::vector<std::byte> stored = from_device(cached);
+        const int64_t columns = padded(shape.kv_a_width());
+        for (int64_t slot = 0; slot < 2 * kBlockSize; ++slot)
+          for (int64_t i = 0; i < columns; ++i) {
+            const auto token = std::find(host_slots.begin(), host_slots.end(), slot) - host_slots.begin();
+            const double found = number_from(stored.data() + static_cast<size_t>(slot * columns + i) * number_bytes(type), type);
+            if (token == kTokens) {
+              CHECK(i >= shape.kv_a_width() || std::isnan(found), "slot ", slot, " is nobody's and was written");
+              continue;
+            }
+            const double expected = i < shape.kv_rank ? normed(token, q_width, shape.kv_rank, host_kv_norm, i)
+                                    : i < shape.kv_a_width() ? rotated(token, i - shape.kv_rank, [&](int64_t c) { return number(token, q_width + shape.kv_rank + c); }) : 0.0;
+            check_near(found, expected, rounding(type) * std::abs(expected) + 2e-5, "row of the cache", token, i);
+          }
 
-      const int64_t part = int64_t{heads} * dim;
-      const auto qkv = poisoned<float>(static_cast<size_t>(kTokens * 3 * part));
-      assemble_heads(nullptr, {from, shape.q_rank > 0 ? q.data() : nullptr, kv.data(), heads, qkv.data()});
-      const std::vector<float> found = from_device(qkv);
-      for (int64_t token = 0; token < kTokens; ++token)
-        for (int64_t column = 0; column < part; ++column) {
-          const int64_t head = column / dim, i = column % dim, at = i < shape.rope_dim ? shape.nope_dim + i : i - shape.rope_dim;
-          const auto of = [&](int64_t which) { return double{found[static_cast<size_t>((token * 3 + which) * part + column)]}; };
-          const auto product = [&](int64_t index) { return double{host_kv[static_cast<size_t>((token * heads + head) * shape.kv_b_head() + index)]}; };
-          check_near(of(0), shape.q_rank > 0 ? host_q[static_cast<size_t>(token * part + head * dim + at)] : number(token, head * dim + at), 1e-5, "query", token, column);
-          check_near(of(1), i < shape.rope_dim ? number(token, q_width + shape.kv_rank + i) : product(i - shape.rope_dim), 1e-5, "key", token, column);
-          check_near(of(2), i < shape.value_dim ? product(shape.nope_dim + i) : 0.0, 0.0, "value", token, column);
-        }
+        // The last token has an adapter whose DoRA scales what the second head's unrotated part is.
+        const auto query = [&](int64_t token, int64_t head, int64_t i) {
+          return shape.q_rank > 0 ? double{host_q[static_cast<size_t>((token * heads + head) * dim + i)]} : number(token, head * dim + i);
+        };
+        const std::vector<float> host_scales = normal(shape.nope_dim);
+        const auto scales = on_device(host_scales);
+        std::vector<LoraFactor> host_factors(static_cast<size_t>(2 * heads * kFactorsPerHead));  // of two layers
+        host_factors[static_cast<size_t>((heads + 1) * kFactorsPerHead)].input_factors = scales.data();
+        const auto factors = on_device(host_factors);
+        const auto factors_of_token = on_device(std::vector<const LoraFactor*>{nullptr, nullptr, factors.data()});
+        const LatentQueries queries{from, rope, type, shape.q_rank > 0 ? q.data() : nullptr, heads};
+        const auto unrotated = poisoned_rows(type, int64_t{heads} * kTokens, shape.nope_dim);
+        part_queries(nullptr, queries, factors_of_token.data(), heads * kFactorsPerHead, unrotated.data());
+        check_rows(type, from_device(unrotated), int64_t{heads} * kTokens, shape.nope_dim, "unrotated", [&](int64_t row, int64_t i) {
+          return query(row % kTokens, row / kTokens, i) * (row == kTokens + 2 ? host_scales[static_cast<size_t>(i)] : 1.0f);
+        });
 
-      const std::vector<float> host_attended = normal(kTokens * part);
-      const auto attended = on_device(rows_of(type, host_attended, part, padded(part)));
-      const auto closed = poisoned_rows(type, kTokens, int64_t{heads} * shape.value_dim);
-      close_heads(nullptr, type, attended.data(), kTokens, heads, dim, shape.value_dim, closed.data());
-      check_rows(type, from_device(closed), kTokens, int64_t{heads} * shape.value_dim, "closed", [&](int64_t token, int64_t column) {
-        return double{host_attended[static_cast<size_t>(token * part + column / shape.value_dim * dim + column % shape.value_dim)]};
-      });
+        const std::vector<float> host_absorbed = normal(int64_t{heads} * kTokens * shape.kv_rank);
+        const auto absorbed = on_device(host_absorbed);
+        const auto placed = poisoned_rows(type, int64_t{kTokens} * heads, columns);
+        place_queries(nullptr, queries, absorbed.data(), {0.5f, 0.25f, 2}, placed.data());
+        check_rows(type, from_device(placed), int64_t{kTokens} * heads, columns, "queries", [&](int64_t row, int64_t i) {
+          const int64_t token = row / heads, head = row % heads;
+          const double factor = 0.5 * (1 + 0.25 * std::log1p(host_positions[static_cast<size_t>(token)] / 2));
+          if (i >= shape.kv_a_width()) return 0.0;
+          return factor * (i < shape.kv_rank ? double{host_absorbed[static_cast<size_t>((head * kTokens + token) * shape.kv_rank + i)]}
+                                             : rotated(token, i - shape.kv_rank, [&](int64_t c) { return query(token, head, shape.nope_dim + c); }));
+        });
+
+        const std::vector<float> host_values = normal(int64_t{heads} * kTokens * shape.value_dim);
+        const auto values = on_device(host_values);
+        const auto joined = poisoned_rows(type, kTokens, int64_t{heads} * shape.value_dim);
+        join_heads(nullptr, type, values.data(), kTokens, heads, shape.value_dim, joined.data());
+        check_rows(type, from_device(joined), kTokens, int64_t{heads} * shape.value_dim, "joined", [&](int64_t token, int64_t column) {
+          return double{host_values[static_cast<size_t>((column / shape.value_dim * kTokens + token) * shape.value_dim + column % shape.value_dim)]};
+        });
+      }
+}
+
+TEST("layers: rows of heads in tiles, with their factors") {
+  constexpr int32_t kHeads = 5;
+  for (const int32_t tokens : {1, 3, 8, 9, 300})
+    for (const int32_t tile_rows : {8, 32}) {
+      Routing heads;
+      heads.tokens = tokens;
+      heads.experts = heads.per_token = kHeads;
+      heads.tile_rows = tile_rows;
+      const auto totals = poisoned<int32_t>(2);
+      const auto tiles = poisoned<ExpertTile>(static_cast<size_t>(heads.tiles_max()));
+      const DeviceArray<LoraFactor> factors(static_cast<size_t>(kHeads * kFactorsPerHead));
+      std::vector<const LoraFactor*> host_factors(static_cast<size_t>(tokens));
+      for (int32_t token = 1; token < tokens; token += 2) host_factors[static_cast<size_t>(token)] = factors.data();
+      const auto of_token = on_device(host_factors);
+      const DeviceArray<const LoraFactor*> of_row(static_cast<size_t>(tokens * kHeads));
+      heads.totals = totals.data();
+      heads.tiles = tiles.data();
+      plan_heads(nullptr, heads, of_token.data(), of_row.data());
+      const std::vector<const LoraFactor*> found = from_device(of_row);
+      for (int32_t row = 0; row < tokens * kHeads; ++row)
+        CHECK(found[static_cast<size_t>(row)] == (row % tokens % 2 == 1 ? factors.data() + row / tokens * kFactorsPerHead : nullptr), "factors of row ", row, " of ", tokens, " tokens");
+      const std::vector<ExpertTile> in_order = from_device(tiles);
+      int32_t row = 0, tile = 0;
+      for (; row < tokens * kHeads; ++tile) {
+        const ExpertTile& one = in_order[static_cast<size_t>(tile)];
+        CHECK(one.expert == row / tokens && one.row_begin == row && one.row_count == std::min(tile_rows, tokens - row % tokens), "tile ", tile, " of ", tokens, " tokens");
+        row += one.row_count;
+      }
+      CHECK(from_device(totals)[1] == tile && tile <= heads.tiles_max(), tile, " tiles of ", tokens, " tokens");
     }
 }
 

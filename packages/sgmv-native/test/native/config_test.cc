@@ -461,9 +461,10 @@ TEST("config: families that are Llama but for a field or two") {
 
 TEST("config: latent attention") {
   const ModelConfig c = read_as("deepseek_v3", R"("head_dim":4)");
-  CHECK(c.latent.kv_rank == 512 && c.latent.q_rank == 1536 && c.latent.value_dim == 128 && c.head_dim == 192 && c.rope.rotary_dim == 64 && c.rope.interleaved && c.kv_heads == c.heads);
+  CHECK(c.latent.kv_rank == 512 && c.latent.q_rank == 1536 && c.latent.value_dim == 128 && c.head_dim == 192 && c.rope.rotary_dim == 64 && c.rope.interleaved && c.heads_per_kv_max() == c.heads);
   CHECK(c.layer_projections(0) == (std::vector{Projection::q_a, Projection::kv_a, Projection::q_b, Projection::kv_b, Projection::o, Projection::gate, Projection::up, Projection::down}));
-  CHECK(c.out_features(Projection::kv_b, 0) == c.heads * 256 && c.in_features(Projection::o, 0) == c.heads * 128 && c.kv_numbers() == int64_t{6} * c.heads * 192);
+  CHECK(c.out_features(Projection::kv_b, 0) == c.heads * 256 && c.in_features(Projection::o, 0) == c.heads * 128);
+  CHECK(c.kv_shape(0) == (KvShape{1, 576, 512}) && c.kv_numbers() == int64_t{6} * 576);
   CHECK(c.experts.layer_has_none == std::vector<bool>({true, true, true, false, false, false}) && c.experts.groups == 8 && c.experts.groups_per_token == 4 && c.experts.scale == 2.5f);
   const ModelConfig direct = read_as("deepseek_v2", R"("q_lora_rank":null,"num_experts_per_tok":6,"n_group":8,"topk_group":3,"norm_topk_prob":true,"rope_interleave":false)");
   CHECK(direct.latent.q_rank == 0 && direct.layer_projections(0)[0] == Projection::q && direct.out_features(Projection::q, 0) == direct.heads * 192 && direct.rope.interleaved);
@@ -481,10 +482,9 @@ TEST("config: latent attention") {
   const ModelConfig mini = read_as("minicpm3", R"("scale_depth":null,"qk_nope_head_dim":128,"v_head_dim":null)");
   CHECK(mini.latent.kv_rank == 256 && mini.latent.value_dim == 16 && mini.head_dim == 160 && !mini.rope.interleaved && mini.embedding_scale == 12 && mini.logit_scale == 4);
   const ModelConfig scaled = read_as("minicpm3", R"("dim_model_base":null,"v_head_dim":64)");
+  CHECK(read_as("minicpm3", R"("v_head_dim":128)").latent.value_dim == 128);  // wider than keys
   CHECK(scaled.latent.value_dim == 64 && scaled.logit_scale == 1 && std::abs(scaled.embedding_scale * 1.4 / std::sqrt(6.0) - 12) < 1e-5);  // the residual is kept divided
 
-  refuse_as("minicpm3", R"("v_head_dim":128)", "model_unsupported", "v_head_dim: found 128, expected at most qk_nope_head_dim + qk_rope_head_dim, 96");
-  refuse_as("deepseek_v3", R"("v_head_dim":193)", "model_unsupported", "v_head_dim: found 193, expected at most qk_nope_head_dim + qk_rope_head_dim, 192");
   refuse_as("deepseek_v3", R"("qk_rope_head_dim":3)", "model_unsupported", "qk_rope_head_dim: found 3, expected an even number");
   refuse_as("deepseek_v3", R"("kv_lora_rank":0)", "model_corrupt", "kv_lora_rank: found 0, expected 1 to");
   refuse_as("deepseek_v2", R"("num_experts_per_tok":6,"topk_method":"noaux_tc")", "model_unsupported", "topk_method");
@@ -496,7 +496,7 @@ TEST("config: Gemma 4, its layers of two shapes, those that share, numbers per t
   CHECK(c.kv_shape(0) == (KvShape{4, 256}) && c.kv_shape(5) == (KvShape{4, 512}) && c.head_dim_max() == 512 && c.attention_scale == 1.0f && !c.unit_offset_norms);
   CHECK(c.rope.kind == RopeConfig::Kind::proportional && c.rope.share == 0.25 && c.rope.theta == 1e6 && c.sliding_rope->theta == 1e4 && c.sliding_rope->kind == RopeConfig::Kind::none);
   CHECK(c.per_token.size == 256 && c.per_token.vocab == 262144 && c.per_token_width() == 6 * 256 && c.logit_softcap == 0 && c.experts.count == 0);
-  CHECK_EQUAL(c.kv_numbers(), int64_t{4} * (5 * 256 + 512));
+  CHECK_EQUAL(c.kv_numbers(), int64_t{2} * 4 * (5 * 256 + 512));
   const std::vector<float> frequencies = rope_frequencies(c.rope, 512);
   CHECK(frequencies.size() == 256 && frequencies[0] == 1.0f && frequencies[63] > 0 && frequencies[64] == 0 && frequencies[255] == 0);
 
