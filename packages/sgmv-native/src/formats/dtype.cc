@@ -186,6 +186,12 @@ int64_t dtype_block_bytes(DType dtype) {
   return sizes[static_cast<int>(dtype)];
 }
 
+float dtype_step(DType dtype) {
+  constexpr int bits[] = {0, 0, 0, 8, 4, 4, 5, 5, 2, 3, 4, 5, 6, 4, 4, 3, 0, 0};
+  const int levels = 1 << bits[static_cast<int>(dtype)];
+  return levels == 1 ? 0.0f : 2.0f / static_cast<float>(levels - 1);
+}
+
 int64_t first_not_finite(DType dtype, const std::byte* source, int64_t count) {
   const int64_t block = dtype_block(dtype), bytes = dtype_block_bytes(dtype);
   // The numbers of a block with so large an exponent may be too.

@@ -13,6 +13,9 @@ const char* dtype_name(DType dtype);  // "F32" …
 int64_t dtype_block(DType dtype);     // elements that are stored together; 1 for plain numbers
 int64_t dtype_block_bytes(DType dtype);
 
+// The distance between a block's numbers, as a share of the largest one, were they spread evenly to both sides of 0; 0: plain numbers.
+float dtype_step(DType dtype);
+
 inline float bf16_to_float(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 inline float f16_to_float(uint16_t bits) {

@@ -95,6 +95,11 @@ std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
   return info == nullptr ? std::vector<int64_t>() : info->shape;
 }
 
+DType Checkpoint::rounded_type(const std::string& name) const {
+  const TensorInfo* info = gguf_ ? find(name) : nullptr;
+  return info == nullptr ? DType::f32 : info->dtype;
+}
+
 // Of a transposed part all of the expert's columns.
 TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
   const std::string name = part.tensor();

@@ -51,6 +51,7 @@ class Checkpoint {
     std::string tensor() const { return bare ? stored() : stored() + ".weight"; }
     std::string biases() const { return stored() + (bare ? "_bias" : ".bias"); }
   };
+  DType rounded_type(const std::string& name) const;   // of GGUF, that of the file; otherwise F32: numbers are the checkpoint's own
   std::vector<int64_t> shape(const std::string& name) const;  // empty: there is no such tensor
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }

@@ -104,7 +104,7 @@ float DecoderRows::tolerance(const LoraTarget& target) const {
     case PackedMatrix::Storage::q8: return 1.0f / 250;  // half a step of 1/127, its scale rounded
     case PackedMatrix::Storage::q4: break;
   }
-  return 1.0f / 12;
+  return dtype_step(stored_type(target)) > 0 ? 0.0f : 1.0f / 12;  // a GGUF file's are kept as they are
 }
 
 bool has_own_head(const std::filesystem::path& weights, const ModelConfig& config) {
@@ -122,6 +122,8 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     DecoderWeights result;
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
+    result.embedding_type = checkpoint.rounded_type(kEmbeddingTensor);
+    result.head_type = checkpoint.rounded_type(config.tied_embeddings ? kEmbeddingTensor : kHeadTensor);
     if (config.head_bias) result.head_bias = checkpoint.vector(kHeadBiasTensor, config.vocab_size);
     result.final_norm = checkpoint.final_norm();
     if (const int64_t size = config.per_token.size; size > 0) {

@@ -33,6 +33,7 @@ struct DecoderWeights {
   PackedMatrix lm_head;            // empty when tied
   std::vector<float> head_bias;    // [vocab]; empty: none
   std::vector<float> final_norm;   // as attention_norm
+  DType embedding_type = DType::f32, head_type = DType::f32;  // that they were rounded to in the file
   PerTokenWeights per_token;
   std::vector<DecoderLayer> layers;
 
@@ -46,6 +47,7 @@ class DecoderRows : public BaseRows {
   DecoderRows(const DecoderWeights& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
   void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
   float tolerance(const LoraTarget& target) const override;
+  DType stored_type(const LoraTarget& target) const override { return target.projection == Projection::lm_head ? weights_.head_type : weights_.embedding_type; }
   std::vector<float> head_bias() const override { return weights_.head_bias; }
 
  private:

@@ -198,6 +198,8 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     result.type = type;
     result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
+    result.embedding_type = checkpoint.rounded_type(kEmbeddingTensor);
+    result.head_type = checkpoint.rounded_type(config.tied_embeddings ? kEmbeddingTensor : kHeadTensor);
     if (config.head_bias) result.head_bias = uploaded(checkpoint.vector(kHeadBiasTensor, config.vocab_size));
     result.final_norm = uploaded(checkpoint.final_norm());
     if (const int32_t width = config.per_token_width(); width > 0) {

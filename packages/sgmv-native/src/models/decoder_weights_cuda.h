@@ -64,6 +64,7 @@ struct DecoderWeightsCuda {
   Number type = Number::bf16;  // of what they are multiplied with
   Matrix embedding;            // [vocab, hidden]
   Matrix lm_head;              // empty when tied
+  DType embedding_type = DType::f32, head_type = DType::f32;  // that they were rounded to in the file
   DeviceArray<float> head_bias;   // [vocab]; empty: none
   DeviceArray<float> final_norm;  // as attention_norm
   // Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size]; empty: none.
@@ -85,6 +86,7 @@ class DecoderRowsCuda : public BaseRows {
   DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
   void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
   float tolerance(const LoraTarget& target) const override;
+  DType stored_type(const LoraTarget& target) const override { return target.projection == Projection::lm_head ? weights_.head_type : weights_.embedding_type; }
   std::vector<float> head_bias() const override;
 
  private:

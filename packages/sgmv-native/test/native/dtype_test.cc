@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "hex.h"
 
 namespace sgmv::test {
 namespace {
@@ -89,12 +90,6 @@ const std::vector<Block> kBlocks = {
      {0, 1, 15, 16, 31, 7, 11, 24},
      {-0x1.0000000000000p-6f, 0x1.8000000000000p-5f, 0x1.0000000000000p-6f, 0x1.0000000000000p-5f, 0x1.0000000000000p-4f, 0x1.8000000000000p-5f, -0x1.0000000000000p-5f, 0x1.0000000000000p-4f}, -0.1484375},
 };
-
-std::vector<std::byte> from_hex(const std::string& hex) {
-  std::vector<std::byte> bytes;
-  for (size_t i = 0; i < hex.size(); i += 2) bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return bytes;
-}
 
 TEST("dtype: blocks have the values of the reference implementation") {
   for (const Block& block : kBlocks) {
