@@ -11,7 +11,7 @@ namespace sgmv {
 namespace {
 
 // One divisor per rotated pair of components; empty when the file has no such tensor.
-std::vector<float> read_factors(const GgufFile& gguf, const Metadata& meta, const char* name, int32_t count) {
+std::vector<float> read_factors(const GgufFile& gguf, const GgufMetadata& meta, const char* name, int32_t count) {
   const TensorInfo* info = gguf.find(name);
   if (info == nullptr) return {};
   if (info->dtype != DType::f32 || info->elements() != count)
@@ -24,7 +24,7 @@ std::vector<float> read_factors(const GgufFile& gguf, const Metadata& meta, cons
 }
 
 // Phi-3: factors for sequences within the original context, and for longer ones.
-void read_longrope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config, int32_t pairs, RopeConfig& rope) {
+void read_longrope(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config, int32_t pairs, RopeConfig& rope) {
   rope.factors = read_factors(gguf, meta, "rope_factors_short.weight", pairs);
   rope.long_factors = read_factors(gguf, meta, "rope_factors_long.weight", pairs);
   if (rope.factors.empty() && rope.long_factors.empty()) return;
@@ -35,7 +35,7 @@ void read_longrope(const GgufFile& gguf, const Metadata& meta, const ModelConfig
   rope.attention_factor = meta.number("rope.scaling.attn_factor", longrope_attention_factor(double(config.max_positions) / original, original));
 }
 
-RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config) {
+RopeConfig read_rope(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config) {
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t dim = config.full_kv.heads > 0 ? config.full_kv.dim : config.head_dim, rotary = meta.integer("rope.dimension_count", dim);
@@ -64,7 +64,7 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
 }
 
 // Which layers slide is in the file only lately; before, readers knew it of the architecture.
-void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_sliding_window(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
   if (config.sliding_window == 0 && (config.model_type == "gpt_oss" || config.model_type == "cohere2" || config.model_type == "gemma4_text"))
     meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of this architecture slide");
@@ -75,6 +75,8 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
+  if (each == nullptr && (config.model_type == "gemma4_text" || config.model_type == "granite_swa"))
+    meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), "nothing", "which layers slide");
   const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" || config.model_type == "exaone_moe" || config.model_type == "mellum" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
@@ -82,7 +84,7 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
 }
 
 // Gemma's scale of q·k is 1/√head_dim but in the largest of each generation, which the number of layers tells.
-void read_gemma(const Metadata& meta, ModelConfig& config) {
+void read_gemma(const GgufMetadata& meta, ModelConfig& config) {
   const bool gemma2 = config.model_type == "gemma2", first = config.model_type == "gemma";
   config.activation = Activation::gelu_tanh;
   use_gemma_layout(config);
@@ -99,11 +101,11 @@ void read_gemma(const Metadata& meta, ModelConfig& config) {
 }
 
 // OLMo 2 has no sliding layers; those of OLMo 3, in files of the same architecture, and of Mellum do not stretch the RoPE of their own.
-void read_sliding_rope(const Metadata& meta, ModelConfig& config) {
+void read_sliding_rope(const GgufMetadata& meta, ModelConfig& config) {
   if (config.sliding_window > 0) config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", meta.number("rope.freq_base", 10000.0));
 }
 
-void read_granite(const Metadata& meta, ModelConfig& config) {
+void read_granite(const GgufMetadata& meta, ModelConfig& config) {
   const auto scale = [&](const char* key, double otherwise) {
     const double value = meta.number(key, otherwise);
     if (!(value >= kMultiplierMin && value <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key(key), std::to_string(value), "a number from 1e-3 to 1e3");
@@ -117,14 +119,14 @@ void read_granite(const Metadata& meta, ModelConfig& config) {
 }
 
 // Layers without RoPE have a list only in files of models that have them.
-void read_granite_swa(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_granite_swa(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   config.attention_sinks = gguf.find("blk.0.attn_sinks.weight") != nullptr;
   if (!meta.has("attention.rope_pattern")) return;
   for (const int32_t rotated : meta.of_layers("attention.rope_pattern", config.layers)) config.layer_has_rope.push_back(rotated != 0);
 }
 
 // Ministral 3, and in newer files Mistral Small 3.1: that one says nothing of this.
-void read_ministral(const Metadata& meta, ModelConfig& config) {
+void read_ministral(const GgufMetadata& meta, ModelConfig& config) {
   const double growth = meta.number("attention.temperature_scale", 0.0);
   if (!(growth >= 0 && growth <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("attention.temperature_scale"), std::to_string(growth), "a number from 0 to 1e3");
   config.query_growth = static_cast<float>(growth);
@@ -134,7 +136,7 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
 }
 
 // Qwen3-Next and Qwen3.5. Which layers are linear has a key of its own in newer files only.
-void read_hybrid(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_hybrid(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   LinearAttentionConfig& linear = config.linear;
   config.attention_gate = true;
   linear.grouped = config.model_type == "qwen3_next";
@@ -208,7 +210,7 @@ void read_block(const GgufFile& gguf, const std::string& architecture, ModelConf
   config.activation = squared ? Activation::relu2 : Activation::gelu_tanh;
 }
 
-void read_cohere(const Metadata& meta, ModelConfig& config) {
+void read_cohere(const GgufMetadata& meta, ModelConfig& config) {
   const double scale = meta.number("logit_scale", 0.0);
   if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("logit_scale"), std::to_string(scale), "a number from 1e-3 to 1e3");
   config.logit_scale = static_cast<float>(scale);
@@ -216,7 +218,7 @@ void read_cohere(const Metadata& meta, ModelConfig& config) {
 }
 
 // What the file says of a router and its weights.
-void read_router(const Metadata& meta, ExpertsConfig& experts) {
+void read_router(const GgufMetadata& meta, ExpertsConfig& experts) {
   const int32_t gating = meta.integer("expert_gating_func", 0);
   if (gating < 0 || gating > 2) meta.refuse("model_unsupported", meta.key("expert_gating_func"), std::to_string(gating), "1 or 2: softmax or sigmoid");
   if (gating > 0) experts.sigmoid = gating == 2;
@@ -234,14 +236,14 @@ void read_router(const Metadata& meta, ExpertsConfig& experts) {
 }
 
 // The key of how ratings are weighed is younger than DeepSeek-V2, and files of GLM-4.7-Flash lack it; only the latter have biases of the choice.
-void read_deepseek_router(const Metadata& meta, ModelConfig& config) {
+void read_deepseek_router(const GgufMetadata& meta, ModelConfig& config) {
   ExpertsConfig& experts = config.experts;
   if (!meta.has("expert_gating_func")) experts.sigmoid = experts.choice_bias;
   experts.groups_by_best = !experts.sigmoid;
   if (!experts.sigmoid) config.model_type = "deepseek_v2";
 }
 
-void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
+void read_experts(const GgufFile& gguf, const GgufMetadata& meta, const std::string& architecture, ModelConfig& config) {
   const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const ArchitectureExperts& one) { return one.architecture == architecture; });
   const int32_t count = meta.integer("expert_count", 0);
   if (known == std::end(kExperts) || (count == 0 && known->may_lack)) {
@@ -302,7 +304,7 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"gpt-oss", "gpt_oss"}, {"gemma4", "gemma4_text", false, true}, {"deepseek2", "deepseek_v3"}, {"minicpm3", "minicpm3"}, {"granite_swa", "granite_swa", true}, {"mellum", "mellum"}, {"chatglm", "glm"},
                                            {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
 
-const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
+const Architecture& find_architecture(const std::string& name, const GgufMetadata& meta) {
   std::string names;
   for (const Architecture& architecture : kArchitectures) {
     if (name == architecture.name) return architecture;
@@ -326,7 +328,7 @@ void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
 
 ModelConfig config_from_gguf(const GgufFile& gguf) {
   const std::string architecture = gguf.text("general.architecture").value_or("");
-  const Metadata meta(gguf, architecture + ".");
+  const GgufMetadata meta(gguf, architecture + ".");
   const Architecture& known = find_architecture(architecture, meta);
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");

@@ -9,7 +9,7 @@ namespace {
 
 // What a size is, layer by layer, has to follow from what the configuration keeps of it.
 template <typename Size>
-void require_sizes(const Metadata& meta, const char* key, const std::vector<int32_t>& found, Size expected) {
+void require_sizes(const GgufMetadata& meta, const char* key, const std::vector<int32_t>& found, Size expected) {
   for (size_t layer = 0; layer < found.size(); ++layer)
     if (const int32_t size = expected(static_cast<int32_t>(layer)); found[layer] != size)
       meta.refuse("model_unsupported", meta.key(key), std::to_string(found[layer]) + " of layer " + std::to_string(layer), std::to_string(size) + ", as of others of its kind");
@@ -18,7 +18,7 @@ void require_sizes(const Metadata& meta, const char* key, const std::vector<int3
 bool layer_has(const GgufFile& gguf, int32_t layer, const char* name) { return gguf.find("blk." + std::to_string(layer) + "." + name) != nullptr; }
 
 // A layer without a v takes its keys for values.
-bool values_are_keys(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config) {
+bool values_are_keys(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config) {
   const auto has_none = [&](int32_t layer) { return !layer_has(gguf, layer, "attn_v.weight") && !layer_has(gguf, layer, "attn_qkv.weight"); };
   int32_t seen = -1;
   for (int32_t layer = 0; layer < config.first_sharing(); ++layer) {
@@ -32,7 +32,7 @@ bool values_are_keys(const GgufFile& gguf, const Metadata& meta, const ModelConf
 
 }  // namespace
 
-void read_gguf_gemma4(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_gguf_gemma4(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   use_gemma_layout(config);
   config.activation = Activation::gelu_tanh;
   config.post_norms = config.value_norm = true;
@@ -63,7 +63,7 @@ void read_gguf_gemma4(const GgufFile& gguf, const Metadata& meta, ModelConfig& c
 }
 
 // llama.cpp treats all heads as one wide key and value, whose lengths newer files give beside those of the heads.
-void read_gguf_latent(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_gguf_latent(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   const bool absorbed = meta.has("attention.key_length_mla");
   const char *key = absorbed ? "attention.key_length_mla" : "attention.key_length", *value = absorbed ? "attention.value_length_mla" : "attention.value_length";
   LatentConfig& latent = config.latent;
@@ -83,7 +83,7 @@ void use_minicpm3_scales(ModelConfig& config) {
 }
 
 // The key holds a tenth of mscale_all_dim; mscale, which has none, is the same in all models.
-void read_gguf_mscale(const Metadata& meta, ModelConfig& config) {
+void read_gguf_mscale(const GgufMetadata& meta, ModelConfig& config) {
   const double mscale = 10 * meta.number("rope.scaling.yarn_log_multiplier", 0.0);
   if (!(mscale >= 0 && mscale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("rope.scaling.yarn_log_multiplier"), std::to_string(mscale / 10), "a number from 0 to 100");
   config.rope.mscale = config.rope.mscale_all_dim = mscale;

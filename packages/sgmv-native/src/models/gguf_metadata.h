@@ -9,9 +9,9 @@
 
 namespace sgmv {
 
-class Metadata {
+class GgufMetadata {
  public:
-  Metadata(const GgufFile& gguf, std::string prefix) : gguf_(gguf), prefix_(std::move(prefix)) {}
+  GgufMetadata(const GgufFile& gguf, std::string prefix) : gguf_(gguf), prefix_(std::move(prefix)) {}
 
   [[noreturn]] void refuse(const char* code, const std::string& key, const std::string& found, const std::string& expected) const {
     throw Error(code, gguf_.file_name() + ": " + key + ": found " + found + ", expected " + expected);

@@ -738,6 +738,9 @@ TEST("gguf: what the tables of an architecture leave out is refused by name") {
   refuse_oss([](GgufWriter&, ModelConfig& c) { c.experts.per_token = 5; }, "gpt-oss.expert_used_count: found 5");
   refuse_as("cohere", [](GgufWriter&, ModelConfig& c) { c.logit_scale = 0; }, "command-r.logit_scale");
   refuse_as("cohere2", [](GgufWriter&, ModelConfig&) {}, "cohere2.attention.sliding_window: found none");
+  refuse_as("granite_swa", [](GgufWriter&, ModelConfig& c) { c.sliding_window = 4; }, "granite_swa.attention.sliding_window_pattern: found nothing");
+  refuse_as("granite_swa", [](GgufWriter&, ModelConfig& c) { c.layer_has_rope = {true}; }, "granite_swa.attention.rope_pattern: found 1 entries, expected one per layer");
+  refuse_as("minicpm3", [](GgufWriter&, ModelConfig&) {}, "minicpm3.attention.kv_lora_rank: found nothing");
   refuse_as("ministral3", [](GgufWriter&, ModelConfig& c) { c.query_growth = 1e9f; }, "mistral3.attention.temperature_scale");
   refuse_as("ministral3", [](GgufWriter& w, ModelConfig& c) { c.rope.kind = RopeConfig::Kind::yarn, w.real("mistral3.rope.scaling.yarn_beta_slow", 0); }, "mistral3.rope.scaling.yarn_beta");
 }
