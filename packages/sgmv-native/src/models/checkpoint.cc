@@ -18,7 +18,7 @@
 namespace sgmv {
 namespace {
 
-bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && (info == nullptr || info->dtype != DType::mxfp4); }
+bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && !(part.bare && info != nullptr && info->dtype == DType::mxfp4); }
 
 // `count` columns of [rows, columns] from `first` on, as rows.
 template <typename Number>
@@ -86,7 +86,7 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
   if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K or MXFP4, or F8_E4M3 of a matrix");
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
 
@@ -106,7 +106,7 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     row.shape = {1, in};
     return row;
   }
-  const int64_t experts = config_.experts.count, matrix = std::max(0, part.expert);
+  const int64_t experts = part.matrices > 0 ? part.matrices : config_.experts.count, matrix = std::max(0, part.expert);
   const bool transposed = lies_by_input(part, info);
   TensorInfo rows = require(name, part.expert < 0 ? std::vector{part.stacked_rows, in} : transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
   if (transposed) {
@@ -175,6 +175,7 @@ Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   Rows stored = rows(part.tensor(), info);
   if (has_tiled_inputs(part)) return by_key_head(std::move(stored));
   if (!lies_by_input(part, &info)) return stored;
+  widen_blocks(stored);
   const auto turn = dtype_block_bytes(stored.dtype) == sizeof(float) ? columns_as_rows<float> : columns_as_rows<uint16_t>;
   stored.data = turn(stored.data, in, part.stacked_rows, part.first_row, part.out);
   return stored;
@@ -186,13 +187,14 @@ DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
   const std::vector<std::byte> stored = source_->read(info);
   std::array<std::byte, 34> block;
   for (size_t at = 0; at < stored.size(); at += static_cast<size_t>(dtype_block_bytes(DType::mxfp4)))
-    if (!mxfp4_to_q8_0(stored.data() + at, block.data())) return DType::f32;
+    if (!table_to_q8_0(DType::mxfp4, stored.data() + at, block.data())) return DType::f32;
   return DType::mxfp4;
 }
 
 DType Checkpoint::form_type(const Part& part, int64_t in, WeightType compute) const {
   const TensorInfo info = require(part, in);
-  return splits_blocks(part, info.dtype) ? DType::f32 : form_type(info, compute);
+  const bool widened = splits_blocks(part, info.dtype) || (lies_by_input(part, &info) && dtype_block(info.dtype) > 1);
+  return widened ? DType::f32 : form_type(info, compute);
 }
 
 bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled_value_heads && part.module.ends_with(".linear_attn.out_proj"); }
@@ -200,15 +202,18 @@ bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled
 // Whether blocks hold inputs of two heads, so that their numbers cannot stay together.
 bool Checkpoint::splits_blocks(const Part& part, DType dtype) const { return has_tiled_inputs(part) && config_.linear.value_dim % dtype_block(dtype) != 0; }
 
+void Checkpoint::widen_blocks(Rows& stored) {
+  if (dtype_block(stored.dtype) == 1) return;
+  const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
+  std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
+  dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
+  stored = {DType::f32, std::move(wide)};
+}
+
 // Inputs by value heads in the checkpoint's order, out of the file's.
 Checkpoint::Rows Checkpoint::by_key_head(Rows stored) const {
   const int64_t heads = config_.linear.value_heads, dim = config_.linear.value_dim;
-  if (dim % dtype_block(stored.dtype) != 0) {
-    const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
-    std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
-    dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
-    stored = {DType::f32, std::move(wide)};
-  }
+  if (dim % dtype_block(stored.dtype) != 0) widen_blocks(stored);
   const auto head_bytes = static_cast<size_t>(dim / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype)), row_bytes = head_bytes * static_cast<size_t>(heads);
   const std::vector<int32_t> order = tiled_order(config_.linear, heads, 1);
   std::vector<std::byte> ordered(stored.data.size());
@@ -396,10 +401,10 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
 
 std::vector<float> Checkpoint::bias(const Part& part) const {
   const std::string name = part.biases();
-  if (part.expert < 0) return vector(name, part.out);
-  TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
+  if (part.expert < 0 && part.stacked_rows == 0) return vector(name, part.out);
+  TensorInfo info = require(name, part.expert < 0 ? std::vector{part.stacked_rows} : std::vector<int64_t>{config_.experts.count, part.stacked_rows});
   const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
-  info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  info.offset += size * static_cast<uint64_t>(std::max(0, part.expert) * part.stacked_rows + part.first_row);
   info.bytes = size * static_cast<uint64_t>(part.out);
   info.shape = {part.out};
   return ordered(numbers(name, info), row_order(part));

@@ -626,8 +626,6 @@ void read_full_kv(const ConfigFields& fields, ModelConfig& config) {
     }
     if (said) full = *said;
   }
-  if (full.heads < 1 || config.heads % full.heads != 0) fields.refuse("model_corrupt", "num_global_key_value_heads", std::to_string(full.heads), "a divisor of num_attention_heads, " + std::to_string(config.heads));
-  if (full.dim < 2 || full.dim > 1024 || full.dim % 2 != 0) fields.refuse("model_corrupt", "global_head_dim", std::to_string(full.dim), "an even number up to 1024");
 }
 
 void read_gemma4(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
@@ -637,8 +635,6 @@ void read_gemma4(const ConfigFields& fields, const Family& family, const json::V
   config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", 0);
   config.full_values_are_keys = fields.flag("attention_k_eq_v", false);
   config.kv_sharing_layers = fields.integer("num_kv_shared_layers").value_or(0);
-  if (config.kv_sharing_layers >= config.layers)
-    fields.refuse("model_unsupported", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "less than num_hidden_layers, " + std::to_string(config.layers));
   config.wide_sharing_mlps = fields.flag("use_double_wide_mlp", false);
   if (config.model_type != "gemma4_text") return;
   if (fields.flag("enable_moe_block", false)) {
@@ -650,20 +646,14 @@ void read_gemma4(const ConfigFields& fields, const Family& family, const json::V
   }
   config.per_token.size = fields.integer("hidden_size_per_layer_input").value_or(root.find("hidden_size_per_layer_input") == nullptr ? 256 : 0);
   config.per_token.vocab = fields.integer("vocab_size_per_layer_input").value_or(262144);
-  if (config.per_token.size == 0) return;
-  if (config.per_token.size > 1 << 14) fields.refuse("model_corrupt", "hidden_size_per_layer_input", std::to_string(config.per_token.size), "0 to 16384");
-  if (config.per_token.vocab < config.vocab_size)
-    fields.refuse("model_unsupported", "vocab_size_per_layer_input", std::to_string(config.per_token.vocab), "at least vocab_size, " + std::to_string(config.vocab_size));
 }
 
-// Of the layers' kinds, which are known now: the last one sees everything, whatever is said of it, and each kind that shares has one to share.
+// Of the layers' kinds, which are known now: the last one sees everything, whatever is said of it.
 void finish_gemma4(const ConfigFields& fields, ModelConfig& config) {
   if (config.layer_is_sliding.empty()) config.layer_is_sliding.assign(static_cast<size_t>(config.layers), false);
   config.layer_is_sliding.back() = false;
   read_full_kv(fields, config);
-  for (int32_t layer = config.first_sharing(); layer < config.layers; ++layer)
-    if (config.is_sliding(config.kv_source(layer)) != config.is_sliding(layer))
-      fields.refuse("model_corrupt", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "fewer, so that layers of both kinds come before those that share");
+  check_gemma4(config, fields.file(), {"num_global_key_value_heads", "global_head_dim", "num_kv_shared_layers", "hidden_size_per_layer_input", "vocab_size_per_layer_input"});
 }
 
 int32_t read_head_dim(const ConfigFields& fields, const Family& family, const ModelConfig& config) {
@@ -675,31 +665,14 @@ int32_t read_head_dim(const ConfigFields& fields, const Family& family, const Mo
   return share;
 }
 
-// Heads have the rotated components of their keys in common.
 void read_latent(const ConfigFields& fields, const json::Value& root, const LatentConfig& assumed, ModelConfig& config) {
-  LatentConfig& latent = config.latent;
-  const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
-    const int32_t value = fields.integer(field).value_or(otherwise);
-    if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
-    return value;
-  };
-  latent.kv_rank = number("kv_lora_rank", assumed.kv_rank, 1 << 16);
   const bool direct = root.find("q_lora_rank") != nullptr && fields.get("q_lora_rank") == nullptr;
-  latent.q_rank = direct ? 0 : number("q_lora_rank", assumed.q_rank, 1 << 16);
-  latent.rope_dim = number("qk_rope_head_dim", assumed.rope_dim, 1024);
-  latent.nope_dim = number("qk_nope_head_dim", assumed.nope_dim, 1024);
-  latent.value_dim = number("v_head_dim", assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1), 1024);
-  config.head_dim = latent.nope_dim + latent.rope_dim;
-  config.kv_heads = config.heads;
-  if (latent.rope_dim % 2 != 0) fields.refuse("model_unsupported", "qk_rope_head_dim", std::to_string(latent.rope_dim), "an even number");
-  if (config.head_dim % 2 != 0) fields.refuse("model_unsupported", "qk_nope_head_dim", std::to_string(latent.nope_dim), "an even number");
-  if (latent.value_dim > config.head_dim) fields.refuse("model_unsupported", "v_head_dim", std::to_string(latent.value_dim), "at most qk_nope_head_dim + qk_rope_head_dim, " + std::to_string(config.head_dim));
-}
-
-// YaRN that says mscale_all_dim stretches scores too.
-void stretch_scores(ModelConfig& config) {
-  const double stretch = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
-  config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
+  const auto number = [&](const char* field, int32_t otherwise) { return fields.integer(field).value_or(otherwise); };
+  const int32_t value_dim = assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1);
+  config.latent = {number("kv_lora_rank", assumed.kv_rank), direct ? 0 : number("q_lora_rank", assumed.q_rank), number("qk_nope_head_dim", assumed.nope_dim),
+                   number("qk_rope_head_dim", assumed.rope_dim), number("v_head_dim", value_dim)};
+  if (!direct && config.latent.q_rank == 0) fields.refuse("model_corrupt", "q_lora_rank", "0", "1 to 65536, or null");
+  use_latent_layout(config, fields.file(), {"kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"});
 }
 
 // A field that is missing and one that is null are different things where the family has a default of its own.
@@ -895,6 +868,45 @@ void check_experts(const ExpertsConfig& experts, const std::string& file, const 
   check_range(file, fields[0], experts.count, kExpertsMax);
   check_range(file, fields[1], experts.per_token, experts.count);
   check_range(file, fields[2], experts.size, 1 << 20);
+}
+
+void use_latent_layout(ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields) {
+  const LatentConfig& latent = config.latent;
+  const auto refuse = [&](const std::string& field, int32_t found, const std::string& expected) {
+    throw Error("model_unsupported", file + ": " + field + ": found " + std::to_string(found) + ", expected " + expected);
+  };
+  check_range(file, fields[0], latent.kv_rank, 1 << 16);
+  if (latent.q_rank != 0) check_range(file, fields[1], latent.q_rank, 1 << 16);
+  check_range(file, fields[2], latent.rope_dim, 1024);
+  check_range(file, fields[3], latent.nope_dim, 1024);
+  check_range(file, fields[4], latent.value_dim, 1024);
+  config.head_dim = latent.nope_dim + latent.rope_dim;
+  config.kv_heads = config.heads;  // heads have the rotated components of their keys in common
+  if (latent.rope_dim % 2 != 0) refuse(fields[2], latent.rope_dim, "an even number");
+  if (config.head_dim % 2 != 0) refuse(fields[3], latent.nope_dim, "an even number");
+  if (latent.value_dim > config.head_dim) refuse(fields[4], latent.value_dim, "at most " + fields[3] + " + " + fields[2] + ", " + std::to_string(config.head_dim));
+}
+
+void stretch_scores(ModelConfig& config) {
+  const double stretch = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
+  config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
+}
+
+// Each kind of layer that shares has one to share.
+void check_gemma4(const ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields) {
+  const auto refuse = [&](const char* code, size_t field, int32_t found, const std::string& expected) {
+    throw Error(code, file + ": " + fields[field] + ": found " + std::to_string(found) + ", expected " + expected);
+  };
+  const KvShape& full = config.full_kv;
+  if (full.heads < 1 || config.heads % full.heads != 0) refuse("model_corrupt", 0, full.heads, "a divisor of num_attention_heads, " + std::to_string(config.heads));
+  if (full.dim < 2 || full.dim > 1024 || full.dim % 2 != 0) refuse("model_corrupt", 1, full.dim, "an even number up to 1024");
+  if (config.kv_sharing_layers >= config.layers) refuse("model_unsupported", 2, config.kv_sharing_layers, "less than num_hidden_layers, " + std::to_string(config.layers));
+  for (int32_t layer = config.first_sharing(); layer < config.layers; ++layer)
+    if (config.is_sliding(config.kv_source(layer)) != config.is_sliding(layer))
+      refuse("model_corrupt", 2, config.kv_sharing_layers, "fewer, so that layers of both kinds come before those that share");
+  if (config.per_token.size == 0) return;
+  if (config.per_token.size > 1 << 14) refuse("model_corrupt", 3, config.per_token.size, "0 to 16384");
+  if (config.per_token.vocab < config.vocab_size) refuse("model_unsupported", 4, config.per_token.vocab, "at least vocab_size, " + std::to_string(config.vocab_size));
 }
 
 void check_linear_attention(const ModelConfig& config, const std::string& file, const std::array<std::string, 6>& fields) {

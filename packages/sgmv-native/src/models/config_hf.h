@@ -35,6 +35,16 @@ double longrope_attention_factor(double factor, int32_t original_max_positions);
 // What all Gemma checkpoints have in common, whatever the file format.
 void use_gemma_layout(ModelConfig& config);
 
+// Of latent attention in every file format: the sizes of heads, once `config.latent` is read, of which these are the names in the file:
+// kv_rank, q_rank, rope_dim, nope_dim, value_dim.
+void use_latent_layout(ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields);
+
+// YaRN that says mscale_all_dim stretches scores too, of latent attention.
+void stretch_scores(ModelConfig& config);
+
+// Checks of Gemma 4 that hold for every source, with the names of full_kv.heads, full_kv.dim, kv_sharing_layers, per_token.size and per_token.vocab.
+void check_gemma4(const ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields);
+
 // What GPT-OSS has in every file format.
 void use_gpt_oss_layout(ModelConfig& config);
 

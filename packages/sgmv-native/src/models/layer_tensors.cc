@@ -83,11 +83,35 @@ std::vector<Checkpoint::Part> grouped_parts(const LinearAttentionShape& shape, c
   return parts;
 }
 
+// kv_b_proj. llama.cpp keeps apart what gives keys, by inputs, and what gives values, each by head; in older files it is as it was.
+std::vector<Checkpoint::Part> latent_kv_parts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& attention) {
+  if (!checkpoint.is_gguf() || checkpoint.has(attention + "kv_b_proj.weight")) return {{attention + "kv_b_proj", config.out_features(Projection::kv_b), false}};
+  std::vector<Checkpoint::Part> parts;
+  for (int32_t head = 0; head < config.heads; ++head)
+    for (const bool key : {true, false}) {
+      const int64_t rows = key ? config.latent.nope_dim : config.latent.value_dim;
+      parts.push_back({.module = attention + (key ? "k_b_proj" : "v_b_proj"), .out = rows, .bias = false, .expert = head, .stacked_rows = rows, .transposed = key, .matrices = config.heads});
+    }
+  return parts;
+}
+
+// q, k and v as rows of one matrix, as the first converters wrote some architectures and newer ones do if they are asked to.
+void find_fused(const Checkpoint& checkpoint, const std::string& fused, std::vector<Checkpoint::Part>& parts) {
+  if (!checkpoint.is_gguf() || checkpoint.has(parts[0].tensor()) || !checkpoint.has(fused + ".weight")) return;
+  int64_t all = 0;
+  for (Checkpoint::Part& part : parts) {
+    part.first_row = all;
+    part.fused = fused;
+    all += part.out;
+  }
+  for (Checkpoint::Part& part : parts) part.stacked_rows = all;
+}
+
 }  // namespace
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : "mlp") + ".";
+  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) && !config.experts.apart ? names_in(checkpoint, config).shared : "mlp") + ".";
   const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
@@ -127,10 +151,11 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
         names.q_b = parts(attention, {q_b}, false);
       }
       names.kv_a_norm = attention + "kv_a_layernorm.weight";
-      names.kv_b = parts(attention, {kv_b}, false);
+      names.kv_b = latent_kv_parts(checkpoint, config, attention);
     } else if (config.fused_qkv) names.qkv = parts(attention, {qkv}, bias);
     else if (!config.has_kv(layer)) names.qkv = parts(attention, {q}, bias);
     else names.qkv = parts(attention, {q, k, config.values_are_keys(layer) ? k : v}, bias);
+    if (!config.is_latent() && !config.fused_qkv) find_fused(checkpoint, attention + "qkv_proj", names.qkv);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
     names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + leaf(o) + ".bias"));
     if (config.qk_norm) {

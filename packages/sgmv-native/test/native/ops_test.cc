@@ -199,7 +199,7 @@ TEST("gemm: every stored form and weight type against float64, with tails") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8}) {
-      for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k}) {
+      for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
         const int64_t block = dtype_block(dtype);
         for (const int64_t rows : {1, 2, 5, 13, 33})
           check_gemm(as_cpu(*device), type, dtype, rows, rows % 2 == 0 ? 40 : 33, block == 256 ? 256 : block == 32 ? 96 : 61, rows == 5);
