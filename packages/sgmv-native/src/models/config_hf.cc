@@ -26,7 +26,8 @@ struct FamilyExperts {
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
   bool typed_layers = false; // mlp_layer_types says which layers have experts
   bool biased = false;
-  int32_t first_dense = -1;  // of first_k_dense_replace; -1: the family does not read it
+  int32_t first_dense = -1;  // of first_dense_field; -1: the family does not read it
+  const char* first_dense_field = "first_k_dense_replace";
   const char *count_field = nullptr, *per_token_field = "num_experts_per_tok";  // null: num_experts or num_local_experts, which are read anyhow
   const char* shared_field = nullptr;  // the size of the shared expert; null: there is none
   bool shared_by_count = false;        // it says how many experts it is as wide as
@@ -205,6 +206,11 @@ constexpr Family kFamilies[] = {
      .interleaved = true, .latent = {512, 768, 192, 64, 256},
      .experts = {.count = 64, .per_token = 4, .size = 1536, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .count_field = "n_routed_experts", .shared_field = "n_shared_experts",
                  .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 1.8, .sum_min = kSumMin}},
+    {.model_type = "lfm2", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 12288, .tied_embeddings = true, .may_slide = false, .qk_norm = true},
+    {.model_type = "lfm2_moe", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 7168, .tied_embeddings = true, .may_slide = false, .qk_norm = true,
+     .experts = {.count = 32, .per_token = 4, .size = 1792, .may_be_normalized = true, .first_dense = 2, .first_dense_field = "num_dense_layers", .sigmoid = true}},
     kQwen35, kQwen35Moe,
 };
 
@@ -255,6 +261,8 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
     fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + *tasks.begin() + " model");
 }
 
+bool is_lfm(std::string_view model_type) { return model_type.starts_with("lfm2"); }
+
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
   const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
@@ -267,6 +275,7 @@ Activation read_activation(const ConfigFields& fields, const Family& family) {
   const bool first_gemma = std::string_view(family.model_type) == "gemma";
   const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
   if (!family.gated_mlp) return read_ungated_activation(fields, family);
+  if (is_lfm(family.model_type)) return Activation::silu;  // whatever hidden_act says
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
   if (first_gemma && name == "gelu") return Activation::gelu_tanh;  // what its first files say of it
   if (name == "silu" || name == "swish") return Activation::silu;
@@ -315,7 +324,7 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
 
 // Qwen3-Next, Qwen3.5: layers of linear attention, and how often one is not.
 void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
-  std::vector<bool>& linear = config.linear.layer_is_linear;
+  std::vector<bool>& linear = config.linear.layer_has_state;
   if (const json::Value* types = fields.get("layer_types")) {
     if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers))
       fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
@@ -331,10 +340,60 @@ void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
   }
 }
 
+// LFM2: full_attn_idxs where there are no layer_types; LFM2-MoE has no other than those.
+void read_conv_layers(const ConfigFields& fields, ModelConfig& config) {
+  std::vector<bool>& convs = config.linear.layer_has_state;
+  if (const json::Value* types = fields.get("layer_types")) {
+    if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers)) fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
+    for (const json::Value& type : types->array()) {
+      const std::string text = type.is_string() ? type.string() : type.describe();
+      if (text != "full_attention" && text != "conv") fields.refuse("model_unsupported", "layer_types", text, "full_attention or conv");
+      convs.push_back(text == "conv");
+    }
+    return;
+  }
+  if (config.model_type == "lfm2_moe") fields.refuse("model_corrupt", "layer_types", "nothing", "one entry per layer");
+  const json::Value* attending = fields.get("full_attn_idxs");
+  convs.assign(static_cast<size_t>(config.layers), attending != nullptr);
+  if (attending == nullptr) return;
+  if (!attending->is_array()) fields.refuse("model_corrupt", "full_attn_idxs", attending->describe(), "a list of layers");
+  for (const json::Value& layer : attending->array()) {
+    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= config.layers)
+      fields.refuse("model_corrupt", "full_attn_idxs", layer.describe(), "layers from 0 to " + std::to_string(config.layers - 1));
+    convs[static_cast<size_t>(layer.integer())] = false;
+  }
+}
+
+void read_lfm(const ConfigFields& fields, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  linear.rule = StateRule::short_conv;
+  linear.value_heads = 1;
+  linear.value_dim = config.hidden_size;
+  linear.taps = fields.integer("conv_L_cache").value_or(3);
+  if (linear.taps < 2 || linear.taps > kConvTapsMax) fields.refuse("model_unsupported", "conv_L_cache", std::to_string(linear.taps), "2 to " + std::to_string(kConvTapsMax));
+  linear.conv_bias = linear.in_bias = linear.out_bias = fields.flag("conv_bias", false);
+  read_conv_layers(fields, config);
+  if (config.kv_layers() == 0) fields.refuse("model_unsupported", "layer_types", "convolutions only", "at least one layer of full attention");
+}
+
+// LFM2's MLPs are two thirds as wide as its configuration says, and then some.
+int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32_t otherwise) {
+  const int32_t said = fields.integer("block_ff_dim").value_or(fields.integer("intermediate_size").value_or(otherwise));
+  if (!fields.flag("block_auto_adjust_ff_dim", true)) return said;
+  const int64_t share = 2 * int64_t{said} / 3, multiple = fields.integer("block_multiple_of").value_or(256);
+  const bool plain = root.find("block_ffn_dim_multiplier") != nullptr && fields.get("block_ffn_dim_multiplier") == nullptr;
+  const double size = static_cast<double>(share) * fields.number("block_ffn_dim_multiplier").value_or(1.0);
+  if (!(size >= 1 && size <= 1 << 20)) fields.refuse("model_corrupt", "block_ffn_dim_multiplier", std::to_string(size / static_cast<double>(share)), "a number that leaves a width of 1 to 1048576");
+  if (plain) return static_cast<int32_t>(share);
+  if (multiple < 1 || multiple > 1 << 20) fields.refuse("model_corrupt", "block_multiple_of", std::to_string(multiple), "1 to 1048576");
+  return static_cast<int32_t>((static_cast<int64_t>(size) + multiple - 1) / multiple * multiple);
+}
+
 void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
   LinearAttentionConfig& linear = config.linear;
   config.attention_gate = true;
   linear.grouped = config.model_type == "qwen3_next";
+  linear.norm_eps = config.rms_norm_eps;
   const std::array<std::string, 6> names{"linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim", "layer_types"};
   linear.key_heads = fields.integer(names[0]).value_or(16);
   linear.value_heads = fields.integer(names[1]).value_or(32);
@@ -488,7 +547,7 @@ int32_t read_experts_per_token(const ConfigFields& fields, const FamilyExperts& 
 void read_first_dense_layers(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   std::vector<bool>& none = config.experts.layer_has_none;
   if (family.experts.first_dense >= 0) {
-    const int32_t first = fields.integer("first_k_dense_replace").value_or(family.experts.first_dense);
+    const int32_t first = fields.integer(family.experts.first_dense_field).value_or(family.experts.first_dense);
     for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back(layer < first);
   }
   if (config.model_type != "ernie4_5_moe") return;
@@ -534,11 +593,13 @@ void read_deepseek2_router(const ConfigFields& fields, const FamilyExperts& assu
   else read_groups(fields, assumed, experts);
 }
 
-void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
+void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool lfm, ExpertsConfig& experts) {
   experts.sigmoid = assumed.sigmoid;
-  experts.choice_bias = assumed.choice_bias;
+  experts.choice_bias = assumed.choice_bias || (lfm && fields.flag("use_expert_bias", true));
   experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
   if (assumed.grouped) read_groups(fields, assumed, experts);
+  if (lfm) experts.sum_added = 1e-6f;
+  if (lfm) experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
   const std::string scoring = fields.text("scoring_func", "sigmoid");
   if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");
 }
@@ -570,7 +631,7 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   if (!assumed.typed_layers || !read_mlp_types(fields, config)) read_first_dense_layers(fields, family, config);
   read_shared_expert(fields, assumed, config);
   if (config.model_type == "deepseek_v2") return read_deepseek2_router(fields, assumed, experts);
-  read_router(fields, assumed, experts);
+  read_router(fields, assumed, is_lfm(config.model_type), experts);
 }
 
 // What MiniCPM multiplies the embedding, what layers add and the last row by. Each is 1 where its field is null, and not where it is missing.
@@ -780,7 +841,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.model_type = family.model_type;
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
-  config.intermediate_size = number("intermediate_size", family.intermediate_size);
+  config.intermediate_size = config.model_type == "lfm2" ? read_lfm_size(fields, root, family.intermediate_size) : number("intermediate_size", family.intermediate_size);
   config.layers = fields.required("num_hidden_layers");
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
@@ -789,7 +850,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
-  config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
+  config.tied_embeddings = fields.flag(is_lfm(config.model_type) && fields.get("tie_embedding") != nullptr ? "tie_embedding" : "tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
   config.qk_norm_after_rope = family.qk_norm_after_rope;
@@ -829,8 +890,9 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
-  if (!family.hybrid) read_layer_types(fields, config);
-  else read_hybrid(fields, config);
+  if (family.hybrid) read_hybrid(fields, config);
+  else if (is_lfm(config.model_type)) read_lfm(fields, config);
+  else read_layer_types(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   if (is_gemma4(config)) finish_gemma4(fields, config);
   if (config.model_type == "cohere2" || config.model_type == "exaone_moe") config.layer_has_rope = config.layer_is_sliding;
