@@ -43,10 +43,13 @@ const kinds: Record<string, number> = {
   ),
   'qwen3-5': 2 * 3,
   ...Object.fromEntries(
-    ['gemma4', 'gemma4-keys', 'gemma4-moe', 'deepseek-v2', 'deepseek-v3', 'glm4-moe-lite', 'minicpm3', 'lfm2', 'lfm2-moe'].map((family) => [
+    ['gemma4', 'gemma4-keys', 'gemma4-moe', 'deepseek-v2', 'deepseek-v3', 'glm4-moe-lite', 'minicpm3'].map((family) => [
       family,
       2 * 3,
     ]),
+  ),
+  ...Object.fromEntries(
+    ['lfm2', 'lfm2-moe', 'granite-hybrid', 'granite-hybrid-moe', 'bamba'].map((family) => [family, 2 * 3]),
   ),
   ...Object.fromEntries(
     ['qwen3-next', 'gguf-qwen35', 'gguf-qwen35moe', 'gguf-qwen3next'].map((family) => [family, 2 * 2]),

@@ -34,6 +34,7 @@ std::string bare_module_name(const ModelConfig& model, int32_t layer, bool exper
 // What a layer's state and its MLP are called in it.
 const char* state_block(const ModelConfig& model);
 const char* mlp_block(const ModelConfig& model);
+bool is_bamba_like(const ModelConfig& model);  // pre_ff_layernorm, feed_forward, final_layernorm
 // The last part of it.
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);
 // Between the name of a layer's mixture and the number of one of its experts.

@@ -166,8 +166,8 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of a state's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.state_layers() > 0 && any_ending(name, [&](std::string_view ending) { return ending == "conv1d" || ending == state_block(model); })) return true;
-  constexpr std::array<std::string_view, 36> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm", "feed_forward", "operator_norm", "ffn_norm", "embedding_norm"};
+  constexpr std::array<std::string_view, 37> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm", "feed_forward", "operator_norm", "ffn_norm", "embedding_norm", "pre_ff_layernorm"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -272,6 +272,8 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
        .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
       {.model_type = "granitemoeshared", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
        .shared = "shared_mlp", .shared_gate_up = "input_linear", .shared_down = "output_linear", .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "granitemoehybrid", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
+       .shared = "shared_mlp", .shared_gate_up = "input_linear", .shared_down = "output_linear", .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
       {.model_type = "lfm2_moe", .block = "feed_forward", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "expert_bias", .bare_block = "feed_forward"},
       {.model_type = "minimax_m2", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "e_score_correction_bias"},
       {.model_type = "glm4_moe", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
@@ -312,7 +314,12 @@ const char* state_block(const ModelConfig& model) {
   return "linear_attn";
 }
 
-const char* mlp_block(const ModelConfig& model) { return model.model_type.starts_with("lfm2") ? "feed_forward" : "mlp"; }
+const char* mlp_block(const ModelConfig& model) {
+  if (model.model_type.starts_with("lfm2") || is_bamba_like(model)) return "feed_forward";
+  return model.model_type == "granitemoehybrid" ? mixture_names(model).shared : "mlp";
+}
+
+bool is_bamba_like(const ModelConfig& model) { return model.model_type == "bamba"; }
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);

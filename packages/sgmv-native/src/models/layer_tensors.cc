@@ -121,7 +121,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2");
   if (config.pre_norms) {
     names.attention_norm = prefix + (lfm ? "operator_norm.weight" : "input_layernorm.weight");
-    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : is_bamba_like(config) ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");

@@ -184,8 +184,12 @@ TEST("cuda invariance: linear attention") { check_families({"qwen3-next"}); }
 
 TEST("cuda invariance: short convolutions") { check_families({"lfm2", "lfm2-moe"}); }
 
-TEST("cuda invariance: more linear attention") {
+TEST("cuda invariance: Mamba-2") { check_families({"granite-hybrid"}); }
+
+TEST("cuda invariance: more linear attention and other states") {
   if (kSanitized) throw Skip("as of one family, and longer");
+  check_families({"bamba", "granite-hybrid-moe"});
+  check_mixed_batches("granite-hybrid", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
   check_families({"qwen3-5"});
   for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("qwen3-5", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
   check_mixed_batches("qwen3-5", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);

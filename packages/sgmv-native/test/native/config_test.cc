@@ -590,6 +590,39 @@ TEST("config: short convolutions") {
   refuse("", "model_corrupt", "layer_types: found nothing", sparse);
 }
 
+TEST("config: Mamba-2") {
+  const std::string sizes = R"("hidden_size":64,"num_hidden_layers":4,"vocab_size":128,"num_attention_heads":4)", granite = R"("model_type":"granitemoehybrid",)" + sizes, bamba = R"("model_type":"bamba","num_key_value_heads":2,)" + sizes;
+  const std::string types = R"("layer_types":["mamba","mamba","attention","linear_attention"],"mamba_n_heads":8)", some = R"("attn_layer_indices":[2],"mamba_n_heads":8)";
+  const ModelConfig c = read(types, granite);
+  CHECK(c.linear.is_mamba() && c.linear.gate == StateGate::before_norm && c.linear.value_heads == 8 && c.linear.value_dim == 16 && c.linear.key_heads == 1 && c.linear.key_dim == 256 && c.linear.taps == 4);
+  CHECK(c.linear.conv_width() == 128 + 512 && c.linear.width() == 2 * 128 + 512 + 8 && !c.linear.in_bias && c.linear.conv_bias && c.linear.norm_width() == 128);
+  CHECK(c.kv_layers() == 1 && c.state_layers() == 3 && c.state_index(3) == 2 && !c.has_rope(2) && c.experts.count == 8 && c.experts.shared_size == 1024 && c.experts.size == 11008);
+  CHECK_EQUAL(c.state_bytes(), size_t{3} * (8 * 256 * 32 + 3 * 640) * 4);
+  CHECK(c.linear.step_min == 0 && std::isinf(c.linear.step_max));
+  const ModelConfig dense = read(types + R"(,"num_local_experts":0,"shared_intermediate_size":96,"position_embedding_type":"rope","residual_multiplier":0.5,"mamba_proj_bias":true,"mamba_conv_bias":false)", granite);
+  CHECK(dense.experts.count == 0 && dense.intermediate_size == 96 && dense.has_rope(2) && dense.linear.in_bias && dense.linear.out_bias && !dense.linear.conv_bias);
+  CHECK(dense.linear.norm_eps == 1e-6f && dense.rms_norm_eps == 4e-6f);
+  const ModelConfig layers = read(R"("layers_block_type":["attention","attention","attention","attention"])", granite);
+  CHECK(layers.state_layers() == 0 && layers.kv_layers() == 4);
+  const ModelConfig b = read(some + R"(,"mamba_d_head":"auto","mamba_n_groups":2,"time_step_limit":[0.001,Infinity])", bamba);
+  CHECK(b.linear.value_dim == 16 && b.linear.norm_width() == 64 && b.linear.step_min == 0.001f && std::isinf(b.linear.step_max) && b.rope.rotary_dim == 8 && b.kv_layers() == 1);
+  CHECK(read(some + R"(,"time_step_limit":[0.0,{"__float__":"Infinity"}])", bamba).state_layers() == 3);
+  // z | x | B | C | dt; channels: x | B | C.
+  const LinearAttentionShape& s = b.linear;
+  CHECK(s.z_column(1) == 16 && s.v_column(1) == 128 + 16 && s.k_column(1) == 256 + 256 && s.q_column(1) == 256 + 512 + 256 && s.a_column(3) == 256 + 1024 + 3);
+  CHECK(s.v_channel(1) == 16 && s.k_channel(1) == 128 + 256 && s.q_channel(1) == 128 + 512 + 256);
+  refuse("", "model_unsupported", "layer_types: found linear attention only", granite);
+  refuse(R"("layer_types":["mamba","mamba","sliding_attention","mamba"])", "model_unsupported", "layer_types: found sliding_attention, expected full_attention or linear_attention", granite);
+  refuse(types + R"(,"mamba_d_head":15)", "model_corrupt", "mamba_d_head: found 15, expected mamba_n_heads times it to be 128", granite);
+  refuse(types + R"(,"mamba_n_groups":3)", "model_corrupt", "mamba_n_heads: found 8, expected a multiple of mamba_n_groups, 3", granite);
+  refuse(types + R"(,"hidden_act":"gelu_pytorch_tanh")", "model_unsupported", "hidden_act", granite);
+  refuse(some + R"(,"time_step_limit":[0.5,0.1])", "model_unsupported", "time_step_limit", bamba);
+  refuse(some + R"(,"time_step_limit":["0",1])", "model_corrupt", "time_step_limit: found \"0\", expected a number or Infinity", bamba);
+  refuse(some + R"(,"time_step_limit":0.5)", "model_corrupt", "time_step_limit", bamba);
+  refuse(some + R"(,"partial_rotary_factor":1.0)", "model_unsupported", "partial_rotary_factor", bamba);
+  refuse(some + R"(,"rms_norm_eps":Infinity)", "model_corrupt", "rms_norm_eps: found \"Infinity\", expected a number", bamba);
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;
