@@ -319,7 +319,8 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 }
 
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = residual_norm(!gguf_ && config_.model_type == "phi" ? "model.final_layernorm.weight" : kFinalNormTensor);
+  const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm) ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : "model.embedding_norm.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

@@ -100,7 +100,7 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       const auto vocab = static_cast<size_t>(model->config().vocab_size);
       // Of two experts that are rated alike, rounded inputs may choose the other; and what a state gives is normed, be it next to nothing, as where
       // the query hardly meets the keys so far.
-      const double most = model->config().experts.count > 0 || model->config().linear_layers() > 0 ? std::max(allowed, 2.5e-2) : allowed;
+      const double most = model->config().experts.count > 0 || model->config().state_layers() > 0 ? std::max(allowed, 2.5e-2) : allowed;
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
         const double distance = divergence(found, expected, vocab);
@@ -182,8 +182,14 @@ TEST("cuda invariance: latent attention of queries in one step, of values as wid
 
 TEST("cuda invariance: linear attention") { check_families({"qwen3-next"}); }
 
-TEST("cuda invariance: more linear attention") {
+TEST("cuda invariance: short convolutions") { check_families({"lfm2", "lfm2-moe"}); }
+
+TEST("cuda invariance: Mamba-2") { check_families({"granite-hybrid"}); }
+
+TEST("cuda invariance: more linear attention and other states") {
   if (kSanitized) throw Skip("as of one family, and longer");
+  check_families({"bamba", "granite-hybrid-moe"});
+  check_mixed_batches("granite-hybrid", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
   check_families({"qwen3-5"});
   for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("qwen3-5", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
   check_mixed_batches("qwen3-5", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
