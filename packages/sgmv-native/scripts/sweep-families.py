@@ -1,6 +1,7 @@
 """Random small models of every family and random adapters of them: the engine on the CPU against Transformers + PEFT.
 
 Usage: python scripts/sweep-families.py FOLDER [MODELS [SEED [FAMILY…]]]    needs torch, transformers, peft
+A FAMILY+fp8 is stored in E4M3, all experts' matrices in one tensor where Transformers writes them so.
 
 Prints what is refused and what differs. Up to 1e-3 it may be float32 where numbers cancel: look at the reference in float64.
 What Transformers or PEFT refuse is drawn again.
@@ -217,7 +218,7 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?(-\d|$)|gemma4(-\d|$)", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?([-+]|$)|gemma4([-+]|$)", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
@@ -237,8 +238,36 @@ def as_published(rng, family, folder):
     save_file(tensors, weights, metadata=dict(format="pt"))
 
 
+def in_e4m3(rng, folder):
+    """The same numbers in float32 beside it: dequantizing, Transformers 5.24 forgets the scales of experts that are one tensor."""
+    config, path = json.loads((folder / "config.json").read_text()), folder / "model.safetensors"
+    block, tensors, wide = rng.choice([None, [8, 16], [3, 5], [128, 128], "rows"]), load_file(path), {}
+    suffix = "_scale" if block == "rows" else "_scale_inv"
+    for name, t in list(tensors.items()):
+        wide[name] = t.float()
+        if t.ndim < 2 or not re.search(r"_proj|(input|output)_linear", name) or re.search("visual|vision|multi_modal", name): continue
+        by_input = ".experts." in name and t.ndim == 3 and t.shape[-1 if "down" in name else -2] == fields_of(config)["hidden_size"] != t.shape[-2 if "down" in name else -1]
+        rows, columns = t.shape[-2:]
+        m, n = (rows, columns) if block is None else ((rows, 1) if by_input else (1, columns)) if block == "rows" else block
+        scale = 2.0 ** torch.randint(-3, 1, (*t.shape[:-2], -(-rows // m), -(-columns // n)), generator=torch.Generator().manual_seed(rng.randrange(1 << 30)))
+        each = scale.repeat_interleave(m, -2)[..., :rows, :].repeat_interleave(n, -1)[..., :columns]
+        tensors[name] = (t.float() / each).to(torch.float8_e4m3fn)
+        wide[name] = tensors[name].float() * each
+        tensors[name + suffix] = scale if block is not None or t.ndim == 3 else scale.reshape(())
+    shutil.copytree(folder, folder.parent / "wide")
+    save_file(wide, folder.parent / "wide" / "model.safetensors", metadata=dict(format="pt"))
+    save_file(tensors, path, metadata=dict(format="pt"))
+    by_row = dict(quant_method="compressed-tensors", format="float-quantized", config_groups=dict(group_0=dict(targets=["Linear"], weights=dict(num_bits=8, type="float", strategy="channel"))))
+    config["quantization_config"] = by_row if block == "rows" else dict(quant_method="fp8", weight_block_size=block)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def fields_of(config): return config.get("text_config", config)
+
+
 def load(folder, adapter=None):
     auto = auto_class(folder.parent.name)
+    if (folder.parent / "wide").exists(): folder = folder.parent / "wide"
     model = auto.from_pretrained(folder, dtype=torch.float32, **EAGER)
     return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
 
@@ -246,6 +275,7 @@ def load(folder, adapter=None):
 @torch.no_grad()
 def write_model(rng, family, folder):
     generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
+    family, *stored = family.split("+")
     text, vision = WRAPPED.get(family, (family, None))
     fields = draw_config(rng, text)
     if "_vl" in family or family in ("qwen3_5", "qwen3_5_moe"): vision = dict(vision, **{"hidden_size" if family == "qwen2_vl" else "out_hidden_size": fields["hidden_size"]})
@@ -253,8 +283,9 @@ def write_model(rng, family, folder):
     outer = dict(text_config=dict(fields, model_type=text), vision_config=vision or None, tie_word_embeddings=fields["tie_word_embeddings"], mm_tokens_per_image=1) if vision is not None else fields
     model = auto_class(family).from_config(AutoConfig.for_model(family, **outer), **EAGER).float()
     randomize([*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith(("correction_bias", "expert_bias", "layer_scalar")))], generator, dtype, re.search("gemma(?!4)", family))
-    model.to(dtype).save_pretrained(folder / "model", max_shard_size=rng.choice(["4KB", "5GB"]))
+    model.to(dtype).save_pretrained(folder / "model", max_shard_size="5GB" if stored else rng.choice(["4KB", "5GB"]))
     as_published(rng, family, folder / "model")
+    if stored: in_e4m3(rng, folder / "model")
     prompts = [torch.randint(0, fields["vocab_size"], (n,), generator=generator) for n in (1, 2, *rng.sample([15, 16, 17, 33, 47], 2))]
     cases, tensors = [], {}
 
@@ -286,7 +317,7 @@ def write_model(rng, family, folder):
 def main(root, models="60", seed="1", *families):
     torch.set_num_threads(1)
     transformers.logging.disable_progress_bar()
-    known, counts = [f for f in families or FAMILIES if f in transformers.CONFIG_MAPPING], Counter()
+    known, counts = [f for f in families or FAMILIES if f.removesuffix("+fp8") in transformers.CONFIG_MAPPING], Counter()
     for i in range(int(models)):
         rng, family = random.Random(f"{seed}/{i}"), known[i % len(known)]
         folder = Path(root).resolve() / f"{family}-{seed}-{i}"

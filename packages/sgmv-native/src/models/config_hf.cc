@@ -709,11 +709,10 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
 }
 
 // What MiniCPM multiplies the embedding, what layers add and the last row by. Each is 1 where its field is null, and not where it is missing.
-void read_minicpm(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
-  const auto is_null = [&](const char* field) { return root.find(field) != nullptr && fields.get(field) == nullptr; };
+void read_minicpm(const ConfigFields& fields, ModelConfig& config) {
   config.embedding_scale = static_cast<float>(read_multiplier(fields, "scale_emb", 12.0));
-  if (!is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
-  if (!is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
+  if (!fields.is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
+  if (!fields.is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -922,7 +921,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   if (config.model_type == "hyperclovax") read_hyperclovax(fields, config);
-  if (config.model_type == "minicpm3") read_minicpm(fields, root, config);
+  if (config.model_type == "minicpm3") read_minicpm(fields, config);
   if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
   if (config.model_type == "phi") read_phi(fields, config);
   if (config.model_type == "stablelm") read_stablelm(fields, config);
