@@ -225,9 +225,11 @@ TEST("cuda invariance: adapters in 8 bits") {
 struct Served {
   std::map<std::string, std::vector<int32_t>> tokens;
   std::map<std::string, std::string> failures;
+  int64_t accepted = 0;  // tokens of drafts
 };
 
-Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests, int32_t max_batch = 8) {
+// `predicted`: what others gave, for drafts to follow.
+Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests, int32_t max_batch = 8, const Served* predicted = nullptr) {
   Served served;
   std::mutex mutex;
   std::condition_variable changed;
@@ -236,6 +238,7 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
   engine_options.kv_bytes = size_t{4} << 20;
   engine_options.max_batch = max_batch;
   engine_options.max_step_tokens = 24;
+  engine_options.draft_tokens = predicted == nullptr ? 0 : 16;
   Engine engine(Model::load(folder / "model", options), engine_options, [&](std::vector<Event>& events) {
     const std::lock_guard lock(mutex);
     for (const Event& event : events) {
@@ -267,12 +270,17 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
     if (i % 5 == 2) request.choices = 2;
     if (i % 5 == 3) request.logprobs = 2;
     choices += request.choices;
+    if (predicted != nullptr) {
+      request.prediction_tokens = predicted->tokens.at(request.id + "/0");
+      request.prediction_tokens[2] += request.prediction_tokens[2] > 0 ? -1 : 1;
+    }
     engine.submit(request);
   }
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return ended == choices; });
   lock.unlock();
   engine.close();
+  served.accepted = engine.stats().accepted_tokens;
   return served;
 }
 
@@ -286,6 +294,17 @@ TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
     const Served expected = serve(folder, cpu, requests), found = serve(folder, on_cuda(WeightType::f32, true), requests);
     CHECK(found.failures.empty(), found.failures.begin()->second);
     for (const auto& [id, tokens] : expected.tokens) CHECK(found.tokens.at(id) == tokens, family, " request ", id);
+  }
+}
+
+TEST("cuda engine: drafts change no token") {
+  const std::filesystem::path folder = golden_root() / "llama2";
+  const int requests = kSanitized ? 4 : 12;
+  for (const int32_t batch : {1, 4}) {
+    const Served plain = serve(folder, on_cuda(WeightType::bf16, true), requests, batch), drafted = serve(folder, on_cuda(WeightType::bf16, true), requests, batch, &plain);
+    CHECK(drafted.failures.empty() && plain.accepted == 0);
+    CHECK(drafted.accepted > 0);
+    for (const auto& [id, tokens] : plain.tokens) CHECK(drafted.tokens.at(id) == tokens, "request ", id);
   }
 }
 
