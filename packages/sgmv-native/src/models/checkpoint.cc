@@ -85,7 +85,7 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
-  if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
+  if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() < 2))
     throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
@@ -135,49 +135,76 @@ std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInf
   return data;
 }
 
-// Of the whole matrix, of its rows, or of blocks; DeepSeek's and Transformers' weight_scale_inv is multiplied too.
-Checkpoint::Scales Checkpoint::scales_of(const std::string& name, int64_t out, int64_t in) const {
+// Of all of it, of rows, of columns or of blocks, where experts lie in one tensor of each by itself; DeepSeek's and Transformers'
+// weight_scale_inv is multiplied too. Blocks that are not the configuration's are as many even ones as there are scales: of Transformers,
+// one of gate and one of up.
+Checkpoint::Scales Checkpoint::scales_of(const std::string& name, const MatrixPlace& place) const {
   const std::string scale = has(name + "_scale_inv") ? name + "_scale_inv" : name + "_scale";
-  const TensorInfo* info = find(scale);
-  if (info == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
-  const std::vector<int64_t>& shape = info->shape;
-  const int64_t block_rows = config_.scale_block_rows, block_columns = config_.scale_block_columns;
-  const std::vector<int64_t> blocks{(out + block_rows - 1) / block_rows, (in + block_columns - 1) / block_columns};
-  Scales scales{std::vector<float>(static_cast<size_t>(info->elements())), out, in, 1};
-  if (shape == std::vector<int64_t>{out, 1} || (shape == std::vector<int64_t>{out} && out > 1)) {
-    scales.block_rows = 1;
-  } else if (info->elements() != 1 && shape == blocks) {
-    scales = {std::move(scales.values), block_rows, block_columns, blocks[1]};
-  } else if (info->elements() != 1) {
-    throw Error("model_corrupt", stored_name(scale) + ": found shape " + shape_text(shape) + ", expected [1], " + shape_text({out, 1}) + " or " + shape_text(blocks));
+  const TensorInfo* found = find(scale);
+  if (found == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
+  if (found->dtype != DType::f32 && found->dtype != DType::bf16 && found->dtype != DType::f16)
+    throw Error("model_unsupported", stored_name(scale) + ": found type " + found->dtype_text + ", expected F32, BF16 or F16");
+  const auto [rows, columns] = std::pair(place.rows, place.columns);
+  const auto blocks = [](int64_t numbers, int64_t block) { return (numbers + block - 1) / block; };
+  const std::vector<int64_t> usual{blocks(rows, config_.scale_block_rows), blocks(columns, config_.scale_block_columns)};
+  const auto refuse = [&] {
+    const std::string of_each = place.matrices > 0 ? " for each of " + std::to_string(place.matrices) + " matrices" : "";
+    throw Error("model_corrupt", stored_name(scale) + ": found shape " + shape_text(found->shape) + ", expected [1], " + shape_text({rows, 1}) + " or " + shape_text(usual) + of_each);
+  };
+  TensorInfo info = *found;
+  std::vector<int64_t> grid = info.shape;
+  if (place.matrices > 0 && info.elements() > 1) {
+    if (grid[0] != place.matrices) refuse();
+    grid.erase(grid.begin());
+    info.bytes /= static_cast<uint64_t>(place.matrices);
+    info.offset += info.bytes * static_cast<uint64_t>(place.matrix);
+    info.shape = grid;
   }
-  if (info->dtype != DType::f32 && info->dtype != DType::bf16 && info->dtype != DType::f16)
-    throw Error("model_unsupported", stored_name(scale) + ": found type " + info->dtype_text + ", expected F32, BF16 or F16");
-  dequantize(info->dtype, read(scale, *info).data(), info->elements(), scales.values.data());
+  if (info.elements() == 1) grid = {1, 1};
+  else if (grid.size() == 1) grid.push_back(1);
+  if (place.by_input && grid == std::vector<int64_t>{columns, 1}) grid = {1, columns};  // a scale for each output
+  Scales scales{numbers(scale, info), 1, 1, 1};
+  if (grid == usual && info.elements() > 1) {
+    scales.block_rows = config_.scale_block_rows;
+    scales.block_columns = config_.scale_block_columns;
+  } else {
+    const bool even = grid.size() == 2 && grid[0] > 0 && grid[1] > 0 && rows % grid[0] == 0 && columns % grid[1] == 0;
+    if (!even || (place.matrices == 0 && grid != std::vector<int64_t>{1, 1} && grid != std::vector<int64_t>{rows, 1})) refuse();
+    scales.block_rows = rows / grid[0];
+    scales.block_columns = columns / grid[1];
+  }
+  scales.columns = grid[1];
   return scales;
 }
 
-Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& info) const {
+// `info`: of rows of a matrix from place.first_row on.
+Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& info, MatrixPlace place) const {
   Rows stored{rows_type(info), read(name, info)};
   if (info.dtype != DType::f8_e4m3) return stored;
-  const int64_t out = info.shape[0], in = info.shape[1];
-  const Scales scales = scales_of(name, out, in);
-  std::vector<std::byte> wide(static_cast<size_t>(out * in) * sizeof(float));
+  const int64_t count = info.shape[0], in = info.shape[1];
+  if (place.rows == 0) place.rows = count;
+  place.columns = in;
+  const Scales scales = scales_of(name, place);
+  std::vector<std::byte> wide(static_cast<size_t>(count * in) * sizeof(float));
   std::vector<float> row(static_cast<size_t>(in));
-  for (int64_t i = 0; i < out; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     dequantize(info.dtype, stored.data.data() + i * in, in, row.data());
-    const float* scale = scales.values.data() + i / scales.block_rows * scales.columns;
+    const float* scale = scales.values.data() + (place.first_row + i) / scales.block_rows * scales.columns;
     for (int64_t k = 0; k < in; ++k) row[static_cast<size_t>(k)] *= scale[k / scales.block_columns];
     std::memcpy(wide.data() + static_cast<size_t>(i * in) * sizeof(float), row.data(), row.size() * sizeof(float));
   }
-  if (const int64_t bad = first_not_finite(DType::f32, wide.data(), out * in); bad >= 0)
+  if (const int64_t bad = first_not_finite(DType::f32, wide.data(), count * in); bad >= 0)
     throw Error("model_corrupt", stored_name(name) + ": found a number beyond float32 at element " + std::to_string(bad) + " times its scale, expected finite numbers");
   return {DType::f32, std::move(wide)};
 }
 
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
-  Rows stored = rows(part.tensor(), info);
+  MatrixPlace place;
+  if (part.expert >= 0) place = {part.matrices > 0 ? part.matrices : config_.experts.count, part.expert};
+  place.by_input = lies_by_input(part, &info);
+  if (part.stacked_rows > 0 && !place.by_input) place.rows = part.stacked_rows, place.first_row = part.first_row;
+  Rows stored = rows(part.tensor(), info, place);
   if (has_tiled_inputs(part)) return by_key_head(std::move(stored));
   if (!lies_by_input(part, &info)) return stored;
   widen_blocks(stored);
@@ -324,7 +351,8 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 }
 
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = residual_norm(!gguf_ && config_.model_type == "phi" ? "model.final_layernorm.weight" : kFinalNormTensor);
+  const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm) ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : "model.embedding_norm.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

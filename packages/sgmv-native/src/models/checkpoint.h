@@ -80,11 +80,14 @@ class Checkpoint {
   bool splits_blocks(const Part& part, DType dtype) const;
   static void widen_blocks(Rows& stored);
   Rows by_key_head(Rows stored) const;
-  Rows rows(const std::string& name, const TensorInfo& info) const;
+  // Which of `matrices` below each other, 0: it is alone in its tensor; how large it is, 0 rows: what is asked for is all of it.
+  struct MatrixPlace { int64_t matrices = 0, matrix = 0, rows = 0, first_row = 0, columns = 0; bool by_input = false; };
+  Rows rows(const std::string& name, const TensorInfo& info, MatrixPlace place) const;
+  Rows rows(const std::string& name, const TensorInfo& info) const { return rows(name, info, MatrixPlace()); }
   Rows rows(const Part& part, int64_t in) const;
   std::vector<float> bias(const Part& part) const;
   struct Scales { std::vector<float> values; int64_t block_rows, block_columns, columns; };
-  Scales scales_of(const std::string& name, int64_t out, int64_t in) const;
+  Scales scales_of(const std::string& name, const MatrixPlace& place) const;
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
   std::vector<int32_t> row_order(const Part& part) const;
 

@@ -140,6 +140,7 @@ void read_hybrid(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& co
   LinearAttentionConfig& linear = config.linear;
   config.attention_gate = true;
   linear.grouped = config.model_type == "qwen3_next";
+  linear.norm_eps = config.rms_norm_eps;
   config.tiled_value_heads = !linear.grouped;
   linear.key_heads = meta.required("ssm.group_count");
   linear.value_heads = meta.required("ssm.time_step_rank");
@@ -156,7 +157,7 @@ void read_hybrid(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& co
     meta.refuse("model_corrupt", meta.key("attention.recurrent_layers"), each == nullptr ? "no list" : std::to_string(each->length) + " entries", "one per layer");
   const int32_t every = meta.integer("full_attention_interval", 4);
   if (said == nullptr && every < 1) meta.refuse("model_corrupt", meta.key("full_attention_interval"), std::to_string(every), "a whole number of at least 1");
-  for (size_t layer = 0; layer < layers; ++layer) linear.layer_is_linear.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
+  for (size_t layer = 0; layer < layers; ++layer) linear.layer_has_state.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
   check_linear_attention(config, gguf.file_name(), {meta.key("ssm.group_count"), meta.key("ssm.time_step_rank"), meta.key("ssm.state_size"), meta.key("ssm.inner_size"), meta.key("ssm.conv_kernel"),
                                                     meta.key(said != nullptr ? "attention.recurrent_layers" : "full_attention_interval")});
 }
@@ -360,7 +361,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   if (latent) read_gguf_latent(gguf, meta, config);
   check_model_config(config, gguf.file_name());
   if (architecture == "qwen3next" || architecture.starts_with("qwen35")) read_hybrid(gguf, meta, config);
-  const std::vector<bool>& linear = config.linear.layer_is_linear;
+  const std::vector<bool>& linear = config.linear.layer_has_state;
   const std::string attending = "blk." + std::to_string(std::find(linear.begin(), linear.end(), false) - linear.begin()) + ".";
   const bool fused = gguf.find(attending + "attn_q.weight") == nullptr;
   config.attention_bias = gguf.find(attending + (latent ? "attn_kv_a_mqa.bias" : fused ? "attn_qkv.bias" : "attn_q.bias")) != nullptr;

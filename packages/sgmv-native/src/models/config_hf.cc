@@ -1,6 +1,7 @@
 #include "models/config_hf.h"
 
 #include <cmath>
+#include <limits>
 
 #include "layers/rope_table.h"
 #include "models/config_fields.h"
@@ -10,6 +11,11 @@ namespace {
 
 // Of Gemma, in the same way as Granite's multipliers.
 constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
+
+void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
+  if (value < 1 || value > most)
+    throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
+}
 
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
@@ -26,7 +32,8 @@ struct FamilyExperts {
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
   bool typed_layers = false; // mlp_layer_types says which layers have experts
   bool biased = false;
-  int32_t first_dense = -1;  // of first_k_dense_replace; -1: the family does not read it
+  int32_t first_dense = -1;  // of first_dense_field; -1: the family does not read it
+  const char* first_dense_field = "first_k_dense_replace";
   const char *count_field = nullptr, *per_token_field = "num_experts_per_tok";  // null: num_experts or num_local_experts, which are read anyhow
   const char* shared_field = nullptr;  // the size of the shared expert; null: there is none
   bool shared_by_count = false;        // it says how many experts it is as wide as
@@ -205,6 +212,15 @@ constexpr Family kFamilies[] = {
      .interleaved = true, .latent = {512, 768, 192, 64, 256},
      .experts = {.count = 64, .per_token = 4, .size = 1536, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .count_field = "n_routed_experts", .shared_field = "n_shared_experts",
                  .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 1.8, .sum_min = kSumMin}},
+    {.model_type = "lfm2", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 12288, .tied_embeddings = true, .may_slide = false, .qk_norm = true},
+    {.model_type = "lfm2_moe", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 7168, .tied_embeddings = true, .may_slide = false, .qk_norm = true,
+     .experts = {.count = 32, .per_token = 4, .size = 1792, .may_be_normalized = true, .first_dense = 2, .first_dense_field = "num_dense_layers", .sigmoid = true}},
+    {.model_type = "granitemoehybrid", .max_positions = 2048, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .fused_gate_up = true,
+     .experts = {.count = 8, .per_token = 2, .normalized = true, .shared_field = "shared_intermediate_size", .shared = 1024}},
+    {.model_type = "bamba", .max_positions = 262144, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true, .rotary_share = 0.5},
     kQwen35, kQwen35Moe,
 };
 
@@ -255,6 +271,8 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
     fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + *tasks.begin() + " model");
 }
 
+bool is_lfm(std::string_view model_type) { return model_type.starts_with("lfm2"); }
+
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
   const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
@@ -267,6 +285,7 @@ Activation read_activation(const ConfigFields& fields, const Family& family) {
   const bool first_gemma = std::string_view(family.model_type) == "gemma";
   const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
   if (!family.gated_mlp) return read_ungated_activation(fields, family);
+  if (is_lfm(family.model_type)) return Activation::silu;  // whatever hidden_act says
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
   if (first_gemma && name == "gelu") return Activation::gelu_tanh;  // what its first files say of it
   if (name == "silu" || name == "swish") return Activation::silu;
@@ -313,22 +332,132 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
+// For each layer of a list whether it is of `kind`, which older files call by another name; the others see everything.
+std::vector<bool> read_kinds(const ConfigFields& fields, const char* field, const json::Value& types, int32_t layers, const std::string& kind, const std::string& old_kind = "") {
+  if (!types.is_array() || types.array().size() != static_cast<size_t>(layers)) fields.refuse("model_corrupt", field, types.describe(), "one entry per layer");
+  std::vector<bool> result;
+  for (const json::Value& type : types.array()) {
+    const std::string text = type.is_string() ? type.string() : type.describe();
+    const bool is_kind = text == kind || (text == old_kind && !old_kind.empty());
+    if (!is_kind && text != "full_attention" && !(text == "attention" && !old_kind.empty())) fields.refuse("model_unsupported", field, text, "full_attention or " + kind);
+    result.push_back(is_kind);
+  }
+  return result;
+}
+
+// For each layer whether it is none of those in a list.
+std::vector<bool> read_all_but(const ConfigFields& fields, const char* field, const json::Value& list, int32_t layers) {
+  if (!list.is_array()) fields.refuse("model_corrupt", field, list.describe(), "a list of layers");
+  std::vector<bool> result(static_cast<size_t>(layers), true);
+  for (const json::Value& layer : list.array()) {
+    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= layers)
+      fields.refuse("model_corrupt", field, layer.describe(), "layers from 0 to " + std::to_string(layers - 1));
+    result[static_cast<size_t>(layer.integer())] = false;
+  }
+  return result;
+}
+
 // Qwen3-Next, Qwen3.5: layers of linear attention, and how often one is not.
 void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
-  std::vector<bool>& linear = config.linear.layer_is_linear;
+  std::vector<bool>& linear = config.linear.layer_has_state;
   if (const json::Value* types = fields.get("layer_types")) {
-    if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers))
-      fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
-    for (const json::Value& type : types->array()) {
-      const std::string text = type.is_string() ? type.string() : type.describe();
-      if (text != "full_attention" && text != "linear_attention") fields.refuse("model_unsupported", "layer_types", text, "full_attention or linear_attention");
-      linear.push_back(text == "linear_attention");
-    }
+    linear = read_kinds(fields, "layer_types", *types, config.layers, "linear_attention");
   } else {
     const int32_t every = fields.integer("full_attention_interval").value_or(4);
     if (every < 1) fields.refuse("model_corrupt", "full_attention_interval", std::to_string(every), "a whole number of at least 1");
     for (int32_t layer = 1; layer <= config.layers; ++layer) linear.push_back(layer % every != 0);
   }
+}
+
+// LFM2: full_attn_idxs where there are no layer_types; LFM2-MoE has no other than those.
+void read_conv_layers(const ConfigFields& fields, ModelConfig& config) {
+  std::vector<bool>& convs = config.linear.layer_has_state;
+  const json::Value *types = fields.get("layer_types"), *attending = fields.get("full_attn_idxs");
+  if (types == nullptr && config.model_type == "lfm2_moe") fields.refuse("model_corrupt", "layer_types", "nothing", "one entry per layer");
+  if (types != nullptr) convs = read_kinds(fields, "layer_types", *types, config.layers, "conv");
+  else if (attending != nullptr) convs = read_all_but(fields, "full_attn_idxs", *attending, config.layers);
+}
+
+void read_lfm(const ConfigFields& fields, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  linear.rule = StateRule::short_conv;
+  linear.value_heads = 1;
+  linear.value_dim = config.hidden_size;
+  linear.taps = fields.integer("conv_L_cache").value_or(3);
+  if (linear.taps < 2 || linear.taps > kConvTapsMax) fields.refuse("model_unsupported", "conv_L_cache", std::to_string(linear.taps), "2 to " + std::to_string(kConvTapsMax));
+  linear.conv_bias = linear.in_bias = linear.out_bias = fields.flag("conv_bias", false);
+  read_conv_layers(fields, config);
+  if (config.kv_layers() == 0) fields.refuse("model_unsupported", "layer_types", "convolutions only", "at least one layer of full attention");
+}
+
+// A number or, as Python and Transformers write what JSON has not, Infinity or {"__float__": "Infinity"}.
+float read_step_limit(const ConfigFields& fields, const json::Value& limit) {
+  const json::Value* tagged = limit.find("__float__");
+  const json::Value& said = tagged == nullptr ? limit : *tagged;
+  if (said.is_string() && said.string() == "Infinity") return std::numeric_limits<float>::infinity();
+  if (!said.is_number()) fields.refuse("model_corrupt", "time_step_limit", limit.describe(), "a number or Infinity");
+  return static_cast<float>(said.number());
+}
+
+// Mamba-2 in the words of Bamba and its like. `inner`: components of all heads.
+void read_mamba(const ConfigFields& fields, int64_t inner, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  linear.rule = StateRule::mamba2;
+  linear.gate = StateGate::before_norm;
+  linear.value_heads = fields.integer("mamba_n_heads").value_or(128);
+  linear.key_heads = fields.integer("mamba_n_groups").value_or(1);
+  linear.key_dim = fields.integer("mamba_d_state").value_or(256);
+  linear.taps = fields.integer("mamba_d_conv").value_or(4);
+  const json::Value* dim = fields.get("mamba_d_head");
+  const bool automatic = dim == nullptr || (dim->is_string() && dim->string() == "auto");
+  linear.value_dim = !automatic ? fields.required("mamba_d_head") : linear.value_heads > 0 ? static_cast<int32_t>(inner / linear.value_heads) : 0;
+  linear.conv_bias = fields.flag("mamba_conv_bias", true);
+  linear.in_bias = linear.out_bias = fields.flag("mamba_proj_bias", false);
+  check_linear_attention(config, fields.file(), {"mamba_n_groups", "mamba_n_heads", "mamba_d_state", "mamba_d_head", "mamba_d_conv", "layer_types"});
+  if (int64_t{linear.value_heads} * linear.value_dim != inner)
+    fields.refuse("model_corrupt", "mamba_d_head", std::to_string(linear.value_dim), "mamba_n_heads times it to be " + std::to_string(inner));
+  // The convolution has it too.
+  if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
+  const json::Value* limits = fields.get("time_step_limit");
+  if (limits == nullptr) return;
+  if (!limits->is_array() || limits->array().size() != 2) fields.refuse("model_corrupt", "time_step_limit", limits->describe(), "two numbers");
+  linear.step_min = read_step_limit(fields, limits->array()[0]);
+  linear.step_max = read_step_limit(fields, limits->array()[1]);
+  if (!(linear.step_min >= 0 && linear.step_min <= linear.step_max)) fields.refuse("model_unsupported", "time_step_limit", limits->describe(), "two numbers of at least 0, the second no less than the first");
+}
+
+int64_t mamba_inner(const ConfigFields& fields, const ModelConfig& config) { return int64_t{fields.integer("mamba_expand").value_or(2)} * config.hidden_size; }
+
+void read_granite_hybrid(const ConfigFields& fields, ModelConfig& config) {
+  const json::Value* types = fields.get("layer_types");
+  const char* field = types != nullptr ? "layer_types" : "layers_block_type";
+  if (types == nullptr) types = fields.get(field);
+  if (types != nullptr) config.linear.layer_has_state = read_kinds(fields, field, *types, config.layers, "linear_attention", "mamba");
+  else config.linear.layer_has_state.assign(static_cast<size_t>(config.layers), true);
+  if (config.state_layers() > 0) read_mamba(fields, mamba_inner(fields, config), config);
+  if (fields.text("position_embedding_type", "") != "rope") config.layer_has_rope.assign(static_cast<size_t>(config.layers), false);
+}
+
+void read_bamba(const ConfigFields& fields, ModelConfig& config) {
+  const json::Value* attending = fields.get("attn_layer_indices");
+  config.linear.layer_has_state.assign(static_cast<size_t>(config.layers), true);
+  if (attending != nullptr) config.linear.layer_has_state = read_all_but(fields, "attn_layer_indices", *attending, config.layers);
+  if (config.state_layers() > 0) read_mamba(fields, mamba_inner(fields, config), config);
+  // Transformers passes over what the configuration says of it.
+  if (fields.number("partial_rotary_factor").value_or(0.5) != 0.5) fields.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*fields.number("partial_rotary_factor")), "0.5");
+}
+
+// LFM2's MLPs are two thirds as wide as its configuration says, and then some.
+int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32_t otherwise) {
+  const int32_t said = fields.integer("block_ff_dim").value_or(fields.integer("intermediate_size").value_or(otherwise));
+  if (!fields.flag("block_auto_adjust_ff_dim", true)) return said;
+  const int64_t share = 2 * int64_t{said} / 3, multiple = fields.integer("block_multiple_of").value_or(256);
+  const bool plain = root.find("block_ffn_dim_multiplier") != nullptr && fields.get("block_ffn_dim_multiplier") == nullptr;
+  const double size = static_cast<double>(share) * fields.number("block_ffn_dim_multiplier").value_or(1.0);
+  if (!(size >= 1 && size <= 1 << 20)) fields.refuse("model_corrupt", "block_ffn_dim_multiplier", std::to_string(size / static_cast<double>(share)), "a number that leaves a width of 1 to 1048576");
+  if (plain) return static_cast<int32_t>(share);
+  if (multiple < 1 || multiple > 1 << 20) fields.refuse("model_corrupt", "block_multiple_of", std::to_string(multiple), "1 to 1048576");
+  return static_cast<int32_t>((static_cast<int64_t>(size) + multiple - 1) / multiple * multiple);
 }
 
 void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
@@ -488,7 +617,7 @@ int32_t read_experts_per_token(const ConfigFields& fields, const FamilyExperts& 
 void read_first_dense_layers(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   std::vector<bool>& none = config.experts.layer_has_none;
   if (family.experts.first_dense >= 0) {
-    const int32_t first = fields.integer("first_k_dense_replace").value_or(family.experts.first_dense);
+    const int32_t first = fields.integer(family.experts.first_dense_field).value_or(family.experts.first_dense);
     for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back(layer < first);
   }
   if (config.model_type != "ernie4_5_moe") return;
@@ -534,11 +663,13 @@ void read_deepseek2_router(const ConfigFields& fields, const FamilyExperts& assu
   else read_groups(fields, assumed, experts);
 }
 
-void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
+void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool lfm, ExpertsConfig& experts) {
   experts.sigmoid = assumed.sigmoid;
-  experts.choice_bias = assumed.choice_bias;
+  experts.choice_bias = assumed.choice_bias || (lfm && fields.flag("use_expert_bias", true));
   experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
   if (assumed.grouped) read_groups(fields, assumed, experts);
+  if (lfm) experts.sum_added = 1e-6f;
+  if (lfm) experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
   const std::string scoring = fields.text("scoring_func", "sigmoid");
   if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");
 }
@@ -546,6 +677,10 @@ void read_router(const ConfigFields& fields, const FamilyExperts& assumed, Exper
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
+  if (config.model_type == "granitemoehybrid" && fields.integer("num_local_experts") == 0) {  // what is shared elsewhere is its MLP
+    config.intermediate_size = fields.integer(assumed.shared_field).value_or(assumed.shared);
+    return check_range(fields.file(), assumed.shared_field, config.intermediate_size, 1 << 20);
+  }
   ExpertsConfig& experts = config.experts;
   // Transformers reads each name of their number.
   std::string count_field;
@@ -570,15 +705,14 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   if (!assumed.typed_layers || !read_mlp_types(fields, config)) read_first_dense_layers(fields, family, config);
   read_shared_expert(fields, assumed, config);
   if (config.model_type == "deepseek_v2") return read_deepseek2_router(fields, assumed, experts);
-  read_router(fields, assumed, experts);
+  read_router(fields, assumed, is_lfm(config.model_type), experts);
 }
 
 // What MiniCPM multiplies the embedding, what layers add and the last row by. Each is 1 where its field is null, and not where it is missing.
-void read_minicpm(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
-  const auto is_null = [&](const char* field) { return root.find(field) != nullptr && fields.get(field) == nullptr; };
+void read_minicpm(const ConfigFields& fields, ModelConfig& config) {
   config.embedding_scale = static_cast<float>(read_multiplier(fields, "scale_emb", 12.0));
-  if (!is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
-  if (!is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
+  if (!fields.is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
+  if (!fields.is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -753,7 +887,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.model_type = family.model_type;
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
-  config.intermediate_size = number("intermediate_size", family.intermediate_size);
+  config.intermediate_size = config.model_type == "lfm2" ? read_lfm_size(fields, root, family.intermediate_size) : number("intermediate_size", family.intermediate_size);
   config.layers = fields.required("num_hidden_layers");
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
@@ -762,7 +896,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
   config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
-  config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
+  config.linear.norm_eps = config.rms_norm_eps;
+  config.tied_embeddings = fields.flag(is_lfm(config.model_type) && fields.get("tie_embedding") != nullptr ? "tie_embedding" : "tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
   config.qk_norm_after_rope = family.qk_norm_after_rope;
@@ -786,7 +921,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   if (config.model_type == "hyperclovax") read_hyperclovax(fields, config);
-  if (config.model_type == "minicpm3") read_minicpm(fields, root, config);
+  if (config.model_type == "minicpm3") read_minicpm(fields, config);
   if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
   if (config.model_type == "phi") read_phi(fields, config);
   if (config.model_type == "stablelm") read_stablelm(fields, config);
@@ -802,8 +937,11 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
-  if (!family.hybrid) read_layer_types(fields, config);
-  else read_hybrid(fields, config);
+  if (family.hybrid) read_hybrid(fields, config);
+  else if (is_lfm(config.model_type)) read_lfm(fields, config);
+  else if (config.model_type == "granitemoehybrid") read_granite_hybrid(fields, config);
+  else if (config.model_type == "bamba") read_bamba(fields, config);
+  else read_layer_types(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   if (is_gemma4(config)) finish_gemma4(fields, config);
   if (config.model_type == "cohere2" || config.model_type == "exaone_moe") config.layer_has_rope = config.layer_is_sliding;
@@ -854,15 +992,6 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
     if (type == model.model_type) return read_language_model(root, file, model);
   return read_alone(root, file);
 }
-
-namespace {
-
-void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
-  if (value < 1 || value > most)
-    throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
-}
-
-}  // namespace
 
 void check_experts(const ExpertsConfig& experts, const std::string& file, const std::array<std::string, 3>& fields) {
   check_range(file, fields[0], experts.count, kExpertsMax);

@@ -61,7 +61,7 @@ inline constexpr int32_t kExpertsMax = 1024;
 void check_model_config(const ModelConfig& config, const std::string& file);
 // The same of experts, with the names that their number, the number a token passes and their size have in the file.
 void check_experts(const ExpertsConfig& experts, const std::string& file, const std::array<std::string, 3>& fields);
-// The same of linear attention, with the names of key_heads, value_heads, key_dim, value_dim, taps and layer_is_linear.
+// The same of linear attention, with the names of key_heads, value_heads, key_dim, value_dim, taps and layer_has_state.
 void check_linear_attention(const ModelConfig& config, const std::string& file, const std::array<std::string, 6>& fields);
 
 }  // namespace sgmv

@@ -19,7 +19,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)), gate_(config_),
       rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim), ones_(config_.value_norm ? static_cast<size_t>(config_.head_dim_max()) : 0, 1.0f),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
-  if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
+  if (config_.state_layers() > 0) states_.emplace(config_);
   if (config_.per_token.size > 0) per_token_.emplace(config_);
   if (config_.is_latent()) latent_.emplace(config_);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
@@ -54,7 +54,7 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), forms_for(weights_.head()) | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
-    config_.is_linear(layer) ? attend_linearly(layer, tokens, *cache) : attend(layer, tokens, *cache);
+    config_.has_state(layer) ? run_state(layer, tokens, *cache) : attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
     const FusedLinear::Place next{layer, ProjectionGroup::gate_up};
     config_.parallel_mlp ? add_attention(next) : add_and_norm(weights.post_attention_norm, weights.mlp_norm, next);
@@ -75,10 +75,10 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   delta_.reserve(tokens, config_.hidden_size);
   last_.reserve(logit_rows, config_.hidden_size, forms);
   const int64_t qkv = config_.qkv_width_max(), attended = int64_t{config_.heads} * config_.head_dim_max();
-  qkv_.reserve(tokens, delta_rule_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
-  attended_.reserve(tokens, delta_rule_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
+  qkv_.reserve(tokens, states_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
+  attended_.reserve(tokens, states_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
   if (config_.attention_gate) attention_gates_.reserve(tokens, attended);
-  if (delta_rule_) delta_rule_->reserve(tokens);
+  if (states_) states_->reserve(tokens);
   if (mixture_) mixture_->reserve(tokens, forms);
   if (config_.experts.apart) {
     rated_.reserve(tokens, config_.hidden_size, forms);
@@ -95,7 +95,7 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
 void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
   if (mixture_) mixture_->plan(batch.segments);
-  if (delta_rule_) delta_rule_->plan(batch.sequences);
+  if (states_) states_->plan(batch.sequences);
   plan_ends(batch);
   plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads_per_kv_max());
@@ -236,23 +236,23 @@ void DecoderCpu::project_latent(int32_t index, int64_t tokens) {
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { latent_->assemble(token, qkv_.row(token)); });
 }
 
-void DecoderCpu::attend_linearly(int32_t index, int64_t tokens, CpuKvCache& cache) {
+void DecoderCpu::run_state(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  const FusedLinear::Place place{index, ProjectionGroup::linear_out};
-  fused_.run(cpu_, layer.qkv, place, normed_, tokens, qkv_);
+  const FusedLinear::Place place{index, ProjectionGroup::state_out};
+  fused_.run(cpu_, layer.state_in, place, normed_, tokens, qkv_);
   fused_.prepare(place);
-  delta_rule_->run(cpu_, layer.delta, qkv_, cache, config_.state_index(index));
+  states_->run(cpu_, layer.state, qkv_, cache, config_.state_index(index));
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-    delta_rule_->finish(cpu_.kernels(), layer.delta, qkv_, token, attended_.row(token));
+    states_->finish(cpu_.kernels(), layer.state, qkv_, token, attended_.row(token));
     attended_.encode(cpu_.kernels(), token, config_.linear.values());
     fused_.shrink_row(cpu_.kernels(), attended_, token);
   });
-  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  fused_.run(cpu_, layer.state_out, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
 }
 
 // What a layer's input is multiplied with first.
 FusedLinear::Place DecoderCpu::first_of(int32_t layer) const {
-  return {layer, config_.is_linear(layer) ? ProjectionGroup::linear_in : ProjectionGroup::qkv};
+  return {layer, config_.has_state(layer) ? ProjectionGroup::state_in : ProjectionGroup::qkv};
 }
 
 // What a layer's output is multiplied with, if anything.
@@ -321,7 +321,7 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
   const bool mlp = config_.has_mlp(index);
   if (const int32_t next = index + 1; next < config_.layers) {
     PrefetchList& also = mlp ? fused_.also() : mixture_->also();
-    if (!config_.is_linear(next))
+    if (config_.has_attention(next))
       attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
     if (!mlp) fused_.list_shrinks(*after_mlp(index), also);
   }

@@ -6,7 +6,7 @@
 
 #include "cpu/cpu_device.h"
 #include "layers/gate.h"
-#include "layers/gated_delta.h"
+#include "layers/state_mixer.h"
 #include "layers/latent_attention.h"
 #include "layers/mixture.h"
 #include "layers/per_token_inputs.h"
@@ -40,7 +40,7 @@ class DecoderCpu : public Model {
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void project_latent(int32_t layer, int64_t tokens);
-  void attend_linearly(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void run_state(int32_t layer, int64_t tokens, CpuKvCache& cache);
   FusedLinear::Place first_of(int32_t layer) const;
   void part_gate(int64_t token);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
@@ -72,7 +72,7 @@ class DecoderCpu : public Model {
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
-  std::optional<GatedDelta> delta_rule_;
+  std::optional<StateMixer> states_;
   std::optional<LatentAttention> latent_;
   std::optional<PerTokenInputs> per_token_;
   std::vector<Place> places_;

@@ -3,10 +3,11 @@
 
 #include <vector>
 
-#include "layers/gated_delta.h"
+#include "layers/state_mixer.h"
 #include "layers/mixture.h"
 #include "layers/per_token_inputs.h"
 #include "models/checkpoint.h"
+#include "models/layer_tensors.h"
 
 namespace sgmv {
 
@@ -19,8 +20,9 @@ struct DecoderLayer {
   std::vector<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
   std::vector<float> sinks;           // [heads]
-  Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
-  GatedDeltaWeights delta; // of linear attention
+  Linear qkv, o;
+  Linear state_in, state_out;  // of a layer with a state; empty: it has none
+  StateWeights state;
   Linear q_b, kv_b;        // of latent attention, where qkv is q or q_a, and kv_a
   Linear per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
   Linear gate_up, down;  // of the MLP that all tokens pass; empty: none
@@ -59,6 +61,9 @@ class DecoderRows : public BaseRows {
 // Whether the checkpoint of a model with tied embeddings has a head of its own all the same: Transformers then uses that.
 // A head that equals the embedding is none of its own. Throws as load_decoder_weights does.
 bool has_own_head(const std::filesystem::path& weights, const ModelConfig& config);
+
+// Of a layer with a state.
+StateWeights load_state(const Checkpoint& checkpoint, const LayerTensors& names, const LinearAttentionConfig& config);
 
 // Throws Error model_corrupt, model_unsupported or model_not_found.
 DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const ModelConfig& config, WeightType compute);

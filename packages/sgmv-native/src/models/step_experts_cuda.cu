@@ -44,6 +44,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.groups_by_best = config.groups_by_best;
   routing.scale = config.scale;
   routing.sum_min = config.sum_min;
+  routing.sum_added = config.sum_added;
   routing.weight_scales = weights_.layers[static_cast<size_t>(layer)].experts.weight_scales.data();
   routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
   routing.scores = experts_.scores.data();

@@ -100,13 +100,13 @@ void write_shape(GgufWriter& writer, const ModelConfig& config, const std::strin
   }
   if (!config.layer_has_rope.empty() && config.model_type == "granite_swa") writer.flags(prefix + "attention.rope_pattern", config.layer_has_rope);
   if (config.sliding_window > 0) number("attention.sliding_window", config.sliding_window);
-  if (config.linear_layers() > 0) {
+  if (config.state_layers() > 0) {
     number("ssm.conv_kernel", config.linear.taps);
     number("ssm.state_size", config.linear.key_dim);
     number("ssm.group_count", config.linear.key_heads);
     number("ssm.time_step_rank", config.linear.value_heads);
     number("ssm.inner_size", config.linear.values());
-    writer.flags(prefix + "attention.recurrent_layers", config.linear.layer_is_linear);
+    writer.flags(prefix + "attention.recurrent_layers", config.linear.layer_has_state);
   }
   if (config.experts.count == 0) return;
   number("expert_count", config.experts.count);
@@ -508,7 +508,7 @@ std::string quantized(const ModelConfig& config, const std::vector<std::pair<DTy
       const std::string name = usual_name(module_name(config, layer, p) + ".weight");
       tensor(gguf_tensor_name(name, config), {config.out_features(p, layer), config.in_features(p, layer)});
     }
-    if (config.is_linear(layer)) {
+    if (config.has_state(layer)) {
       floats(block + "ssm_conv1d.weight", {config.linear.conv_width(), config.linear.taps}, -0.5f, 0.01f);
       floats(block + "ssm_a", {config.linear.value_heads}, -1, 0.009f);
       floats(block + "ssm_dt.bias", {config.linear.value_heads}, -0.5f, 0.01f);
@@ -601,8 +601,8 @@ TEST("gguf: hybrids that do not fit are refused by name") {
   CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.value_dim = 0; }), Error, "qwen35.ssm.inner_size: found 0");
   CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.key_dim = 2000000000; }), Error, "qwen35.ssm.state_size: found 2000000000");
   CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.taps = 17; }), Error, "qwen35.ssm.conv_kernel: found 17, expected 1 to 16");
-  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_is_linear = {true, true}; }), Error, "qwen35.attention.recurrent_layers: found linear attention only");
-  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_is_linear = {true}; }), Error, "qwen35.attention.recurrent_layers: found 1 entries, expected one per layer");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_has_state = {true, true}; }), Error, "qwen35.attention.recurrent_layers: found linear attention only");
+  CHECK_THROWS(changed([](LinearAttentionConfig& c) { c.layer_has_state = {true}; }), Error, "qwen35.attention.recurrent_layers: found 1 entries, expected one per layer");
 
   const std::string whole = quantized(wide_hybrid("qwen3_5_text", 4), {{DType::f16, 1}}, false);
   const auto patched = [&](const std::string& at, size_t behind, const std::string& with) {
@@ -687,7 +687,7 @@ TEST("gguf: older files say how often a layer of a hybrid is not linear") {
     say(writer);
     writer.tensor("token_embd.weight", {4, 256}, std::vector<float>(1024));
     const TempFolder folder;
-    return read_model_config(folder.write("m.gguf", writer.bytes())).linear.layer_is_linear;
+    return read_model_config(folder.write("m.gguf", writer.bytes())).linear.layer_has_state;
   };
   CHECK_EQUAL(load([](GgufWriter&) {}) == (std::vector{true, true, true, false}), true);
   CHECK_EQUAL(load([](GgufWriter& w) { w.number("qwen35.full_attention_interval", 2); }) == (std::vector{true, false, true, false}), true);
