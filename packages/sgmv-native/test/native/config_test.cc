@@ -644,7 +644,7 @@ TEST("config: how quantized matrices are stored") {
 
 TEST("config: quantization that computes something else, or that is stored otherwise, is refused by name") {
   const auto refuse_quantized = [](const std::string& text, const char* part) { refuse("\"quantization_config\":" + text, "model_unsupported", part); };
-  refuse_quantized(R"({"quant_method":"hqq"})", "quant_method: found \"hqq\", expected one of fp8, compressed-tensors, awq, gptq, bitsandbytes");
+  refuse_quantized(R"({"quant_method":"hqq"})", "quant_method: found \"hqq\", expected one of fp8, fbgemm_fp8, compressed-tensors, awq, gptq, bitsandbytes");
   refuse_quantized(R"({"bits":4})", "quant_method: found \"nothing\"");
   for (const char* form : {"gemv", "gemv_fast", "marlin", "llm-awq", "exllama"}) refuse_quantized(R"({"quant_method":"awq","bits":4,"version":")" + std::string(form) + "\"}", form);
   refuse_quantized(R"({"quant_method":"awq","bits":3,"group_size":64})", "bits: found 3, expected 4");
