@@ -115,6 +115,7 @@ struct LinearAttentionShape {
   float step_min = 0.0f, step_max = __builtin_inff();  // of mamba2's dt
   float gate_scale = 1.0f, step_scale = 1.0f;          // of mamba2's z and dt, as the product has them
   float out_scale = 1.0f;                              // of what out reads
+  float value_scale = 1.0f, key_scale = 1.0f, query_scale = 1.0f;  // of the convolution's inputs, as the product has them; its weights are multiplied
 
   constexpr int32_t keys() const { return key_heads * key_dim; }
   constexpr int32_t values() const { return value_heads * value_dim; }
@@ -219,7 +220,7 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
-  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state
+  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state. Falcon-H1: layers have both, and the residual gets what both give
   ExpertsConfig experts;
   LinearAttentionConfig linear;
   LatentConfig latent;
@@ -240,6 +241,8 @@ struct ModelConfig {
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  float value_scale = 1.0f;        // of values (Falcon-H1)
+  float gate_scale = 1.0f, gated_scale = 1.0f;  // of what an MLP activates, and of what down reads (Falcon-H1)
   // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
   float query_growth = 0.0f;
   int32_t query_growth_span = 1;
@@ -254,6 +257,7 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  bool has_both(int32_t layer) const { return has_state(layer) && has_attention(layer); }
   bool has_attention(int32_t layer) const { return layer_has_attention.empty() ? !has_state(layer) : layer_has_attention[static_cast<size_t>(layer)]; }
   bool has_state(int32_t layer) const { return !linear.layer_has_state.empty() && linear.layer_has_state[static_cast<size_t>(layer)]; }
   int32_t state_layers() const { return states_before(layers); }

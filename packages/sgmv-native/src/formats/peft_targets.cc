@@ -319,7 +319,7 @@ const char* mlp_block(const ModelConfig& model) {
   return model.model_type == "granitemoehybrid" ? mixture_names(model).shared : "mlp";
 }
 
-bool is_bamba_like(const ModelConfig& model) { return model.model_type == "bamba"; }
+bool is_bamba_like(const ModelConfig& model) { return model.model_type == "bamba" || model.model_type == "falcon_h1"; }
 
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);

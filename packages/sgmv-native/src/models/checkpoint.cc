@@ -296,10 +296,12 @@ std::vector<float> Checkpoint::conv(const std::string& name) const {
   const std::vector<float> stored = numbers(name, require(name, gguf_ ? std::vector<int64_t>{channels, taps} : std::vector<int64_t>{channels, 1, taps}));
   const std::vector<int32_t> order = row_order(name, channels);
   std::vector<float> turned(stored.size());
+  const LinearAttentionShape& shape = config_.linear;
+  const auto scale_of = [&](int64_t channel) { return !shape.is_mamba() || channel < shape.k_channel(0) ? shape.value_scale : channel < shape.q_channel(0) ? shape.key_scale : shape.query_scale; };
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int64_t from = order.empty() ? channel : order[static_cast<size_t>(channel)];
-      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)];
+      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)] * scale_of(channel);
     }
   return turned;
 }

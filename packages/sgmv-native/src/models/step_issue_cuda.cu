@@ -30,10 +30,13 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
 void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const bool last = index + 1 == config_.layers;
-  config_.has_state(index) ? issue_state(shape, cache, index) : issue_attention(shape, cache, index);
+  if (config_.has_state(index)) issue_state(shape, cache, index);
+  if (config_.has_attention(index)) issue_attention(shape, cache, index);
   const bool experts = config_.has_experts(index);
   const bool apart = experts && config_.experts.apart;
-  if (!config_.parallel_mlp) add_and_normalize(shape, config_.has_state(index) ? &layer.state_out : &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
+  if (!config_.parallel_mlp)
+    add_and_normalize(shape, config_.has_attention(index) ? &layer.o : &layer.state_out, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr, 1.0f,
+                      config_.has_both(index) ? &layer.state_out : nullptr);
   if (config_.has_mlp(index)) issue_mlp(shape, index, (apart ? mlp_delta_ : delta_).data());
   if (apart) issue_experts_apart(shape, index);
   else if (experts) issue_experts(shape, index);
@@ -100,6 +103,8 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   activation.gated = config_.gated_mlp;
   activation.sharpness = config_.gate_sharpness;
   activation.limit = config_.gate_limit;
+  activation.gate_scale = config_.gate_scale;
+  activation.scale = config_.gated_scale;
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
@@ -167,6 +172,7 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   store.norm_last = config_.qk_norm_after_rope;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
+  store.v_scale = config_.value_scale;
   store.q_growth = config_.query_growth;
   store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
@@ -206,7 +212,7 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   gate_attention(context_->compute, gate);
 }
 
-// From normed_ to delta_, to which a bias of state_out is still to be added.
+// From normed_ to delta_ or, where attention follows, beside_, to which a bias of state_out is still to be added.
 void DecoderCuda::issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
@@ -235,7 +241,7 @@ void DecoderCuda::issue_state(const Shape& shape, const CudaKvCache& cache, int3
   work.read = state_read_.data();
   work.out = state_out_.data();
   mix_states(context_->compute, work);
-  project(shape, lora_group(index, std::array{Projection::out}), layer.state_out.matrix, state_out_.data(), delta_.data());
+  project(shape, lora_group(index, std::array{Projection::out}), layer.state_out.matrix, state_out_.data(), (config_.has_both(index) ? beside_ : delta_).data());
 }
 
 // Norms of all heads of a token together.

@@ -623,6 +623,25 @@ TEST("config: Mamba-2") {
   refuse(some + R"(,"rms_norm_eps":Infinity)", "model_corrupt", "rms_norm_eps: found \"Infinity\", expected a number", bamba);
 }
 
+TEST("config: a state beside attention") {
+  const std::string falcon = R"("model_type":"falcon_h1","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2)";
+  const ModelConfig c = read("", falcon);
+  CHECK(c.linear.value_heads == 128 && c.linear.value_dim == 8 && c.linear.gate == StateGate::alone && c.state_layers() == 3 && c.kv_layers() == 3 && c.kv_index(2) == 2 && c.state_index(2) == 2 && c.has_both(1));
+  CHECK_EQUAL(c.layer_projections(0).size(), size_t{2 + 4 + 3});
+  CHECK(read(R"("mamba_d_ssm":null,"mamba_n_heads":16)", falcon).linear.value_dim == 8);
+  CHECK(read(R"("mamba_rms_norm":true)", falcon).linear.gate == StateGate::after_norm);
+  CHECK(read(R"("mamba_rms_norm":true,"mamba_norm_before_gate":false)", falcon).linear.gate == StateGate::before_norm);
+  const ModelConfig scaled = read(R"("ssm_in_multiplier":2,"ssm_multipliers":[1,2,3,4,5],"ssm_out_multiplier":0.5,"attention_in_multiplier":3,"attention_out_multiplier":0.5,"key_multiplier":0.25,"mlp_multipliers":[2,0.5],"lm_head_multiplier":0.125,"embedding_multiplier":5)", falcon);
+  CHECK(scaled.linear.gate_scale == 2 && scaled.linear.value_scale == 4 && scaled.linear.key_scale == 6 && scaled.linear.query_scale == 8 && scaled.linear.step_scale == 10 && scaled.linear.out_scale == 0.5f);
+  CHECK(scaled.attention_scale == 0.25f * 9 * 0.25f && scaled.value_scale == 1.5f && scaled.gate_scale == 2 && scaled.gated_scale == 0.5f && scaled.logit_scale == 0.125f && scaled.embedding_scale == 5);
+  refuse(R"("projectors_bias":true,"ssm_out_multiplier":0.5)", "model_unsupported", "projectors_bias: found true, expected false beside a ssm_out_multiplier other than 1", falcon);
+  refuse(R"("mamba_proj_bias":true,"ssm_in_multiplier":0.5)", "model_unsupported", "mamba_proj_bias", falcon);
+  refuse(R"("attention_bias":true,"attention_in_multiplier":0.5)", "model_unsupported", "attention_bias", falcon);
+  refuse(R"("mlp_bias":true,"mlp_multipliers":[1,0.5])", "model_unsupported", "mlp_bias", falcon);
+  refuse(R"("ssm_multipliers":[1,2,3])", "model_corrupt", "ssm_multipliers: found [1, 2, 3], expected 5 numbers", falcon);
+  refuse(R"("mlp_multipliers":[1,0])", "model_unsupported", "mlp_multipliers: found 0, expected numbers from 1e-3 to 1e3", falcon);
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;
