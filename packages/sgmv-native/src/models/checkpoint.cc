@@ -65,11 +65,13 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
+    if (config.model_type == "nemotron_h" && source_->find("backbone.embeddings.weight") != nullptr) layers_prefix_ = "backbone.";
   }
 }
 
 std::string Checkpoint::stored_name(const std::string& name) const {
   if (gguf_) return gguf_tensor_name(name, config_);
+  if (config_.model_type == "nemotron_h" && name == kEmbeddingTensor) return layers_prefix_ + "embeddings.weight";
   if (name.starts_with(kModulePrefix)) return layers_prefix_ + name.substr(kModulePrefix.size());
   const std::string wrapped = "language_model." + name;  // the head
   return source_->find(name) == nullptr && source_->find(wrapped) != nullptr ? wrapped : name;
@@ -317,7 +319,7 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 
 std::vector<float> Checkpoint::final_norm() const {
   const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
-  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm) ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : "model.embedding_norm.weight");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm || config_.model_type == "nemotron_h") ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : lfm ? "model.embedding_norm.weight" : "model.norm_f.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

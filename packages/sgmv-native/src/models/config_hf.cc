@@ -228,6 +228,10 @@ constexpr Family kFamilies[] = {
      .attention_bias = Bias::as_config, .mlp_bias = true, .rotary_share = 0.5},
     {.model_type = "falcon_h1", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
      .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "nemotron_h", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_epsilon", .vocab_size = 131072, .heads = 32, .kv_heads = 8, .head_dim = 128,
+     .intermediate_size = 21504, .may_slide = false, .mlp_bias = true, .gated_mlp = false,
+     .experts = {.count = 8, .per_token = 2, .size = 7688, .may_be_normalized = true, .count_field = "n_routed_experts", .shared_field = "moe_shared_expert_intermediate_size", .shared = 7688,
+                 .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
     kQwen35, kQwen35Moe,
 };
 
@@ -280,7 +284,7 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
-  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  const std::string name = fields.text(type == "nemotron_h" ? "mlp_hidden_act" : "hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
   fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
@@ -532,6 +536,12 @@ void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool 
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
+  if (config.model_type == "nemotron_h") {
+    const std::string kinds = read_nemotron_kinds(fields);
+    if (kinds.find('E') == std::string::npos) return;
+    for (const char kind : kinds) config.experts.layer_has_none.push_back(kind != 'E');
+    if (fields.get("moe_latent_size") != nullptr) fields.refuse("model_unsupported", "moe_latent_size", fields.get("moe_latent_size")->describe(), "null: experts that read a narrower row are not supported");
+  }
   if (config.model_type == "granitemoehybrid" && fields.integer("num_local_experts") == 0) {  // what is shared elsewhere is its MLP
     config.intermediate_size = fields.integer(assumed.shared_field).value_or(assumed.shared);
     return check_range(fields.file(), assumed.shared_field, config.intermediate_size, 1 << 20);
@@ -771,7 +781,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
   config.intermediate_size = config.model_type == "lfm2" ? read_lfm_size(fields, root, family.intermediate_size) : number("intermediate_size", family.intermediate_size);
-  config.layers = fields.required("num_hidden_layers");
+  const std::string kinds = config.model_type == "nemotron_h" ? read_nemotron_kinds(fields) : "";
+  config.layers = kinds.empty() ? fields.required("num_hidden_layers") : static_cast<int32_t>(kinds.size());
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
   const bool latent = family.latent.kv_rank > 0;
@@ -816,7 +827,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.rope.interleaved = family.interleaved && (!latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   config.rope.rotary_dim = config.latent.rope_dim;
-  read_ropes(root, file, read_rotary_share(fields, family, config), config);
+  if (config.model_type != "nemotron_h") read_ropes(root, file, read_rotary_share(fields, family, config), config);
   if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);

@@ -27,6 +27,9 @@ inline bool is_lfm(std::string_view model_type) { return model_type.starts_with(
 // LFM2's intermediate_size; `otherwise`: where nothing is said.
 int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32_t otherwise);
 
+// Nemotron-H: for each layer M, *, - or E, as of hybrid_override_pattern: a state, attention, an MLP, experts.
+std::string read_nemotron_kinds(const ConfigFields& fields);
+
 // A number within the bounds below.
 double read_multiplier(const ConfigFields& fields, const char* field, double otherwise);
 // Refuses other values than 1 to `most`.

@@ -1,5 +1,5 @@
 // What a config.json says of layers with a state: linear attention, short convolutions, Mamba-2.
-#include <cmath>
+#include <array>
 #include <limits>
 
 #include "models/config_fields.h"
@@ -102,6 +102,34 @@ void read_mamba(const ConfigFields& fields, int64_t inner, ModelConfig& config) 
   if (!(linear.step_min >= 0 && linear.step_min <= linear.step_max)) fields.refuse("model_unsupported", "time_step_limit", limits->describe(), "two numbers of at least 0, the second no less than the first");
 }
 
+// The same in Nemotron-H's words, some of which have another name in older files, which counts.
+void read_nemotron_h(const ConfigFields& fields, ModelConfig& config) {
+  LinearAttentionConfig& linear = config.linear;
+  const auto name = [&](const char* older, const char* usual) { return fields.get(older) != nullptr ? older : usual; };
+  for (const char kind : read_nemotron_kinds(fields)) {
+    linear.layer_has_state.push_back(kind == 'M');
+    config.layer_has_attention.push_back(kind == '*');
+    config.layer_has_feed_forward.push_back(kind == '-' || kind == 'E');
+  }
+  config.layer_has_rope.assign(linear.layer_has_state.size(), false);
+  linear.rule = StateRule::mamba2;
+  linear.gate = StateGate::before_norm;
+  const std::array<std::string, 6> names{name("mamba_n_groups", "n_groups"), "mamba_num_heads", "ssm_state_size", "mamba_head_dim", name("mamba_d_conv", "conv_kernel"), "layers_block_type"};
+  linear.key_heads = fields.integer(names[0]).value_or(8);
+  linear.value_heads = fields.integer(names[1]).value_or(128);
+  linear.key_dim = fields.integer(names[2]).value_or(128);
+  linear.value_dim = fields.integer(names[3]).value_or(64);
+  linear.taps = fields.integer(names[4]).value_or(4);
+  linear.conv_bias = fields.flag(name("mamba_conv_bias", "use_conv_bias"), true);
+  linear.in_bias = linear.out_bias = fields.flag("use_bias", false);
+  check_linear_attention(config, fields.file(), names);
+  const std::string activation = fields.text("mamba_hidden_act", "silu");
+  if (activation != "silu" && activation != "swish") fields.refuse("model_unsupported", "mamba_hidden_act", '"' + activation + '"', "\"silu\"");
+  // As in Transformers, which passes over time_step_limit here.
+  linear.step_min = static_cast<float>(fields.number(name("mamba_dt_min", "time_step_min")).value_or(0.001));
+  if (!(linear.step_min >= 0 && linear.step_min < 1e3f)) fields.refuse("model_corrupt", "time_step_min", std::to_string(linear.step_min), "a number from 0 to 1e3");
+}
+
 int64_t mamba_inner(const ConfigFields& fields, const ModelConfig& config) { return int64_t{fields.integer("mamba_expand").value_or(2)} * config.hidden_size; }
 
 void read_granite_hybrid(const ConfigFields& fields, ModelConfig& config) {
@@ -201,6 +229,21 @@ int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32
   return static_cast<int32_t>((static_cast<int64_t>(size) + multiple - 1) / multiple * multiple);
 }
 
+std::string read_nemotron_kinds(const ConfigFields& fields) {
+  const json::Value* types = fields.get("layers_block_type") != nullptr ? fields.get("layers_block_type") : fields.get("layer_types");
+  const std::string expected = "linear_attention, full_attention, moe or mlp";
+  std::string kinds = types == nullptr ? fields.text("hybrid_override_pattern", "ME*-") : "";
+  if (types != nullptr && !types->is_array()) fields.refuse("model_corrupt", "layers_block_type", types->describe(), "a list of " + expected);
+  for (size_t i = 0; types != nullptr && i < types->array().size(); ++i) {
+    const std::string text = types->array()[i].is_string() ? types->array()[i].string() : types->array()[i].describe();
+    const char kind = text == "linear_attention" || text == "mamba" ? 'M' : text == "full_attention" || text == "attention" ? '*' : text == "moe" ? 'E' : text == "mlp" ? '-' : ' ';
+    if (kind == ' ') fields.refuse("model_unsupported", "layers_block_type", text, expected);
+    kinds += kind;
+  }
+  if (kinds.empty() || kinds.find_first_not_of("M*-E") != std::string::npos) fields.refuse("model_corrupt", "hybrid_override_pattern", '"' + kinds + '"', "one of M, *, - and E for each layer");
+  return kinds;
+}
+
 bool read_states(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
   const std::string& type = config.model_type;
   if (type.starts_with("qwen3_5") || type == "qwen3_next") read_hybrid(fields, config);
@@ -208,6 +251,7 @@ bool read_states(const ConfigFields& fields, const json::Value& root, ModelConfi
   else if (type == "granitemoehybrid") read_granite_hybrid(fields, config);
   else if (type == "bamba") read_bamba(fields, config);
   else if (type == "falcon_h1") read_falcon_h1(fields, root, config);
+  else if (type == "nemotron_h") read_nemotron_h(fields, config);
   else return false;
   return true;
 }

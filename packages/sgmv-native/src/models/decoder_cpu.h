@@ -46,6 +46,8 @@ class DecoderCpu : public Model {
   void part_gate(int64_t token);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
+  const std::vector<float>& first_norm(int32_t layer) const;
+  std::optional<FusedLinear::Place> after_mixer(int32_t layer) const;
   std::optional<FusedLinear::Place> after(int32_t layer) const;
   std::optional<FusedLinear::Place> after_mlp(int32_t layer) const;
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);

@@ -123,6 +123,8 @@ class DecoderCuda : public Model {
   // step_issue_cuda.cu: the device's part.
   void issue(const Shape& shape, const CudaKvCache& cache);
   void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  const DeviceArray<float>& first_norm(int32_t layer) const;
+  float* exact_of(int32_t layer);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void attend(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index);

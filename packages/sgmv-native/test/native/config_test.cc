@@ -642,6 +642,27 @@ TEST("config: a state beside attention") {
   refuse(R"("mlp_multipliers":[1,0])", "model_unsupported", "mlp_multipliers: found 0, expected numbers from 1e-3 to 1e3", falcon);
 }
 
+TEST("config: layers of one kind each") {
+  const std::string nemotron = R"("model_type":"nemotron_h","hidden_size":64,"num_hidden_layers":9)";
+  const ModelConfig c = read(R"("hybrid_override_pattern":"M-M*-")", nemotron);
+  CHECK(c.layers == 5 && c.experts.count == 0 && c.state_layers() == 2 && c.kv_layers() == 1 && c.kv_index(3) == 0 && c.state_index(2) == 1 && !c.has_rope(3));
+  CHECK(c.has_mixer(0) && !c.has_feed_forward(0) && !c.has_mlp(0) && !c.has_mixer(1) && c.has_mlp(1) && c.mlp_size_max() == 21504 && !c.gated_mlp && c.activation == Activation::relu2);
+  CHECK(c.linear.key_heads == 8 && c.linear.value_heads == 128 && c.linear.key_dim == 128 && c.linear.value_dim == 64 && c.linear.norm_width() == 1024 && c.linear.conv_bias && !c.linear.in_bias);
+  CHECK(c.layer_projections(0) == std::vector<Projection>({Projection::in, Projection::out}));
+  CHECK(c.layer_projections(1) == std::vector<Projection>({Projection::up, Projection::down}));
+  CHECK(c.layer_projections(3) == std::vector<Projection>({Projection::q, Projection::k, Projection::v, Projection::o}));
+  const ModelConfig moe = read(R"("layers_block_type":["moe","mamba","attention"],"n_routed_experts":16,"num_experts_per_tok":6,"routed_scaling_factor":2.5,"mamba_dt_min":0.5,"time_step_limit":[0.7,Infinity])", nemotron);
+  CHECK(moe.has_experts(0) && moe.has_mlp(0) && !moe.has_experts(1) && moe.experts.count == 16 && moe.experts.shared_size == 7688 && moe.experts.sigmoid && moe.experts.normalized && moe.experts.scale == 2.5f);
+  CHECK(moe.linear.step_min == 0.5f && c.linear.step_min == 0.001f && !moe.attention_bias);
+  CHECK_EQUAL(read("", nemotron).layers, 4);
+  refuse(R"("hybrid_override_pattern":"MM")", "model_unsupported", "layers_block_type: found linear attention only", nemotron);
+  refuse(R"("hybrid_override_pattern":"M*|")", "model_corrupt", "hybrid_override_pattern", nemotron);
+  refuse(R"("layers_block_type":["conv"])", "model_unsupported", "layers_block_type: found conv", nemotron);
+  refuse(R"("moe_latent_size":32)", "model_unsupported", "moe_latent_size: found 32", nemotron);
+  refuse(R"("mamba_hidden_act":"gelu")", "model_unsupported", "mamba_hidden_act", nemotron);
+  refuse(R"("mlp_hidden_act":"silu")", "model_unsupported", "hidden_act: found \"silu\"", nemotron);
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;
