@@ -22,7 +22,7 @@ SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "dow
 LATENTS = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
 OTHERWISE = {"minicpm3": LATENTS + SEPARATE[4:], "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
-         "granitemoehybrid": SEPARATE[:4] + ["in_proj", "out_proj", "input_linear", "output_linear"], "bamba": SEPARATE + ["in_proj", "out_proj"],
+         "granitemoehybrid": SEPARATE[:4] + ["in_proj", "out_proj", "input_linear", "output_linear"], "bamba": SEPARATE + ["in_proj", "out_proj"], "falcon_h1": SEPARATE + ["in_proj"], "nemotron_h": SEPARATE[:4] + ["in_proj", "up_proj", "down_proj"],
          "lfm2": SEPARATE[:3] + ["in_proj", "out_proj", "w1", "w2", "w3"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
          "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
@@ -131,7 +131,12 @@ FAMILIES = {
     "lfm2": ("lfm2", dict(TINY, num_hidden_layers=3, layer_types=["conv", "full_attention", "conv"], conv_bias=True, block_multiple_of=6, tie_word_embeddings=True)),
     # Mamba-2: sizes that fill no register; in the first alone heads share B and C in groups.
     "granite-hybrid": ("granitemoehybrid", dict(TINY, **MAMBA, mamba_n_groups=2, layer_types=["linear_attention", "full_attention"], num_local_experts=0, shared_intermediate_size=14, mamba_proj_bias=True,
-                                                embedding_multiplier=1.5, attention_multiplier=0.3, residual_multiplier=0.6, logits_scaling=0.5, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+                                                embedding_multiplier=4.0, attention_multiplier=0.3, residual_multiplier=0.5, logits_scaling=2.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    # Where PEFT adapts no out_proj.
+    "falcon-h1": ("falcon_h1", dict(TINY, **MAMBA, mamba_d_ssm=32, mamba_rms_norm=True, mamba_norm_before_gate=False, key_multiplier=0.4, attention_in_multiplier=1.5, attention_out_multiplier=0.7, embedding_multiplier=3.0,
+                                    lm_head_multiplier=0.5, mlp_multipliers=[0.8, 0.6], ssm_multipliers=[0.4, 0.7, 1.5, 1.2, 0.5], ssm_in_multiplier=1.3, ssm_out_multiplier=0.6)),
+    "nemotron-h": ("nemotron_h", dict({name: value for name, value in TINY.items() if name != "num_hidden_layers"}, layers_block_type=["linear_attention", "mlp", "full_attention", "linear_attention"], mamba_num_heads=4, mamba_head_dim=8,
+                                      n_groups=2, ssm_state_size=6, conv_kernel=4, mlp_bias=True)),
     "bamba": ("bamba", dict(TINY, **MAMBA, attn_layer_indices=[1], mamba_conv_bias=False, time_step_limit=[0.3, 1.5])),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
@@ -168,6 +173,8 @@ FAMILIES = {
                                   routed_scaling_factor=1.5, tie_word_embeddings=True)),
     "granite-hybrid-moe": ("granitemoehybrid", dict(TINY, **MAMBA, layer_types=["linear_attention", "full_attention"], intermediate_size=6, num_local_experts=4, num_experts_per_tok=2,
                                                     shared_intermediate_size=7, position_embedding_type="rope", rms_norm_eps=1e-2)),
+    "nemotron-h-moe": ("nemotron_h", dict({name: value for name, value in TINY.items() if name != "num_hidden_layers"}, layers_block_type=["moe", "linear_attention", "full_attention", "mlp", "moe"], mamba_num_heads=2,
+                                          mamba_head_dim=8, n_groups=1, ssm_state_size=6, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=6, moe_shared_expert_intermediate_size=7, routed_scaling_factor=2.5)),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -214,6 +221,8 @@ def of_mixtures(family):
         if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}
         if family == "granite-hybrid-moe": mlp += ["in_proj", "out_proj"]
         if family == "lfm2-moe": mlp = ["in_proj", "out_proj", "w1", "w2", "w3"]
+        if family == "nemotron-h-moe": return {"experts": dict(r=2, lora_alpha=5, target_modules=["in_proj", "q_proj"], target_parameters=["gate.weight", "experts.up_proj", "experts.down_proj"]),
+                                               "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE[:4] + ["in_proj", "up_proj", "down_proj"])}
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}

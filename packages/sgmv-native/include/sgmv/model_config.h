@@ -115,6 +115,7 @@ struct LinearAttentionShape {
   float step_min = 0.0f, step_max = __builtin_inff();  // of mamba2's dt
   float gate_scale = 1.0f, step_scale = 1.0f;          // of mamba2's z and dt, as the product has them
   float out_scale = 1.0f;                              // of what out reads
+  float value_scale = 1.0f, key_scale = 1.0f, query_scale = 1.0f;  // of the convolution's inputs, as the product has them; its weights are multiplied
 
   constexpr int32_t keys() const { return key_heads * key_dim; }
   constexpr int32_t values() const { return value_heads * value_dim; }
@@ -219,7 +220,8 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
-  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state
+  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state. Falcon-H1: layers have both, and the residual gets what both give
+  std::vector<bool> layer_has_feed_forward;  // per layer, an MLP or experts; empty: all. Nemotron-H: layers have either that or a state or attention
   ExpertsConfig experts;
   LinearAttentionConfig linear;
   LatentConfig latent;
@@ -240,6 +242,8 @@ struct ModelConfig {
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  float value_scale = 1.0f;        // of values (Falcon-H1)
+  float gate_scale = 1.0f, gated_scale = 1.0f;  // of what an MLP activates, and of what down reads (Falcon-H1)
   // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
   float query_growth = 0.0f;
   int32_t query_growth_span = 1;
@@ -254,6 +258,9 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  bool has_mixer(int32_t layer) const { return has_state(layer) || has_attention(layer); }
+  bool has_feed_forward(int32_t layer) const { return layer_has_feed_forward.empty() || layer_has_feed_forward[static_cast<size_t>(layer)]; }
+  bool has_both(int32_t layer) const { return has_state(layer) && has_attention(layer); }
   bool has_attention(int32_t layer) const { return layer_has_attention.empty() ? !has_state(layer) : layer_has_attention[static_cast<size_t>(layer)]; }
   bool has_state(int32_t layer) const { return !linear.layer_has_state.empty() && linear.layer_has_state[static_cast<size_t>(layer)]; }
   int32_t state_layers() const { return states_before(layers); }
@@ -279,8 +286,8 @@ struct ModelConfig {
   size_t state_bytes() const { return state_layers() == 0 ? 0 : static_cast<size_t>(state_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
   int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
   int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
-  bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
-  bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass
+  bool has_experts(int32_t layer) const { return experts.count > 0 && has_feed_forward(layer) && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
+  bool has_mlp(int32_t layer) const { return has_feed_forward(layer) && (experts.shared || experts.apart || !has_experts(layer)); }  // one that all tokens pass
   int32_t mlp_size(int32_t layer) const { return has_experts(layer) && !experts.apart ? experts.shared_size : wide_sharing_mlps && !has_kv(layer) ? 2 * intermediate_size : intermediate_size; }
   int32_t mlp_size_max() const;  // of any layer that has one; 0: none has
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept

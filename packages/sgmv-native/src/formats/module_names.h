@@ -31,7 +31,8 @@ const MixtureNames& mixture_names(const ModelConfig& model);
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
 // Where routers and experts are bare parameters, as in Transformers 5: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
 std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
-// What a layer's state and its MLP are called in it.
+// What a layer's attention, its state and its MLP are called in it.
+const char* attention_block(const ModelConfig& model);
 const char* state_block(const ModelConfig& model);
 const char* mlp_block(const ModelConfig& model);
 bool is_bamba_like(const ModelConfig& model);  // pre_ff_layernorm, feed_forward, final_layernorm

@@ -148,7 +148,7 @@ class TargetMatcher {
   // in turns with them.
   void match_stacked(std::vector<PeftPair>& pairs) {
     const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_);
-    const int64_t all_out = target_.projection == Projection::down ? out : 2 * out;
+    const int64_t all_out = target_.projection == Projection::down || !model_.gated_mlp ? out : 2 * out;
     const std::string why = "rank " + std::to_string(rank) + " in adapter_config.json, " + std::to_string(experts) + " experts in the base model";
     auto a = take(Part::a, {experts * rank, in}, why), b = take(Part::b, {all_out, rank * experts}, why);
     if (!good_) return;
@@ -162,7 +162,7 @@ class TargetMatcher {
       b->columns.first_row = target_.projection == Projection::up ? 1 : 0;
     } else {
       matrix.bytes = row_bytes * static_cast<uint64_t>(out);
-      if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
+      if (target_.projection == Projection::up && all_out > out) matrix.offset += matrix.bytes;
     }
     b->info.offset = matrix.offset;  // the matrix itself where there is one expert
     b->columns.first = target_.expert;

@@ -65,11 +65,13 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
+    if (config.model_type == "nemotron_h" && source_->find("backbone.embeddings.weight") != nullptr) layers_prefix_ = "backbone.";
   }
 }
 
 std::string Checkpoint::stored_name(const std::string& name) const {
   if (gguf_) return gguf_tensor_name(name, config_);
+  if (config_.model_type == "nemotron_h" && name == kEmbeddingTensor) return layers_prefix_ + "embeddings.weight";
   if (name.starts_with(kModulePrefix)) return layers_prefix_ + name.substr(kModulePrefix.size());
   const std::string wrapped = "language_model." + name;  // the head
   return source_->find(name) == nullptr && source_->find(wrapped) != nullptr ? wrapped : name;
@@ -333,10 +335,12 @@ std::vector<float> Checkpoint::conv(const std::string& name) const {
   const std::vector<float> stored = numbers(name, require(name, gguf_ ? std::vector<int64_t>{channels, taps} : std::vector<int64_t>{channels, 1, taps}));
   const std::vector<int32_t> order = row_order(name, channels);
   std::vector<float> turned(stored.size());
+  const LinearAttentionShape& shape = config_.linear;
+  const auto scale_of = [&](int64_t channel) { return !shape.is_mamba() || channel < shape.k_channel(0) ? shape.value_scale : channel < shape.q_channel(0) ? shape.key_scale : shape.query_scale; };
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int64_t from = order.empty() ? channel : order[static_cast<size_t>(channel)];
-      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)];
+      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)] * scale_of(channel);
     }
   return turned;
 }
@@ -352,7 +356,7 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 
 std::vector<float> Checkpoint::final_norm() const {
   const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
-  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm) ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : "model.embedding_norm.weight");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm || config_.model_type == "nemotron_h") ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : lfm ? "model.embedding_norm.weight" : "model.norm_f.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }

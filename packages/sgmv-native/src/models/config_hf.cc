@@ -1,21 +1,27 @@
 #include "models/config_hf.h"
 
 #include <cmath>
-#include <limits>
 
 #include "layers/rope_table.h"
 #include "models/config_fields.h"
 
 namespace sgmv {
-namespace {
-
-// Of Gemma, in the same way as Granite's multipliers.
-constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
 
 void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
   if (value < 1 || value > most)
     throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
 }
+
+double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
+  const double value = fields.number(field).value_or(otherwise);
+  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+  return value;
+}
+
+namespace {
+
+// Of Gemma, in the same way as Granite's multipliers.
+constexpr double kQueryScalarMin = 1e-3, kQueryScalarMax = 1e9;
 
 // Where a family's attention has biases. What other families' fields say of them, Transformers does not read.
 enum class Bias : uint8_t { none, qkv, as_config };
@@ -81,15 +87,14 @@ struct Family {
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
   LatentConfig latent = {};        // what it assumes of latent attention
-  bool hybrid = false;             // layers of linear attention, and gates of the others' outputs
   FamilyExperts experts = {};
 };
 
 // The language models of Qwen3.5, which stand alone too.
 constexpr Family kQwen35 = {.model_type = "qwen3_5_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 4, .head_dim = 256, .intermediate_size = 12288,
-                            .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true},
+                            .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true},
                  kQwen35Moe = {.model_type = "qwen3_5_moe_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = kUnused,
-                               .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+                               .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true,
                                .experts = {.count = 256, .per_token = 8, .size = 512, .normalized = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}};
 
 constexpr Family kFamilies[] = {
@@ -195,7 +200,7 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 64, .per_token = 6, .size = 1536, .normalized = true, .count_field = "moe_num_experts", .per_token_field = "moe_k",
                  .shared_field = "moe_num_shared_experts", .shared_by_count = true, .shared = 2, .choice_bias = true}},
     {.model_type = "qwen3_next", .max_positions = 32768, .vocab_size = 151936, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = 5632, .may_slide = false,
-     .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+     .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true,
      .experts = {.count = 512, .per_token = 10, .size = 512, .may_be_normalized = true, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}},
     {.model_type = "deepseek_v2", .max_positions = 2048, .vocab_size = 102400, .heads = 32, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true,
      .interleaved = true, .latent = {512, 1536, 128, 64, 128},
@@ -221,6 +226,12 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 8, .per_token = 2, .normalized = true, .shared_field = "shared_intermediate_size", .shared = 1024}},
     {.model_type = "bamba", .max_positions = 262144, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
      .attention_bias = Bias::as_config, .mlp_bias = true, .rotary_share = 0.5},
+    {.model_type = "falcon_h1", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "nemotron_h", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_epsilon", .vocab_size = 131072, .heads = 32, .kv_heads = 8, .head_dim = 128,
+     .intermediate_size = 21504, .may_slide = false, .mlp_bias = true, .gated_mlp = false,
+     .experts = {.count = 8, .per_token = 2, .size = 7688, .may_be_normalized = true, .count_field = "n_routed_experts", .shared_field = "moe_shared_expert_intermediate_size", .shared = 7688,
+                 .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
     kQwen35, kQwen35Moe,
 };
 
@@ -271,11 +282,9 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
     fields.refuse("model_unsupported", "architectures", architectures->describe(), std::string("a …") + *tasks.begin() + " model");
 }
 
-bool is_lfm(std::string_view model_type) { return model_type.starts_with("lfm2"); }
-
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
-  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  const std::string name = fields.text(type == "nemotron_h" ? "mlp_hidden_act" : "hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
   fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
@@ -332,150 +341,6 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
-// For each layer of a list whether it is of `kind`, which older files call by another name; the others see everything.
-std::vector<bool> read_kinds(const ConfigFields& fields, const char* field, const json::Value& types, int32_t layers, const std::string& kind, const std::string& old_kind = "") {
-  if (!types.is_array() || types.array().size() != static_cast<size_t>(layers)) fields.refuse("model_corrupt", field, types.describe(), "one entry per layer");
-  std::vector<bool> result;
-  for (const json::Value& type : types.array()) {
-    const std::string text = type.is_string() ? type.string() : type.describe();
-    const bool is_kind = text == kind || (text == old_kind && !old_kind.empty());
-    if (!is_kind && text != "full_attention" && !(text == "attention" && !old_kind.empty())) fields.refuse("model_unsupported", field, text, "full_attention or " + kind);
-    result.push_back(is_kind);
-  }
-  return result;
-}
-
-// For each layer whether it is none of those in a list.
-std::vector<bool> read_all_but(const ConfigFields& fields, const char* field, const json::Value& list, int32_t layers) {
-  if (!list.is_array()) fields.refuse("model_corrupt", field, list.describe(), "a list of layers");
-  std::vector<bool> result(static_cast<size_t>(layers), true);
-  for (const json::Value& layer : list.array()) {
-    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= layers)
-      fields.refuse("model_corrupt", field, layer.describe(), "layers from 0 to " + std::to_string(layers - 1));
-    result[static_cast<size_t>(layer.integer())] = false;
-  }
-  return result;
-}
-
-// Qwen3-Next, Qwen3.5: layers of linear attention, and how often one is not.
-void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
-  std::vector<bool>& linear = config.linear.layer_has_state;
-  if (const json::Value* types = fields.get("layer_types")) {
-    linear = read_kinds(fields, "layer_types", *types, config.layers, "linear_attention");
-  } else {
-    const int32_t every = fields.integer("full_attention_interval").value_or(4);
-    if (every < 1) fields.refuse("model_corrupt", "full_attention_interval", std::to_string(every), "a whole number of at least 1");
-    for (int32_t layer = 1; layer <= config.layers; ++layer) linear.push_back(layer % every != 0);
-  }
-}
-
-// LFM2: full_attn_idxs where there are no layer_types; LFM2-MoE has no other than those.
-void read_conv_layers(const ConfigFields& fields, ModelConfig& config) {
-  std::vector<bool>& convs = config.linear.layer_has_state;
-  const json::Value *types = fields.get("layer_types"), *attending = fields.get("full_attn_idxs");
-  if (types == nullptr && config.model_type == "lfm2_moe") fields.refuse("model_corrupt", "layer_types", "nothing", "one entry per layer");
-  if (types != nullptr) convs = read_kinds(fields, "layer_types", *types, config.layers, "conv");
-  else if (attending != nullptr) convs = read_all_but(fields, "full_attn_idxs", *attending, config.layers);
-}
-
-void read_lfm(const ConfigFields& fields, ModelConfig& config) {
-  LinearAttentionConfig& linear = config.linear;
-  linear.rule = StateRule::short_conv;
-  linear.value_heads = 1;
-  linear.value_dim = config.hidden_size;
-  linear.taps = fields.integer("conv_L_cache").value_or(3);
-  if (linear.taps < 2 || linear.taps > kConvTapsMax) fields.refuse("model_unsupported", "conv_L_cache", std::to_string(linear.taps), "2 to " + std::to_string(kConvTapsMax));
-  linear.conv_bias = linear.in_bias = linear.out_bias = fields.flag("conv_bias", false);
-  read_conv_layers(fields, config);
-  if (config.kv_layers() == 0) fields.refuse("model_unsupported", "layer_types", "convolutions only", "at least one layer of full attention");
-}
-
-// A number or, as Python and Transformers write what JSON has not, Infinity or {"__float__": "Infinity"}.
-float read_step_limit(const ConfigFields& fields, const json::Value& limit) {
-  const json::Value* tagged = limit.find("__float__");
-  const json::Value& said = tagged == nullptr ? limit : *tagged;
-  if (said.is_string() && said.string() == "Infinity") return std::numeric_limits<float>::infinity();
-  if (!said.is_number()) fields.refuse("model_corrupt", "time_step_limit", limit.describe(), "a number or Infinity");
-  return static_cast<float>(said.number());
-}
-
-// Mamba-2 in the words of Bamba and its like. `inner`: components of all heads.
-void read_mamba(const ConfigFields& fields, int64_t inner, ModelConfig& config) {
-  LinearAttentionConfig& linear = config.linear;
-  linear.rule = StateRule::mamba2;
-  linear.gate = StateGate::before_norm;
-  linear.value_heads = fields.integer("mamba_n_heads").value_or(128);
-  linear.key_heads = fields.integer("mamba_n_groups").value_or(1);
-  linear.key_dim = fields.integer("mamba_d_state").value_or(256);
-  linear.taps = fields.integer("mamba_d_conv").value_or(4);
-  const json::Value* dim = fields.get("mamba_d_head");
-  const bool automatic = dim == nullptr || (dim->is_string() && dim->string() == "auto");
-  linear.value_dim = !automatic ? fields.required("mamba_d_head") : linear.value_heads > 0 ? static_cast<int32_t>(inner / linear.value_heads) : 0;
-  linear.conv_bias = fields.flag("mamba_conv_bias", true);
-  linear.in_bias = linear.out_bias = fields.flag("mamba_proj_bias", false);
-  check_linear_attention(config, fields.file(), {"mamba_n_groups", "mamba_n_heads", "mamba_d_state", "mamba_d_head", "mamba_d_conv", "layer_types"});
-  if (int64_t{linear.value_heads} * linear.value_dim != inner)
-    fields.refuse("model_corrupt", "mamba_d_head", std::to_string(linear.value_dim), "mamba_n_heads times it to be " + std::to_string(inner));
-  // The convolution has it too.
-  if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
-  const json::Value* limits = fields.get("time_step_limit");
-  if (limits == nullptr) return;
-  if (!limits->is_array() || limits->array().size() != 2) fields.refuse("model_corrupt", "time_step_limit", limits->describe(), "two numbers");
-  linear.step_min = read_step_limit(fields, limits->array()[0]);
-  linear.step_max = read_step_limit(fields, limits->array()[1]);
-  if (!(linear.step_min >= 0 && linear.step_min <= linear.step_max)) fields.refuse("model_unsupported", "time_step_limit", limits->describe(), "two numbers of at least 0, the second no less than the first");
-}
-
-int64_t mamba_inner(const ConfigFields& fields, const ModelConfig& config) { return int64_t{fields.integer("mamba_expand").value_or(2)} * config.hidden_size; }
-
-void read_granite_hybrid(const ConfigFields& fields, ModelConfig& config) {
-  const json::Value* types = fields.get("layer_types");
-  const char* field = types != nullptr ? "layer_types" : "layers_block_type";
-  if (types == nullptr) types = fields.get(field);
-  if (types != nullptr) config.linear.layer_has_state = read_kinds(fields, field, *types, config.layers, "linear_attention", "mamba");
-  else config.linear.layer_has_state.assign(static_cast<size_t>(config.layers), true);
-  if (config.state_layers() > 0) read_mamba(fields, mamba_inner(fields, config), config);
-  if (fields.text("position_embedding_type", "") != "rope") config.layer_has_rope.assign(static_cast<size_t>(config.layers), false);
-}
-
-void read_bamba(const ConfigFields& fields, ModelConfig& config) {
-  const json::Value* attending = fields.get("attn_layer_indices");
-  config.linear.layer_has_state.assign(static_cast<size_t>(config.layers), true);
-  if (attending != nullptr) config.linear.layer_has_state = read_all_but(fields, "attn_layer_indices", *attending, config.layers);
-  if (config.state_layers() > 0) read_mamba(fields, mamba_inner(fields, config), config);
-  // Transformers passes over what the configuration says of it.
-  if (fields.number("partial_rotary_factor").value_or(0.5) != 0.5) fields.refuse("model_unsupported", "partial_rotary_factor", std::to_string(*fields.number("partial_rotary_factor")), "0.5");
-}
-
-// LFM2's MLPs are two thirds as wide as its configuration says, and then some.
-int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32_t otherwise) {
-  const int32_t said = fields.integer("block_ff_dim").value_or(fields.integer("intermediate_size").value_or(otherwise));
-  if (!fields.flag("block_auto_adjust_ff_dim", true)) return said;
-  const int64_t share = 2 * int64_t{said} / 3, multiple = fields.integer("block_multiple_of").value_or(256);
-  const bool plain = root.find("block_ffn_dim_multiplier") != nullptr && fields.get("block_ffn_dim_multiplier") == nullptr;
-  const double size = static_cast<double>(share) * fields.number("block_ffn_dim_multiplier").value_or(1.0);
-  if (!(size >= 1 && size <= 1 << 20)) fields.refuse("model_corrupt", "block_ffn_dim_multiplier", std::to_string(size / static_cast<double>(share)), "a number that leaves a width of 1 to 1048576");
-  if (plain) return static_cast<int32_t>(share);
-  if (multiple < 1 || multiple > 1 << 20) fields.refuse("model_corrupt", "block_multiple_of", std::to_string(multiple), "1 to 1048576");
-  return static_cast<int32_t>((static_cast<int64_t>(size) + multiple - 1) / multiple * multiple);
-}
-
-void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
-  LinearAttentionConfig& linear = config.linear;
-  config.attention_gate = true;
-  linear.grouped = config.model_type == "qwen3_next";
-  const std::array<std::string, 6> names{"linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim", "layer_types"};
-  linear.key_heads = fields.integer(names[0]).value_or(16);
-  linear.value_heads = fields.integer(names[1]).value_or(32);
-  linear.key_dim = fields.integer(names[2]).value_or(128);
-  linear.value_dim = fields.integer(names[3]).value_or(128);
-  linear.taps = fields.integer(names[4]).value_or(4);
-  // The convolution has it too.
-  if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
-  read_linear_layers(fields, config);
-  check_linear_attention(config, fields.file(), names);
-}
-
 // SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
 void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<size_t>(config.layers);
@@ -491,12 +356,6 @@ void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   const int32_t every = fields.integer("no_rope_layer_interval").value_or(4);
   if (every < 1) fields.refuse("model_corrupt", "no_rope_layer_interval", std::to_string(every), "a whole number of at least 1");
   for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
-}
-
-double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
-  const double value = fields.number(field).value_or(otherwise);
-  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-  return value;
 }
 
 // As Granite's, but what attention and MLP give may be normed before it is multiplied, and logits are multiplied and not divided.
@@ -677,6 +536,12 @@ void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool 
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
+  if (config.model_type == "nemotron_h") {
+    const std::string kinds = read_nemotron_kinds(fields);
+    if (kinds.find('E') == std::string::npos) return;
+    for (const char kind : kinds) config.experts.layer_has_none.push_back(kind != 'E');
+    if (fields.get("moe_latent_size") != nullptr) fields.refuse("model_unsupported", "moe_latent_size", fields.get("moe_latent_size")->describe(), "null: experts that read a narrower row are not supported");
+  }
   if (config.model_type == "granitemoehybrid" && fields.integer("num_local_experts") == 0) {  // what is shared elsewhere is its MLP
     config.intermediate_size = fields.integer(assumed.shared_field).value_or(assumed.shared);
     return check_range(fields.file(), assumed.shared_field, config.intermediate_size, 1 << 20);
@@ -888,7 +753,8 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
   config.intermediate_size = config.model_type == "lfm2" ? read_lfm_size(fields, root, family.intermediate_size) : number("intermediate_size", family.intermediate_size);
-  config.layers = fields.required("num_hidden_layers");
+  const std::string kinds = config.model_type == "nemotron_h" ? read_nemotron_kinds(fields) : "";
+  config.layers = kinds.empty() ? fields.required("num_hidden_layers") : static_cast<int32_t>(kinds.size());
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
   const bool latent = family.latent.kv_rank > 0;
@@ -933,15 +799,11 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.rope.interleaved = family.interleaved && (!latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   config.rope.rotary_dim = config.latent.rope_dim;
-  read_ropes(root, file, read_rotary_share(fields, family, config), config);
+  if (config.model_type != "nemotron_h") read_ropes(root, file, read_rotary_share(fields, family, config), config);
   if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
-  if (family.hybrid) read_hybrid(fields, config);
-  else if (is_lfm(config.model_type)) read_lfm(fields, config);
-  else if (config.model_type == "granitemoehybrid") read_granite_hybrid(fields, config);
-  else if (config.model_type == "bamba") read_bamba(fields, config);
-  else read_layer_types(fields, config);
+  if (!read_states(fields, root, config)) read_layer_types(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   if (is_gemma4(config)) finish_gemma4(fields, config);
   if (config.model_type == "cohere2" || config.model_type == "exaone_moe") config.layer_has_rope = config.layer_is_sliding;
@@ -1036,15 +898,6 @@ void check_gemma4(const ModelConfig& config, const std::string& file, const std:
   if (config.per_token.size == 0) return;
   if (config.per_token.size > 1 << 14) refuse("model_corrupt", 3, config.per_token.size, "0 to 16384");
   if (config.per_token.vocab < config.vocab_size) refuse("model_unsupported", 4, config.per_token.vocab, "at least vocab_size, " + std::to_string(config.vocab_size));
-}
-
-void check_linear_attention(const ModelConfig& config, const std::string& file, const std::array<std::string, 6>& fields) {
-  const LinearAttentionConfig& linear = config.linear;
-  const std::array<int32_t, 5> values{linear.key_heads, linear.value_heads, linear.key_dim, linear.value_dim, linear.taps};
-  for (size_t i = 0; i < values.size(); ++i) check_range(file, fields[i], values[i], i < 4 ? 1024 : kConvTapsMax);
-  if (linear.value_heads % linear.key_heads != 0)
-    throw Error("model_corrupt", file + ": " + fields[1] + ": found " + std::to_string(linear.value_heads) + ", expected a multiple of " + fields[0] + ", " + std::to_string(linear.key_heads));
-  if (config.kv_layers() == 0) throw Error("model_unsupported", file + ": " + fields[5] + ": found linear attention only, expected at least one layer of full attention");
 }
 
 void check_model_config(const ModelConfig& config, const std::string& file) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "formats/json.h"
 #include "sgmv/model_config.h"
@@ -19,6 +20,20 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file);
 // rope_local_base_freq (older). In `config` are already the shape and the family's own theta of both; `rotary_share` is
 // what it rotates of a head where nothing else is said, 0 where nothing else may be.
 void read_ropes(const json::Value& root, const std::string& file, double rotary_share, ModelConfig& config);
+
+// What layers with a state are made of and which layers have one, in families that have such. False: the family has none.
+bool read_states(const ConfigFields& fields, const json::Value& root, ModelConfig& config);
+inline bool is_lfm(std::string_view model_type) { return model_type.starts_with("lfm2"); }
+// LFM2's intermediate_size; `otherwise`: where nothing is said.
+int32_t read_lfm_size(const ConfigFields& fields, const json::Value& root, int32_t otherwise);
+
+// Nemotron-H: for each layer M, *, - or E, as of hybrid_override_pattern: a state, attention, an MLP, experts.
+std::string read_nemotron_kinds(const ConfigFields& fields);
+
+// A number within the bounds below.
+double read_multiplier(const ConfigFields& fields, const char* field, double otherwise);
+// Refuses other values than 1 to `most`.
+void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most);
 
 // Fills config.quantization and the blocks of scales from quantization_config.
 void read_quantization(const ConfigFields& fields, ModelConfig& config);

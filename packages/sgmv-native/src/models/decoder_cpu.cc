@@ -54,12 +54,16 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), forms_for(weights_.head()) | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
-    config_.has_state(layer) ? run_state(layer, tokens, *cache) : attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-    const FusedLinear::Place next{layer, ProjectionGroup::gate_up};
-    config_.parallel_mlp ? add_attention(next) : add_and_norm(weights.post_attention_norm, weights.mlp_norm, next);
+    const std::vector<float>& next_norm = first_norm(layer + 1);
+    const bool feeds = config_.has_feed_forward(layer);
+    if (config_.has_mixer(layer)) {
+      mix(layer, tokens, *cache);
+      if (config_.parallel_mlp) add_attention({layer, ProjectionGroup::gate_up});
+      else add_and_norm(weights.post_attention_norm, feeds ? weights.mlp_norm : next_norm, after_mixer(layer));
+    }
+    if (!feeds) continue;
     feed_forward(layer, tokens, *cache);
-    const std::vector<float>& next_norm = layer + 1 == config_.layers ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm;
     if (per_token_) {
       add_and_norm(weights.post_mlp_norm, {}, after_mlp(layer));
       run_per_token(layer, tokens);
@@ -146,7 +150,7 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 }
 
 void DecoderCpu::embed(const Batch& batch) {
-  const std::vector<float>&norm = weights_.layers[0].attention_norm, none;
+  const std::vector<float>&norm = first_norm(0), none;
   const auto prepare = [&](int64_t token, const std::vector<float>& with) {
     normalize(token, with);
     normed_.encode(cpu_.kernels(), token);
@@ -209,7 +213,7 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
     attention_.run(cpu_, work);
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish(token); });
   }
-  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  fused_.run(cpu_, layer.o, after_mixer(index), attended_, tokens, delta_);
 }
 
 // From normed_ to qkv_.
@@ -236,7 +240,19 @@ void DecoderCpu::project_latent(int32_t index, int64_t tokens) {
   cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { latent_->assemble(token, qkv_.row(token)); });
 }
 
-void DecoderCpu::run_state(int32_t index, int64_t tokens, CpuKvCache& cache) {
+// From normed_ to delta_.
+void DecoderCpu::mix(int32_t layer, int64_t tokens, CpuKvCache& cache) {
+  if (!config_.has_state(layer)) return attend(layer, tokens, cache);
+  if (!config_.has_attention(layer)) return run_state(layer, tokens, cache, delta_);
+  of_state_.reserve(tokens, config_.hidden_size);
+  run_state(layer, tokens, cache, of_state_);
+  fused_.prepare({layer, ProjectionGroup::qkv});
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { fused_.shrink_row(cpu_.kernels(), normed_, token); });
+  attend(layer, tokens, cache);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { cpu_.kernels().add(delta_.row(token), of_state_.row(token), config_.hidden_size); });
+}
+
+void DecoderCpu::run_state(int32_t index, int64_t tokens, CpuKvCache& cache, Activations& out) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
   const FusedLinear::Place place{index, ProjectionGroup::state_out};
   fused_.run(cpu_, layer.state_in, place, normed_, tokens, qkv_);
@@ -247,12 +263,23 @@ void DecoderCpu::run_state(int32_t index, int64_t tokens, CpuKvCache& cache) {
     attended_.encode(cpu_.kernels(), token, config_.linear.values());
     fused_.shrink_row(cpu_.kernels(), attended_, token);
   });
-  fused_.run(cpu_, layer.state_out, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  fused_.run(cpu_, layer.state_out, config_.has_attention(index) ? FusedLinear::Place{index, ProjectionGroup::qkv} : after_mixer(index), attended_, tokens, out);
+}
+
+// What a layer's input is normed by; behind the last layer, what its output is.
+const std::vector<float>& DecoderCpu::first_norm(int32_t layer) const {
+  if (layer == config_.layers) return weights_.final_norm;
+  const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
+  return config_.has_mixer(layer) ? weights.attention_norm : weights.mlp_norm;
 }
 
 // What a layer's input is multiplied with first.
 FusedLinear::Place DecoderCpu::first_of(int32_t layer) const {
-  return {layer, config_.has_state(layer) ? ProjectionGroup::state_in : ProjectionGroup::qkv};
+  return {layer, config_.has_state(layer) ? ProjectionGroup::state_in : config_.has_attention(layer) ? ProjectionGroup::qkv : ProjectionGroup::gate_up};
+}
+
+std::optional<FusedLinear::Place> DecoderCpu::after_mixer(int32_t layer) const {
+  return config_.has_feed_forward(layer) ? FusedLinear::Place{layer, ProjectionGroup::gate_up} : after(layer);
 }
 
 // What a layer's output is multiplied with, if anything.
@@ -312,6 +339,7 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
     float* value = head + shape.heads * dim;
     norm_and_rotate(layer.k_norm, h);
     if (config_.value_norm) kernels.rms_norm(value, ones_.data(), config_.rms_norm_eps, dim, value);
+    if (config_.value_scale != 1.0f) kernels.scale(value, config_.value_scale, dim);
     cache.store(kv_index, place.block, h, place.in_block, head, value);
   }
 }
@@ -337,8 +365,10 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-    const float* gate = gate_up_.row(token);
+    float* gate = gate_up_.row(token);
+    if (config_.gate_scale != 1.0f) cpu_.kernels().scale(gate, config_.gate_scale, width);
     gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
+    if (config_.gated_scale != 1.0f) cpu_.kernels().scale(gated_.row(token), config_.gated_scale, width);
     gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });

@@ -43,7 +43,8 @@ NumberTypes DecoderCuda::number_types() const {
   NumberTypes types = types_of(type_);
   if (lora_format_ == LoraFormat::q8) types.adapters = LoraType::i8;
   const DecoderLayerCuda& first = weights_.layers[0];
-  if ((config_.has_state(0) ? first.state_in : first.qkv).matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
+  for (const BiasedMatrix* any : {&first.qkv, &first.state_in, &first.down})
+    if (any->matrix.data.size() > 0 && any->matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
   return types;
 }
 

@@ -123,6 +123,8 @@ class DecoderCuda : public Model {
   // step_issue_cuda.cu: the device's part.
   void issue(const Shape& shape, const CudaKvCache& cache);
   void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  const DeviceArray<float>& first_norm(int32_t layer) const;
+  float* exact_of(int32_t layer);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void attend(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index);
@@ -196,7 +198,7 @@ class DecoderCuda : public Model {
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
   DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
   const DeviceArray<float> no_norm_;   // as one that is not there
-  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave
+  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave; of layers with both: what the state gave
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
   DeviceArray<std::byte> normed_, q_, attended_, state_out_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;

@@ -137,7 +137,7 @@ class Loader {
     const ExpertsConfig& config = config_.experts;
     ExpertWeightsCuda result;
     result.router = load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32);
-    result.gate_up = make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_);
+    result.gate_up = make_matrices(config.count, int64_t{config_.gated_mlp ? 2 : 1} * config.size, config_.hidden_size, projections_);
     result.down = make_matrices(config.count, config_.hidden_size, config.size, projections_);
     if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
     if (config.apart) {

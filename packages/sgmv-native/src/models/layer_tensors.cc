@@ -25,7 +25,7 @@ std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, 
   };
   std::vector<LayerTensors::Expert> experts;
   for (int32_t expert = 0; expert < config.experts.count; ++expert) {
-    const auto halves = in_turns ? std::vector{part(gate_up, expert, 2 * size, 0, 2 * size)} : std::vector{part(gate_up, expert, size, 0, 2 * size), part(gate_up, expert, size, size, 2 * size)};
+    const auto halves = in_turns ? std::vector{part(gate_up, expert, 2 * size, 0, 2 * size)} : !config.gated_mlp ? std::vector{part(gate_up, expert, size, 0, size)} : std::vector{part(gate_up, expert, size, 0, 2 * size), part(gate_up, expert, size, size, 2 * size)};
     experts.push_back({halves, {part(down, expert, hidden, 0, hidden)}});
   }
   return experts;
@@ -38,7 +38,7 @@ LayerTensors::Expert expert_tensors(const MixtureNames& names, const std::string
   const auto part = [&](const char* name, int64_t out) {
     return gguf ? Checkpoint::Part{block + "experts." + name, out, bias, expert, 0, out} : Checkpoint::Part{block + "experts." + std::to_string(expert) + "." + name, out, bias};
   };
-  return {{part(names.gate, size), part(names.up, size)}, {part(names.down, hidden)}};
+  return {config.gated_mlp ? std::vector{part(names.gate, size), part(names.up, size)} : std::vector{part(names.up, size)}, {part(names.down, hidden)}};
 }
 
 void add_mixture(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& layer, LayerTensors& tensors) {
@@ -134,7 +134,7 @@ void add_state(const Checkpoint& checkpoint, const ModelConfig& config, int32_t 
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) && !config.experts.apart ? names_in(checkpoint, config).shared : mlp_block(config)) + ".";
+  const std::string attention = prefix + attention_block(config) + ".", mlp = prefix + (config.has_experts(layer) && !config.experts.apart ? names_in(checkpoint, config).shared : mlp_block(config)) + ".";
   const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
@@ -142,8 +142,11 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
-  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2");
-  if (config.pre_norms) {
+  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2"), nemotron = config.model_type == "nemotron_h";
+  if (nemotron) {
+    if (config.has_mixer(layer)) names.attention_norm = prefix + "norm.weight";
+    else names.mlp_norm = prefix + "norm.weight";
+  } else if (config.pre_norms) {
     names.attention_norm = prefix + (lfm ? "operator_norm.weight" : "input_layernorm.weight");
     if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : is_bamba_like(config) ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }

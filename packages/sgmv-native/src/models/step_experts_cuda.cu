@@ -99,8 +99,8 @@ LoraGroup DecoderCuda::expert_gate_up_group(int32_t layer) const {
   const int32_t first = layer * config_.experts.count * kFactorsPerExpert, size = config_.experts.size;
   LoraGroup group;
   group.in = config_.hidden_size;
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, size};
+  if (config_.gated_mlp) group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
+  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, config_.gated_mlp ? size : 0};
   return group;
 }
 

@@ -22,25 +22,39 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
   embedding.out = hidden_.data();
   embed(context_->compute, embedding);
   if (config_.per_token.size > 0) issue_per_token_rows(shape);
-  add_and_normalize(shape, nullptr, nullptr, weights_.layers[0].attention_norm);
+  add_and_normalize(shape, nullptr, nullptr, first_norm(0), exact_of(0));
   for (int32_t layer = 0; layer < config_.layers; ++layer) issue_layer(shape, cache, layer);
   if (shape.rows > 0) issue_logits(shape);
 }
 
+// What a layer's input is normed by; behind the last layer, what its output is.
+const DeviceArray<float>& DecoderCuda::first_norm(int32_t layer) const {
+  if (layer == config_.layers) return weights_.final_norm;
+  const DecoderLayerCuda& weights = weights_.layers[static_cast<size_t>(layer)];
+  return config_.has_mixer(layer) ? weights.attention_norm : weights.mlp_norm;
+}
+
+// Where it goes as well before it is rounded, or null: experts are chosen by that, where a layer begins with them.
+float* DecoderCuda::exact_of(int32_t layer) { return layer < config_.layers && !config_.has_mixer(layer) && config_.has_experts(layer) ? experts_.inputs.data() : nullptr; }
+
 void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
-  const bool last = index + 1 == config_.layers;
-  config_.has_state(index) ? issue_state(shape, cache, index) : issue_attention(shape, cache, index);
+  if (config_.has_state(index)) issue_state(shape, cache, index);
+  if (config_.has_attention(index)) issue_attention(shape, cache, index);
   const bool experts = config_.has_experts(index);
   const bool apart = experts && config_.experts.apart;
-  if (!config_.parallel_mlp) add_and_normalize(shape, config_.has_state(index) ? &layer.state_out : &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
+  const DeviceArray<float>& next_norm = first_norm(index + 1);
+  const bool feeds = config_.has_feed_forward(index);
+  if (config_.has_mixer(index) && !config_.parallel_mlp)
+    add_and_normalize(shape, config_.has_attention(index) ? &layer.o : &layer.state_out, &layer.post_attention_norm, feeds ? layer.mlp_norm : next_norm,
+                      !feeds ? exact_of(index + 1) : experts && !apart ? experts_.inputs.data() : nullptr, 1.0f, config_.has_both(index) ? &layer.state_out : nullptr);
+  if (!feeds) return;
   if (config_.has_mlp(index)) issue_mlp(shape, index, (apart ? mlp_delta_ : delta_).data());
   if (apart) issue_experts_apart(shape, index);
   else if (experts) issue_experts(shape, index);
   const BiasedMatrix none;
   const BiasedMatrix* before = experts ? &none : &layer.down;
-  const DeviceArray<float>& next_norm = last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm;
-  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, nullptr, layer.scale, config_.parallel_mlp ? &layer.o : nullptr);
+  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, exact_of(index + 1), layer.scale, config_.parallel_mlp ? &layer.o : nullptr);
   add_and_normalize(shape, before, &layer.post_mlp_norm, no_norm_);
   issue_per_token(shape, index);
   add_and_normalize(shape, &none, &layer.post_per_token_norm, next_norm, nullptr, layer.scale);
@@ -100,6 +114,8 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   activation.gated = config_.gated_mlp;
   activation.sharpness = config_.gate_sharpness;
   activation.limit = config_.gate_limit;
+  activation.gate_scale = config_.gate_scale;
+  activation.scale = config_.gated_scale;
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
@@ -167,6 +183,7 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   store.norm_last = config_.qk_norm_after_rope;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
+  store.v_scale = config_.value_scale;
   store.q_growth = config_.query_growth;
   store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
@@ -206,7 +223,7 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   gate_attention(context_->compute, gate);
 }
 
-// From normed_ to delta_, to which a bias of state_out is still to be added.
+// From normed_ to delta_ or, where attention follows, beside_, to which a bias of state_out is still to be added.
 void DecoderCuda::issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
@@ -235,7 +252,7 @@ void DecoderCuda::issue_state(const Shape& shape, const CudaKvCache& cache, int3
   work.read = state_read_.data();
   work.out = state_out_.data();
   mix_states(context_->compute, work);
-  project(shape, lora_group(index, std::array{Projection::out}), layer.state_out.matrix, state_out_.data(), delta_.data());
+  project(shape, lora_group(index, std::array{Projection::out}), layer.state_out.matrix, state_out_.data(), (config_.has_both(index) ? beside_ : delta_).data());
 }
 
 // Norms of all heads of a token together.

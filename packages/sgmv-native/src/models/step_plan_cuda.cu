@@ -130,7 +130,7 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   if (config_.experts.apart) moved |= grow(mlp_delta_, count(tokens, hidden));
-  if (config_.parallel_mlp) moved |= grow(beside_, count(tokens, hidden));
+  if (config_.parallel_mlp || config_.has_both(0)) moved |= grow(beside_, count(tokens, hidden));
   const bool states = config_.state_layers() > 0;
   moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), states ? config_.linear.width() : 0)));
   if (states) moved |= grow_zeroed(state_out_, count(tokens, padded(config_.linear.values()) * size));

@@ -110,13 +110,14 @@ __global__ void __launch_bounds__(kThreads) delta_kernel(const StateWork work) {
     const float* gates = work.gates + static_cast<int64_t>(token) * 2 * shape.value_heads + head;
     float(&q)[kRows * kWarps] = queries[token % 2];
     float(&k)[kRows * kWarps] = keys[token % 2];
-    const int key = head / shape.per_key_head();
+    // Channels: as the shape has them, of the rule that this kernel is for.
+    const int key = head / shape.per_key_head() * key_dim, of_keys = kCorrects ? shape.keys() : shape.values(), of_queries = kCorrects ? 0 : of_keys + shape.keys();
     for (int i = thread; i < kRows * kWarps; i += kThreads) {
-      q[i] = i < key_dim ? mixed[shape.q_channel(key) + i] : 0.0f;
-      k[i] = i < key_dim ? mixed[shape.k_channel(key) + i] : 0.0f;
+      q[i] = i < key_dim ? mixed[of_queries + key + i] : 0.0f;
+      k[i] = i < key_dim ? mixed[of_keys + key + i] : 0.0f;
     }
     const float decay = gates[0], beta = gates[shape.value_heads];
-    const float value = used ? mixed[shape.v_channel(head) + column] : 0.0f;
+    const float value = used ? mixed[(kCorrects ? 2 * shape.keys() : 0) + head * shape.value_dim + column] : 0.0f;
     __syncthreads();
     if (token > slice.token_begin) write(token - 1);
     float delta = beta * value;

@@ -188,7 +188,7 @@ TEST("cuda invariance: Mamba-2") { check_families({"granite-hybrid"}); }
 
 TEST("cuda invariance: more linear attention and other states") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"bamba", "granite-hybrid-moe"});
+  check_families({"bamba", "granite-hybrid-moe", "falcon-h1", "nemotron-h", "nemotron-h-moe"});
   check_mixed_batches("granite-hybrid", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
   check_families({"qwen3-5"});
   for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("qwen3-5", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);

@@ -623,6 +623,46 @@ TEST("config: Mamba-2") {
   refuse(some + R"(,"rms_norm_eps":Infinity)", "model_corrupt", "rms_norm_eps: found \"Infinity\", expected a number", bamba);
 }
 
+TEST("config: a state beside attention") {
+  const std::string falcon = R"("model_type":"falcon_h1","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2)";
+  const ModelConfig c = read("", falcon);
+  CHECK(c.linear.value_heads == 128 && c.linear.value_dim == 8 && c.linear.gate == StateGate::alone && c.state_layers() == 3 && c.kv_layers() == 3 && c.kv_index(2) == 2 && c.state_index(2) == 2 && c.has_both(1));
+  CHECK_EQUAL(c.layer_projections(0).size(), size_t{2 + 4 + 3});
+  CHECK(read(R"("mamba_d_ssm":null,"mamba_n_heads":16)", falcon).linear.value_dim == 8);
+  CHECK(read(R"("mamba_rms_norm":true)", falcon).linear.gate == StateGate::after_norm);
+  CHECK(read(R"("mamba_rms_norm":true,"mamba_norm_before_gate":false)", falcon).linear.gate == StateGate::before_norm);
+  const ModelConfig scaled = read(R"("ssm_in_multiplier":2,"ssm_multipliers":[1,2,3,4,5],"ssm_out_multiplier":0.5,"attention_in_multiplier":3,"attention_out_multiplier":0.5,"key_multiplier":0.25,"mlp_multipliers":[2,0.5],"lm_head_multiplier":0.125,"embedding_multiplier":5)", falcon);
+  CHECK(scaled.linear.gate_scale == 2 && scaled.linear.value_scale == 4 && scaled.linear.key_scale == 6 && scaled.linear.query_scale == 8 && scaled.linear.step_scale == 10 && scaled.linear.out_scale == 0.5f);
+  CHECK(scaled.attention_scale == 0.25f * 9 * 0.25f && scaled.value_scale == 1.5f && scaled.gate_scale == 2 && scaled.gated_scale == 0.5f && scaled.logit_scale == 0.125f && scaled.embedding_scale == 5);
+  refuse(R"("projectors_bias":true,"ssm_out_multiplier":0.5)", "model_unsupported", "projectors_bias: found true, expected false beside a ssm_out_multiplier other than 1", falcon);
+  refuse(R"("mamba_proj_bias":true,"ssm_in_multiplier":0.5)", "model_unsupported", "mamba_proj_bias", falcon);
+  refuse(R"("attention_bias":true,"attention_in_multiplier":0.5)", "model_unsupported", "attention_bias", falcon);
+  refuse(R"("mlp_bias":true,"mlp_multipliers":[1,0.5])", "model_unsupported", "mlp_bias", falcon);
+  refuse(R"("ssm_multipliers":[1,2,3])", "model_corrupt", "ssm_multipliers: found [1, 2, 3], expected 5 numbers", falcon);
+  refuse(R"("mlp_multipliers":[1,0])", "model_unsupported", "mlp_multipliers: found 0, expected numbers from 1e-3 to 1e3", falcon);
+}
+
+TEST("config: layers of one kind each") {
+  const std::string nemotron = R"("model_type":"nemotron_h","hidden_size":64,"num_hidden_layers":9)";
+  const ModelConfig c = read(R"("hybrid_override_pattern":"M-M*-")", nemotron);
+  CHECK(c.layers == 5 && c.experts.count == 0 && c.state_layers() == 2 && c.kv_layers() == 1 && c.kv_index(3) == 0 && c.state_index(2) == 1 && !c.has_rope(3));
+  CHECK(c.has_mixer(0) && !c.has_feed_forward(0) && !c.has_mlp(0) && !c.has_mixer(1) && c.has_mlp(1) && c.mlp_size_max() == 21504 && !c.gated_mlp && c.activation == Activation::relu2);
+  CHECK(c.linear.key_heads == 8 && c.linear.value_heads == 128 && c.linear.key_dim == 128 && c.linear.value_dim == 64 && c.linear.norm_width() == 1024 && c.linear.conv_bias && !c.linear.in_bias);
+  CHECK(c.layer_projections(0) == std::vector<Projection>({Projection::in, Projection::out}));
+  CHECK(c.layer_projections(1) == std::vector<Projection>({Projection::up, Projection::down}));
+  CHECK(c.layer_projections(3) == std::vector<Projection>({Projection::q, Projection::k, Projection::v, Projection::o}));
+  const ModelConfig moe = read(R"("layers_block_type":["moe","mamba","attention"],"n_routed_experts":16,"num_experts_per_tok":6,"routed_scaling_factor":2.5,"mamba_dt_min":0.5,"time_step_limit":[0.7,Infinity])", nemotron);
+  CHECK(moe.has_experts(0) && moe.has_mlp(0) && !moe.has_experts(1) && moe.experts.count == 16 && moe.experts.shared_size == 7688 && moe.experts.sigmoid && moe.experts.normalized && moe.experts.scale == 2.5f);
+  CHECK(moe.linear.step_min == 0.5f && c.linear.step_min == 0.001f && !moe.attention_bias);
+  CHECK_EQUAL(read("", nemotron).layers, 4);
+  refuse(R"("hybrid_override_pattern":"MM")", "model_unsupported", "layers_block_type: found linear attention only", nemotron);
+  refuse(R"("hybrid_override_pattern":"M*|")", "model_corrupt", "hybrid_override_pattern", nemotron);
+  refuse(R"("layers_block_type":["conv"])", "model_unsupported", "layers_block_type: found conv", nemotron);
+  refuse(R"("moe_latent_size":32)", "model_unsupported", "moe_latent_size: found 32", nemotron);
+  refuse(R"("mamba_hidden_act":"gelu")", "model_unsupported", "mamba_hidden_act", nemotron);
+  refuse(R"("mlp_hidden_act":"silu")", "model_unsupported", "hidden_act: found \"silu\"", nemotron);
+}
+
 TEST("config: how quantized matrices are stored") {
   const auto read_quantized = [](const std::string& text) { return read("\"quantization_config\":" + text).quantization; };
   using Method = Quantization::Method;
