@@ -26,7 +26,7 @@ export interface EngineOptions {
   maxStepTokens?: number;
   /**
    * Drafts fill a step up to this many tokens: several tokens of a request, guessed from its own text or its prediction, are
-   * verified at once. 0 = none. Outputs are the same either way. Default 8 on the CPU, 0 on CUDA.
+   * verified at once. 0 = none. Outputs are the same either way, on CUDA with `batchInvariant`. Default 8 on the CPU, 0 on CUDA.
    */
   draftTokens?: number;
   /**

@@ -30,7 +30,7 @@ struct EngineOptions {
   int32_t max_batch = 64;
   int32_t max_step_tokens = 256;
   // Drafts fill a step up to so many tokens: several tokens of a sequence are then verified at once. 0: none. Outputs are the
-  // same either way. Empty: 8 on the CPU, 0 on devices that draw tokens themselves.
+  // same either way, if the model is batch_invariant(). Empty: 8 on the CPU, 0 on devices.
   std::optional<int32_t> draft_tokens = {};
   bool prefix_cache = true;
   Vocabulary vocabulary;  // empty: no text, no stop strings

@@ -22,9 +22,10 @@ void check_options(const EngineOptions& options) {
   if (options.draft_tokens && *options.draft_tokens < 0) refuse("draftTokens", *options.draft_tokens, "at least 0");
 }
 
-// A device would have to wait for what a step draws before it is given the next.
+// A device would have to wait for what a step draws before it is given the next, and need not be batch-invariant.
 int32_t draft_room(const EngineOptions& options, const Model& model) {
-  return std::min(options.draft_tokens.value_or(model.draws_tokens() ? 0 : kDraftTokens), options.max_step_tokens);
+  const bool of_device = model.draws_tokens() || model.device_bytes_free();
+  return std::min(options.draft_tokens.value_or(of_device ? 0 : kDraftTokens), options.max_step_tokens);
 }
 
 namespace {

@@ -203,7 +203,7 @@ void check_same(const Outcome& found, const Outcome& expected, const std::string
   CHECK(found.text == expected.text && found.pieces == expected.pieces, name, ": text");
   CHECK(same(found.logprobs, expected.logprobs), name, ": log-probabilities");
   CHECK(same(found.prompt_logprobs, expected.prompt_logprobs), name, ": log-probabilities of the prompt");
-  const auto bits = [](const std::vector<float>& a, const std::vector<float>& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; };
+  const auto bits = [](const std::vector<float>& a, const std::vector<float>& b) { return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0); };
   CHECK(bits(found.logits, expected.logits) && bits(found.prompt_logits, expected.prompt_logits), name, ": logits");
   CHECK(found.end->finish_reason == expected.end->finish_reason, name, ": reason");
   CHECK_EQUAL(found.end->stop, expected.end->stop);
