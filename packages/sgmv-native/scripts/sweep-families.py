@@ -31,7 +31,7 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen2_vl": ("qwen2_vl_text", dict(QWEN_VISION, embed_dim=4, mlp_ratio=1)), "qwen2_5_vl": ("qwen2_5_vl_text", dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0])),
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
-           "gemma4": ("gemma4_text", None), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
+           "gemma4": ("gemma4_text", None), "llama4": ("llama4_text", dict(VISION, intermediate_size=16, vision_output_dim=4, projector_input_dim=4, projector_output_dim=4)), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
 UNGATED = ["starcoder2", "nemotron", "jais2", "arcee", "phi"]
 PARALLEL = ["cohere", "cohere2", "phi", "stablelm"]
 NORM_EPS = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", **{family: "layer_norm_eps" for family in PARALLEL})
@@ -40,7 +40,7 @@ granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 huny
 cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
-qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text
+qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text llama4_text llama4
 deepseek_v2 deepseek_v3 glm4_moe_lite youtu minicpm3""".split()
 LATENT = FAMILIES[-5:]
 
@@ -123,6 +123,11 @@ def draw_config(rng, family):
     elif family == "ernie4_5_moe":
         c.update(moe_num_experts=experts, moe_k=min(experts, pick([1, 3, experts])), moe_num_shared_experts=pick([0, 1, 2]), moe_intermediate_size=rng.randint(1, 50), use_bias=rng.random() < 0.1,
                  moe_layer_start_index=rng.randint(0, layers), moe_layer_interval=pick([1, 1, 2]), moe_layer_end_index=pick([-1, layers - 1, 0]))
+    elif family == "llama4_text":
+        c.update(num_local_experts=experts, num_experts_per_tok=min(experts, pick([1, 3, experts])), intermediate_size_mlp=rng.randint(1, 99), use_qk_norm=flag(), attention_chunk_size=pick([None, 1, 5, 16, 300]),
+                 attn_temperature_tuning=flag(), floor_scale=pick([1, 7, 8192]), attn_scale=pick([0.1, 0.5]), no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [], [rng.randint(0, 1) for _ in range(layers)]]),
+                 **pick([dict(interleave_moe_layer_step=pick([1, 2])), dict(moe_layers=sorted(rng.sample(range(layers), rng.randint(0, layers))))]))
+        if c["attention_chunk_size"] and flag(): c["layer_types"] = [pick(["chunked_attention", "full_attention"]) for _ in range(layers)]
     elif family == "hunyuan_v1_moe":
         chosen = min(experts, pick([1, 3, experts]))
         c.update(num_experts=experts, moe_topk=pick([chosen, [chosen] * layers]))
@@ -173,7 +178,7 @@ def draw_lora(rng, model, layers):
     for field in ("rank_pattern", "alpha_pattern"): o[field] = {key: pick([1, 4, 20]) for key in rng.sample(keys, pick([0, 0, 2]))}
     if flag(0.2): o["exclude_modules"] = pick([leaves[:1], of_layer, [pick(inner)]])
     if flag(0.2): o.update(layers_to_transform=pick([rng.randrange(layers), [layers - 1]]), layers_pattern=pick([None, "layers", ["h", "layers"]]))
-    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"(mlp|block_sparse_moe)\.((gate|router)\.weight|experts\.\w+_proj)$", n)}
+    bare = {".".join(n.split(".")[-2:]) for n, _ in model.named_parameters() if re.search(r"(mlp|block_sparse_moe|feed_forward)\.((gate|router)\.weight|experts\.\w+_proj)$", n)}
     return dict(o, target_parameters=rng.sample(sorted(bare), rng.randint(1, len(bare))), use_dora=False) if bare and flag(0.5) else o
 
 
@@ -187,7 +192,7 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?([-+]|$)|gemma4([-+]|$)", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?([-+]|$)|(gemma|llama)4([-+]|$)", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
@@ -241,6 +246,12 @@ def load(folder, adapter=None):
     return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
 
 
+def logits(net, prompt):
+    """Llama4ForConditionalGeneration of Transformers 5.24 asks its language model what it saw, and fails."""
+    whole = net.get_base_model() if isinstance(net, PeftModel) else net
+    return (whole.language_model if whole.config.model_type == "llama4" else net)(input_ids=prompt[None]).logits[0]
+
+
 @torch.no_grad()
 def write_model(rng, family, folder):
     generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
@@ -260,7 +271,7 @@ def write_model(rng, family, folder):
 
     def record(label, adapter, net, chosen):
         for prompt in chosen:
-            tensors[f"{label}/{len(prompt)}/logits"] = net(input_ids=prompt[None]).logits[0].contiguous()
+            tensors[f"{label}/{len(prompt)}/logits"] = logits(net, prompt).contiguous()
             cases.append(dict(name=f"{label}/{len(prompt)}", adapter=adapter, promptTokens=prompt.tolist()))
 
     def record_adapter(place, name, numbers):

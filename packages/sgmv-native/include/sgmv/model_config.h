@@ -91,6 +91,8 @@ struct ExpertsConfig {
   // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
   // is normed before it is added up, and each has a number that its weight is multiplied by.
   bool apart = false;
+  bool sigmoid_weights = false;  // Llama 4: chosen by their ratings, they count the sigmoid of that
+  bool weighs_inputs = false;    // Llama 4: weights multiply what the experts read and not what they give
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
@@ -188,8 +190,10 @@ struct ModelConfig {
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
+  bool qk_norm_weightless = false;  // Llama 4: without weights, in layers with RoPE alone
   bool qk_layer_norms = false;      // Cohere, StableLM: of each head, which has weights of its own, with the mean taken off
   int32_t sliding_window = 0;   // 0: none
+  bool chunked_window = false;  // sliding layers see those positions that share their own chunk of so many (Llama 4)
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
@@ -214,9 +218,11 @@ struct ModelConfig {
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
-  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
+  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more. Llama 4: in layers without RoPE
+  // alone, and the first position counts as 1.
   float query_growth = 0.0f;
   int32_t query_growth_span = 1;
+  bool query_growth_without_rope = false;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
   int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
@@ -259,9 +265,12 @@ struct ModelConfig {
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
-  float query_scale(int64_t position) const {
-    if (query_growth == 0.0f) return attention_scale;
-    return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
+  float query_growth_of(int32_t layer) const { return query_growth_without_rope && has_rope(layer) ? 0.0f : query_growth; }
+  int32_t query_growth_begin() const { return query_growth_without_rope ? 1 : 0; }  // what position 0 counts as
+  float query_scale(int32_t layer, int64_t position) const {
+    const float growth = query_growth_of(layer);
+    if (growth == 0.0f) return attention_scale;
+    return attention_scale * (1.0f + growth * std::log1p(static_cast<float>((position + query_growth_begin()) / query_growth_span)));
   }
   int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
   // In layers of two shapes norms of heads are as wide as a layer's heads.

@@ -20,10 +20,12 @@ struct MixtureNames {
   const char *gate = "gate_proj", *up = "up_proj", *down = "down_proj";  // of an expert that has matrices of its own
   const char *all_gate_up = "experts.gate_up_proj", *all_down = "experts.down_proj";  // of all of them in one tensor
   const char* choice_bias = nullptr;
+  const char* dense = "mlp";                                   // the MLP of a layer without experts
   const char *shared = "mlp.shared_expert", *shared_gate_up = "gate_up_proj", *shared_down = "down_proj";  // gate and up in one: where the family has them so
   bool router_stays_module = false;                            // in Transformers 5 too
   bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
+  bool swapped_factors = false;                                // those parameters are [experts, in, out], which PEFT takes for [experts, out, in]
 };
 const MixtureNames& mixture_names(const ModelConfig& model);
 

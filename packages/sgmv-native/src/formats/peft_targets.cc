@@ -166,7 +166,7 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 32> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+  constexpr std::array<std::string_view, 33> modules = {"feed_forward", "model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
                                                         "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
@@ -284,6 +284,8 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
+      {.model_type = "llama4_text", .block = "feed_forward", .router = "router", .dense = "feed_forward", .shared = "feed_forward.shared_expert", .expert_modules = false,
+       .bare_block = "feed_forward", .bare_router = "router", .swapped_factors = true},
       {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .router_stays_module = true, .expert_modules = false, .bare_block = "", .bare_router = "router.proj"},
   };
   for (const MixtureNames& names : others)
@@ -316,7 +318,7 @@ const char* module_leaf(const ModelConfig& model, Projection projection, int32_t
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
   if (projection == Projection::embed_tokens || projection == Projection::per_token_in) return std::string(prefix) + projection_name(projection);
-  const std::string block = is_of_linear_attention(projection) ? "linear_attn" : projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
+  const std::string block = is_of_linear_attention(projection) ? "linear_attn" : projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : mixture_names(model).dense;
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + after_dot(mixture_names(model).block);
   if (projection == Projection::per_token_gate || projection == Projection::per_token_out) return begin + "." + projection_name(projection);
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);

@@ -13,12 +13,12 @@ const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& co
 }
 
 // Experts' matrices in one tensor: Granite's and, whatever the family, those of a model that Transformers 5 has in memory. Qwen3-VL
-// writes them transposed, where a matrix is square the other one tells; so does GPT-OSS, with rows of gate and up in turns.
+// writes them transposed, where a matrix is square the other one tells; so do Llama 4 and GPT-OSS, the latter with rows of gate and up in turns.
 std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
   const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
-  const bool in_turns = config.model_type == "gpt_oss", bias = config.experts.biased;
+  const bool in_turns = config.model_type == "gpt_oss", llama = config.model_type == "llama4_text", bias = config.experts.biased;
   const bool by_inputs = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
-  const bool transposed = in_turns || (by_inputs && !checkpoint.is_gguf());
+  const bool transposed = in_turns || llama || (by_inputs && !checkpoint.is_gguf());
   const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
     const bool bare = !tensor.ends_with(".weight");
     return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, bias, expert, first, rows, bare, transposed, in_turns && tensor == gate_up};
@@ -87,7 +87,7 @@ std::vector<Checkpoint::Part> grouped_parts(const LinearAttentionShape& shape, c
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : "mlp") + ".";
+  const std::string attention = prefix + "self_attn.", mlp = prefix + (config.has_experts(layer) ? names_in(checkpoint, config).shared : names_in(checkpoint, config).dense) + ".";
   const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
@@ -133,7 +133,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     else names.qkv = parts(attention, {q, k, config.values_are_keys(layer) ? k : v}, bias);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
     names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + leaf(o) + ".bias"));
-    if (config.qk_norm) {
+    if (config.qk_norm && !config.qk_norm_weightless) {
       const bool stablelm = config.model_type == "stablelm";
       names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : stablelm ? "q_layernorm.weight" : "q_norm.weight");
       if (config.has_kv(layer)) names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : stablelm ? "k_layernorm.weight" : "k_norm.weight");

@@ -97,7 +97,7 @@ void DecoderCuda::issue_mlp(const Shape& shape, int32_t index, float* out) {
   project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, out);
 }
 
-void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row, const float* row_scales) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
@@ -107,6 +107,7 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
+  activation.row_scales = row_scales;
   activation.tokens = rows;
   activation.width = width;
   activation.out = out;
@@ -161,7 +162,8 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.norm_last = config_.qk_norm_after_rope;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
-  store.q_growth = config_.query_growth;
+  store.q_growth = config_.query_growth_of(index);
+  store.q_growth_begin = config_.query_growth_begin();
   store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
   store.slots = in.slots;
@@ -181,6 +183,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.tokens = shape.tokens;
   work.positions_max = shape.positions_max;
   work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
+  work.chunked = config_.chunked_window;
   work.softcap = config_.attention_softcap;
   work.sinks = layer.sinks.data();
   work.scratch = attention_scratch_.data();

@@ -268,8 +268,10 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const bool apart = work.up != nullptr;
   const float* row = work.gate_up + token * (kGated && !apart ? 2 : 1) * width;
   const float* bias = work.bias == nullptr || work.bias_of_row == nullptr ? work.bias : work.bias + int64_t{work.bias_of_row[token]} * 2 * width;
+  const float of_row = work.row_scales == nullptr ? 1.0f : work.row_scales[token];
+  const float4 scale = make_float4(of_row, of_row, of_row, of_row);
   const auto quad_from = [&](int begin) {
-    const float4 v = load_floats<kWhole>(row + begin, column, width);
+    const float4 v = load_floats<kWhole>(row + begin, column, width) * scale;
     return bias == nullptr ? v : v + load_floats<kWhole>(bias + begin, column, width);
   };
   const auto active = [&](float x) { return activate<kActivation>(x, work); };

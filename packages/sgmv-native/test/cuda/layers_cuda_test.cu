@@ -551,6 +551,21 @@ TEST("layers: gated activations whose rows have biases of their own") {
   }
 }
 
+TEST("layers: gated activations whose rows are multiplied first") {
+  for (const int32_t width : {36, 37}) {
+    const std::vector<float> host_rows = normal(int64_t{3} * 2 * width, 4.0f), scales{0.25f, 0.0f, 1.5f};
+    const auto rows = on_device(host_rows), of_row = on_device(scales);
+    const auto out = poisoned_rows(Number::f32, 3, width);
+    GatedActivation work{Number::f32, Activation::silu, 1, 0, rows.data(), nullptr, nullptr, 3, width, out.data()};
+    work.row_scales = of_row.data();
+    gated_activation(nullptr, work);
+    check_rows(Number::f32, from_device(out), 3, width, "activation", [&](int64_t token, int64_t i) {
+      const auto input = [&](int64_t column) { return double{scales[static_cast<size_t>(token)]} * host_rows[static_cast<size_t>(token * 2 * width + column)]; };
+      return activated(Activation::silu, input(i)) * input(width + i);
+    });
+  }
+}
+
 TEST("layers: gates without numbers and without end show in what they gate") {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const Activation activation : {Activation::silu, Activation::gelu_tanh, Activation::clamped_silu}) {
