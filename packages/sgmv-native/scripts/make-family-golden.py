@@ -23,7 +23,7 @@ LATENTS = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", 
 OTHERWISE = {"minicpm3": LATENTS + SEPARATE[4:], "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
-         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"], "apertus": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -109,6 +109,8 @@ FAMILIES = {
     "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
     "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
     "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
+    "apertus": ("apertus", dict(TINY, attention_bias=True, rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32))),
+    "olmo": ("olmo", dict(TINY, tie_word_embeddings=True)),
     "vaultgemma": ("vaultgemma", dict(TINY, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True)),
     "granite-swa": ("granite_swa", dict(TINY, num_hidden_layers=3, layer_types=SLIDES_EVERY_THIRD, sliding_window=9, layer_rope_theta=[500.0, 0, 500.0], embedding_multiplier=12.0, attention_multiplier=0.3,
                                         residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2)),

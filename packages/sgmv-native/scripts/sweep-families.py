@@ -32,12 +32,12 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "gemma4": ("gemma4_text", None), "llama4": ("llama4_text", dict(VISION, intermediate_size=16, vision_output_dim=4, projector_input_dim=4, projector_output_dim=4)), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
-UNGATED = ["starcoder2", "nemotron", "jais2", "arcee", "phi"]
+UNGATED = ["apertus", "starcoder2", "nemotron", "jais2", "arcee", "phi"]
 PARALLEL = ["cohere", "cohere2", "phi", "stablelm"]
 NORM_EPS = dict(starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", **{family: "layer_norm_eps" for family in PARALLEL})
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
-cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
+cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa apertus olmo
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
 qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text llama4_text llama4
@@ -87,7 +87,8 @@ def draw_config(rng, family):
     if family in ("ernie4_5", "starcoder2"): c.update(use_bias=flag())
     if family.startswith("hunyuan") and flag(): c.update(rope_scaling=dict(type="dynamic", alpha=pick([0.5, 1000.0]), factor=1.0))
     if family in NORM_EPS: c[NORM_EPS[family]] = c.pop("rms_norm_eps")
-    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"])
+    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"] + ["xielu"] * 3 * (family == "apertus"))
+    if family == "olmo": c.update(clip_qkv=pick([None] * 9 + [8.0]))
     if family in PARALLEL: c.update(use_qk_norm=flag(), logit_scale=pick([0.0625, 0.25, 1.0]), use_qkv_bias=flag(), use_parallel_residual=flag(), qk_layernorm=rng.random() < (0.05 if family == "phi" else 0.5))
     if family == "cohere2": c.update(pick([{}, dict(sliding_window_pattern=pick([1, 2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
     if family == "hyperclovax":

@@ -26,8 +26,9 @@ inline bool is_of_router(Projection p) { return p == Projection::router || p == 
 const char* projection_name(Projection p);  // "q_proj" …
 
 // Of a gate, times up. clamped_silu: g · sigmoid(gate_sharpness · g) · (u + 1) of a gate g of at most gate_limit and u, up, within ±gate_limit.
-// relu2: the square of what is above 0.
-enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu };
+// relu2: the square of what is above 0. xielu (Huang, 2024): of x above 0 positive · x² + beta · x, otherwise negative · (eˣ - 1 - x) + beta · x.
+enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu, xielu };
+struct Xielu { float positive = 0.0f, negative = 0.0f, beta = 0.0f; };  // of a layer
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope, proportional };
@@ -212,6 +213,7 @@ struct ModelConfig {
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
   bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; post_norms never do, those of q and k only as qk_layer_norms
   bool norm_biases = true;         // otherwise layer_norms add none (Cohere)
+  bool norm_weights = true;        // otherwise norms of the residual multiply by none (OLMo)
   bool head_bias = false;          // Phi: of lm_head
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours

@@ -166,7 +166,7 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 33> modules = {"feed_forward", "model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+  constexpr std::array<std::string_view, 36> modules = {"feed_forward", "attention_layernorm", "feedforward_layernorm", "act_fn", "model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
                                                         "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }

@@ -44,7 +44,7 @@ struct Family {
   const char* model_type;
   int32_t max_positions;
   float rms_norm_eps = 1e-6f;
-  const char* norm_eps_field = "rms_norm_eps";
+  const char* norm_eps_field = "rms_norm_eps";  // null: no field says it
   double rope_theta = 1e4;
   double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
   int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
@@ -67,6 +67,7 @@ struct Family {
   bool gated_mlp = true;           // otherwise one of up and down, with another activation
   bool layer_norms = false;        // with mean and bias
   bool norm_biases = true;         // of those
+  bool norm_weights = true;
   bool parallel_mlp = false;
   bool unit_offset_norms = false;
   bool gemma = false;
@@ -146,6 +147,10 @@ constexpr Family kFamilies[] = {
     {.model_type = "granite_swa", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 100352, .heads = 20, .kv_heads = 4, .tied_embeddings = true,
      .sliding_window = 128, .full_every = 4, .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "hyperclovax", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "apertus", .max_positions = 65536, .rms_norm_eps = 1e-5f, .rope_theta = 1.2e7, .vocab_size = 131072, .heads = 32, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .qk_norm = true, .gated_mlp = false},
+    {.model_type = "olmo", .max_positions = 2048, .rms_norm_eps = 1e-5f, .norm_eps_field = nullptr, .vocab_size = 50304, .heads = 32, .intermediate_size = 11008, .may_slide = false,
+     .attention_bias = Bias::as_config, .layer_norms = true, .norm_biases = false, .norm_weights = false},
     {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
@@ -259,7 +264,9 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
-  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  const bool apertus = type == "apertus";
+  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : apertus ? "xielu" : "relu2");
+  if (apertus && name == "xielu") return Activation::xielu;  // of which each layer has numbers
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
   fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
@@ -819,7 +826,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (latent) read_latent(fields, root, family.latent, config);
   else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
-  config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
+  config.rms_norm_eps = family.norm_eps_field == nullptr ? family.rms_norm_eps : static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
   config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
@@ -827,6 +834,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.gated_mlp = family.gated_mlp;
   config.layer_norms = family.layer_norms;
   config.norm_biases = family.norm_biases;
+  config.norm_weights = family.norm_weights;
   config.parallel_mlp = family.parallel_mlp;
   config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
@@ -840,6 +848,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   else if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
+  if (config.model_type == "olmo") refuse_clipping(fields);
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);

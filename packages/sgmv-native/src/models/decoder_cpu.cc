@@ -338,7 +338,7 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   fused_.prepare({index, ProjectionGroup::down});
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     const float* gate = gate_up_.row(token);
-    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
+    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token), layer.xielu);
     gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });

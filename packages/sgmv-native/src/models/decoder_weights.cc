@@ -32,6 +32,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
     layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
     layer.per_token_out = checkpoint.linear(names.per_token_out, config.per_token.size);
   }
+  if (!names.xielu.empty()) layer.xielu = checkpoint.xielu(names.xielu);
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
   layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o, index));

@@ -19,6 +19,7 @@ struct DecoderLayer {
   std::vector<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
   std::vector<float> sinks;           // [heads]
+  Xielu xielu;
   Linear qkv, o;           // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeights delta; // of linear attention
   Linear q_b, kv_b;        // of latent attention, where qkv is q or q_a, and kv_a

@@ -114,6 +114,7 @@ class Loader {
       layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
       layer.per_token_out = biased(names.per_token_out, config_.per_token.size);
     }
+    if (!names.xielu.empty()) layer.xielu = checkpoint_.xielu(names.xielu);
     if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
     layer.qkv = biased(names.qkv, config_.hidden_size);
     layer.o = biased(names.o, config_.in_features(config_.is_linear(index) ? Projection::out : Projection::o, index));

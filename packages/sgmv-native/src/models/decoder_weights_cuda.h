@@ -52,6 +52,7 @@ struct DecoderLayerCuda {
   DeviceArray<float> post_per_token_norm;  // [hidden]
   DeviceArray<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
+  Xielu xielu;
   BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
   GatedDeltaWeightsCuda delta; // of linear attention
   BiasedMatrix q_b, kv_b;      // of latent attention, where qkv is q or q_a, and kv_a

@@ -95,10 +95,10 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
-  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax";
+  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", apertus = config.model_type == "apertus";
   if (config.pre_norms) {
-    names.attention_norm = prefix + "input_layernorm.weight";
-    if (!config.parallel_mlp) names.mlp_norm = prefix + ((config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    names.attention_norm = prefix + (apertus ? "attention_layernorm.weight" : "input_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + (apertus ? "feedforward_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");
@@ -145,6 +145,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.per_token_out = parts(prefix, {per_token_out}, false);
     names.post_per_token_norm = prefix + "post_per_layer_input_norm.weight";
   }
+  if (config.activation == Activation::xielu) names.xielu = mlp + "act_fn.";
   if (config.attention_sinks) names.sinks = attention + "sinks";
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;

@@ -93,11 +93,11 @@ void DecoderCuda::issue_mlp(const Shape& shape, int32_t index, float* out) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   std::byte* const gated = (config_.has_experts(index) && config_.experts.shared ? shared_gated_ : gated_).data();
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
-  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated);
+  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated, nullptr, nullptr, layer.xielu);
   project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, out);
 }
 
-void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row, const float* row_scales) {
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row, const float* row_scales, const Xielu& xielu) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
@@ -108,6 +108,7 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
   activation.row_scales = row_scales;
+  activation.xielu = xielu;
   activation.tokens = rows;
   activation.width = width;
   activation.out = out;

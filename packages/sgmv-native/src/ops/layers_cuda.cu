@@ -245,6 +245,7 @@ template <Activation kActivation>
 __device__ __forceinline__ float activate(float x, [[maybe_unused]] const GatedActivation& work) {
   if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
   if constexpr (kActivation == Activation::relu2) return x < 0.0f ? 0.0f : x * x;
+  if constexpr (kActivation == Activation::xielu) return (x > 0.0f ? work.xielu.positive * x * x : work.xielu.negative * (expm1f(x) - x)) + work.xielu.beta * x;
   if constexpr (kActivation == Activation::clamped_silu) {
     const float gate = x > work.limit ? work.limit : x;
     return gate * sigmoid(gate * work.sharpness);
@@ -397,6 +398,7 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
         case Activation::silu: return run(gated_activation_kernel<T, Activation::silu, true, whole()>);
         case Activation::gelu_tanh: return run(work.gated ? gated_activation_kernel<T, Activation::gelu_tanh, true, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, false, whole()>);
         case Activation::relu2: return run(gated_activation_kernel<T, Activation::relu2, false, whole()>);
+        case Activation::xielu: return run(gated_activation_kernel<T, Activation::xielu, false, whole()>);
         case Activation::clamped_silu: return run(gated_activation_kernel<T, Activation::clamped_silu, true, whole()>);
       }
     });

@@ -490,6 +490,18 @@ TEST("config: latent attention") {
   refuse_as("deepseek_v2", R"("num_experts_per_tok":6,"topk_method":"noaux_tc")", "model_unsupported", "topk_method");
 }
 
+TEST("config: Apertus and OLMo 1") {
+  const std::string scaled = R"("rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})";
+  const ModelConfig apertus = read_as("apertus", scaled + R"(,"attention_bias":true)");
+  CHECK(apertus.activation == Activation::xielu && !apertus.gated_mlp && apertus.qk_norm && apertus.output_bias && apertus.rope.theta == 1.2e7 && !apertus.mlp_bias);
+  CHECK(read_as("apertus", scaled + R"(,"hidden_act":"relu2")").activation == Activation::relu2);
+  refuse_as("apertus", "", "model_unsupported", "rope_parameters: found nothing");
+  refuse_as("arcee", R"("hidden_act":"xielu")", "model_unsupported", "hidden_act: found \"xielu\"");
+  const ModelConfig olmo = read_as("olmo", R"("rms_norm_eps":0.5,"clip_qkv":null)");
+  CHECK(olmo.layer_norms && !olmo.norm_biases && !olmo.norm_weights && olmo.rms_norm_eps == 1e-5f && olmo.gated_mlp && olmo.activation == Activation::silu);
+  refuse_as("olmo", R"("clip_qkv":8.0)", "model_unsupported", "clip_qkv");
+}
+
 TEST("config: Llama 4, its chunks, layers without RoPE and with experts") {
   const std::string heads = R"("num_key_value_heads":4)";
   const ModelConfig c = read_as("llama4_text", heads);
