@@ -49,6 +49,9 @@ const kinds: Record<string, number> = {
     ]),
   ),
   ...Object.fromEntries(
+    ['lfm2', 'lfm2-moe', 'granite-hybrid', 'granite-hybrid-moe', 'bamba', 'falcon-h1', 'nemotron-h', 'nemotron-h-moe'].map((family) => [family, 2 * 3]),
+  ),
+  ...Object.fromEntries(
     ['qwen3-next', 'gguf-qwen35', 'gguf-qwen35moe', 'gguf-qwen3next'].map((family) => [family, 2 * 2]),
   ),
   routers: 2 * 2,

@@ -14,14 +14,14 @@
 namespace sgmv {
 
 // The modules an adapter can target: those of a layer in the order they run, then those outside the layers. A model
-// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer of linear attention has in_qkv to out in place of
-// q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer with a state has some of in_qkv to out, mostly in
+// place of q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
 // are those of PerTokenConfig. With latent attention a layer has q or q_a and q_b, kv_a and kv_b in place of q, k and v.
 enum class Projection : uint8_t {
-  q, q_a, k, v, qkv, kv_a, q_b, kv_b, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
+  q, q_a, k, v, qkv, kv_a, q_b, kv_b, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, in, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
 };
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
-inline bool is_of_linear_attention(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
+inline bool is_of_state(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
@@ -87,7 +87,7 @@ struct ExpertsConfig {
   int32_t groups = 1, groups_per_token = 1;
   float scale = 1.0f;        // of the weights
   bool groups_by_best = false;  // a group is worth what its best expert is
-  float sum_min = 0.0f;      // what normalized weights are divided by is no less
+  float sum_min = 0.0f, sum_added = 0.0f;  // what normalized weights are divided by is no less than the first and their sum plus the second
   bool biased = false;       // the router and the experts' projections have biases
   // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
   // is normed before it is added up, and each has a number that its weight is multiplied by.
@@ -97,38 +97,64 @@ struct ExpertsConfig {
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
-// Layers of linear attention by the gated delta rule (Yang et al., 2024): in place of keys and values of all positions a sequence has
-// a state. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found here.
+// What layers with a state do behind their convolution. gated_delta: the gated delta rule (Yang et al., 2024). mamba2: the same without what
+// it takes off a value (Dao and Gu, 2024), where values, keys and queries are called x, B and C. short_conv: nothing more (LFM2).
+enum class StateRule : uint8_t { gated_delta, mamba2, short_conv };
+
+// What a state gives is normed, then multiplied by silu(z); the other way round; or not normed.
+enum class StateGate : uint8_t { after_norm, before_norm, alone };
+
+// Layers with a state: in place of keys and values of all positions a sequence has a matrix for each value head, or none, and the last
+// inputs of a convolution. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found
+// here: of gated_delta q, k, v, z, b, a; of mamba2 z, x, B, C, dt; of short_conv B, C, x, where B · x is what the convolution sees, of one
+// value head without keys, and C what its output is multiplied by.
 struct LinearAttentionShape {
   int32_t key_heads = 0, value_heads = 0;  // each of the former serves value_heads / key_heads neighbours of the latter
   int32_t key_dim = 0, value_dim = 0;      // of a head
   int32_t taps = 0;                        // inputs that the convolution sees, the token's own included
   bool grouped = false;                    // Qwen3-Next: columns of q, k, v and z, and of b and a, lie by key head
+  StateRule rule = StateRule::gated_delta;
+  StateGate gate = StateGate::after_norm;
+  float step_min = 0.0f, step_max = __builtin_inff();  // of mamba2's dt
+  float gate_scale = 1.0f, step_scale = 1.0f;          // of mamba2's z and dt, as the product has them
+  float out_scale = 1.0f;                              // of what out reads
+  float value_scale = 1.0f, key_scale = 1.0f, query_scale = 1.0f;  // of the convolution's inputs, as the product has them; its weights are multiplied
 
   constexpr int32_t keys() const { return key_heads * key_dim; }
   constexpr int32_t values() const { return value_heads * value_dim; }
   constexpr int32_t conv_width() const { return 2 * keys() + values(); }  // channels: q, k, v
-  constexpr int32_t width() const { return conv_width() + values() + 2 * value_heads; }
+  constexpr int32_t width() const { return is_conv() ? 3 * values() : conv_width() + values() + (is_mamba() ? 1 : 2) * value_heads; }
+  constexpr bool is_mamba() const { return rule == StateRule::mamba2; }
+  constexpr bool is_conv() const { return rule == StateRule::short_conv; }
+  constexpr bool has_matrices() const { return !is_conv(); }
+  constexpr int32_t norm_width() const { return is_mamba() ? values() / key_heads : value_dim; }  // of what is normed together
   constexpr int32_t per_key_head() const { return value_heads / key_heads; }
   constexpr int32_t group_width() const { return 2 * (key_dim + per_key_head() * value_dim); }
-  constexpr int32_t q_column(int32_t key_head) const { return grouped ? key_head * group_width() : key_head * key_dim; }
-  constexpr int32_t k_column(int32_t key_head) const { return grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
-  constexpr int32_t v_column(int32_t head) const { return grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
-  constexpr int32_t z_column(int32_t head) const { return grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
+  constexpr int32_t q_column(int32_t key_head) const { return is_mamba() ? values() + q_channel(key_head) : grouped ? key_head * group_width() : key_head * key_dim; }
+  constexpr int32_t k_column(int32_t key_head) const { return is_mamba() ? values() + k_channel(key_head) : grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
+  constexpr int32_t v_column(int32_t head) const { return is_conv() ? 2 * values() : is_mamba() ? values() + v_channel(head) : grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
+  constexpr int32_t z_column(int32_t head) const { return is_conv() ? values() : is_mamba() ? v_channel(head) : grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
   constexpr int32_t b_column(int32_t head) const { return conv_width() + values() + (grouped ? head / per_key_head() * 2 * per_key_head() + head % per_key_head() : head); }
-  constexpr int32_t a_column(int32_t head) const { return b_column(head) + (grouped ? per_key_head() : value_heads); }
+  constexpr int32_t a_column(int32_t head) const { return is_mamba() ? values() + conv_width() + head : b_column(head) + (grouped ? per_key_head() : value_heads); }
+  // Channels of the convolution.
+  constexpr int32_t q_channel(int32_t key_head) const { return (is_mamba() ? values() + keys() : 0) + key_head * key_dim; }
+  constexpr int32_t k_channel(int32_t key_head) const { return (is_mamba() ? values() : keys()) + key_head * key_dim; }
+  constexpr int32_t v_channel(int32_t head) const { return (is_mamba() ? 0 : 2 * keys()) + head * value_dim; }
 
   // A sequence's state of a layer, in float32: for each value head and each kStateTile of its columns [key_dim, kStateTile], then the last
   // inputs of the convolution, [taps - 1, conv_width].
   static constexpr int32_t kStateTile = 32;
   constexpr int64_t tiles() const { return (value_dim + kStateTile - 1) / kStateTile; }  // of a head
   constexpr int64_t tile_floats() const { return int64_t{key_dim} * kStateTile; }
-  constexpr int64_t conv_at() const { return value_heads * tiles() * tile_floats(); }
+  constexpr int64_t conv_at() const { return has_matrices() ? value_heads * tiles() * tile_floats() : 0; }
   constexpr int64_t state_floats() const { return conv_at() + int64_t{taps - 1} * conv_width(); }
 };
 
 struct LinearAttentionConfig : LinearAttentionShape {
-  std::vector<bool> layer_is_linear;  // per layer; empty: none is
+  std::vector<bool> layer_has_state;  // per layer; empty: none has
+  bool conv_bias = false;             // the convolution adds one
+  bool in_bias = false, out_bias = false;  // in_… and out have biases
+  float norm_eps = 1e-6f;             // of the norm of what states give
 };
 
 // Keys and values of a layer.
@@ -199,6 +225,8 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
+  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state. Falcon-H1: layers have both, and the residual gets what both give
+  std::vector<bool> layer_has_feed_forward;  // per layer, an MLP or experts; empty: all. Nemotron-H: layers have either that or a state or attention
   ExpertsConfig experts;
   LinearAttentionConfig linear;
   LatentConfig latent;
@@ -220,6 +248,8 @@ struct ModelConfig {
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
+  float value_scale = 1.0f;        // of values (Falcon-H1)
+  float gate_scale = 1.0f, gated_scale = 1.0f;  // of what an MLP activates, and of what down reads (Falcon-H1)
   // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more. Llama 4: in layers without RoPE
   // alone, and the first position counts as 1.
   float query_growth = 0.0f;
@@ -236,12 +266,16 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
-  bool is_linear(int32_t layer) const { return !linear.layer_is_linear.empty() && linear.layer_is_linear[static_cast<size_t>(layer)]; }
-  int32_t linear_layers() const { return linear_before(layers); }
+  bool has_mixer(int32_t layer) const { return has_state(layer) || has_attention(layer); }
+  bool has_feed_forward(int32_t layer) const { return layer_has_feed_forward.empty() || layer_has_feed_forward[static_cast<size_t>(layer)]; }
+  bool has_both(int32_t layer) const { return has_state(layer) && has_attention(layer); }
+  bool has_attention(int32_t layer) const { return layer_has_attention.empty() ? !has_state(layer) : layer_has_attention[static_cast<size_t>(layer)]; }
+  bool has_state(int32_t layer) const { return !linear.layer_has_state.empty() && linear.layer_has_state[static_cast<size_t>(layer)]; }
+  int32_t state_layers() const { return states_before(layers); }
   // Among the layers that have keys and values, or among those that have a state, how many come before this one.
-  int32_t kv_index(int32_t layer) const { return kv_source(layer) - linear_before(kv_source(layer)); }
-  int32_t state_index(int32_t layer) const { return linear_before(layer); }
-  int32_t kv_layers() const { return first_sharing() - linear_before(first_sharing()); }
+  int32_t kv_index(int32_t layer) const { return attentions_before(kv_source(layer)); }
+  int32_t state_index(int32_t layer) const { return states_before(layer); }
+  int32_t kv_layers() const { return attentions_before(first_sharing()); }
   int32_t first_sharing() const { return layers - kv_sharing_layers; }
   int32_t kv_source(int32_t layer) const;  // the layer whose keys and values this one attends to
   bool has_kv(int32_t layer) const { return layer < first_sharing(); }
@@ -256,12 +290,12 @@ struct ModelConfig {
   int32_t attended_width(int32_t layer) const { return is_latent() ? heads * latent.value_dim : queries_width(layer); }  // of what o reads
   int32_t qkv_width(int32_t layer) const { return q_width(layer) + (has_kv(layer) ? 2 * kv_shape(layer).heads * kv_shape(layer).dim : 0); }
   int32_t qkv_width_max() const { return q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
-  StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
-  size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
+  StateShape states(int32_t count) const { return {state_layers() > 0 ? count : 0, state_layers(), state_layers() > 0 ? linear.state_floats() : 0}; }
+  size_t state_bytes() const { return state_layers() == 0 ? 0 : static_cast<size_t>(state_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
   int32_t q_width(int32_t layer) const { return (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
   int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
-  bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
-  bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass
+  bool has_experts(int32_t layer) const { return experts.count > 0 && has_feed_forward(layer) && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
+  bool has_mlp(int32_t layer) const { return has_feed_forward(layer) && (experts.shared || experts.apart || !has_experts(layer)); }  // one that all tokens pass
   int32_t mlp_size(int32_t layer) const { return has_experts(layer) && !experts.apart ? experts.shared_size : wide_sharing_mlps && !has_kv(layer) ? 2 * intermediate_size : intermediate_size; }
   int32_t mlp_size_max() const;  // of any layer that has one; 0: none has
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
@@ -290,7 +324,8 @@ struct ModelConfig {
   int32_t out_features(Projection p, int32_t layer = 0) const;
 
  private:
-  int32_t linear_before(int32_t layer) const;
+  int32_t states_before(int32_t layer) const;
+  int32_t attentions_before(int32_t layer) const;
 };
 
 // `source`: a folder with config.json (generation_config.json is read beside it if there), a config.json, or a

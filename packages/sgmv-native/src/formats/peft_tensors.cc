@@ -148,9 +148,9 @@ class TargetMatcher {
   // in turns with them. Swapped, A has outputs and B inputs.
   void match_stacked(std::vector<PeftPair>& pairs) {
     const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_), expert = target_.expert;
-    const bool both = target_.projection != Projection::down, turns = both && model_.model_type == "gpt_oss", up = target_.projection == Projection::up;
+    const bool both = target_.projection != Projection::down && model_.gated_mlp, turns = both && model_.model_type == "gpt_oss", up = target_.projection == Projection::up;
     const bool swapped = mixture_names(model_).swapped_factors;
-    const int64_t all_out = both ? 2 * out : out, first_out = !up ? 0 : turns ? 1 : out;
+    const int64_t all_out = both ? 2 * out : out, first_out = !up || !both ? 0 : turns ? 1 : out;
     const std::string why = "rank " + std::to_string(rank) + " in adapter_config.json, " + std::to_string(experts) + " experts in the base model";
     auto a = take(Part::a, {experts * rank, swapped ? all_out : in}, why), b = take(Part::b, {swapped ? in : all_out, rank * experts}, why);
     if (!good_) return;

@@ -16,7 +16,7 @@
 
 namespace sgmv {
 
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, per_token_gate, per_token_out, latent_q, latent_kv, embedding, per_token_in, head };
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, state_in, state_out, per_token_gate, per_token_out, latent_q, latent_kv, embedding, per_token_in, head };
 inline constexpr int kGroupCount = 11;  // of a layer
 ProjectionGroup group_of(Projection p);
 int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output

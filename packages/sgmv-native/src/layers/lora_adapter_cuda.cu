@@ -162,8 +162,7 @@ int32_t factor_of(Projection p) {
     case Projection::v:
     case Projection::q_b:
     case Projection::in_b: return 2;
-    case Projection::o:
-    case Projection::out: return 3;
+    case Projection::o: return 3;
     case Projection::kv_b:
     case Projection::in_a: return 7;
     case Projection::gate:
@@ -172,6 +171,8 @@ int32_t factor_of(Projection p) {
     case Projection::down: return 6;
     case Projection::per_token_gate: return 8;
     case Projection::per_token_out: return 9;
+    case Projection::in: return 10;
+    case Projection::out: return 11;
     default: return 0;
   }
 }

@@ -132,7 +132,7 @@ void Mixture::route(const Kernels& kernels, const ExpertWeights& weights, int64_
   std::sort(chosen, chosen + count, [](const Choice& one, const Choice& other) { return one.expert < other.expert; });
   float sum = by_worth || config_.sigmoid_weights ? 1.0f : kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
   for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
-  if (config_.normalized) sum = of_chosen < config_.sum_min ? config_.sum_min : of_chosen;
+  if (config_.normalized) sum = std::max(of_chosen + config_.sum_added, config_.sum_min);
   for (int32_t i = 0; i < count; ++i) {
     const auto expert = static_cast<size_t>(chosen[i].expert);
     const float worth = config_.sigmoid_weights ? 1.0f / (1.0f + std::exp(-scores[expert])) : scores[expert];

@@ -18,7 +18,7 @@
 namespace sgmv {
 namespace {
 
-bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && (info == nullptr || info->dtype != DType::mxfp4); }
+bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && !(part.bare && info != nullptr && info->dtype == DType::mxfp4); }
 
 // `count` columns of [rows, columns] from `first` on, as rows.
 template <typename Number>
@@ -65,11 +65,13 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
+    if (config.model_type == "nemotron_h" && source_->find("backbone.embeddings.weight") != nullptr) layers_prefix_ = "backbone.";
   }
 }
 
 std::string Checkpoint::stored_name(const std::string& name) const {
   if (gguf_) return gguf_tensor_name(name, config_);
+  if (config_.model_type == "nemotron_h" && name == kEmbeddingTensor) return layers_prefix_ + "embeddings.weight";
   if (name.starts_with(kModulePrefix)) return layers_prefix_ + name.substr(kModulePrefix.size());
   const std::string wrapped = "language_model." + name;  // the head
   return source_->find(name) == nullptr && source_->find(wrapped) != nullptr ? wrapped : name;
@@ -86,13 +88,18 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
   if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() < 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K or MXFP4, or F8_E4M3 of a matrix");
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
 
 std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
   const TensorInfo* info = find(name);
   return info == nullptr ? std::vector<int64_t>() : info->shape;
+}
+
+DType Checkpoint::rounded_type(const std::string& name) const {
+  const TensorInfo* info = gguf_ ? find(name) : nullptr;
+  return info == nullptr ? DType::f32 : info->dtype;
 }
 
 // Of a transposed part all of the expert's columns.
@@ -106,7 +113,7 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     row.shape = {1, in};
     return row;
   }
-  const int64_t experts = config_.experts.count, matrix = std::max(0, part.expert);
+  const int64_t experts = part.matrices > 0 ? part.matrices : config_.experts.count, matrix = std::max(0, part.expert);
   const bool transposed = lies_by_input(part, info);
   TensorInfo rows = require(name, part.expert < 0 ? std::vector{part.stacked_rows, in} : transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
   if (transposed) {
@@ -196,12 +203,13 @@ Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& inf
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
   MatrixPlace place;
-  if (part.expert >= 0) place = {config_.experts.count, part.expert};
+  if (part.expert >= 0) place = {part.matrices > 0 ? part.matrices : config_.experts.count, part.expert};
   place.by_input = lies_by_input(part, &info);
   if (part.stacked_rows > 0 && !place.by_input) place.rows = part.stacked_rows, place.first_row = part.first_row;
   Rows stored = rows(part.tensor(), info, place);
   if (has_tiled_inputs(part)) return by_key_head(std::move(stored));
   if (!lies_by_input(part, &info)) return stored;
+  widen_blocks(stored);
   const auto turn = dtype_block_bytes(stored.dtype) == sizeof(float) ? columns_as_rows<float> : columns_as_rows<uint16_t>;
   stored.data = turn(stored.data, in, part.stacked_rows, part.first_row, part.out);
   return stored;
@@ -213,13 +221,14 @@ DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
   const std::vector<std::byte> stored = source_->read(info);
   std::array<std::byte, 34> block;
   for (size_t at = 0; at < stored.size(); at += static_cast<size_t>(dtype_block_bytes(DType::mxfp4)))
-    if (!mxfp4_to_q8_0(stored.data() + at, block.data())) return DType::f32;
+    if (!table_to_q8_0(DType::mxfp4, stored.data() + at, block.data())) return DType::f32;
   return DType::mxfp4;
 }
 
 DType Checkpoint::form_type(const Part& part, int64_t in, WeightType compute) const {
   const TensorInfo info = require(part, in);
-  return splits_blocks(part, info.dtype) ? DType::f32 : form_type(info, compute);
+  const bool widened = splits_blocks(part, info.dtype) || (lies_by_input(part, &info) && dtype_block(info.dtype) > 1);
+  return widened ? DType::f32 : form_type(info, compute);
 }
 
 bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled_value_heads && part.module.ends_with(".linear_attn.out_proj"); }
@@ -227,15 +236,18 @@ bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled
 // Whether blocks hold inputs of two heads, so that their numbers cannot stay together.
 bool Checkpoint::splits_blocks(const Part& part, DType dtype) const { return has_tiled_inputs(part) && config_.linear.value_dim % dtype_block(dtype) != 0; }
 
+void Checkpoint::widen_blocks(Rows& stored) {
+  if (dtype_block(stored.dtype) == 1) return;
+  const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
+  std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
+  dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
+  stored = {DType::f32, std::move(wide)};
+}
+
 // Inputs by value heads in the checkpoint's order, out of the file's.
 Checkpoint::Rows Checkpoint::by_key_head(Rows stored) const {
   const int64_t heads = config_.linear.value_heads, dim = config_.linear.value_dim;
-  if (dim % dtype_block(stored.dtype) != 0) {
-    const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
-    std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
-    dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
-    stored = {DType::f32, std::move(wide)};
-  }
+  if (dim % dtype_block(stored.dtype) != 0) widen_blocks(stored);
   const auto head_bytes = static_cast<size_t>(dim / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype)), row_bytes = head_bytes * static_cast<size_t>(heads);
   const std::vector<int32_t> order = tiled_order(config_.linear, heads, 1);
   std::vector<std::byte> ordered(stored.data.size());
@@ -323,10 +335,12 @@ std::vector<float> Checkpoint::conv(const std::string& name) const {
   const std::vector<float> stored = numbers(name, require(name, gguf_ ? std::vector<int64_t>{channels, taps} : std::vector<int64_t>{channels, 1, taps}));
   const std::vector<int32_t> order = row_order(name, channels);
   std::vector<float> turned(stored.size());
+  const LinearAttentionShape& shape = config_.linear;
+  const auto scale_of = [&](int64_t channel) { return !shape.is_mamba() || channel < shape.k_channel(0) ? shape.value_scale : channel < shape.q_channel(0) ? shape.key_scale : shape.query_scale; };
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int64_t from = order.empty() ? channel : order[static_cast<size_t>(channel)];
-      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)];
+      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)] * scale_of(channel);
     }
   return turned;
 }
@@ -341,7 +355,8 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 }
 
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = residual_norm(!gguf_ && config_.model_type == "phi" ? "model.final_layernorm.weight" : kFinalNormTensor);
+  const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm || config_.model_type == "nemotron_h") ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : lfm ? "model.embedding_norm.weight" : "model.norm_f.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
 }
@@ -437,10 +452,10 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
 
 std::vector<float> Checkpoint::bias(const Part& part) const {
   const std::string name = part.biases();
-  if (part.expert < 0) return vector(name, part.out);
-  TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
+  if (part.expert < 0 && part.stacked_rows == 0) return vector(name, part.out);
+  TensorInfo info = require(name, part.expert < 0 ? std::vector{part.stacked_rows} : std::vector<int64_t>{config_.experts.count, part.stacked_rows});
   const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
-  info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  info.offset += size * static_cast<uint64_t>(std::max(0, part.expert) * part.stacked_rows + part.first_row);
   info.bytes = size * static_cast<uint64_t>(part.out);
   info.shape = {part.out};
   return ordered(numbers(name, info), row_order(part));

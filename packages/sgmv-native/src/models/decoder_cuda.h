@@ -52,7 +52,7 @@ class DecoderCuda : public Model {
     int32_t tokens = 0;         // rows of all activations, those that only fill included
     int32_t tiles = 0;          // of attention
     int32_t rows = 0;           // of logits
-    int32_t slices = 0;         // of models with linear attention
+    int32_t slices = 0;         // of models with states
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
     bool embedding_lora = false, router_lora = false, expert_lora = false, head_lora = false, draws = false;
@@ -123,8 +123,11 @@ class DecoderCuda : public Model {
   // step_issue_cuda.cu: the device's part.
   void issue(const Shape& shape, const CudaKvCache& cache);
   void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  const DeviceArray<float>& first_norm(int32_t layer) const;
+  float* exact_of(int32_t layer);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
-  void issue_linear_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void attend(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
   void issue_mlp(const Shape& shape, int32_t index, float* out);
@@ -153,8 +156,8 @@ class DecoderCuda : public Model {
     sgmv_expand(context_->compute, *lora, group, lora_v_.data(), work.y, work.y_stride);
   }
   LoraGroup lora_group(int32_t layer, std::span<const Projection> projections) const;
-  LoraGroup qkv_group(int32_t layer) const;    // of linear attention: its in_… matrices
-  LoraGroup output_group(int32_t layer) const;
+  LoraGroup qkv_group(int32_t layer) const;
+  LoraGroup state_in_group(int32_t layer) const;
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
   LoraGroup per_token_in_group() const;
@@ -185,7 +188,7 @@ class DecoderCuda : public Model {
   DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
   DeviceArray<int32_t> lora_tile_counts_;  // of both, and of rows of experts
   Experts experts_;
-  DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
+  DeviceArray<float> mixed_, state_gates_, state_read_;  // of layers with a state
   // Of latent attention.
   struct Latent {
     DeviceArray<float> first, q, kv;                    // products with qkv, q_b and kv_b
@@ -195,9 +198,9 @@ class DecoderCuda : public Model {
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
   DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
   const DeviceArray<float> no_norm_;   // as one that is not there
-  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave
+  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave; of layers with both: what the state gave
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
-  DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
+  DeviceArray<std::byte> normed_, q_, attended_, state_out_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
   std::array<Started, 2> steps_;

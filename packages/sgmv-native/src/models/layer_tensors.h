@@ -28,8 +28,11 @@ struct LayerTensors {
   std::string scale;                // [1]: of what leaves the layer
   std::vector<Checkpoint::Part> per_token_gate, per_token_out;
   std::vector<Checkpoint::Part> q_b, kv_b;  // of latent attention, where qkv is q or q_a, and kv_a
-  std::vector<Checkpoint::Part> qkv, o, gate_up, down;  // of linear attention: qkv its in_… matrices, o its output
-  std::string conv, decay, dt_bias, delta_norm;         // of linear attention: [conv_width, 1, taps], [value_heads], [value_heads], [value_dim]
+  std::vector<Checkpoint::Part> qkv, o, gate_up, down;
+  // Of a layer with a state; empty: it has none, or its rule does without.
+  std::vector<Checkpoint::Part> state_in, state_out;
+  std::string conv, conv_bias;                    // [conv_width, 1, taps], [conv_width]
+  std::string decay, dt_bias, skip, state_norm;   // [value_heads], [value_heads], [value_heads], as of StateWeights
   // Of a layer with experts: the router's, then the gate of the shared one if there is one; and each expert's.
   std::vector<Checkpoint::Part> router;
   std::string choice_bias;  // [experts]; empty: none

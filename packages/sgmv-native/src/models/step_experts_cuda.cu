@@ -47,6 +47,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.groups_by_best = config.groups_by_best;
   routing.scale = config.scale;
   routing.sum_min = config.sum_min;
+  routing.sum_added = config.sum_added;
   routing.weight_scales = weights_.layers[static_cast<size_t>(layer)].experts.weight_scales.data();
   routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
   routing.scores = experts_.scores.data();
@@ -102,8 +103,8 @@ LoraGroup DecoderCuda::expert_gate_up_group(int32_t layer) const {
   const int32_t first = layer * config_.experts.count * kFactorsPerExpert, size = config_.experts.size;
   LoraGroup group;
   group.in = config_.hidden_size;
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, size};
+  if (config_.gated_mlp) group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
+  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, config_.gated_mlp ? size : 0};
   return group;
 }
 

@@ -42,7 +42,7 @@ struct RotateAndStore {
   int32_t half = 0;
   bool interleaved = false;        // pairs are neighbours
   bool norm_last = false;          // q and k are normed once they are rotated
-  float q_scale = 1.0f;
+  float q_scale = 1.0f, v_scale = 1.0f;
   float q_growth = 0.0f;           // queries at position p are multiplied by q_scale · (1 + q_growth · ln(1 + ⌊p / q_growth_span⌋))
   int32_t q_growth_span = 1;
   int32_t q_growth_begin = 0;      // what is added to p

@@ -275,7 +275,7 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
     const float4 v = load_floats<kWhole>(row + begin, column, width) * scale;
     return bias == nullptr ? v : v + load_floats<kWhole>(bias + begin, column, width);
   };
-  const auto active = [&](float x) { return activate<kActivation>(x, work); };
+  const auto active = [&](float x) { return activate<kActivation>(x * work.gate_scale, work) * work.scale; };
   const auto other = [&](float x) { return gated<kActivation>(x, work); };
   const float4 gate = quad_from(0);
   float4 product = make_float4(active(gate.x), active(gate.y), active(gate.z), active(gate.w));

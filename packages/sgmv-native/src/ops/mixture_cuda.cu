@@ -193,7 +193,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
     if (counts && expert < routing.experts) sum += worth(expert);
   }
   sum = (routing.by_worth || routing.sigmoid_weights) && !routing.normalized ? 1.0f : warp_sum(sum);
-  if (routing.normalized && sum < routing.sum_min) sum = routing.sum_min;
+  if (routing.normalized) sum = fmaxf(sum + routing.sum_added, routing.sum_min);
   float* const weights = routing.weights + token * routing.per_token;
   for (int i = 0, before = 0; i * kWarpThreads < routing.experts; ++i) {
     const int expert = i * kWarpThreads + lane;

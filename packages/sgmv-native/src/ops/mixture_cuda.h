@@ -44,7 +44,7 @@ struct Routing {
   const float* choice_bias = nullptr;  // [experts]; null: none
   int32_t groups = 1, groups_per_token = 1;  // up to kExpertGroupsMax; `experts` is a multiple of the first
   bool groups_by_best = false;
-  float scale = 1.0f, sum_min = 0.0f;
+  float scale = 1.0f, sum_min = 0.0f, sum_added = 0.0f;
   const float* weight_scales = nullptr;  // [experts]: what each one's weight is multiplied by; null: 1
 
   // Room for what is found out; rows() of rows, of which tokens that only fill a bucket take none.

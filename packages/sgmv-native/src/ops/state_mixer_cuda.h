@@ -1,5 +1,5 @@
-// Linear attention by the gated delta rule on CUDA (layers/gated_delta.h has the formulas): three launches, whose arguments do not depend on
-// who is in the step. All functions only enqueue; pointers are to device memory. Sums are in an order that the model's shape alone decides,
+// Layers with a state on CUDA (layers/state_mixer.h has the formulas): three launches, of a short convolution one, whose arguments do not
+// depend on who is in the step. All functions only enqueue; pointers are to device memory. Sums are in an order that the model's shape alone decides,
 // and a slice's tokens follow one another: a token has the same bits whatever the batch and however its prompt was cut.
 // docs/kernels/gated-delta.md has the design.
 #pragma once
@@ -13,37 +13,40 @@
 
 namespace sgmv::cuda {
 
-inline constexpr int32_t kDeltaHeadDimMax = 256;  // of keys and of values
+inline constexpr int32_t kStateHeadDimMax = 256;  // of keys and of values
 
 // A sequence's tokens in the batch and its slots; count 0: nothing.
-struct DeltaSlice {
+struct StateSlice {
   int32_t token_begin;
   int32_t token_count;
   int32_t state_from;  // -1: zeros
   int32_t state_to;
 };
 
-struct GatedDeltaWork {
+struct StateWork {
   LinearAttentionShape shape;
   float eps = 1e-6f;                       // of the norm of what the states give
   Number type = Number::bf16;              // of out
-  const float* projected = nullptr;        // [tokens, width]
+  const float* projected = nullptr;        // [tokens, width], biases included
   const float* conv = nullptr;             // [taps, conv_width]
+  const float* conv_bias = nullptr;        // [conv_width] or null
   const float* decay_rates = nullptr;      // [value_heads]
   const float* dt_bias = nullptr;          // [value_heads]
-  const float* norm = nullptr;             // [value_dim]
-  const DeltaSlice* slices = nullptr;      // [slice_count]
+  const float* skip = nullptr;             // [value_heads], of mamba2
+  const float* norm = nullptr;             // of gated_delta [value_dim], of mamba2 [values]
+  const StateSlice* slices = nullptr;      // [slice_count]
   const int32_t* slice_of_token = nullptr; // [tokens]; -1: a row that only fills a bucket
   int32_t slice_count = 0;
   int32_t tokens = 0;
   float* states = nullptr;                 // of this layer in slot 0
   int64_t slot_floats = 0;                 // from slot to slot
+  // Working memory, which a short convolution does without.
   float* mixed = nullptr;                  // [tokens, conv_width]
   float* gates = nullptr;                  // [tokens, 2, value_heads]: decays, betas
   float* read = nullptr;                   // [tokens, values]
   void* out = nullptr;                     // [tokens, padded(values)] in `type`; padding kept
 };
-void gated_delta(cudaStream_t stream, const GatedDeltaWork& work);
+void mix_states(cudaStream_t stream, const StateWork& work);
 
 // x [tokens, padded(heads · head_dim)] in `type`: each head's output times the sigmoid of its gate, which follows its query in qkv.
 struct AttentionGate {
