@@ -525,7 +525,9 @@ TEST("layers: activations without a gate, with and without bias") {
           const std::vector<float> host_bias = normal(width);
           const auto rows = on_device(host_rows), bias = on_device(host_bias);
           const auto out = poisoned_rows(type, tokens, width);
-          gated_activation(nullptr, {type, activation, 1, 0, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data(), false, nullptr, 0, kXielu});
+          GatedActivation work{type, activation, 1, 0, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data(), false};
+          work.xielu = kXielu;
+          gated_activation(nullptr, work);
           check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
             return activated(activation, double{host_rows[static_cast<size_t>(token * width + i)]} + (biased ? host_bias[static_cast<size_t>(i)] : 0.0f));
           });
