@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, Mxfp4Config
 
@@ -25,7 +25,7 @@ OTHERWISE = {"minicpm3": LATENTS + SEPARATE[4:], "phi3": ["qkv_proj", "o_proj", 
          "granitemoehybrid": SEPARATE[:4] + ["in_proj", "out_proj", "input_linear", "output_linear"], "bamba": SEPARATE + ["in_proj", "out_proj"], "falcon_h1": SEPARATE + ["in_proj"], "nemotron_h": SEPARATE[:4] + ["in_proj", "up_proj", "down_proj"],
          "lfm2": SEPARATE[:3] + ["in_proj", "out_proj", "w1", "w2", "w3"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
-         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"], "apertus": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -114,6 +114,8 @@ FAMILIES = {
     "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
     "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
     "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
+    "apertus": ("apertus", dict(TINY, attention_bias=True, rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32))),
+    "olmo": ("olmo", dict(TINY, tie_word_embeddings=True)),
     "vaultgemma": ("vaultgemma", dict(TINY, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True)),
     "granite-swa": ("granite_swa", dict(TINY, num_hidden_layers=3, layer_types=SLIDES_EVERY_THIRD, sliding_window=9, layer_rope_theta=[500.0, 0, 500.0], embedding_multiplier=12.0, attention_multiplier=0.3,
                                         residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2)),
@@ -163,6 +165,10 @@ FAMILIES = {
     "deepseek-v2": ("deepseek_v2", dict(LATENT, q_lora_rank=None, n_group=3, topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=2.0)),
     "glm4-moe-lite": ("glm4_moe_lite", dict(LATENT, v_head_dim=10, rope_interleave=True)),
     # An MLP beside the experts.
+    # Chunks of eight positions; queries of the layer without RoPE grow from position 4 on.
+    "llama4": ("llama4", dict(text_config=dict(TINY, num_hidden_layers=3, no_rope_layers=[1, 0, 1], interleave_moe_layer_step=2, intermediate_size=6, intermediate_size_mlp=10, num_local_experts=3, num_experts_per_tok=2,
+                                               attention_chunk_size=8, floor_scale=5, attn_scale=0.4, attention_bias=True), tie_word_embeddings=False,
+                              vision_config=dict(hidden_size=4, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2, vision_output_dim=4, projector_input_dim=4, projector_output_dim=4), boi_token_index=900, eoi_token_index=901, image_token_index=902)),
     "gemma4-moe": ("gemma4_text", dict(GEMMA4, layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=7)),
     "flex-olmo": ("flex_olmo", dict(TINY, intermediate_size=8, num_experts=4, num_experts_per_tok=2)),
     "mellum": ("mellum", dict(TINY, layer_types=["sliding_attention", "full_attention"], sliding_window=9, mlp_layer_types=["sparse", "dense"], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8,
@@ -216,6 +222,7 @@ def of_mixtures(family):
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family in ("deepseek-v3", "deepseek-v2", "glm4-moe-lite"):
             return {"experts": dict(r=1, lora_alpha=2, target_modules=LATENTS, target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=LATENTS)}
+        if family == "llama4": return {"experts": dict(r=2, lora_alpha=3, target_modules=["q_proj", *SEPARATE[4:]], target_parameters=EVERY_PARAMETER), "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE)}
         if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
                                            "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
         if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}
@@ -295,7 +302,7 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5", "gemma4") or "_vl" in kind else AutoModelForCausalLM
+    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5", "gemma4", "llama4") or "_vl" in kind else AutoModelForCausalLM
     model = auto.from_config(config, **EAGER).float().eval()
     small = family in SMALLEST
     randomize(model, "gemma" in kind and "gemma4" not in kind, small, generator)
@@ -319,12 +326,18 @@ def write_adapters(family, folder):
     record_cases(family, AutoModelForCausalLM, folder, model, chosen, prompts, True, generator)
 
 
+def logits(net, prompt):
+    """Llama4ForConditionalGeneration of Transformers 5.24 asks its language model what it saw, and fails."""
+    whole = net.get_base_model() if isinstance(net, PeftModel) else net
+    return (whole.language_model if whole.config.model_type == "llama4" else net)(input_ids=prompt[None]).logits[0]
+
+
 def record_cases(family, auto, folder, model, chosen, prompts, small, generator):
     cases, tensors = [], {}
 
     def record(label, adapter, net):
         for i, prompt in enumerate(prompts):
-            tensors[f"{label}/{i}/logits"] = net(input_ids=prompt[None]).logits[0].float().contiguous()
+            tensors[f"{label}/{i}/logits"] = logits(net, prompt).float().contiguous()
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     for label, lora in chosen.items():

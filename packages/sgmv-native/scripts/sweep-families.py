@@ -31,16 +31,16 @@ WRAPPED = {"gemma3": ("gemma3_text", dict(VISION, vision_use_head=False)), "mist
            "qwen2_vl": ("qwen2_vl_text", dict(QWEN_VISION, embed_dim=4, mlp_ratio=1)), "qwen2_5_vl": ("qwen2_5_vl_text", dict(QWEN_VISION, window_size=4, fullatt_block_indexes=[0])),
            "qwen3_vl": ("qwen3_vl_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
            "qwen3_vl_moe": ("qwen3_vl_moe_text", dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0])),
-           "gemma4": ("gemma4_text", None), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
-UNGATED = ["starcoder2", "nemotron", "jais2", "arcee", "phi"]
+           "gemma4": ("gemma4_text", None), "llama4": ("llama4_text", dict(VISION, intermediate_size=16, vision_output_dim=4, projector_input_dim=4, projector_output_dim=4)), "qwen3_5": ("qwen3_5_text", dict(QWEN_VISION, num_position_embeddings=4)), "qwen3_5_moe": ("qwen3_5_moe_text", dict(QWEN_VISION, num_position_embeddings=4))}
+UNGATED = ["apertus", "starcoder2", "nemotron", "jais2", "arcee", "phi"]
 PARALLEL = ["cohere", "cohere2", "phi", "stablelm"]
 NORM_EPS = dict(nemotron_h="layer_norm_epsilon", lfm2="norm_eps", lfm2_moe="norm_eps", starcoder2="norm_epsilon", nemotron="norm_eps", jais2="layer_norm_eps", **{family: "layer_norm_eps" for family in PARALLEL})
 FAMILIES = """llama mistral ministral ministral3 qwen2 qwen3 gemma2 gemma3_text phi3 smollm3 granite olmo2 olmo3 mixtral qwen2_moe qwen3_moe olmoe
 granitemoe gpt_oss gemma3 mistral3 gemma seed_oss glm glm4 ernie4_5 exaone4 hunyuan_v1_dense starcoder2 nemotron jais2 arcee helium cwm iquestcoder internlm3
-cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa
+cohere cohere2 phi stablelm vaultgemma hyperclovax granite_swa apertus olmo
 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe
 glm4_moe dots1 solar_open minimax_m2 granitemoeshared ernie4_5_moe flex_olmo mellum exaone_moe hunyuan_v1_moe
-qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text
+qwen3_5_text qwen3_5 qwen3_next qwen3_5_moe gemma4_text gemma4 gemma4_unified_text llama4_text llama4
 deepseek_v2 deepseek_v3 glm4_moe_lite youtu minicpm3
 lfm2 lfm2_moe granitemoehybrid bamba falcon_h1 nemotron_h""".split()
 LATENT = FAMILIES[FAMILIES.index("deepseek_v2"):FAMILIES.index("lfm2")]
@@ -88,7 +88,8 @@ def draw_config(rng, family):
     if family in ("ernie4_5", "starcoder2"): c.update(use_bias=flag())
     if family.startswith("hunyuan") and flag(): c.update(rope_scaling=dict(type="dynamic", alpha=pick([0.5, 1000.0]), factor=1.0))
     if family in NORM_EPS: c[NORM_EPS[family]] = c.pop("rms_norm_eps")
-    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"])
+    if family in UNGATED: c["hidden_act"] = pick(["gelu_pytorch_tanh", "gelu_new", "relu2"] + ["xielu"] * 3 * (family == "apertus"))
+    if family == "olmo": c.update(clip_qkv=pick([None] * 9 + [8.0]))
     if family in PARALLEL: c.update(use_qk_norm=flag(), logit_scale=pick([0.0625, 0.25, 1.0]), use_qkv_bias=flag(), use_parallel_residual=flag(), qk_layernorm=rng.random() < (0.05 if family == "phi" else 0.5))
     if family == "cohere2": c.update(pick([{}, dict(sliding_window_pattern=pick([1, 2, 4])), dict(layer_types=[pick(["sliding_attention", "full_attention"]) for _ in range(layers)])]))
     if family == "hyperclovax":
@@ -127,6 +128,11 @@ def draw_config(rng, family):
     elif family == "ernie4_5_moe":
         c.update(moe_num_experts=experts, moe_k=min(experts, pick([1, 3, experts])), moe_num_shared_experts=pick([0, 1, 2]), moe_intermediate_size=rng.randint(1, 50), use_bias=rng.random() < 0.1,
                  moe_layer_start_index=rng.randint(0, layers), moe_layer_interval=pick([1, 1, 2]), moe_layer_end_index=pick([-1, layers - 1, 0]))
+    elif family == "llama4_text":
+        c.update(num_local_experts=experts, num_experts_per_tok=min(experts, pick([1, 3, experts])), intermediate_size_mlp=rng.randint(1, 99), use_qk_norm=flag(), attention_chunk_size=pick([None, 1, 5, 16, 300]),
+                 attn_temperature_tuning=flag(), floor_scale=pick([1, 7, 8192]), attn_scale=pick([0.1, 0.5]), no_rope_layer_interval=rng.randint(1, 4), no_rope_layers=pick([None, [], [rng.randint(0, 1) for _ in range(layers)]]),
+                 **pick([dict(interleave_moe_layer_step=pick([1, 2])), dict(moe_layers=sorted(rng.sample(range(layers), rng.randint(0, layers))))]))
+        if c["attention_chunk_size"] and flag(): c["layer_types"] = [pick(["chunked_attention", "full_attention"]) for _ in range(layers)]
     elif family == "hunyuan_v1_moe":
         chosen = min(experts, pick([1, 3, experts]))
         c.update(num_experts=experts, moe_topk=pick([chosen, [chosen] * layers]))
@@ -237,7 +243,7 @@ def randomize(named, generator, dtype, gemma=False):
         p.data = value.to(dtype).float()
 
 
-def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?([-+]|$)|gemma4([-+]|$)", family) else AutoModelForCausalLM
+def auto_class(family): return AutoModelForImageTextToText if re.match(r"mistral3|qwen._(5_)?vl|qwen3_5(_moe)?([-+]|$)|(gemma|llama)4([-+]|$)", family) else AutoModelForCausalLM
 
 
 def as_published(rng, family, folder):
@@ -291,6 +297,12 @@ def load(folder, adapter=None):
     return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
 
 
+def logits(net, prompt):
+    """Llama4ForConditionalGeneration of Transformers 5.24 asks its language model what it saw, and fails."""
+    whole = net.get_base_model() if isinstance(net, PeftModel) else net
+    return (whole.language_model if whole.config.model_type == "llama4" else net)(input_ids=prompt[None]).logits[0]
+
+
 @torch.no_grad()
 def write_model(rng, family, folder):
     generator, dtype = torch.Generator().manual_seed(rng.randrange(1 << 30)), rng.choice(DTYPES)
@@ -310,7 +322,7 @@ def write_model(rng, family, folder):
 
     def record(label, adapter, net, chosen):
         for prompt in chosen:
-            tensors[f"{label}/{len(prompt)}/logits"] = net(input_ids=prompt[None]).logits[0].contiguous()
+            tensors[f"{label}/{len(prompt)}/logits"] = logits(net, prompt).contiguous()
             cases.append(dict(name=f"{label}/{len(prompt)}", adapter=adapter, promptTokens=prompt.tolist()))
 
     def record_adapter(place, name, numbers):

@@ -43,7 +43,7 @@ const kinds: Record<string, number> = {
   ),
   'qwen3-5': 2 * 3,
   ...Object.fromEntries(
-    ['gemma4', 'gemma4-keys', 'gemma4-moe', 'deepseek-v2', 'deepseek-v3', 'glm4-moe-lite', 'minicpm3'].map((family) => [
+    ['gemma4', 'gemma4-keys', 'gemma4-moe', 'deepseek-v2', 'deepseek-v3', 'glm4-moe-lite', 'minicpm3', 'llama4', 'apertus', 'olmo'].map((family) => [
       family,
       2 * 3,
     ]),

@@ -26,8 +26,9 @@ inline bool is_of_router(Projection p) { return p == Projection::router || p == 
 const char* projection_name(Projection p);  // "q_proj" …
 
 // Of a gate, times up. clamped_silu: g · sigmoid(gate_sharpness · g) · (u + 1) of a gate g of at most gate_limit and u, up, within ±gate_limit.
-// relu2: the square of what is above 0.
-enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu };
+// relu2: the square of what is above 0. xielu (Huang, 2024): of x above 0 positive · x² + beta · x, otherwise negative · (eˣ - 1 - x) + beta · x.
+enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu, xielu };
+struct Xielu { float positive = 0.0f, negative = 0.0f, beta = 0.0f; };  // of a layer
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope, proportional };
@@ -91,6 +92,8 @@ struct ExpertsConfig {
   // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
   // is normed before it is added up, and each has a number that its weight is multiplied by.
   bool apart = false;
+  bool sigmoid_weights = false;  // Llama 4: chosen by their ratings, they count the sigmoid of that
+  bool weighs_inputs = false;    // Llama 4: weights multiply what the experts read and not what they give
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
@@ -214,8 +217,10 @@ struct ModelConfig {
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
+  bool qk_norm_weightless = false;  // Llama 4: without weights, in layers with RoPE alone
   bool qk_layer_norms = false;      // Cohere, StableLM: of each head, which has weights of its own, with the mean taken off
   int32_t sliding_window = 0;   // 0: none
+  bool chunked_window = false;  // sliding layers see those positions that share their own chunk of so many (Llama 4)
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
@@ -236,6 +241,7 @@ struct ModelConfig {
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
   bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; post_norms never do, those of q and k only as qk_layer_norms
   bool norm_biases = true;         // otherwise layer_norms add none (Cohere)
+  bool norm_weights = true;        // otherwise norms of the residual multiply by none (OLMo)
   bool head_bias = false;          // Phi: of lm_head
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
@@ -244,9 +250,11 @@ struct ModelConfig {
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
   float value_scale = 1.0f;        // of values (Falcon-H1)
   float gate_scale = 1.0f, gated_scale = 1.0f;  // of what an MLP activates, and of what down reads (Falcon-H1)
-  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
+  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more. Llama 4: in layers without RoPE
+  // alone, and the first position counts as 1.
   float query_growth = 0.0f;
   int32_t query_growth_span = 1;
+  bool query_growth_without_rope = false;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
   int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
@@ -293,9 +301,12 @@ struct ModelConfig {
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
-  float query_scale(int64_t position) const {
-    if (query_growth == 0.0f) return attention_scale;
-    return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
+  float query_growth_of(int32_t layer) const { return query_growth_without_rope && has_rope(layer) ? 0.0f : query_growth; }
+  int32_t query_growth_begin() const { return query_growth_without_rope ? 1 : 0; }  // what position 0 counts as
+  float query_scale(int32_t layer, int64_t position) const {
+    const float growth = query_growth_of(layer);
+    if (growth == 0.0f) return attention_scale;
+    return attention_scale * (1.0f + growth * std::log1p(static_cast<float>((position + query_growth_begin()) / query_growth_span)));
   }
   int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
   // In layers of two shapes norms of heads are as wide as a layer's heads.

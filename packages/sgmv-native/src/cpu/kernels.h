@@ -148,6 +148,7 @@ struct Kernels {
   void (*gelu)(const float* x, int64_t n, float* out);                        // the same without up
   void (*relu2)(const float* x, int64_t n, float* out);                       // max(x, 0)²
   void (*clamped_swiglu)(const float* gate, const float* up, int64_t n, float sharpness, float limit, float* out);  // Activation::clamped_silu
+  void (*xielu)(const float* x, int64_t n, float positive, float negative, float beta, float* out);
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
   void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
 

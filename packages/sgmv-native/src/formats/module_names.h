@@ -24,6 +24,7 @@ struct MixtureNames {
   bool router_stays_module = false;                            // in Transformers 5 too
   bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
+  bool swapped_factors = false;                                // those parameters are [experts, in, out], which PEFT takes for [experts, out, in]
 };
 const MixtureNames& mixture_names(const ModelConfig& model);
 

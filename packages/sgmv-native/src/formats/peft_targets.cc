@@ -167,7 +167,7 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
 // Modules that a model has and PEFT cannot adapt, or, of a state's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
   if (model.state_layers() > 0 && any_ending(name, [&](std::string_view ending) { return ending == "conv1d" || ending == state_block(model); })) return true;
-  constexpr std::array<std::string_view, 39> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+  constexpr std::array<std::string_view, 42> modules = {"attention_layernorm", "feedforward_layernorm", "act_fn", "model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
                                                         "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm", "feed_forward", "operator_norm", "ffn_norm", "embedding_norm", "pre_ff_layernorm", "mixer", "norm_f"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
@@ -291,6 +291,8 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
+      {.model_type = "llama4_text", .block = "feed_forward", .router = "router", .shared = "feed_forward.shared_expert", .expert_modules = false,
+       .bare_block = "feed_forward", .bare_router = "router", .swapped_factors = true},
       {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .router_stays_module = true, .expert_modules = false, .bare_block = "", .bare_router = "router.proj"},
   };
   for (const MixtureNames& names : others)
@@ -325,7 +327,7 @@ const char* state_block(const ModelConfig& model) {
 
 const char* mlp_block(const ModelConfig& model) {
   if (is_nemotron_h(model)) return "mixer";
-  if (model.model_type.starts_with("lfm2") || is_bamba_like(model)) return "feed_forward";
+  if (model.model_type.starts_with("lfm2") || model.model_type == "llama4_text" || is_bamba_like(model)) return "feed_forward";
   return model.model_type == "granitemoehybrid" ? mixture_names(model).shared : "mlp";
 }
 

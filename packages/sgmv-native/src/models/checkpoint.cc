@@ -303,7 +303,7 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
 }
 
 std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
-  std::vector<float> weights = norm(name, config_.hidden_size);
+  std::vector<float> weights = config_.norm_weights ? norm(name, config_.hidden_size) : std::vector<float>(static_cast<size_t>(config_.hidden_size), 1.0f);
   if (!config_.layer_norms) return weights;
   const std::vector<float> bias = config_.norm_biases ? vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size) : std::vector<float>(weights.size());
   weights.insert(weights.end(), bias.begin(), bias.end());
@@ -359,6 +359,20 @@ std::vector<float> Checkpoint::final_norm() const {
   std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm || config_.model_type == "nemotron_h") ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : lfm ? "model.embedding_norm.weight" : "model.norm_f.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
+}
+
+// Of a tensor that has one, whatever its shape.
+float Checkpoint::number(const std::string& name) const {
+  const TensorInfo* info = find(name);
+  return numbers(name, require(name, info != nullptr && info->elements() == 1 ? info->shape : std::vector<int64_t>{1}))[0];
+}
+
+Xielu Checkpoint::xielu(const std::string& prefix) const {
+  const auto softplus = [](float x) { return x > 20.0f ? x : std::log1p(std::exp(x)); };
+  const float beta = has(prefix + "beta") ? number(prefix + "beta") : 0.5f, nearest = has(prefix + "eps") ? number(prefix + "eps") : 0.0f;
+  // Numbers nearer to 0 than this one count as it in eˣ. It is 1e-6, which nothing shows.
+  if (!(std::abs(nearest) <= 1e-5f)) throw Error("model_unsupported", stored_name(prefix + "eps") + ": found " + std::to_string(nearest) + ", expected at most 1e-5");
+  return {softplus(number(prefix + "alpha_p")), beta + softplus(number(prefix + "alpha_n")), beta};
 }
 
 std::vector<float> Checkpoint::router_norm(const std::string& name) const {

@@ -31,6 +31,8 @@ class Checkpoint {
   std::vector<float> conv(const std::string& name) const;
   std::vector<float> decay_rates(const std::string& name) const;
   std::vector<float> final_norm() const;  // logit_scale included
+  // What softplus makes of its numbers; names begin with `prefix`.
+  Xielu xielu(const std::string& prefix) const;
   std::vector<float> router_norm(const std::string& name) const;  // of experts that stand apart: its weights, divided by √hidden_size
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own, some from a row on where it has `stacked_rows`, or those of an expert in one that holds all
@@ -71,6 +73,7 @@ class Checkpoint {
   TensorInfo require(const Part& part, int64_t in) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
   std::vector<float> numbers(const std::string& name, const TensorInfo& info) const;
+  float number(const std::string& name) const;
   // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }

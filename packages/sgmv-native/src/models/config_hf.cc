@@ -57,7 +57,7 @@ struct Family {
   const char* model_type;
   int32_t max_positions;
   float rms_norm_eps = 1e-6f;
-  const char* norm_eps_field = "rms_norm_eps";
+  const char* norm_eps_field = "rms_norm_eps";  // null: no field says it
   double rope_theta = 1e4;
   double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
   int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
@@ -80,6 +80,7 @@ struct Family {
   bool gated_mlp = true;           // otherwise one of up and down, with another activation
   bool layer_norms = false;        // with mean and bias
   bool norm_biases = true;         // of those
+  bool norm_weights = true;
   bool parallel_mlp = false;
   bool unit_offset_norms = false;
   bool gemma = false;
@@ -158,6 +159,10 @@ constexpr Family kFamilies[] = {
     {.model_type = "granite_swa", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 100352, .heads = 20, .kv_heads = 4, .tied_embeddings = true,
      .sliding_window = 128, .full_every = 4, .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "hyperclovax", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "apertus", .max_positions = 65536, .rms_norm_eps = 1e-5f, .rope_theta = 1.2e7, .vocab_size = 131072, .heads = 32, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .qk_norm = true, .gated_mlp = false},
+    {.model_type = "olmo", .max_positions = 2048, .rms_norm_eps = 1e-5f, .norm_eps_field = nullptr, .vocab_size = 50304, .heads = 32, .intermediate_size = 11008, .may_slide = false,
+     .attention_bias = Bias::as_config, .layer_norms = true, .norm_biases = false, .norm_weights = false},
     {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
@@ -180,6 +185,8 @@ constexpr Family kFamilies[] = {
      .qk_norm_after_rope = true, .experts = {.count = 1, .per_token = 1, .normalized = true, .per_token_field = "moe_topk", .shared_field = "intermediate_size", .shared = -1}},
     {.model_type = "granitemoe", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config,
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
+    {.model_type = "llama4_text", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .vocab_size = 202048, .heads = 40, .kv_heads = 8, .head_dim = 128, .intermediate_size = 8192,
+     .may_slide = false, .attention_bias = Bias::as_config, .interleaved = true, .experts = {.count = 16, .per_token = 1, .shared_field = "intermediate_size", .shared = 8192}},
     {.model_type = "gpt_oss", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1.5e5, .vocab_size = 201088, .heads = 64, .kv_heads = 8, .head_dim = 64,
      .sliding_window = 128, .full_every = 2, .attention_bias = Bias::as_config, .biased = true, .experts = {.count = 128, .per_token = 4, .normalized = true, .biased = true}},
     {.model_type = "granitemoeshared", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .fused_gate_up = true,
@@ -251,7 +258,7 @@ struct VisionModel {
   bool flat = false;                      // the fields of the language model may stand outside, and there is no text_config then
 };
 
-constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"gemma4"}, {"gemma4_unified"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
+constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"gemma4"}, {"gemma4_unified"}, {"mistral3"}, {"llama4"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
                                          {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe},
                                          {"qwen3_5", "qwen3_5_text", &kQwen35}, {"qwen3_5_moe", "qwen3_5_moe_text", &kQwen35Moe}};
 
@@ -284,7 +291,9 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
-  const std::string name = fields.text(type == "nemotron_h" ? "mlp_hidden_act" : "hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  const bool apertus = type == "apertus";
+  const std::string name = fields.text(type == "nemotron_h" ? "mlp_hidden_act" : "hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : apertus ? "xielu" : "relu2");
+  if (apertus && name == "xielu") return Activation::xielu;  // of which each layer has numbers
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
   fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
@@ -300,6 +309,26 @@ Activation read_activation(const ConfigFields& fields, const Family& family) {
   if (name == "silu" || name == "swish") return Activation::silu;
   if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
   fields.refuse("model_unsupported", field, '"' + name + '"', "\"silu\" or \"gelu_pytorch_tanh\"");
+}
+
+// A whole number of which there is at least one: every how many layers, or positions.
+int32_t read_step(const ConfigFields& fields, const char* field, int32_t otherwise) {
+  const int32_t step = fields.integer(field).value_or(otherwise);
+  if (step < 1) fields.refuse("model_corrupt", field, std::to_string(step), "a whole number of at least 1");
+  return step;
+}
+
+// Which layers a list names; none: there is no list.
+std::optional<std::vector<bool>> read_layer_list(const ConfigFields& fields, const char* field, int32_t layers) {
+  const json::Value* list = fields.get(field);
+  if (list == nullptr) return std::nullopt;
+  if (!list->is_array()) fields.refuse("model_corrupt", field, list->describe(), "a list of layers");
+  std::vector<bool> named(static_cast<size_t>(layers));
+  for (const json::Value& layer : list->array()) {
+    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= layers) fields.refuse("model_corrupt", field, layer.describe(), "layers from 0 to " + std::to_string(layers - 1));
+    named[static_cast<size_t>(layer.integer())] = true;
+  }
+  return named;
 }
 
 void read_sliding_window(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
@@ -332,19 +361,21 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   std::vector<bool> sliding;
   for (const json::Value& type : types->array()) {
     const std::string text = type.is_string() ? type.string() : type.describe();
-    if (text != "full_attention" && text != "sliding_attention")
-      fields.refuse("model_unsupported", "layer_types", text, "full_attention or sliding_attention");
-    sliding.push_back(text == "sliding_attention");
+    const std::string other = config.chunked_window ? "chunked_attention" : "sliding_attention";
+    if (text != "full_attention" && text != other)
+      fields.refuse("model_unsupported", "layer_types", text, "full_attention or " + other);
+    sliding.push_back(text == other);
     if (sliding.back() && config.sliding_window == 0)
-      fields.refuse("model_unsupported", "layer_types", text, "a sliding_window with it");
+      fields.refuse("model_unsupported", "layer_types", text, config.chunked_window ? "an attention_chunk_size with it" : "a sliding_window with it");
   }
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
-// SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
+// SmolLM3, Llama 4: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
 void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<size_t>(config.layers);
-  if (const json::Value* list = fields.get("no_rope_layers")) {
+  const json::Value* list = fields.get("no_rope_layers");
+  if (list != nullptr && (config.model_type != "llama4_text" || !list->is_array() || !list->array().empty())) {
     const std::string expected = "a list of 0 and 1, at least one for each of " + std::to_string(layers) + " layers";
     if (!list->is_array() || list->array().size() < layers) fields.refuse("model_corrupt", "no_rope_layers", list->describe(), expected);
     for (const json::Value& rope : list->array()) {
@@ -353,8 +384,7 @@ void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
     }
     return;
   }
-  const int32_t every = fields.integer("no_rope_layer_interval").value_or(4);
-  if (every < 1) fields.refuse("model_corrupt", "no_rope_layer_interval", std::to_string(every), "a whole number of at least 1");
+  const int32_t every = read_step(fields, "no_rope_layer_interval", 4);
   for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
 }
 
@@ -433,20 +463,31 @@ void read_gpt_oss(const ConfigFields& fields, ModelConfig& config) {
   config.gate_limit = static_cast<float>(read_multiplier(fields, "swiglu_limit", config.gate_limit));
 }
 
+// Experts' weights, and MLPs of layers without any; attention in chunks in layers with RoPE, and queries that grow in the others.
+void read_llama4(const ConfigFields& fields, ModelConfig& config) {
+  config.experts.normalized = false;
+  config.experts.sigmoid_weights = config.experts.weighs_inputs = true;
+  const int32_t step = read_step(fields, "interleave_moe_layer_step", 1);
+  const std::optional<std::vector<bool>> mixtures = read_layer_list(fields, "moe_layers", config.layers);
+  for (int32_t layer = 0; layer < config.layers; ++layer) config.experts.layer_has_none.push_back(mixtures ? !(*mixtures)[static_cast<size_t>(layer)] : (layer + 1) % step != 0);
+  config.intermediate_size = fields.integer("intermediate_size_mlp").value_or(16384);
+  read_layers_without_rope(fields, config);
+  config.qk_norm = config.qk_norm_after_rope = config.qk_norm_weightless = fields.flag("use_qk_norm", true);
+  config.sliding_window = fields.integer("attention_chunk_size").value_or(fields.is_null("attention_chunk_size") ? 0 : 8192);
+  config.chunked_window = true;
+  if (config.sliding_window > 0) config.layer_is_sliding = config.layer_has_rope;
+  const json::Value* tuning = fields.get("attn_temperature_tuning");  // a number in its first files
+  if (tuning != nullptr && (tuning->is_integer() ? tuning->integer() == 0 : !fields.flag("attn_temperature_tuning", true))) return;
+  config.query_growth_without_rope = true;
+  config.query_growth = static_cast<float>(fields.number("attn_scale").value_or(0.1));
+  config.query_growth_span = read_step(fields, "floor_scale", 8192);
+}
+
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
 void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
-  const int32_t step = fields.integer("decoder_sparse_step").value_or(1);
-  if (step < 1) fields.refuse("model_corrupt", "decoder_sparse_step", std::to_string(step), "a whole number of at least 1");
-  std::vector<bool>& none = config.experts.layer_has_none;
-  for (int32_t layer = 1; layer <= config.layers; ++layer) none.push_back(layer % step != 0);
-  const json::Value* list = fields.get("mlp_only_layers");
-  if (list == nullptr) return;
-  if (!list->is_array()) fields.refuse("model_corrupt", "mlp_only_layers", list->describe(), "a list of layers");
-  for (const json::Value& layer : list->array()) {
-    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= config.layers)
-      fields.refuse("model_corrupt", "mlp_only_layers", layer.describe(), "layers from 0 to " + std::to_string(config.layers - 1));
-    none[static_cast<size_t>(layer.integer())] = true;
-  }
+  const int32_t step = read_step(fields, "decoder_sparse_step", 1);
+  const std::optional<std::vector<bool>> dense = read_layer_list(fields, "mlp_only_layers", config.layers);
+  for (int32_t layer = 0; layer < config.layers; ++layer) config.experts.layer_has_none.push_back((layer + 1) % step != 0 || (dense && (*dense)[static_cast<size_t>(layer)]));
 }
 
 // Of Transformers 5: "dense" or "sparse" for each layer, whatever else is said. False: it says nothing.
@@ -480,9 +521,8 @@ void read_first_dense_layers(const ConfigFields& fields, const Family& family, M
     for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back(layer < first);
   }
   if (config.model_type != "ernie4_5_moe") return;
-  const int32_t begin = fields.integer("moe_layer_start_index").value_or(1), step = fields.integer("moe_layer_interval").value_or(1);
+  const int32_t begin = fields.integer("moe_layer_start_index").value_or(1), step = read_step(fields, "moe_layer_interval", 1);
   const double end = fields.number("moe_layer_end_index").value_or(-1);
-  if (step < 1) fields.refuse("model_corrupt", "moe_layer_interval", std::to_string(step), "a whole number of at least 1");
   for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back((layer + 1) % step != 0 || layer < begin || (end != -1 && layer > end));
 }
 
@@ -761,7 +801,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (latent) read_latent(fields, root, family.latent, config);
   else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
-  config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
+  config.rms_norm_eps = family.norm_eps_field == nullptr ? family.rms_norm_eps : static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
   config.linear.norm_eps = config.rms_norm_eps;
   config.tied_embeddings = fields.flag(is_lfm(config.model_type) && fields.get("tie_embedding") != nullptr ? "tie_embedding" : "tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
@@ -770,6 +810,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.gated_mlp = family.gated_mlp;
   config.layer_norms = family.layer_norms;
   config.norm_biases = family.norm_biases;
+  config.norm_weights = family.norm_weights;
   config.parallel_mlp = family.parallel_mlp;
   config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
@@ -783,6 +824,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   else if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
+  if (config.model_type == "olmo") refuse_clipping(fields);
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
@@ -795,6 +837,7 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "glm4_moe") config.qk_norm = fields.flag("use_qk_norm", false);
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
+  if (config.model_type == "llama4_text") read_llama4(fields, config);
   config.rope.theta = family.rope_theta;
   config.rope.interleaved = family.interleaved && (!latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;

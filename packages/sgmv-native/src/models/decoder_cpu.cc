@@ -192,7 +192,7 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   fused_.prepare({index, ProjectionGroup::o});
   const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended_.row(0), attended_.stride(), &cache, config_.kv_index(index), config_.heads,
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
-                                  layer.sinks.empty() ? nullptr : layer.sinks.data()};
+                                  layer.sinks.empty() ? nullptr : layer.sinks.data(), config_.chunked_window};
   const int64_t width = config_.attended_width(index);
   const auto finish = [&](int64_t token) {
     if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
@@ -314,8 +314,8 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const float* sines = table.sines(place.position);
   const int64_t half = config_.has_rope(index) ? table.half() : 0;
   const auto rotate = config_.rope.interleaved ? kernels.rope_interleaved : kernels.rope;
-  const float query_scale = config_.query_scale(place.position);
-  const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
+  const float query_scale = config_.query_scale(index, place.position);
+  const bool norm_heads = !layer.q_norm.empty() && !config_.qk_norm_of_all;
   if (config_.attention_gate) part_gate(token);
   float* head = qkv_.row(token);
   if (config_.qk_norm_of_all) {
@@ -350,7 +350,7 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
   if (const int32_t next = index + 1; next < config_.layers) {
     PrefetchList& also = mlp ? fused_.also() : mixture_->also();
     if (config_.has_attention(next))
-      attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
+      attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, config_.chunked_window, kKvAheadBytes * cpu_.threads(), also);
     if (!mlp) fused_.list_shrinks(*after_mlp(index), also);
   }
   if (mlp) run_mlp(index, tokens);
@@ -367,7 +367,7 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
     float* gate = gate_up_.row(token);
     if (config_.gate_scale != 1.0f) cpu_.kernels().scale(gate, config_.gate_scale, width);
-    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
+    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token), layer.xielu);
     if (config_.gated_scale != 1.0f) cpu_.kernels().scale(gated_.row(token), config_.gated_scale, width);
     gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);

@@ -72,7 +72,7 @@ class DecoderCuda : public Model {
   // Working memory of a layer's experts, for rows that are gathered by expert.
   struct Experts {
     DeviceArray<float> inputs;  // of the router, not rounded: [tokens, padded(hidden)]
-    DeviceArray<float> scores, weights, shared_weights;
+    DeviceArray<float> scores, weights, shared_weights, weight_of_row;
     DeviceArray<int32_t> chosen, counts, row_of_choice, choice_of_row, expert_of_row, totals;
     DeviceArray<ExpertTile> tiles;
     DeviceArray<std::byte> rows, gated;  // numbers of the model's type: [rows, padded(hidden)], [rows, padded(size)]
@@ -135,7 +135,7 @@ class DecoderCuda : public Model {
   void issue_per_token_rows(const Shape& shape);
   void issue_per_token(const Shape& shape, int32_t index);
   // `bias_of_row`: as of GatedActivation.
-  void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr);
+  void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr, const float* row_scales = nullptr, const Xielu& xielu = {});
   // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
   // wanted. `exact`: where the norm goes as well before it is rounded, or null. `beside`: what made beside_, in the same way, or null. `scale`: of the sum.
   void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr,

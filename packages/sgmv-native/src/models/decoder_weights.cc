@@ -17,6 +17,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
   if (!names.q_norm.empty()) layer.q_norm = checkpoint.heads_norm(names.q_norm, config.heads, config.kv_shape(index).dim);
   if (!names.k_norm.empty()) layer.k_norm = checkpoint.heads_norm(names.k_norm, config.kv_heads, config.kv_shape(index).dim);
+  if (config.qk_norm_weightless && config.has_rope(index)) layer.q_norm = layer.k_norm = std::vector<float>(static_cast<size_t>(config.head_dim), 1.0f);
   layer.post_per_token_norm = norm(names.post_per_token_norm, config.hidden_size);
   layer.q_a_norm = norm(names.q_a_norm, config.latent.q_rank);
   layer.kv_a_norm = norm(names.kv_a_norm, config.latent.kv_rank);
@@ -27,6 +28,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
     layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
     layer.per_token_out = checkpoint.linear(names.per_token_out, config.per_token.size);
   }
+  if (!names.xielu.empty()) layer.xielu = checkpoint.xielu(names.xielu);
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
   if (config.has_attention(index)) {
     layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);

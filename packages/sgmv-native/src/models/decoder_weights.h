@@ -20,6 +20,7 @@ struct DecoderLayer {
   std::vector<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
   std::vector<float> sinks;           // [heads]
+  Xielu xielu;
   Linear qkv, o;
   Linear state_in, state_out;  // of a layer with a state; empty: it has none
   StateWeights state;

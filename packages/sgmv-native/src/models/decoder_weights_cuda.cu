@@ -102,6 +102,8 @@ class Loader {
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
     if (!names.q_norm.empty()) layer.q_norm = uploaded(checkpoint_.heads_norm(names.q_norm, config_.heads, config_.kv_shape(index).dim));
     if (!names.k_norm.empty()) layer.k_norm = uploaded(checkpoint_.heads_norm(names.k_norm, config_.kv_heads, config_.kv_shape(index).dim));
+    if (config_.qk_norm_weightless && config_.has_rope(index))
+      for (DeviceArray<float>* ones : {&layer.q_norm, &layer.k_norm}) *ones = uploaded(std::vector<float>(static_cast<size_t>(config_.head_dim), 1.0f));
     layer.post_per_token_norm = norm(names.post_per_token_norm, config_.hidden_size);
     layer.q_a_norm = norm(names.q_a_norm, config_.latent.q_rank);
     layer.kv_a_norm = norm(names.kv_a_norm, config_.latent.kv_rank);
@@ -112,6 +114,7 @@ class Loader {
       layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
       layer.per_token_out = biased(names.per_token_out, config_.per_token.size);
     }
+    if (!names.xielu.empty()) layer.xielu = checkpoint_.xielu(names.xielu);
     if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
     if (config_.has_attention(index)) {
       layer.qkv = biased(names.qkv, config_.hidden_size);

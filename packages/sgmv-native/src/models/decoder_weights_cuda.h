@@ -52,6 +52,7 @@ struct DecoderLayerCuda {
   DeviceArray<float> post_per_token_norm;  // [hidden]
   DeviceArray<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
+  Xielu xielu;
   BiasedMatrix qkv, o;
   BiasedMatrix state_in, state_out;  // of a layer with a state; empty: it has none
   StateWeightsCuda state;

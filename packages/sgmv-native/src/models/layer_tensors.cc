@@ -13,12 +13,12 @@ const MixtureNames& names_in(const Checkpoint& checkpoint, const ModelConfig& co
 }
 
 // Experts' matrices in one tensor: Granite's and, whatever the family, those of a model that Transformers 5 has in memory. Qwen3-VL
-// writes them transposed, where a matrix is square the other one tells; so does GPT-OSS, with rows of gate and up in turns.
+// writes them transposed, where a matrix is square the other one tells; so do Llama 4 and GPT-OSS, the latter with rows of gate and up in turns.
 std::vector<LayerTensors::Expert> stacked_experts(const Checkpoint& checkpoint, const ModelConfig& config, const std::string& gate_up, const std::string& down) {
   const int64_t count = config.experts.count, size = config.experts.size, hidden = config.hidden_size;
-  const bool in_turns = config.model_type == "gpt_oss", bias = config.experts.biased;
+  const bool in_turns = config.model_type == "gpt_oss", llama = config.model_type == "llama4_text", bias = config.experts.biased;
   const bool by_inputs = hidden != size ? checkpoint.shape(down) == std::vector{count, size, hidden} : checkpoint.shape(gate_up) == std::vector{count, hidden, 2 * size};
-  const bool transposed = in_turns || (by_inputs && !checkpoint.is_gguf());
+  const bool transposed = in_turns || llama || (by_inputs && !checkpoint.is_gguf());
   const auto part = [&](const std::string& tensor, int32_t expert, int64_t out, int64_t first, int64_t rows) {
     const bool bare = !tensor.ends_with(".weight");
     return Checkpoint::Part{bare ? tensor : tensor.substr(0, tensor.rfind('.')), out, bias, expert, first, rows, bare, transposed, in_turns && tensor == gate_up};
@@ -142,13 +142,13 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     return list;
   };
   LayerTensors names;
-  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2"), nemotron = config.model_type == "nemotron_h";
+  const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2"), nemotron = config.model_type == "nemotron_h", apertus = config.model_type == "apertus";
   if (nemotron) {
     if (config.has_mixer(layer)) names.attention_norm = prefix + "norm.weight";
     else names.mlp_norm = prefix + "norm.weight";
   } else if (config.pre_norms) {
-    names.attention_norm = prefix + (lfm ? "operator_norm.weight" : "input_layernorm.weight");
-    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : is_bamba_like(config) ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    names.attention_norm = prefix + (lfm ? "operator_norm.weight" : apertus ? "attention_layernorm.weight" : "input_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : apertus ? "feedforward_layernorm.weight" : is_bamba_like(config) ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");
@@ -173,7 +173,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     if (!config.is_latent() && !config.fused_qkv) find_fused(checkpoint, attention + "qkv_proj", names.qkv);
     // Llama with attention_bias has one on o too, though some checkpoints lack it.
     names.o = parts(attention, {o}, config.output_bias && checkpoint.has(attention + leaf(o) + ".bias"));
-    if (config.qk_norm) {
+    if (config.qk_norm && !config.qk_norm_weightless) {
       const bool layernorm = config.model_type == "stablelm" || lfm;
       names.q_norm = attention + (config.qk_norm_after_rope ? "query_layernorm.weight" : layernorm ? "q_layernorm.weight" : "q_norm.weight");
       if (config.has_kv(layer)) names.k_norm = attention + (config.qk_norm_after_rope ? "key_layernorm.weight" : layernorm ? "k_layernorm.weight" : "k_norm.weight");
@@ -185,6 +185,7 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
     names.per_token_out = parts(prefix, {per_token_out}, false);
     names.post_per_token_norm = prefix + "post_per_layer_input_norm.weight";
   }
+  if (config.activation == Activation::xielu) names.xielu = mlp + "act_fn.";
   if (config.attention_sinks) names.sinks = attention + "sinks";
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;

@@ -22,6 +22,7 @@ struct LayerTensors {
   std::string attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
   std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]; of layers without keys of their own q_norm only
   std::string sinks;           // [heads]
+  std::string xielu;           // what the names of its numbers begin with
   std::string post_per_token_norm;  // [hidden]
   std::string q_a_norm, kv_a_norm;  // [q_rank], [kv_rank]
   std::string scale;                // [1]: of what leaves the layer

@@ -17,6 +17,7 @@ bool DecoderCuda::reserve_experts(const Shape& shape) {
   moved |= grow(e.row_of_choice, count(rows, 1));
   moved |= grow(e.choice_of_row, count(rows, 1));
   if (config_.experts.biased) moved |= grow(e.expert_of_row, count(rows, 1));
+  if (config_.experts.weighs_inputs) moved |= grow(e.weight_of_row, count(rows, 1));
   moved |= grow(e.totals, 2);
   moved |= grow(e.tiles, count(routing.tiles_max(), 1));
   moved |= grow_zeroed(e.rows, count(rows, padded(hidden) * size));
@@ -38,6 +39,8 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.shared_gate = config.shared_gate;
   routing.by_worth = config.chosen_by_worth();
   routing.sigmoid = config.sigmoid;
+  routing.sigmoid_weights = config.sigmoid_weights;
+  routing.weighs_inputs = config.weighs_inputs;
   routing.choice_bias = weights_.layers[static_cast<size_t>(layer)].experts.choice_bias.data();
   routing.groups = config.groups;
   routing.groups_per_token = config.groups_per_token;
@@ -55,6 +58,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.row_of_choice = experts_.row_of_choice.data();
   routing.choice_of_row = experts_.choice_of_row.data();
   routing.expert_of_row = experts_.expert_of_row.data();
+  routing.weight_of_row = experts_.weight_of_row.data();
   routing.totals = experts_.totals.data();
   routing.tiles = experts_.tiles.data();
   return routing;
@@ -74,7 +78,7 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   gather_expert_rows(stream, routing, type_, normed_.data(), config_.hidden_size, experts_.rows.data(), shape.expert_lora ? in.expert_factors : nullptr, experts_.factors.data());
   if (shape.expert_lora) plan_lora_tiles(stream, experts_.factors.data(), routing.rows(), experts_.lora_tiles.data(), lora_tile_counts_.data() + 2);
   experts_product(shape, routing, expert_gate_up_group(index), layer.experts.gate_up, experts_.rows.data());
-  activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row);
+  activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row, routing.weight_of_row);
   experts_product(shape, routing, expert_down_group(index), layer.experts.down, experts_.gated.data());
   add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.experts.down_bias.data(), routing.shared ? layer.down.bias.data() : nullptr, delta_.data());
 }

@@ -103,11 +103,11 @@ void DecoderCuda::issue_mlp(const Shape& shape, int32_t index, float* out) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   std::byte* const gated = (config_.has_experts(index) && config_.experts.shared ? shared_gated_ : gated_).data();
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
-  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated);
+  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated, nullptr, nullptr, layer.xielu);
   project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, out);
 }
 
-void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row, const float* row_scales, const Xielu& xielu) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
@@ -119,6 +119,8 @@ void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
+  activation.row_scales = row_scales;
+  activation.xielu = xielu;
   activation.tokens = rows;
   activation.width = width;
   activation.out = out;
@@ -184,7 +186,8 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
   store.v_scale = config_.value_scale;
-  store.q_growth = config_.query_growth;
+  store.q_growth = config_.query_growth_of(index);
+  store.q_growth_begin = config_.query_growth_begin();
   store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
   store.slots = in.slots;
@@ -204,6 +207,7 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   work.tokens = shape.tokens;
   work.positions_max = shape.positions_max;
   work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
+  work.chunked = config_.chunked_window;
   work.softcap = config_.attention_softcap;
   work.sinks = layer.sinks.data();
   work.scratch = attention_scratch_.data();

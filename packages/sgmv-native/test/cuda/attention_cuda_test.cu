@@ -24,11 +24,17 @@ struct Shape {
   int32_t window = 0;
   float softcap = 0;
   bool sinks = false;
+  bool chunked = false;
 };
+
+int32_t first_seen(const Shape& s, int32_t position) {
+  if (s.window == 0) return 0;
+  return s.chunked ? position / s.window * s.window : std::max(0, position + 1 - s.window);
+}
 
 std::string name_of(const Shape& s) {
   return "type " + std::to_string(static_cast<int>(s.type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " + std::to_string(s.head_dim) +
-         " block " + std::to_string(s.block_size) + " window " + std::to_string(s.window);
+         " block " + std::to_string(s.block_size) + " window " + std::to_string(s.window) + (s.chunked ? " in chunks" : "");
 }
 
 // What is where, by a hash: every query, key and value component of every position of every sequence has its value.
@@ -84,7 +90,7 @@ Cache fill_cache(const Shape& shape, const std::vector<Slice>& batch, int32_t sc
   cache.bytes.assign(static_cast<size_t>(int64_t{blocks} * shape.kv_heads * 2 * shape.block_size * stride) * size, std::byte{0xFF});
   for (size_t i = 0; i < batch.size(); ++i) {
     const Slice& slice = batch[i];
-    const int32_t first = shape.window > 0 ? std::max(0, slice.begin + 1 - shape.window) : 0;
+    const int32_t first = first_seen(shape, slice.begin);
     for (int32_t p = 0; p < first / shape.block_size; ++p) cache.tables[static_cast<size_t>(cache.begins[i] + p)] = 0;
     for (int32_t p = first; p < slice.begin + slice.count; ++p)
       for (int32_t head = 0; head < shape.kv_heads; ++head)
@@ -158,6 +164,7 @@ AttentionWork work_on(const Shape& shape, const Inputs& inputs, int32_t position
   work.tokens = inputs.tokens;
   work.positions_max = positions_max;
   work.window = shape.window;
+  work.chunked = shape.chunked;
   work.softcap = shape.softcap;
   work.sinks = shape.sinks ? inputs.sinks.data() : nullptr;
   return work;
@@ -201,7 +208,7 @@ struct Expected {
 };
 Expected expect(const Shape& shape, int32_t sequence, int32_t position, int32_t head) {
   const auto q = rounded_to(shape.type, row_of(shape, Part::query, sequence, position, head));
-  const int32_t kv_head = head / (shape.heads / shape.kv_heads), first = shape.window > 0 ? std::max(0, position + 1 - shape.window) : 0;
+  const int32_t kv_head = head / (shape.heads / shape.kv_heads), first = first_seen(shape, position);
   std::vector<double> scores;
   double top = -1e300, mass = 0;
   for (int32_t p = first; p <= position; ++p) {
@@ -294,10 +301,10 @@ TEST("attention cuda: splits grow with the position") {
   check_same(shape, spread, run(shape, with_others), "more than 128 tokens behind it", static_cast<int>(decodes.size()));
 }
 
-TEST("attention cuda: a window, whose blocks before it are gone") {
-  for (const Number type : {Number::f32, Number::bf16})
+TEST("attention cuda: a window or chunks, whose blocks before them are gone") {
+  for (const auto& [type, chunked] : {std::pair{Number::f32, false}, std::pair{Number::bf16, false}, std::pair{Number::f32, true}, std::pair{Number::bf16, true}})
     for (const int32_t window : {1, 5, 64, 100, 300, 5000}) {
-      const Shape shape{type, 2, 1, 16, 4, window, 0};
+      const Shape shape{type, 2, 1, 16, 4, window, 0, false, chunked};
       const std::vector<Slice> batch = {{0, 0, 40}, {1, 390, 70}, {2, 613, 1}, {3, 98, 5}, {4, 255, 2}, {5, 364, 1}, {6, 554, 32}};
       const Results results = run(shape, batch);
       check_results(shape, results, kSanitized ? 3 : 1);

@@ -160,7 +160,7 @@ TEST("cuda invariance: attention sinks, experts with biases and clamped gates") 
 
 TEST("cuda invariance: mixtures whose routers choose otherwise than by ratings") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe"});
+  check_families({"glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "llama4"});
 }
 
 TEST("cuda invariance: layers of two shapes, of keys of others, with numbers per token") { check_families({"gemma4"}); }

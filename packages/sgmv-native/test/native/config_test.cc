@@ -273,9 +273,9 @@ TEST("config: Ministral and Ministral 3") {
   const std::string shape = R"("model_type":"ministral3","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2)";
   const ModelConfig c = read(three(R"(,"llama_4_scaling_beta":0.1)"), shape);
   CHECK(c.kv_heads == 8 && c.head_dim == 128 && c.sliding_window == 0 && c.rope.kind == RopeConfig::Kind::yarn);
-  CHECK_EQUAL(c.query_scale(63), c.attention_scale);
-  CHECK(std::abs(c.query_scale(64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
-  CHECK(std::abs(c.query_scale(255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
+  CHECK_EQUAL(c.query_scale(0, 63), c.attention_scale);
+  CHECK(std::abs(c.query_scale(0, 64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  CHECK(std::abs(c.query_scale(0, 255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
   CHECK_EQUAL(read(three(""), shape).query_growth, 0.0f);
   refuse(three(R"(,"llama_4_scaling_beta":-0.1)"), "model_unsupported", "llama_4_scaling_beta", shape);
   refuse(three(R"(,"llama_4_scaling_beta":"0.1")"), "model_corrupt", "llama_4_scaling_beta", shape);
@@ -488,6 +488,35 @@ TEST("config: latent attention") {
   refuse_as("deepseek_v3", R"("qk_rope_head_dim":3)", "model_unsupported", "qk_rope_head_dim: found 3, expected an even number");
   refuse_as("deepseek_v3", R"("kv_lora_rank":0)", "model_corrupt", "kv_lora_rank: found 0, expected 1 to");
   refuse_as("deepseek_v2", R"("num_experts_per_tok":6,"topk_method":"noaux_tc")", "model_unsupported", "topk_method");
+}
+
+TEST("config: Apertus and OLMo 1") {
+  const std::string scaled = R"("rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})";
+  const ModelConfig apertus = read_as("apertus", scaled + R"(,"attention_bias":true)");
+  CHECK(apertus.activation == Activation::xielu && !apertus.gated_mlp && apertus.qk_norm && apertus.output_bias && apertus.rope.theta == 1.2e7 && !apertus.mlp_bias);
+  CHECK(read_as("apertus", scaled + R"(,"hidden_act":"relu2")").activation == Activation::relu2);
+  refuse_as("apertus", "", "model_unsupported", "rope_parameters: found nothing");
+  refuse_as("arcee", R"("hidden_act":"xielu")", "model_unsupported", "hidden_act: found \"xielu\"");
+  const ModelConfig olmo = read_as("olmo", R"("rms_norm_eps":0.5,"clip_qkv":null)");
+  CHECK(olmo.layer_norms && !olmo.norm_biases && !olmo.norm_weights && olmo.rms_norm_eps == 1e-5f && olmo.gated_mlp && olmo.activation == Activation::silu);
+  refuse_as("olmo", R"("clip_qkv":8.0)", "model_unsupported", "clip_qkv");
+}
+
+TEST("config: Llama 4, its chunks, layers without RoPE and with experts") {
+  const std::string heads = R"("num_key_value_heads":4)";
+  const ModelConfig c = read_as("llama4_text", heads);
+  CHECK(c.layer_has_rope == std::vector<bool>({true, true, true, false, true, true}) && c.layer_is_sliding == c.layer_has_rope && c.chunked_window && c.sliding_window == 8192);
+  CHECK(c.head_dim == 128 && c.rope.interleaved && c.rope.theta == 5e5 && c.qk_norm_weightless && c.qk_norm_after_rope && c.intermediate_size == 16384);
+  CHECK(c.experts.count == 16 && c.experts.per_token == 1 && c.experts.sigmoid_weights && c.experts.weighs_inputs && !c.experts.chosen_by_worth() && c.experts.shared_size == c.experts.size && c.has_experts(0));
+  CHECK(c.query_scale(0, 1 << 20) == c.attention_scale && c.query_scale(3, 8190) == c.attention_scale);
+  CHECK(std::abs(c.query_scale(3, 8191) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  const ModelConfig maverick = read_as("llama4_text", heads + R"(,"no_rope_layers":[],"interleave_moe_layer_step":2,"use_qk_norm":false,"attn_temperature_tuning":0,"attention_chunk_size":null)");
+  CHECK(!maverick.has_experts(0) && maverick.has_experts(1) && !maverick.qk_norm && maverick.layer_is_sliding.empty() && maverick.query_growth == 0 && !maverick.has_rope(3));
+  const ModelConfig listed = read_as("llama4_text", heads + R"(,"no_rope_layers":[0,1,1,1,1,1],"moe_layers":[2,5],"attn_temperature_tuning":4,"layer_types":["chunked_attention","full_attention","full_attention","full_attention","full_attention","chunked_attention"])");
+  CHECK(!listed.has_rope(0) && listed.query_growth_of(0) > 0 && listed.is_sliding(0) && !listed.is_sliding(1) && listed.has_experts(2) && !listed.has_experts(3));
+  refuse_as("llama4_text", heads + R"(,"attention_chunk_size":null,"layer_types":["chunked_attention","full_attention","full_attention","full_attention","full_attention","full_attention"])", "model_unsupported", "an attention_chunk_size with it");
+  refuse_as("llama4_text", heads + R"(,"moe_layers":[6])", "model_corrupt", "moe_layers: found 6, expected layers from 0 to 5");
+  refuse_as("llama4_text", heads + R"(,"floor_scale":0)", "model_corrupt", "floor_scale: found 0");
 }
 
 TEST("config: Gemma 4, its layers of two shapes, those that share, numbers per token, experts") {

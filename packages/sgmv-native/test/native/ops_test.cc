@@ -323,6 +323,11 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
       CHECK(std::equal(gated.begin(), gated.end(), out.begin()), isa, " gelu");
       k.relu2(x.data(), n, out.data());
       for (size_t i = 0; i < size; ++i) CHECK(out[i] == (x[i] > 0 ? x[i] * x[i] : 0.0f), isa, " relu2");
+      k.xielu(x.data(), n, 0.7f, 1.1f, 0.5f, out.data());
+      for (size_t i = 0; i < size; ++i) {
+        const double expected = (x[i] > 0 ? 0.7 * x[i] * x[i] : 1.1 * (std::expm1(double(x[i])) - x[i])) + 0.5 * x[i];
+        CHECK(std::abs(out[i] - expected) <= 1e-6 * (std::abs(expected) + 1), isa, " xielu ", out[i], " expected ", expected);
+      }
       for (const auto& [sharpness, limit] : {std::pair{1.702f, 7.0f}, std::pair{0.5f, 0.75f}}) {
         k.clamped_swiglu(x.data(), w.data(), n, sharpness, limit, out.data());
         for (size_t i = 0; i < size; ++i) {
@@ -430,6 +435,8 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     k.gelu(gate.data(), 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.relu2(gate.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.xielu(gate.data(), 20, 1, 1, 0.5f, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     up[7] = NAN;
     k.layer_norm(up.data(), gate.data(), gate.data(), 1e-5f, 20, out.data());
