@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalHub } from '@aril/local-services/local-hub';
 import type { TestProject } from 'vitest/node';
+import { apiEnvironment } from '../../scripts/lib/apps.mjs';
 import { provideWeights, readCatalog } from '../../scripts/lib/model.mjs';
 import { Report } from '../../scripts/lib/report.mjs';
 import { readSettings } from '../../scripts/lib/settings.mjs';
@@ -30,6 +31,8 @@ export interface Stack {
   metrics: { api: string; runner: string };
   redisUrl: string;
   home: string;
+  /** The API's variables, for its commands. */
+  apiEnvironment: Record<string, string>;
   tenants: Tenant[];
 }
 
@@ -68,7 +71,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const started = await startStack({ settings, model: { ...model, weightsPath } as never, report, urls });
   const { portalUrl, apiUrl, tenants } = started.facts;
   const metrics = { api: urls.apiMetrics, runner: urls.runnerMetrics };
-  project.provide('stack', { portalUrl, apiUrl, metrics, tenants, redisUrl: started.context.services.redisUrl, home });
+  project.provide('stack', {
+    portalUrl,
+    apiUrl,
+    metrics,
+    tenants,
+    redisUrl: started.context.services.redisUrl,
+    home,
+    apiEnvironment: apiEnvironment(started.context) as Record<string, string>,
+  });
   return async () => {
     await started.stop();
     await hub.stop();

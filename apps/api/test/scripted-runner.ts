@@ -21,6 +21,7 @@ import {
   type FinishReason,
   type GenerationEvent,
   type GenerationJob,
+  type PredictionTokens,
   type Settlement,
   type TokenCount,
   type TokenCountJob,
@@ -53,6 +54,7 @@ export const say =
 export class ScriptedRun {
   /** The stop string that it is to end with. */
   stop?: string;
+  predictionTokens?: PredictionTokens | undefined;
   private seq = 0;
   private readonly written: GenerationEvent[] = [];
   private transcript: Transcript;
@@ -101,7 +103,7 @@ export class ScriptedRun {
   /** The end event; the settlement is returned and not sent. The last choice to end is the first unless it has ended. */
   async end(finishReason: FinishReason, error: { code: ErrorCode; message: string } | null = null, lastText = ''): Promise<Settlement> {
     const { generationId, tenantId, enqueuedAtMs } = this.job;
-    const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount, reasoningTokens: this.transcript.reasoningTokenCount };
+    const counts = { promptTokens: PROMPT_TOKENS, cachedTokens: CACHED_TOKENS, completionTokens: this.transcript.tokenCount, reasoningTokens: this.transcript.reasoningTokenCount, ...(this.predictionTokens && { predictionTokens: this.predictionTokens }) };
     const choice = Math.max(0, this.transcript.choices.findIndex((each) => each.finishReason === null));
     const end = { type: 'end' as const, seq: ++this.seq, choice, text: lastText, finishReason, stop: this.stop, ...counts, error };
     this.transcript.read(end);

@@ -32,6 +32,8 @@ export const configSchema = z.object({
   /** Answers of one tenant that are decoded together; the engine has an eighth more slots, see engine/slots.ts. */
   MAX_BATCH: integer(1, 1024).default(64),
   MAX_STEP_TOKENS: integer(1).optional(),
+  /** Drafts fill a step up to so many tokens, 0: none; absent = the engine's own default. */
+  DRAFT_TOKENS: integer(0).optional(),
   /** 0 = one per core. */
   ENGINE_THREADS: integer(0, 1024).default(0),
   /** `auto`: the first CUDA device, else the CPU. Without CUDA the CPU stands in for any, and the log says so. */

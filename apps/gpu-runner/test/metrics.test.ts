@@ -102,11 +102,13 @@ it('a runner process serves them with those of its engine; its log names the req
   const value = (series: string): number | undefined => valueIn(text, series.replace('}', series.includes('{}') ? 'base_model="test-model"}' : ',base_model="test-model"}'));
   expect(value('aril_engine_generated_tokens_total{}')).toBe(80);
   const steps = value('aril_engine_step_seconds_count{}')!;
-  expect(steps).toBeGreaterThanOrEqual(40);
-  expect(value('aril_engine_step_sequences_sum{}')).toBeGreaterThanOrEqual(80);
+  const accepted = value('aril_engine_accepted_tokens_total{}')!;
+  expect(value('aril_engine_drafted_tokens_total{}')).toBeGreaterThanOrEqual(accepted);
+  expect(steps + accepted).toBeGreaterThanOrEqual(40);
+  expect(value('aril_engine_step_sequences_sum{}')! + accepted).toBeGreaterThanOrEqual(80);
   for (const of of ['sequences', 'tokens', 'segments']) expect(value(`aril_engine_step_${of}_count{}`)).toBe(steps);
   // Every step of the adapted one has its segment.
-  expect(value('aril_engine_step_segments_sum{}')).toBeGreaterThanOrEqual(40);
+  expect(value('aril_engine_step_segments_sum{}')! + accepted).toBeGreaterThanOrEqual(40);
   expect(value('aril_engine_adapter_load_seconds_count{}')).toBe(1);
   expect(value('aril_engine_adapter_bytes{}')).toBeGreaterThan(0);
   expect(value('aril_engine_kv_used_bytes{}')).toBe(0);

@@ -267,6 +267,37 @@ describe('the native engine behind the runner', () => {
     expect(await cachedFor(one)).toBeGreaterThan(16);
   });
 
+  it('gives the same answers with a prediction, over a kill too, and counts what of it came true', async () => {
+    const sampling = { maxTokens: 300, temperature: 1, seed: 5, ignoreEos: true };
+    const plain = aJob({ n: 2, sampling });
+    const port = await freePort();
+    const watched = await start({ METRICS_PORT: String(port), DRAFT_TOKENS: '12' });
+    const counted = async (name: string): Promise<number> => Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'm').exec(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())?.[1]);
+    await world.enqueue(plain);
+    const { text, choices } = await world.settlement(plain.generationId);
+    const predicted: GenerationJob = { ...again(plain), prediction: text.replaceAll('the ', 'a ') };
+    await world.enqueue(predicted);
+    const settlement = await world.settlement(predicted.generationId);
+    expect(settlement).toMatchObject({ text, choices });
+    const { accepted, rejected } = settlement.predictionTokens ?? { accepted: 0, rejected: 0 };
+    expect(accepted).toBeGreaterThan(100);
+    expect(rejected).toBeGreaterThan(100); // of the second choice
+    expect(settlement.completionTokens).toBe(600);
+    expect((await world.settlement(plain.generationId)).predictionTokens).toBeUndefined();
+    const verified = await counted('aril_engine_accepted_tokens_total');
+    expect(verified).toBeGreaterThan(100);
+    expect(await counted('aril_engine_drafted_tokens_total')).toBeGreaterThan(verified);
+    await watched.kill();
+
+    const victim = await startBusy();
+    const cut = again(predicted);
+    await world.enqueue(cut);
+    await world.untilTokens(cut.generationId, 20);
+    await victim.kill();
+    await start();
+    expect(await world.settlement(cut.generationId)).toMatchObject({ text, choices, predictionTokens: { accepted, rejected } });
+  });
+
   it('obeys penalties, biases and the least number of tokens', async () => {
     await start();
     const sampling = { maxTokens: 40, ignoreEos: true };

@@ -6,6 +6,9 @@ import { traceSchema } from './trace.js';
 /** Answers to one prompt: each is sampled by itself, the prompt is computed once. */
 export const CHOICES_MAX = 16;
 export const choicesSchema = z.number().int().min(1).max(CHOICES_MAX);
+/** In characters: several times the longest answers. */
+export const PREDICTION_CHARS_MAX = 100_000;
+export const predictionSchema = z.string().max(PREDICTION_CHARS_MAX, `expected at most ${PREDICTION_CHARS_MAX} characters`);
 /** Alternatives reported with each token's log probability. */
 export const topLogprobsSchema = z.number().int().min(0).max(20);
 
@@ -103,6 +106,8 @@ export const generationJobSchema = z.object({
   /** The prompt is told before what follows it, in an event of its own; with `logprobs`, those of its tokens too. */
   echo: z.boolean().default(false),
   constraint: constraintSchema.nullable().default(null),
+  /** What the answers are thought to be, for the most part. It changes nothing but how fast they come. */
+  prediction: predictionSchema.optional(),
   /** Nobody waits for it: it comes after all that somebody waits for. */
   background: z.boolean().default(false),
   /** Milliseconds since the epoch. */

@@ -76,6 +76,10 @@ export const choiceEndEventSchema = z.object({
   stop,
 });
 
+/** Tokens of the job's prediction, of every choice: those that its answer has, and those that it has not. */
+export const predictionTokensSchema = z.object({ accepted: z.number().int().min(0), rejected: z.number().int().min(0) });
+export type PredictionTokens = z.infer<typeof predictionTokensSchema>;
+
 /**
  * The last event. It ends every choice that had not ended; its text is that of `choice`, the last one to end.
  * Counts are those of the whole generation.
@@ -93,6 +97,8 @@ export const endEventSchema = z.object({
   completionTokens: z.number().int().min(0),
   /** Of these, those of thoughts, their marks included. */
   reasoningTokens: z.number().int().min(0).optional(),
+  /** Absent: there was no prediction, or no engine to follow it. */
+  predictionTokens: predictionTokensSchema.optional(),
   error: z
     .object({ code: z.custom<ErrorCode>(isErrorCode, 'expected a code of the error table'), message: z.string() })
     .nullable(),

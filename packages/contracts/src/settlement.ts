@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isErrorCode, type ErrorCode } from './errors.js';
-import { FINISH_REASONS } from './generation-stream.js';
+import { FINISH_REASONS, predictionTokensSchema } from './generation-stream.js';
 
 export const settledChoiceSchema = z.object({
   text: z.string(),
@@ -35,6 +35,7 @@ export const settlementSchema = z.object({
   completionTokens: z.number().int().min(0),
   /** Of the completion tokens, those of thoughts. */
   reasoningTokens: z.number().int().min(0).optional(),
+  predictionTokens: predictionTokensSchema.optional(),
   error: z
     .object({ code: z.custom<ErrorCode>(isErrorCode, 'expected a code of the error table'), message: z.string() })
     .nullable(),

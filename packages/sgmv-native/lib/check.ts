@@ -30,6 +30,7 @@ const optionsSchema = z.strictObject(
     adapterBytes: byteCount.optional(),
     maxBatch: count(1).max(4096, 'at most 4096').optional(),
     maxStepTokens: count(1).optional(),
+    draftTokens: count(0).optional(),
     prefixCache: z.boolean('true or false').optional(),
     threads: count(0).max(1024, 'at most 1024').optional(),
     isa: choice('avx512_bf16', 'avx512_vnni', 'avx512', 'avx2', 'neon', 'portable'),
@@ -130,6 +131,7 @@ const requestSchema = z.strictObject(
     id: z.string('a string').min(1, 'a non-empty string'),
     promptTokens: tokens,
     resumeTokens: tokensByChoice.optional(),
+    predictionTokens: tokens.optional(),
     adapter: z.string('the name of a loaded adapter').min(1, 'the name of a loaded adapter').optional(),
     sampling: samplingSchema.optional(),
     cacheSalt: z.string('a string').optional(),
@@ -215,7 +217,7 @@ function resumeByChoice(tokens: GenerationRequest['resumeTokens'], n: number): I
 export type CheckedRequest = NativeRequest & Pick<GenerationRequest, 'constraint' | 'thought'>;
 
 export function checkRequest(request: GenerationRequest): CheckedRequest {
-  const { promptTokens, resumeTokens, stopTokens, silentTokens, sampling, ...rest } = check(
+  const { promptTokens, resumeTokens, predictionTokens, stopTokens, silentTokens, sampling, ...rest } = check(
     requestSchema,
     request,
     'request',
@@ -233,6 +235,7 @@ export function checkRequest(request: GenerationRequest): CheckedRequest {
     constrained: rest.constraint !== undefined,
     promptTokens: copyTokens(promptTokens),
     resumeTokens: resumeByChoice(resumeTokens, n),
+    predictionTokens: copyTokens(predictionTokens),
     stopTokens: copyTokens(stopTokens),
     silentTokens: copyTokens(silentTokens),
     sampling: {

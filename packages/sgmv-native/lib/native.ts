@@ -21,13 +21,14 @@ import type {
 /** A request as lib/check.ts leaves it: every list is there, of the type C++ reads. */
 export interface NativeRequest extends Omit<
   GenerationRequest,
-  'promptTokens' | 'resumeTokens' | 'stopTokens' | 'silentTokens' | 'sampling' | 'constraint'
+  'promptTokens' | 'resumeTokens' | 'predictionTokens' | 'stopTokens' | 'silentTokens' | 'sampling' | 'constraint'
 > {
   n: number;
   constrained: boolean;
   promptTokens: Int32Array;
   /** By choice; empty: none has any. */
   resumeTokens: Int32Array[];
+  predictionTokens: Int32Array;
   stopTokens: Int32Array;
   silentTokens: Int32Array;
   sampling: Omit<SamplingOptions, 'logitBias'> & { biasedTokens: Int32Array; biases: Float32Array };

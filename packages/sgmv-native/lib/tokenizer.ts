@@ -30,9 +30,12 @@ async function readOptional(path: string): Promise<string | null> {
   }
 }
 
+/** Python writes what JSON has not: `Infinity`, as of `time_step_limit` in config.json. Nothing here reads such a number. */
+const withoutInfinity = (text: string): string => text.replace(/([[:,]\s*)-?(?:Infinity|NaN)(?=\s*[,\]}])/g, '$1null');
+
 function parse<T>(text: string, file: string): T {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(file === 'config.json' ? withoutInfinity(text) : text) as T;
   } catch (error) {
     throw new EngineError('model_corrupt', `${file} is not JSON: ${(error as Error).message}`);
   }

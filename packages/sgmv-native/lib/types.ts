@@ -25,6 +25,11 @@ export interface EngineOptions {
   /** Tokens per step, prefill and decode together. Default 256. */
   maxStepTokens?: number;
   /**
+   * Drafts fill a step up to this many tokens: several tokens of a request, guessed from its own text or its prediction, are
+   * verified at once. 0 = none. Outputs are the same either way, on CUDA with `batchInvariant`. Default 8 on the CPU, 0 on CUDA.
+   */
+  draftTokens?: number;
+  /**
    * Whether prompts reuse the KV blocks of earlier requests that began alike, had the same adapter and the same
    * `cacheSalt`. Outputs are the same either way. Default true.
    */
@@ -141,6 +146,8 @@ export interface GenerationRequest {
    * choice. A choice that its tokens already end gets its `end` at once.
    */
   resumeTokens?: Int32Array | number[] | (Int32Array | number[])[];
+  /** What the completion is thought to be, in large parts: drafts follow it. It changes no output. */
+  predictionTokens?: Int32Array | number[];
   /** The name given to `loadAdapter`; absent = base model. */
   adapter?: string;
   /**
@@ -224,6 +231,8 @@ export interface EndEvent {
   completionTokens: number;
   /** Prompt tokens whose keys and values were found in the prefix cache. */
   cachedTokens: number;
+  /** Of `predictionTokens`, those that the completion has where it followed them, whether or not it was drafted. */
+  predictedTokens: number;
   error?: { code: string; message: string };
 }
 
@@ -265,6 +274,9 @@ export interface EngineStats {
   ttftMs: number;
   steps: number;
   tokensGenerated: number;
+  /** Computed in drafts, and those of them that were drawn too. */
+  draftedTokens: number;
+  acceptedTokens: number;
   preemptions: number;
   /** Of all steps since the start: how long, in seconds, and of how many sequences, tokens and segments with an adapter. */
   stepSeconds: Distribution;

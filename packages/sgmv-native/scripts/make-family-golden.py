@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, Mxfp4Config
 
@@ -22,8 +22,10 @@ SEPARATE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "dow
 LATENTS = ["q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
 OTHERWISE = {"minicpm3": LATENTS + SEPARATE[4:], "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], "glm4": SEPARATE[:4] + ["gate_up_proj", "down_proj"],
          "gemma4": SEPARATE + ["per_layer_input_gate", "per_layer_projection", "per_layer_model_projection"],
+         "granitemoehybrid": SEPARATE[:4] + ["in_proj", "out_proj", "input_linear", "output_linear"], "bamba": SEPARATE + ["in_proj", "out_proj"], "falcon_h1": SEPARATE + ["in_proj"], "nemotron_h": SEPARATE[:4] + ["in_proj", "up_proj", "down_proj"],
+         "lfm2": SEPARATE[:3] + ["in_proj", "out_proj", "w1", "w2", "w3"],
          "qwen3_5": SEPARATE + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
-         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"]}
+         "starcoder2": SEPARATE[:4] + ["c_fc", "c_proj"], "phi": SEPARATE[:3] + ["dense", "fc1", "fc2"], "nemotron": SEPARATE[:4] + ["up_proj", "down_proj"], "apertus": SEPARATE[:4] + ["up_proj", "down_proj"]}
 SHAPE = dict(hidden_size=48, num_attention_heads=3, num_key_value_heads=1, intermediate_size=72, vocab_size=101, num_hidden_layers=2,
              max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False)
 
@@ -45,6 +47,9 @@ IMAGE_TOKENS = dict(image_token_id=900, video_token_id=901, vision_start_token_i
 TINY = dict(SMALL, hidden_size=16, num_attention_heads=2, num_key_value_heads=1, intermediate_size=20, vocab_size=33)
 HYBRID = dict(SMALL, hidden_size=18, num_attention_heads=2, intermediate_size=20, vocab_size=33, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10, linear_conv_kernel_dim=4,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
+
+
+MAMBA = dict(mamba_n_heads=4, mamba_d_head=8, mamba_d_state=6, mamba_d_conv=4)
 
 
 LATENT = dict(SHAPE, hidden_size=18, num_attention_heads=2, num_key_value_heads=2, intermediate_size=14, vocab_size=33, q_lora_rank=7, kv_lora_rank=10, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=8,
@@ -109,6 +114,8 @@ FAMILIES = {
     "cohere2": ("cohere2", dict(SMALL, num_hidden_layers=3, tie_word_embeddings=True, sliding_window=9, layer_types=SLIDES_EVERY_THIRD, logit_scale=0.25)),
     "phi": ("phi", dict(SMALL, head_dim=10, partial_rotary_factor=0.4)),
     "stablelm": ("stablelm", dict(SMALL, head_dim=8, num_key_value_heads=3, partial_rotary_factor=0.25, use_qkv_bias=True, qk_layernorm=True, use_parallel_residual=True)),
+    "apertus": ("apertus", dict(TINY, attention_bias=True, rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32))),
+    "olmo": ("olmo", dict(TINY, tie_word_embeddings=True)),
     "vaultgemma": ("vaultgemma", dict(TINY, query_pre_attn_scalar=10, sliding_window=9, tie_word_embeddings=True)),
     "granite-swa": ("granite_swa", dict(TINY, num_hidden_layers=3, layer_types=SLIDES_EVERY_THIRD, sliding_window=9, layer_rope_theta=[500.0, 0, 500.0], embedding_multiplier=12.0, attention_multiplier=0.3,
                                         residual_multiplier=0.22, logits_scaling=4.0, rms_norm_eps=1e-2)),
@@ -123,6 +130,16 @@ FAMILIES = {
     "gemma4-keys": ("gemma4_text", dict(GEMMA4, num_attention_heads=4, num_key_value_heads=2, attention_k_eq_v=True, num_global_key_value_heads=1, attention_bias=True,
                                         layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0)),
     "minicpm3": ("minicpm3", dict(LATENT, scale_depth=1.1, dim_model_base=9, tie_word_embeddings=True)),
+    "lfm2": ("lfm2", dict(TINY, num_hidden_layers=3, layer_types=["conv", "full_attention", "conv"], conv_bias=True, block_multiple_of=6, tie_word_embeddings=True)),
+    # Mamba-2: sizes that fill no register; in the first alone heads share B and C in groups.
+    "granite-hybrid": ("granitemoehybrid", dict(TINY, **MAMBA, mamba_n_groups=2, layer_types=["linear_attention", "full_attention"], num_local_experts=0, shared_intermediate_size=14, mamba_proj_bias=True,
+                                                embedding_multiplier=4.0, attention_multiplier=0.3, residual_multiplier=0.5, logits_scaling=2.0, rms_norm_eps=1e-2, tie_word_embeddings=True)),
+    # Where PEFT adapts no out_proj.
+    "falcon-h1": ("falcon_h1", dict(TINY, **MAMBA, mamba_d_ssm=32, mamba_rms_norm=True, mamba_norm_before_gate=False, key_multiplier=0.4, attention_in_multiplier=1.5, attention_out_multiplier=0.7, embedding_multiplier=3.0,
+                                    lm_head_multiplier=0.5, mlp_multipliers=[0.8, 0.6], ssm_multipliers=[0.4, 0.7, 1.5, 1.2, 0.5], ssm_in_multiplier=1.3, ssm_out_multiplier=0.6)),
+    "nemotron-h": ("nemotron_h", dict({name: value for name, value in TINY.items() if name != "num_hidden_layers"}, layers_block_type=["linear_attention", "mlp", "full_attention", "linear_attention"], mamba_num_heads=4, mamba_head_dim=8,
+                                      n_groups=2, ssm_state_size=6, conv_kernel=4, mlp_bias=True)),
+    "bamba": ("bamba", dict(TINY, **MAMBA, attn_layer_indices=[1], mamba_conv_bias=False, time_step_limit=[0.3, 1.5])),
     "mixtral": ("mixtral", dict(SMALL, sliding_window=9, num_local_experts=4, num_experts_per_tok=2)),
     "qwen3-moe": ("qwen3_moe", dict(SMALL, num_hidden_layers=3, mlp_only_layers=[1], num_experts=7, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True,
                                     use_sliding_window=True, sliding_window=11, max_window_layers=1)),
@@ -148,12 +165,22 @@ FAMILIES = {
     "deepseek-v2": ("deepseek_v2", dict(LATENT, q_lora_rank=None, n_group=3, topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=2.0)),
     "glm4-moe-lite": ("glm4_moe_lite", dict(LATENT, v_head_dim=10, rope_interleave=True)),
     # An MLP beside the experts.
+    # Chunks of eight positions; queries of the layer without RoPE grow from position 4 on.
+    "llama4": ("llama4", dict(text_config=dict(TINY, num_hidden_layers=3, no_rope_layers=[1, 0, 1], interleave_moe_layer_step=2, intermediate_size=6, intermediate_size_mlp=10, num_local_experts=3, num_experts_per_tok=2,
+                                               attention_chunk_size=8, floor_scale=5, attn_scale=0.4, attention_bias=True), tie_word_embeddings=False,
+                              vision_config=dict(hidden_size=4, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2, vision_output_dim=4, projector_input_dim=4, projector_output_dim=4), boi_token_index=900, eoi_token_index=901, image_token_index=902)),
     "gemma4-moe": ("gemma4_text", dict(GEMMA4, layer_types=SLIDES_EVERY_SECOND, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=7)),
     "flex-olmo": ("flex_olmo", dict(TINY, intermediate_size=8, num_experts=4, num_experts_per_tok=2)),
     "mellum": ("mellum", dict(TINY, layer_types=["sliding_attention", "full_attention"], sliding_window=9, mlp_layer_types=["sparse", "dense"], num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8,
                               rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=10000.0), full_attention=dict(rope_type="yarn", rope_theta=500000.0, factor=4.0, original_max_position_embeddings=64)))),
     "exaone-moe": ("exaone_moe", dict(TINY, sliding_window=9, layer_types=["sliding_attention", "full_attention"], num_experts=4, num_experts_per_tok=3, moe_intermediate_size=8)),
     "hunyuan-moe": ("hunyuan_v1_moe", dict(TINY, intermediate_size=8, num_experts=4, moe_topk=2)),
+    "lfm2-moe": ("lfm2_moe", dict(TINY, num_hidden_layers=3, layer_types=["conv", "full_attention", "conv"], num_dense_layers=1, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=6,
+                                  routed_scaling_factor=1.5, tie_word_embeddings=True)),
+    "granite-hybrid-moe": ("granitemoehybrid", dict(TINY, **MAMBA, layer_types=["linear_attention", "full_attention"], intermediate_size=6, num_local_experts=4, num_experts_per_tok=2,
+                                                    shared_intermediate_size=7, position_embedding_type="rope", rms_norm_eps=1e-2)),
+    "nemotron-h-moe": ("nemotron_h", dict({name: value for name, value in TINY.items() if name != "num_hidden_layers"}, layers_block_type=["moe", "linear_attention", "full_attention", "mlp", "moe"], mamba_num_heads=2,
+                                          mamba_head_dim=8, n_groups=1, ssm_state_size=6, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=6, moe_shared_expert_intermediate_size=7, routed_scaling_factor=2.5)),
     "ernie-moe": ("ernie4_5_moe", dict(SMALL, tie_word_embeddings=True, moe_num_experts=4, moe_k=2, moe_num_shared_experts=1, moe_intermediate_size=12)),
 }
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
@@ -195,9 +222,14 @@ def of_mixtures(family):
         mlp = ["input_linear", "output_linear"] if granite else SEPARATE[4:] if "vl" in family else []
         if family in ("deepseek-v3", "deepseek-v2", "glm4-moe-lite"):
             return {"experts": dict(r=1, lora_alpha=2, target_modules=LATENTS, target_parameters=["gate.weight", "experts.gate_up_proj", "experts.down_proj"]), "dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=LATENTS)}
+        if family == "llama4": return {"experts": dict(r=2, lora_alpha=3, target_modules=["q_proj", *SEPARATE[4:]], target_parameters=EVERY_PARAMETER), "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE)}
         if family == "gemma4-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "proj", *SEPARATE[4:]], target_parameters=["experts.gate_up_proj", "experts.down_proj"]),
                                            "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules="all-linear")}
         if family == "hunyuan-moe": return {"experts": dict(r=1, lora_alpha=2, target_modules=["q_proj", "wg"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])}
+        if family == "granite-hybrid-moe": mlp += ["in_proj", "out_proj"]
+        if family == "lfm2-moe": mlp = ["in_proj", "out_proj", "w1", "w2", "w3"]
+        if family == "nemotron-h-moe": return {"experts": dict(r=2, lora_alpha=5, target_modules=["in_proj", "q_proj"], target_parameters=["gate.weight", "experts.up_proj", "experts.down_proj"]),
+                                               "dora": dict(r=1, lora_alpha=2, use_dora=True, target_modules=SEPARATE[:4] + ["in_proj", "up_proj", "down_proj"])}
         if family == "qwen3-next": mlp = ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"]
         experts = dict(r=2, lora_alpha=5, target_modules=["q_proj"] + mlp, target_parameters=["router.weight" if granite else "gate.weight", "experts.gate_up_proj", "experts.down_proj"])
         if family == "qwen3-next": return {"dora": dict(r=2, lora_alpha=3, use_dora=True, target_modules=SEPARATE[:4] + mlp)}
@@ -246,7 +278,7 @@ def pack_experts(folder, generator):
 
 
 def randomize(model, gemma, few_bits, generator):
-    buffers = [(name, b) for name, b in model.named_buffers() if name.endswith(("correction_bias", "layer_scalar"))]
+    buffers = [(name, b) for name, b in model.named_buffers() if name.endswith(("correction_bias", "expert_bias", "layer_scalar"))]
     for name, p in [*model.named_parameters(), *buffers]:
         noise = torch.randn(p.shape, generator=generator)
         if "scal" in name: p.data = 0.5 + noise.abs()
@@ -270,7 +302,7 @@ def write_family(family, folder):
     kind, options = FAMILIES[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
     config = AutoConfig.for_model(kind, **{**SHAPE, **options})
-    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5", "gemma4") or "_vl" in kind else AutoModelForCausalLM
+    auto = AutoModelForImageTextToText if kind in ("mistral3", "qwen3_5", "gemma4", "llama4") or "_vl" in kind else AutoModelForCausalLM
     model = auto.from_config(config, **EAGER).float().eval()
     small = family in SMALLEST
     randomize(model, "gemma" in kind and "gemma4" not in kind, small, generator)
@@ -294,12 +326,18 @@ def write_adapters(family, folder):
     record_cases(family, AutoModelForCausalLM, folder, model, chosen, prompts, True, generator)
 
 
+def logits(net, prompt):
+    """Llama4ForConditionalGeneration of Transformers 5.24 asks its language model what it saw, and fails."""
+    whole = net.get_base_model() if isinstance(net, PeftModel) else net
+    return (whole.language_model if whole.config.model_type == "llama4" else net)(input_ids=prompt[None]).logits[0]
+
+
 def record_cases(family, auto, folder, model, chosen, prompts, small, generator):
     cases, tensors = [], {}
 
     def record(label, adapter, net):
         for i, prompt in enumerate(prompts):
-            tensors[f"{label}/{i}/logits"] = net(input_ids=prompt[None]).logits[0].float().contiguous()
+            tensors[f"{label}/{i}/logits"] = logits(net, prompt).float().contiguous()
             cases.append({"name": f"{label}/{i}", "adapter": adapter, "promptTokens": prompt.tolist()})
 
     for label, lora in chosen.items():

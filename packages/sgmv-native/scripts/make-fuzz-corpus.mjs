@@ -136,9 +136,13 @@ const GGML = {
   q4_0: [2, 32, 18],
   q4_1: [3, 32, 20],
   q8_0: [8, 32, 34],
+  q2_k: [10, 256, 84],
+  q3_k: [11, 256, 110],
   q4_k: [12, 256, 144],
   q5_k: [13, 256, 176],
   q6_k: [14, 256, 210],
+  iq4_nl: [20, 32, 18],
+  iq4_xs: [23, 256, 136],
   bf16: [30, 1, 2],
   mxfp4: [39, 32, 17],
 };
@@ -189,6 +193,9 @@ function writeGguf() {
     ['blk.0.ffn_gate.weight', 'q4_k', [256, 1]],
     ['blk.0.ffn_up.weight', 'q5_k', [256, 1]],
     ['blk.0.ffn_down.weight', 'q6_k', [256, 1]],
+    ['blk.1.ffn_gate.weight', 'q2_k', [256, 1]],
+    ['blk.1.ffn_up.weight', 'q3_k', [256, 1]],
+    ['blk.1.ffn_down.weight', 'iq4_xs', [256, 1]],
     ['rope_freqs.weight', 'f32', [4]],
   ];
   for (const architecture of ['llama', 'qwen3'])
@@ -208,7 +215,155 @@ function writeGguf() {
     ['qwen35moe.attention.recurrent_layers', 9, u32(7), u64(1), Buffer.from([0])],
   ];
   write('gguf', 'qwen35moe.gguf', gguf([...keys('qwen35moe'), ...more], tensors));
+  write('gguf', 'gemma4.gguf', gguf(metadata('gemma4', GEMMA4), gemma4Tensors()));
+  write('gguf', 'deepseek2.gguf', gguf(metadata('deepseek2', DEEPSEEK2), deepseek2Tensors()));
   write('gguf', 'none.gguf', gguf([], []));
+}
+
+/** Numbers, and lists of numbers or flags. */
+function metadata(architecture, values) {
+  const keys = Object.entries(values).map(([key, value]) => {
+    const name = `${architecture}.${key}`;
+    if (!Array.isArray(value)) return [name, 4, u32(value)];
+    const flags = typeof value[0] === 'boolean';
+    return [
+      name,
+      9,
+      u32(flags ? 7 : 4),
+      u64(value.length),
+      ...value.map((one) => (flags ? Buffer.from([one]) : u32(one))),
+    ];
+  });
+  return [['general.architecture', 8, text(architecture)], ...keys];
+}
+
+/** Whole models, so that weights are loaded too: layers of two shapes with experts, and latent attention. */
+const GEMMA4 = {
+  ...{ embedding_length: 8, block_count: 2, 'attention.head_count': 2, 'attention.head_count_kv': [2, 1] },
+  ...{
+    feed_forward_length: [4, 4],
+    'attention.key_length': 4,
+    'attention.key_length_swa': 2,
+    'rope.dimension_count': 4,
+  },
+  ...{
+    'attention.sliding_window': 3,
+    'attention.sliding_window_pattern': [true, false],
+    'attention.shared_kv_layers': 0,
+  },
+  ...{
+    embedding_length_per_layer_input: 2,
+    expert_count: 2,
+    expert_used_count: 1,
+    expert_feed_forward_length: 4,
+  },
+};
+const DEEPSEEK2 = {
+  ...{
+    embedding_length: 32,
+    block_count: 1,
+    feed_forward_length: 32,
+    'attention.head_count': 1,
+    'attention.head_count_kv': 1,
+  },
+  ...{ 'attention.kv_lora_rank': 32, 'attention.q_lora_rank': 32, 'attention.key_length_mla': 40 },
+  ...{ 'attention.value_length_mla': 32, 'rope.dimension_count': 8, expert_count: 2, expert_used_count: 1 },
+  ...{ expert_feed_forward_length: 32 },
+};
+
+/** [name, sizes], of type f32 unless a third entry says otherwise. */
+const inLayer = (layer, tensors) =>
+  tensors.map(([name, sizes, type]) => [`blk.${layer}.${name}`, type ?? 'f32', sizes]);
+
+function gemma4Tensors() {
+  const norms =
+    'attn_norm.weight post_attention_norm.weight ffn_norm.weight post_ffw_norm.weight pre_ffw_norm_2.weight';
+  const more = 'post_ffw_norm_1.weight post_ffw_norm_2.weight post_norm.weight ffn_gate_inp.scale';
+  const layers = [0, 1].flatMap((layer) => {
+    const [dim, heads] = layer === 0 ? [2, 2] : [4, 1];
+    const values = layer === 0 ? [['attn_v.weight', [8, heads * dim]]] : [];
+    return inLayer(layer, [
+      ...`${norms} ${more}`.split(' ').map((name) => [name, [8]]),
+      ...['attn_q_norm.weight', 'attn_k_norm.weight'].map((name) => [name, [dim]]),
+      ...[
+        ['attn_q.weight', [8, 2 * dim]],
+        ['attn_k.weight', [8, heads * dim]],
+        ...values,
+        ['attn_output.weight', [2 * dim, 8]],
+      ],
+      ...[
+        ['ffn_gate.weight', [8, 4]],
+        ['ffn_up.weight', [8, 4]],
+        ['ffn_down.weight', [4, 8]],
+        ['ffn_gate_inp.weight', [8, 2]],
+      ],
+      ...[
+        ['ffn_gate_up_exps.weight', [8, 8, 2]],
+        ['ffn_down_exps.weight', [4, 8, 2]],
+        ['ffn_down_exps.scale', [2]],
+      ],
+      ...[
+        ['inp_gate.weight', [8, 2]],
+        ['proj.weight', [2, 8]],
+        ['layer_output_scale.weight', [1]],
+      ],
+    ]);
+  });
+  const top = [
+    ['per_layer_model_proj.weight', [8, 4]],
+    ['per_layer_proj_norm.weight', [2]],
+    ['output_norm.weight', [8]],
+  ];
+  const embeddings = [
+    ['token_embd.weight', [8, 3]],
+    ['per_layer_token_embd.weight', [4, 3]],
+  ];
+  return [...[...embeddings, ...top].map(([name, sizes]) => [name, 'f32', sizes]), ...layers];
+}
+
+function deepseek2Tensors() {
+  const square = (types) =>
+    Object.entries(types).map(([name, type]) => [
+      `${name}.weight`,
+      [32, 32, ...(name.endsWith('exps') ? [2] : [])],
+      type,
+    ]);
+  const attention = [
+    ...['attn_norm.weight', 'attn_q_a_norm.weight', 'attn_kv_a_norm.weight', 'ffn_norm.weight'].map(
+      (name) => [name, [32]],
+    ),
+    ...[
+      ['attn_q_a.weight', [32, 32], 'q4_0'],
+      ['attn_q_b.weight', [32, 40], 'q4_1'],
+      ['attn_kv_a_mqa.weight', [32, 40], 'q8_0'],
+    ],
+    ...[
+      ['attn_k_b.weight', [32, 32, 1], 'q8_0'],
+      ['attn_v_b.weight', [32, 32, 1], 'iq4_nl'],
+      ['attn_output.weight', [32, 32], 'mxfp4'],
+    ],
+  ];
+  const experts = {
+    ffn_gate_exps: 'q4_0',
+    ffn_up_exps: 'iq4_nl',
+    ffn_down_exps: 'mxfp4',
+    ffn_gate_shexp: 'q4_0',
+    ffn_up_shexp: 'q4_0',
+    ffn_down_shexp: 'q4_0',
+  };
+  return [
+    ...[
+      ['token_embd.weight', 'q8_0', [32, 3]],
+      ['output.weight', 'iq4_nl', [32, 3]],
+      ['output_norm.weight', 'f32', [32]],
+    ],
+    ...inLayer(0, [
+      ...attention,
+      ['ffn_gate_inp.weight', [32, 2]],
+      ['exp_probs_b.bias', [2]],
+      ...square(experts),
+    ]),
+  ];
 }
 
 const REGEXES = [

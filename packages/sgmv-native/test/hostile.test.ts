@@ -90,7 +90,7 @@ describe('arguments', () => {
   test.each(NONSENSE.filter(([name]) => name !== 'undefined'))(
     '%s is refused in every field of a request and of the options',
     async (_, make) => {
-      const fields = ['adapter', 'stop', 'stopTokens', 'resumeTokens', 'logits', 'ignoreEos'];
+      const fields = ['adapter', 'stop', 'stopTokens', 'resumeTokens', 'predictionTokens', 'logits', 'ignoreEos'];
       for (const field of [...fields, 'maxTokens', 'toString', '__proto__x'])
         expect(await codeOf(() => submit({ ...sound, [field]: make() })), field).toBe('bad_argument');
       // Objects without fields of their own are sampling options, and a fraction is one of their values.
@@ -106,6 +106,7 @@ describe('arguments', () => {
         'adapterBytes',
         'maxBatch',
         'maxStepTokens',
+        'draftTokens',
         'threads',
         'isa',
         'vocabulary',

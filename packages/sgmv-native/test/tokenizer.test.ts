@@ -1,5 +1,5 @@
 /** The model's own tokenizer and chat template, and the bytes its tokens stand for. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -88,6 +88,16 @@ describe('stories260k (sentencepiece with byte fallback)', () => {
 describe('files that are missing or wrong', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sgmv-tokenizer-'));
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('infinity in config.json, as Python writes it, is passed over', async () => {
+    const model = mkdtempSync(join(tmpdir(), 'sgmv-tokenizer-'));
+    cpSync(stories, model, { recursive: true });
+    writeFileSync(join(model, 'config.json'), '{"time_step_limit": [0.0, Infinity], "eos_token_id": 2}');
+    await expect(ModelTokenizer.load(model)).resolves.toBeInstanceOf(ModelTokenizer);
+    writeFileSync(join(model, 'config.json'), '{"time_step_limit": [0.0, Infinite]}');
+    await expect(ModelTokenizer.load(model)).rejects.toThrow(/config\.json is not JSON/);
+    rmSync(model, { recursive: true });
+  });
 
   test('are named', async () => {
     await expect(ModelTokenizer.load(folder)).rejects.toMatchObject({ code: 'model_not_found' });

@@ -47,6 +47,8 @@ export interface GenerationEnd {
   cachedTokens: number;
   completionTokens: number;
   reasoningTokens: number;
+  acceptedPredictionTokens: number | null;
+  rejectedPredictionTokens: number | null;
   errorCode: string | null;
   errorMessage: string | null;
   queueMs: number;

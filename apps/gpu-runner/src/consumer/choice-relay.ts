@@ -23,10 +23,14 @@ interface Place {
  * replayed by the engine and end at once; their callers know it already.
  */
 export class ChoiceRelay implements GenerationSink {
-  /** The end that is the generation's: that of the last choice, the first failure, or one that nobody asked for. */
+  /**
+   * The end that is the generation's: that of the last choice, the first failure, or one that nobody asked for. Its
+   * `predictedTokens` are those of all choices that have ended.
+   */
   readonly ended: Promise<EngineEnd>;
   #resolve!: (end: EngineEnd) => void;
   #over = false;
+  #predicted = 0;
 
   constructor(private readonly place: Place) {
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
@@ -48,13 +52,14 @@ export class ChoiceRelay implements GenerationSink {
   }
 
   onEnd(end: EngineEnd): void {
+    this.#predicted += end.predictedTokens;
     if (!this.#isOpen(end.choice)) return;
     const { emitted, channel, onProgress, onChoiceEnd } = this.place;
     const cut = end.finishReason === 'cancelled' && !this.place.wasCancelled();
     const open = emitted.choices.filter(({ finishReason }) => finishReason === null).length;
     if (end.error || cut || open === 1) {
       this.#over = true;
-      return this.#resolve(end);
+      return this.#resolve({ ...end, predictedTokens: this.#predicted });
     }
     const { choice, text, finishReason, stop } = end;
     emitted.add(choice, [], text);

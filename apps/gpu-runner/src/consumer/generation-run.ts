@@ -87,16 +87,17 @@ export class GenerationRun {
 
   async #generate(): Promise<EndWithoutSeq> {
     const { engine, admission, adapters, metrics } = this.services;
-    const { tenantId, n, background, adapter, input, deadlineMs } = this.job;
+    const { tenantId, n, background, adapter, input, prediction, deadlineMs } = this.job;
     const signal = this.#interrupted.signal;
     const promptTokens = await engine.encode(input, signal);
+    const predictionTokens = prediction === undefined ? [] : await engine.encodePrediction(prediction, signal);
     for (let attempt = 1; ; attempt++) {
       if (adapter) await metrics.adapterWait(() => untilAborted(adapters.ensure(adapter, deadlineMs, signal), signal));
       const stay = await admission.enter({ tenantId, choices: n, background, turn: this.turn }, signal);
       // What is done in the background is after all turns, and does not move the time of those.
       if (!background) this.services.onAdmitted(this.turn);
       try {
-        return await this.#runInEngine(this.#request(promptTokens), stay);
+        return await this.#runInEngine(this.#request(promptTokens, predictionTokens), stay);
       } catch (error) {
         // Between becoming resident and being used, an idle adapter may be dropped for another one.
         const dropped = error instanceof EngineFailure && error.engineCode === 'adapter_unknown';
@@ -107,12 +108,13 @@ export class GenerationRun {
     }
   }
 
-  #request(promptTokens: number[]): EngineRequest {
+  #request(promptTokens: number[], predictionTokens: number[]): EngineRequest {
     const { generationId, tenantId, adapter, input, sampling, n, logprobs, echo, constraint } = this.job;
     return {
       // The fence is part of it: the generation may come back here before the engine has let go of it.
       requestId: `${generationId}:${this.#taken.fence}`,
       promptTokens,
+      predictionTokens,
       resumeTokens: this.#emitted.choices.map(({ tokens }) => [...tokens]),
       adapter: adapter?.sha256 ?? null,
       cacheSalt: tenantId,
@@ -138,7 +140,7 @@ export class GenerationRun {
     this.#requestId = null;
     // The other choices of one that failed: their callers get the failure.
     if (end.error) engine.cancel(request.requestId);
-    return this.#endInEngine(end);
+    return this.#endInEngine(end, request.predictionTokens.length * this.job.n);
   }
 
   #relay(promptTokens: readonly number[], onChoiceEnd: () => void): ChoiceRelay {
@@ -152,7 +154,8 @@ export class GenerationRun {
     return new ChoiceRelay({ emitted: this.#emitted, channel: this.#channel, prompt, signal, onProgress, onChoiceEnd, wasCancelled });
   }
 
-  #endInEngine(end: EngineEnd): EndWithoutSeq {
+  /** `predicted`: tokens of the prediction, of every choice. */
+  #endInEngine(end: EngineEnd, predicted: number): EndWithoutSeq {
     // Engines that close end their requests as cancelled; nobody asked for that, so another runner goes on.
     const closed = end.finishReason === 'cancelled' && this.#kind !== 'cancelled';
     if (closed || end.error?.engineCode === 'closed') throw requestFailure('closed', 'the engine was closed');
@@ -161,7 +164,9 @@ export class GenerationRun {
     const completionTokens = this.#emitted.tokenCount;
     // A resumed run can find more computed than the prompt.
     const cachedTokens = Math.min(end.cachedTokens, promptTokens);
-    return { choice, text, finishReason, stop, promptTokens, cachedTokens, completionTokens, ...this.#reasoningTokens, error: end.error && shownOf(end.error.error) };
+    const accepted = end.predictedTokens;
+    const predictionTokens = this.job.prediction === undefined ? {} : { predictionTokens: { accepted, rejected: predicted - accepted } };
+    return { choice, text, finishReason, stop, promptTokens, cachedTokens, completionTokens, ...this.#reasoningTokens, ...predictionTokens, error: end.error && shownOf(end.error.error) };
   }
 
   get #reasoningTokens(): Pick<EndWithoutSeq, 'reasoningTokens'> {

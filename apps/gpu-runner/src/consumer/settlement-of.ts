@@ -27,6 +27,7 @@ export function settlementOf(
     cachedTokens: end.cachedTokens,
     completionTokens: end.completionTokens,
     reasoningTokens: end.reasoningTokens,
+    predictionTokens: end.predictionTokens,
     error: end.error,
     timings: {
       queueMs: span(job.enqueuedAtMs, takenAtMs),

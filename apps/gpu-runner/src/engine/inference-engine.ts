@@ -10,6 +10,8 @@ export interface InferenceEngine {
    * it is aborted. What can be seen not to fit the context is refused without tokenizing it.
    */
   encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]>;
+  /** Tokens of what an answer is thought to be. Rejects likewise. */
+  encodePrediction(text: string, signal?: AbortSignal): Promise<number[]>;
   /** The text of a prompt's tokens, and of the first of them. */
   promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText;
   /** Where the model may think after such a prompt; null: nowhere, as most models. */
@@ -41,6 +43,8 @@ export interface EngineRequest {
   promptTokens: number[];
   /** By choice: already emitted by an earlier run of the same generation; not emitted again. */
   resumeTokens: number[][];
+  /** What each choice is thought to be; empty: nothing is. */
+  predictionTokens: number[];
   adapter: string | null;
   /** Requests with different salts share nothing of what is computed. */
   cacheSalt: string;
@@ -93,6 +97,8 @@ export interface EngineEnd {
   promptTokens: number;
   /** Of the prompt tokens, those that were found computed. */
   cachedTokens: number;
+  /** Of the prediction's tokens, those that the choice has. */
+  predictedTokens: number;
   error: EngineFailure | null;
 }
 

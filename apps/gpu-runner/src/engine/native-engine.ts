@@ -53,6 +53,7 @@ export class NativeEngine implements InferenceEngine {
       maxBatch: slots.engine,
       // Every answer gets a token in every step.
       maxStepTokens: config.MAX_STEP_TOKENS ?? (slots.engine > 256 ? slots.engine : undefined),
+      draftTokens: config.DRAFT_TOKENS,
       threads: config.ENGINE_THREADS,
       device: config.ARIL_DEVICE,
       batchInvariant: config.BATCH_INVARIANT,
@@ -79,6 +80,10 @@ export class NativeEngine implements InferenceEngine {
 
   encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]> {
     return this.tokenizing.encode(input, signal);
+  }
+
+  encodePrediction(text: string, signal?: AbortSignal): Promise<number[]> {
+    return this.tokenizing.encodePrediction(text, signal);
   }
 
   promptText(input: GenerationJob['input'], tokens: readonly number[]): PromptText {
@@ -249,12 +254,13 @@ interface Thought {
 }
 
 function nativeRequest(request: EngineRequest): NativeRequest {
-  const { requestId, promptTokens, resumeTokens, adapter, cacheSalt, sampling, n, logprobs, promptLogprobs, constraint, thought } = request;
+  const { requestId, promptTokens, resumeTokens, predictionTokens, adapter, cacheSalt, sampling, n, logprobs, promptLogprobs, constraint, thought } = request;
   const { maxTokens, stop, stopTokens, ignoreEos, ...howToSample } = sampling;
   return {
     id: requestId,
     promptTokens,
     resumeTokens: resumeTokens.some((tokens) => tokens.length > 0) ? resumeTokens : undefined,
+    predictionTokens,
     adapter: adapter ?? undefined,
     cacheSalt,
     sampling: howToSample,
@@ -278,9 +284,9 @@ const promptOnly = (sink: GenerationSink): GenerationSink => ({
   onEnd: (end) => sink.onEnd({ ...end, text: '', stop: undefined, finishReason: end.finishReason === 'stop' ? 'length' : end.finishReason }),
 });
 
-function endOf({ choice, text, finishReason, stop, promptTokens, cachedTokens, error }: EndEvent): EngineEnd {
+function endOf({ choice, text, finishReason, stop, promptTokens, cachedTokens, predictedTokens, error }: EndEvent): EngineEnd {
   const failure = error ? requestFailure(error.code, error.message) : null;
-  return { choice, text, finishReason, stop, promptTokens, cachedTokens, error: failure };
+  return { choice, text, finishReason, stop, promptTokens, cachedTokens, predictedTokens, error: failure };
 }
 
 const codeOf = (error: unknown): string => (error instanceof EngineError ? error.code : 'internal');

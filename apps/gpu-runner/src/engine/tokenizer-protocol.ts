@@ -1,7 +1,7 @@
 import type { GenerationJob } from '@aril/contracts';
 
 /** What the runner's main thread and a tokenizer thread say to each other: one call, one reply. */
-export type TextInput = Exclude<GenerationJob['input'], { kind: 'tokens' }>;
+export type TextInput = Exclude<GenerationJob['input'], { kind: 'tokens' }> | { kind: 'prediction'; text: string };
 
 export interface TokenizerThreadData {
   modelDir: string;

@@ -10,6 +10,7 @@ const tokenizer = await ModelTokenizer.load(modelDir);
 const floor = tokenizer.floor();
 
 function tokensOf(input: TextInput): number[] {
+  if (input.kind === 'prediction') return tokenizer.encode(input.text, { addSpecialTokens: false }).slice(0, positions);
   if (input.kind === 'prompt') return tokenizer.encode(input.prompt, { addSpecialTokens: true }); // looked at before it came here
   const text = tokenizer.render(input.messages, input.tools, input.templateOptions, input);
   refuseTooLong(text, floor, positions);

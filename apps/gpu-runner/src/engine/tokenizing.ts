@@ -36,6 +36,15 @@ export class Tokenizing {
   async encode(input: GenerationJob['input'], signal?: AbortSignal): Promise<number[]> {
     if (input.kind === 'tokens') return input.tokens;
     this.#refuseTooLong(input);
+    return this.#run(input, signal);
+  }
+
+  /** Of what is longer than the context, its beginning. Rejects likewise. */
+  encodePrediction(text: string, signal?: AbortSignal): Promise<number[]> {
+    return this.#run({ kind: 'prediction', text }, signal);
+  }
+
+  #run(input: TextInput, signal?: AbortSignal): Promise<number[]> {
     const length = lengthOf(input);
     return (length <= SHORT_MAX ? this.#short : this.#long).run(input, length, signal);
   }
@@ -46,7 +55,7 @@ export class Tokenizing {
 
   /** Templates may leave out most of a conversation, so that is looked at as it is rendered, by the thread. */
   #refuseTooLong(input: TextInput): void {
-    if (input.kind === 'messages') return;
+    if (input.kind !== 'prompt') return;
     try {
       refuseTooLong(input.prompt, this.floor, this.data.positions);
     } catch (error) {
@@ -58,6 +67,7 @@ export class Tokenizing {
 
 function lengthOf(input: TextInput): number {
   if (input.kind === 'prompt') return input.prompt.length;
+  if (input.kind === 'prediction') return input.text.length;
   const messages = input.messages.map(({ role, content, reasoning = '', toolCalls }) => role.length + content.length + reasoning.length + jsonLength(toolCalls) + MESSAGE_LENGTH);
   return messages.reduce((sum, length) => sum + length, jsonLength(input.tools));
 }

@@ -22,6 +22,8 @@ export function addEngineMetrics(registry: Registry, engine: Engine): void {
   histogram('step_tokens', 'Tokens in a step, prefill and decode together.', ({ stepTokens }) => stepTokens);
   histogram('step_segments', 'Runs of tokens of one adapter in a step; 0: of the base model alone.', ({ stepSegments }) => stepSegments);
   counter('generated_tokens_total', 'Tokens generated.', ({ tokensGenerated }) => tokensGenerated);
+  counter('drafted_tokens_total', 'Tokens computed in drafts: guessed, to be verified with the one before them.', ({ draftedTokens }) => draftedTokens);
+  counter('accepted_tokens_total', 'Of these, those that were drawn too: each has saved a step of its own.', ({ acceptedTokens }) => acceptedTokens);
   counter('preemptions_total', 'Answers that gave their KV blocks back and are computed again.', ({ preemptions }) => preemptions);
   counter('prefix_queried_tokens_total', 'Tokens of admitted requests looked up in the prefix cache.', ({ prefixQueriedTokens }) => prefixQueriedTokens);
   counter('prefix_hit_tokens_total', 'Of these, those that were found.', ({ prefixHitTokens }) => prefixHitTokens);

@@ -46,6 +46,10 @@ export class ScriptedEngine implements InferenceEngine {
     return [...Buffer.from(text)];
   }
 
+  async encodePrediction(text: string): Promise<number[]> {
+    return [...Buffer.from(text)];
+  }
+
   promptText(_input: GenerationJob['input'], tokens: readonly number[]): PromptText {
     return { text: Buffer.from(tokens).toString(), opening: Buffer.from(tokens.slice(0, 1)).toString() };
   }
@@ -173,6 +177,7 @@ export class ScriptedEngine implements InferenceEngine {
       finishReason,
       promptTokens: request.promptTokens.length,
       cachedTokens: 3,
+      predictedTokens: request.predictionTokens.filter((token, at) => token === tokens[at]).length,
       error: finishReason === 'error' ? requestFailure('numeric_error', 'NaN at layer 3') : null,
     });
   }

@@ -9,6 +9,9 @@ const ONLY_OWNER = 'A workspace needs an owner. Make somebody else an owner firs
 
 const MESSAGES: Record<string, string> = {
   INVALID_EMAIL_OR_PASSWORD: 'E-mail or password is wrong.',
+  INVALID_PASSWORD: 'That is not your present password.',
+  INVALID_TOKEN: 'This link does not work any more. Ask for another one.',
+  RESET_PASSWORD_DISABLED: 'This server sends no mail. Whoever runs it can give you a link to set a new password.',
   USER_ALREADY_EXISTS: 'There is already an account with this e-mail. Sign in instead.',
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: 'There is already an account with this e-mail. Sign in instead.',
   USER_IS_ALREADY_A_MEMBER_OF_THIS_ORGANIZATION: 'Somebody with this e-mail is already a member.',

@@ -23,6 +23,7 @@ export const SignInForm = () => {
   const [problem, setProblem] = useState<string | null>(null);
   const { data: session } = authClient.useSession();
   const expired = params.has('expired');
+  const reset = params.has('reset');
   const next = safeNextPath(params.get('next'));
   const form = useForm({
     mode: 'uncontrolled',
@@ -46,6 +47,7 @@ export const SignInForm = () => {
     <form onSubmit={form.onSubmit(signIn)} noValidate aria-label="Sign in">
       <Stack>
         {expired && !problem && <Alert color="amber">Please sign in again to go on.</Alert>}
+        {reset && !problem && <Alert color="leaf">Your password is changed. Sign in with it.</Alert>}
         <FormProblem problem={problem} />
         <TextInput
           label="E-mail"
@@ -65,6 +67,9 @@ export const SignInForm = () => {
         <Button type="submit" size="md" loading={form.submitting} mt="xs">
           Sign in
         </Button>
+        <Text size="sm" ta="center">
+          <TextLink href="/forgotten-password">Forgotten your password?</TextLink>
+        </Text>
         <Text size="sm" c="dimmed" ta="center">
           New here? <TextLink href={authHref('/sign-up', next)}>Create an account</TextLink>
         </Text>

@@ -11,15 +11,13 @@ import { FormProblem } from '@/ui/form-problem';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
 import { authHref, isInvitationPath, safeNextPath } from './next-path';
-
-/** The API's limit for names. */
-const NAME_CHARS_MAX = 80;
-const TOO_LONG = `At most ${NAME_CHARS_MAX} characters`;
+import { newPassword } from './password';
+import { personName } from './person-name';
 
 const person = z.object({
-  name: z.string().trim().min(1, 'Enter your name').max(NAME_CHARS_MAX, TOO_LONG),
+  name: personName,
   email: z.email('Enter a valid e-mail address'),
-  password: z.string().min(8, 'At least 8 characters').max(128, 'At most 128 characters'),
+  password: newPassword,
 });
 const founder = person.extend({ tenantName: workspaceName });
 

@@ -2,16 +2,16 @@
 import { Grid, Stack } from '@mantine/core';
 import { LimitsSection } from '@/features/limits/limits-section';
 import { useSession } from '@/features/session/session-context';
-import { DefinitionList } from '@/ui/definition-list';
 import { PageHeader } from '@/ui/page-header';
-import { Section } from '@/ui/section';
+import { Account } from './account/account';
+import { SignIns } from './account/sign-ins';
 import { Appearance } from './appearance';
 import { Members } from './members/members';
 import { Storage } from './storage';
 import { Workspace } from './workspace';
 
 export const SettingsPage = () => {
-  const { tenant, viewer } = useSession();
+  const { tenant } = useSession();
   return (
     <>
       <PageHeader
@@ -30,14 +30,8 @@ export const SettingsPage = () => {
           <Stack gap="lg">
             <Appearance />
             <Storage storage={tenant.storage} />
-            <Section title="You">
-              <DefinitionList
-                items={[
-                  { term: 'Name', value: viewer.name },
-                  { term: 'E-mail', value: viewer.email },
-                ]}
-              />
-            </Section>
+            <Account />
+            <SignIns />
           </Stack>
         </Grid.Col>
       </Grid>

@@ -14,20 +14,21 @@
 namespace sgmv {
 
 // The modules an adapter can target: those of a layer in the order they run, then those outside the layers. A model
-// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer of linear attention has in_qkv to out in place of
-// q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
+// has q, k, v, gate, up or, in one matrix each, qkv and gate_up, or has no gate. A layer with a state has some of in_qkv to out, mostly in
+// place of q to o. `router` rates experts, `shared_gate` weighs the shared one. per_token_gate, per_token_out and, outside the layers, per_token_in
 // are those of PerTokenConfig. With latent attention a layer has q or q_a and q_b, kv_a and kv_b in place of q, k and v.
 enum class Projection : uint8_t {
-  q, q_a, k, v, qkv, kv_a, q_b, kv_b, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
+  q, q_a, k, v, qkv, kv_a, q_b, kv_b, o, in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, in, out, gate, up, gate_up, down, per_token_gate, per_token_out, router, shared_gate, embed_tokens, per_token_in, lm_head
 };
 inline bool is_in_layer(Projection p) { return p <= Projection::shared_gate; }
-inline bool is_of_linear_attention(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
+inline bool is_of_state(Projection p) { return p >= Projection::in_qkv && p <= Projection::out; }
 inline bool is_of_router(Projection p) { return p == Projection::router || p == Projection::shared_gate; }
 const char* projection_name(Projection p);  // "q_proj" …
 
 // Of a gate, times up. clamped_silu: g · sigmoid(gate_sharpness · g) · (u + 1) of a gate g of at most gate_limit and u, up, within ±gate_limit.
-// relu2: the square of what is above 0.
-enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu };
+// relu2: the square of what is above 0. xielu (Huang, 2024): of x above 0 positive · x² + beta · x, otherwise negative · (eˣ - 1 - x) + beta · x.
+enum class Activation : uint8_t { silu, gelu_tanh, relu2, clamped_silu, xielu };
+struct Xielu { float positive = 0.0f, negative = 0.0f, beta = 0.0f; };  // of a layer
 
 struct RopeConfig {
   enum class Kind : uint8_t { none, linear, llama3, yarn, longrope, proportional };
@@ -86,46 +87,74 @@ struct ExpertsConfig {
   int32_t groups = 1, groups_per_token = 1;
   float scale = 1.0f;        // of the weights
   bool groups_by_best = false;  // a group is worth what its best expert is
-  float sum_min = 0.0f;      // what normalized weights are divided by is no less
+  float sum_min = 0.0f, sum_added = 0.0f;  // what normalized weights are divided by is no less than the first and their sum plus the second
   bool biased = false;       // the router and the experts' projections have biases
   // Gemma 4: beside them stands an MLP as of layers without experts; it, they and their router read norms of their own, what it and they give
   // is normed before it is added up, and each has a number that its weight is multiplied by.
   bool apart = false;
+  bool sigmoid_weights = false;  // Llama 4: chosen by their ratings, they count the sigmoid of that
+  bool weighs_inputs = false;    // Llama 4: weights multiply what the experts read and not what they give
   bool chosen_by_worth() const { return sigmoid || choice_bias || groups > 1; }  // otherwise by the ratings themselves
 };
 
-// Layers of linear attention by the gated delta rule (Yang et al., 2024): in place of keys and values of all positions a sequence has
-// a state. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found here.
+// What layers with a state do behind their convolution. gated_delta: the gated delta rule (Yang et al., 2024). mamba2: the same without what
+// it takes off a value (Dao and Gu, 2024), where values, keys and queries are called x, B and C. short_conv: nothing more (LFM2).
+enum class StateRule : uint8_t { gated_delta, mamba2, short_conv };
+
+// What a state gives is normed, then multiplied by silu(z); the other way round; or not normed.
+enum class StateGate : uint8_t { after_norm, before_norm, alone };
+
+// Layers with a state: in place of keys and values of all positions a sequence has a matrix for each value head, or none, and the last
+// inputs of a convolution. What comes before that is the product of the layer's input with all its in_… matrices, whose columns are found
+// here: of gated_delta q, k, v, z, b, a; of mamba2 z, x, B, C, dt; of short_conv B, C, x, where B · x is what the convolution sees, of one
+// value head without keys, and C what its output is multiplied by.
 struct LinearAttentionShape {
   int32_t key_heads = 0, value_heads = 0;  // each of the former serves value_heads / key_heads neighbours of the latter
   int32_t key_dim = 0, value_dim = 0;      // of a head
   int32_t taps = 0;                        // inputs that the convolution sees, the token's own included
   bool grouped = false;                    // Qwen3-Next: columns of q, k, v and z, and of b and a, lie by key head
+  StateRule rule = StateRule::gated_delta;
+  StateGate gate = StateGate::after_norm;
+  float step_min = 0.0f, step_max = __builtin_inff();  // of mamba2's dt
+  float gate_scale = 1.0f, step_scale = 1.0f;          // of mamba2's z and dt, as the product has them
+  float out_scale = 1.0f;                              // of what out reads
+  float value_scale = 1.0f, key_scale = 1.0f, query_scale = 1.0f;  // of the convolution's inputs, as the product has them; its weights are multiplied
 
   constexpr int32_t keys() const { return key_heads * key_dim; }
   constexpr int32_t values() const { return value_heads * value_dim; }
   constexpr int32_t conv_width() const { return 2 * keys() + values(); }  // channels: q, k, v
-  constexpr int32_t width() const { return conv_width() + values() + 2 * value_heads; }
+  constexpr int32_t width() const { return is_conv() ? 3 * values() : conv_width() + values() + (is_mamba() ? 1 : 2) * value_heads; }
+  constexpr bool is_mamba() const { return rule == StateRule::mamba2; }
+  constexpr bool is_conv() const { return rule == StateRule::short_conv; }
+  constexpr bool has_matrices() const { return !is_conv(); }
+  constexpr int32_t norm_width() const { return is_mamba() ? values() / key_heads : value_dim; }  // of what is normed together
   constexpr int32_t per_key_head() const { return value_heads / key_heads; }
   constexpr int32_t group_width() const { return 2 * (key_dim + per_key_head() * value_dim); }
-  constexpr int32_t q_column(int32_t key_head) const { return grouped ? key_head * group_width() : key_head * key_dim; }
-  constexpr int32_t k_column(int32_t key_head) const { return grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
-  constexpr int32_t v_column(int32_t head) const { return grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
-  constexpr int32_t z_column(int32_t head) const { return grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
+  constexpr int32_t q_column(int32_t key_head) const { return is_mamba() ? values() + q_channel(key_head) : grouped ? key_head * group_width() : key_head * key_dim; }
+  constexpr int32_t k_column(int32_t key_head) const { return is_mamba() ? values() + k_channel(key_head) : grouped ? q_column(key_head) + key_dim : keys() + key_head * key_dim; }
+  constexpr int32_t v_column(int32_t head) const { return is_conv() ? 2 * values() : is_mamba() ? values() + v_channel(head) : grouped ? q_column(head / per_key_head()) + 2 * key_dim + head % per_key_head() * value_dim : 2 * keys() + head * value_dim; }
+  constexpr int32_t z_column(int32_t head) const { return is_conv() ? values() : is_mamba() ? v_channel(head) : grouped ? v_column(head) + per_key_head() * value_dim : conv_width() + head * value_dim; }
   constexpr int32_t b_column(int32_t head) const { return conv_width() + values() + (grouped ? head / per_key_head() * 2 * per_key_head() + head % per_key_head() : head); }
-  constexpr int32_t a_column(int32_t head) const { return b_column(head) + (grouped ? per_key_head() : value_heads); }
+  constexpr int32_t a_column(int32_t head) const { return is_mamba() ? values() + conv_width() + head : b_column(head) + (grouped ? per_key_head() : value_heads); }
+  // Channels of the convolution.
+  constexpr int32_t q_channel(int32_t key_head) const { return (is_mamba() ? values() + keys() : 0) + key_head * key_dim; }
+  constexpr int32_t k_channel(int32_t key_head) const { return (is_mamba() ? values() : keys()) + key_head * key_dim; }
+  constexpr int32_t v_channel(int32_t head) const { return (is_mamba() ? 0 : 2 * keys()) + head * value_dim; }
 
   // A sequence's state of a layer, in float32: for each value head and each kStateTile of its columns [key_dim, kStateTile], then the last
   // inputs of the convolution, [taps - 1, conv_width].
   static constexpr int32_t kStateTile = 32;
   constexpr int64_t tiles() const { return (value_dim + kStateTile - 1) / kStateTile; }  // of a head
   constexpr int64_t tile_floats() const { return int64_t{key_dim} * kStateTile; }
-  constexpr int64_t conv_at() const { return value_heads * tiles() * tile_floats(); }
+  constexpr int64_t conv_at() const { return has_matrices() ? value_heads * tiles() * tile_floats() : 0; }
   constexpr int64_t state_floats() const { return conv_at() + int64_t{taps - 1} * conv_width(); }
 };
 
 struct LinearAttentionConfig : LinearAttentionShape {
-  std::vector<bool> layer_is_linear;  // per layer; empty: none is
+  std::vector<bool> layer_has_state;  // per layer; empty: none has
+  bool conv_bias = false;             // the convolution adds one
+  bool in_bias = false, out_bias = false;  // in_… and out have biases
+  float norm_eps = 1e-6f;             // of the norm of what states give
 };
 
 // Keys and values of a layer. Those of latent attention are one row: values are the first `values_in_keys` components of keys and lie
@@ -193,12 +222,16 @@ struct ModelConfig {
   bool qk_norm = false;         // Qwen3, Gemma 3: of each head. OLMo: see next
   bool qk_norm_of_all = false;  // of the heads of a token together, before they are told apart
   bool qk_norm_after_rope = false;  // HunYuan: of each head, once it is rotated
+  bool qk_norm_weightless = false;  // Llama 4: without weights, in layers with RoPE alone
   bool qk_layer_norms = false;      // Cohere, StableLM: of each head, which has weights of its own, with the mean taken off
   int32_t sliding_window = 0;   // 0: none
+  bool chunked_window = false;  // sliding layers see those positions that share their own chunk of so many (Llama 4)
   std::vector<bool> layer_is_sliding;  // per layer; empty: none
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of sliding layers where they have their own (Gemma 3, OLMo 3)
   std::vector<bool> layer_has_rope;        // per layer; empty: all (SmolLM3 rotates three of four)
+  std::vector<bool> layer_has_attention;   // per layer; empty: those without a state. Falcon-H1: layers have both, and the residual gets what both give
+  std::vector<bool> layer_has_feed_forward;  // per layer, an MLP or experts; empty: all. Nemotron-H: layers have either that or a state or attention
   ExpertsConfig experts;
   LinearAttentionConfig linear;
   LatentConfig latent;
@@ -213,15 +246,20 @@ struct ModelConfig {
   bool post_norms = false;         // Gemma 2 and 3, GLM-4, OLMo: attention and MLP are normed once more before they are added
   bool layer_norms = false;        // StarCoder2, Nemotron: norms take the mean off and add a bias; post_norms never do, those of q and k only as qk_layer_norms
   bool norm_biases = true;         // otherwise layer_norms add none (Cohere)
+  bool norm_weights = true;        // otherwise norms of the residual multiply by none (OLMo)
   bool head_bias = false;          // Phi: of lm_head
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
-  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more.
+  float value_scale = 1.0f;        // of values (Falcon-H1)
+  float gate_scale = 1.0f, gated_scale = 1.0f;  // of what an MLP activates, and of what down reads (Falcon-H1)
+  // Ministral 3: queries at position p are scaled by 1 + query_growth · ln(1 + ⌊p / query_growth_span⌋) more. Llama 4: in layers without RoPE
+  // alone, and the first position counts as 1.
   float query_growth = 0.0f;
   int32_t query_growth_span = 1;
+  bool query_growth_without_rope = false;
   float attention_softcap = 0.0f;  // c · tanh(x / c) on scaled scores; 0: none
   float logit_softcap = 0.0f;      // the same on logits
   int32_t scale_block_rows = 128, scale_block_columns = 128;  // of F8_E4M3 matrices that have a scale for each block
@@ -233,12 +271,16 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
-  bool is_linear(int32_t layer) const { return !linear.layer_is_linear.empty() && linear.layer_is_linear[static_cast<size_t>(layer)]; }
-  int32_t linear_layers() const { return linear_before(layers); }
+  bool has_mixer(int32_t layer) const { return has_state(layer) || has_attention(layer); }
+  bool has_feed_forward(int32_t layer) const { return layer_has_feed_forward.empty() || layer_has_feed_forward[static_cast<size_t>(layer)]; }
+  bool has_both(int32_t layer) const { return has_state(layer) && has_attention(layer); }
+  bool has_attention(int32_t layer) const { return layer_has_attention.empty() ? !has_state(layer) : layer_has_attention[static_cast<size_t>(layer)]; }
+  bool has_state(int32_t layer) const { return !linear.layer_has_state.empty() && linear.layer_has_state[static_cast<size_t>(layer)]; }
+  int32_t state_layers() const { return states_before(layers); }
   // Among the layers that have keys and values, or among those that have a state, how many come before this one.
-  int32_t kv_index(int32_t layer) const { return kv_source(layer) - linear_before(kv_source(layer)); }
-  int32_t state_index(int32_t layer) const { return linear_before(layer); }
-  int32_t kv_layers() const { return first_sharing() - linear_before(first_sharing()); }
+  int32_t kv_index(int32_t layer) const { return attentions_before(kv_source(layer)); }
+  int32_t state_index(int32_t layer) const { return states_before(layer); }
+  int32_t kv_layers() const { return attentions_before(first_sharing()); }
   int32_t first_sharing() const { return layers - kv_sharing_layers; }
   int32_t kv_source(int32_t layer) const;  // the layer whose keys and values this one attends to
   bool has_kv(int32_t layer) const { return layer < first_sharing(); }
@@ -256,20 +298,23 @@ struct ModelConfig {
   int32_t attended_width(int32_t layer) const { return is_latent() ? heads * latent.value_dim : queries_width(layer); }  // of what o reads
   int32_t qkv_width(int32_t layer) const { return q_width(layer) + (has_kv(layer) ? 2 * kv_shape(layer).heads * kv_shape(layer).dim : 0); }
   int32_t qkv_width_max() const { return is_latent() ? queries_width(0) : q_width_max() + 2 * std::max(kv_heads * head_dim, full_kv.heads * full_kv.dim); }
-  StateShape states(int32_t count) const { return {linear_layers() > 0 ? count : 0, linear_layers(), linear_layers() > 0 ? linear.state_floats() : 0}; }
-  size_t state_bytes() const { return linear_layers() == 0 ? 0 : static_cast<size_t>(linear_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
+  StateShape states(int32_t count) const { return {state_layers() > 0 ? count : 0, state_layers(), state_layers() > 0 ? linear.state_floats() : 0}; }
+  size_t state_bytes() const { return state_layers() == 0 ? 0 : static_cast<size_t>(state_layers() * linear.state_floats()) * sizeof(float); }  // of a sequence
   int32_t q_width(int32_t layer) const { return is_latent() ? heads * head_dim : (attention_gate ? 2 : 1) * queries_width(layer); }  // outputs of q
   int32_t q_width_max() const { return (attention_gate ? 2 : 1) * heads * head_dim_max(); }
-  bool has_experts(int32_t layer) const { return experts.count > 0 && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
-  bool has_mlp(int32_t layer) const { return experts.shared || experts.apart || !has_experts(layer); }  // one that all tokens pass
+  bool has_experts(int32_t layer) const { return experts.count > 0 && has_feed_forward(layer) && (experts.layer_has_none.empty() || !experts.layer_has_none[static_cast<size_t>(layer)]); }
+  bool has_mlp(int32_t layer) const { return has_feed_forward(layer) && (experts.shared || experts.apart || !has_experts(layer)); }  // one that all tokens pass
   int32_t mlp_size(int32_t layer) const { return has_experts(layer) && !experts.apart ? experts.shared_size : wide_sharing_mlps && !has_kv(layer) ? 2 * intermediate_size : intermediate_size; }
   int32_t mlp_size_max() const;  // of any layer that has one; 0: none has
   // The residual gets `factor` times what attention and MLP give (Granite). Everything reads it through a norm, so it is kept
   // divided by `factor` instead and nothing is multiplied: x / √(mean(x²) + ε) is y / √(mean(y²) + ε / factor²) of y = x / factor.
   void scale_residuals(double factor);
-  float query_scale(int64_t position) const {
-    if (query_growth == 0.0f) return attention_scale;
-    return attention_scale * (1.0f + query_growth * std::log1p(static_cast<float>(position / query_growth_span)));
+  float query_growth_of(int32_t layer) const { return query_growth_without_rope && has_rope(layer) ? 0.0f : query_growth; }
+  int32_t query_growth_begin() const { return query_growth_without_rope ? 1 : 0; }  // what position 0 counts as
+  float query_scale(int32_t layer, int64_t position) const {
+    const float growth = query_growth_of(layer);
+    if (growth == 0.0f) return attention_scale;
+    return attention_scale * (1.0f + growth * std::log1p(static_cast<float>((position + query_growth_begin()) / query_growth_span)));
   }
   int32_t gate_up_width() const { return (gated_mlp ? 2 : 1) * mlp_size_max(); }  // of what the widest MLP activates
   // In layers of two shapes norms of heads are as wide as a layer's heads.
@@ -287,7 +332,8 @@ struct ModelConfig {
   int32_t out_features(Projection p, int32_t layer = 0) const;
 
  private:
-  int32_t linear_before(int32_t layer) const;
+  int32_t states_before(int32_t layer) const;
+  int32_t attentions_before(int32_t layer) const;
 };
 
 // `source`: a folder with config.json (generation_config.json is read beside it if there), a config.json, or a

@@ -6,7 +6,7 @@ import { CliError } from './cli-error.js';
 import { unstarted, type EngineSession, type Generation } from './engine-session.js';
 import { describeEnd, generateOutput } from './generate-output.js';
 import { addRequestOptions, request, type RequestOptions } from './generate-options.js';
-import { readPrompt } from './generate-prompt.js';
+import { readPrediction, readPrompt } from './generate-prompt.js';
 import { resolveModel, type ModelOptions } from './model-source.js';
 import { openModel } from './open-model.js';
 import { addMachineOptions, collect, type MachineOptions } from './option-parsers.js';
@@ -75,8 +75,9 @@ async function generate(options: GenerateOptions): Promise<number> {
         `There is no tokenizer.json beside ${source.weights}; name its folder with --tokenizer.`,
       );
     const promptTokens = await readPrompt(tokenizer, options);
+    const plan = request(promptTokens, options, await readPrediction(tokenizer, options));
     const interrupted = cancelOnInterrupt(session);
-    const outcomes = await runAll(session, targets, request(promptTokens, options), options.json ?? false);
+    const outcomes = await runAll(session, targets, plan, options.json ?? false);
     if (options.json) process.stdout.write(`${JSON.stringify({ model: source.name, results: outcomes })}\n`);
     if (interrupted()) return 130;
     return outcomes.some(({ finishReason }) => finishReason === 'error') ? 1 : 0;

@@ -18,6 +18,7 @@ export function addRequestOptions(command: Command): Command {
     .option('-p, --prompt <text>', 'text to continue; - reads standard input')
     .option('-c, --chat <text>', 'message to answer, through the chat template; - reads standard input')
     .option('--system <text>', 'system message, with --chat')
+    .option('--prediction <text>', 'what the answer is for the most part, so that it comes faster; - reads standard input')
     .option(
       '-n, --max-tokens <n>',
       'longest answer',
@@ -83,11 +84,11 @@ export function addRequestOptions(command: Command): Command {
     .option('--stop <text>', 'end before this text; may be repeated', collect, []);
 }
 
-export function request(promptTokens: number[], options: RequestOptions): Omit<GenerationRequest, 'id'> {
+export function request(promptTokens: number[], options: RequestOptions, predictionTokens?: number[]): Omit<GenerationRequest, 'id'> {
   const { temperature, topK, topP, minP, seed, maxTokens, stop, n, logprobs } = options;
   const { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, minTokens } = options;
   const draws = { temperature, topK, topP, minP, seed };
   const adjustments = { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, minTokens };
   const sampling = { ...draws, ...adjustments };
-  return { promptTokens, maxTokens, stop, n, logprobs, constraint: readConstraint(options), sampling };
+  return { promptTokens, predictionTokens, maxTokens, stop, n, logprobs, constraint: readConstraint(options), sampling };
 }

@@ -7,11 +7,17 @@ export interface PromptOptions {
   prompt?: string;
   chat?: string;
   system?: string;
+  prediction?: string;
 }
 
 /** `-` stands for what is piped in, without the line end that `echo` and editors add. */
 const given = async (text: string): Promise<string> =>
   text === '-' ? (await readAll(process.stdin)).replace(/\r?\n$/, '') : text;
+
+/** Those of `--prediction`, if there is one. */
+export async function readPrediction(tokenizer: ModelTokenizer, { prediction }: PromptOptions): Promise<number[] | undefined> {
+  return prediction === undefined ? undefined : tokenizer.encode(await given(prediction), { addSpecialTokens: false });
+}
 
 /** The tokens of `--prompt` (continued as it is) or `--chat` (answered, through the model's chat template). */
 export async function readPrompt(tokenizer: ModelTokenizer, options: PromptOptions): Promise<number[]> {

@@ -18,9 +18,9 @@ export async function openModel(
 ): Promise<OpenModel> {
   const tokenizer =
     source.tokenizerFolder === null ? null : await ModelTokenizer.load(source.tokenizerFolder);
-  const { threads, isa, device, batchInvariant, weightType, adapterType, kvType, adapterBytes } = options;
+  const { threads, isa, device, batchInvariant, weightType, adapterType, kvType, draftTokens, adapterBytes } = options;
   const vocabulary = tokenizer?.vocabulary();
-  const machine = { threads, isa, device, batchInvariant, weightType, adapterType, kvType };
+  const machine = { threads, isa, device, batchInvariant, weightType, adapterType, kvType, draftTokens };
   const engine = await createEngine({ model: source.weights, ...machine, adapterBytes, vocabulary });
   if (engine.model.deviceNote) process.stderr.write(`${engine.model.deviceNote}\n`);
   return { engine, session: new EngineSession(engine), tokenizer };

@@ -48,7 +48,7 @@ function deviceName(text: string): string {
 
 export type MachineOptions = Pick<
   EngineOptions,
-  'threads' | 'isa' | 'device' | 'batchInvariant' | 'weightType' | 'adapterType' | 'kvType'
+  'threads' | 'isa' | 'device' | 'batchInvariant' | 'weightType' | 'adapterType' | 'kvType' | 'draftTokens'
 >;
 
 export function addMachineOptions(command: Command): Command {
@@ -76,5 +76,10 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(new Option('--weight-type <type>', 'base weights').choices(['auto', ...WEIGHT_TYPES]))
     .addOption(new Option('--adapter-type <type>', 'adapters').choices(['auto', ...ADAPTER_TYPES]))
-    .addOption(new Option('--kv-type <type>', 'keys and values').choices(['auto', ...KV_TYPES]));
+    .addOption(new Option('--kv-type <type>', 'keys and values').choices(['auto', ...KV_TYPES]))
+    .addOption(
+      new Option('--draft-tokens <n>', 'guessed tokens fill a step up to so many; 0 is none, the text is the same').argParser(
+        numberIn({ min: 0, max: 2 ** 31 - 1, whole: true }),
+      ),
+    );
 }

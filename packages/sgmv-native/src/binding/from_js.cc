@@ -102,6 +102,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.adapter_bytes = static_cast<size_t>(number(object, "adapterBytes", 0));
   options.max_batch = static_cast<int32_t>(number(object, "maxBatch", options.max_batch));
   options.max_step_tokens = static_cast<int32_t>(number(object, "maxStepTokens", options.max_step_tokens));
+  options.draft_tokens = optional_number(object, "draftTokens");
   if (object.Get("prefixCache").IsBoolean()) options.prefix_cache = object.Get("prefixCache").ToBoolean();
   const Napi::Value vocabulary = object.Get("vocabulary");
   if (vocabulary.IsObject()) options.vocabulary = vocabulary_from(vocabulary.As<Napi::Object>());
@@ -128,6 +129,7 @@ Request request_from(const Napi::Object& object) {
   request.id = text(object, "id");
   request.prompt_tokens = tokens(object, "promptTokens");
   request.resume_tokens = token_lists(object, "resumeTokens");
+  request.prediction_tokens = tokens(object, "predictionTokens");
   if (object.Get("adapter").IsString()) request.adapter = text(object, "adapter");
   request.cache_salt = text(object, "cacheSalt");
   request.choices = static_cast<int32_t>(number(object, "n", 1));

@@ -55,6 +55,7 @@ void add_end(Napi::Env env, Napi::Object& object, const Event& event) {
   object.Set("promptTokens", event.prompt_tokens);
   object.Set("completionTokens", event.completion_tokens);
   object.Set("cachedTokens", event.cached_tokens);
+  object.Set("predictedTokens", event.predicted_tokens);
   if (event.finish_reason != FinishReason::error) return;
   Napi::Object error = Napi::Object::New(env);
   error.Set("code", event.error_code);
@@ -156,6 +157,8 @@ Napi::Object stats_to_js(Napi::Env env, const EngineStats& stats, const std::str
   object.Set("ttftMs", stats.ttft_ms);
   object.Set("steps", static_cast<double>(stats.steps));
   object.Set("tokensGenerated", static_cast<double>(stats.tokens_generated));
+  object.Set("draftedTokens", static_cast<double>(stats.drafted_tokens));
+  object.Set("acceptedTokens", static_cast<double>(stats.accepted_tokens));
   object.Set("preemptions", static_cast<double>(stats.preemptions));
   object.Set("stepSeconds", distribution_to_js(env, stats.step_seconds));
   object.Set("stepSequences", distribution_to_js(env, stats.step_sequences));

@@ -98,6 +98,7 @@ struct DeltaTile {
   int64_t out_stride, tokens, key_dim, columns;  // columns of the tile that are used
   const float* from;
   float* to;
+  bool corrects;  // otherwise what the state knows of k is not taken off v
 };
 
 struct Kernels {
@@ -147,13 +148,15 @@ struct Kernels {
   void (*gelu)(const float* x, int64_t n, float* out);                        // the same without up
   void (*relu2)(const float* x, int64_t n, float* out);                       // max(x, 0)²
   void (*clamped_swiglu)(const float* gate, const float* up, int64_t n, float sharpness, float limit, float* out);  // Activation::clamped_silu
+  void (*xielu)(const float* x, int64_t n, float positive, float negative, float beta, float* out);
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t half);              // pairs (i, i + half)
   void (*rope_interleaved)(float* x, const float* cosines, const float* sines, int64_t half);  // pairs (2i, 2i + 1)
 
-  // out := silu(Σ taps[t] · weights[t]), where weights[t] is `stride` behind weights[t - 1]; a tap that is null is zeros.
-  void (*conv_silu)(const float* const* taps, int count, const float* weights, int64_t stride, int64_t n, float* out);
+  // out := bias + Σ taps[t] · weights[t], then its silu if `activates`. weights[t] is `stride` behind weights[t - 1]; a tap that is null
+  // is zeros, and so is a null bias.
+  void (*causal_conv)(const float* const* taps, int count, const float* weights, const float* bias, int64_t stride, int64_t n, bool activates, float* out);
   void (*l2_norm)(float* x, float eps, float scale, int64_t n);  // x · scale / √(Σ x² + eps)
-  // For each token: state := decay · state + k ⊗ beta · (v - decay · stateᵀ k); out := stateᵀ q.
+  // For each token: state := decay · state + k ⊗ beta · (v - decay · stateᵀ k), or without the last term; out := stateᵀ q.
   void (*delta_rule)(const DeltaTile& tile);
   void (*sigmoid_gate)(const float* gate, float* x, int64_t n);  // x := x · sigmoid(gate)
 

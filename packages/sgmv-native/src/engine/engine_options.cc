@@ -7,6 +7,8 @@
 
 namespace sgmv {
 
+constexpr int32_t kDraftTokens = 8;  // more cost about as much as they give: benchmarks/results/2026-11-28-drafts.md
+
 void check_options(const EngineOptions& options) {
   const auto refuse = [](const char* field, int64_t found, const std::string& expected) {
     throw Error("bad_argument", std::string(field) + ": found " + std::to_string(found) + "; expected " + expected + ".");
@@ -17,6 +19,13 @@ void check_options(const EngineOptions& options) {
     refuse("maxStepTokens", options.max_step_tokens,
            "at least maxBatch = " + std::to_string(options.max_batch) + ", so that every request advances in every step");
   }
+  if (options.draft_tokens && *options.draft_tokens < 0) refuse("draftTokens", *options.draft_tokens, "at least 0");
+}
+
+// A device would have to wait for what a step draws before it is given the next, and need not be batch-invariant.
+int32_t draft_room(const EngineOptions& options, const Model& model) {
+  const bool of_device = model.draws_tokens() || model.device_bytes_free();
+  return std::min(options.draft_tokens.value_or(of_device ? 0 : kDraftTokens), options.max_step_tokens);
 }
 
 namespace {
@@ -89,7 +98,7 @@ size_t least_block_bytes(const KvCache& cache, const Budget& budget, size_t cont
 }  // namespace
 
 EngineMemory make_memory(Model& model, const EngineOptions& options) {
-  model.reserve_steps(options.max_step_tokens, options.max_batch);
+  model.reserve_steps(options.max_step_tokens, std::max(options.max_batch, draft_room(options, model)));
   const size_t block_bytes = model.make_kv_cache(1, options.kv_block_size)->bytes_per_block();
   Budget budget = budget_of(model, options, block_bytes);
   const size_t blocks_and_states = budget.blocks_max;

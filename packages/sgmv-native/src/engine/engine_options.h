@@ -9,6 +9,9 @@ namespace sgmv {
 // Throws Error("bad_argument").
 void check_options(const EngineOptions& options);
 
+// Up to how many tokens a step is filled with drafts.
+int32_t draft_room(const EngineOptions& options, const Model& model);
+
 struct EngineMemory {
   std::unique_ptr<KvCache> cache;
   MemoryBounds bounds;

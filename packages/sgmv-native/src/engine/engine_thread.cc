@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine_options.h"
 #include "events.h"
 
 namespace sgmv {
@@ -23,7 +24,7 @@ EngineThread::EngineThread(Model& model, KvCache& cache, BlockMemory& memory, co
       sink_(std::move(sink)),
       runs_ahead_(model.runs_ahead()),
       blocks_(cache, options.prefix_cache, &memory, PrefixIndex::hash, states_per_table(model.runs_ahead())),
-      scheduler_({options.max_batch, options.max_step_tokens}, blocks_),
+      scheduler_({options.max_batch, options.max_step_tokens, draft_room(options, model)}, blocks_),
       runner_(model, cache) {
   under_way_.reserve(static_cast<size_t>(options.max_batch));
   next_.reserve(static_cast<size_t>(options.max_batch));
@@ -117,8 +118,10 @@ void EngineThread::step() noexcept {
   if (!run_slices(under_way_, started, runs_ahead_)) {
     // Something failed and nobody knows whose fault it was: each sequence again, alone.
     next_.clear();
-    for (const PlannedSlice slice : under_way_) {
-      if (slice.sequence == nullptr || run_slices({&slice, 1}, false, false)) continue;
+    for (PlannedSlice slice : under_way_) {
+      if (slice.sequence == nullptr) continue;
+      slice.token_count -= static_cast<int32_t>(std::exchange(slice.sequence->draft, {}).size());  // nobody asked for it
+      if (run_slices({&slice, 1}, false, false)) continue;
       slice.sequence->fail(slice_failure_);
       end(scheduler_.take(*slice.sequence), FinishReason::error);
     }
@@ -153,7 +156,9 @@ bool EngineThread::run_slices(std::span<const PlannedSlice> slices, bool started
   const std::vector<SliceOutput>* outputs = nullptr;
   try {
     // So that no token is taken that cannot be told. What has ended may become events before.
-    events_.reserve(events_.size() + ended_.size() + 2 * slices.size());
+    size_t told = events_.size() + ended_.size() + 2 * slices.size();
+    for (const PlannedSlice& slice : slices) told += slice.sequence ? slice.sequence->draft.size() : 0;
+    events_.reserve(told);
     if (!started) runner_.start(slices);
     if (ahead) start_next();
     // Masks for the tokens that are told here can be made while the model computes.
@@ -198,18 +203,37 @@ void EngineThread::postprocess(std::span<const PlannedSlice> slices, std::span<c
 
 void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output) {
   if (!output.prompt.empty()) keep_prompt_rows(sequence, output.prompt);
-  scheduler_.computed(sequence, computed);
+  const std::vector<int32_t> draft = std::exchange(sequence.draft, {});
+  const auto drafted = static_cast<int32_t>(draft.size());
+  scheduler_.computed(sequence, computed - drafted);
   if (sequence.wants_prompt() && sequence.prompt_computed()) events_.push_back(prompt_event(sequence));
-  if (output.drawn) {
-    if (*output.drawn == kNoToken) throw Error("numeric_error", "The model's output has NaN values or no finite maximum; expected finite numbers.");
-    return take(sequence, *output.drawn, {});
+  if (output.next.empty()) return;
+  // Every token is drawn from its own logits as it would be without a draft. As long as the draft agrees, those behind it are
+  // what a step of their own would have given; the rest of it was computed for nobody, and is overwritten.
+  int32_t accepted = 0;
+  choose(sequence, output.next[0]);
+  while (accepted < drafted && sequence.tokens.back() == draft[static_cast<size_t>(accepted)]) {
+    accepted += 1;
+    if (sequence.finish) break;
+    scheduler_.computed(sequence, 1);
+    choose(sequence, output.next[static_cast<size_t>(accepted)]);
   }
-  if (output.sampled.empty()) return;
+  if (drafted == 0) return;
+  sequence.drafter.judge(drafted, accepted);
+  drafted_tokens_ += drafted;
+  accepted_tokens_ += accepted;
+}
+
+void EngineThread::choose(Sequence& sequence, const NextToken& next) {
+  if (next.drawn) {
+    if (*next.drawn == kNoToken) throw Error("numeric_error", "The model's output has NaN values or no finite maximum; expected finite numbers.");
+    return take(sequence, *next.drawn, {});
+  }
   if (sequence.request->constrained && !sequence.mask) sequence.mask = inbox_.take_mask(sequence);
   if (sequence.request->constrained && !sequence.mask) {
-    sequence.held_logits.assign(output.sampled.begin(), output.sampled.end());
+    sequence.held_logits.assign(next.row.begin(), next.row.end());
   } else {
-    pick(sequence, output.sampled);
+    pick(sequence, next.row);
   }
 }
 
@@ -301,6 +325,8 @@ void EngineThread::publish_stats() noexcept {
   stats_.prefix_hit_tokens = scheduler_.hit_tokens();
   stats_.steps = steps_;
   stats_.tokens_generated = tokens_generated_;
+  stats_.drafted_tokens = drafted_tokens_;
+  stats_.accepted_tokens = accepted_tokens_;
   stats_.preemptions = scheduler_.preemptions();
   stats_.step_ms = step_ms_.mean();
   stats_.queue_ms = queue_ms_.mean();

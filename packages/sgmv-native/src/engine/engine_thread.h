@@ -44,6 +44,7 @@ class EngineThread {
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
   void pick_unblocked() noexcept;
   void postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output);
+  void choose(Sequence& sequence, const NextToken& next);
   void pick(Sequence& sequence, std::span<const float> row);
   void take(Sequence& sequence, int32_t token, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);
@@ -72,6 +73,8 @@ class EngineThread {
   StepShapes shapes_;
   int64_t steps_ = 0;
   int64_t tokens_generated_ = 0;
+  int64_t drafted_tokens_ = 0;
+  int64_t accepted_tokens_ = 0;
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_;

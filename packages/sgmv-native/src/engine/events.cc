@@ -82,6 +82,7 @@ Event end_event(Sequence& sequence) {
   event.prompt_tokens = sequence.prompt_count;
   event.completion_tokens = sequence.completion_tokens();
   event.cached_tokens = sequence.cached_tokens;
+  event.predicted_tokens = sequence.drafter.predicted();
   return event;
 }
 

@@ -106,6 +106,7 @@ void check_request(const Request& request, const SequenceContext& context, const
   if (request.id.empty()) refuse("id", "an empty string", "a name that is unique among unfinished requests");
   if (request.prompt_tokens.empty()) refuse("promptTokens", "no tokens", "at least one");
   check_tokens("promptTokens", request.prompt_tokens, context.vocab_size);
+  check_tokens("predictionTokens", request.prediction_tokens, context.vocab_size);
   check_tokens("stopTokens", request.stop_tokens, context.vocab_size);
   check_tokens("silentTokens", request.silent_tokens, context.vocab_size);
   if (request.max_tokens < 1) refuse("maxTokens", std::to_string(request.max_tokens), "at least 1");

@@ -24,6 +24,7 @@ const std::vector<PlannedSlice>& Scheduler::schedule() noexcept {
   // Blocks that were just taken from someone are not handed to a newcomer.
   if (preemptions_ == preempted_before) admit_waiting();
   plan_prefills(budget);
+  plan_drafts();
   collect_plan();
   return plan_;
 }
@@ -70,6 +71,40 @@ void Scheduler::plan_prefills(int32_t budget) noexcept {
     const int32_t more = std::min(uncomputed_at_once(*prompt) - prompt->planned, budget);
     prompt->planned += more;
     budget -= more;
+  }
+}
+
+void Scheduler::plan_drafts() noexcept {
+  int32_t room = limits_.draft_tokens, drafting = 0;
+  for (const Sequence& sequence : running_) {
+    room -= sequence.planned;
+    drafting += may_draft(sequence) ? 1 : 0;
+  }
+  const float full = 1.0f - static_cast<float>(room) / static_cast<float>(std::max(limits_.draft_tokens, 1));
+  for (Sequence& sequence : running_) {
+    if (room <= 0 || !may_draft(sequence)) continue;
+    draft(sequence, (room + drafting - 1) / drafting, full);
+    sequence.planned += static_cast<int32_t>(sequence.draft.size());
+    room -= static_cast<int32_t>(sequence.draft.size());
+    drafting -= 1;
+  }
+}
+
+// A mask is for one token and depends on the one before; states cannot go back to where a draft was right.
+bool Scheduler::may_draft(const Sequence& sequence) const noexcept {
+  return sequence.planned == 1 && sequence.uncomputed() == 1 && sequence.prompt_computed() && !sequence.request->constrained && !blocks_.has_states();
+}
+
+void Scheduler::draft(Sequence& sequence, int32_t most, float least) noexcept {
+  try {
+    sequence.drafter.propose(sequence.tokens, std::min(most, sequence.draft_max()), least, sequence.draft);
+    if (sequence.draft.empty()) return;
+    const auto known = static_cast<int64_t>(sequence.tokens.size());
+    if (blocks_.prepare(sequence.table, sequence.computed, known + static_cast<int64_t>(sequence.draft.size()))) return;
+    const int64_t reach = static_cast<int64_t>(sequence.table.blocks.size()) * blocks_.block_size();
+    sequence.draft.resize(static_cast<size_t>(reach - known));
+  } catch (...) {
+    sequence.draft.clear();  // it goes without
   }
 }
 
@@ -201,6 +236,7 @@ const std::vector<PlannedSlice>& Scheduler::schedule_next(std::span<const Planne
   plan_.clear();
   const auto alive = std::count_if(under_way.begin(), under_way.end(), [](const PlannedSlice& slice) { return slice.sequence != nullptr; });
   if (alive != running() || !(waiting_.empty() || full_ || running() >= limits_.max_batch)) return plan_;
+  if (alive < limits_.draft_tokens && !blocks_.has_states()) return plan_;  // what follows on a token may then be drafted
   for (size_t i = 0; i < under_way.size(); ++i) {
     if (under_way[i].sequence == nullptr || extend(under_way[i], static_cast<int32_t>(i))) continue;
     plan_.clear();

@@ -14,10 +14,11 @@ namespace sgmv {
 struct SchedulerLimits {
   int32_t max_batch;        // sequences running together
   int32_t max_step_tokens;  // at least max_batch
+  int32_t draft_tokens = 0;  // up to which a step is filled with drafts
 };
 
-// `token_count` tokens of `sequence`, from its first uncomputed one; or the one that slice `follows` of the step under way
-// chooses.
+// `token_count` tokens of `sequence`, from its first uncomputed one, its draft included; or the one that slice `follows` of the
+// step under way chooses.
 struct PlannedSlice {
   Sequence* sequence;
   int32_t token_count;
@@ -32,6 +33,8 @@ struct PlannedSlice {
 //   with one block to spare for each running sequence. When decoding runs out of blocks, the newest running sequence
 //   gives its blocks back and waits, first in line, to be computed again.
 // - A sequence whose logits wait for a token mask keeps its place and its blocks and takes no part in the step.
+// - What is then left up to draft_tokens goes to drafts of sequences that decode, in equal shares: the fuller the step is without
+//   them, the more of them must be right. Nobody gives a block for one.
 // - The choices of a request follow the first of them: when it has computed the prompt, they start with its blocks,
 //   and those for whom there is no room wait in line as if they had been preempted. Where the model has states, a slice of
 //   the first ends before its prompt's last token: the state there is what they start with.
@@ -75,6 +78,9 @@ class Scheduler {
  private:
   int32_t plan_decodes() noexcept;
   void plan_prefills(int32_t budget) noexcept;
+  void plan_drafts() noexcept;
+  bool may_draft(const Sequence& sequence) const noexcept;
+  void draft(Sequence& sequence, int32_t most, float least) noexcept;
   int32_t uncomputed_at_once(const Sequence& sequence) const noexcept;
   int32_t kept_positions(const Sequence& sequence) const noexcept;
   void admit_waiting() noexcept;

@@ -37,6 +37,7 @@ Sequence::Sequence(std::shared_ptr<const Request> of, int32_t number, AdapterPin
       tokens(request->prompt_tokens),
       adapter(std::move(pin)),
       adjuster(sampling, ending_tokens(*request, context)),
+      drafter(request->prediction_tokens),
       context_(context),
       ending_(ending_tokens(*request, context)),
       text_(request->stop) {
@@ -67,6 +68,7 @@ std::string Sequence::accept(int32_t token) {
   }
   std::string released;
   try {
+    drafter.follow(std::span(tokens).subspan(static_cast<size_t>(prompt_count)));
     if (has_text(token)) released = text_.push(*context_.vocabulary[token]);
   } catch (...) {
     tokens.pop_back();  // what nobody is told of does not count
@@ -82,6 +84,11 @@ std::string Sequence::accept(int32_t token) {
 
 int32_t Sequence::tokens_left() const {
   return std::min(request->max_tokens - completion_tokens(), context_.total_tokens_max - static_cast<int32_t>(tokens.size()));
+}
+
+int32_t Sequence::draft_max() const {
+  const bool turns = context_.short_context_max > 0 && !long_context();
+  return std::min(tokens_left() - 1, turns ? context_.short_context_max - static_cast<int32_t>(tokens.size()) : INT32_MAX);
 }
 
 bool Sequence::needs_logits(int32_t more) const {

@@ -13,6 +13,7 @@
 
 #include "adapter_table.h"
 #include "block_manager.h"
+#include "drafter.h"
 #include "logit_adjuster.h"
 #include "sgmv/engine.h"
 #include "text_stream.h"
@@ -59,6 +60,8 @@ class Sequence {
   bool needs_logits(int32_t more = 0) const;
   // At most so many more, whichever they are.
   int32_t tokens_left() const;
+  // Likewise, in the next draft: with what is drawn behind it the sequence neither ends nor turns long before its last token.
+  int32_t draft_max() const;
   // Past a model's original context LongRoPE rotates all keys differently, so they are others than a shorter
   // sequence's with the same tokens. With `more`: so many tokens later.
   bool long_context(int32_t more = 0) const {
@@ -73,6 +76,7 @@ class Sequence {
   std::vector<int32_t> tokens;  // prompt, then completion
   AdapterPin adapter;
   LogitAdjuster adjuster;
+  Drafter drafter;
   // The other choices, until this one has computed the prompt for all.
   SequenceList followers;
 
@@ -83,6 +87,7 @@ class Sequence {
   int32_t computed = 0;   // positions whose keys and values are in the cache
   int32_t cached_tokens = 0;  // of the prompt, found in the prefix cache
   BlockTable table;
+  std::vector<int32_t> draft;  // from its being planned to the step's end: what may follow the last token, computed with it
 
   std::optional<TokenMask> mask;   // constrained: for the next token, once it has come
   std::vector<float> held_logits;  // [vocab] the row that waits for the mask; empty: none does

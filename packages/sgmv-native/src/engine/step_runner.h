@@ -12,12 +12,18 @@
 
 namespace sgmv {
 
-// What a slice that reaches its sequence's last token gives: the logits of the next one or, where the model drew it
-// already, the token itself. Spans point into the runner and hold until its next start.
+// What chooses a token: its logits [vocab] or, where the model drew it already, the token itself (kNoToken: its logits were
+// not numbers).
+struct NextToken {
+  std::span<const float> row;
+  std::optional<int32_t> drawn;
+};
+
+// Spans point into the runner and hold until its next start.
 struct SliceOutput {
-  std::span<const float> sampled;  // [vocab]; empty: none, or drawn
-  std::optional<int32_t> drawn;    // kNoToken: its logits were not numbers
-  std::span<const float> prompt;   // [rows, vocab] of prompt positions from `computed` on; empty unless wanted
+  // Of a slice that reaches its sequence's last token: the next one, then those behind each token of the draft.
+  std::span<const NextToken> next;
+  std::span<const float> prompt;  // [rows, vocab] of prompt positions from `computed` on; empty unless wanted
 };
 
 class StepRunner {
@@ -35,12 +41,17 @@ class StepRunner {
   const std::vector<SliceOutput>& finish();
 
  private:
-  // Of one slice: its prompt rows of the logits, then the row that chooses the next token, or its draw.
+  // Of one slice: its prompt rows of the logits, and its part of what chooses the step's tokens.
   struct Rows {
     int32_t begin;
     int32_t prompt_count;
-    bool sampled;
-    int32_t draw;  // -1: none
+    int32_t next_begin;
+    int32_t next_count;
+  };
+  // Which row of the logits or which draw chooses a token; the other is -1.
+  struct NextPlace {
+    int32_t row;
+    int32_t draw;
   };
   struct Step {
     std::vector<int32_t> tokens;
@@ -49,14 +60,17 @@ class StepRunner {
     std::vector<int32_t> logit_rows;
     std::vector<Draw> draws;
     std::vector<Rows> rows;
+    std::vector<NextPlace> next_places;
     std::vector<float> logits;
     std::vector<int32_t> drawn;
+    std::vector<NextToken> next;
     std::vector<SliceOutput> outputs;
     Batch batch() const { return {tokens, sequences, segments, logit_rows, draws}; }
   };
 
   void fill(Step& step, std::span<const PlannedSlice> slices, const Step* before);
   void add(Step& step, const PlannedSlice& slice, const Step* before);
+  void add_rows(Step& step, const Sequence& sequence, int32_t first, int32_t end, int32_t ahead) const;
   static void add_segment(Step& step, int32_t begin, int32_t end, const Adapter* adapter);
 
   Model& model_;

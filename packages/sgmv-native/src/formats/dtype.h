@@ -7,11 +7,14 @@
 
 namespace sgmv {
 
-enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, mxfp4, f8_e4m3, other };
+enum class DType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4, f8_e4m3, other };
 
 const char* dtype_name(DType dtype);  // "F32" …
 int64_t dtype_block(DType dtype);     // elements that are stored together; 1 for plain numbers
 int64_t dtype_block_bytes(DType dtype);
+
+// The distance between a block's numbers, as a share of the largest one, were they spread evenly to both sides of 0; 0: plain numbers.
+float dtype_step(DType dtype);
 
 inline float bf16_to_float(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
@@ -58,9 +61,10 @@ inline uint16_t float_to_f16(float value) {
   return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
-// An MXFP4 block is an exponent and 32 numbers in E2M1, two to a byte as in Q4_0. Writes it as a block of Q8_0 that holds the very same
-// numbers; false: none does, since half precision does not hold the scale.
-bool mxfp4_to_q8_0(const std::byte* block, std::byte* to);
+// Blocks of 32 numbers of four bits, two to a byte as in Q4_0, that stand for whole numbers in a table: MXFP4 (E2M1, with an exponent) and
+// IQ4_NL. Writes one as a block of Q8_0 that holds the very same numbers; false: none does, since half precision does not hold the scale.
+inline bool is_table_of_whole_numbers(DType dtype) { return dtype == DType::mxfp4 || dtype == DType::iq4_nl; }
+bool table_to_q8_0(DType dtype, const std::byte* block, std::byte* to);
 
 // Index of the first value that is NaN or infinite, or whose block has such a scale; -1: there is none. `source` need
 // not be aligned.

@@ -57,6 +57,8 @@ class Parser {
       case 't': word("true"); return Value(true);
       case 'f': word("false"); return Value(false);
       case 'n': word("null"); return Value();
+      // As Python writes it, which is no JSON: a string, so that who wants a number refuses it.
+      case 'I': word("Infinity"); return Value(std::string("Infinity"));
       default: return number();
     }
   }

@@ -24,6 +24,7 @@ struct MixtureNames {
   bool router_stays_module = false;                            // in Transformers 5 too
   bool router_module = true, expert_modules = true;            // whether the router and each expert's matrices are modules in Transformers 4
   const char *bare_block = "mlp", *bare_router = "gate";       // in Transformers 5, where router and experts are bare parameters
+  bool swapped_factors = false;                                // those parameters are [experts, in, out], which PEFT takes for [experts, out, in]
 };
 const MixtureNames& mixture_names(const ModelConfig& model);
 
@@ -31,6 +32,11 @@ const MixtureNames& mixture_names(const ModelConfig& model);
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix = kModulePrefix, int32_t expert = -1);
 // Where routers and experts are bare parameters, as in Transformers 5: "model.layers.3.mlp.gate", "model.layers.3.mlp.experts".
 std::string bare_module_name(const ModelConfig& model, int32_t layer, bool experts, std::string_view prefix = kModulePrefix);
+// What a layer's attention, its state and its MLP are called in it.
+const char* attention_block(const ModelConfig& model);
+const char* state_block(const ModelConfig& model);
+const char* mlp_block(const ModelConfig& model);
+bool is_bamba_like(const ModelConfig& model);  // pre_ff_layernorm, feed_forward, final_layernorm
 // The last part of it.
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert);
 // Between the name of a layer's mixture and the number of one of its experts.

@@ -14,7 +14,7 @@ namespace sgmv {
 namespace {
 
 constexpr uint64_t kConfigBytesMax = 1 << 20;
-constexpr size_t kMatricesKept = 3;  // gate's, up's and down's: experts take their columns in turns
+constexpr size_t kMatricesKept = 4;  // two of gate and up, two of down: experts take theirs in turns
 
 LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
@@ -140,24 +140,23 @@ void PeftAdapter::open_weights(const std::filesystem::path& folder, ProblemList&
   }
 }
 
-std::vector<std::byte> PeftAdapter::read_columns(const NamedTensor& tensor) const {
-  const NamedTensor::Columns& columns = tensor.columns;
-  if (!matrices_.contains(columns.matrix.offset)) {
+std::vector<std::byte> PeftAdapter::read_view(const NamedTensor& tensor) const {
+  const NamedTensor::View& view = tensor.view;
+  if (!matrices_.contains(view.matrix.offset)) {
     if (matrices_.size() >= kMatricesKept) matrices_.clear();
-    matrices_[columns.matrix.offset] = file_->read(columns.matrix);
+    matrices_[view.matrix.offset] = file_->read(view.matrix);
   }
-  const std::vector<std::byte>& matrix = matrices_[columns.matrix.offset];
+  const std::vector<std::byte>& matrix = matrices_[view.matrix.offset];
   const int64_t size = dtype_block_bytes(tensor.info.dtype), rows = tensor.info.shape[0], width = tensor.info.shape[1];
   std::vector<std::byte> taken(tensor.info.bytes);
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t from = (row * columns.row_step + columns.first_row) * width * columns.step + columns.first;
-    for (int64_t i = 0; i < width; ++i) std::memcpy(taken.data() + (row * width + i) * size, matrix.data() + (from + i * columns.step) * size, static_cast<size_t>(size));
-  }
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < width; ++i)
+      std::memcpy(taken.data() + (row * width + i) * size, matrix.data() + (view.first + row * view.row_step + i * view.step) * size, static_cast<size_t>(size));
   return taken;
 }
 
 std::vector<std::byte> PeftAdapter::read_checked(const NamedTensor& tensor, ProblemList& problems) const {
-  std::vector<std::byte> data = tensor.columns.step > 1 ? read_columns(tensor) : file_->read(tensor.info);
+  std::vector<std::byte> data = tensor.view.row_step > 0 ? read_view(tensor) : file_->read(tensor.info);
   const int64_t bad = first_not_finite(tensor.info.dtype, data.data(), tensor.info.elements());
   if (bad >= 0) {
     problems.add("not_finite", kAdapterWeightsFile, tensor.name, "NaN or infinity at element " + std::to_string(bad), "finite numbers");

@@ -17,9 +17,8 @@ namespace sgmv {
 struct NamedTensor {
   std::string name;
   TensorInfo info;
-  // Of a matrix [info.shape[0] · row_step, info.shape[1] · step] every `step`-th column from `first` on of every `row_step`-th row from
-  // `first_row` on; step 1: the tensor as it is.
-  struct Columns { TensorInfo matrix; int64_t first = 0, step = 1, first_row = 0, row_step = 1; } columns = {};
+  // Element (row, column) of it is number first + row · row_step + column · step of another one; row_step 0: it is the tensor as it is.
+  struct View { TensorInfo matrix; int64_t first = 0, row_step = 0, step = 0; } view = {};
 };
 
 // A target with its two tensors: A [rank, in], B [out, rank]; those of an embedding are A [rank, vocabulary],
@@ -50,13 +49,13 @@ class PeftAdapter {
   void open_config(const std::filesystem::path& folder, ProblemList& problems);
   void open_weights(const std::filesystem::path& folder, ProblemList& problems);
   void adapt_values(const ModelConfig& model);
-  std::vector<std::byte> read_columns(const NamedTensor& tensor) const;
+  std::vector<std::byte> read_view(const NamedTensor& tensor) const;
 
   PeftConfig config_;
   std::unique_ptr<SafetensorsFile> file_;
   std::vector<PeftPair> pairs_;
   bool readable_ = false;
-  mutable std::map<uint64_t, std::vector<std::byte>> matrices_;  // the last ones that columns were taken of, by their place in the file
+  mutable std::map<uint64_t, std::vector<std::byte>> matrices_;  // the last ones that views were taken of, by their place in the file
 };
 
 // The tensor headers against the targets (peft_tensors.cc): every target has its pair, every tensor its target, and

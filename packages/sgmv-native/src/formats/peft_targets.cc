@@ -32,7 +32,8 @@ void for_each_module(const ModelConfig& model, bool mixtures, Visit visit) {
     if (has_router_module(model, mixtures)) visit(layer, Projection::router, -1);
     if (model.experts.shared_gate) visit(layer, Projection::shared_gate, -1);
     for (int32_t expert = 0; mixtures && has_expert_modules(model) && expert < model.experts.count; ++expert)
-      for (const Projection p : kExpertProjections) visit(layer, p, expert);
+      for (const Projection p : kExpertProjections)
+        if (model.gated_mlp || p != Projection::gate) visit(layer, p, expert);
   }
   visit(-1, Projection::lm_head, -1);
 }
@@ -163,11 +164,11 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& values, const std:
   return otherwise;
 }
 
-// Modules that a model has and PEFT cannot adapt, or, of linear attention's convolution, the engine.
+// Modules that a model has and PEFT cannot adapt, or, of a state's convolution, the engine.
 bool is_no_target(const std::string& name, const ModelConfig& model) {
-  if (model.linear_layers() > 0 && any_ending(name, [](std::string_view ending) { return ending == "conv1d" || ending == "linear_attn"; })) return true;
-  constexpr std::array<std::string_view, 32> modules = {"model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
-                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm"};
+  if (model.state_layers() > 0 && any_ending(name, [&](std::string_view ending) { return ending == "conv1d" || ending == state_block(model); })) return true;
+  constexpr std::array<std::string_view, 42> modules = {"attention_layernorm", "feedforward_layernorm", "act_fn", "model", "language_model", "layers", "self_attn", "mlp", "norm", "input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm", "q_norm", "k_norm", "query_layernorm", "key_layernorm", "q_layernorm", "k_layernorm", "final_layernorm", "post_norm1", "post_norm2", "block_sparse_moe", "experts", "shared_expert", "router", "shared_experts", "shared_mlp", "q_a_layernorm", "kv_a_layernorm", "embed_tokens_per_layer", "per_layer_projection_norm", "post_per_layer_input_norm", "feed_forward", "operator_norm", "ffn_norm", "embedding_norm", "pre_ff_layernorm", "mixer", "norm_f"};
   return std::any_of(modules.begin(), modules.end(), [&](std::string_view module) { return any_ending(name, [&](std::string_view ending) { return ending == module; }); });
 }
 
@@ -217,11 +218,12 @@ struct BareParameter {
   const char* name;
   std::initializer_list<Projection> projections;
 };
-const std::array<BareParameter, 3> kBareParameters = {{
-    {false, ".weight", {Projection::router}}, {true, ".gate_up_proj", {Projection::gate, Projection::up}}, {true, ".down_proj", {Projection::down}}}};
+const std::array<BareParameter, 4> kBareParameters = {{
+    {false, ".weight", {Projection::router}}, {true, ".gate_up_proj", {Projection::gate, Projection::up}}, {true, ".up_proj", {Projection::up}}, {true, ".down_proj", {Projection::down}}}};
+bool is_parameter_of(const BareParameter& parameter, const ModelConfig& model) { return parameter.name != std::string_view(model.gated_mlp ? ".up_proj" : ".gate_up_proj"); }
 
 void check_parameters(const PeftConfig& peft, const ModelConfig& model, const NameSet& known, ProblemList& problems) {
-  const std::string names = "one of " + std::string(mixture_names(model).bare_router) + ".weight, experts.gate_up_proj, experts.down_proj of the base model";
+  const std::string names = "one of " + std::string(mixture_names(model).bare_router) + ".weight, experts." + (model.gated_mlp ? "gate_up_proj" : "up_proj") + ", experts.down_proj of the base model";
   for (size_t i = 0; i < peft.parameters.size(); ++i)
     if (!known.contains(peft.parameters[i]))
       problems.add("unsupported_field", kAdapterConfigFile, "target_parameters[" + std::to_string(i) + "]", '"' + peft.parameters[i] + '"',
@@ -238,6 +240,7 @@ void add_parameters(const PeftConfig& peft, const ModelConfig& model, const Matc
     if (!model.has_experts(layer)) continue;
     std::vector<LoraTarget> of_expert;
     for (const BareParameter& parameter : kBareParameters) {
+      if (!is_parameter_of(parameter, model)) continue;
       const std::string name = bare_module_name(model, layer, parameter.of_experts, prefix) + parameter.name;
       any_ending(name, [&](std::string_view ending) { return known.emplace(ending), false; });
       // Of a router that is a module PEFT announces it, finds it nowhere and adapts the module.
@@ -272,6 +275,10 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
        .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
       {.model_type = "granitemoeshared", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
        .shared = "shared_mlp", .shared_gate_up = "input_linear", .shared_down = "output_linear", .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "granitemoehybrid", .block = "block_sparse_moe", .router = "router.layer", .all_gate_up = "input_linear.weight", .all_down = "output_linear.weight",
+       .shared = "shared_mlp", .shared_gate_up = "input_linear", .shared_down = "output_linear", .expert_modules = false, .bare_block = "block_sparse_moe", .bare_router = "router"},
+      {.model_type = "nemotron_h", .block = "mixer", .all_gate_up = "experts.up_proj", .choice_bias = "gate.e_score_correction_bias", .shared = "mixer.shared_experts", .router_module = false, .bare_block = "mixer"},
+      {.model_type = "lfm2_moe", .block = "feed_forward", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "expert_bias", .bare_block = "feed_forward"},
       {.model_type = "minimax_m2", .block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2", .choice_bias = "e_score_correction_bias"},
       {.model_type = "glm4_moe", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
       {.model_type = "solar_open", .choice_bias = "gate.e_score_correction_bias", .shared = "mlp.shared_experts", .router_module = false},
@@ -284,6 +291,8 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
       {.model_type = "ernie4_5_moe", .choice_bias = "moe_statics.e_score_correction_bias", .shared = "mlp.shared_experts"},
       {.model_type = "qwen3_vl_moe_text", .expert_modules = false},
       {.model_type = "gpt_oss", .router = "router", .router_module = false, .expert_modules = false, .bare_router = "router"},
+      {.model_type = "llama4_text", .block = "feed_forward", .router = "router", .shared = "feed_forward.shared_expert", .expert_modules = false,
+       .bare_block = "feed_forward", .bare_router = "router", .swapped_factors = true},
       {.model_type = "gemma4_text", .block = "", .router = "router.proj", .shared = "mlp", .router_stays_module = true, .expert_modules = false, .bare_block = "", .bare_router = "router.proj"},
   };
   for (const MixtureNames& names : others)
@@ -292,6 +301,8 @@ const MixtureNames& mixture_names(const ModelConfig& model) {
 }
 
 namespace {
+
+bool is_nemotron_h(const ModelConfig& model) { return model.model_type == "nemotron_h"; }
 
 std::string after_dot(std::string_view name) { return name.empty() ? "" : "." + std::string(name); }
 
@@ -302,21 +313,45 @@ std::string bare_module_name(const ModelConfig& model, int32_t layer, bool exper
   return std::string(prefix) + "layers." + std::to_string(layer) + after_dot(names.bare_block) + "." + (experts ? "experts" : names.bare_router);
 }
 
+const char* attention_block(const ModelConfig& model) { return is_nemotron_h(model) ? "mixer" : "self_attn"; }
+
+const char* state_block(const ModelConfig& model) {
+  if (is_nemotron_h(model)) return "mixer";
+  switch (model.linear.rule) {
+    case StateRule::mamba2: return "mamba";
+    case StateRule::short_conv: return "conv";
+    case StateRule::gated_delta: break;
+  }
+  return "linear_attn";
+}
+
+const char* mlp_block(const ModelConfig& model) {
+  if (is_nemotron_h(model)) return "mixer";
+  if (model.model_type.starts_with("lfm2") || model.model_type == "llama4_text" || is_bamba_like(model)) return "feed_forward";
+  return model.model_type == "granitemoehybrid" ? mixture_names(model).shared : "mlp";
+}
+
+bool is_bamba_like(const ModelConfig& model) { return model.model_type == "bamba" || model.model_type == "falcon_h1"; }
+
 const char* module_leaf(const ModelConfig& model, Projection projection, int32_t expert) {
   const MixtureNames& names = mixture_names(model);
   if (projection == Projection::router) return names.router;
-  const bool starcoder = model.model_type == "starcoder2", phi = model.model_type == "phi";
+  const bool starcoder = model.model_type == "starcoder2", phi = model.model_type == "phi", lfm = model.model_type.starts_with("lfm2");
   if ((starcoder || phi) && projection == Projection::up) return starcoder ? "c_fc" : "fc1";
   if ((starcoder || phi) && projection == Projection::down) return starcoder ? "c_proj" : "fc2";
   if (phi && projection == Projection::o) return "dense";
+  if (lfm && projection == Projection::o) return projection_name(Projection::out);
+  if (lfm && (projection == Projection::gate || projection == Projection::up || projection == Projection::down))
+    return projection == Projection::gate ? "w1" : projection == Projection::up ? "w3" : "w2";
   if (expert < 0) return projection == Projection::gate_up ? names.shared_gate_up : projection == Projection::down ? names.shared_down : projection_name(projection);
   return projection == Projection::gate ? names.gate : projection == Projection::up ? names.up : names.down;
 }
 
 std::string module_name(const ModelConfig& model, int32_t layer, Projection projection, std::string_view prefix, int32_t expert) {
   if (projection == Projection::lm_head) return prefix == kWrappedPrefixes[1] ? "language_model.lm_head" : "lm_head";
+  if (projection == Projection::embed_tokens && is_nemotron_h(model)) return std::string(prefix) + "embeddings";
   if (projection == Projection::embed_tokens || projection == Projection::per_token_in) return std::string(prefix) + projection_name(projection);
-  const std::string block = is_of_linear_attention(projection) ? "linear_attn" : projection <= Projection::o ? "self_attn" : model.has_experts(layer) ? mixture_names(model).shared : "mlp";
+  const std::string block = is_of_state(projection) ? state_block(model) : projection <= Projection::o ? attention_block(model) : model.has_experts(layer) ? mixture_names(model).shared : mlp_block(model);
   const std::string begin = std::string(prefix) + "layers." + std::to_string(layer), mixture = begin + after_dot(mixture_names(model).block);
   if (projection == Projection::per_token_gate || projection == Projection::per_token_out) return begin + "." + projection_name(projection);
   if (is_of_router(projection)) return mixture + "." + module_leaf(model, projection, expert);

@@ -83,7 +83,7 @@ void refuse_name(ProblemList& problems, const std::string& name) {
 bool sees_images(std::string_view name) {
   name.remove_prefix(std::min(name.size(), kPrefix.size()));
   if (name.starts_with(kModulePrefix)) name.remove_prefix(kModulePrefix.size());
-  return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.") || name.starts_with("visual.");
+  return name.starts_with("vision_tower.") || name.starts_with("vision_model.") || name.starts_with("multi_modal_projector.") || name.starts_with("visual.");
 }
 
 FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& problems) {
@@ -145,31 +145,24 @@ class TargetMatcher {
   bool is_stacked() const { return target_.bare && target_.expert >= 0; }
 
   // A [experts · rank, in], and B [out, rank · experts] with the experts' columns in turns; gate's outputs are above up's or, in GPT-OSS,
-  // in turns with them.
+  // in turns with them. Swapped, A has outputs and B inputs.
   void match_stacked(std::vector<PeftPair>& pairs) {
-    const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_);
-    const int64_t all_out = target_.projection == Projection::down ? out : 2 * out;
+    const int64_t experts = model_.experts.count, rank = target_.rank, in = target_.inputs(model_), out = target_.outputs(model_), expert = target_.expert;
+    const bool both = target_.projection != Projection::down && model_.gated_mlp, turns = both && model_.model_type == "gpt_oss", up = target_.projection == Projection::up;
+    const bool swapped = mixture_names(model_).swapped_factors;
+    const int64_t all_out = both ? 2 * out : out, first_out = !up || !both ? 0 : turns ? 1 : out;
     const std::string why = "rank " + std::to_string(rank) + " in adapter_config.json, " + std::to_string(experts) + " experts in the base model";
-    auto a = take(Part::a, {experts * rank, in}, why), b = take(Part::b, {all_out, rank * experts}, why);
+    auto a = take(Part::a, {experts * rank, swapped ? all_out : in}, why), b = take(Part::b, {swapped ? in : all_out, rank * experts}, why);
     if (!good_) return;
-    a->info.shape = {rank, in};
-    a->info.bytes /= static_cast<uint64_t>(experts);
-    a->info.offset += static_cast<uint64_t>(target_.expert) * a->info.bytes;
-    const uint64_t row_bytes = b->info.bytes / static_cast<uint64_t>(all_out);
-    TensorInfo& matrix = b->columns.matrix = b->info;
-    if (all_out > out && model_.model_type == "gpt_oss") {
-      b->columns.row_step = 2;
-      b->columns.first_row = target_.projection == Projection::up ? 1 : 0;
-    } else {
-      matrix.bytes = row_bytes * static_cast<uint64_t>(out);
-      if (target_.projection == Projection::up) matrix.offset += matrix.bytes;
-    }
-    b->info.offset = matrix.offset;  // the matrix itself where there is one expert
-    b->columns.first = target_.expert;
-    b->columns.step = experts;
-    b->info.shape = {out, rank};
-    b->info.bytes = row_bytes * static_cast<uint64_t>(out) / static_cast<uint64_t>(experts);
-    pairs.push_back({target_, *a, *b, {}, {}, {}});
+    const auto view = [](NamedTensor of, std::vector<int64_t> shape, int64_t first, int64_t row_step, int64_t step) {
+      of.view = {of.info, first, row_step, step};
+      of.info.bytes = static_cast<uint64_t>(shape[0] * shape[1] * dtype_block_bytes(of.info.dtype));
+      of.info.shape = std::move(shape);
+      return of;
+    };
+    const int64_t of_expert = expert * rank, across = rank * experts;
+    if (swapped) pairs.push_back({target_, view(*b, {rank, in}, expert, experts, across), view(*a, {out, rank}, of_expert * all_out + first_out, 1, all_out), {}, {}, {}});
+    else pairs.push_back({target_, view(*a, {rank, in}, of_expert * in, in, 1), view(*b, {out, rank}, first_out * across + expert, (turns ? 2 : 1) * across, experts), {}, {}, {}});
   }
 
   bool has(Part part) const { return parts_ != nullptr && (*parts_)[static_cast<size_t>(part)].info != nullptr; }
@@ -234,7 +227,7 @@ bool only_sees_images(const TensorSource& file) {
 }
 
 bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
-  constexpr std::array<std::string_view, 3> routers = {".mlp.gate.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
+  constexpr std::array<std::string_view, 4> routers = {".mlp.gate.lora_", ".feed_forward.router.lora_", ".block_sparse_moe.gate.lora_", ".router.layer.lora_"};
   return std::any_of(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
     const std::string_view name = tensor.first;
     const size_t expert = name.find(kExpertsInfix);

@@ -13,7 +13,7 @@ constexpr size_t kPartsMax = 4;        // projections of a group
 std::span<const Projection> projections_of(ProjectionGroup group) {
   using enum Projection;
   static constexpr Projection of_qkv[] = {q, q_a, k, v, qkv, kv_a}, of_latent_q[] = {q_b}, of_latent_up[] = {kv_b}, of_o[] = {o}, of_gate_up[] = {gate, up, gate_up}, of_down[] = {down}, of_router[] = {router, shared_gate},
-                              of_linear_in[] = {in_qkv, in_z, in_b, in_a, in_qkvz, in_ba}, of_linear_out[] = {out}, of_per_token_gate[] = {per_token_gate}, of_per_token_out[] = {per_token_out},
+                              of_state_in[] = {in_qkv, in_z, in_b, in_a, in_qkvz, in_ba, in}, of_state_out[] = {out}, of_per_token_gate[] = {per_token_gate}, of_per_token_out[] = {per_token_out},
                               of_per_token_in[] = {per_token_in}, of_head[] = {lm_head};
   switch (group) {
     case ProjectionGroup::qkv: return of_qkv;
@@ -21,8 +21,8 @@ std::span<const Projection> projections_of(ProjectionGroup group) {
     case ProjectionGroup::gate_up: return of_gate_up;
     case ProjectionGroup::down: return of_down;
     case ProjectionGroup::router: return of_router;
-    case ProjectionGroup::linear_in: return of_linear_in;
-    case ProjectionGroup::linear_out: return of_linear_out;
+    case ProjectionGroup::state_in: return of_state_in;
+    case ProjectionGroup::state_out: return of_state_out;
     case ProjectionGroup::latent_q: return of_latent_q;
     case ProjectionGroup::latent_k:
     case ProjectionGroup::latent_v: return of_latent_up;

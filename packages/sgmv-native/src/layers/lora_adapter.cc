@@ -63,8 +63,9 @@ ProjectionGroup group_of(Projection p) {
     case Projection::in_b:
     case Projection::in_a:
     case Projection::in_qkvz:
-    case Projection::in_ba: return ProjectionGroup::linear_in;
-    case Projection::out: return ProjectionGroup::linear_out;
+    case Projection::in_ba:
+    case Projection::in: return ProjectionGroup::state_in;
+    case Projection::out: return ProjectionGroup::state_out;
     case Projection::gate:
     case Projection::up:
     case Projection::gate_up: return ProjectionGroup::gate_up;

@@ -17,7 +17,7 @@
 namespace sgmv {
 
 // latent_k and latent_v are kv_b's two halves, each head's by itself: see LatentUp.
-enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, linear_in, linear_out, per_token_gate, per_token_out, latent_q, latent_k, latent_v, embedding, per_token_in, head };
+enum class ProjectionGroup : uint8_t { qkv, o, gate_up, down, router, state_in, state_out, per_token_gate, per_token_out, latent_q, latent_k, latent_v, embedding, per_token_in, head };
 inline constexpr int kGroupCount = 10;  // of a layer, outside of experts and heads
 ProjectionGroup group_of(Projection p);
 int32_t output_column(const LoraTarget& target, const ModelConfig& model);  // its first column in its group's fused output

@@ -215,8 +215,7 @@ int32_t factor_of(Projection p) {
     case Projection::v:
     case Projection::q_b:
     case Projection::in_b: return 2;
-    case Projection::o:
-    case Projection::out: return 3;
+    case Projection::o: return 3;
     case Projection::in_a: return 7;
     case Projection::gate:
     case Projection::gate_up: return 4;
@@ -224,6 +223,8 @@ int32_t factor_of(Projection p) {
     case Projection::down: return 6;
     case Projection::per_token_gate: return 8;
     case Projection::per_token_out: return 9;
+    case Projection::in: return 10;
+    case Projection::out: return 11;
     default: return 0;
   }
 }

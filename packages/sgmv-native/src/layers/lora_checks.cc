@@ -23,6 +23,12 @@ std::vector<float> widened(const std::vector<std::byte>& data, DType dtype) {
 
 namespace {
 
+float largest_of(std::span<const float> values) {
+  float largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
 float rounding_of(DType dtype) { return dtype == DType::f32 ? 0.0f : dtype == DType::f16 ? 0x1p-11f : 0x1p-8f; }
 
 void check_base_bias(const NamedTensor& bias, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
@@ -33,6 +39,20 @@ void check_base_bias(const NamedTensor& bias, const PeftAdapter& source, const B
 }
 
 }  // namespace
+
+bool may_be_row(std::span<const float> values, std::span<const float> own, DType stored, float tolerance) {
+  const double step = double{dtype_step(stored)}, allowed = largest_of(values) * tolerance;
+  const auto block = static_cast<size_t>(dtype_block(stored));
+  double steps = 0, differences = 0, squares = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double difference = std::abs(double{values[i]} - own[i]);
+    if (step == 0 && !(difference <= allowed)) return false;
+    differences += difference * difference;
+    squares += double{values[i]} * values[i];
+    if (i % block == 0) steps += static_cast<double>(block) * std::pow(step * largest_of(values.subspan(i, block)), 2);
+  }
+  return step == 0 || std::sqrt(differences) <= std::sqrt(std::min(steps, squares / 2)) + std::sqrt(static_cast<double>(values.size())) * allowed;
+}
 
 void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
   if (pair.base_bias) check_base_bias(*pair.base_bias, source, base, problems);
@@ -45,13 +65,9 @@ void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const Bas
   for (int64_t row = 0; row < info.shape[0]; ++row) {
     base.copy_row(pair.target, row, own.data());
     const std::span<const float> values = std::span(stored).subspan(static_cast<size_t>(row) * width, width);
-    float largest = 0;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    const float allowed = largest * (base.tolerance(pair.target) + rounding);
-    for (size_t i = 0; i < width; ++i)
-      if (!(std::abs(values[i] - own[i]) <= allowed))
-        return problems.add("base_mismatch", kAdapterWeightsFile, pair.base_layer->name, "other values from row " + std::to_string(row) + " on",
-                            "the base model's own weights, or no such tensor");
+    if (!may_be_row(values, own, base.stored_type(pair.target), base.tolerance(pair.target) + rounding))
+      return problems.add("base_mismatch", kAdapterWeightsFile, pair.base_layer->name, "other values from row " + std::to_string(row) + " on",
+                          "the base model's own weights, or no such tensor");
   }
 }
 

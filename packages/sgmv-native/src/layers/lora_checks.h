@@ -1,6 +1,7 @@
 // What every backend asks of an adapter's files while it packs them.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "formats/peft_adapter.h"
@@ -12,6 +13,12 @@ namespace sgmv {
 void refuse_if_any(ProblemList& problems);
 
 std::vector<float> widened(const std::vector<std::byte>& data, DType dtype);
+
+// Whether `own`, as a base model keeps them, may be the checkpoint's `values`. `stored`: the type that they were rounded to in between;
+// `tolerance`: how far a number may be off for any other reason, relative to the largest of the row. Where a type has steps, the differences'
+// mean square may be that of their blocks' steps, and half of the row's own. Rounding to the nearest gives a twelfth of a step's square;
+// quantizers that weigh inputs cut off more of some, and another model's numbers differ by twice what there is.
+bool may_be_row(std::span<const float> values, std::span<const float> own, DType stored, float tolerance);
 
 // PEFT replaces the base model's embedding and head by those in the file; here they must be the same, up to how
 // precisely both are kept.

@@ -22,6 +22,7 @@ void Mixture::reserve(int64_t tokens, ActivationForms forms) {
   const int64_t rows = tokens * config_.per_token;
   choices_.resize(static_cast<size_t>(rows));
   tokens_.resize(static_cast<size_t>(rows));
+  weights_.resize(static_cast<size_t>(rows));
   shared_weights_.resize(static_cast<size_t>(tokens));
   scores_.reserve(tokens, config_.count + 1);
   if (config_.chosen_by_worth()) preferences_.reserve(tokens, config_.count);
@@ -58,7 +59,9 @@ void Mixture::run(CpuDevice& device, int32_t layer, const ExpertWeights& weights
   multiply(device, weights.gate_up, rows_, gate_up_);
   fused_.prepare({layer, ProjectionGroup::down});
   device.pool().parallel_for(rows, [&](int64_t row, int) {
-    const float* gate = gate_up_.row(row);
+    float* gate = gate_up_.row(row);
+    // The same as if the row had been multiplied before: without biases, the product is linear.
+    if (config_.weighs_inputs) kernels.scale(gate, weights_[static_cast<size_t>(row)], int64_t{2} * config_.size);
     gate_.run(kernels, gate, gate + config_.size, config_.size, gated_.row(row));
     gated_.encode(kernels, row);
     fused_.shrink_row(kernels, gated_, row);
@@ -127,12 +130,13 @@ void Mixture::route(const Kernels& kernels, const ExpertWeights& weights, int64_
     chosen[at].expert = expert;
   }
   std::sort(chosen, chosen + count, [](const Choice& one, const Choice& other) { return one.expert < other.expert; });
-  float sum = by_worth ? 1.0f : kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
+  float sum = by_worth || config_.sigmoid_weights ? 1.0f : kernels.softmax_numerators(scores, config_.count, kNoSink), of_chosen = 0;
   for (int32_t i = 0; i < count; ++i) of_chosen += scores[chosen[i].expert];
-  if (config_.normalized) sum = of_chosen < config_.sum_min ? config_.sum_min : of_chosen;
+  if (config_.normalized) sum = std::max(of_chosen + config_.sum_added, config_.sum_min);
   for (int32_t i = 0; i < count; ++i) {
     const auto expert = static_cast<size_t>(chosen[i].expert);
-    chosen[i].weight = scores[expert] / sum * config_.scale;
+    const float worth = config_.sigmoid_weights ? 1.0f / (1.0f + std::exp(-scores[expert])) : scores[expert];
+    chosen[i].weight = worth / sum * config_.scale;
     if (!weights.weight_scales.empty()) chosen[i].weight *= weights.weight_scales[expert];
   }
 }
@@ -148,6 +152,7 @@ void Mixture::sort_rows(int64_t tokens) {
       Choice& choice = choices_[static_cast<size_t>(token * config_.per_token + i)];
       choice.row = next_row_[static_cast<size_t>(choice.expert)]++;
       tokens_[static_cast<size_t>(choice.row)] = static_cast<int32_t>(token);
+      weights_[static_cast<size_t>(choice.row)] = choice.weight;
     }
 }
 
@@ -180,7 +185,7 @@ void Mixture::combine(const Kernels& kernels, int64_t token, float* y) {
   const Choice* chosen = choices_.data() + token * config_.per_token;
   for (int32_t i = 0; i < config_.per_token; ++i) {
     float* row = rows_.row(chosen[i].row);
-    kernels.scale(row, chosen[i].weight, hidden_);
+    if (!config_.weighs_inputs) kernels.scale(row, chosen[i].weight, hidden_);
     kernels.add(y, row, hidden_);
   }
 }

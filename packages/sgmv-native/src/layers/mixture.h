@@ -64,6 +64,7 @@ class Mixture {
   std::vector<int32_t> begins_;        // [experts + 1]: where an expert's rows begin
   std::vector<int32_t> next_row_;      // [experts]
   std::vector<int32_t> tokens_;        // of each row
+  std::vector<float> weights_;         // of each row
   Activations preferences_;            // [tokens, experts], where experts are not chosen by the ratings themselves
   Activations scores_, rows_, gate_up_, gated_;  // `rows_`: the inputs and, when they are not needed any more, the outputs
 };

@@ -69,7 +69,7 @@ void check_batch(const Batch& batch, const ModelConfig& config, const KvCache& c
     covered += batch.sequences[i].token_count;
   }
   if (covered != tokens) refuse("sequences: tokens covered", covered, std::to_string(tokens));
-  if (config.linear_layers() > 0) check_states(batch, cache);
+  if (config.state_layers() > 0) check_states(batch, cache);
   check_segments(batch, tokens, is_own);
   int64_t last = -1;
   for (const int32_t row : batch.logit_rows) {

@@ -18,7 +18,7 @@
 namespace sgmv {
 namespace {
 
-bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && (info == nullptr || info->dtype != DType::mxfp4); }
+bool lies_by_input(const Checkpoint::Part& part, const TensorInfo* info) { return part.transposed && !(part.bare && info != nullptr && info->dtype == DType::mxfp4); }
 
 // `count` columns of [rows, columns] from `first` on, as rows.
 template <typename Number>
@@ -65,11 +65,13 @@ Checkpoint::Checkpoint(const std::filesystem::path& weights, const ModelConfig& 
     else if (config.quantization.method != Quantization::Method::none) source_ = std::make_unique<QuantizedSource>(std::move(source_), config.quantization);
     for (const char* prefix : kWrappedPrefixes)
       if (source_->find(kEmbeddingTensor) == nullptr && source_->find(std::string(prefix) + "embed_tokens.weight") != nullptr) layers_prefix_ = prefix;
+    if (config.model_type == "nemotron_h" && source_->find("backbone.embeddings.weight") != nullptr) layers_prefix_ = "backbone.";
   }
 }
 
 std::string Checkpoint::stored_name(const std::string& name) const {
   if (gguf_) return gguf_tensor_name(name, config_);
+  if (config_.model_type == "nemotron_h" && name == kEmbeddingTensor) return layers_prefix_ + "embeddings.weight";
   if (name.starts_with(kModulePrefix)) return layers_prefix_ + name.substr(kModulePrefix.size());
   const std::string wrapped = "language_model." + name;  // the head
   return source_->find(name) == nullptr && source_->find(wrapped) != nullptr ? wrapped : name;
@@ -85,14 +87,19 @@ const TensorInfo& Checkpoint::require(const std::string& name, const std::vector
   if (info == nullptr) throw Error("model_corrupt", shown + ": found no such tensor, expected shape " + shape_text(shape));
   if (info->shape != shape)
     throw Error("model_corrupt", shown + ": found shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
-  if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() != 2))
-    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K or MXFP4, or F8_E4M3 of a matrix");
+  if (info->dtype == DType::other || (info->dtype == DType::f8_e4m3 && shape.size() < 2))
+    throw Error("model_unsupported", shown + ": found type " + info->dtype_text + ", expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4, or F8_E4M3 of a matrix");
   return *info;
 }
 
 std::vector<int64_t> Checkpoint::shape(const std::string& name) const {
   const TensorInfo* info = find(name);
   return info == nullptr ? std::vector<int64_t>() : info->shape;
+}
+
+DType Checkpoint::rounded_type(const std::string& name) const {
+  const TensorInfo* info = gguf_ ? find(name) : nullptr;
+  return info == nullptr ? DType::f32 : info->dtype;
 }
 
 // Of a transposed part all of the expert's columns.
@@ -106,7 +113,7 @@ TensorInfo Checkpoint::require(const Part& part, int64_t in) const {
     row.shape = {1, in};
     return row;
   }
-  const int64_t experts = config_.experts.count, matrix = std::max(0, part.expert);
+  const int64_t experts = part.matrices > 0 ? part.matrices : config_.experts.count, matrix = std::max(0, part.expert);
   const bool transposed = lies_by_input(part, info);
   TensorInfo rows = require(name, part.expert < 0 ? std::vector{part.stacked_rows, in} : transposed ? std::vector{experts, in, part.stacked_rows} : std::vector{experts, part.stacked_rows, in});
   if (transposed) {
@@ -130,51 +137,79 @@ std::vector<std::byte> Checkpoint::read(const std::string& name, const TensorInf
   return data;
 }
 
-// Of the whole matrix, of its rows, or of blocks; DeepSeek's and Transformers' weight_scale_inv is multiplied too.
-Checkpoint::Scales Checkpoint::scales_of(const std::string& name, int64_t out, int64_t in) const {
+// Of all of it, of rows, of columns or of blocks, where experts lie in one tensor of each by itself; DeepSeek's and Transformers'
+// weight_scale_inv is multiplied too. Blocks that are not the configuration's are as many even ones as there are scales: of Transformers,
+// one of gate and one of up.
+Checkpoint::Scales Checkpoint::scales_of(const std::string& name, const MatrixPlace& place) const {
   const std::string scale = has(name + "_scale_inv") ? name + "_scale_inv" : name + "_scale";
-  const TensorInfo* info = find(scale);
-  if (info == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
-  const std::vector<int64_t>& shape = info->shape;
-  const int64_t block_rows = config_.scale_block_rows, block_columns = config_.scale_block_columns;
-  const std::vector<int64_t> blocks{(out + block_rows - 1) / block_rows, (in + block_columns - 1) / block_columns};
-  Scales scales{std::vector<float>(static_cast<size_t>(info->elements())), out, in, 1};
-  if (shape == std::vector<int64_t>{out, 1} || (shape == std::vector<int64_t>{out} && out > 1)) {
-    scales.block_rows = 1;
-  } else if (info->elements() != 1 && shape == blocks) {
-    scales = {std::move(scales.values), block_rows, block_columns, blocks[1]};
-  } else if (info->elements() != 1) {
-    throw Error("model_corrupt", stored_name(scale) + ": found shape " + shape_text(shape) + ", expected [1], " + shape_text({out, 1}) + " or " + shape_text(blocks));
+  const TensorInfo* found = find(scale);
+  if (found == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
+  if (found->dtype != DType::f32 && found->dtype != DType::bf16 && found->dtype != DType::f16)
+    throw Error("model_unsupported", stored_name(scale) + ": found type " + found->dtype_text + ", expected F32, BF16 or F16");
+  const auto [rows, columns] = std::pair(place.rows, place.columns);
+  const auto blocks = [](int64_t numbers, int64_t block) { return (numbers + block - 1) / block; };
+  const std::vector<int64_t> usual{blocks(rows, config_.scale_block_rows), blocks(columns, config_.scale_block_columns)};
+  const auto refuse = [&] {
+    const std::string of_each = place.matrices > 0 ? " for each of " + std::to_string(place.matrices) + " matrices" : "";
+    throw Error("model_corrupt", stored_name(scale) + ": found shape " + shape_text(found->shape) + ", expected [1], " + shape_text({rows, 1}) + " or " + shape_text(usual) + of_each);
+  };
+  TensorInfo info = *found;
+  std::vector<int64_t> grid = info.shape;
+  if (place.matrices > 0 && info.elements() > 1) {
+    if (grid[0] != place.matrices) refuse();
+    grid.erase(grid.begin());
+    info.bytes /= static_cast<uint64_t>(place.matrices);
+    info.offset += info.bytes * static_cast<uint64_t>(place.matrix);
+    info.shape = grid;
   }
-  if (info->dtype != DType::f32 && info->dtype != DType::bf16 && info->dtype != DType::f16)
-    throw Error("model_unsupported", stored_name(scale) + ": found type " + info->dtype_text + ", expected F32, BF16 or F16");
-  dequantize(info->dtype, read(scale, *info).data(), info->elements(), scales.values.data());
+  if (info.elements() == 1) grid = {1, 1};
+  else if (grid.size() == 1) grid.push_back(1);
+  if (place.by_input && grid == std::vector<int64_t>{columns, 1}) grid = {1, columns};  // a scale for each output
+  Scales scales{numbers(scale, info), 1, 1, 1};
+  if (grid == usual && info.elements() > 1) {
+    scales.block_rows = config_.scale_block_rows;
+    scales.block_columns = config_.scale_block_columns;
+  } else {
+    const bool even = grid.size() == 2 && grid[0] > 0 && grid[1] > 0 && rows % grid[0] == 0 && columns % grid[1] == 0;
+    if (!even || (place.matrices == 0 && grid != std::vector<int64_t>{1, 1} && grid != std::vector<int64_t>{rows, 1})) refuse();
+    scales.block_rows = rows / grid[0];
+    scales.block_columns = columns / grid[1];
+  }
+  scales.columns = grid[1];
   return scales;
 }
 
-Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& info) const {
+// `info`: of rows of a matrix from place.first_row on.
+Checkpoint::Rows Checkpoint::rows(const std::string& name, const TensorInfo& info, MatrixPlace place) const {
   Rows stored{rows_type(info), read(name, info)};
   if (info.dtype != DType::f8_e4m3) return stored;
-  const int64_t out = info.shape[0], in = info.shape[1];
-  const Scales scales = scales_of(name, out, in);
-  std::vector<std::byte> wide(static_cast<size_t>(out * in) * sizeof(float));
+  const int64_t count = info.shape[0], in = info.shape[1];
+  if (place.rows == 0) place.rows = count;
+  place.columns = in;
+  const Scales scales = scales_of(name, place);
+  std::vector<std::byte> wide(static_cast<size_t>(count * in) * sizeof(float));
   std::vector<float> row(static_cast<size_t>(in));
-  for (int64_t i = 0; i < out; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     dequantize(info.dtype, stored.data.data() + i * in, in, row.data());
-    const float* scale = scales.values.data() + i / scales.block_rows * scales.columns;
+    const float* scale = scales.values.data() + (place.first_row + i) / scales.block_rows * scales.columns;
     for (int64_t k = 0; k < in; ++k) row[static_cast<size_t>(k)] *= scale[k / scales.block_columns];
     std::memcpy(wide.data() + static_cast<size_t>(i * in) * sizeof(float), row.data(), row.size() * sizeof(float));
   }
-  if (const int64_t bad = first_not_finite(DType::f32, wide.data(), out * in); bad >= 0)
+  if (const int64_t bad = first_not_finite(DType::f32, wide.data(), count * in); bad >= 0)
     throw Error("model_corrupt", stored_name(name) + ": found a number beyond float32 at element " + std::to_string(bad) + " times its scale, expected finite numbers");
   return {DType::f32, std::move(wide)};
 }
 
 Checkpoint::Rows Checkpoint::rows(const Part& part, int64_t in) const {
   const TensorInfo info = require(part, in);
-  Rows stored = rows(part.tensor(), info);
+  MatrixPlace place;
+  if (part.expert >= 0) place = {part.matrices > 0 ? part.matrices : config_.experts.count, part.expert};
+  place.by_input = lies_by_input(part, &info);
+  if (part.stacked_rows > 0 && !place.by_input) place.rows = part.stacked_rows, place.first_row = part.first_row;
+  Rows stored = rows(part.tensor(), info, place);
   if (has_tiled_inputs(part)) return by_key_head(std::move(stored));
   if (!lies_by_input(part, &info)) return stored;
+  widen_blocks(stored);
   const auto turn = dtype_block_bytes(stored.dtype) == sizeof(float) ? columns_as_rows<float> : columns_as_rows<uint16_t>;
   stored.data = turn(stored.data, in, part.stacked_rows, part.first_row, part.out);
   return stored;
@@ -186,13 +221,14 @@ DType Checkpoint::form_type(const TensorInfo& info, WeightType compute) const {
   const std::vector<std::byte> stored = source_->read(info);
   std::array<std::byte, 34> block;
   for (size_t at = 0; at < stored.size(); at += static_cast<size_t>(dtype_block_bytes(DType::mxfp4)))
-    if (!mxfp4_to_q8_0(stored.data() + at, block.data())) return DType::f32;
+    if (!table_to_q8_0(DType::mxfp4, stored.data() + at, block.data())) return DType::f32;
   return DType::mxfp4;
 }
 
 DType Checkpoint::form_type(const Part& part, int64_t in, WeightType compute) const {
   const TensorInfo info = require(part, in);
-  return splits_blocks(part, info.dtype) ? DType::f32 : form_type(info, compute);
+  const bool widened = splits_blocks(part, info.dtype) || (lies_by_input(part, &info) && dtype_block(info.dtype) > 1);
+  return widened ? DType::f32 : form_type(info, compute);
 }
 
 bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled_value_heads && part.module.ends_with(".linear_attn.out_proj"); }
@@ -200,15 +236,18 @@ bool Checkpoint::has_tiled_inputs(const Part& part) const { return config_.tiled
 // Whether blocks hold inputs of two heads, so that their numbers cannot stay together.
 bool Checkpoint::splits_blocks(const Part& part, DType dtype) const { return has_tiled_inputs(part) && config_.linear.value_dim % dtype_block(dtype) != 0; }
 
+void Checkpoint::widen_blocks(Rows& stored) {
+  if (dtype_block(stored.dtype) == 1) return;
+  const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
+  std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
+  dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
+  stored = {DType::f32, std::move(wide)};
+}
+
 // Inputs by value heads in the checkpoint's order, out of the file's.
 Checkpoint::Rows Checkpoint::by_key_head(Rows stored) const {
   const int64_t heads = config_.linear.value_heads, dim = config_.linear.value_dim;
-  if (dim % dtype_block(stored.dtype) != 0) {
-    const int64_t elements = static_cast<int64_t>(stored.data.size()) / dtype_block_bytes(stored.dtype) * dtype_block(stored.dtype);
-    std::vector<std::byte> wide(static_cast<size_t>(elements) * sizeof(float));
-    dequantize(stored.dtype, stored.data.data(), elements, reinterpret_cast<float*>(wide.data()));
-    stored = {DType::f32, std::move(wide)};
-  }
+  if (dim % dtype_block(stored.dtype) != 0) widen_blocks(stored);
   const auto head_bytes = static_cast<size_t>(dim / dtype_block(stored.dtype) * dtype_block_bytes(stored.dtype)), row_bytes = head_bytes * static_cast<size_t>(heads);
   const std::vector<int32_t> order = tiled_order(config_.linear, heads, 1);
   std::vector<std::byte> ordered(stored.data.size());
@@ -264,7 +303,7 @@ std::vector<float> Checkpoint::norm(const std::string& name, int64_t size) const
 }
 
 std::vector<float> Checkpoint::residual_norm(const std::string& name) const {
-  std::vector<float> weights = norm(name, config_.hidden_size);
+  std::vector<float> weights = config_.norm_weights ? norm(name, config_.hidden_size) : std::vector<float>(static_cast<size_t>(config_.hidden_size), 1.0f);
   if (!config_.layer_norms) return weights;
   const std::vector<float> bias = config_.norm_biases ? vector(name.substr(0, name.rfind('.')) + ".bias", config_.hidden_size) : std::vector<float>(weights.size());
   weights.insert(weights.end(), bias.begin(), bias.end());
@@ -296,10 +335,12 @@ std::vector<float> Checkpoint::conv(const std::string& name) const {
   const std::vector<float> stored = numbers(name, require(name, gguf_ ? std::vector<int64_t>{channels, taps} : std::vector<int64_t>{channels, 1, taps}));
   const std::vector<int32_t> order = row_order(name, channels);
   std::vector<float> turned(stored.size());
+  const LinearAttentionShape& shape = config_.linear;
+  const auto scale_of = [&](int64_t channel) { return !shape.is_mamba() || channel < shape.k_channel(0) ? shape.value_scale : channel < shape.q_channel(0) ? shape.key_scale : shape.query_scale; };
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int64_t from = order.empty() ? channel : order[static_cast<size_t>(channel)];
-      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)];
+      turned[static_cast<size_t>(tap * channels + channel)] = stored[static_cast<size_t>(from * taps + tap)] * scale_of(channel);
     }
   return turned;
 }
@@ -314,9 +355,24 @@ std::vector<float> Checkpoint::decay_rates(const std::string& name) const {
 }
 
 std::vector<float> Checkpoint::final_norm() const {
-  std::vector<float> weights = residual_norm(!gguf_ && config_.model_type == "phi" ? "model.final_layernorm.weight" : kFinalNormTensor);
+  const bool apart = config_.model_type == "phi" || is_bamba_like(config_), lfm = config_.model_type.starts_with("lfm2");
+  std::vector<float> weights = residual_norm(gguf_ || !(apart || lfm || config_.model_type == "nemotron_h") ? kFinalNormTensor : apart ? "model.final_layernorm.weight" : lfm ? "model.embedding_norm.weight" : "model.norm_f.weight");
   for (float& weight : weights) weight *= config_.logit_scale;
   return weights;
+}
+
+// Of a tensor that has one, whatever its shape.
+float Checkpoint::number(const std::string& name) const {
+  const TensorInfo* info = find(name);
+  return numbers(name, require(name, info != nullptr && info->elements() == 1 ? info->shape : std::vector<int64_t>{1}))[0];
+}
+
+Xielu Checkpoint::xielu(const std::string& prefix) const {
+  const auto softplus = [](float x) { return x > 20.0f ? x : std::log1p(std::exp(x)); };
+  const float beta = has(prefix + "beta") ? number(prefix + "beta") : 0.5f, nearest = has(prefix + "eps") ? number(prefix + "eps") : 0.0f;
+  // Numbers nearer to 0 than this one count as it in eˣ. It is 1e-6, which nothing shows.
+  if (!(std::abs(nearest) <= 1e-5f)) throw Error("model_unsupported", stored_name(prefix + "eps") + ": found " + std::to_string(nearest) + ", expected at most 1e-5");
+  return {softplus(number(prefix + "alpha_p")), beta + softplus(number(prefix + "alpha_n")), beta};
 }
 
 std::vector<float> Checkpoint::router_norm(const std::string& name) const {
@@ -411,10 +467,10 @@ void Checkpoint::for_each_row(const std::vector<Part>& parts, int64_t in, const 
 
 std::vector<float> Checkpoint::bias(const Part& part) const {
   const std::string name = part.biases();
-  if (part.expert < 0) return vector(name, part.out);
-  TensorInfo info = require(name, {config_.experts.count, part.stacked_rows});
+  if (part.expert < 0 && part.stacked_rows == 0) return vector(name, part.out);
+  TensorInfo info = require(name, part.expert < 0 ? std::vector{part.stacked_rows} : std::vector<int64_t>{config_.experts.count, part.stacked_rows});
   const auto size = static_cast<uint64_t>(dtype_block_bytes(info.dtype));
-  info.offset += size * static_cast<uint64_t>(part.expert * part.stacked_rows + part.first_row);
+  info.offset += size * static_cast<uint64_t>(std::max(0, part.expert) * part.stacked_rows + part.first_row);
   info.bytes = size * static_cast<uint64_t>(part.out);
   info.shape = {part.out};
   return ordered(numbers(name, info), row_order(part));

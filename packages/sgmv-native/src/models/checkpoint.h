@@ -31,10 +31,12 @@ class Checkpoint {
   std::vector<float> conv(const std::string& name) const;
   std::vector<float> decay_rates(const std::string& name) const;
   std::vector<float> final_norm() const;  // logit_scale included
+  // What softplus makes of its numbers; names begin with `prefix`.
+  Xielu xielu(const std::string& prefix) const;
   std::vector<float> router_norm(const std::string& name) const;  // of experts that stand apart: its weights, divided by √hidden_size
   PackedMatrix matrix(const std::string& name, int64_t out, int64_t in) const;
   // Rows of one matrix: a tensor's own, some from a row on where it has `stacked_rows`, or those of an expert in one that holds all
-  // experts' [experts, stacked_rows, in].
+  // experts' [experts, stacked_rows, in], or of a head where `matrices` says how many it holds.
   struct Part {
     std::string module;
     int64_t out;
@@ -42,12 +44,16 @@ class Checkpoint {
     int32_t expert = -1;
     int64_t first_row = 0, stacked_rows = 0;
     // bare: `module` is the tensor's own name, "<module>_bias" that of its biases.
-    // transposed: all experts' matrices are [experts, in, stacked_rows], unless in MXFP4, which lies by rows.
+    // transposed: all experts' matrices are [experts, in, stacked_rows], unless they are bare and in MXFP4, which lies by rows.
     bool bare = false, transposed = false;
     bool in_turns = false;  // rows of two matrices of a size in turns, of which the first one's come first here
-    std::string tensor() const { return bare ? module : module + ".weight"; }
-    std::string biases() const { return module + (bare ? "_bias" : ".bias"); }
+    int64_t matrices = 0;   // 0: as many as experts
+    std::string fused = {}; // the module whose tensor holds the rows in place of its own
+    const std::string& stored() const { return fused.empty() ? module : fused; }
+    std::string tensor() const { return bare ? stored() : stored() + ".weight"; }
+    std::string biases() const { return stored() + (bare ? "_bias" : ".bias"); }
   };
+  DType rounded_type(const std::string& name) const;   // of GGUF, that of the file; otherwise F32: numbers are the checkpoint's own
   std::vector<int64_t> shape(const std::string& name) const;  // empty: there is no such tensor
   // The matrices below each other, with their biases when the names of biases are wanted and there.
   Linear linear(const std::vector<Part>& parts, int64_t in) const { return linear(parts, in, compute_); }
@@ -69,6 +75,7 @@ class Checkpoint {
   TensorInfo require(const Part& part, int64_t in) const;
   std::vector<std::byte> read(const std::string& name, const TensorInfo& info) const;  // refuses NaN and infinity
   std::vector<float> numbers(const std::string& name, const TensorInfo& info) const;
+  float number(const std::string& name) const;
   // A matrix as its rows are multiplied: as the file has it, or widened with its scales where it is F8_E4M3.
   struct Rows { DType dtype; std::vector<std::byte> data; };
   DType rows_type(const TensorInfo& info) const { return info.dtype == DType::f8_e4m3 ? DType::f32 : info.dtype; }
@@ -76,12 +83,16 @@ class Checkpoint {
   DType form_type(const Part& part, int64_t in, WeightType compute) const;
   bool has_tiled_inputs(const Part& part) const;
   bool splits_blocks(const Part& part, DType dtype) const;
+  static void widen_blocks(Rows& stored);
   Rows by_key_head(Rows stored) const;
-  Rows rows(const std::string& name, const TensorInfo& info) const;
+  // Which of `matrices` below each other, 0: it is alone in its tensor; how large it is, 0 rows: what is asked for is all of it.
+  struct MatrixPlace { int64_t matrices = 0, matrix = 0, rows = 0, first_row = 0, columns = 0; bool by_input = false; };
+  Rows rows(const std::string& name, const TensorInfo& info, MatrixPlace place) const;
+  Rows rows(const std::string& name, const TensorInfo& info) const { return rows(name, info, MatrixPlace()); }
   Rows rows(const Part& part, int64_t in) const;
   std::vector<float> bias(const Part& part) const;
   struct Scales { std::vector<float> values; int64_t block_rows, block_columns, columns; };
-  Scales scales_of(const std::string& name, int64_t out, int64_t in) const;
+  Scales scales_of(const std::string& name, const MatrixPlace& place) const;
   std::vector<int32_t> row_order(const std::string& name, int64_t rows) const;
   std::vector<int32_t> row_order(const Part& part) const;
 

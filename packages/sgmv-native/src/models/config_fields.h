@@ -24,6 +24,8 @@ class ConfigFields {
     return value == nullptr || value->is_null() ? nullptr : value;
   }
 
+  bool is_null(const std::string& field) const { return object_.find(field) != nullptr && get(field) == nullptr; }
+
   std::optional<int32_t> integer(const std::string& field) const {
     const json::Value* value = get(field);
     if (value == nullptr) return std::nullopt;

@@ -10,39 +10,8 @@
 namespace sgmv {
 namespace {
 
-class Metadata {
- public:
-  Metadata(const GgufFile& gguf, std::string prefix) : gguf_(gguf), prefix_(std::move(prefix)) {}
-
-  [[noreturn]] void refuse(const char* code, const std::string& key, const std::string& found, const std::string& expected) const {
-    throw Error(code, gguf_.file_name() + ": " + key + ": found " + found + ", expected " + expected);
-  }
-  int32_t required(const char* key) const {
-    const auto value = gguf_.integer(prefix_ + key);
-    if (!value) refuse("model_corrupt", prefix_ + key, "nothing", "a whole number");
-    return clamp(*value);
-  }
-  int32_t integer(const char* key, int32_t otherwise) const {
-    const auto value = gguf_.integer(prefix_ + key);
-    return value ? clamp(*value) : otherwise;
-  }
-  double number(const char* key, double otherwise) const { return gguf_.number(prefix_ + key).value_or(otherwise); }
-  bool flag(const char* key, bool otherwise) const {
-    const GgufValue* value = gguf_.metadata(prefix_ + key);
-    const bool* said = value == nullptr ? nullptr : std::get_if<bool>(value);
-    return said == nullptr ? otherwise : *said;
-  }
-  std::string text(const char* key, const char* otherwise) const { return gguf_.text(prefix_ + key).value_or(otherwise); }
-  std::string key(const char* name) const { return prefix_ + name; }
-
- private:
-  static int32_t clamp(int64_t value) { return value < -1 ? -1 : value > INT32_MAX ? INT32_MAX : static_cast<int32_t>(value); }
-  const GgufFile& gguf_;
-  std::string prefix_;
-};
-
 // One divisor per rotated pair of components; empty when the file has no such tensor.
-std::vector<float> read_factors(const GgufFile& gguf, const Metadata& meta, const char* name, int32_t count) {
+std::vector<float> read_factors(const GgufFile& gguf, const GgufMetadata& meta, const char* name, int32_t count) {
   const TensorInfo* info = gguf.find(name);
   if (info == nullptr) return {};
   if (info->dtype != DType::f32 || info->elements() != count)
@@ -55,7 +24,7 @@ std::vector<float> read_factors(const GgufFile& gguf, const Metadata& meta, cons
 }
 
 // Phi-3: factors for sequences within the original context, and for longer ones.
-void read_longrope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config, int32_t pairs, RopeConfig& rope) {
+void read_longrope(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config, int32_t pairs, RopeConfig& rope) {
   rope.factors = read_factors(gguf, meta, "rope_factors_short.weight", pairs);
   rope.long_factors = read_factors(gguf, meta, "rope_factors_long.weight", pairs);
   if (rope.factors.empty() && rope.long_factors.empty()) return;
@@ -66,16 +35,16 @@ void read_longrope(const GgufFile& gguf, const Metadata& meta, const ModelConfig
   rope.attention_factor = meta.number("rope.scaling.attn_factor", longrope_attention_factor(double(config.max_positions) / original, original));
 }
 
-RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConfig& config) {
+RopeConfig read_rope(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config) {
   RopeConfig rope;
   rope.theta = meta.number("rope.freq_base", 10000.0);
-  const int32_t rotary = meta.integer("rope.dimension_count", config.head_dim);
-  const bool may_be_partial = config.model_type == "phi3" || config.model_type.starts_with("glm4") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.model_type == "phi" ||
+  const int32_t dim = config.full_kv.heads > 0 ? config.full_kv.dim : config.head_dim, rotary = meta.integer("rope.dimension_count", dim);
+  const bool may_be_partial = config.is_latent() || config.model_type == "phi3" || config.model_type.starts_with("glm") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.model_type == "phi" ||
                               config.model_type == "stablelm" || config.attention_gate;
-  const bool partial = may_be_partial && rotary >= 2 && rotary < config.head_dim && rotary % 2 == 0;
+  const bool partial = may_be_partial && rotary >= 2 && rotary < dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
-  else if (rotary != config.head_dim)
-    meta.refuse("model_unsupported", meta.key("rope.dimension_count"), std::to_string(rotary), "the head size, " + std::to_string(config.head_dim));
+  else if (rotary != dim)
+    meta.refuse("model_unsupported", meta.key("rope.dimension_count"), std::to_string(rotary), "the head size, " + std::to_string(dim));
   const std::string type = meta.text("rope.scaling.type", "none");
   rope.factor = meta.number("rope.scaling.factor", 1.0);
   if (type == "linear") rope.kind = RopeConfig::Kind::linear;
@@ -90,14 +59,14 @@ RopeConfig read_rope(const GgufFile& gguf, const Metadata& meta, const ModelConf
   }
   if (!(rope.theta > 0) || !(rope.factor > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base"), "a number of 0 or less", "more than 0");
   rope.factors = read_factors(gguf, meta, "rope_freqs.weight", rotary / 2);
-  if (config.model_type == "phi3") read_longrope(gguf, meta, config, rotary / 2, rope);
+  if (config.model_type == "phi3" || config.model_type == "minicpm3") read_longrope(gguf, meta, config, rotary / 2, rope);
   return rope;
 }
 
 // Which layers slide is in the file only lately; before, readers knew it of the architecture.
-void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_sliding_window(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   config.sliding_window = std::max(0, meta.integer("attention.sliding_window", 0));
-  if (config.sliding_window == 0 && (config.model_type == "gpt_oss" || config.model_type == "cohere2"))
+  if (config.sliding_window == 0 && (config.model_type == "gpt_oss" || config.model_type == "cohere2" || config.model_type == "gemma4_text"))
     meta.refuse("model_corrupt", meta.key("attention.sliding_window"), "none", "a number of positions: layers of this architecture slide");
   if (config.sliding_window == 0) return;
   const bool gemma3 = config.model_type == "gemma3_text", every_second = config.model_type == "gemma2" || config.model_type == "gpt_oss";
@@ -106,14 +75,16 @@ void read_sliding_window(const GgufFile& gguf, const Metadata& meta, ModelConfig
   const auto layers = static_cast<size_t>(config.layers);
   if (each != nullptr && each->numbers.size() != layers)
     meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), std::to_string(each->length) + " entries", "one per layer");
-  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" || config.model_type == "exaone_moe" ? 4 : 0));
+  if (each == nullptr && (config.model_type == "gemma4_text" || config.model_type == "granite_swa"))
+    meta.refuse("model_corrupt", meta.key("attention.sliding_window_pattern"), "nothing", "which layers slide");
+  const int32_t full_every = each != nullptr ? 0 : std::max(0, meta.integer("attention.sliding_window_pattern", every_second ? 2 : gemma3 ? 6 : config.model_type == "olmo2" || config.model_type == "cohere2" || config.model_type == "exaone_moe" || config.model_type == "mellum" ? 4 : 0));
   for (size_t layer = 0; layer < layers; ++layer)
     config.layer_is_sliding.push_back(each != nullptr ? each->numbers[layer] != 0
                                                       : full_every == 0 || (layer + 1) % static_cast<size_t>(full_every) != 0);
 }
 
 // Gemma's scale of q·k is 1/√head_dim but in the largest of each generation, which the number of layers tells.
-void read_gemma(const Metadata& meta, ModelConfig& config) {
+void read_gemma(const GgufMetadata& meta, ModelConfig& config) {
   const bool gemma2 = config.model_type == "gemma2", first = config.model_type == "gemma";
   config.activation = Activation::gelu_tanh;
   use_gemma_layout(config);
@@ -129,13 +100,12 @@ void read_gemma(const Metadata& meta, ModelConfig& config) {
   if (!(config.sliding_rope->theta > 0)) meta.refuse("model_corrupt", meta.key("rope.freq_base_swa"), "a number of 0 or less", "more than 0");
 }
 
-// OLMo 2 has no sliding layers; OLMo 3, in files of the same architecture, does not stretch the RoPE of its own.
-void read_olmo(const Metadata& meta, ModelConfig& config) {
-  use_olmo_layout(config);
+// OLMo 2 has no sliding layers; those of OLMo 3, in files of the same architecture, and of Mellum do not stretch the RoPE of their own.
+void read_sliding_rope(const GgufMetadata& meta, ModelConfig& config) {
   if (config.sliding_window > 0) config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", meta.number("rope.freq_base", 10000.0));
 }
 
-void read_granite(const Metadata& meta, ModelConfig& config) {
+void read_granite(const GgufMetadata& meta, ModelConfig& config) {
   const auto scale = [&](const char* key, double otherwise) {
     const double value = meta.number(key, otherwise);
     if (!(value >= kMultiplierMin && value <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key(key), std::to_string(value), "a number from 1e-3 to 1e3");
@@ -148,8 +118,15 @@ void read_granite(const Metadata& meta, ModelConfig& config) {
   config.scale_residuals(scale("residual_scale", 1.0));
 }
 
+// Layers without RoPE have a list only in files of models that have them.
+void read_granite_swa(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
+  config.attention_sinks = gguf.find("blk.0.attn_sinks.weight") != nullptr;
+  if (!meta.has("attention.rope_pattern")) return;
+  for (const int32_t rotated : meta.of_layers("attention.rope_pattern", config.layers)) config.layer_has_rope.push_back(rotated != 0);
+}
+
 // Ministral 3, and in newer files Mistral Small 3.1: that one says nothing of this.
-void read_ministral(const Metadata& meta, ModelConfig& config) {
+void read_ministral(const GgufMetadata& meta, ModelConfig& config) {
   const double growth = meta.number("attention.temperature_scale", 0.0);
   if (!(growth >= 0 && growth <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("attention.temperature_scale"), std::to_string(growth), "a number from 0 to 1e3");
   config.query_growth = static_cast<float>(growth);
@@ -159,10 +136,11 @@ void read_ministral(const Metadata& meta, ModelConfig& config) {
 }
 
 // Qwen3-Next and Qwen3.5. Which layers are linear has a key of its own in newer files only.
-void read_hybrid(const GgufFile& gguf, const Metadata& meta, ModelConfig& config) {
+void read_hybrid(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
   LinearAttentionConfig& linear = config.linear;
   config.attention_gate = true;
   linear.grouped = config.model_type == "qwen3_next";
+  linear.norm_eps = config.rms_norm_eps;
   config.tiled_value_heads = !linear.grouped;
   linear.key_heads = meta.required("ssm.group_count");
   linear.value_heads = meta.required("ssm.time_step_rank");
@@ -179,7 +157,7 @@ void read_hybrid(const GgufFile& gguf, const Metadata& meta, ModelConfig& config
     meta.refuse("model_corrupt", meta.key("attention.recurrent_layers"), each == nullptr ? "no list" : std::to_string(each->length) + " entries", "one per layer");
   const int32_t every = meta.integer("full_attention_interval", 4);
   if (said == nullptr && every < 1) meta.refuse("model_corrupt", meta.key("full_attention_interval"), std::to_string(every), "a whole number of at least 1");
-  for (size_t layer = 0; layer < layers; ++layer) linear.layer_is_linear.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
+  for (size_t layer = 0; layer < layers; ++layer) linear.layer_has_state.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
   check_linear_attention(config, gguf.file_name(), {meta.key("ssm.group_count"), meta.key("ssm.time_step_rank"), meta.key("ssm.state_size"), meta.key("ssm.inner_size"), meta.key("ssm.conv_kernel"),
                                                     meta.key(said != nullptr ? "attention.recurrent_layers" : "full_attention_interval")});
 }
@@ -188,24 +166,34 @@ void read_hybrid(const GgufFile& gguf, const Metadata& meta, ModelConfig& config
 // and the key of their size. Whether the file has them, the number says: Llama's architecture is Mixtral's too.
 struct ArchitectureExperts {
   const char* architecture;
-  bool normalized;
-  const char* size_key;
+  bool normalized = true;
+  const char* size_key = "expert_feed_forward_length";
   bool shared_gate = false;  // of a shared expert that is always there
   bool may_share = false;    // one without a gate, if the file has it
   bool sigmoid = false;
   bool said = false;         // the file may say otherwise
   float sum_min = 0;
   bool biased = false;
+  bool may_lack = false;     // the architecture has models without experts too
+  bool apart = false;
 };
 constexpr float kErnieSumMin = 1e-12f;
 constexpr ArchitectureExperts kExperts[] = {
-    {"llama", true, "feed_forward_length"}, {"qwen2moe", false, "expert_feed_forward_length", true}, {"qwen3moe", true, "expert_feed_forward_length"},
-    {"qwen3vlmoe", true, "expert_feed_forward_length"}, {"olmoe", false, "feed_forward_length"}, {"granitemoe", true, "feed_forward_length", false, true},
-    {"qwen3next", true, "expert_feed_forward_length", true}, {"qwen35moe", true, "expert_feed_forward_length", true},
-    {"glm4moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"dots1", false, "expert_feed_forward_length", false, true, true, true, kSumMin},
-    {"minimax-m2", true, "expert_feed_forward_length", false, false, true, true, kSumMin}, {"ernie4_5-moe", true, "expert_feed_forward_length", false, true, false, false, kErnieSumMin},
-    {"exaone-moe", true, "expert_feed_forward_length", false, true, true, true, kSumMin}, {"hunyuan-moe", true, "expert_feed_forward_length", false, true},
-    {"gpt-oss", true, "expert_feed_forward_length", false, false, false, false, 0, true}};
+    {.architecture = "llama", .size_key = "feed_forward_length", .may_lack = true},
+    {.architecture = "qwen2moe", .normalized = false, .shared_gate = true},
+    {.architecture = "qwen3moe"}, {.architecture = "qwen3vlmoe"}, {.architecture = "mellum"},
+    {.architecture = "olmoe", .normalized = false, .size_key = "feed_forward_length"},
+    {.architecture = "granitemoe", .size_key = "feed_forward_length", .may_share = true},
+    {.architecture = "qwen3next", .shared_gate = true}, {.architecture = "qwen35moe", .shared_gate = true},
+    {.architecture = "glm4moe", .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
+    {.architecture = "dots1", .normalized = false, .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
+    {.architecture = "minimax-m2", .sigmoid = true, .said = true, .sum_min = kSumMin},
+    {.architecture = "ernie4_5-moe", .may_share = true, .sum_min = kErnieSumMin},
+    {.architecture = "exaone-moe", .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
+    {.architecture = "hunyuan-moe", .may_share = true},
+    {.architecture = "gpt-oss", .biased = true},
+    {.architecture = "deepseek2", .normalized = false, .may_share = true, .said = true, .sum_min = kSumMin, .may_lack = true},
+    {.architecture = "gemma4", .may_lack = true, .apart = true}};
 
 bool is_cohere(const std::string& architecture) { return architecture == "command-r" || architecture == "cohere2"; }
 
@@ -223,7 +211,7 @@ void read_block(const GgufFile& gguf, const std::string& architecture, ModelConf
   config.activation = squared ? Activation::relu2 : Activation::gelu_tanh;
 }
 
-void read_cohere(const Metadata& meta, ModelConfig& config) {
+void read_cohere(const GgufMetadata& meta, ModelConfig& config) {
   const double scale = meta.number("logit_scale", 0.0);
   if (!(scale >= kMultiplierMin && scale <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key("logit_scale"), std::to_string(scale), "a number from 1e-3 to 1e3");
   config.logit_scale = static_cast<float>(scale);
@@ -231,7 +219,7 @@ void read_cohere(const Metadata& meta, ModelConfig& config) {
 }
 
 // What the file says of a router and its weights.
-void read_router(const Metadata& meta, ExpertsConfig& experts) {
+void read_router(const GgufMetadata& meta, ExpertsConfig& experts) {
   const int32_t gating = meta.integer("expert_gating_func", 0);
   if (gating < 0 || gating > 2) meta.refuse("model_unsupported", meta.key("expert_gating_func"), std::to_string(gating), "1 or 2: softmax or sigmoid");
   if (gating > 0) experts.sigmoid = gating == 2;
@@ -248,11 +236,20 @@ void read_router(const Metadata& meta, ExpertsConfig& experts) {
                 "groups of one size, of at least two experts, and of as many as a token passes");
 }
 
-void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string& architecture, ModelConfig& config) {
+// The key of how ratings are weighed is younger than DeepSeek-V2, and files of GLM-4.7-Flash lack it; only the latter have biases of the choice.
+void read_deepseek_router(const GgufMetadata& meta, ModelConfig& config) {
+  ExpertsConfig& experts = config.experts;
+  if (!meta.has("expert_gating_func")) experts.sigmoid = experts.choice_bias;
+  experts.groups_by_best = !experts.sigmoid;
+  if (!experts.sigmoid) config.model_type = "deepseek_v2";
+}
+
+void read_experts(const GgufFile& gguf, const GgufMetadata& meta, const std::string& architecture, ModelConfig& config) {
   const auto known = std::find_if(std::begin(kExperts), std::end(kExperts), [&](const ArchitectureExperts& one) { return one.architecture == architecture; });
   const int32_t count = meta.integer("expert_count", 0);
-  if (known == std::end(kExperts) || (count == 0 && architecture == "llama")) {
+  if (known == std::end(kExperts) || (count == 0 && known->may_lack)) {
     if (count != 0) meta.refuse("model_unsupported", meta.key("expert_count"), std::to_string(count), "0");
+    if (config.is_latent() && architecture == "deepseek2") config.model_type = "youtu";
     return;
   }
   ExpertsConfig& experts = config.experts;
@@ -264,6 +261,7 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
   experts.sigmoid = known->sigmoid;
   experts.sum_min = known->sum_min;
   experts.biased = known->biased;
+  experts.apart = known->apart;
   check_experts(experts, gguf.file_name(), {meta.key("expert_count"), meta.key("expert_used_count"), meta.key(known->size_key)});
   if (known->said) read_router(meta, experts);
   if (architecture == "llama") config.model_type = "mixtral";
@@ -281,6 +279,7 @@ void read_experts(const GgufFile& gguf, const Metadata& meta, const std::string&
     experts.shared = true;
     experts.shared_size = static_cast<int32_t>(std::min<int64_t>(shared->shape[0], INT32_MAX));
   }
+  if (architecture == "deepseek2") read_deepseek_router(meta, config);
   if (known->may_share && shared_size > 0 && !experts.shared)
     meta.refuse("model_corrupt", meta.key("expert_shared_feed_forward_length"), std::to_string(shared_size), "0, or tensors of a shared expert");
   if (experts.shared && (experts.shared_size < 1 || experts.shared_size > 1 << 20))
@@ -303,9 +302,10 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"qwen2moe", "qwen2_moe"}, {"qwen3moe", "qwen3_moe"}, {"olmoe", "olmoe"}, {"granitemoe", "granitemoe", true},
                                            {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"}, {"exaone-moe", "exaone_moe"}, {"hunyuan-moe", "hunyuan_v1_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
-                                           {"gpt-oss", "gpt_oss"}, {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
+                                           {"gpt-oss", "gpt_oss"}, {"gemma4", "gemma4_text", false, true}, {"deepseek2", "deepseek_v3"}, {"minicpm3", "minicpm3"}, {"granite_swa", "granite_swa", true}, {"mellum", "mellum"}, {"chatglm", "glm"},
+                                           {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
 
-const Architecture& find_architecture(const std::string& name, const Metadata& meta) {
+const Architecture& find_architecture(const std::string& name, const GgufMetadata& meta) {
   std::string names;
   for (const Architecture& architecture : kArchitectures) {
     if (name == architecture.name) return architecture;
@@ -329,7 +329,7 @@ void read_end_tokens(const GgufFile& gguf, ModelConfig& config) {
 
 ModelConfig config_from_gguf(const GgufFile& gguf) {
   const std::string architecture = gguf.text("general.architecture").value_or("");
-  const Metadata meta(gguf, architecture + ".");
+  const GgufMetadata meta(gguf, architecture + ".");
   const Architecture& known = find_architecture(architecture, meta);
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");
@@ -340,40 +340,49 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.interleaved_heads = known.interleaved_heads;
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
-  config.intermediate_size = architecture == "qwen35moe" ? meta.integer("feed_forward_length", 1) : meta.required("feed_forward_length");  // all its layers have experts
+  const bool gemma4 = architecture == "gemma4", latent = architecture == "deepseek2" || architecture == "minicpm3", chatglm = architecture == "chatglm";
+  // All layers of qwen35moe have experts; Gemma 4's sizes may be lists.
+  config.intermediate_size = architecture == "qwen35moe" || gemma4 ? meta.integer("feed_forward_length", 1) : meta.required("feed_forward_length");
   config.layers = meta.required("block_count") - std::max(0, meta.integer("nextn_predict_layers", 0));  // which predict a token more
   config.heads = meta.required("attention.head_count");
   config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
-  config.head_dim = meta.integer("attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
+  config.head_dim = meta.integer(gemma4 ? "attention.key_length_swa" : "attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
   config.max_positions = meta.integer("context_length", 2048);
   read_block(gguf, architecture, config);
   config.rms_norm_eps = static_cast<float>(meta.number(config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
-  config.fused_gate_up = config.fused_qkv || architecture == "glm4";
-  config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr;
+  config.fused_gate_up = config.fused_qkv || architecture == "glm4" || chatglm;
+  config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr || gguf.find("blk.0.ffn_gate_shexp.bias") != nullptr;
   config.qk_norm_after_rope = architecture.starts_with("hunyuan");
-  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" ||
+  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || gemma4 || architecture == "mellum" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
+  if (latent) read_gguf_latent(gguf, meta, config);
   check_model_config(config, gguf.file_name());
   if (architecture == "qwen3next" || architecture.starts_with("qwen35")) read_hybrid(gguf, meta, config);
-  const std::vector<bool>& linear = config.linear.layer_is_linear;
+  const std::vector<bool>& linear = config.linear.layer_has_state;
   const std::string attending = "blk." + std::to_string(std::find(linear.begin(), linear.end(), false) - linear.begin()) + ".";
-  config.attention_bias = gguf.find(attending + (config.fused_qkv ? "attn_qkv.bias" : "attn_q.bias")) != nullptr;
+  const bool fused = gguf.find(attending + "attn_q.weight") == nullptr;
+  config.attention_bias = gguf.find(attending + (latent ? "attn_kv_a_mqa.bias" : fused ? "attn_qkv.bias" : "attn_q.bias")) != nullptr;
   config.output_bias = !architecture.starts_with("qwen2") && gguf.find(attending + "attn_output.bias") != nullptr;
   read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
-  if (architecture.starts_with("gemma")) read_gemma(meta, config);
-  if (architecture == "olmo2") read_olmo(meta, config);
+  if (gemma4) read_gguf_gemma4(gguf, meta, config);
+  else if (architecture.starts_with("gemma")) read_gemma(meta, config);
+  if (architecture == "olmo2") use_olmo_layout(config);
+  if (architecture == "olmo2" || architecture == "mellum") read_sliding_rope(meta, config);
   if (architecture == "gpt-oss") use_gpt_oss_layout(config);
   if (architecture.starts_with("granite")) read_granite(meta, config);
+  if (architecture == "granite_swa") read_granite_swa(gguf, meta, config);
+  if (architecture == "minicpm3") use_minicpm3_scales(config);
   if (is_cohere(architecture)) read_cohere(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
   config.rope = read_rope(gguf, meta, config);
-  config.rope.interleaved = architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
+  if (architecture == "deepseek2") read_gguf_mscale(meta, config);
+  config.rope.interleaved = architecture == "deepseek2" || chatglm || architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
   if (architecture == "glm4") config.post_norms = true;
   if (architecture == "exaone4") use_exaone_layout(config);
   if (architecture == "exaone-moe") config.layer_has_rope = config.layer_is_sliding;
@@ -383,41 +392,6 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   read_end_tokens(gguf, config);
   config.bos_token = static_cast<int32_t>(gguf.integer("tokenizer.ggml.bos_token_id").value_or(-1));
   return config;
-}
-
-std::string gguf_tensor_name(const std::string& hf_name, const ModelConfig& config) {
-  constexpr std::array<std::pair<const char*, const char*>, 5> top = {{
-      {"model.embed_tokens.weight", "token_embd.weight"}, {"model.norm.weight", "output_norm.weight"}, {"model.norm.bias", "output_norm.bias"}, {"lm_head.weight", "output.weight"}, {"lm_head.bias", "output.bias"}}};
-  for (const auto& [hf, gguf] : top)
-    if (hf_name == hf) return gguf;
-  constexpr std::string_view prefix = "model.layers.";
-  if (!hf_name.starts_with(prefix)) return "";
-  const size_t dot = hf_name.find('.', prefix.size());
-  if (dot == std::string::npos) return "";
-  const size_t last = hf_name.rfind('.');  // ".weight" or ".bias", of sinks neither
-  const std::string middle = hf_name.substr(dot + 1, last - dot - 1);
-  const std::string block = "blk." + hf_name.substr(prefix.size(), dot - prefix.size()) + ".", end = hf_name.substr(last);
-  constexpr std::array<std::pair<const char*, const char*>, 3> bare = {{{".self_attn.sinks", "attn_sinks.weight"}, {".linear_attn.A_log", "ssm_a"}, {".linear_attn.dt_bias", "ssm_dt.bias"}}};
-  for (const auto& [hf, gguf] : bare)
-    if (hf_name.ends_with(hf)) return block + gguf;
-  const bool named_by_attention = config.model_type == "seed_oss" || config.model_type == "gpt_oss" || config.attention_gate || (config.post_norms && config.model_type != "glm4");
-  if (named_by_attention && middle == "post_attention_layernorm") return block + "post_attention_norm" + end;
-  constexpr std::array<std::pair<const char*, const char*>, 42> parts = {{
-      {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"},
-      {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"},
-      {"self_attn.query_layernorm", "attn_q_norm"}, {"self_attn.key_layernorm", "attn_k_norm"}, {"self_attn.q_layernorm", "attn_q_norm"}, {"self_attn.k_layernorm", "attn_k_norm"}, {"mlp.c_fc", "ffn_up"}, {"mlp.c_proj", "ffn_down"},
-      {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
-      {"mlp.gate", "ffn_gate_inp"}, {"mlp.choice", "exp_probs_b"}, {"mlp.experts.gate_proj", "ffn_gate_exps"}, {"mlp.experts.up_proj", "ffn_up_exps"}, {"mlp.experts.gate_up_proj", "ffn_gate_up_exps"}, {"mlp.experts.down_proj", "ffn_down_exps"},
-      {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}, {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"}, {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
-      {"mlp.shared_expert.down_proj", "ffn_down_shexp"}, {"self_attn.qkv_proj", "attn_qkv"}, {"mlp.gate_up_proj", "ffn_up"},
-      {"linear_attn.in_proj_qkv", "attn_qkv"}, {"linear_attn.in_proj_z", "attn_gate"}, {"linear_attn.in_proj_b", "ssm_beta"}, {"linear_attn.in_proj_a", "ssm_alpha"},
-      {"linear_attn.in_proj_qkvz", "ssm_in"}, {"linear_attn.in_proj_ba", "ssm_ba"}, {"linear_attn.conv1d", "ssm_conv1d"}, {"linear_attn.norm", "ssm_norm"}, {"linear_attn.out_proj", "ssm_out"},
-      {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
-      {"post_self_attn_layernorm", "post_attention_norm"}, {"post_mlp_layernorm", "post_ffw_norm"},
-      {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}}};
-  for (const auto& [hf, gguf] : parts)
-    if (middle == hf) return block + gguf + end;
-  return "";
 }
 
 }  // namespace sgmv

@@ -6,6 +6,18 @@
 #include "models/config_fields.h"
 
 namespace sgmv {
+
+void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
+  if (value < 1 || value > most)
+    throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
+}
+
+double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
+  const double value = fields.number(field).value_or(otherwise);
+  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
+  return value;
+}
+
 namespace {
 
 // Of Gemma, in the same way as Granite's multipliers.
@@ -26,7 +38,8 @@ struct FamilyExperts {
   bool dense_layers = false; // mlp_only_layers and decoder_sparse_step leave layers without experts
   bool typed_layers = false; // mlp_layer_types says which layers have experts
   bool biased = false;
-  int32_t first_dense = -1;  // of first_k_dense_replace; -1: the family does not read it
+  int32_t first_dense = -1;  // of first_dense_field; -1: the family does not read it
+  const char* first_dense_field = "first_k_dense_replace";
   const char *count_field = nullptr, *per_token_field = "num_experts_per_tok";  // null: num_experts or num_local_experts, which are read anyhow
   const char* shared_field = nullptr;  // the size of the shared expert; null: there is none
   bool shared_by_count = false;        // it says how many experts it is as wide as
@@ -44,7 +57,7 @@ struct Family {
   const char* model_type;
   int32_t max_positions;
   float rms_norm_eps = 1e-6f;
-  const char* norm_eps_field = "rms_norm_eps";
+  const char* norm_eps_field = "rms_norm_eps";  // null: no field says it
   double rope_theta = 1e4;
   double sliding_rope_theta = 0;   // sliding layers rotate by this one; 0: all layers by the same
   int32_t vocab_size = 0, heads = 0, kv_heads = 0;  // 0: to be said; kv_heads: as heads
@@ -67,6 +80,7 @@ struct Family {
   bool gated_mlp = true;           // otherwise one of up and down, with another activation
   bool layer_norms = false;        // with mean and bias
   bool norm_biases = true;         // of those
+  bool norm_weights = true;
   bool parallel_mlp = false;
   bool unit_offset_norms = false;
   bool gemma = false;
@@ -74,15 +88,14 @@ struct Family {
   bool olmo = false;               // norms after attention and MLP only, and one of all heads of q and of k
   float attention_softcap = 0, logit_softcap = 0;
   LatentConfig latent = {};        // what it assumes of latent attention
-  bool hybrid = false;             // layers of linear attention, and gates of the others' outputs
   FamilyExperts experts = {};
 };
 
 // The language models of Qwen3.5, which stand alone too.
 constexpr Family kQwen35 = {.model_type = "qwen3_5_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 4, .head_dim = 256, .intermediate_size = 12288,
-                            .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true},
+                            .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true},
                  kQwen35Moe = {.model_type = "qwen3_5_moe_text", .max_positions = 32768, .vocab_size = 248320, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = kUnused,
-                               .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+                               .may_slide = false, .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true,
                                .experts = {.count = 256, .per_token = 8, .size = 512, .normalized = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}};
 
 constexpr Family kFamilies[] = {
@@ -146,6 +159,10 @@ constexpr Family kFamilies[] = {
     {.model_type = "granite_swa", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 100352, .heads = 20, .kv_heads = 4, .tied_embeddings = true,
      .sliding_window = 128, .full_every = 4, .attention_bias = Bias::as_config, .mlp_bias = true},
     {.model_type = "hyperclovax", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "apertus", .max_positions = 65536, .rms_norm_eps = 1e-5f, .rope_theta = 1.2e7, .vocab_size = 131072, .heads = 32, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .qk_norm = true, .gated_mlp = false},
+    {.model_type = "olmo", .max_positions = 2048, .rms_norm_eps = 1e-5f, .norm_eps_field = nullptr, .vocab_size = 50304, .heads = 32, .intermediate_size = 11008, .may_slide = false,
+     .attention_bias = Bias::as_config, .layer_norms = true, .norm_biases = false, .norm_weights = false},
     {.model_type = "olmo2", .max_positions = 2048, .rms_norm_eps = 1e-5f, .may_slide = false, .attention_bias = Bias::as_config, .olmo = true},
     {.model_type = "olmo3", .max_positions = 2048, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .sliding_rope_theta = 5e5, .sliding_window = 4096,
      .full_every = 4, .attention_bias = Bias::as_config, .olmo = true},
@@ -168,6 +185,8 @@ constexpr Family kFamilies[] = {
      .qk_norm_after_rope = true, .experts = {.count = 1, .per_token = 1, .normalized = true, .per_token_field = "moe_topk", .shared_field = "intermediate_size", .shared = -1}},
     {.model_type = "granitemoe", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config,
      .experts = {.count = 8, .per_token = 2, .normalized = true}},
+    {.model_type = "llama4_text", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 5e5, .vocab_size = 202048, .heads = 40, .kv_heads = 8, .head_dim = 128, .intermediate_size = 8192,
+     .may_slide = false, .attention_bias = Bias::as_config, .interleaved = true, .experts = {.count = 16, .per_token = 1, .shared_field = "intermediate_size", .shared = 8192}},
     {.model_type = "gpt_oss", .max_positions = 131072, .rms_norm_eps = 1e-5f, .rope_theta = 1.5e5, .vocab_size = 201088, .heads = 64, .kv_heads = 8, .head_dim = 64,
      .sliding_window = 128, .full_every = 2, .attention_bias = Bias::as_config, .biased = true, .experts = {.count = 128, .per_token = 4, .normalized = true, .biased = true}},
     {.model_type = "granitemoeshared", .max_positions = 2048, .may_slide = false, .attention_bias = Bias::as_config, .fused_gate_up = true,
@@ -188,7 +207,7 @@ constexpr Family kFamilies[] = {
      .experts = {.count = 64, .per_token = 6, .size = 1536, .normalized = true, .count_field = "moe_num_experts", .per_token_field = "moe_k",
                  .shared_field = "moe_num_shared_experts", .shared_by_count = true, .shared = 2, .choice_bias = true}},
     {.model_type = "qwen3_next", .max_positions = 32768, .vocab_size = 151936, .heads = 16, .kv_heads = 2, .head_dim = 256, .intermediate_size = 5632, .may_slide = false,
-     .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true, .hybrid = true,
+     .attention_bias = Bias::as_config, .qk_norm = true, .rotary_share = 0.25, .unit_offset_norms = true,
      .experts = {.count = 512, .per_token = 10, .size = 512, .may_be_normalized = true, .dense_layers = true, .shared_field = "shared_expert_intermediate_size", .shared_gate = true, .shared = 512}},
     {.model_type = "deepseek_v2", .max_positions = 2048, .vocab_size = 102400, .heads = 32, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .mlp_bias = true,
      .interleaved = true, .latent = {512, 1536, 128, 64, 128},
@@ -205,6 +224,21 @@ constexpr Family kFamilies[] = {
      .interleaved = true, .latent = {512, 768, 192, 64, 256},
      .experts = {.count = 64, .per_token = 4, .size = 1536, .may_be_normalized = true, .typed_layers = true, .first_dense = 1, .count_field = "n_routed_experts", .shared_field = "n_shared_experts",
                  .shared_by_count = true, .shared = 1, .sigmoid = true, .choice_bias = true, .grouped = true, .scale = 1.8, .sum_min = kSumMin}},
+    {.model_type = "lfm2", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 12288, .tied_embeddings = true, .may_slide = false, .qk_norm = true},
+    {.model_type = "lfm2_moe", .max_positions = 128000, .rms_norm_eps = 1e-5f, .norm_eps_field = "norm_eps", .rope_theta = 1e6, .vocab_size = 65536, .heads = 32, .kv_heads = 8,
+     .intermediate_size = 7168, .tied_embeddings = true, .may_slide = false, .qk_norm = true,
+     .experts = {.count = 32, .per_token = 4, .size = 1792, .may_be_normalized = true, .first_dense = 2, .first_dense_field = "num_dense_layers", .sigmoid = true}},
+    {.model_type = "granitemoehybrid", .max_positions = 2048, .intermediate_size = 11008, .may_slide = false, .attention_bias = Bias::as_config, .fused_gate_up = true,
+     .experts = {.count = 8, .per_token = 2, .normalized = true, .shared_field = "shared_intermediate_size", .shared = 1024}},
+    {.model_type = "bamba", .max_positions = 262144, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true, .rotary_share = 0.5},
+    {.model_type = "falcon_h1", .max_positions = 8192, .rms_norm_eps = 1e-5f, .vocab_size = 128000, .heads = 32, .kv_heads = 8, .intermediate_size = 14336, .may_slide = false,
+     .attention_bias = Bias::as_config, .mlp_bias = true},
+    {.model_type = "nemotron_h", .max_positions = 4096, .rms_norm_eps = 1e-5f, .norm_eps_field = "layer_norm_epsilon", .vocab_size = 131072, .heads = 32, .kv_heads = 8, .head_dim = 128,
+     .intermediate_size = 21504, .may_slide = false, .mlp_bias = true, .gated_mlp = false,
+     .experts = {.count = 8, .per_token = 2, .size = 7688, .may_be_normalized = true, .count_field = "n_routed_experts", .shared_field = "moe_shared_expert_intermediate_size", .shared = 7688,
+                 .sigmoid = true, .choice_bias = true, .grouped = true, .sum_min = kSumMin}},
     kQwen35, kQwen35Moe,
 };
 
@@ -224,7 +258,7 @@ struct VisionModel {
   bool flat = false;                      // the fields of the language model may stand outside, and there is no text_config then
 };
 
-constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"gemma4"}, {"gemma4_unified"}, {"mistral3"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
+constexpr VisionModel kVisionModels[] = {{"gemma3"}, {"gemma4"}, {"gemma4_unified"}, {"mistral3"}, {"llama4"}, {"qwen2_vl", "qwen2_vl_text", &kQwen2Vl, true}, {"qwen2_5_vl", "qwen2_5_vl_text", &kQwen2Vl, true},
                                          {"qwen3_vl", "qwen3_vl_text", &kQwen3Vl}, {"qwen3_vl_moe", "qwen3_vl_moe_text", &kQwen3VlMoe},
                                          {"qwen3_5", "qwen3_5_text", &kQwen35}, {"qwen3_5_moe", "qwen3_5_moe_text", &kQwen35Moe}};
 
@@ -257,7 +291,9 @@ void refuse_unsupported(const ConfigFields& fields, std::initializer_list<const 
 
 Activation read_ungated_activation(const ConfigFields& fields, const Family& family) {
   const std::string_view type = family.model_type;
-  const std::string name = fields.text("hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : "relu2");
+  const bool apertus = type == "apertus";
+  const std::string name = fields.text(type == "nemotron_h" ? "mlp_hidden_act" : "hidden_act", type == "starcoder2" || type == "phi" ? "gelu_pytorch_tanh" : apertus ? "xielu" : "relu2");
+  if (apertus && name == "xielu") return Activation::xielu;  // of which each layer has numbers
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::gelu_tanh;
   if (name == "relu2") return Activation::relu2;
   fields.refuse("model_unsupported", "hidden_act", '"' + name + '"', "\"gelu_pytorch_tanh\", \"gelu_new\" or \"relu2\"");
@@ -267,11 +303,32 @@ Activation read_activation(const ConfigFields& fields, const Family& family) {
   const bool first_gemma = std::string_view(family.model_type) == "gemma";
   const char* field = family.gemma && !first_gemma ? "hidden_activation" : "hidden_act";
   if (!family.gated_mlp) return read_ungated_activation(fields, family);
+  if (is_lfm(family.model_type)) return Activation::silu;  // whatever hidden_act says
   const std::string name = fields.text(field, family.gemma ? "gelu_pytorch_tanh" : "silu");
   if (first_gemma && name == "gelu") return Activation::gelu_tanh;  // what its first files say of it
   if (name == "silu" || name == "swish") return Activation::silu;
   if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
   fields.refuse("model_unsupported", field, '"' + name + '"', "\"silu\" or \"gelu_pytorch_tanh\"");
+}
+
+// A whole number of which there is at least one: every how many layers, or positions.
+int32_t read_step(const ConfigFields& fields, const char* field, int32_t otherwise) {
+  const int32_t step = fields.integer(field).value_or(otherwise);
+  if (step < 1) fields.refuse("model_corrupt", field, std::to_string(step), "a whole number of at least 1");
+  return step;
+}
+
+// Which layers a list names; none: there is no list.
+std::optional<std::vector<bool>> read_layer_list(const ConfigFields& fields, const char* field, int32_t layers) {
+  const json::Value* list = fields.get(field);
+  if (list == nullptr) return std::nullopt;
+  if (!list->is_array()) fields.refuse("model_corrupt", field, list->describe(), "a list of layers");
+  std::vector<bool> named(static_cast<size_t>(layers));
+  for (const json::Value& layer : list->array()) {
+    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= layers) fields.refuse("model_corrupt", field, layer.describe(), "layers from 0 to " + std::to_string(layers - 1));
+    named[static_cast<size_t>(layer.integer())] = true;
+  }
+  return named;
 }
 
 void read_sliding_window(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
@@ -304,53 +361,21 @@ void read_layer_types(const ConfigFields& fields, ModelConfig& config) {
   std::vector<bool> sliding;
   for (const json::Value& type : types->array()) {
     const std::string text = type.is_string() ? type.string() : type.describe();
-    if (text != "full_attention" && text != "sliding_attention")
-      fields.refuse("model_unsupported", "layer_types", text, "full_attention or sliding_attention");
-    sliding.push_back(text == "sliding_attention");
+    const std::string other = config.chunked_window ? "chunked_attention" : "sliding_attention";
+    if (text != "full_attention" && text != other)
+      fields.refuse("model_unsupported", "layer_types", text, "full_attention or " + other);
+    sliding.push_back(text == other);
     if (sliding.back() && config.sliding_window == 0)
-      fields.refuse("model_unsupported", "layer_types", text, "a sliding_window with it");
+      fields.refuse("model_unsupported", "layer_types", text, config.chunked_window ? "an attention_chunk_size with it" : "a sliding_window with it");
   }
   if (config.sliding_window > 0) config.layer_is_sliding = std::move(sliding);
 }
 
-// Qwen3-Next, Qwen3.5: layers of linear attention, and how often one is not.
-void read_linear_layers(const ConfigFields& fields, ModelConfig& config) {
-  std::vector<bool>& linear = config.linear.layer_is_linear;
-  if (const json::Value* types = fields.get("layer_types")) {
-    if (!types->is_array() || types->array().size() != static_cast<size_t>(config.layers))
-      fields.refuse("model_corrupt", "layer_types", types->describe(), "one entry per layer");
-    for (const json::Value& type : types->array()) {
-      const std::string text = type.is_string() ? type.string() : type.describe();
-      if (text != "full_attention" && text != "linear_attention") fields.refuse("model_unsupported", "layer_types", text, "full_attention or linear_attention");
-      linear.push_back(text == "linear_attention");
-    }
-  } else {
-    const int32_t every = fields.integer("full_attention_interval").value_or(4);
-    if (every < 1) fields.refuse("model_corrupt", "full_attention_interval", std::to_string(every), "a whole number of at least 1");
-    for (int32_t layer = 1; layer <= config.layers; ++layer) linear.push_back(layer % every != 0);
-  }
-}
-
-void read_hybrid(const ConfigFields& fields, ModelConfig& config) {
-  LinearAttentionConfig& linear = config.linear;
-  config.attention_gate = true;
-  linear.grouped = config.model_type == "qwen3_next";
-  const std::array<std::string, 6> names{"linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim", "layer_types"};
-  linear.key_heads = fields.integer(names[0]).value_or(16);
-  linear.value_heads = fields.integer(names[1]).value_or(32);
-  linear.key_dim = fields.integer(names[2]).value_or(128);
-  linear.value_dim = fields.integer(names[3]).value_or(128);
-  linear.taps = fields.integer(names[4]).value_or(4);
-  // The convolution has it too.
-  if (config.activation != Activation::silu) fields.refuse("model_unsupported", "hidden_act", '"' + fields.text("hidden_act", "") + '"', "\"silu\"");
-  read_linear_layers(fields, config);
-  check_linear_attention(config, fields.file(), names);
-}
-
-// SmolLM3: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
+// SmolLM3, Llama 4: 0 in no_rope_layers is a layer without RoPE; without the list it is every n-th.
 void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<size_t>(config.layers);
-  if (const json::Value* list = fields.get("no_rope_layers")) {
+  const json::Value* list = fields.get("no_rope_layers");
+  if (list != nullptr && (config.model_type != "llama4_text" || !list->is_array() || !list->array().empty())) {
     const std::string expected = "a list of 0 and 1, at least one for each of " + std::to_string(layers) + " layers";
     if (!list->is_array() || list->array().size() < layers) fields.refuse("model_corrupt", "no_rope_layers", list->describe(), expected);
     for (const json::Value& rope : list->array()) {
@@ -359,15 +384,8 @@ void read_layers_without_rope(const ConfigFields& fields, ModelConfig& config) {
     }
     return;
   }
-  const int32_t every = fields.integer("no_rope_layer_interval").value_or(4);
-  if (every < 1) fields.refuse("model_corrupt", "no_rope_layer_interval", std::to_string(every), "a whole number of at least 1");
+  const int32_t every = read_step(fields, "no_rope_layer_interval", 4);
   for (int32_t layer = 1; layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % every != 0);
-}
-
-double read_multiplier(const ConfigFields& fields, const char* field, double otherwise) {
-  const double value = fields.number(field).value_or(otherwise);
-  if (!(value >= kMultiplierMin && value <= kMultiplierMax)) fields.refuse("model_unsupported", field, std::to_string(value), "a number from 1e-3 to 1e3");
-  return value;
 }
 
 // As Granite's, but what attention and MLP give may be normed before it is multiplied, and logits are multiplied and not divided.
@@ -445,20 +463,31 @@ void read_gpt_oss(const ConfigFields& fields, ModelConfig& config) {
   config.gate_limit = static_cast<float>(read_multiplier(fields, "swiglu_limit", config.gate_limit));
 }
 
+// Experts' weights, and MLPs of layers without any; attention in chunks in layers with RoPE, and queries that grow in the others.
+void read_llama4(const ConfigFields& fields, ModelConfig& config) {
+  config.experts.normalized = false;
+  config.experts.sigmoid_weights = config.experts.weighs_inputs = true;
+  const int32_t step = read_step(fields, "interleave_moe_layer_step", 1);
+  const std::optional<std::vector<bool>> mixtures = read_layer_list(fields, "moe_layers", config.layers);
+  for (int32_t layer = 0; layer < config.layers; ++layer) config.experts.layer_has_none.push_back(mixtures ? !(*mixtures)[static_cast<size_t>(layer)] : (layer + 1) % step != 0);
+  config.intermediate_size = fields.integer("intermediate_size_mlp").value_or(16384);
+  read_layers_without_rope(fields, config);
+  config.qk_norm = config.qk_norm_after_rope = config.qk_norm_weightless = fields.flag("use_qk_norm", true);
+  config.sliding_window = fields.integer("attention_chunk_size").value_or(fields.is_null("attention_chunk_size") ? 0 : 8192);
+  config.chunked_window = true;
+  if (config.sliding_window > 0) config.layer_is_sliding = config.layer_has_rope;
+  const json::Value* tuning = fields.get("attn_temperature_tuning");  // a number in its first files
+  if (tuning != nullptr && (tuning->is_integer() ? tuning->integer() == 0 : !fields.flag("attn_temperature_tuning", true))) return;
+  config.query_growth_without_rope = true;
+  config.query_growth = static_cast<float>(fields.number("attn_scale").value_or(0.1));
+  config.query_growth_span = read_step(fields, "floor_scale", 8192);
+}
+
 // Layers that mlp_only_layers names, and those that decoder_sparse_step passes over.
 void read_dense_layers(const ConfigFields& fields, ModelConfig& config) {
-  const int32_t step = fields.integer("decoder_sparse_step").value_or(1);
-  if (step < 1) fields.refuse("model_corrupt", "decoder_sparse_step", std::to_string(step), "a whole number of at least 1");
-  std::vector<bool>& none = config.experts.layer_has_none;
-  for (int32_t layer = 1; layer <= config.layers; ++layer) none.push_back(layer % step != 0);
-  const json::Value* list = fields.get("mlp_only_layers");
-  if (list == nullptr) return;
-  if (!list->is_array()) fields.refuse("model_corrupt", "mlp_only_layers", list->describe(), "a list of layers");
-  for (const json::Value& layer : list->array()) {
-    if (!layer.is_integer() || layer.integer() < 0 || layer.integer() >= config.layers)
-      fields.refuse("model_corrupt", "mlp_only_layers", layer.describe(), "layers from 0 to " + std::to_string(config.layers - 1));
-    none[static_cast<size_t>(layer.integer())] = true;
-  }
+  const int32_t step = read_step(fields, "decoder_sparse_step", 1);
+  const std::optional<std::vector<bool>> dense = read_layer_list(fields, "mlp_only_layers", config.layers);
+  for (int32_t layer = 0; layer < config.layers; ++layer) config.experts.layer_has_none.push_back((layer + 1) % step != 0 || (dense && (*dense)[static_cast<size_t>(layer)]));
 }
 
 // Of Transformers 5: "dense" or "sparse" for each layer, whatever else is said. False: it says nothing.
@@ -488,13 +517,12 @@ int32_t read_experts_per_token(const ConfigFields& fields, const FamilyExperts& 
 void read_first_dense_layers(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   std::vector<bool>& none = config.experts.layer_has_none;
   if (family.experts.first_dense >= 0) {
-    const int32_t first = fields.integer("first_k_dense_replace").value_or(family.experts.first_dense);
+    const int32_t first = fields.integer(family.experts.first_dense_field).value_or(family.experts.first_dense);
     for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back(layer < first);
   }
   if (config.model_type != "ernie4_5_moe") return;
-  const int32_t begin = fields.integer("moe_layer_start_index").value_or(1), step = fields.integer("moe_layer_interval").value_or(1);
+  const int32_t begin = fields.integer("moe_layer_start_index").value_or(1), step = read_step(fields, "moe_layer_interval", 1);
   const double end = fields.number("moe_layer_end_index").value_or(-1);
-  if (step < 1) fields.refuse("model_corrupt", "moe_layer_interval", std::to_string(step), "a whole number of at least 1");
   for (int32_t layer = 0; layer < config.layers; ++layer) none.push_back((layer + 1) % step != 0 || layer < begin || (end != -1 && layer > end));
 }
 
@@ -534,11 +562,13 @@ void read_deepseek2_router(const ConfigFields& fields, const FamilyExperts& assu
   else read_groups(fields, assumed, experts);
 }
 
-void read_router(const ConfigFields& fields, const FamilyExperts& assumed, ExpertsConfig& experts) {
+void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool lfm, ExpertsConfig& experts) {
   experts.sigmoid = assumed.sigmoid;
-  experts.choice_bias = assumed.choice_bias;
+  experts.choice_bias = assumed.choice_bias || (lfm && fields.flag("use_expert_bias", true));
   experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
   if (assumed.grouped) read_groups(fields, assumed, experts);
+  if (lfm) experts.sum_added = 1e-6f;
+  if (lfm) experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
   const std::string scoring = fields.text("scoring_func", "sigmoid");
   if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");
 }
@@ -546,6 +576,16 @@ void read_router(const ConfigFields& fields, const FamilyExperts& assumed, Exper
 void read_experts(const ConfigFields& fields, const Family& family, ModelConfig& config) {
   const FamilyExperts& assumed = family.experts;
   if (assumed.count == 0) return;
+  if (config.model_type == "nemotron_h") {
+    const std::string kinds = read_nemotron_kinds(fields);
+    if (kinds.find('E') == std::string::npos) return;
+    for (const char kind : kinds) config.experts.layer_has_none.push_back(kind != 'E');
+    if (fields.get("moe_latent_size") != nullptr) fields.refuse("model_unsupported", "moe_latent_size", fields.get("moe_latent_size")->describe(), "null: experts that read a narrower row are not supported");
+  }
+  if (config.model_type == "granitemoehybrid" && fields.integer("num_local_experts") == 0) {  // what is shared elsewhere is its MLP
+    config.intermediate_size = fields.integer(assumed.shared_field).value_or(assumed.shared);
+    return check_range(fields.file(), assumed.shared_field, config.intermediate_size, 1 << 20);
+  }
   ExpertsConfig& experts = config.experts;
   // Transformers reads each name of their number.
   std::string count_field;
@@ -570,15 +610,14 @@ void read_experts(const ConfigFields& fields, const Family& family, ModelConfig&
   if (!assumed.typed_layers || !read_mlp_types(fields, config)) read_first_dense_layers(fields, family, config);
   read_shared_expert(fields, assumed, config);
   if (config.model_type == "deepseek_v2") return read_deepseek2_router(fields, assumed, experts);
-  read_router(fields, assumed, experts);
+  read_router(fields, assumed, is_lfm(config.model_type), experts);
 }
 
 // What MiniCPM multiplies the embedding, what layers add and the last row by. Each is 1 where its field is null, and not where it is missing.
-void read_minicpm(const ConfigFields& fields, const json::Value& root, ModelConfig& config) {
-  const auto is_null = [&](const char* field) { return root.find(field) != nullptr && fields.get(field) == nullptr; };
+void read_minicpm(const ConfigFields& fields, ModelConfig& config) {
   config.embedding_scale = static_cast<float>(read_multiplier(fields, "scale_emb", 12.0));
-  if (!is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
-  if (!is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
+  if (!fields.is_null("scale_depth")) config.scale_residuals(read_multiplier(fields, "scale_depth", 1.4) / std::sqrt(config.layers));
+  if (!fields.is_null("dim_model_base")) config.logit_scale = static_cast<float>(read_multiplier(fields, "dim_model_base", 256.0) / config.hidden_size);
 }
 
 float read_softcap(const ConfigFields& fields, const Family& family, const json::Value& root, const char* field, float otherwise) {
@@ -626,8 +665,6 @@ void read_full_kv(const ConfigFields& fields, ModelConfig& config) {
     }
     if (said) full = *said;
   }
-  if (full.heads < 1 || config.heads % full.heads != 0) fields.refuse("model_corrupt", "num_global_key_value_heads", std::to_string(full.heads), "a divisor of num_attention_heads, " + std::to_string(config.heads));
-  if (full.dim < 2 || full.dim > 1024 || full.dim % 2 != 0) fields.refuse("model_corrupt", "global_head_dim", std::to_string(full.dim), "an even number up to 1024");
 }
 
 void read_gemma4(const ConfigFields& fields, const Family& family, const json::Value& root, ModelConfig& config) {
@@ -637,8 +674,6 @@ void read_gemma4(const ConfigFields& fields, const Family& family, const json::V
   config.logit_softcap = read_softcap(fields, family, root, "final_logit_softcapping", 0);
   config.full_values_are_keys = fields.flag("attention_k_eq_v", false);
   config.kv_sharing_layers = fields.integer("num_kv_shared_layers").value_or(0);
-  if (config.kv_sharing_layers >= config.layers)
-    fields.refuse("model_unsupported", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "less than num_hidden_layers, " + std::to_string(config.layers));
   config.wide_sharing_mlps = fields.flag("use_double_wide_mlp", false);
   if (config.model_type != "gemma4_text") return;
   if (fields.flag("enable_moe_block", false)) {
@@ -650,20 +685,14 @@ void read_gemma4(const ConfigFields& fields, const Family& family, const json::V
   }
   config.per_token.size = fields.integer("hidden_size_per_layer_input").value_or(root.find("hidden_size_per_layer_input") == nullptr ? 256 : 0);
   config.per_token.vocab = fields.integer("vocab_size_per_layer_input").value_or(262144);
-  if (config.per_token.size == 0) return;
-  if (config.per_token.size > 1 << 14) fields.refuse("model_corrupt", "hidden_size_per_layer_input", std::to_string(config.per_token.size), "0 to 16384");
-  if (config.per_token.vocab < config.vocab_size)
-    fields.refuse("model_unsupported", "vocab_size_per_layer_input", std::to_string(config.per_token.vocab), "at least vocab_size, " + std::to_string(config.vocab_size));
 }
 
-// Of the layers' kinds, which are known now: the last one sees everything, whatever is said of it, and each kind that shares has one to share.
+// Of the layers' kinds, which are known now: the last one sees everything, whatever is said of it.
 void finish_gemma4(const ConfigFields& fields, ModelConfig& config) {
   if (config.layer_is_sliding.empty()) config.layer_is_sliding.assign(static_cast<size_t>(config.layers), false);
   config.layer_is_sliding.back() = false;
   read_full_kv(fields, config);
-  for (int32_t layer = config.first_sharing(); layer < config.layers; ++layer)
-    if (config.is_sliding(config.kv_source(layer)) != config.is_sliding(layer))
-      fields.refuse("model_corrupt", "num_kv_shared_layers", std::to_string(config.kv_sharing_layers), "fewer, so that layers of both kinds come before those that share");
+  check_gemma4(config, fields.file(), {"num_global_key_value_heads", "global_head_dim", "num_kv_shared_layers", "hidden_size_per_layer_input", "vocab_size_per_layer_input"});
 }
 
 int32_t read_head_dim(const ConfigFields& fields, const Family& family, const ModelConfig& config) {
@@ -675,30 +704,14 @@ int32_t read_head_dim(const ConfigFields& fields, const Family& family, const Mo
   return share;
 }
 
-// Heads have the rotated components of their keys in common.
 void read_latent(const ConfigFields& fields, const json::Value& root, const LatentConfig& assumed, ModelConfig& config) {
-  LatentConfig& latent = config.latent;
-  const auto number = [&](const char* field, int32_t otherwise, int32_t most) {
-    const int32_t value = fields.integer(field).value_or(otherwise);
-    if (value < 1 || value > most) fields.refuse("model_corrupt", field, std::to_string(value), "1 to " + std::to_string(most));
-    return value;
-  };
-  latent.kv_rank = number("kv_lora_rank", assumed.kv_rank, 1024);
   const bool direct = root.find("q_lora_rank") != nullptr && fields.get("q_lora_rank") == nullptr;
-  latent.q_rank = direct ? 0 : number("q_lora_rank", assumed.q_rank, 1 << 16);
-  latent.rope_dim = number("qk_rope_head_dim", assumed.rope_dim, 1024);
-  latent.nope_dim = number("qk_nope_head_dim", assumed.nope_dim, 1024);
-  latent.value_dim = number("v_head_dim", assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1), 1024);
-  config.head_dim = latent.nope_dim + latent.rope_dim;
-  config.kv_heads = 1;
-  if (latent.rope_dim % 2 != 0) fields.refuse("model_unsupported", "qk_rope_head_dim", std::to_string(latent.rope_dim), "an even number");
-  if (config.head_dim % 2 != 0) fields.refuse("model_unsupported", "qk_nope_head_dim", std::to_string(latent.nope_dim), "an even number");
-}
-
-// YaRN that says mscale_all_dim stretches scores too.
-void stretch_scores(ModelConfig& config) {
-  const double stretch = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
-  config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
+  const auto number = [&](const char* field, int32_t otherwise) { return fields.integer(field).value_or(otherwise); };
+  const int32_t value_dim = assumed.value_dim > 0 ? assumed.value_dim : config.hidden_size / std::max(config.heads, 1);
+  config.latent = {number("kv_lora_rank", assumed.kv_rank), direct ? 0 : number("q_lora_rank", assumed.q_rank), number("qk_nope_head_dim", assumed.nope_dim),
+                   number("qk_rope_head_dim", assumed.rope_dim), number("v_head_dim", value_dim)};
+  if (!direct && config.latent.q_rank == 0) fields.refuse("model_corrupt", "q_lora_rank", "0", "1 to 65536, or null");
+  use_latent_layout(config, fields.file(), {"kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"});
 }
 
 // A field that is missing and one that is null are different things where the family has a default of its own.
@@ -779,22 +792,25 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   config.model_type = family.model_type;
   config.vocab_size = number("vocab_size", family.vocab_size);
   config.hidden_size = fields.required("hidden_size");
-  config.intermediate_size = number("intermediate_size", family.intermediate_size);
-  config.layers = fields.required("num_hidden_layers");
+  config.intermediate_size = config.model_type == "lfm2" ? read_lfm_size(fields, root, family.intermediate_size) : number("intermediate_size", family.intermediate_size);
+  const std::string kinds = config.model_type == "nemotron_h" ? read_nemotron_kinds(fields) : "";
+  config.layers = kinds.empty() ? fields.required("num_hidden_layers") : static_cast<int32_t>(kinds.size());
   config.heads = number("num_attention_heads", family.heads);
   config.kv_heads = read_kv_heads(fields, family, root, config);
   const bool latent = family.latent.kv_rank > 0;
   if (latent) read_latent(fields, root, family.latent, config);
   else config.head_dim = read_head_dim(fields, family, config);
   config.max_positions = fields.integer("max_position_embeddings").value_or(family.max_positions);
-  config.rms_norm_eps = static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
-  config.tied_embeddings = fields.flag("tie_word_embeddings", family.tied_embeddings);
+  config.rms_norm_eps = family.norm_eps_field == nullptr ? family.rms_norm_eps : static_cast<float>(fields.number(family.norm_eps_field).value_or(family.rms_norm_eps));
+  config.linear.norm_eps = config.rms_norm_eps;
+  config.tied_embeddings = fields.flag(is_lfm(config.model_type) && fields.get("tie_embedding") != nullptr ? "tie_embedding" : "tie_word_embeddings", family.tied_embeddings);
   read_biases(fields, family, config);
   config.qk_norm = family.qk_norm;
   config.qk_norm_after_rope = family.qk_norm_after_rope;
   config.gated_mlp = family.gated_mlp;
   config.layer_norms = family.layer_norms;
   config.norm_biases = family.norm_biases;
+  config.norm_weights = family.norm_weights;
   config.parallel_mlp = family.parallel_mlp;
   config.unit_offset_norms = family.unit_offset_norms;
   config.post_norms = family.post_norms;
@@ -808,11 +824,12 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   else if (family.gemma) read_gemma(fields, family, root, config);
   if (family.olmo) use_olmo_layout(config);
   if (config.model_type == "olmoe") read_olmoe(fields, config);
+  if (config.model_type == "olmo") refuse_clipping(fields);
   if (config.model_type == "iquestcoder") refuse_iquestcoder(fields);
   if (config.model_type == "gpt_oss") read_gpt_oss(fields, config);
   if (config.model_type.starts_with("granite")) read_granite(fields, config);
   if (config.model_type == "hyperclovax") read_hyperclovax(fields, config);
-  if (config.model_type == "minicpm3") read_minicpm(fields, root, config);
+  if (config.model_type == "minicpm3") read_minicpm(fields, config);
   if (config.model_type.starts_with("cohere")) read_cohere(fields, config);
   if (config.model_type == "phi") read_phi(fields, config);
   if (config.model_type == "stablelm") read_stablelm(fields, config);
@@ -820,16 +837,16 @@ ModelConfig read_decoder(const json::Value& root, const std::string& file, const
   if (config.model_type == "glm4_moe") config.qk_norm = fields.flag("use_qk_norm", false);
   read_experts(fields, family, config);
   if (config.model_type == "smollm3") read_layers_without_rope(fields, config);
+  if (config.model_type == "llama4_text") read_llama4(fields, config);
   config.rope.theta = family.rope_theta;
   config.rope.interleaved = family.interleaved && (!latent || config.model_type == "deepseek_v2" || fields.flag("rope_interleave", true));
   if (family.sliding_rope_theta > 0) config.sliding_rope.emplace().theta = family.sliding_rope_theta;
   config.rope.rotary_dim = config.latent.rope_dim;
-  read_ropes(root, file, read_rotary_share(fields, family, config), config);
+  if (config.model_type != "nemotron_h") read_ropes(root, file, read_rotary_share(fields, family, config), config);
   if (latent) stretch_scores(config);
   if (config.model_type == "granite_swa") read_layer_thetas(fields, config);
   read_sliding_window(fields, family, root, config);
-  if (!family.hybrid) read_layer_types(fields, config);
-  else read_hybrid(fields, config);
+  if (!read_states(fields, root, config)) read_layer_types(fields, config);
   if (config.model_type == "exaone4") use_exaone_layout(config);
   if (is_gemma4(config)) finish_gemma4(fields, config);
   if (config.model_type == "cohere2" || config.model_type == "exaone_moe") config.layer_has_rope = config.layer_is_sliding;
@@ -881,28 +898,48 @@ ModelConfig config_from_hf(const json::Value& root, const std::string& file) {
   return read_alone(root, file);
 }
 
-namespace {
-
-void check_range(const std::string& file, const std::string& field, int32_t value, int32_t most) {
-  if (value < 1 || value > most)
-    throw Error("model_corrupt", file + ": " + field + ": found " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
-}
-
-}  // namespace
-
 void check_experts(const ExpertsConfig& experts, const std::string& file, const std::array<std::string, 3>& fields) {
   check_range(file, fields[0], experts.count, kExpertsMax);
   check_range(file, fields[1], experts.per_token, experts.count);
   check_range(file, fields[2], experts.size, 1 << 20);
 }
 
-void check_linear_attention(const ModelConfig& config, const std::string& file, const std::array<std::string, 6>& fields) {
-  const LinearAttentionConfig& linear = config.linear;
-  const std::array<int32_t, 5> values{linear.key_heads, linear.value_heads, linear.key_dim, linear.value_dim, linear.taps};
-  for (size_t i = 0; i < values.size(); ++i) check_range(file, fields[i], values[i], i < 4 ? 1024 : kConvTapsMax);
-  if (linear.value_heads % linear.key_heads != 0)
-    throw Error("model_corrupt", file + ": " + fields[1] + ": found " + std::to_string(linear.value_heads) + ", expected a multiple of " + fields[0] + ", " + std::to_string(linear.key_heads));
-  if (config.kv_layers() == 0) throw Error("model_unsupported", file + ": " + fields[5] + ": found linear attention only, expected at least one layer of full attention");
+void use_latent_layout(ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields) {
+  const LatentConfig& latent = config.latent;
+  const auto refuse = [&](const std::string& field, int32_t found, const std::string& expected) {
+    throw Error("model_unsupported", file + ": " + field + ": found " + std::to_string(found) + ", expected " + expected);
+  };
+  check_range(file, fields[0], latent.kv_rank, 1024);
+  if (latent.q_rank != 0) check_range(file, fields[1], latent.q_rank, 1 << 16);
+  check_range(file, fields[2], latent.rope_dim, 1024);
+  check_range(file, fields[3], latent.nope_dim, 1024);
+  check_range(file, fields[4], latent.value_dim, 1024);
+  config.head_dim = latent.nope_dim + latent.rope_dim;
+  config.kv_heads = 1;
+  if (latent.rope_dim % 2 != 0) refuse(fields[2], latent.rope_dim, "an even number");
+  if (config.head_dim % 2 != 0) refuse(fields[3], latent.nope_dim, "an even number");
+}
+
+void stretch_scores(ModelConfig& config) {
+  const double stretch = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
+  config.attention_scale = static_cast<float>(config.attention_scale * stretch * stretch);
+}
+
+// Each kind of layer that shares has one to share.
+void check_gemma4(const ModelConfig& config, const std::string& file, const std::array<std::string, 5>& fields) {
+  const auto refuse = [&](const char* code, size_t field, int32_t found, const std::string& expected) {
+    throw Error(code, file + ": " + fields[field] + ": found " + std::to_string(found) + ", expected " + expected);
+  };
+  const KvShape& full = config.full_kv;
+  if (full.heads < 1 || config.heads % full.heads != 0) refuse("model_corrupt", 0, full.heads, "a divisor of num_attention_heads, " + std::to_string(config.heads));
+  if (full.dim < 2 || full.dim > 1024 || full.dim % 2 != 0) refuse("model_corrupt", 1, full.dim, "an even number up to 1024");
+  if (config.kv_sharing_layers >= config.layers) refuse("model_unsupported", 2, config.kv_sharing_layers, "less than num_hidden_layers, " + std::to_string(config.layers));
+  for (int32_t layer = config.first_sharing(); layer < config.layers; ++layer)
+    if (config.is_sliding(config.kv_source(layer)) != config.is_sliding(layer))
+      refuse("model_corrupt", 2, config.kv_sharing_layers, "fewer, so that layers of both kinds come before those that share");
+  if (config.per_token.size == 0) return;
+  if (config.per_token.size > 1 << 14) refuse("model_corrupt", 3, config.per_token.size, "0 to 16384");
+  if (config.per_token.vocab < config.vocab_size) refuse("model_unsupported", 4, config.per_token.vocab, "at least vocab_size, " + std::to_string(config.vocab_size));
 }
 
 void check_model_config(const ModelConfig& config, const std::string& file) {

@@ -64,8 +64,9 @@ class Section {
   ConfigFields fields_;
 };
 
-// The blocks that share a scale, of whoever says so: Transformers at the top, compressed-tensors in each of its groups.
+// The blocks that share a scale, of whoever says so: Transformers at the top, whose null is none, compressed-tensors in each of its groups.
 void set_scale_blocks(const Section& section, const std::string& field, ModelConfig& config) {
+  if (section.fields().is_null(field)) config.scale_block_rows = config.scale_block_columns = INT32_MAX;
   const json::Value* blocks = section.get(field);
   if (blocks == nullptr) return;
   const auto is_size = [](const json::Value& value) { return value.is_integer() && value.integer() >= 1 && value.integer() <= INT32_MAX; };
@@ -168,7 +169,7 @@ void read_quantization(const ConfigFields& fields, ModelConfig& config) {
   if (object == nullptr) return;
   const Section section(fields, "quantization_config", *object);
   const std::string method = section.fields().text("quant_method", "nothing");
-  section.require_one_of("quant_method", method, {"fp8", "compressed-tensors", "awq", "gptq", "bitsandbytes", "mxfp4"});
+  section.require_one_of("quant_method", method, {"fp8", "fbgemm_fp8", "compressed-tensors", "awq", "gptq", "bitsandbytes", "mxfp4"});
   set_scale_blocks(section, "weight_block_size", config);
   if (method == "compressed-tensors") read_compressed_tensors(section, config);
   if (method == "awq") read_awq(section, config);

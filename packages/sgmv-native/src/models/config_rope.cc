@@ -253,7 +253,8 @@ void read_ropes(const json::Value& root, const std::string& file, double rotary_
     fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of Mellum, of full_attention and of sliding_attention");
   if (config.model_type == "cohere") refuse_two_thetas(fields, parameters, scaling);
   // Transformers assumes a scaled one, and then passes over rope_theta.
-  if (config.model_type == "cwm" && parameters == nullptr && scaling == nullptr) fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of CWM, which is scaled");
+  if ((config.model_type == "cwm" || config.model_type == "apertus") && parameters == nullptr && scaling == nullptr)
+    fields.refuse("model_unsupported", "rope_parameters", "nothing", "the rotation of this family, which is scaled");
   if (scaling != nullptr && gemma4) fields.refuse("model_unsupported", "rope_scaling", scaling->describe(), "rope_parameters by layer type");
   if (scaling == nullptr && config.model_type == "gpt_oss" && fields.get("rope_parameters") == nullptr) use_published_yarn(root, fields, config.rope);
   if (scaling == nullptr) return;

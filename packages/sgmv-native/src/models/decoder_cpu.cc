@@ -19,7 +19,7 @@ DecoderCpu::DecoderCpu(ModelConfig config, DecoderWeights weights, std::shared_p
     : config_(std::move(config)), types_(types), weights_(std::move(weights)), device_(std::move(device)), cpu_(as_cpu(*device_)), gate_(config_),
       rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim), ones_(config_.value_norm ? static_cast<size_t>(config_.head_dim_max()) : 0, 1.0f),
       fused_(types.weights != WeightType::f32), fused_head_(types.weights != WeightType::f32) {
-  if (config_.linear_layers() > 0) delta_rule_.emplace(config_);
+  if (config_.state_layers() > 0) states_.emplace(config_);
   if (config_.per_token.size > 0) per_token_.emplace(config_);
   if (config_.is_latent()) latent_.emplace(config_, types.weights != WeightType::f32);
   if (config_.experts.count > 0) mixture_.emplace(config_, types.weights != WeightType::f32);
@@ -54,12 +54,16 @@ void DecoderCpu::forward(const Batch& batch, KvCache& kv_cache, std::span<float>
   reserve(tokens, static_cast<int64_t>(batch.logit_rows.size()), forms_for(weights_.head()) | fused_.forms());
   embed(batch);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
-    config_.is_linear(layer) ? attend_linearly(layer, tokens, *cache) : attend(layer, tokens, *cache);
     const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-    const FusedLinear::Place next{layer, ProjectionGroup::gate_up};
-    config_.parallel_mlp ? add_attention(next) : add_and_norm(weights.post_attention_norm, weights.mlp_norm, next);
+    const std::vector<float>& next_norm = first_norm(layer + 1);
+    const bool feeds = config_.has_feed_forward(layer);
+    if (config_.has_mixer(layer)) {
+      mix(layer, tokens, *cache);
+      if (config_.parallel_mlp) add_attention({layer, ProjectionGroup::gate_up});
+      else add_and_norm(weights.post_attention_norm, feeds ? weights.mlp_norm : next_norm, after_mixer(layer));
+    }
+    if (!feeds) continue;
     feed_forward(layer, tokens, *cache);
-    const std::vector<float>& next_norm = layer + 1 == config_.layers ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm;
     if (per_token_) {
       add_and_norm(weights.post_mlp_norm, {}, after_mlp(layer));
       run_per_token(layer, tokens);
@@ -75,10 +79,10 @@ void DecoderCpu::reserve(int64_t tokens, int64_t logit_rows, ActivationForms for
   delta_.reserve(tokens, config_.hidden_size);
   last_.reserve(logit_rows, config_.hidden_size, forms);
   const int64_t qkv = config_.qkv_width_max(), attended = latent_ ? config_.attended_width(0) : int64_t{config_.heads} * config_.head_dim_max();
-  qkv_.reserve(tokens, delta_rule_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
-  attended_.reserve(tokens, delta_rule_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
+  qkv_.reserve(tokens, states_ ? std::max<int64_t>(qkv, config_.linear.width()) : qkv);
+  attended_.reserve(tokens, states_ ? std::max<int64_t>(attended, config_.linear.values()) : attended, forms);
   if (config_.attention_gate) attention_gates_.reserve(tokens, attended);
-  if (delta_rule_) delta_rule_->reserve(tokens);
+  if (states_) states_->reserve(tokens);
   if (mixture_) mixture_->reserve(tokens, forms);
   if (config_.experts.apart) {
     rated_.reserve(tokens, config_.hidden_size, forms);
@@ -96,7 +100,7 @@ void DecoderCpu::plan(const Batch& batch, const CpuKvCache& cache) {
   fused_.plan(batch.segments);
   if (mixture_) mixture_->plan(batch.segments);
   if (latent_) latent_->plan(batch.segments, static_cast<int64_t>(batch.tokens.size()));
-  if (delta_rule_) delta_rule_->plan(batch.sequences);
+  if (states_) states_->plan(batch.sequences);
   plan_ends(batch);
   plan_shares(batch);
   attention_.plan(batch, cache.block_size(), config_.heads_per_kv_max(), config_.is_latent());
@@ -147,7 +151,7 @@ const RopeTable& DecoderCpu::rope(int32_t layer, const Place& place) const {
 }
 
 void DecoderCpu::embed(const Batch& batch) {
-  const std::vector<float>&norm = weights_.layers[0].attention_norm, none;
+  const std::vector<float>&norm = first_norm(0), none;
   const auto prepare = [&](int64_t token, const std::vector<float>& with) {
     normalize(token, with);
     normed_.encode(cpu_.kernels(), token);
@@ -192,7 +196,7 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
   const AttentionWork::Layer work{qkv_.row(0), qkv_.stride(), attended.row(0), attended.stride(), latent_ ? attended.stride() * tokens : config_.kv_shape(index).dim,
                                   &cache, config_.kv_index(index), config_.heads,
                                   config_.is_sliding(index) ? config_.sliding_window : 0, config_.attention_softcap,
-                                  layer.sinks.empty() ? nullptr : layer.sinks.data()};
+                                  layer.sinks.empty() ? nullptr : layer.sinks.data(), config_.chunked_window};
   const int64_t width = config_.attended_width(index);
   const auto finish = [&](int64_t token) {
     if (config_.attention_gate) kernels.sigmoid_gate(attention_gates_.row(token), attended_.row(token), width);
@@ -218,7 +222,7 @@ void DecoderCpu::attend(int32_t index, int64_t tokens, CpuKvCache& cache) {
     latent_->multiply_values(cpu_, layer.latent_up, attended_);
     cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { finish(token); });
   }
-  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  fused_.run(cpu_, layer.o, after_mixer(index), attended_, tokens, delta_);
 }
 
 // Of latent attention, from normed_ to qkv_, which has queries only.
@@ -238,23 +242,46 @@ void DecoderCpu::project_queries(int32_t index, int64_t tokens) {
   latent_->absorb_keys(cpu_, index, layer.latent_up, qkv_);
 }
 
-void DecoderCpu::attend_linearly(int32_t index, int64_t tokens, CpuKvCache& cache) {
+// From normed_ to delta_.
+void DecoderCpu::mix(int32_t layer, int64_t tokens, CpuKvCache& cache) {
+  if (!config_.has_state(layer)) return attend(layer, tokens, cache);
+  if (!config_.has_attention(layer)) return run_state(layer, tokens, cache, delta_);
+  of_state_.reserve(tokens, config_.hidden_size);
+  run_state(layer, tokens, cache, of_state_);
+  fused_.prepare({layer, ProjectionGroup::qkv});
+  cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) { fused_.shrink_row(cpu_.kernels(), normed_, token); });
+  attend(layer, tokens, cache);
+  cpu_.pool().parallel_for(tokens, [&](int64_t token, int) { cpu_.kernels().add(delta_.row(token), of_state_.row(token), config_.hidden_size); });
+}
+
+void DecoderCpu::run_state(int32_t index, int64_t tokens, CpuKvCache& cache, Activations& out) {
   const DecoderLayer& layer = weights_.layers[static_cast<size_t>(index)];
-  const FusedLinear::Place place{index, ProjectionGroup::linear_out};
-  fused_.run(cpu_, layer.qkv, place, normed_, tokens, qkv_);
+  const FusedLinear::Place place{index, ProjectionGroup::state_out};
+  fused_.run(cpu_, layer.state_in, place, normed_, tokens, qkv_);
   fused_.prepare(place);
-  delta_rule_->run(cpu_, layer.delta, qkv_, cache, config_.state_index(index));
+  states_->run(cpu_, layer.state, qkv_, cache, config_.state_index(index));
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-    delta_rule_->finish(cpu_.kernels(), layer.delta, qkv_, token, attended_.row(token));
+    states_->finish(cpu_.kernels(), layer.state, qkv_, token, attended_.row(token));
     attended_.encode(cpu_.kernels(), token, config_.linear.values());
     fused_.shrink_row(cpu_.kernels(), attended_, token);
   });
-  fused_.run(cpu_, layer.o, FusedLinear::Place{index, ProjectionGroup::gate_up}, attended_, tokens, delta_);
+  fused_.run(cpu_, layer.state_out, config_.has_attention(index) ? FusedLinear::Place{index, ProjectionGroup::qkv} : after_mixer(index), attended_, tokens, out);
+}
+
+// What a layer's input is normed by; behind the last layer, what its output is.
+const std::vector<float>& DecoderCpu::first_norm(int32_t layer) const {
+  if (layer == config_.layers) return weights_.final_norm;
+  const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
+  return config_.has_mixer(layer) ? weights.attention_norm : weights.mlp_norm;
 }
 
 // What a layer's input is multiplied with first.
 FusedLinear::Place DecoderCpu::first_of(int32_t layer) const {
-  return {layer, config_.is_linear(layer) ? ProjectionGroup::linear_in : ProjectionGroup::qkv};
+  return {layer, config_.has_state(layer) ? ProjectionGroup::state_in : config_.has_attention(layer) ? ProjectionGroup::qkv : ProjectionGroup::gate_up};
+}
+
+std::optional<FusedLinear::Place> DecoderCpu::after_mixer(int32_t layer) const {
+  return config_.has_feed_forward(layer) ? FusedLinear::Place{layer, ProjectionGroup::gate_up} : after(layer);
 }
 
 // What a layer's output is multiplied with, if anything.
@@ -289,8 +316,8 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
   const float* sines = table.sines(place.position);
   const int64_t half = config_.has_rope(index) ? table.half() : 0;
   const auto rotate = config_.rope.interleaved ? kernels.rope_interleaved : kernels.rope;
-  const float query_scale = config_.query_scale(place.position);
-  const bool norm_heads = config_.qk_norm && !config_.qk_norm_of_all;
+  const float query_scale = config_.query_scale(index, place.position);
+  const bool norm_heads = !layer.q_norm.empty() && !config_.qk_norm_of_all;
   if (latent_)
     return cache.store(kv_index, place.block, 0, place.in_block, latent_->finish_queries(kernels, layer.kv_a_norm, table, place.position, query_scale, token, qkv_.row(token)), nullptr);
   if (config_.attention_gate) part_gate(token);
@@ -316,6 +343,7 @@ void DecoderCpu::rotate_and_store(int32_t index, int64_t token, CpuKvCache& cach
     float* value = head + shape.heads * dim;
     norm_and_rotate(layer.k_norm, h);
     if (config_.value_norm) kernels.rms_norm(value, ones_.data(), config_.rms_norm_eps, dim, value);
+    if (config_.value_scale != 1.0f) kernels.scale(value, config_.value_scale, dim);
     cache.store(kv_index, place.block, h, place.in_block, head, value);
   }
 }
@@ -325,8 +353,8 @@ void DecoderCpu::feed_forward(int32_t index, int64_t tokens, const CpuKvCache& c
   const bool mlp = config_.has_mlp(index);
   if (const int32_t next = index + 1; next < config_.layers) {
     PrefetchList& also = mlp ? fused_.also() : mixture_->also();
-    if (!config_.is_linear(next))
-      attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, kKvAheadBytes * cpu_.threads(), also);
+    if (config_.has_attention(next))
+      attention_.ask_ahead(cache, config_.kv_index(next), config_.is_sliding(next) ? config_.sliding_window : 0, config_.chunked_window, kKvAheadBytes * cpu_.threads(), also);
     if (!mlp) fused_.list_shrinks(*after_mlp(index), also);
   }
   if (mlp) run_mlp(index, tokens);
@@ -341,8 +369,10 @@ void DecoderCpu::run_mlp(int32_t index, int64_t tokens) {
   fused_.run(cpu_, layer.gate_up, FusedLinear::Place{index, ProjectionGroup::down}, normed_, tokens, gate_up_);
   fused_.prepare({index, ProjectionGroup::down});
   cpu_.pool().parallel_for(token_shares_, [&](int64_t token, int) {
-    const float* gate = gate_up_.row(token);
-    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token));
+    float* gate = gate_up_.row(token);
+    if (config_.gate_scale != 1.0f) cpu_.kernels().scale(gate, config_.gate_scale, width);
+    gate_.run(cpu_.kernels(), gate, gate + width, width, gated_.row(token), layer.xielu);
+    if (config_.gated_scale != 1.0f) cpu_.kernels().scale(gated_.row(token), config_.gated_scale, width);
     gated_.encode(cpu_.kernels(), token, width);
     fused_.shrink_row(cpu_.kernels(), gated_, token);
   });

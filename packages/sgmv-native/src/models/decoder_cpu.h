@@ -6,7 +6,7 @@
 
 #include "cpu/cpu_device.h"
 #include "layers/gate.h"
-#include "layers/gated_delta.h"
+#include "layers/state_mixer.h"
 #include "layers/latent_attention.h"
 #include "layers/mixture.h"
 #include "layers/per_token_inputs.h"
@@ -40,11 +40,14 @@ class DecoderCpu : public Model {
   void embed(const Batch& batch);
   void attend(int32_t layer, int64_t tokens, CpuKvCache& cache);
   void project_queries(int32_t layer, int64_t tokens);
-  void attend_linearly(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void mix(int32_t layer, int64_t tokens, CpuKvCache& cache);
+  void run_state(int32_t layer, int64_t tokens, CpuKvCache& cache, Activations& out);
   FusedLinear::Place first_of(int32_t layer) const;
   void part_gate(int64_t token);
   void rotate_and_store(int32_t layer, int64_t token, CpuKvCache& cache);
   void normalize(int64_t token, const std::vector<float>& norm);
+  const std::vector<float>& first_norm(int32_t layer) const;
+  std::optional<FusedLinear::Place> after_mixer(int32_t layer) const;
   std::optional<FusedLinear::Place> after(int32_t layer) const;
   std::optional<FusedLinear::Place> after_mlp(int32_t layer) const;
   void feed_forward(int32_t layer, int64_t tokens, const CpuKvCache& cache);
@@ -72,13 +75,13 @@ class DecoderCpu : public Model {
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
-  std::optional<GatedDelta> delta_rule_;
+  std::optional<StateMixer> states_;
   std::optional<LatentAttention> latent_;
   std::optional<PerTokenInputs> per_token_;
   std::vector<Place> places_;
   std::vector<int64_t> token_costs_;
   std::vector<int64_t> token_shares_;  // [threads]: where each thread's share of a loop over tokens ends
-  Activations hidden_, normed_, qkv_, attended_, attention_gates_, gate_up_, gated_, delta_, last_, rated_, of_experts_;
+  Activations hidden_, normed_, qkv_, attended_, attention_gates_, gate_up_, gated_, delta_, of_state_, last_, rated_, of_experts_;
 };
 
 // Throws Error. `weights` is there, and `config` was read from it.

@@ -29,7 +29,7 @@ NumberTypes types_of(Number inputs) {
 DecoderCuda::DecoderCuda(ModelConfig config, DecoderWeightsCuda weights, std::shared_ptr<Context> context, std::unique_ptr<CublasLt> blas, LoraFormat adapters,
                          size_t adapter_host_bytes)
     : config_(std::move(config)), context_(std::move(context)), weights_(std::move(weights)), type_(weights_.type), lora_format_(adapters), blas_(std::move(blas)),
-      images_(adapter_host_bytes), inputs_(config_.linear_layers() > 0), rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim) {
+      images_(adapter_host_bytes), inputs_(config_.state_layers() > 0), rope_(config_.rope, config_.full_kv.dim > 0 ? config_.full_kv.dim : config_.head_dim) {
   if (config_.sliding_rope) sliding_rope_.emplace(*config_.sliding_rope, config_.head_dim);
   if (config_.rope.long_factors.empty()) return;
   RopeConfig longer = config_.rope;
@@ -42,7 +42,9 @@ DecoderCuda::~DecoderCuda() { abandon(); }
 NumberTypes DecoderCuda::number_types() const {
   NumberTypes types = types_of(type_);
   if (lora_format_ == LoraFormat::q8) types.adapters = LoraType::i8;
-  if (weights_.layers[0].qkv.matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
+  const DecoderLayerCuda& first = weights_.layers[0];
+  for (const BiasedMatrix* any : {&first.qkv, &first.state_in, &first.down})
+    if (any->matrix.data.size() > 0 && any->matrix.weights.format == LinearWeights::Format::e4m3) types.weights = WeightType::fp8;
   return types;
 }
 
@@ -240,9 +242,10 @@ std::unique_ptr<Model> load_cuda_model(const std::filesystem::path& weights, Mod
                                            std::to_string(cuda::kHeadDimMax + cuda::kKeyTailMax) + " on CUDA");
   } else if (config.head_dim_max() > cuda::kHeadDimMax || config.head_dim % 2 != 0)
     throw Error("model_unsupported", "head_dim: found " + std::to_string(config.head_dim_max()) + ", expected an even number of at most " + std::to_string(cuda::kHeadDimMax) + " on CUDA");
-  const std::pair<const char*, int32_t> of_linear_attention[] = {{"linear_key_head_dim", config.linear.key_dim}, {"linear_value_head_dim", config.linear.value_dim}};
-  for (const auto& [field, dim] : of_linear_attention)
-    if (dim > cuda::kDeltaHeadDimMax) throw Error("model_unsupported", std::string(field) + ": found " + std::to_string(dim) + ", expected at most " + std::to_string(cuda::kDeltaHeadDimMax) + " on CUDA");
+  const bool mamba = config.linear.is_mamba();
+  const std::pair<const char*, int32_t> of_states[] = {{mamba ? "mamba_d_state" : "linear_key_head_dim", config.linear.key_dim}, {mamba ? "mamba_d_head" : "linear_value_head_dim", config.linear.value_dim}};
+  for (const auto& [field, dim] : of_states)
+    if (dim > cuda::kStateHeadDimMax && config.linear.has_matrices()) throw Error("model_unsupported", std::string(field) + ": found " + std::to_string(dim) + ", expected at most " + std::to_string(cuda::kStateHeadDimMax) + " on CUDA");
   if (config.hidden_size > cuda::kNormWidthMax || (config.hidden_size > 8192 && config.hidden_size % 4 != 0))
     throw Error("model_unsupported", "hidden_size: found " + std::to_string(config.hidden_size) + ", expected at most " + std::to_string(cuda::kNormWidthMax) +
                                          " and above 8192 a multiple of 4 on CUDA");

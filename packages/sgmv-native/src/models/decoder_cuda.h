@@ -52,7 +52,7 @@ class DecoderCuda : public Model {
     int32_t tokens = 0;         // rows of all activations, those that only fill included
     int32_t tiles = 0;          // of attention
     int32_t rows = 0;           // of logits
-    int32_t slices = 0;         // of models with linear attention
+    int32_t slices = 0;         // of models with states
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
     bool embedding_lora = false, router_lora = false, expert_lora = false, kv_b_lora = false, head_lora = false, draws = false;
@@ -72,7 +72,7 @@ class DecoderCuda : public Model {
   // Working memory of a layer's experts, for rows that are gathered by expert.
   struct Experts {
     DeviceArray<float> inputs;  // of the router, not rounded: [tokens, padded(hidden)]
-    DeviceArray<float> scores, weights, shared_weights;
+    DeviceArray<float> scores, weights, shared_weights, weight_of_row;
     DeviceArray<int32_t> chosen, counts, row_of_choice, choice_of_row, expert_of_row, totals;
     DeviceArray<ExpertTile> tiles;
     DeviceArray<std::byte> rows, gated;  // numbers of the model's type: [rows, padded(hidden)], [rows, padded(size)]
@@ -123,15 +123,18 @@ class DecoderCuda : public Model {
   // step_issue_cuda.cu: the device's part.
   void issue(const Shape& shape, const CudaKvCache& cache);
   void issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  const DeviceArray<float>& first_norm(int32_t layer) const;
+  float* exact_of(int32_t layer);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
-  void issue_linear_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void attend(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  void issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);
   void issue_logits(const Shape& shape);
   void issue_mlp(const Shape& shape, int32_t index, float* out);
   void issue_per_token_rows(const Shape& shape);
   void issue_per_token(const Shape& shape, int32_t index);
   // `bias_of_row`: as of GatedActivation.
-  void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr);
+  void activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row = nullptr, const float* row_scales = nullptr, const Xielu& xielu = {});
   // `before`: what made delta_ and has a bias that is still to be added, or none; null: there is no delta_ yet, and only the norm is
   // wanted. `exact`: where the norm goes as well before it is rounded, or null. `beside`: what made beside_, in the same way, or null. `scale`: of the sum.
   void add_and_normalize(const Shape& shape, const BiasedMatrix* before, const DeviceArray<float>* post_norm, const DeviceArray<float>& norm, float* exact = nullptr,
@@ -152,8 +155,8 @@ class DecoderCuda : public Model {
     sgmv_expand(context_->compute, *lora, group, lora_v_.data(), work.y, work.y_stride);
   }
   LoraGroup lora_group(int32_t layer, std::span<const Projection> projections) const;
-  LoraGroup qkv_group(int32_t layer) const;    // of linear attention: its in_… matrices
-  LoraGroup output_group(int32_t layer) const;
+  LoraGroup qkv_group(int32_t layer) const;
+  LoraGroup state_in_group(int32_t layer) const;
   LoraGroup gate_up_group(int32_t layer) const;
   LoraGroup head_group() const;
   LoraGroup per_token_in_group() const;
@@ -191,7 +194,7 @@ class DecoderCuda : public Model {
   DeviceArray<LoraTile> lora_tiles_, head_lora_tiles_;
   DeviceArray<int32_t> lora_tile_counts_;  // of both, of rows of experts and of those of heads
   Experts experts_;
-  DeviceArray<float> mixed_, delta_gates_, delta_read_;  // of linear attention
+  DeviceArray<float> mixed_, state_gates_, state_read_;  // of layers with a state
   // Of latent attention. Rows of heads: see ops/latent_cuda.h.
   struct Latent {
     DeviceArray<float> first, q, products;                // products with qkv and q_b, and of rows of heads
@@ -205,9 +208,9 @@ class DecoderCuda : public Model {
   DeviceArray<float> mlp_delta_;       // of the MLP beside experts that stand apart
   DeviceArray<float> per_token_rows_;  // [tokens, layers · size]
   const DeviceArray<float> no_norm_;   // as one that is not there
-  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave
+  DeviceArray<float> beside_;                            // of parallel_mlp: what attention gave; of layers with both: what the state gave
   DeviceArray<float> hidden_, qkv_, delta_, gate_up_, lora_v_, attention_scratch_, logits_;
-  DeviceArray<std::byte> normed_, q_, attended_, linearly_attended_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
+  DeviceArray<std::byte> normed_, q_, attended_, state_out_, gated_, shared_gated_, per_token_gated_, last_;  // numbers of the model's type
   DeviceArray<int32_t> drawn_;
   std::map<Shape, Graph> graphs_;  // an empty one: the shape was issued once and may be recorded
   std::array<Started, 2> steps_;

@@ -7,10 +7,6 @@
 namespace sgmv {
 namespace {
 
-GatedDeltaWeights load_delta(const Checkpoint& checkpoint, const LayerTensors& names, const LinearAttentionConfig& config) {
-  return {checkpoint.conv(names.conv), checkpoint.decay_rates(names.decay), checkpoint.vector(names.dt_bias, config.value_heads), checkpoint.vector(names.delta_norm, config.value_dim)};
-}
-
 // kv_b by heads.
 LatentUp load_latent_up(const Checkpoint& checkpoint, const std::vector<Checkpoint::Part>& kv_b, const ModelConfig& config) {
   const LatentConfig& latent = config.latent;
@@ -41,6 +37,7 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
   layer.post_mlp_norm = norm(names.post_mlp_norm, config.hidden_size);
   if (!names.q_norm.empty()) layer.q_norm = checkpoint.heads_norm(names.q_norm, config.heads, config.kv_shape(index).dim);
   if (!names.k_norm.empty()) layer.k_norm = checkpoint.heads_norm(names.k_norm, config.kv_heads, config.kv_shape(index).dim);
+  if (config.qk_norm_weightless && config.has_rope(index)) layer.q_norm = layer.k_norm = std::vector<float>(static_cast<size_t>(config.head_dim), 1.0f);
   layer.post_per_token_norm = norm(names.post_per_token_norm, config.hidden_size);
   layer.q_a_norm = norm(names.q_a_norm, config.latent.q_rank);
   layer.kv_a_norm = norm(names.kv_a_norm, config.latent.kv_rank);
@@ -51,10 +48,17 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
     layer.per_token_gate = checkpoint.linear(names.per_token_gate, config.hidden_size);
     layer.per_token_out = checkpoint.linear(names.per_token_out, config.per_token.size);
   }
+  if (!names.xielu.empty()) layer.xielu = checkpoint.xielu(names.xielu);
   if (!names.sinks.empty()) layer.sinks = checkpoint.vector(names.sinks, config.heads);
-  layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
-  layer.o = checkpoint.linear(names.o, config.in_features(config.is_linear(index) ? Projection::out : Projection::o, index));
-  if (config.is_linear(index)) layer.delta = load_delta(checkpoint, names, config.linear);
+  if (config.has_attention(index)) {
+    layer.qkv = checkpoint.linear(names.qkv, config.hidden_size);
+    layer.o = checkpoint.linear(names.o, config.in_features(Projection::o, index));
+  }
+  if (config.has_state(index)) {
+    layer.state_in = checkpoint.linear(names.state_in, config.hidden_size);
+    layer.state_out = checkpoint.linear(names.state_out, config.linear.values());
+    layer.state = load_state(checkpoint, names, config.linear);
+  }
   if (config.has_mlp(index)) {
     layer.gate_up = checkpoint.linear(names.gate_up, config.hidden_size);
     layer.down = checkpoint.linear(names.down, config.mlp_size(index));
@@ -79,9 +83,15 @@ DecoderLayer load_layer(const Checkpoint& checkpoint, const ModelConfig& config,
 
 }  // namespace
 
+StateWeights load_state(const Checkpoint& checkpoint, const LayerTensors& names, const LinearAttentionConfig& config) {
+  const auto vector = [&](const std::string& name, int64_t size) { return name.empty() ? std::vector<float>() : checkpoint.vector(name, size); };
+  return {checkpoint.conv(names.conv), vector(names.conv_bias, config.conv_width()), names.decay.empty() ? std::vector<float>() : checkpoint.decay_rates(names.decay),
+          vector(names.dt_bias, config.value_heads), vector(names.skip, config.value_heads), vector(names.state_norm, config.is_mamba() ? config.values() : config.value_dim)};
+}
+
 size_t DecoderLayer::bytes() const {
   const size_t vectors = attention_norm.size() + post_attention_norm.size() + mlp_norm.size() + post_mlp_norm.size() + q_norm.size() + k_norm.size() + sinks.size() + post_per_token_norm.size() + q_a_norm.size() + kv_a_norm.size();
-  return qkv.bytes() + o.bytes() + q_b.bytes() + latent_up.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + delta.bytes() + vectors * sizeof(float);
+  return qkv.bytes() + o.bytes() + q_b.bytes() + latent_up.bytes() + per_token_gate.bytes() + per_token_out.bytes() + gate_up.bytes() + down.bytes() + experts.bytes() + state_in.bytes() + state_out.bytes() + state.bytes() + vectors * sizeof(float);
 }
 
 size_t DecoderWeights::bytes() const {
@@ -98,10 +108,10 @@ const PackedMatrix& DecoderRows::matrix(const LoraTarget& target) const {
   if (target.expert >= 0)
     return (target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up)[static_cast<size_t>(target.expert)].weights;
   switch (group_of(target.projection)) {
-    case ProjectionGroup::qkv:
-    case ProjectionGroup::linear_in: return layer.qkv.weights;
-    case ProjectionGroup::o:
-    case ProjectionGroup::linear_out: return layer.o.weights;
+    case ProjectionGroup::qkv: return layer.qkv.weights;
+    case ProjectionGroup::state_in: return layer.state_in.weights;
+    case ProjectionGroup::o: return layer.o.weights;
+    case ProjectionGroup::state_out: return layer.state_out.weights;
     case ProjectionGroup::gate_up: return layer.gate_up.weights;
     case ProjectionGroup::latent_q: return layer.q_b.weights;
     case ProjectionGroup::latent_k: return layer.latent_up.values[0].weights;  // all are alike
@@ -125,7 +135,7 @@ float DecoderRows::tolerance(const LoraTarget& target) const {
     case PackedMatrix::Storage::q8: return 1.0f / 250;  // half a step of 1/127, its scale rounded
     case PackedMatrix::Storage::q4: break;
   }
-  return 1.0f / 12;
+  return dtype_step(stored_type(target)) > 0 ? 0.0f : 1.0f / 12;  // a GGUF file's are kept as they are
 }
 
 bool has_own_head(const std::filesystem::path& weights, const ModelConfig& config) {
@@ -143,6 +153,8 @@ DecoderWeights load_decoder_weights(const std::filesystem::path& weights, const 
     DecoderWeights result;
     result.embedding = checkpoint.matrix(kEmbeddingTensor, config.vocab_size, config.hidden_size);
     if (!config.tied_embeddings) result.lm_head = checkpoint.matrix(kHeadTensor, config.vocab_size, config.hidden_size);
+    result.embedding_type = checkpoint.rounded_type(kEmbeddingTensor);
+    result.head_type = checkpoint.rounded_type(config.tied_embeddings ? kEmbeddingTensor : kHeadTensor);
     if (config.head_bias) result.head_bias = checkpoint.vector(kHeadBiasTensor, config.vocab_size);
     result.final_norm = checkpoint.final_norm();
     if (const int64_t size = config.per_token.size; size > 0) {

@@ -8,7 +8,7 @@
 #include "formats/dtype.h"
 #include "formats/format_error.h"
 #include "layers/lora_adapter.h"
-#include "models/layer_tensors.h"
+#include "models/decoder_weights.h"
 #include "sgmv/error.h"
 
 namespace sgmv::cuda {
@@ -119,6 +119,8 @@ class Loader {
     layer.post_mlp_norm = norm(names.post_mlp_norm, config_.hidden_size);
     if (!names.q_norm.empty()) layer.q_norm = uploaded(checkpoint_.heads_norm(names.q_norm, config_.heads, config_.kv_shape(index).dim));
     if (!names.k_norm.empty()) layer.k_norm = uploaded(checkpoint_.heads_norm(names.k_norm, config_.kv_heads, config_.kv_shape(index).dim));
+    if (config_.qk_norm_weightless && config_.has_rope(index))
+      for (DeviceArray<float>* ones : {&layer.q_norm, &layer.k_norm}) *ones = uploaded(std::vector<float>(static_cast<size_t>(config_.head_dim), 1.0f));
     layer.post_per_token_norm = norm(names.post_per_token_norm, config_.hidden_size);
     layer.q_a_norm = norm(names.q_a_norm, config_.latent.q_rank);
     layer.kv_a_norm = norm(names.kv_a_norm, config_.latent.kv_rank);
@@ -129,12 +131,18 @@ class Loader {
       layer.per_token_gate = biased(names.per_token_gate, config_.hidden_size);
       layer.per_token_out = biased(names.per_token_out, config_.per_token.size);
     }
+    if (!names.xielu.empty()) layer.xielu = checkpoint_.xielu(names.xielu);
     if (!names.sinks.empty()) layer.sinks = uploaded(checkpoint_.vector(names.sinks, config_.heads));
-    layer.qkv = biased(names.qkv, config_.hidden_size);
-    layer.o = biased(names.o, config_.in_features(config_.is_linear(index) ? Projection::out : Projection::o, index));
-    if (config_.is_linear(index))
-      layer.delta = {uploaded(checkpoint_.conv(names.conv)), uploaded(checkpoint_.decay_rates(names.decay)), uploaded(checkpoint_.vector(names.dt_bias, config_.linear.value_heads)),
-                     uploaded(checkpoint_.vector(names.delta_norm, config_.linear.value_dim))};
+    if (config_.has_attention(index)) {
+      layer.qkv = biased(names.qkv, config_.hidden_size);
+      layer.o = biased(names.o, config_.in_features(Projection::o, index));
+    }
+    if (config_.has_state(index)) {
+      layer.state_in = biased(names.state_in, config_.hidden_size);
+      layer.state_out = biased(names.state_out, config_.linear.values());
+      const StateWeights state = load_state(checkpoint_, names, config_.linear);
+      layer.state = {uploaded(state.conv), uploaded(state.conv_bias), uploaded(state.decay_rates), uploaded(state.dt_bias), uploaded(state.skip), uploaded(state.norm)};
+    }
     if (config_.has_mlp(index)) {
       layer.gate_up = biased(names.gate_up, config_.hidden_size);
       layer.down = biased(names.down, config_.mlp_size(index));
@@ -149,7 +157,7 @@ class Loader {
     const ExpertsConfig& config = config_.experts;
     ExpertWeightsCuda result;
     result.router = load_matrix(checkpoint_, names.router, config_.hidden_size, Format::f32);
-    result.gate_up = make_matrices(config.count, int64_t{2} * config.size, config_.hidden_size, projections_);
+    result.gate_up = make_matrices(config.count, int64_t{config_.gated_mlp ? 2 : 1} * config.size, config_.hidden_size, projections_);
     result.down = make_matrices(config.count, config_.hidden_size, config.size, projections_);
     if (!names.choice_bias.empty()) result.choice_bias = uploaded(checkpoint_.vector(names.choice_bias, config.count));
     if (config.apart) {
@@ -219,10 +227,10 @@ float number(const std::byte* at, Format format) {
 size_t DecoderWeightsCuda::bytes() const {
   size_t total = embedding.bytes() + lm_head.bytes() + head_bias.bytes() + final_norm.bytes() + per_token_embedding.bytes() + per_token_in.bytes() + per_token_norm.bytes();
   for (const DecoderLayerCuda& layer : layers) {
-    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out, &layer.q_b}) total += matrix->bytes();
+    for (const BiasedMatrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.per_token_gate, &layer.per_token_out, &layer.q_b, &layer.state_in, &layer.state_out}) total += matrix->bytes();
     for (const DeviceArray<float>* vector : {&layer.attention_norm, &layer.mlp_norm, &layer.post_attention_norm, &layer.post_mlp_norm, &layer.q_norm, &layer.k_norm, &layer.sinks, &layer.post_per_token_norm, &layer.q_a_norm, &layer.kv_a_norm})
       total += vector->bytes();
-    total += layer.experts.bytes() + layer.delta.bytes() + layer.key_up.bytes() + layer.value_up.bytes();
+    total += layer.experts.bytes() + layer.state.bytes() + layer.key_up.bytes() + layer.value_up.bytes();
   }
   return total;
 }
@@ -235,6 +243,8 @@ DecoderWeightsCuda load_decoder_weights_cuda(const std::filesystem::path& weight
     result.type = type;
     result.embedding = loader.vocabulary_matrix(kEmbeddingTensor);
     if (!config.tied_embeddings) result.lm_head = loader.vocabulary_matrix(kHeadTensor);
+    result.embedding_type = checkpoint.rounded_type(kEmbeddingTensor);
+    result.head_type = checkpoint.rounded_type(config.tied_embeddings ? kEmbeddingTensor : kHeadTensor);
     if (config.head_bias) result.head_bias = uploaded(checkpoint.vector(kHeadBiasTensor, config.vocab_size));
     result.final_norm = uploaded(checkpoint.final_norm());
     if (const int32_t width = config.per_token_width(); width > 0) {
@@ -257,10 +267,10 @@ const Matrix& DecoderRowsCuda::matrix(const LoraTarget& target) const {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(target.layer)];
   if (target.expert >= 0) return target.projection == Projection::down ? layer.experts.down : layer.experts.gate_up;
   switch (group_of(target.projection)) {
-    case ProjectionGroup::qkv:
-    case ProjectionGroup::linear_in: return layer.qkv.matrix;
-    case ProjectionGroup::o:
-    case ProjectionGroup::linear_out: return layer.o.matrix;
+    case ProjectionGroup::qkv: return layer.qkv.matrix;
+    case ProjectionGroup::state_in: return layer.state_in.matrix;
+    case ProjectionGroup::o: return layer.o.matrix;
+    case ProjectionGroup::state_out: return layer.state_out.matrix;
     case ProjectionGroup::gate_up: return layer.gate_up.matrix;
     case ProjectionGroup::latent_q: return layer.q_b.matrix;
     case ProjectionGroup::latent_k: return layer.value_up;  // key_up is alike

@@ -37,10 +37,10 @@ struct ExpertWeightsCuda {
   size_t bytes() const { return weight_scales.bytes() + norm.bytes() + router_norm.bytes() + post_dense_norm.bytes() + post_norm.bytes() + router.bytes() + gate_up.bytes() + down.bytes() + router_bias.bytes() + gate_up_bias.bytes() + down_bias.bytes() + choice_bias.bytes(); }
 };
 
-// Of layers/gated_delta.h.
-struct GatedDeltaWeightsCuda {
-  DeviceArray<float> conv, decay_rates, dt_bias, norm;
-  size_t bytes() const { return conv.bytes() + decay_rates.bytes() + dt_bias.bytes() + norm.bytes(); }
+// Of layers/state_mixer.h.
+struct StateWeightsCuda {
+  DeviceArray<float> conv, conv_bias, decay_rates, dt_bias, skip, norm;
+  size_t bytes() const { return conv.bytes() + conv_bias.bytes() + decay_rates.bytes() + dt_bias.bytes() + skip.bytes() + norm.bytes(); }
 };
 
 struct DecoderLayerCuda {
@@ -52,8 +52,10 @@ struct DecoderLayerCuda {
   DeviceArray<float> post_per_token_norm;  // [hidden]
   DeviceArray<float> q_a_norm, kv_a_norm;  // of latent attention: [q_rank], [kv_rank]
   float scale = 1.0f;                      // of what leaves the layer
-  BiasedMatrix qkv, o;         // of linear attention: what its input and its output are multiplied with
-  GatedDeltaWeightsCuda delta; // of linear attention
+  Xielu xielu;
+  BiasedMatrix qkv, o;
+  BiasedMatrix state_in, state_out;  // of a layer with a state; empty: it has none
+  StateWeightsCuda state;
   BiasedMatrix q_b;            // of latent attention, where qkv is q or q_a, and kv_a
   Matrix key_up, value_up;     // likewise, of all heads one after the other: see LatentUp; `weights` are the first one's
   BiasedMatrix per_token_gate, per_token_out;  // of PerTokenConfig; empty: none
@@ -65,6 +67,7 @@ struct DecoderWeightsCuda {
   Number type = Number::bf16;  // of what they are multiplied with
   Matrix embedding;            // [vocab, hidden]
   Matrix lm_head;              // empty when tied
+  DType embedding_type = DType::f32, head_type = DType::f32;  // that they were rounded to in the file
   DeviceArray<float> head_bias;   // [vocab]; empty: none
   DeviceArray<float> final_norm;  // as attention_norm
   // Of PerTokenConfig: [vocab, layers · size], [layers · size, hidden], [size]; empty: none.
@@ -86,6 +89,7 @@ class DecoderRowsCuda : public BaseRows {
   DecoderRowsCuda(const DecoderWeightsCuda& weights, const ModelConfig& config) : weights_(weights), config_(config) {}
   void copy_row(const LoraTarget& target, int64_t row, float* out) const override;
   float tolerance(const LoraTarget& target) const override;
+  DType stored_type(const LoraTarget& target) const override { return target.projection == Projection::lm_head ? weights_.head_type : weights_.embedding_type; }
   std::vector<float> head_bias() const override;
 
  private:

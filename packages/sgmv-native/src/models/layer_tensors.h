@@ -22,13 +22,17 @@ struct LayerTensors {
   std::string attention_norm, mlp_norm, post_attention_norm, post_mlp_norm;  // [hidden]
   std::string q_norm, k_norm;  // [q_norm_width()], [k_norm_width()]; of layers without keys of their own q_norm only
   std::string sinks;           // [heads]
+  std::string xielu;           // what the names of its numbers begin with
   std::string post_per_token_norm;  // [hidden]
   std::string q_a_norm, kv_a_norm;  // [q_rank], [kv_rank]
   std::string scale;                // [1]: of what leaves the layer
   std::vector<Checkpoint::Part> per_token_gate, per_token_out;
   std::vector<Checkpoint::Part> q_b, kv_b;  // of latent attention, where qkv is q or q_a, and kv_a
-  std::vector<Checkpoint::Part> qkv, o, gate_up, down;  // of linear attention: qkv its in_… matrices, o its output
-  std::string conv, decay, dt_bias, delta_norm;         // of linear attention: [conv_width, 1, taps], [value_heads], [value_heads], [value_dim]
+  std::vector<Checkpoint::Part> qkv, o, gate_up, down;
+  // Of a layer with a state; empty: it has none, or its rule does without.
+  std::vector<Checkpoint::Part> state_in, state_out;
+  std::string conv, conv_bias;                    // [conv_width, 1, taps], [conv_width]
+  std::string decay, dt_bias, skip, state_norm;   // [value_heads], [value_heads], [value_heads], as of StateWeights
   // Of a layer with experts: the router's, then the gate of the shared one if there is one; and each expert's.
   std::vector<Checkpoint::Part> router;
   std::string choice_bias;  // [experts]; empty: none

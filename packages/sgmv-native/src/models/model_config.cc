@@ -58,7 +58,7 @@ ModelConfig read_hf(const std::filesystem::path& path) {
 }  // namespace
 
 const char* projection_name(Projection p) {
-  constexpr const char* names[] = {"q_proj", "q_a_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj_with_mqa", "q_b_proj", "kv_b_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
+  constexpr const char* names[] = {"q_proj", "q_a_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj_with_mqa", "q_b_proj", "kv_b_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "in_proj_qkvz", "in_proj_ba", "in_proj", "out_proj", "gate_proj", "up_proj", "gate_up_proj",
                                    "down_proj", "per_layer_input_gate", "per_layer_projection", "gate", "shared_expert_gate", "embed_tokens", "per_layer_model_projection", "lm_head"};
   return names[static_cast<int>(p)];
 }
@@ -68,9 +68,14 @@ void ModelConfig::scale_residuals(double factor) {
   rms_norm_eps = static_cast<float>(rms_norm_eps / (factor * factor));
 }
 
-int32_t ModelConfig::linear_before(int32_t layer) const {
-  if (linear.layer_is_linear.empty()) return 0;
-  return static_cast<int32_t>(std::count(linear.layer_is_linear.begin(), linear.layer_is_linear.begin() + layer, true));
+int32_t ModelConfig::states_before(int32_t layer) const {
+  if (linear.layer_has_state.empty()) return 0;
+  return static_cast<int32_t>(std::count(linear.layer_has_state.begin(), linear.layer_has_state.begin() + layer, true));
+}
+
+int32_t ModelConfig::attentions_before(int32_t layer) const {
+  if (layer_has_attention.empty()) return layer - states_before(layer);
+  return static_cast<int32_t>(std::count(layer_has_attention.begin(), layer_has_attention.begin() + layer, true));
 }
 
 int32_t ModelConfig::mlp_size_max() const {
@@ -90,7 +95,7 @@ int32_t ModelConfig::kv_source(int32_t layer) const {
 std::vector<KvShape> ModelConfig::kv_shapes() const {
   std::vector<KvShape> shapes;
   for (int32_t layer = 0; layer < first_sharing(); ++layer)
-    if (!is_linear(layer)) shapes.push_back(kv_shape(layer));
+    if (has_attention(layer)) shapes.push_back(kv_shape(layer));
   return shapes;
 }
 
@@ -106,8 +111,10 @@ std::vector<Projection> ModelConfig::layer_projections(int32_t layer) const {
   const auto add = [&](std::initializer_list<Projection> some) {
     for (const Projection p : some) all.push_back(p);
   };
-  if (is_linear(layer) && linear.grouped) add({in_qkvz, in_ba, out});
-  else if (is_linear(layer)) add({in_qkv, in_z, in_b, in_a, out});
+  if (has_state(layer) && linear.rule != StateRule::gated_delta) add({in, out});
+  else if (has_state(layer) && linear.grouped) add({in_qkvz, in_ba, out});
+  else if (has_state(layer)) add({in_qkv, in_z, in_b, in_a, out});
+  if (!has_attention(layer)) {}
   else if (is_latent() && latent.q_rank > 0) add({q_a, kv_a, q_b, kv_b, o});
   else if (is_latent()) add({q, kv_a, kv_b, o});
   else if (fused_qkv) add({qkv, o});
@@ -141,6 +148,7 @@ int32_t ModelConfig::out_features(Projection p, int32_t layer) const {
     case Projection::q_a: return latent.q_rank;
     case Projection::kv_a: return latent.kv_a_width();
     case Projection::kv_b: return heads * latent.kv_b_head();
+    case Projection::in: return linear.width();
     case Projection::in_qkv: return linear.conv_width();
     case Projection::in_z: return linear.values();
     case Projection::in_b:

@@ -17,6 +17,7 @@ bool DecoderCuda::reserve_experts(const Shape& shape) {
   moved |= grow(e.row_of_choice, count(rows, 1));
   moved |= grow(e.choice_of_row, count(rows, 1));
   if (config_.experts.biased) moved |= grow(e.expert_of_row, count(rows, 1));
+  if (config_.experts.weighs_inputs) moved |= grow(e.weight_of_row, count(rows, 1));
   moved |= grow(e.totals, 2);
   moved |= grow(e.tiles, count(routing.tiles_max(), 1));
   moved |= grow_zeroed(e.rows, count(rows, padded(hidden) * size));
@@ -38,12 +39,15 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.shared_gate = config.shared_gate;
   routing.by_worth = config.chosen_by_worth();
   routing.sigmoid = config.sigmoid;
+  routing.sigmoid_weights = config.sigmoid_weights;
+  routing.weighs_inputs = config.weighs_inputs;
   routing.choice_bias = weights_.layers[static_cast<size_t>(layer)].experts.choice_bias.data();
   routing.groups = config.groups;
   routing.groups_per_token = config.groups_per_token;
   routing.groups_by_best = config.groups_by_best;
   routing.scale = config.scale;
   routing.sum_min = config.sum_min;
+  routing.sum_added = config.sum_added;
   routing.weight_scales = weights_.layers[static_cast<size_t>(layer)].experts.weight_scales.data();
   routing.tile_rows = expert_tile_rows(type_, routing.rows(), config.count);
   routing.scores = experts_.scores.data();
@@ -54,6 +58,7 @@ Routing DecoderCuda::routing_of(const Shape& shape, int32_t layer) const {
   routing.row_of_choice = experts_.row_of_choice.data();
   routing.choice_of_row = experts_.choice_of_row.data();
   routing.expert_of_row = experts_.expert_of_row.data();
+  routing.weight_of_row = experts_.weight_of_row.data();
   routing.totals = experts_.totals.data();
   routing.tiles = experts_.tiles.data();
   return routing;
@@ -73,7 +78,7 @@ void DecoderCuda::issue_experts(const Shape& shape, int32_t index) {
   gather_expert_rows(stream, routing, type_, normed_.data(), config_.hidden_size, experts_.rows.data(), shape.expert_lora ? in.expert_factors : nullptr, experts_.factors.data());
   if (shape.expert_lora) plan_lora_tiles(stream, experts_.factors.data(), routing.rows(), experts_.lora_tiles.data(), lora_tile_counts_.data() + 2);
   experts_product(shape, routing, expert_gate_up_group(index), layer.experts.gate_up, experts_.rows.data());
-  activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row);
+  activate(experts_.products.data(), layer.experts.gate_up_bias.data(), routing.rows(), config_.experts.size, experts_.gated.data(), routing.expert_of_row, routing.weight_of_row);
   experts_product(shape, routing, expert_down_group(index), layer.experts.down, experts_.gated.data());
   add_experts(stream, routing, experts_.products.data(), config_.hidden_size, layer.experts.down_bias.data(), routing.shared ? layer.down.bias.data() : nullptr, delta_.data());
 }
@@ -98,8 +103,8 @@ LoraGroup DecoderCuda::expert_gate_up_group(int32_t layer) const {
   const int32_t first = layer * config_.experts.count * kFactorsPerExpert, size = config_.experts.size;
   LoraGroup group;
   group.in = config_.hidden_size;
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
-  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, size};
+  if (config_.gated_mlp) group.parts[group.part_count++] = {first + factor_of_expert(Projection::gate), size, 0};
+  group.parts[group.part_count++] = {first + factor_of_expert(Projection::up), size, config_.gated_mlp ? size : 0};
   return group;
 }
 

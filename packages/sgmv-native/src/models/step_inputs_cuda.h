@@ -8,7 +8,7 @@
 #include "cuda/memory.h"
 #include "cuda/stream.h"
 #include "ops/attention_cuda.h"
-#include "ops/gated_delta_cuda.h"
+#include "ops/state_mixer_cuda.h"
 #include "ops/layers_cuda.h"
 #include "ops/sampling_cuda.h"
 #include "ops/sgmv_cuda.h"
@@ -29,7 +29,7 @@ struct StepArrays {
   int32_t* rows;                             // [rows]: tokens whose logits are computed
   const LoraFactor** row_factors;            // [rows]
   SampleRow* draws;                          // [rows]
-  DeltaSlice* slices;                        // [tokens], of models with linear attention
+  StateSlice* slices;                        // [tokens], of models with states
   int32_t* slice_of_token;                   // [tokens], likewise
   int32_t* block_tables;                     // last: only the part in use is copied
 };

@@ -22,32 +22,39 @@ void DecoderCuda::issue(const Shape& shape, const CudaKvCache& cache) {
   embed(context_->compute, embedding);
   if (config_.per_token.size > 0) issue_per_token_rows(shape);
   if (config_.is_latent()) plan_latent(shape);
-  add_and_normalize(shape, nullptr, nullptr, weights_.layers[0].attention_norm);
+  add_and_normalize(shape, nullptr, nullptr, first_norm(0), exact_of(0));
   for (int32_t layer = 0; layer < config_.layers; ++layer) issue_layer(shape, cache, layer);
   if (shape.rows > 0) issue_logits(shape);
 }
 
+// What a layer's input is normed by; behind the last layer, what its output is.
+const DeviceArray<float>& DecoderCuda::first_norm(int32_t layer) const {
+  if (layer == config_.layers) return weights_.final_norm;
+  const DecoderLayerCuda& weights = weights_.layers[static_cast<size_t>(layer)];
+  return config_.has_mixer(layer) ? weights.attention_norm : weights.mlp_norm;
+}
+
+// Where it goes as well before it is rounded, or null: experts are chosen by that, where a layer begins with them.
+float* DecoderCuda::exact_of(int32_t layer) { return layer < config_.layers && !config_.has_mixer(layer) && config_.has_experts(layer) ? experts_.inputs.data() : nullptr; }
+
 void DecoderCuda::issue_layer(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
-  const bool last = index + 1 == config_.layers;
-  const bool linear = config_.is_linear(index);
-  if (config_.is_latent()) {
-    issue_latent(shape, cache, index);
-  } else {
-    project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
-    linear ? issue_linear_attention(shape, cache, index) : issue_attention(shape, cache, index);
-  }
-  project(shape, output_group(index), layer.o.matrix, (linear ? linearly_attended_ : attended_).data(), (config_.parallel_mlp ? beside_ : delta_).data());
+  if (config_.has_state(index)) issue_state(shape, cache, index);
+  if (config_.has_attention(index)) issue_attention(shape, cache, index);
   const bool experts = config_.has_experts(index);
   const bool apart = experts && config_.experts.apart;
-  if (!config_.parallel_mlp) add_and_normalize(shape, &layer.o, &layer.post_attention_norm, layer.mlp_norm, experts && !apart ? experts_.inputs.data() : nullptr);
+  const DeviceArray<float>& next_norm = first_norm(index + 1);
+  const bool feeds = config_.has_feed_forward(index);
+  if (config_.has_mixer(index) && !config_.parallel_mlp)
+    add_and_normalize(shape, config_.has_attention(index) ? &layer.o : &layer.state_out, &layer.post_attention_norm, feeds ? layer.mlp_norm : next_norm,
+                      !feeds ? exact_of(index + 1) : experts && !apart ? experts_.inputs.data() : nullptr, 1.0f, config_.has_both(index) ? &layer.state_out : nullptr);
+  if (!feeds) return;
   if (config_.has_mlp(index)) issue_mlp(shape, index, (apart ? mlp_delta_ : delta_).data());
   if (apart) issue_experts_apart(shape, index);
   else if (experts) issue_experts(shape, index);
   const BiasedMatrix none;
   const BiasedMatrix* before = experts ? &none : &layer.down;
-  const DeviceArray<float>& next_norm = last ? weights_.final_norm : weights_.layers[static_cast<size_t>(index) + 1].attention_norm;
-  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, nullptr, layer.scale, config_.parallel_mlp ? &layer.o : nullptr);
+  if (config_.per_token.size == 0) return add_and_normalize(shape, before, &layer.post_mlp_norm, next_norm, exact_of(index + 1), layer.scale, config_.parallel_mlp ? &layer.o : nullptr);
   add_and_normalize(shape, before, &layer.post_mlp_norm, no_norm_);
   issue_per_token(shape, index);
   add_and_normalize(shape, &none, &layer.post_per_token_norm, next_norm, nullptr, layer.scale);
@@ -96,27 +103,44 @@ void DecoderCuda::issue_mlp(const Shape& shape, int32_t index, float* out) {
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   std::byte* const gated = (config_.has_experts(index) && config_.experts.shared ? shared_gated_ : gated_).data();
   project(shape, gate_up_group(index), layer.gate_up.matrix, normed_.data(), gate_up_.data());
-  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated);
+  activate(gate_up_.data(), layer.gate_up.bias.data(), shape.tokens, config_.mlp_size(index), gated, nullptr, nullptr, layer.xielu);
   project(shape, lora_group(index, std::array{Projection::down}), layer.down.matrix, gated, out);
 }
 
-void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row) {
+void DecoderCuda::activate(const float* gate_up, const float* bias, int32_t rows, int32_t width, void* out, const int32_t* bias_of_row, const float* row_scales, const Xielu& xielu) {
   GatedActivation activation;
   activation.type = type_;
   activation.activation = config_.activation;
   activation.gated = config_.gated_mlp;
   activation.sharpness = config_.gate_sharpness;
   activation.limit = config_.gate_limit;
+  activation.gate_scale = config_.gate_scale;
+  activation.scale = config_.gated_scale;
   activation.gate_up = gate_up;
   activation.bias = bias;
   activation.bias_of_row = bias_of_row;
+  activation.row_scales = row_scales;
+  activation.xielu = xielu;
   activation.tokens = rows;
   activation.width = width;
   activation.out = out;
   gated_activation(context_->compute, activation);
 }
 
+// From normed_ to delta_ or, with parallel_mlp, beside_, to which a bias of o is still to be added.
 void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  if (config_.is_latent()) {
+    issue_latent(shape, cache, index);
+  } else {
+    project(shape, qkv_group(index), layer.qkv.matrix, normed_.data(), qkv_.data());
+    attend(shape, cache, index);
+  }
+  project(shape, lora_group(index, std::array{Projection::o}), layer.o.matrix, attended_.data(), (config_.parallel_mlp ? beside_ : delta_).data());
+}
+
+// From qkv_ to attended_.
+void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
   const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
   const Rope& rope = sliding_rope_ && config_.is_sliding(index) ? *sliding_rope_ : rope_;
@@ -141,7 +165,9 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   store.norm_last = config_.qk_norm_after_rope;
   store.half = config_.has_rope(index) ? static_cast<int32_t>(rope.table.half()) : 0;
   store.q_scale = config_.attention_scale;
-  store.q_growth = config_.query_growth;
+  store.v_scale = config_.value_scale;
+  store.q_growth = config_.query_growth_of(index);
+  store.q_growth_begin = config_.query_growth_begin();
   store.q_growth_span = config_.query_growth_span;
   store.positions = in.positions;
   store.slots = in.slots;
@@ -161,6 +187,7 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   work.tokens = shape.tokens;
   work.positions_max = shape.positions_max;
   work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
+  work.chunked = config_.chunked_window;
   work.softcap = config_.attention_softcap;
   work.sinks = layer.sinks.data();
   work.scratch = attention_scratch_.data();
@@ -181,15 +208,21 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   gate_attention(context_->compute, gate);
 }
 
-void DecoderCuda::issue_linear_attention(const Shape& shape, const CudaKvCache& cache, int32_t index) {
+// From normed_ to delta_ or, where attention follows, beside_, to which a bias of state_out is still to be added.
+void DecoderCuda::issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
-  const GatedDeltaWeightsCuda& weights = weights_.layers[static_cast<size_t>(index)].delta;
-  GatedDeltaWork work;
+  const DecoderLayerCuda& layer = weights_.layers[static_cast<size_t>(index)];
+  const StateWeightsCuda& weights = layer.state;
+  project(shape, state_in_group(index), layer.state_in.matrix, normed_.data(), qkv_.data());
+  if (config_.linear.in_bias) add_bias(context_->compute, layer.state_in.bias.data(), shape.tokens, config_.linear.width(), qkv_.data());
+  StateWork work;
   work.shape = config_.linear;
-  work.eps = config_.rms_norm_eps;
+  work.eps = config_.linear.norm_eps;
   work.type = type_;
   work.projected = qkv_.data();
   work.conv = weights.conv.data();
+  work.conv_bias = weights.conv_bias.data();
+  work.skip = weights.skip.data();
   work.decay_rates = weights.decay_rates.data();
   work.dt_bias = weights.dt_bias.data();
   work.norm = weights.norm.data();
@@ -200,10 +233,11 @@ void DecoderCuda::issue_linear_attention(const Shape& shape, const CudaKvCache& 
   work.states = cache.states(config_.state_index(index));
   work.slot_floats = cache.slot_floats();
   work.mixed = mixed_.data();
-  work.gates = delta_gates_.data();
-  work.read = delta_read_.data();
-  work.out = linearly_attended_.data();
-  gated_delta(context_->compute, work);
+  work.gates = state_gates_.data();
+  work.read = state_read_.data();
+  work.out = state_out_.data();
+  mix_states(context_->compute, work);
+  project(shape, lora_group(index, std::array{Projection::out}), layer.state_out.matrix, state_out_.data(), (config_.has_both(index) ? beside_ : delta_).data());
 }
 
 // Norms of all heads of a token together.
@@ -278,13 +312,16 @@ LoraGroup DecoderCuda::lora_group(int32_t layer, std::span<const Projection> pro
 
 LoraGroup DecoderCuda::qkv_group(int32_t layer) const {
   using enum Projection;
-  if (config_.is_linear(layer)) return config_.linear.grouped ? lora_group(layer, std::array{in_qkvz, in_ba}) : lora_group(layer, std::array{in_qkv, in_z, in_b, in_a});
   if (config_.is_latent()) return lora_group(layer, std::array{config_.latent.q_rank > 0 ? q_a : q, kv_a});
   if (!config_.has_kv(layer)) return lora_group(layer, std::array{q});
   return config_.fused_qkv ? lora_group(layer, std::array{qkv}) : lora_group(layer, std::array{q, k, v});
 }
 
-LoraGroup DecoderCuda::output_group(int32_t layer) const { return lora_group(layer, std::array{config_.is_linear(layer) ? Projection::out : Projection::o}); }
+LoraGroup DecoderCuda::state_in_group(int32_t layer) const {
+  using enum Projection;
+  if (config_.linear.rule != StateRule::gated_delta) return lora_group(layer, std::array{in});
+  return config_.linear.grouped ? lora_group(layer, std::array{in_qkvz, in_ba}) : lora_group(layer, std::array{in_qkv, in_z, in_b, in_a});
+}
 
 LoraGroup DecoderCuda::gate_up_group(int32_t layer) const {
   using enum Projection;

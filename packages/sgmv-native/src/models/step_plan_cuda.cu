@@ -60,7 +60,7 @@ DecoderCuda::Shape DecoderCuda::shape_of(const Batch& batch, const CudaKvCache& 
     shape.tiles += (sequence.token_count + tile_tokens - 1) / tile_tokens;
     shape.positions_max = std::max(shape.positions_max, positions_end(sequence));
   }
-  if (config_.linear_layers() > 0) shape.slices = static_cast<int32_t>(batch.sequences.size());
+  if (config_.state_layers() > 0) shape.slices = static_cast<int32_t>(batch.sequences.size());
   add_adapters(batch, shape);
   if (!decode) return shape;
   shape.tokens = shape.tiles = shape.rows = filled(shape.tokens);
@@ -134,14 +134,14 @@ bool DecoderCuda::reserve_activations(const Shape& shape) {
   moved |= grow(hidden_, count(tokens, hidden));
   moved |= grow(delta_, count(tokens, hidden));
   if (config_.experts.apart) moved |= grow(mlp_delta_, count(tokens, hidden));
-  if (config_.parallel_mlp) moved |= grow(beside_, count(tokens, hidden));
-  const bool linear = config_.linear_layers() > 0;
-  if (!config_.is_latent()) moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), linear ? config_.linear.width() : 0)));
-  if (linear) {
-    moved |= grow_zeroed(linearly_attended_, count(tokens, padded(config_.linear.values()) * size));
+  if (config_.parallel_mlp || config_.has_both(0)) moved |= grow(beside_, count(tokens, hidden));
+  const bool states = config_.state_layers() > 0;
+  if (!config_.is_latent()) moved |= grow(qkv_, count(tokens, std::max<int64_t>(config_.qkv_width_max(), states ? config_.linear.width() : 0)));
+  if (states) moved |= grow_zeroed(state_out_, count(tokens, padded(config_.linear.values()) * size));
+  if (states && config_.linear.has_matrices()) {
     moved |= grow(mixed_, count(tokens, config_.linear.conv_width()));
-    moved |= grow(delta_gates_, count(tokens, 2 * config_.linear.value_heads));
-    moved |= grow(delta_read_, count(tokens, config_.linear.values()));
+    moved |= grow(state_gates_, count(tokens, 2 * config_.linear.value_heads));
+    moved |= grow(state_read_, count(tokens, config_.linear.values()));
   }
   const int64_t per_token = config_.per_token.size;
   moved |= grow(gate_up_, count(tokens, std::max<int64_t>(config_.gate_up_width(), per_token)));
@@ -172,9 +172,12 @@ bool DecoderCuda::grow_drawn(size_t size) {
 
 bool DecoderCuda::reserve_adapters(const Shape& shape) {
   int64_t floats = 0;
-  for (int32_t layer = 0; layer < config_.layers; ++layer)
-    for (const LoraGroup& group : {qkv_group(layer), output_group(layer), gate_up_group(layer), lora_group(layer, std::array{Projection::down})})
-      floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max));
+  for (int32_t layer = 0; layer < config_.layers; ++layer) {
+    const auto make_room = [&](const LoraGroup& group) { floats = std::max(floats, lora_v_floats(group, shape.tokens, shape.rank_max)); };
+    for (const LoraGroup& group : {gate_up_group(layer), lora_group(layer, std::array{Projection::down})}) make_room(group);
+    if (config_.has_attention(layer)) for (const LoraGroup& group : {qkv_group(layer), lora_group(layer, std::array{Projection::o})}) make_room(group);
+    if (config_.has_state(layer)) for (const LoraGroup& group : {state_in_group(layer), lora_group(layer, std::array{Projection::out})}) make_room(group);
+  }
   if (shape.expert_lora)
     for (const LoraGroup& group : {expert_gate_up_group(0), expert_down_group(0)})
       floats = std::max(floats, lora_v_floats(group, shape.tokens * config_.experts.per_token, shape.rank_max));
@@ -228,7 +231,7 @@ void DecoderCuda::fill_sequence(const SequenceSlice& sequence, const CudaKvCache
 
 void DecoderCuda::fill_states(const Batch& batch, const Shape& shape) {
   const StepArrays& in = inputs_.host();
-  std::fill(in.slices, in.slices + shape.slices, DeltaSlice{0, 0, -1, -1});
+  std::fill(in.slices, in.slices + shape.slices, StateSlice{0, 0, -1, -1});
   std::fill(in.slice_of_token, in.slice_of_token + shape.tokens, -1);
   for (size_t i = 0; i < batch.sequences.size(); ++i) {
     const SequenceSlice& s = batch.sequences[i];

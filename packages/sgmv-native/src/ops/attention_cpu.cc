@@ -18,7 +18,10 @@ void ask(const std::byte* data, size_t bytes) {
 }
 
 // Positions [first, last) a query at `position` sees.
-int64_t first_visible(int64_t position, int64_t window) { return window > 0 ? std::max<int64_t>(0, position + 1 - window) : 0; }
+int64_t first_visible(int64_t position, int64_t window, bool chunked) {
+  if (window == 0) return 0;
+  return chunked ? position - position % window : std::max<int64_t>(0, position + 1 - window);
+}
 
 }  // namespace
 
@@ -65,12 +68,12 @@ AttentionWork::Group AttentionWork::group_of(const Layer& layer, int32_t kv_head
   return {kv_head, kv_head * heads + first, heads * (part + 1) / parts - first};
 }
 
-void AttentionWork::ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, int64_t bytes_max, PrefetchList& list) const {
+void AttentionWork::ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, bool chunked, int64_t bytes_max, PrefetchList& list) const {
   if (!lone_tokens_ || tiles_.empty()) return;
   const auto block_bytes = static_cast<int64_t>(cache.head_bytes(layer)) * cache.kv_heads(layer);
   const int64_t blocks_max = bytes_max / (block_bytes * static_cast<int64_t>(tiles_.size()));
   for (const Tile& tile : tiles_) {
-    const int64_t position = tile.sequence->position_begin, first = first_visible(position, window) / block_size_;
+    const int64_t position = tile.sequence->position_begin, first = first_visible(position, window, chunked) / block_size_;
     for (int64_t block = first; block <= std::min(position / block_size_, first + blocks_max - 1); ++block)
       list.add(cache.keys(layer, tile.sequence->block_table[static_cast<size_t>(block)], 0), block_bytes);
   }
@@ -93,7 +96,7 @@ void AttentionWork::run_tile(CpuDevice& device, const Layer& layer, const Tile& 
   const int64_t position = tile.sequence->position_begin + tile.token;
   const int64_t end = position + tile.count;
   const int64_t stride = (end + block_size_ - 1) / block_size_ * lanes;
-  const int64_t first_block = first_visible(position, layer.window) / block_size_;
+  const int64_t first_block = first_visible(position, layer.window, layer.chunked) / block_size_;
   const int64_t last_block = (end - 1) / block_size_;
   const size_t key_bytes = cache.key_bytes(layer.layer);
   const auto block_at = [&](int64_t block) { return tile.sequence->block_table[static_cast<size_t>(block)]; };
@@ -123,7 +126,7 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
   const int64_t position = tile.sequence->position_begin + tile.token;
   float* sums = scratch + tile.count * heads * stride;
   for (int32_t t = 0; t < tile.count; ++t) {
-    const int64_t first = first_visible(position + t, layer.window), n = position + t + 1 - first;
+    const int64_t first = first_visible(position + t, layer.window, layer.chunked), n = position + t + 1 - first;
     for (int32_t h = 0; h < heads; ++h) {
       std::fill_n(out_of(t, h), dim, 0.0f);
       float* scores = scratch + (t * heads + h) * stride + first;
@@ -131,13 +134,13 @@ void AttentionWork::weigh(CpuDevice& device, const Layer& layer, const Tile& til
       sums[t * heads + h] = kernels.softmax_numerators(scores, n, layer.sinks == nullptr ? kNoSink : layer.sinks[group.first + h]);
     }
   }
-  for (int64_t block = first_visible(position, layer.window) / block_size_; block * block_size_ < position + tile.count; ++block) {
+  for (int64_t block = first_visible(position, layer.window, layer.chunked) / block_size_; block * block_size_ < position + tile.count; ++block) {
     const int64_t next = block + kBlocksAhead;
     if (next * block_size_ < position + tile.count && !cache.values_in_keys(layer.layer))
       ask(cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(next)], group.kv_head), static_cast<size_t>(block_size_ * dim) * cache.number_bytes());
     const std::byte* values = cache.values(layer.layer, tile.sequence->block_table[static_cast<size_t>(block)], group.kv_head);
     for (int32_t t = 0; t < tile.count; ++t) {
-      const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window));
+      const int64_t begin = std::max(block * block_size_, first_visible(position + t, layer.window, layer.chunked));
       const int64_t end = std::min<int64_t>((block + 1) * block_size_, position + t + 1);
       if (begin >= end) continue;
       kernels.attention_values(scratch + t * heads * stride + begin, stride, heads, values + static_cast<size_t>((begin - block * block_size_) * values_stride) * cache.number_bytes(),

@@ -29,6 +29,7 @@ class AttentionWork {
     int32_t window = 0;        // positions a query sees, its own included; 0: all
     float softcap = 0.0f;      // of scores; 0: none
     const float* sinks = nullptr;  // [heads]: a score that the softmax counts and that has no value; null: none
+    bool chunked = false;          // a query sees the positions of its own chunk of `window`
     int32_t heads_per_kv() const { return heads / static_cast<int32_t>(cache->kv_heads(layer)); }
   };
   void run(CpuDevice& device, const Layer& layer) const;
@@ -38,7 +39,7 @@ class AttentionWork {
   bool lone_tokens() const { return lone_tokens_; }
   void reserve(CpuDevice& device) const { device.reserve_scratch(scratch_floats_); }
   // Keys and values that a loop over lone tokens will read, as far as they fit into `bytes_max`; none if there are others.
-  void ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, int64_t bytes_max, PrefetchList& list) const;
+  void ask_ahead(const CpuKvCache& cache, int32_t layer, int32_t window, bool chunked, int64_t bytes_max, PrefetchList& list) const;
   void run_token(CpuDevice& device, const Layer& layer, int64_t token, int worker) const;
 
  private:

@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
   for (int row = static_cast<int>(threadIdx.x) / 32; row < task.tile.count * task.group; row += kFoldThreads / 32) {
     const int token = task.tile.token + row / task.group, head = task.kv_head * task.group + row % task.group;
     const int position = task.tile.position + row / task.group;
-    const int first = split_of(first_visible(position, work.window), plan.even) - task.first_split;
+    const int first = split_of(first_visible(position, work), plan.even) - task.first_split;
     const int last = split_of(position, plan.even) - task.first_split;
     const int64_t begin = part_index(work, plan, token, head, 0);
     Extent extent = before_splits(work, head);
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
   }
 }
 
-// With a window, a tile's queries see at most this many positions together, which may begin anywhere in a split.
+// With a window or chunks, a tile's queries see at most this many positions together, which may begin anywhere in a split.
 int32_t splits_of_tile(const AttentionWork& work, bool even) {
   const int32_t all = split_of(work.positions_max - 1, even) + 1;
   if (!even) return all;

@@ -46,9 +46,10 @@ struct RotateAndStore {
   int32_t half = 0;
   bool interleaved = false;        // pairs are neighbours
   bool norm_last = false;          // q and k are normed once they are rotated
-  float q_scale = 1.0f;
+  float q_scale = 1.0f, v_scale = 1.0f;
   float q_growth = 0.0f;           // queries at position p are multiplied by q_scale · (1 + q_growth · ln(1 + ⌊p / q_growth_span⌋))
   int32_t q_growth_span = 1;
+  int32_t q_growth_begin = 0;      // what is added to p
   const int32_t* positions = nullptr;  // [tokens]
   const int32_t* slots = nullptr;      // [tokens]: block · block_size + place in it; -1: a row that only fills a bucket, nothing is written
   int32_t tokens = 0;
@@ -71,7 +72,7 @@ struct AttentionTile {
 // differ in how many heads do, all have the tiles of those in which the most do.
 int32_t attention_tile_tokens(int32_t heads_per_kv);
 
-// Each query sees its own position and those before, `window` of them in all (0: every one). Scores are q · k, then
+// Each query sees its own position and those before, `window` of them in all (0: every one), or, chunked, those of its own chunk of `window` positions. Scores are q · k, then
 // softcap · tanh(score / softcap) unless softcap is 0. A sink is a score more of each query, with the value 0. A query's sums are cut at fixed positions and added in their order,
 // whatever the tile, the other queries and positions_max. Of a block table, entries are read from the first position on
 // that a query of the tile sees. It is fast for long contexts where lone tokens are the batch's last.
@@ -85,6 +86,7 @@ struct AttentionWork {
   int32_t tokens = 0;
   int32_t positions_max = 0;           // no tile's last position is beyond positions_max - 1
   int32_t window = 0;
+  bool chunked = false;
   float softcap = 0;
   const float* sinks = nullptr;        // [heads] or null: no sinks
   float* scratch = nullptr;            // attention_scratch_floats()

@@ -82,7 +82,7 @@ struct FloatWorker {
     for (int i = 0; i < kWarpRows; ++i) {
       const float score = (dots[i][0] + dots[i][1]) + (dots[i][2] + dots[i][3]);
       const int last = shared.position_of_row[warp + kFloatWarps * i];
-      const bool visible = position <= last && position >= first_visible(last, work.window);
+      const bool visible = position <= last && position >= first_visible(last, work);
       scores[i] = !visible ? -INFINITY : work.softcap != 0 ? capped(score, work.softcap) : score;
     }
   }

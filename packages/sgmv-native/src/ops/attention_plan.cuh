@@ -47,8 +47,9 @@ __host__ __device__ inline int split_begin(int split, bool even) {
 }
 
 // The first position that a query at `position` sees.
-__host__ __device__ inline int first_visible(int position, int window) {
-  return window > 0 && position >= window ? position + 1 - window : 0;
+__host__ __device__ inline int first_visible(int position, const AttentionWork& work) {
+  if (work.window == 0 || position < work.window) return 0;
+  return work.chunked ? position - position % work.window : position + 1 - work.window;
 }
 
 // What one block computes: the queries of a tile that share a head of keys, over splits [first_split, last_split].
@@ -67,7 +68,7 @@ __device__ __forceinline__ void describe(const AttentionWork& work, const Plan& 
   task.tile = work.tiles[tile];
   task.kv_head = static_cast<int>(blockIdx.y);
   task.group = work.heads / work.cache.kv_heads;
-  task.first_split = split_of(first_visible(task.tile.position, work.window), plan.even);
+  task.first_split = split_of(first_visible(task.tile.position, work), plan.even);
   task.last_split = split_of(task.tile.position + max(task.tile.count, 1) - 1, plan.even);
   task.place = 0;
   task.spread = in_reach && task.tile.token >= work.tokens - kSpreadTokens && task.last_split > task.first_split;

@@ -132,7 +132,7 @@ struct TensorWorker {
     for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int last = shared.position_of_row[row_of(m, half)], first = first_visible(last, work.window);
+        const int last = shared.position_of_row[row_of(m, half)], first = first_visible(last, work);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int position = chunk_begin + position_in_chunk(i / 2) + i % 2;

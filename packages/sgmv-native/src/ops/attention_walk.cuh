@@ -55,9 +55,9 @@ __device__ __forceinline__ Rows rows_from(const AttentionWork& work, const Plan&
   rows.count = min(task.tile.count * task.group - first, rows_max);
   rows.position = task.tile.position + first / task.group;
   const int last = task.tile.position + (first + rows.count - 1) / task.group;
-  rows.begin = max(split_begin(task.first_split, plan.even), first_visible(rows.position, work.window));
+  rows.begin = max(split_begin(task.first_split, plan.even), first_visible(rows.position, work));
   rows.end = min(split_begin(task.last_split + 1, plan.even), last + 1);
-  rows.first_visible_to_all = first_visible(last, work.window);
+  rows.first_visible_to_all = first_visible(last, work);
   return rows;
 }
 

@@ -245,6 +245,7 @@ template <Activation kActivation>
 __device__ __forceinline__ float activate(float x, [[maybe_unused]] const GatedActivation& work) {
   if constexpr (kActivation == Activation::silu) return x * sigmoid(x);
   if constexpr (kActivation == Activation::relu2) return x < 0.0f ? 0.0f : x * x;
+  if constexpr (kActivation == Activation::xielu) return (x > 0.0f ? work.xielu.positive * x * x : work.xielu.negative * (expm1f(x) - x)) + work.xielu.beta * x;
   if constexpr (kActivation == Activation::clamped_silu) {
     const float gate = x > work.limit ? work.limit : x;
     return gate * sigmoid(gate * work.sharpness);
@@ -268,11 +269,13 @@ __global__ void __launch_bounds__(kThreads) gated_activation_kernel(GatedActivat
   const bool apart = work.up != nullptr;
   const float* row = work.gate_up + token * (kGated && !apart ? 2 : 1) * width;
   const float* bias = work.bias == nullptr || work.bias_of_row == nullptr ? work.bias : work.bias + int64_t{work.bias_of_row[token]} * 2 * width;
+  const float of_row = work.row_scales == nullptr ? 1.0f : work.row_scales[token];
+  const float4 scale = make_float4(of_row, of_row, of_row, of_row);
   const auto quad_from = [&](int begin) {
-    const float4 v = load_floats<kWhole>(row + begin, column, width);
+    const float4 v = load_floats<kWhole>(row + begin, column, width) * scale;
     return bias == nullptr ? v : v + load_floats<kWhole>(bias + begin, column, width);
   };
-  const auto active = [&](float x) { return activate<kActivation>(x, work); };
+  const auto active = [&](float x) { return activate<kActivation>(x * work.gate_scale, work) * work.scale; };
   const auto other = [&](float x) { return gated<kActivation>(x, work); };
   const float4 gate = quad_from(0);
   float4 product = make_float4(active(gate.x), active(gate.y), active(gate.z), active(gate.w));
@@ -395,6 +398,7 @@ void gated_activation(cudaStream_t stream, const GatedActivation& work) {
         case Activation::silu: return run(gated_activation_kernel<T, Activation::silu, true, whole()>);
         case Activation::gelu_tanh: return run(work.gated ? gated_activation_kernel<T, Activation::gelu_tanh, true, whole()> : gated_activation_kernel<T, Activation::gelu_tanh, false, whole()>);
         case Activation::relu2: return run(gated_activation_kernel<T, Activation::relu2, false, whole()>);
+        case Activation::xielu: return run(gated_activation_kernel<T, Activation::xielu, false, whole()>);
         case Activation::clamped_silu: return run(gated_activation_kernel<T, Activation::clamped_silu, true, whole()>);
       }
     });

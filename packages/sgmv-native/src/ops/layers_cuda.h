@@ -99,6 +99,9 @@ struct GatedActivation {
   bool gated = true;
   const float* up = nullptr;       // rows of `up` that lie elsewhere, up_stride apart, without a bias; null: beside their gates
   int64_t up_stride = 0;
+  float gate_scale = 1.0f, scale = 1.0f;  // of what is activated, its bias included, and of out
+  Xielu xielu = {};
+  const float* row_scales = nullptr;  // [tokens]: what gate and up are multiplied by first, biases not included; null: 1
 };
 void gated_activation(cudaStream_t stream, const GatedActivation& work);
 

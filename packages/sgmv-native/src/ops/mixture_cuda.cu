@@ -182,15 +182,18 @@ __global__ void __launch_bounds__(kChooseThreads) choose_kernel(const __grid_con
   uint32_t words;
   const int first = choose([&](int expert) { return routing.groups == 1 || (groups >> expert / group_size & 1) != 0 ? preferred(expert) : -INFINITY; }, routing.experts, routing.per_token, words);
   const float highest = scores[first];
-  const auto worth = [&](int expert) { return routing.by_worth ? scores[expert] : expf(scores[expert] - highest); };
+  const auto worth = [&](int expert) {
+    if (routing.sigmoid_weights) return 1.0f / (1.0f + expf(-scores[expert]));
+    return routing.by_worth ? scores[expert] : expf(scores[expert] - highest);
+  };
   float sum = 0;
   for (int i = 0; i * kWarpThreads < routing.experts; ++i) {
     const int expert = i * kWarpThreads + lane;
     const bool counts = !routing.normalized || (__shfl_sync(kAllLanes, words, i) >> lane & 1) != 0;
     if (counts && expert < routing.experts) sum += worth(expert);
   }
-  sum = routing.by_worth && !routing.normalized ? 1.0f : warp_sum(sum);
-  if (routing.normalized && sum < routing.sum_min) sum = routing.sum_min;
+  sum = (routing.by_worth || routing.sigmoid_weights) && !routing.normalized ? 1.0f : warp_sum(sum);
+  if (routing.normalized) sum = fmaxf(sum + routing.sum_added, routing.sum_min);
   float* const weights = routing.weights + token * routing.per_token;
   for (int i = 0, before = 0; i * kWarpThreads < routing.experts; ++i) {
     const int expert = i * kWarpThreads + lane;
@@ -263,14 +266,16 @@ __global__ void __launch_bounds__(kSortThreads) place_kernel(const __grid_consta
 __global__ void __launch_bounds__(kRowThreads) gather_rows_kernel(const __grid_constant__ Routing routing, const uint4* x, int vectors, uint4* out,
                                                                   const LoraFactor* const* factors_of_token, const LoraFactor** factors_of_row) {
   const int row = static_cast<int>(blockIdx.x), at = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
-  const bool adapts = factors_of_token != nullptr && at == 0, names = routing.expert_of_row != nullptr && at == 0;
+  const bool adapts = factors_of_token != nullptr && at == 0, names = routing.expert_of_row != nullptr && at == 0, weighs = routing.weight_of_row != nullptr && at == 0;
   if (row >= routing.totals[0]) {
     if (adapts) factors_of_row[row] = nullptr;
     if (names) routing.expert_of_row[row] = 0;
+    if (weighs) routing.weight_of_row[row] = 0;
     return;
   }
   const int choice = routing.choice_of_row[row], token = choice / routing.per_token;
   if (names) routing.expert_of_row[row] = routing.chosen[choice];
+  if (weighs) routing.weight_of_row[row] = routing.weights[choice];
   if (adapts) {
     const LoraFactor* const factors = factors_of_token[token];
     factors_of_row[row] = factors == nullptr ? nullptr : factors + routing.chosen[choice] * kFactorsPerExpert;
@@ -289,7 +294,7 @@ __global__ void __launch_bounds__(kRowThreads) add_kernel(const __grid_constant_
   for (int choice = token * routing.per_token; choice < (token + 1) * routing.per_token; ++choice)
     if (const int expert = routing.chosen[choice]; expert >= 0) {
       const float row = rows[int64_t{routing.row_of_choice[choice]} * width + column];
-      sum = fmaf(routing.weights[choice], expert_biases == nullptr ? row : row + expert_biases[int64_t{expert} * width + column], sum);
+      sum = fmaf(routing.weighs_inputs ? 1.0f : routing.weights[choice], expert_biases == nullptr ? row : row + expert_biases[int64_t{expert} * width + column], sum);
     }
   *to = sum;
 }

@@ -39,11 +39,12 @@ struct Routing {
   const float* biases = nullptr;  // [rated()], of the scores; null: none
 
   // Of ExpertsConfig: what experts are chosen by, and what they count.
-  bool by_worth = false, sigmoid = false;
+  bool by_worth = false, sigmoid = false, sigmoid_weights = false;
+  bool weighs_inputs = false;          // add_experts() adds rows as they are
   const float* choice_bias = nullptr;  // [experts]; null: none
   int32_t groups = 1, groups_per_token = 1;  // up to kExpertGroupsMax; `experts` is a multiple of the first
   bool groups_by_best = false;
-  float scale = 1.0f, sum_min = 0.0f;
+  float scale = 1.0f, sum_min = 0.0f, sum_added = 0.0f;
   const float* weight_scales = nullptr;  // [experts]: what each one's weight is multiplied by; null: 1
 
   // Room for what is found out; rows() of rows, of which tokens that only fill a bucket take none.
@@ -55,6 +56,7 @@ struct Routing {
   int32_t* row_of_choice = nullptr;   // [tokens, per_token]
   int32_t* choice_of_row = nullptr;   // [rows()]: token · per_token + which of its experts
   int32_t* expert_of_row = nullptr;   // [rows()], by gather_expert_rows(), 0 where no token has the row; null: nobody asks
+  float* weight_of_row = nullptr;     // [rows()], likewise: what a row counts
   int32_t* totals = nullptr;          // [2]: rows, tiles
   ExpertTile* tiles = nullptr;        // [tiles_max()]
 

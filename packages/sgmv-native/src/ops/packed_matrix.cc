@@ -19,6 +19,7 @@ Storage exact_storage(DType dtype) {
     case DType::f16: return Storage::f16;
     case DType::bf16: return Storage::bf16;
     case DType::mxfp4:
+    case DType::iq4_nl:
     case DType::q8_0: return Storage::q8;
     case DType::q4_0:
     case DType::q4_1: return Storage::q4;
@@ -102,7 +103,7 @@ void PackedMatrix::set_rows(int64_t out_begin, int64_t rows, DType dtype, const 
 }
 
 void PackedMatrix::set_row(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide) {
-  if (storage_ == Storage::q8 && dtype == DType::mxfp4) return set_mxfp4_as_q8(column, row, wide);
+  if (storage_ == Storage::q8 && is_table_of_whole_numbers(dtype)) return set_table_as_q8(column, dtype, row, wide);
   const bool blocks_to_widen = storage_ == Storage::f32 && dtype != DType::f32;
   if (!blocks_to_widen && storage_ == exact_storage(dtype)) {
     if (storage_ == Storage::q8 || storage_ == Storage::q4) return set_blocks(column, dtype, row);
@@ -152,13 +153,13 @@ void PackedMatrix::set_blocks(int64_t column, DType dtype, const std::byte* row)
 }
 
 // Where a scale does not fit, the row's numbers are rounded as those of any other type.
-void PackedMatrix::set_mxfp4_as_q8(int64_t column, const std::byte* row, std::vector<float>& wide) {
-  const int64_t from_bytes = dtype_block_bytes(DType::mxfp4), to_bytes = dtype_block_bytes(DType::q8_0);
+void PackedMatrix::set_table_as_q8(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide) {
+  const int64_t from_bytes = dtype_block_bytes(dtype), to_bytes = dtype_block_bytes(DType::q8_0);
   std::vector<std::byte> blocks(static_cast<size_t>(in_ / kQuantBlock * to_bytes));
   bool exact = true;
-  for (int64_t b = 0; b < in_ / kQuantBlock; ++b) exact = mxfp4_to_q8_0(row + b * from_bytes, blocks.data() + b * to_bytes) && exact;
+  for (int64_t b = 0; b < in_ / kQuantBlock; ++b) exact = table_to_q8_0(dtype, row + b * from_bytes, blocks.data() + b * to_bytes) && exact;
   if (exact) return set_blocks(column, DType::q8_0, blocks.data());
-  dequantize(DType::mxfp4, row, in_, wide.data());
+  dequantize(dtype, row, in_, wide.data());
   set_q8_column(data_.data() + column / kPanelColumns * panel_bytes_, column % kPanelColumns, wide.data(), in_);
 }
 

@@ -23,7 +23,7 @@ class PackedMatrix {
   PackedMatrix(Storage storage, WeightType compute, int64_t out, int64_t in);
 
   // The form for tensors of these types (of matrices that are fused into one). WeightType::f32 holds them exactly, MXFP4 where
-  // mxfp4_to_q8_0() does.
+  // table_to_q8_0() does.
   static Storage storage_for(std::span<const DType> dtypes, int64_t in, WeightType compute);
 
   // Copies `rows` rows of `source` (row-major in `dtype`) to output columns from `out_begin` on.
@@ -49,7 +49,7 @@ class PackedMatrix {
   void set_row(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide);
   void set_numbers(int64_t column, DType dtype, const std::byte* row);
   void set_blocks(int64_t column, DType dtype, const std::byte* row);
-  void set_mxfp4_as_q8(int64_t column, const std::byte* row, std::vector<float>& wide);
+  void set_table_as_q8(int64_t column, DType dtype, const std::byte* row, std::vector<float>& wide);
 
   Storage storage_ = Storage::f32;
   WeightType compute_ = WeightType::f32;

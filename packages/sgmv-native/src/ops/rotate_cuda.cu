@@ -127,8 +127,8 @@ __global__ void __launch_bounds__(32 * kWarps, kPairs > 4 ? 8 : 10) rotate_kerne
   } else if (work.norms_values) {
     norm(x, nullptr, work.eps, places, lane);
   }
-  float scale = is_query ? work.q_scale : 1.0f;
-  if (is_query && work.q_growth != 0.0f) scale *= 1.0f + work.q_growth * log1pf(static_cast<float>(work.positions[token] / work.q_growth_span));
+  float scale = is_query ? work.q_scale : is_value ? work.v_scale : 1.0f;
+  if (is_query && work.q_growth != 0.0f) scale *= 1.0f + work.q_growth * log1pf(static_cast<float>((work.positions[token] + work.q_growth_begin) / work.q_growth_span));
   T* to = place_of<T>(work, token, head, slot, columns);
 #pragma unroll
   for (int u = 0; u < kPairs; ++u) {

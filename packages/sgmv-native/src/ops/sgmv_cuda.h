@@ -14,9 +14,9 @@
 
 namespace sgmv::cuda {
 
-// q, k, v (or qkv first), o, gate, up (or gate_up first), down; of linear attention in_qkv, in_z, in_b (or in_qkvz, in_ba first), out in place
-// of the first four, and in_a last.
-inline constexpr int kFactorsPerLayer = 10;
+// q, k, v (or qkv first), o, gate, up (or gate_up first), down; of a layer with a state in_qkv, in_z, in_b (or in_qkvz, in_ba first) in place of
+// the first three, in_a behind down; and in and out last.
+inline constexpr int kFactorsPerLayer = 12;
 inline constexpr int kLoraTileTokens = 32;
 
 // How A and B are kept: in the type of the inputs, or in 8 bits (cuda/q8.cuh) with scales, the same numbers and scales as

@@ -24,14 +24,20 @@ struct Shape {
   int32_t window = 0;
   float softcap = 0;
   bool sinks = false;
+  bool chunked = false;
   int32_t values_in_keys = 0;
   int32_t value_dim() const { return values_in_keys > 0 ? values_in_keys : head_dim; }
   int32_t sides() const { return values_in_keys > 0 ? 1 : 2; }
 };
 
+int32_t first_seen(const Shape& s, int32_t position) {
+  if (s.window == 0) return 0;
+  return s.chunked ? position / s.window * s.window : std::max(0, position + 1 - s.window);
+}
+
 std::string name_of(const Shape& s) {
   return "type " + std::to_string(static_cast<int>(s.type)) + " heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " + std::to_string(s.head_dim) + "/" + std::to_string(s.value_dim()) +
-         " block " + std::to_string(s.block_size) + " window " + std::to_string(s.window);
+         " block " + std::to_string(s.block_size) + " window " + std::to_string(s.window) + (s.chunked ? " in chunks" : "");
 }
 
 // What is where, by a hash: every query, key and value component of every position of every sequence has its value.
@@ -89,7 +95,7 @@ Cache fill_cache(const Shape& shape, const std::vector<Slice>& batch, int32_t sc
   cache.bytes.assign(static_cast<size_t>(int64_t{blocks} * shape.kv_heads * shape.sides() * shape.block_size * stride) * size, std::byte{0xFF});
   for (size_t i = 0; i < batch.size(); ++i) {
     const Slice& slice = batch[i];
-    const int32_t first = shape.window > 0 ? std::max(0, slice.begin + 1 - shape.window) : 0;
+    const int32_t first = first_seen(shape, slice.begin);
     for (int32_t p = 0; p < first / shape.block_size; ++p) cache.tables[static_cast<size_t>(cache.begins[i] + p)] = 0;
     for (int32_t p = first; p < slice.begin + slice.count; ++p)
       for (int32_t head = 0; head < shape.kv_heads; ++head)
@@ -165,6 +171,7 @@ AttentionWork work_on(const Shape& shape, const Inputs& inputs, int32_t position
   work.tokens = inputs.tokens;
   work.positions_max = positions_max;
   work.window = shape.window;
+  work.chunked = shape.chunked;
   work.softcap = shape.softcap;
   work.sinks = shape.sinks ? inputs.sinks.data() : nullptr;
   work.token_stride = out_stride(shape);
@@ -208,7 +215,7 @@ struct Expected {
 };
 Expected expect(const Shape& shape, int32_t sequence, int32_t position, int32_t head) {
   const auto q = rounded_to(shape.type, row_of(shape, Part::query, sequence, position, head));
-  const int32_t kv_head = head / (shape.heads / shape.kv_heads), first = shape.window > 0 ? std::max(0, position + 1 - shape.window) : 0;
+  const int32_t kv_head = head / (shape.heads / shape.kv_heads), first = first_seen(shape, position);
   std::vector<double> scores;
   double top = -1e300, mass = 0;
   for (int32_t p = first; p <= position; ++p) {
@@ -284,7 +291,7 @@ TEST("attention cuda: values that are the first numbers of keys") {
     for (const Number type : {Number::f32, Number::f16, Number::bf16})
       for (const int32_t group : {1, 16, 20, 128}) {
         if (at++ % (kSanitized ? 5 : 2) != 0) continue;
-        const Shape shape{type, group, 1, head_dim, at % 3 == 0 ? 4 : 16, 0, 0, false, values};
+        const Shape shape{type, group, 1, head_dim, at % 3 == 0 ? 4 : 16, 0, 0, false, false, values};
         check_results(shape, run(shape, {{0, 9, 5}, {1, 0, 1}, {2, 300, 1}}), group);
       }
 }
@@ -312,10 +319,10 @@ TEST("attention cuda: splits grow with the position") {
   check_same(shape, spread, run(shape, with_others), "more than 128 tokens behind it", static_cast<int>(decodes.size()));
 }
 
-TEST("attention cuda: a window, whose blocks before it are gone") {
-  for (const Number type : {Number::f32, Number::bf16})
+TEST("attention cuda: a window or chunks, whose blocks before them are gone") {
+  for (const auto& [type, chunked] : {std::pair{Number::f32, false}, std::pair{Number::bf16, false}, std::pair{Number::f32, true}, std::pair{Number::bf16, true}})
     for (const int32_t window : {1, 5, 64, 100, 300, 5000}) {
-      const Shape shape{type, 2, 1, 16, 4, window, 0};
+      const Shape shape{type, 2, 1, 16, 4, window, 0, false, chunked};
       const std::vector<Slice> batch = {{0, 0, 40}, {1, 390, 70}, {2, 613, 1}, {3, 98, 5}, {4, 255, 2}, {5, 364, 1}, {6, 554, 32}};
       const Results results = run(shape, batch);
       check_results(shape, results, kSanitized ? 3 : 1);
@@ -352,8 +359,8 @@ TEST("attention cuda: sinks count once, in one split and in many, in one block a
 TEST("attention cuda: the same bits alone, in company, in other pieces, with other tables and buckets") {
   for (const Shape& shape : {Shape{Number::bf16, 4, 2, 64, 16, 0, 0}, Shape{Number::f16, 7, 1, 128, 4, 0, 0}, Shape{Number::bf16, 2, 1, 256, 16, 40, 0},
                              Shape{Number::f32, 4, 2, 32, 1, 0, 0}, Shape{Number::f32, 3, 1, 160, 16, 100, 5.0f}, Shape{Number::bf16, 8, 1, 512, 16, 0, 0},
-                             Shape{Number::f32, 2, 1, 320, 16, 0, 0}, Shape{Number::bf16, 20, 1, 576, 16, 0, 0, false, 512},
-                             Shape{Number::f32, 9, 1, 576, 16, 0, 0, false, 512}, Shape{Number::f16, 5, 1, 40, 4, 0, 0, false, 32}}) {
+                             Shape{Number::f32, 2, 1, 320, 16, 0, 0}, Shape{Number::bf16, 20, 1, 576, 16, 0, 0, false, false, 512},
+                             Shape{Number::f32, 9, 1, 576, 16, 0, 0, false, false, 512}, Shape{Number::f16, 5, 1, 40, 4, 0, 0, false, false, 32}}) {
     const std::vector<Slice> company = {{0, 250, 23}, {1, 30, 40}, {2, 77, 1}, {3, 0, 1}, {4, 290, 1}};
     const Results all = run(shape, company);
     check_results(shape, all, 5);

@@ -100,7 +100,7 @@ TEST("cuda golden: tiny families and all adapters in 16 and 8 bits stay close") 
       const auto vocab = static_cast<size_t>(model->config().vocab_size);
       // Of two experts that are rated alike, rounded inputs may choose the other; and what a state gives is normed, be it next to nothing, as where
       // the query hardly meets the keys so far.
-      const double most = model->config().experts.count > 0 || model->config().linear_layers() > 0 ? std::max(allowed, 2.5e-2) : allowed;
+      const double most = model->config().experts.count > 0 || model->config().state_layers() > 0 ? std::max(allowed, 2.5e-2) : allowed;
       double worst = 0;
       for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
         const double distance = divergence(found, expected, vocab);
@@ -160,7 +160,7 @@ TEST("cuda invariance: attention sinks, experts with biases and clamped gates") 
 
 TEST("cuda invariance: mixtures whose routers choose otherwise than by ratings") {
   if (kSanitized) throw Skip("as of one family, and longer");
-  check_families({"glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe"});
+  check_families({"glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "llama4"});
 }
 
 TEST("cuda invariance: layers of two shapes, of keys of others, with numbers per token") { check_families({"gemma4"}); }
@@ -189,8 +189,14 @@ TEST("cuda: a token of latent attention takes one row of the cache a layer, fill
 
 TEST("cuda invariance: linear attention") { check_families({"qwen3-next"}); }
 
-TEST("cuda invariance: more linear attention") {
+TEST("cuda invariance: short convolutions") { check_families({"lfm2", "lfm2-moe"}); }
+
+TEST("cuda invariance: Mamba-2") { check_families({"granite-hybrid"}); }
+
+TEST("cuda invariance: more linear attention and other states") {
   if (kSanitized) throw Skip("as of one family, and longer");
+  check_families({"bamba", "granite-hybrid-moe", "falcon-h1", "nemotron-h", "nemotron-h-moe"});
+  check_mixed_batches("granite-hybrid", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
   check_families({"qwen3-5"});
   for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::fp8}) check_mixed_batches("qwen3-5", on_cuda(type, true), on_cuda(type, true), 4, 7, 6);
   check_mixed_batches("qwen3-5", with_8bit_adapters(WeightType::f16), with_8bit_adapters(WeightType::f16), 7, 7, 7);
@@ -226,9 +232,11 @@ TEST("cuda invariance: adapters in 8 bits") {
 struct Served {
   std::map<std::string, std::vector<int32_t>> tokens;
   std::map<std::string, std::string> failures;
+  int64_t accepted = 0;  // tokens of drafts
 };
 
-Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests, int32_t max_batch = 8) {
+// `predicted`: what others gave, for drafts to follow.
+Served serve(const std::filesystem::path& folder, const ModelOptions& options, int requests, int32_t max_batch = 8, const Served* predicted = nullptr) {
   Served served;
   std::mutex mutex;
   std::condition_variable changed;
@@ -237,6 +245,7 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
   engine_options.kv_bytes = size_t{4} << 20;
   engine_options.max_batch = max_batch;
   engine_options.max_step_tokens = 24;
+  engine_options.draft_tokens = predicted == nullptr ? 0 : 16;
   Engine engine(Model::load(folder / "model", options), engine_options, [&](std::vector<Event>& events) {
     const std::lock_guard lock(mutex);
     for (const Event& event : events) {
@@ -268,12 +277,17 @@ Served serve(const std::filesystem::path& folder, const ModelOptions& options, i
     if (i % 5 == 2) request.choices = 2;
     if (i % 5 == 3) request.logprobs = 2;
     choices += request.choices;
+    if (predicted != nullptr) {
+      request.prediction_tokens = predicted->tokens.at(request.id + "/0");
+      request.prediction_tokens[2] += request.prediction_tokens[2] > 0 ? -1 : 1;
+    }
     engine.submit(request);
   }
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return ended == choices; });
   lock.unlock();
   engine.close();
+  served.accepted = engine.stats().accepted_tokens;
   return served;
 }
 
@@ -287,6 +301,17 @@ TEST("cuda engine: greedy tokens of mixed requests are the CPU's") {
     const Served expected = serve(folder, cpu, requests), found = serve(folder, on_cuda(WeightType::f32, true), requests);
     CHECK(found.failures.empty(), found.failures.begin()->second);
     for (const auto& [id, tokens] : expected.tokens) CHECK(found.tokens.at(id) == tokens, family, " request ", id);
+  }
+}
+
+TEST("cuda engine: drafts change no token") {
+  const std::filesystem::path folder = golden_root() / "llama2";
+  const int requests = kSanitized ? 4 : 12;
+  for (const int32_t batch : {1, 4}) {
+    const Served plain = serve(folder, on_cuda(WeightType::bf16, true), requests, batch), drafted = serve(folder, on_cuda(WeightType::bf16, true), requests, batch, &plain);
+    CHECK(drafted.failures.empty() && plain.accepted == 0);
+    CHECK(drafted.accepted > 0);
+    for (const auto& [id, tokens] : plain.tokens) CHECK(drafted.tokens.at(id) == tokens, "request ", id);
   }
 }
 

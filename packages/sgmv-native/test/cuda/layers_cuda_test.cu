@@ -541,8 +541,11 @@ TEST("layers: a normed row has the same bits alone; a graph repeats what was rec
 
 constexpr float kSharpness = 1.702f, kLimit = 7.0f;
 
+constexpr Xielu kXielu{0.75f, 1.125f, 0.5f};
+
 double activated(Activation activation, double x) {
   if (activation == Activation::silu) return x / (1 + std::exp(-x));
+  if (activation == Activation::xielu) return (x > 0 ? double{kXielu.positive} * x * x : double{kXielu.negative} * (std::expm1(x) - x)) + double{kXielu.beta} * x;
   if (activation == Activation::relu2) return x < 0 ? 0 : x * x;
   if (activation == Activation::clamped_silu) return std::min(x, double{kLimit}) / (1 + std::exp(-kSharpness * std::min(x, double{kLimit})));
   return x / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
@@ -588,7 +591,7 @@ TEST("layers: gated activations whose other halves lie elsewhere") {
 
 TEST("layers: activations without a gate, with and without bias") {
   for (const Number type : kTypes)
-    for (const Activation activation : {Activation::gelu_tanh, Activation::relu2})
+    for (const Activation activation : {Activation::gelu_tanh, Activation::relu2, Activation::xielu})
       for (const int32_t width : {4, 37, 1030})
         for (const bool biased : {false, true}) {
           const int32_t tokens = 3;
@@ -597,7 +600,9 @@ TEST("layers: activations without a gate, with and without bias") {
           const std::vector<float> host_bias = normal(width);
           const auto rows = on_device(host_rows), bias = on_device(host_bias);
           const auto out = poisoned_rows(type, tokens, width);
-          gated_activation(nullptr, {type, activation, 1, 0, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data(), false});
+          GatedActivation work{type, activation, 1, 0, rows.data(), biased ? bias.data() : nullptr, nullptr, tokens, width, out.data(), false};
+          work.xielu = kXielu;
+          gated_activation(nullptr, work);
           check_rows(type, from_device(out), tokens, width, "activation", [&](int64_t token, int64_t i) {
             return activated(activation, double{host_rows[static_cast<size_t>(token * width + i)]} + (biased ? host_bias[static_cast<size_t>(i)] : 0.0f));
           });
@@ -622,6 +627,21 @@ TEST("layers: gated activations whose rows have biases of their own") {
         return double{host_rows[static_cast<size_t>(token * 2 * width + column)]} + host_biases[static_cast<size_t>(bias_of_row[static_cast<size_t>(token)] * 2 * width + column)];
       };
       return activated(Activation::clamped_silu, input(i)) * (std::clamp(input(width + i), -double{kLimit}, double{kLimit}) + 1);
+    });
+  }
+}
+
+TEST("layers: gated activations whose rows are multiplied first") {
+  for (const int32_t width : {36, 37}) {
+    const std::vector<float> host_rows = normal(int64_t{3} * 2 * width, 4.0f), scales{0.25f, 0.0f, 1.5f};
+    const auto rows = on_device(host_rows), of_row = on_device(scales);
+    const auto out = poisoned_rows(Number::f32, 3, width);
+    GatedActivation work{Number::f32, Activation::silu, 1, 0, rows.data(), nullptr, nullptr, 3, width, out.data()};
+    work.row_scales = of_row.data();
+    gated_activation(nullptr, work);
+    check_rows(Number::f32, from_device(out), 3, width, "activation", [&](int64_t token, int64_t i) {
+      const auto input = [&](int64_t column) { return double{scales[static_cast<size_t>(token)]} * host_rows[static_cast<size_t>(token * 2 * width + column)]; };
+      return activated(Activation::silu, input(i)) * input(width + i);
     });
   }
 }

@@ -51,6 +51,7 @@ ENGINE_TEST("choices: each is what a request of its own with the derived seed wo
 ENGINE_TEST("choices: the prompt is computed once and its blocks are shared") {
   EngineOptions options = small_options(64, 8, 16, 64);
   options.prefix_cache = false;
+  options.draft_tokens = 0;
   Harness harness(options);
   std::mt19937 random(4);
   harness.submit(choices("many", random_tokens(random, 50), 8, 4));

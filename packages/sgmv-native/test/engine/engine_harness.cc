@@ -22,6 +22,9 @@ Harness::Harness(EngineOptions options, FakeOptions fake) {
                                      [this](std::vector<Event>& events) { take(events); });
 }
 
+Harness::Harness(EngineOptions options, std::unique_ptr<Model> model)
+    : engine_(std::make_unique<Engine>(std::move(model), std::move(options), [this](std::vector<Event>& events) { take(events); })) {}
+
 Harness::~Harness() {
   engine_->close();
   const EngineStats stats = engine_->stats();

@@ -162,9 +162,9 @@ ENGINE_TEST("states: who comes while a kept one is read waits for that, not for 
   }
 }
 
-TEST("states: a real model's tokens under preemption, in chunks and in choices") {
-  const std::filesystem::path folder = golden_root() / "qwen3-5" / "model";
-  if (!std::filesystem::exists(folder)) throw Skip("no golden folder of qwen3-5");
+void check_preempted(const char* family) {
+  const std::filesystem::path folder = golden_root() / family / "model";
+  if (!std::filesystem::exists(folder)) throw Skip(std::string("no golden folder of ") + family);
   const auto model = Model::load(folder, {1, ""});
   constexpr int32_t kTokens = 130;
   EngineOptions options;
@@ -227,6 +227,10 @@ TEST("states: a real model's tokens under preemption, in chunks and in choices")
       CHECK((tokens[{request.id, choice}] == expected), "request ", request.id, ", choice ", choice);
     }
 }
+
+TEST("states: a real model's tokens under preemption, in chunks and in choices") { check_preempted("qwen3-5"); }
+
+TEST("states: the same of Mamba-2") { check_preempted("granite-hybrid"); }
 
 }  // namespace
 }  // namespace sgmv::test

@@ -17,6 +17,7 @@ struct Shape {
   int32_t kv_heads, per_kv, dim, block_size, window;
   float softcap = 0;
   bool sinks = false;
+  bool chunked = false;
   int32_t values_in_keys = 0;
 };
 
@@ -57,7 +58,7 @@ class AttentionCase {
     for (int32_t head = 0; shape_.sinks && head < heads; ++head) sinks_.push_back(head % 5 == 3 ? 40.0f : head % 5 == 4 ? -200.0f : 4 * normal_(generator_));
     AttentionWork work;
     work.plan({{}, slices, {}, {}}, shape_.block_size, shape_.per_kv, by_head);
-    work.run(device_, {q.data(), width, out.data(), token_stride, head_stride, cache_.get(), 1, heads, shape_.window, shape_.softcap, sinks_.empty() ? nullptr : sinks_.data()});
+    work.run(device_, {q.data(), width, out.data(), token_stride, head_stride, cache_.get(), 1, heads, shape_.window, shape_.softcap, sinks_.empty() ? nullptr : sinks_.data(), shape_.chunked});
     for (size_t s = 0; s < sequences_.size(); ++s)
       for (int32_t t = 0; t < sequences_[s].count; ++t)
         for (int32_t head = 0; head < heads; ++head) {
@@ -98,7 +99,7 @@ class AttentionCase {
 
   void check(const Sequence& s, int32_t position, int32_t query_head, const float* q, const float* found) const {
     const int32_t head = query_head / shape_.per_kv;
-    const int32_t first = shape_.window > 0 ? std::max(0, position + 1 - shape_.window) : 0;
+    const int32_t first = shape_.window == 0 ? 0 : shape_.chunked ? position / shape_.window * shape_.window : std::max(0, position + 1 - shape_.window);
     const auto at = [&](int32_t p, int32_t d, int32_t dim) { return static_cast<size_t>((p * shape_.kv_heads + head) * dim + d); };
     std::vector<double> weights;
     double most = -1e300, sum = 0;
@@ -129,7 +130,7 @@ class AttentionCase {
   std::unique_ptr<CpuKvCache> cache_;
 };
 
-TEST("attention: head groups, head sizes, blocks, windows and sinks against float64") {
+TEST("attention: head groups, head sizes, blocks, windows, chunks and sinks against float64") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
     uint32_t seed = 1;
@@ -137,8 +138,9 @@ TEST("attention: head groups, head sizes, blocks, windows and sinks against floa
                                                            {1, 13, 80, 16, 0}, {1, 71, 16, 16, 0}, {2, 4, 128, 32, 0}, {2, 2, 32, 16, 12}, {1, 7, 32, 5, 13},
                                                            {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40},
                                                            {2, 2, 32, 16, 0, 5}, {1, 3, 20, 5, 13, 2},
-                                                           {1, 4, 40, 16, 0, 0, false, 32}, {1, 16, 576, 16, 0, 0, false, 512}, {1, 37, 23, 5, 0, 0, false, 17}, {2, 9, 16, 4, 11, 3, true, 16},
-                                                           {2, 5, 32, 16, 0, 0, true}, {1, 8, 64, 7, 13, 0, true}, {3, 2, 18, 4, 1, 0, true}, {1, 5, 16, 16, 0, 3, true}})
+                                                           {1, 4, 40, 16, 0, 0, false, false, 32}, {1, 16, 576, 16, 0, 0, false, false, 512}, {1, 37, 23, 5, 0, 0, false, false, 17}, {2, 9, 16, 4, 11, 3, true, false, 16},
+                                                           {2, 5, 32, 16, 0, 0, true}, {1, 8, 64, 7, 13, 0, true}, {3, 2, 18, 4, 1, 0, true}, {1, 5, 16, 16, 0, 3, true},
+                                                           {2, 2, 32, 16, 12, 0, false, true}, {1, 5, 16, 4, 16, 0, true, true}, {1, 3, 24, 16, 64, 3, false, true}, {2, 1, 16, 7, 1, 0, false, true}})
       for (const KvType type : {KvType::f32, KvType::f16}) AttentionCase(*device, type, shape, seed++).run();
   }
 }

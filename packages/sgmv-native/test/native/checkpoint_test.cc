@@ -256,7 +256,7 @@ void quantize(ModelCopy& stored, ModelCopy& widened, const ScaleLayout& layout) 
   std::mt19937 random(11);
   std::vector<NamedTensor> scales;
   for (NamedTensor& tensor : stored.tensors) {
-    if (tensor.name.find("_proj.weight") == std::string::npos) continue;
+    if (tensor.name.find("_proj") == std::string::npos || tensor.shape.size() != 2) continue;
     const int64_t out = tensor.shape[0], in = tensor.shape[1];
     const int64_t rows = layout.rows > 0 ? layout.rows : out, columns = layout.columns > 0 ? layout.columns : in, across = (in + columns - 1) / columns;
     std::vector<float> scale(static_cast<size_t>((out + rows - 1) / rows * across)), wide;
@@ -276,12 +276,89 @@ void quantize(ModelCopy& stored, ModelCopy& widened, const ScaleLayout& layout) 
 }
 
 TEST("checkpoint: matrices in E4M3 are what they are with their scales, of blocks, rows or all") {
-  for (const char* family : {"qwen2", "phi3", "qwen3-moe"}) {
+  for (const char* family : {"qwen2", "phi3", "qwen3-moe", "deepseek-v3"}) {
     for (const ScaleLayout& layout : kScaleLayouts) {
       ModelCopy stored(family), widened(family);
       quantize(stored, widened, layout);
       CHECK(stored.logits() == widened.logits(), family, layout.suffix);
     }
+  }
+}
+
+// Of [experts, rows, columns]; by_input: rows are inputs.
+struct StackedLayout {
+  const char* name;
+  const char* suffix;
+  const char* quantization;
+  std::vector<int64_t> (*grid)(int64_t rows, int64_t columns, bool by_input);  // of one matrix
+  std::vector<int64_t> (*shape)(int64_t experts, const std::vector<int64_t>& grid, bool by_input);
+  bool transformers_halves = false;  // matrices of gate and up have two
+};
+
+const StackedLayout kStackedLayouts[] = {
+    {"blocks", "_scale_inv", R"({"quant_method":"fp8","weight_block_size":[8,16]})", [](int64_t rows, int64_t columns, bool) { return std::vector{(rows + 7) / 8, (columns + 15) / 16}; },
+     [](int64_t experts, const std::vector<int64_t>& grid, bool) { return std::vector{experts, grid[0], grid[1]}; }},
+    {"one of each", "_scale_inv", R"({"quant_method":"fp8","weight_block_size":null})", [](int64_t, int64_t, bool) { return std::vector<int64_t>{1, 1}; },
+     [](int64_t experts, const std::vector<int64_t>& grid, bool) { return std::vector{experts, grid[0], grid[1]}; }, true},
+    {"one of each, flat", "_scale", R"({"quant_method":"compressed-tensors","format":"float-quantized"})", [](int64_t, int64_t, bool) { return std::vector<int64_t>{1, 1}; },
+     [](int64_t experts, const std::vector<int64_t>&, bool) { return std::vector{experts}; }},
+    {"one of each output", "_scale", R"({"quant_method":"compressed-tensors","format":"float-quantized"})",
+     [](int64_t rows, int64_t columns, bool by_input) { return by_input ? std::vector<int64_t>{1, columns} : std::vector<int64_t>{rows, 1}; },
+     [](int64_t experts, const std::vector<int64_t>& grid, bool) { return std::vector{experts, grid[0], grid[1]}; }},
+    {"one of each output, below each other", "_scale", R"({"quant_method":"fbgemm_fp8","activation_scale_ub":1200.0})",
+     [](int64_t rows, int64_t columns, bool by_input) { return by_input ? std::vector<int64_t>{1, columns} : std::vector<int64_t>{rows, 1}; },
+     [](int64_t experts, const std::vector<int64_t>& grid, bool) { return std::vector{experts, grid[0] * grid[1], int64_t{1}}; }}};
+
+// All experts' matrices in E4M3, and beside them the same numbers in float32.
+void quantize_stacked(ModelCopy& stored, ModelCopy& widened, const StackedLayout& layout) {
+  std::mt19937 random(13);
+  std::vector<NamedTensor> scales;
+  for (NamedTensor& tensor : stored.tensors) {
+    if (tensor.shape.size() != 3) continue;
+    const int64_t experts = tensor.shape[0], rows = tensor.shape[1], columns = tensor.shape[2];
+    const bool gate_up = tensor.name.find("gate_up") != std::string::npos || tensor.name.find("input_linear") != std::string::npos;
+    const bool by_input = gate_up ? rows == stored.hidden_size() : columns == stored.hidden_size();
+    std::vector<int64_t> grid = layout.grid(rows, columns, by_input);
+    if (layout.transformers_halves && gate_up && !by_input) grid[0] = 2;
+    const bool blocks = std::string(layout.name) == "blocks";
+    const int64_t block_rows = blocks ? 8 : rows / grid[0], block_columns = blocks ? 16 : columns / grid[1];
+    std::vector<float> scale(static_cast<size_t>(experts * grid[0] * grid[1])), wide;
+    for (float& value : scale) value = std::ldexp(1.0f, -10 - static_cast<int>(random() % 3));
+    tensor.dtype = "F8_E4M3";
+    tensor.data.clear();
+    for (int64_t expert = 0; expert < experts; ++expert)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < columns; ++column) {
+          const int code = static_cast<int>(random() % 2) * 128 + static_cast<int>(random() % 127);
+          tensor.data.push_back(static_cast<char>(code));
+          wide.push_back(e4m3(code) * scale[static_cast<size_t>((expert * grid[0] + row / block_rows) * grid[1] + column / block_columns)]);
+        }
+    widened.named(tensor.name) = {tensor.name, "F32", tensor.shape, f32_bytes(wide)};
+    scales.push_back({tensor.name + layout.suffix, "F32", layout.shape(experts, grid, by_input), f32_bytes(scale)});
+  }
+  stored.tensors.insert(stored.tensors.end(), scales.begin(), scales.end());
+  stored.quantization = layout.quantization;
+}
+
+TEST("checkpoint: all experts' matrices in one E4M3 tensor are what they are with their scales, by outputs or by inputs") {
+  for (const char* family : {"granitemoe", "qwen3-vl-moe", "gemma4-moe"})
+    for (const StackedLayout& layout : kStackedLayouts) {
+      ModelCopy stored(family), widened(family);
+      quantize_stacked(stored, widened, layout);
+      CHECK(stored.logits() == widened.logits(), family, layout.name);
+    }
+}
+
+TEST("checkpoint: scales of stacked experts of other numbers than there are experts or even blocks are refused by name") {
+  ModelCopy sound("granitemoe"), widened("granitemoe");
+  quantize_stacked(sound, widened, kStackedLayouts[0]);
+  const std::string scale = "model.layers.0.block_sparse_moe.input_linear.weight_scale_inv";
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{3, 5, 2}, {4, 3, 2}, {4, 5, 7}, {5, 5, 2}, {5}}) {
+    ModelCopy copy = sound;
+    int64_t count = 1;
+    for (const int64_t n : shape) count *= n;
+    copy.named(scale) = {scale, "F32", shape, f32_bytes(std::vector<float>(static_cast<size_t>(count), 0.01f))};
+    CHECK_THROWS(copy.load(), Error, "input_linear.weight_scale_inv: found shape");
   }
 }
 

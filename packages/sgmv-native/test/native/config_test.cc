@@ -273,9 +273,9 @@ TEST("config: Ministral and Ministral 3") {
   const std::string shape = R"("model_type":"ministral3","vocab_size":128,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2)";
   const ModelConfig c = read(three(R"(,"llama_4_scaling_beta":0.1)"), shape);
   CHECK(c.kv_heads == 8 && c.head_dim == 128 && c.sliding_window == 0 && c.rope.kind == RopeConfig::Kind::yarn);
-  CHECK_EQUAL(c.query_scale(63), c.attention_scale);
-  CHECK(std::abs(c.query_scale(64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
-  CHECK(std::abs(c.query_scale(255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
+  CHECK_EQUAL(c.query_scale(0, 63), c.attention_scale);
+  CHECK(std::abs(c.query_scale(0, 64) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  CHECK(std::abs(c.query_scale(0, 255) / c.attention_scale - (1 + 0.1 * std::log(4.0))) < 1e-6);
   CHECK_EQUAL(read(three(""), shape).query_growth, 0.0f);
   refuse(three(R"(,"llama_4_scaling_beta":-0.1)"), "model_unsupported", "llama_4_scaling_beta", shape);
   refuse(three(R"(,"llama_4_scaling_beta":"0.1")"), "model_corrupt", "llama_4_scaling_beta", shape);
@@ -490,6 +490,35 @@ TEST("config: latent attention") {
   refuse_as("deepseek_v2", R"("num_experts_per_tok":6,"topk_method":"noaux_tc")", "model_unsupported", "topk_method");
 }
 
+TEST("config: Apertus and OLMo 1") {
+  const std::string scaled = R"("rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})";
+  const ModelConfig apertus = read_as("apertus", scaled + R"(,"attention_bias":true)");
+  CHECK(apertus.activation == Activation::xielu && !apertus.gated_mlp && apertus.qk_norm && apertus.output_bias && apertus.rope.theta == 1.2e7 && !apertus.mlp_bias);
+  CHECK(read_as("apertus", scaled + R"(,"hidden_act":"relu2")").activation == Activation::relu2);
+  refuse_as("apertus", "", "model_unsupported", "rope_parameters: found nothing");
+  refuse_as("arcee", R"("hidden_act":"xielu")", "model_unsupported", "hidden_act: found \"xielu\"");
+  const ModelConfig olmo = read_as("olmo", R"("rms_norm_eps":0.5,"clip_qkv":null)");
+  CHECK(olmo.layer_norms && !olmo.norm_biases && !olmo.norm_weights && olmo.rms_norm_eps == 1e-5f && olmo.gated_mlp && olmo.activation == Activation::silu);
+  refuse_as("olmo", R"("clip_qkv":8.0)", "model_unsupported", "clip_qkv");
+}
+
+TEST("config: Llama 4, its chunks, layers without RoPE and with experts") {
+  const std::string heads = R"("num_key_value_heads":4)";
+  const ModelConfig c = read_as("llama4_text", heads);
+  CHECK(c.layer_has_rope == std::vector<bool>({true, true, true, false, true, true}) && c.layer_is_sliding == c.layer_has_rope && c.chunked_window && c.sliding_window == 8192);
+  CHECK(c.head_dim == 128 && c.rope.interleaved && c.rope.theta == 5e5 && c.qk_norm_weightless && c.qk_norm_after_rope && c.intermediate_size == 16384);
+  CHECK(c.experts.count == 16 && c.experts.per_token == 1 && c.experts.sigmoid_weights && c.experts.weighs_inputs && !c.experts.chosen_by_worth() && c.experts.shared_size == c.experts.size && c.has_experts(0));
+  CHECK(c.query_scale(0, 1 << 20) == c.attention_scale && c.query_scale(3, 8190) == c.attention_scale);
+  CHECK(std::abs(c.query_scale(3, 8191) / c.attention_scale - (1 + 0.1 * std::log(2.0))) < 1e-6);
+  const ModelConfig maverick = read_as("llama4_text", heads + R"(,"no_rope_layers":[],"interleave_moe_layer_step":2,"use_qk_norm":false,"attn_temperature_tuning":0,"attention_chunk_size":null)");
+  CHECK(!maverick.has_experts(0) && maverick.has_experts(1) && !maverick.qk_norm && maverick.layer_is_sliding.empty() && maverick.query_growth == 0 && !maverick.has_rope(3));
+  const ModelConfig listed = read_as("llama4_text", heads + R"(,"no_rope_layers":[0,1,1,1,1,1],"moe_layers":[2,5],"attn_temperature_tuning":4,"layer_types":["chunked_attention","full_attention","full_attention","full_attention","full_attention","chunked_attention"])");
+  CHECK(!listed.has_rope(0) && listed.query_growth_of(0) > 0 && listed.is_sliding(0) && !listed.is_sliding(1) && listed.has_experts(2) && !listed.has_experts(3));
+  refuse_as("llama4_text", heads + R"(,"attention_chunk_size":null,"layer_types":["chunked_attention","full_attention","full_attention","full_attention","full_attention","full_attention"])", "model_unsupported", "an attention_chunk_size with it");
+  refuse_as("llama4_text", heads + R"(,"moe_layers":[6])", "model_corrupt", "moe_layers: found 6, expected layers from 0 to 5");
+  refuse_as("llama4_text", heads + R"(,"floor_scale":0)", "model_corrupt", "floor_scale: found 0");
+}
+
 TEST("config: Gemma 4, its layers of two shapes, those that share, numbers per token, experts") {
   const ModelConfig c = read_as("gemma4_text", "");
   CHECK(c.layer_is_sliding == std::vector<bool>({true, true, true, true, true, false}) && c.sliding_window == 512 && c.tied_embeddings && c.activation == Activation::gelu_tanh);
@@ -535,10 +564,10 @@ TEST("config: layers of linear attention") {
   const auto of = [](const char* type) { return std::string(R"("model_type":")") + type + R"(","vocab_size":128,"hidden_size":64,"num_hidden_layers":8,"num_attention_heads":4,"head_dim":32)"; };
   const std::string dense = of("qwen3_5_text"), next = of("qwen3_next");
   const ModelConfig c = read("", dense);
-  CHECK(c.linear.layer_is_linear == std::vector<bool>({true, true, true, false, true, true, true, false}));
+  CHECK(c.linear.layer_has_state == std::vector<bool>({true, true, true, false, true, true, true, false}));
   CHECK(c.attention_gate && c.qk_norm && c.unit_offset_norms && !c.linear.grouped && c.rope.rotary_dim == 8 && c.experts.count == 0);
   CHECK(c.linear.key_heads == 16 && c.linear.value_heads == 32 && c.linear.key_dim == 128 && c.linear.value_dim == 128 && c.linear.taps == 4);
-  CHECK(c.kv_layers() == 2 && c.kv_index(7) == 1 && c.linear_layers() == 6 && c.state_index(4) == 3);
+  CHECK(c.kv_layers() == 2 && c.kv_index(7) == 1 && c.state_layers() == 6 && c.state_index(4) == 3);
   CHECK_EQUAL(c.state_bytes(), size_t{6} * (32 * 128 * 128 + 3 * (2 * 16 * 128 + 32 * 128)) * 4);
   CHECK_EQUAL(c.out_features(Projection::q), 2 * 4 * 32);
   const ModelConfig some = read(R"("full_attention_interval":2,"linear_num_value_heads":16,"linear_value_head_dim":5,"partial_rotary_factor":0.5)", next);
@@ -558,6 +587,109 @@ TEST("config: layers of linear attention") {
   refuse(R"("full_attention_interval":0)", "model_corrupt", "full_attention_interval", dense);
   refuse(R"("full_attention_interval":9)", "model_unsupported", "layer_types: found linear attention only", dense);
   refuse(R"("hidden_act":"gelu_pytorch_tanh")", "model_unsupported", "hidden_act: found \"gelu_pytorch_tanh\", expected \"silu\"", dense);
+}
+
+TEST("config: short convolutions") {
+  const std::string lfm = R"("model_type":"lfm2","hidden_size":64,"num_hidden_layers":4)", sparse = R"("model_type":"lfm2_moe","hidden_size":64,"num_hidden_layers":4)";
+  const std::string types = R"("layer_types":["conv","full_attention","conv","conv"])";
+  const ModelConfig c = read(types, lfm);
+  CHECK(c.linear.is_conv() && c.linear.taps == 3 && c.linear.width() == 192 && c.linear.values() == 64 && c.linear.conv_width() == 64 && !c.linear.in_bias);
+  CHECK(c.state_layers() == 3 && c.kv_layers() == 1 && c.kv_index(1) == 0 && c.state_index(2) == 1 && c.state_bytes() == 3 * 2 * 64 * 4);
+  CHECK(c.layer_projections(0) == std::vector<Projection>({Projection::in, Projection::out, Projection::gate, Projection::up, Projection::down}));
+  CHECK(c.heads == 32 && c.kv_heads == 8 && c.head_dim == 2 && c.qk_norm && c.tied_embeddings && c.rope.theta == 1e6 && c.rms_norm_eps == 1e-5f && c.intermediate_size == 8192);
+  CHECK(read(R"("full_attn_idxs":[1,3],"conv_bias":true,"hidden_act":"gelu")", lfm).linear.layer_has_state == std::vector<bool>({true, false, true, false}));
+  CHECK(read("", lfm).state_layers() == 0);
+  CHECK(!read(R"("tie_embedding":false,"tie_word_embeddings":true)", lfm).tied_embeddings);
+  const auto size = [&](const char* more) { return read(more, lfm).intermediate_size; };
+  CHECK_EQUAL(size(R"("block_ff_dim":6656,"intermediate_size":5)"), 4608);
+  CHECK_EQUAL(size(R"("intermediate_size":100,"block_auto_adjust_ff_dim":false)"), 100);
+  CHECK_EQUAL(size(R"("intermediate_size":100,"block_ffn_dim_multiplier":null)"), 66);
+  CHECK_EQUAL(size(R"("intermediate_size":100,"block_ffn_dim_multiplier":1.5,"block_multiple_of":10)"), 100);
+  const ModelConfig moe = read(types, sparse);
+  CHECK(moe.experts.count == 32 && moe.experts.per_token == 4 && moe.experts.size == 1792 && moe.experts.sigmoid && moe.experts.choice_bias && moe.experts.normalized);
+  CHECK(!moe.has_experts(1) && moe.has_experts(2) && moe.intermediate_size == 7168 && moe.experts.sum_added == 1e-6f);
+  const ModelConfig other = read(types + R"(,"num_dense_layers":0,"use_expert_bias":false,"norm_topk_prob":false,"routed_scaling_factor":2.5)", sparse);
+  CHECK(other.has_experts(0) && !other.experts.choice_bias && !other.experts.normalized && other.experts.scale == 2.5f);
+  refuse(R"("layer_types":["conv","conv","conv","conv"])", "model_unsupported", "layer_types: found convolutions only, expected at least one layer of full attention", lfm);
+  refuse(R"("layer_types":["conv","full_attention","linear_attention","conv"])", "model_unsupported", "layer_types: found linear_attention, expected full_attention or conv", lfm);
+  refuse(R"("full_attn_idxs":[4])", "model_corrupt", "full_attn_idxs: found 4, expected layers from 0 to 3", lfm);
+  refuse(types + R"(,"conv_L_cache":1)", "model_unsupported", "conv_L_cache: found 1, expected 2 to 16", lfm);
+  refuse(R"("block_multiple_of":0)", "model_corrupt", "block_multiple_of", lfm);
+  refuse(R"("block_ffn_dim_multiplier":0)", "model_corrupt", "block_ffn_dim_multiplier", lfm);
+  refuse("", "model_corrupt", "layer_types: found nothing", sparse);
+}
+
+TEST("config: Mamba-2") {
+  const std::string sizes = R"("hidden_size":64,"num_hidden_layers":4,"vocab_size":128,"num_attention_heads":4)", granite = R"("model_type":"granitemoehybrid",)" + sizes, bamba = R"("model_type":"bamba","num_key_value_heads":2,)" + sizes;
+  const std::string types = R"("layer_types":["mamba","mamba","attention","linear_attention"],"mamba_n_heads":8)", some = R"("attn_layer_indices":[2],"mamba_n_heads":8)";
+  const ModelConfig c = read(types, granite);
+  CHECK(c.linear.is_mamba() && c.linear.gate == StateGate::before_norm && c.linear.value_heads == 8 && c.linear.value_dim == 16 && c.linear.key_heads == 1 && c.linear.key_dim == 256 && c.linear.taps == 4);
+  CHECK(c.linear.conv_width() == 128 + 512 && c.linear.width() == 2 * 128 + 512 + 8 && !c.linear.in_bias && c.linear.conv_bias && c.linear.norm_width() == 128);
+  CHECK(c.kv_layers() == 1 && c.state_layers() == 3 && c.state_index(3) == 2 && !c.has_rope(2) && c.experts.count == 8 && c.experts.shared_size == 1024 && c.experts.size == 11008);
+  CHECK_EQUAL(c.state_bytes(), size_t{3} * (8 * 256 * 32 + 3 * 640) * 4);
+  CHECK(c.linear.step_min == 0 && std::isinf(c.linear.step_max));
+  const ModelConfig dense = read(types + R"(,"num_local_experts":0,"shared_intermediate_size":96,"position_embedding_type":"rope","residual_multiplier":0.5,"mamba_proj_bias":true,"mamba_conv_bias":false)", granite);
+  CHECK(dense.experts.count == 0 && dense.intermediate_size == 96 && dense.has_rope(2) && dense.linear.in_bias && dense.linear.out_bias && !dense.linear.conv_bias);
+  CHECK(dense.linear.norm_eps == 1e-6f && dense.rms_norm_eps == 4e-6f);
+  const ModelConfig layers = read(R"("layers_block_type":["attention","attention","attention","attention"])", granite);
+  CHECK(layers.state_layers() == 0 && layers.kv_layers() == 4);
+  const ModelConfig b = read(some + R"(,"mamba_d_head":"auto","mamba_n_groups":2,"time_step_limit":[0.001,Infinity])", bamba);
+  CHECK(b.linear.value_dim == 16 && b.linear.norm_width() == 64 && b.linear.step_min == 0.001f && std::isinf(b.linear.step_max) && b.rope.rotary_dim == 8 && b.kv_layers() == 1);
+  CHECK(read(some + R"(,"time_step_limit":[0.0,{"__float__":"Infinity"}])", bamba).state_layers() == 3);
+  // z | x | B | C | dt; channels: x | B | C.
+  const LinearAttentionShape& s = b.linear;
+  CHECK(s.z_column(1) == 16 && s.v_column(1) == 128 + 16 && s.k_column(1) == 256 + 256 && s.q_column(1) == 256 + 512 + 256 && s.a_column(3) == 256 + 1024 + 3);
+  CHECK(s.v_channel(1) == 16 && s.k_channel(1) == 128 + 256 && s.q_channel(1) == 128 + 512 + 256);
+  refuse("", "model_unsupported", "layer_types: found linear attention only", granite);
+  refuse(R"("layer_types":["mamba","mamba","sliding_attention","mamba"])", "model_unsupported", "layer_types: found sliding_attention, expected full_attention or linear_attention", granite);
+  refuse(types + R"(,"mamba_d_head":15)", "model_corrupt", "mamba_d_head: found 15, expected mamba_n_heads times it to be 128", granite);
+  refuse(types + R"(,"mamba_n_groups":3)", "model_corrupt", "mamba_n_heads: found 8, expected a multiple of mamba_n_groups, 3", granite);
+  refuse(types + R"(,"hidden_act":"gelu_pytorch_tanh")", "model_unsupported", "hidden_act", granite);
+  refuse(some + R"(,"time_step_limit":[0.5,0.1])", "model_unsupported", "time_step_limit", bamba);
+  refuse(some + R"(,"time_step_limit":["0",1])", "model_corrupt", "time_step_limit: found \"0\", expected a number or Infinity", bamba);
+  refuse(some + R"(,"time_step_limit":0.5)", "model_corrupt", "time_step_limit", bamba);
+  refuse(some + R"(,"partial_rotary_factor":1.0)", "model_unsupported", "partial_rotary_factor", bamba);
+  refuse(some + R"(,"rms_norm_eps":Infinity)", "model_corrupt", "rms_norm_eps: found \"Infinity\", expected a number", bamba);
+}
+
+TEST("config: a state beside attention") {
+  const std::string falcon = R"("model_type":"falcon_h1","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2)";
+  const ModelConfig c = read("", falcon);
+  CHECK(c.linear.value_heads == 128 && c.linear.value_dim == 8 && c.linear.gate == StateGate::alone && c.state_layers() == 3 && c.kv_layers() == 3 && c.kv_index(2) == 2 && c.state_index(2) == 2 && c.has_both(1));
+  CHECK_EQUAL(c.layer_projections(0).size(), size_t{2 + 4 + 3});
+  CHECK(read(R"("mamba_d_ssm":null,"mamba_n_heads":16)", falcon).linear.value_dim == 8);
+  CHECK(read(R"("mamba_rms_norm":true)", falcon).linear.gate == StateGate::after_norm);
+  CHECK(read(R"("mamba_rms_norm":true,"mamba_norm_before_gate":false)", falcon).linear.gate == StateGate::before_norm);
+  const ModelConfig scaled = read(R"("ssm_in_multiplier":2,"ssm_multipliers":[1,2,3,4,5],"ssm_out_multiplier":0.5,"attention_in_multiplier":3,"attention_out_multiplier":0.5,"key_multiplier":0.25,"mlp_multipliers":[2,0.5],"lm_head_multiplier":0.125,"embedding_multiplier":5)", falcon);
+  CHECK(scaled.linear.gate_scale == 2 && scaled.linear.value_scale == 4 && scaled.linear.key_scale == 6 && scaled.linear.query_scale == 8 && scaled.linear.step_scale == 10 && scaled.linear.out_scale == 0.5f);
+  CHECK(scaled.attention_scale == 0.25f * 9 * 0.25f && scaled.value_scale == 1.5f && scaled.gate_scale == 2 && scaled.gated_scale == 0.5f && scaled.logit_scale == 0.125f && scaled.embedding_scale == 5);
+  refuse(R"("projectors_bias":true,"ssm_out_multiplier":0.5)", "model_unsupported", "projectors_bias: found true, expected false beside a ssm_out_multiplier other than 1", falcon);
+  refuse(R"("mamba_proj_bias":true,"ssm_in_multiplier":0.5)", "model_unsupported", "mamba_proj_bias", falcon);
+  refuse(R"("attention_bias":true,"attention_in_multiplier":0.5)", "model_unsupported", "attention_bias", falcon);
+  refuse(R"("mlp_bias":true,"mlp_multipliers":[1,0.5])", "model_unsupported", "mlp_bias", falcon);
+  refuse(R"("ssm_multipliers":[1,2,3])", "model_corrupt", "ssm_multipliers: found [1, 2, 3], expected 5 numbers", falcon);
+  refuse(R"("mlp_multipliers":[1,0])", "model_unsupported", "mlp_multipliers: found 0, expected numbers from 1e-3 to 1e3", falcon);
+}
+
+TEST("config: layers of one kind each") {
+  const std::string nemotron = R"("model_type":"nemotron_h","hidden_size":64,"num_hidden_layers":9)";
+  const ModelConfig c = read(R"("hybrid_override_pattern":"M-M*-")", nemotron);
+  CHECK(c.layers == 5 && c.experts.count == 0 && c.state_layers() == 2 && c.kv_layers() == 1 && c.kv_index(3) == 0 && c.state_index(2) == 1 && !c.has_rope(3));
+  CHECK(c.has_mixer(0) && !c.has_feed_forward(0) && !c.has_mlp(0) && !c.has_mixer(1) && c.has_mlp(1) && c.mlp_size_max() == 21504 && !c.gated_mlp && c.activation == Activation::relu2);
+  CHECK(c.linear.key_heads == 8 && c.linear.value_heads == 128 && c.linear.key_dim == 128 && c.linear.value_dim == 64 && c.linear.norm_width() == 1024 && c.linear.conv_bias && !c.linear.in_bias);
+  CHECK(c.layer_projections(0) == std::vector<Projection>({Projection::in, Projection::out}));
+  CHECK(c.layer_projections(1) == std::vector<Projection>({Projection::up, Projection::down}));
+  CHECK(c.layer_projections(3) == std::vector<Projection>({Projection::q, Projection::k, Projection::v, Projection::o}));
+  const ModelConfig moe = read(R"("layers_block_type":["moe","mamba","attention"],"n_routed_experts":16,"num_experts_per_tok":6,"routed_scaling_factor":2.5,"mamba_dt_min":0.5,"time_step_limit":[0.7,Infinity])", nemotron);
+  CHECK(moe.has_experts(0) && moe.has_mlp(0) && !moe.has_experts(1) && moe.experts.count == 16 && moe.experts.shared_size == 7688 && moe.experts.sigmoid && moe.experts.normalized && moe.experts.scale == 2.5f);
+  CHECK(moe.linear.step_min == 0.5f && c.linear.step_min == 0.001f && !moe.attention_bias);
+  CHECK_EQUAL(read("", nemotron).layers, 4);
+  refuse(R"("hybrid_override_pattern":"MM")", "model_unsupported", "layers_block_type: found linear attention only", nemotron);
+  refuse(R"("hybrid_override_pattern":"M*|")", "model_corrupt", "hybrid_override_pattern", nemotron);
+  refuse(R"("layers_block_type":["conv"])", "model_unsupported", "layers_block_type: found conv", nemotron);
+  refuse(R"("moe_latent_size":32)", "model_unsupported", "moe_latent_size: found 32", nemotron);
+  refuse(R"("mamba_hidden_act":"gelu")", "model_unsupported", "mamba_hidden_act", nemotron);
+  refuse(R"("mlp_hidden_act":"silu")", "model_unsupported", "hidden_act: found \"silu\"", nemotron);
 }
 
 TEST("config: how quantized matrices are stored") {
@@ -581,7 +713,7 @@ TEST("config: how quantized matrices are stored") {
 
 TEST("config: quantization that computes something else, or that is stored otherwise, is refused by name") {
   const auto refuse_quantized = [](const std::string& text, const char* part) { refuse("\"quantization_config\":" + text, "model_unsupported", part); };
-  refuse_quantized(R"({"quant_method":"hqq"})", "quant_method: found \"hqq\", expected one of fp8, compressed-tensors, awq, gptq, bitsandbytes");
+  refuse_quantized(R"({"quant_method":"hqq"})", "quant_method: found \"hqq\", expected one of fp8, fbgemm_fp8, compressed-tensors, awq, gptq, bitsandbytes");
   refuse_quantized(R"({"bits":4})", "quant_method: found \"nothing\"");
   for (const char* form : {"gemv", "gemv_fast", "marlin", "llm-awq", "exllama"}) refuse_quantized(R"({"quant_method":"awq","bits":4,"version":")" + std::string(form) + "\"}", form);
   refuse_quantized(R"({"quant_method":"awq","bits":3,"group_size":64})", "bits: found 3, expected 4");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "hex.h"
 
 namespace sgmv::test {
 namespace {
@@ -63,17 +64,32 @@ const std::vector<Block> kBlocks = {
      "81f7cd9ce4f1cb2b9e24",
      {0, 1, 127, 128, 255, 33, 97, 200},
      {0x1.5ee8000000000p+4f, 0x1.2780000000000p+1f, -0x1.56d3800000000p+3f, -0x1.6e7d400000000p+3f, -0x1.7442c00000000p+4f, -0x1.8627000000000p+4f, 0x1.9168200000000p+4f, 0x1.83d8000000000p+3f}, -17.99981689453125},
+    {DType::q2_k,
+     "8b4ae5f1a94106a0956a26afbccdafe562f90a945f5693c642276ad5ab2da7394551370e99b2d74c3427fa48d732a1df70ac"
+     "a1e926115901dd06f27f8f063cd25e19a621f9bd0ccc21397c1ec795ca7748a803a9",
+     {0, 1, 127, 128, 255, 33, 97, 200},
+     {-0x1.b0c0000000000p-2f, -0x1.c000000000000p-5f, 0x1.90f0000000000p-2f, 0x1.68d8000000000p-2f, 0x1.8610000000000p-2f, 0x1.b5a0000000000p-3f, -0x1.3440000000000p-1f, 0x1.e080000000000p-6f}, -14.60107421875},
+    {DType::q3_k,
+     "7a88934d85527357a2e64647f03e2fb81f223f4192c58efd5185f0711ef7677a1f132a818d882195a100b28d6b236b82481b"
+     "d9fe630dc3ce3be4ebcab72f45b35223479f6e794d57037e2cfde9e15a7789781e3721a557d8e5a703296dcb81db3f65cf9c"
+     "1bdc5d1d8fc83f0b0ba8",
+     {0, 1, 127, 128, 255, 33, 97, 200},
+     {0x1.f554000000000p-1f, 0x1.f554000000000p-1f, -0x1.a478000000000p-1f, 0x1.d4fc000000000p+0f, -0x1.f554000000000p-1f, 0x1.f554000000000p+1f, 0.0f, 0x1.02c0000000000p-3f}, 37.239532470703125},
+    {DType::iq4_nl,
+     "be2b2209851d3d24f4c0cf83fe4363f82f47",
+     {0, 1, 15, 16, 31, 7, 11, 24},
+     {-0x1.414d000000000p+2f, 0x1.9298000000000p-1f, -0x1.35b0000000000p-1f, -0x1.414d000000000p+2f, -0x1.7b5e000000000p+1f, -0x1.eba1000000000p+2f, -0x1.f73e000000000p+1f, 0x1.9a56000000000p+1f}, -18.08526611328125},
+    {DType::iq4_xs,
+     "8929f6ced681cbea7179ced2c8f814a13472ff70ce369d8385452a44f318337f08cd1e614f235d3f83bc45fee9ee0403a79b"
+     "e118544441317c9311f85e0429b19f7ec0e156f65a3322e791b880ee995e3f0d307d2fbaf400693a179e0d027ed4e58be7a9"
+     "ebc28a271d43a78855638144eb6603f7b2725de11fe6ac2f88a68182869793f0aad6ded8",
+     {0, 1, 127, 128, 255, 33, 97, 200},
+     {-0x1.afbe000000000p+4f, 0x1.afbe000000000p+1f, -0x1.0dd6c00000000p+6f, -0x1.3bd9900000000p+5f, 0x1.660e300000000p+6f, 0x1.2298800000000p+2f, -0x1.0dd6c00000000p+6f, -0x1.2136400000000p+5f}, 107.80581665039062},
     {DType::mxfp4,
      "794ae5f1a94106a0956a26afbccdafe562",
      {0, 1, 15, 16, 31, 7, 11, 24},
      {-0x1.0000000000000p-6f, 0x1.8000000000000p-5f, 0x1.0000000000000p-6f, 0x1.0000000000000p-5f, 0x1.0000000000000p-4f, 0x1.8000000000000p-5f, -0x1.0000000000000p-5f, 0x1.0000000000000p-4f}, -0.1484375},
 };
-
-std::vector<std::byte> from_hex(const std::string& hex) {
-  std::vector<std::byte> bytes;
-  for (size_t i = 0; i < hex.size(); i += 2) bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return bytes;
-}
 
 TEST("dtype: blocks have the values of the reference implementation") {
   for (const Block& block : kBlocks) {
@@ -92,7 +108,7 @@ TEST("dtype: blocks have the values of the reference implementation") {
 TEST("dtype: what is not finite is found in every type, and nothing else") {
   std::mt19937 random(1);
   int found_some = 0;
-  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4})
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs, DType::mxfp4})
     for (int round = 0; round < 2000; ++round) {
       const int64_t block = dtype_block(dtype);
       std::vector<std::byte> bytes(static_cast<size_t>(3 * dtype_block_bytes(dtype)));
@@ -115,7 +131,7 @@ TEST("dtype: blocks of MXFP4 are the same in Q8_0 where half precision holds the
       for (std::byte& byte : block) byte = zero ? std::byte{0x80} : static_cast<std::byte>(random());
       block[0] = static_cast<std::byte>(exponent);
       std::array<std::byte, 34> q8;
-      const bool fits = mxfp4_to_q8_0(block.data(), q8.data());
+      const bool fits = table_to_q8_0(DType::mxfp4, block.data(), q8.data());
       CHECK_EQUAL(fits, zero || (exponent >= 104 && exponent <= 143));
       if (!fits) continue;
       std::array<float, 32> expected, found;
@@ -123,6 +139,21 @@ TEST("dtype: blocks of MXFP4 are the same in Q8_0 where half precision holds the
       dequantize(DType::q8_0, q8.data(), 32, found.data());
       CHECK(found == expected, "exponent ", exponent);
     }
+}
+
+TEST("dtype: blocks of IQ4_NL are the same in Q8_0") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 2000; ++round) {
+    std::array<std::byte, 18> block;
+    for (std::byte& byte : block) byte = static_cast<std::byte>(random());
+    std::array<std::byte, 34> q8;
+    CHECK(table_to_q8_0(DType::iq4_nl, block.data(), q8.data()));
+    if (first_not_finite(DType::iq4_nl, block.data(), 32) >= 0) continue;
+    std::array<float, 32> expected, found;
+    dequantize(DType::iq4_nl, block.data(), 32, expected.data());
+    dequantize(DType::q8_0, q8.data(), 32, found.data());
+    CHECK(found == expected);
+  }
 }
 
 }  // namespace

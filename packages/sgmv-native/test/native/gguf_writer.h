@@ -24,6 +24,14 @@ struct GgufWriter {
     append(keys, value);
     ++key_count;
   }
+  void numbers(const std::string& key, const std::vector<int32_t>& values) {
+    text(keys, key);
+    append<uint32_t>(keys, 9);
+    append<uint32_t>(keys, 5);
+    append<uint64_t>(keys, values.size());
+    for (const int32_t value : values) append(keys, value);
+    ++key_count;
+  }
   void real(const std::string& key, float value) {
     text(keys, key);
     append<uint32_t>(keys, 6);

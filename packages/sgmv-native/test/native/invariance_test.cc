@@ -32,7 +32,7 @@ TEST("invariance: alone and among 63 others, any chunking, any blocks, any threa
 
 TEST("invariance: mixtures of experts, with adapters of experts and of routers") {
   uint32_t seed = 101;
-  for (const char* family : {"mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "routers", "bare-parameters", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "flex-olmo", "mellum", "exaone-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-mxfp4"})
+  for (const char* family : {"mixtral", "qwen2-moe", "qwen3-moe", "olmoe", "granitemoe", "routers", "bare-parameters", "qwen3-vl-moe", "glm4-moe", "minimax-m2", "granitemoeshared", "ernie-moe", "flex-olmo", "mellum", "exaone-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-mxfp4", "llama4"})
     for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
              {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
       if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);
@@ -57,9 +57,9 @@ TEST("invariance: latent attention") {
       if (!kSanitized || block_size == 4) run(family, "", type, as_stored, block_size, seed++);
 }
 
-TEST("invariance: linear attention") {
+TEST("invariance: linear attention and other states") {
   uint32_t seed = 201;
-  for (const char* family : {"qwen3-5", "qwen3-next"})
+  for (const char* family : {"qwen3-5", "qwen3-next", "lfm2", "lfm2-moe", "granite-hybrid", "falcon-h1", "nemotron-h-moe"})
     for (const auto& [type, as_stored, block_size] : std::initializer_list<std::tuple<WeightType, bool, int32_t>>{
              {WeightType::f32, true, 16}, {WeightType::bf16, true, 7}, {WeightType::i8, false, 16}, {WeightType::i8, true, 4}})
       for (const std::string& isa : available_isas())

@@ -16,6 +16,12 @@ TEST("json: values keep their kind") {
   CHECK(v.find("b")->object().empty() && v.find("c") == nullptr);
 }
 
+TEST("json: infinity, as Python writes it, is a string") {
+  const json::Value v = json::parse("[0.0, Infinity]");
+  CHECK(!v.array()[1].is_number());
+  CHECK_EQUAL(v.array()[1].string(), "Infinity");
+}
+
 TEST("json: objects keep the file's order") {
   const json::Value v = json::parse(R"({"z":1,"a":2,"m":3})");
   CHECK_EQUAL(v.object()[0].first, "z");
@@ -24,7 +30,7 @@ TEST("json: objects keep the file's order") {
 
 TEST("json: bad texts are refused") {
   for (const char* text : {"", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{'a':1}", "01", "1.", "1e", "+1", ".5", "nul", "truex", "1 2", "\"\x01\"",
-                           "\"\\x\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"abc", "NaN", "Infinity", "1e999",
+                           "\"\\x\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"abc", "NaN", "Infinite", "-Infinity", "1e999",
                            "\"\xFF\"", "\"\xC0\xAF\"", "{\"a\":1}x", "[1 2]", "-", "// x\n1"})
     CHECK_THROWS(json::parse(text), std::runtime_error, "at byte");
 }

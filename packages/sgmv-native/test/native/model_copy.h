@@ -26,6 +26,11 @@ struct ModelCopy {
       if (tensor.name == name) return tensor;
     throw Failure("no tensor " + name);
   }
+  int64_t hidden_size() const {
+    for (const NamedTensor& tensor : tensors)
+      if (tensor.name.ends_with("embed_tokens.weight")) return tensor.shape[1];
+    throw Failure("no embedding");
+  }
   void erase(const std::string& name) {
     if (std::erase_if(tensors, [&](const NamedTensor& tensor) { return tensor.name == name; }) != 1) throw Failure("no tensor " + name);
   }

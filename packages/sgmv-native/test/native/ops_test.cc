@@ -129,7 +129,7 @@ TEST("delta rule: every instruction set, any width, in one go and token by token
     std::vector<float> decay(static_cast<size_t>(tokens * gate_stride)), beta(decay.size());
     for (float& value : decay) value = std::uniform_real_distribution<float>(0.1f, 1.0f)(generator);
     for (float& value : beta) value = std::uniform_real_distribution<float>(0.0f, 1.0f)(generator);
-    for (const bool first : {true, false}) {
+    for (const auto& [first, corrects] : std::initializer_list<std::pair<bool, bool>>{{true, true}, {false, true}, {true, false}, {false, false}}) {
       std::vector<double> s(static_cast<size_t>(key_dim * columns)), expected;
       for (int64_t i = 0; !first && i < key_dim * columns; ++i) s[static_cast<size_t>(i)] = before[static_cast<size_t>(i / columns * kStateTile + i % columns)];
       for (int64_t t = 0; t < tokens; ++t)
@@ -138,7 +138,7 @@ TEST("delta rule: every instruction set, any width, in one go and token by token
           double known = 0, out = 0;
           const auto at = [&](int64_t i) -> double& { return s[static_cast<size_t>(i * columns + c)]; };
           for (int64_t i = 0; i < key_dim; ++i) known += (at(i) *= decay[static_cast<size_t>(t * gate_stride)]) * k[i];
-          for (int64_t i = 0; i < key_dim; ++i) out += (at(i) += k[i] * (v[c] - known) * beta[static_cast<size_t>(t * gate_stride)]) * q[i];
+          for (int64_t i = 0; i < key_dim; ++i) out += (at(i) += k[i] * (v[c] - (corrects ? known : 0.0)) * beta[static_cast<size_t>(t * gate_stride)]) * q[i];
           expected.push_back(out);
         }
       for (const std::string& isa : available_isas()) {
@@ -147,7 +147,7 @@ TEST("delta rule: every instruction set, any width, in one go and token by token
         const auto tile = [&](int64_t token, int64_t count, const float* from, float* to, std::vector<float>& result) {
           const float* q = rows.data() + token * stride;
           kernels.delta_rule({q, q + key_dim, q + 2 * key_dim, stride, decay.data() + token * gate_stride, beta.data() + token * gate_stride, gate_stride,
-                              result.data() + token * kStateTile, kStateTile, count, key_dim, columns, from, to});
+                              result.data() + token * kStateTile, kStateTile, count, key_dim, columns, from, to, corrects});
         };
         const float* start = first ? nullptr : before.data();
         tile(0, tokens, start, after.data(), out);
@@ -178,7 +178,9 @@ TEST("convolution, norm of q and k, and gates of linear attention") {
       for (float& value : x) value = normal(generator);
       for (float& value : weights) value = normal(generator);
       const float* taps[] = {nullptr, x.data() + n, x.data() + 2 * n, x.data() + 3 * n};
-      kernels.conv_silu(taps, 4, weights.data(), n, n, out.data());
+      std::vector<float> plain(out);
+      kernels.causal_conv(taps, 4, weights.data(), nullptr, n, n, true, out.data());
+      kernels.causal_conv(taps, 4, weights.data(), x.data(), n, n, false, plain.data());
       normed = gated = {x.begin(), x.begin() + n};
       kernels.l2_norm(normed.data(), 1e-6f, 0.25f, n);
       kernels.sigmoid_gate(weights.data(), gated.data(), n);
@@ -189,6 +191,7 @@ TEST("convolution, norm of q and k, and gates of linear attention") {
         double sum = 0;
         for (int64_t t = 1; t < 4; ++t) sum += double(x[at(t)]) * weights[at(t)];
         CHECK(std::abs(out[at(0)] - sum * sigmoid(sum)) <= 1e-5, isa, ": convolution ", i, " of ", n);
+        CHECK(std::abs(plain[at(0)] - (x[at(0)] + sum)) <= 1e-5, isa, ": convolution with a bias ", i, " of ", n);
         CHECK(std::abs(normed[at(0)] - 0.25 * x[at(0)] / std::sqrt(squares)) <= 1e-6, isa, ": norm ", i, " of ", n);
         CHECK(std::abs(gated[at(0)] - x[at(0)] * sigmoid(weights[at(0)])) <= 1e-5, isa, ": gate ", i, " of ", n);
       }
@@ -199,7 +202,7 @@ TEST("gemm: every stored form and weight type against float64, with tails") {
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::i8}) {
-      for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k}) {
+      for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
         const int64_t block = dtype_block(dtype);
         for (const int64_t rows : {1, 2, 5, 13, 33})
           check_gemm(as_cpu(*device), type, dtype, rows, rows % 2 == 0 ? 40 : 33, block == 256 ? 256 : block == 32 ? 96 : 61, rows == 5);
@@ -320,6 +323,11 @@ TEST("kernels: norm, activation, rotation, softmax against float64") {
       CHECK(std::equal(gated.begin(), gated.end(), out.begin()), isa, " gelu");
       k.relu2(x.data(), n, out.data());
       for (size_t i = 0; i < size; ++i) CHECK(out[i] == (x[i] > 0 ? x[i] * x[i] : 0.0f), isa, " relu2");
+      k.xielu(x.data(), n, 0.7f, 1.1f, 0.5f, out.data());
+      for (size_t i = 0; i < size; ++i) {
+        const double expected = (x[i] > 0 ? 0.7 * x[i] * x[i] : 1.1 * (std::expm1(double(x[i])) - x[i])) + 0.5 * x[i];
+        CHECK(std::abs(out[i] - expected) <= 1e-6 * (std::abs(expected) + 1), isa, " xielu ", out[i], " expected ", expected);
+      }
       for (const auto& [sharpness, limit] : {std::pair{1.702f, 7.0f}, std::pair{0.5f, 0.75f}}) {
         k.clamped_swiglu(x.data(), w.data(), n, sharpness, limit, out.data());
         for (size_t i = 0; i < size; ++i) {
@@ -427,6 +435,8 @@ TEST("kernels: NaN comes through, so that the engine can see it") {
     k.gelu(gate.data(), 20, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     k.relu2(gate.data(), 20, out.data());
+    CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
+    k.xielu(gate.data(), 20, 1, 1, 0.5f, out.data());
     CHECK(std::isnan(out[0]) && std::isnan(out[19]), isa);
     up[7] = NAN;
     k.layer_norm(up.data(), gate.data(), gate.data(), 1e-5f, 20, out.data());

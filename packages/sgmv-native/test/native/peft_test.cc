@@ -206,6 +206,12 @@ TEST("peft: modules of linear attention, whose convolution is none that can be a
   CHECK(problems(beside, small_model()).empty(), problems(beside, small_model()));
   CHECK(problems(beside, hybrid).find("target_modules[2]") != std::string::npos, problems(beside, hybrid));
   CHECK(problems(R"(["in_proj_qkv"])", hybrid).find("model.layers.0.linear_attn.in_proj_qkv") != std::string::npos, problems(R"(["in_proj_qkv"])", hybrid));
+  ModelConfig convolutions = small_model();
+  convolutions.model_type = "lfm2";
+  convolutions.linear = {{.value_heads = 1, .value_dim = convolutions.hidden_size, .taps = 3, .rule = StateRule::short_conv}, {true, false}};
+  CHECK(problems(R"(["w1","conv"])", convolutions).find("target_modules[1]") != std::string::npos, problems(R"(["w1","conv"])", convolutions));
+  CHECK(problems(R"(["w1"])", convolutions).find("model.layers.0.feed_forward.w1") != std::string::npos, problems(R"(["w1"])", convolutions));
+  CHECK(problems(R"(["out_proj"])", convolutions).find("model.layers.0.conv.out_proj") != std::string::npos, problems(R"(["out_proj"])", convolutions));
   CHECK(problems(R"(["in_proj_qkvz"])", hybrid).find("in_proj_qkv, in_proj_z, in_proj_b, in_proj_a, out_proj") != std::string::npos, problems(R"(["in_proj_qkvz"])", hybrid));
 }
 

@@ -1,5 +1,5 @@
 /** GraphQL's `GenerateInput` → `GenerationRequest`: ranges and lengths, each error naming the field as the input has it. */
-import { ArilError, choicesSchema, topLogprobsSchema } from '@aril/contracts';
+import { ArilError, choicesSchema, predictionSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { validInput } from '../../base/errors/validate.js';
 import {
@@ -34,6 +34,7 @@ const schema = z
     n: choicesSchema.nullish(),
     logprobs: topLogprobsSchema.nullish(),
     constraint: constraintInputSchema.nullish(),
+    prediction: predictionSchema.nullish(),
     idempotencyKey: idempotencyKeySchema.nullish(),
   })
   .refine(({ continueFinal, messages }) => !continueFinal || isContinuable(messages?.at(-1)), {
@@ -45,7 +46,7 @@ const isContinuable = (message: z.output<typeof messageSchema> | undefined): boo
 
 export function toRequest(input: GenerateInput): GenerationRequest {
   const given = validInput(schema, { ...input, sampling: samplingOf(input.sampling ?? {}) });
-  const { target, routingKey, sampling, n, logprobs, constraint, idempotencyKey } = given;
+  const { target, routingKey, sampling, n, logprobs, constraint, prediction, idempotencyKey } = given;
   return {
     target,
     routingKey: routingKey ?? null,
@@ -55,6 +56,7 @@ export function toRequest(input: GenerateInput): GenerationRequest {
     logprobs: logprobs ?? null,
     echo: false,
     constraint: constraint ? toConstraint(constraint) : null,
+    prediction: prediction || undefined,
     idempotencyKey: idempotencyKey ?? null,
   };
 }

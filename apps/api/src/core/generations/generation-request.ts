@@ -46,6 +46,8 @@ export interface GenerationRequest {
   /** Whether the prompt is told before its answers, with the log probabilities of its tokens if those are asked for. */
   echo: boolean;
   constraint: Constraint | null;
+  /** What the answers are thought to be, for the most part; left out: nothing is. */
+  prediction?: string | undefined;
   idempotencyKey: string | null;
   /** Of a line of a batch, which nobody waits for: until when it has time. */
   deadlineAt?: Date;

@@ -127,6 +127,12 @@ export class GenerateInput {
 
   @Field(() => String, {
     nullable: true,
+    description: 'At most 100000 characters: what the answer is thought to be, for the most part. It comes faster where it is, and is the same either way.',
+  })
+  prediction?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
     description:
       'At most 255 characters; the same key and input give the same generation, a different input is a conflict.',
   })

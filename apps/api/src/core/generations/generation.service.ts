@@ -182,7 +182,7 @@ export class GenerationService {
   }
 
   private jobOf(row: GenerationRow, request: GenerationRequest, target: GenerationTarget): GenerationJob {
-    const { input, n, logprobs, echo, constraint } = request;
+    const { input, n, logprobs, echo, constraint, prediction } = request;
     return {
       version: 1,
       generationId: row.id,
@@ -195,6 +195,7 @@ export class GenerationService {
       logprobs,
       echo,
       constraint,
+      prediction,
       background: row.deadlineAt !== null,
       enqueuedAtMs: Date.now(),
       deadlineMs: this.overdue.deadlineOf(row),

@@ -8,10 +8,11 @@ import { betterAuth, getCurrentAdapter, type BetterAuthOptions } from 'better-au
 import { APIError, createAuthMiddleware } from 'better-auth/api';
 import { setActor } from '../../base/auth/request-identity.js';
 import type { Config } from '../../base/config/config.js';
-import type { Mailer } from '../../integrations/mail/mailer.js';
+import type { Outbox } from '../../integrations/mail/mailer.js';
 import { auditedRows, type IdentityRows } from './audited-rows.js';
 import { auditFailedSignIns } from './failed-sign-ins.js';
 import { membershipRules } from './membership-rules.js';
+import { passwordResetMail, RESET_LINK_LASTS_S } from './password-reset-mail.js';
 import { TENANT_NAME } from './tenant-name.js';
 import { ensureTenant } from './tenant-of-user.js';
 import { CLOSED_PATHS, tenantsPlugin } from './tenants-plugin.js';
@@ -39,9 +40,23 @@ function rateLimit(config: Config, storage: RateLimitStorage): BetterAuthOptions
       '/sign-in/*': attempts,
       '/sign-up/*': attempts,
       '/change-password': attempts,
+      '/reset-password': attempts,
       // Each may send a mail to a stranger.
       '/organization/invite-member': attempts,
+      '/request-password-reset': attempts,
     },
+  };
+}
+
+/** With a link by mail; where none is sent, Better Auth says RESET_PASSWORD_DISABLED. Whoever is signed in with the old password is signed out. */
+function passwordReset({ PORTAL_URL: [portalUrl] }: Config, mailer: Outbox) {
+  return {
+    resetPasswordTokenExpiresIn: RESET_LINK_LASTS_S,
+    revokeSessionsOnPasswordReset: true,
+    ...(mailer.sends && {
+      sendResetPassword: ({ user, token }: { user: { name: string; email: string }; token: string }) =>
+        Promise.resolve(mailer.post(passwordResetMail(user, `${portalUrl ?? ''}/reset-password?token=${token}`))),
+    }),
   };
 }
 
@@ -80,7 +95,7 @@ interface Parts {
   /** The identity tables, watched for outages. */
   rows: IdentityRows;
   storage: RateLimitStorage;
-  mailer: Mailer;
+  mailer: Outbox;
 }
 
 // The return type is Better Auth's inference from the options; writing it down would repeat them.
@@ -93,8 +108,11 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
     trustedOrigins: [config.API_URL, ...config.PORTAL_URL],
     // In one transaction sign-up writes the user, the password, the tenant, the membership and the session.
     database: auditedRows(rows),
-    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true },
-    session: { expiresIn: 30 * DAY_S, updateAge: DAY_S },
+    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true, ...passwordReset(config, mailer) },
+    // Links are worth an account: what the database holds of them opens nothing.
+    verification: { storeIdentifier: 'hashed' },
+    // An old session may see the others of its user. Their tokens open nothing without the cookie's signature.
+    session: { expiresIn: 30 * DAY_S, updateAge: DAY_S, freshAge: 0 },
     user,
     plugins: [tenantsPlugin(config, mailer), membershipRules],
     disabledPaths: CLOSED_PATHS,
@@ -121,7 +139,10 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
             if (!context) return;
             setActor({ userId: session.userId });
             const rows = await getCurrentAdapter(context.context.adapter);
-            return { data: { ...session, activeOrganizationId: await ensureTenant(rows, session.userId) } };
+            // One that takes the place of another, as when the password is changed, goes on in the same tenant.
+            const before = context.context.session;
+            const kept = before?.user.id === session.userId ? before.session['activeOrganizationId'] : null;
+            return { data: { ...session, activeOrganizationId: kept ?? (await ensureTenant(rows, session.userId)) } };
           },
         },
       },

@@ -1,6 +1,6 @@
 import { organization } from 'better-auth/plugins/organization';
 import type { Config } from '../../base/config/config.js';
-import type { Mailer } from '../../integrations/mail/mailer.js';
+import type { Outbox } from '../../integrations/mail/mailer.js';
 import { invitationMail } from './invitation-mail.js';
 
 const DAY_S = 24 * 60 * 60;
@@ -14,7 +14,7 @@ export const CLOSED_PATHS = ['list-invitations', 'list-user-invitations', 'get-f
 );
 
 /** Tenants are Better Auth's organizations. Their rows outlive them for the ledger's sake: they cannot be deleted here. */
-export function tenantsPlugin({ PORTAL_URL: [portalUrl] }: Config, mailer: Mailer) {
+export function tenantsPlugin({ PORTAL_URL: [portalUrl] }: Config, mailer: Outbox) {
   return organization({
     organizationLimit: 10,
     membershipLimit: 500,

@@ -5,7 +5,7 @@ import { parseJson } from '../../base/parse-json.js';
 import { memberOf, refuse, refuseType } from './openai-error.js';
 import { optional } from './optional.js';
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() });
+export const textPart = z.object({ type: z.literal('text'), text: z.string() });
 /** What an assistant would not do is what it said. */
 export const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() }).transform(({ refusal }) => ({ type: 'text' as const, text: refusal }));
 

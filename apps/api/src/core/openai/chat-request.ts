@@ -1,8 +1,8 @@
 /** The body of `POST /v1/chat/completions`. */
-import { templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
+import { predictionSchema, templateOptionsSchema, topLogprobsSchema } from '@aril/contracts';
 import { z } from 'zod';
 import { MESSAGES_MAX, routingKeySchema } from '../generations/generation-request.js';
-import { checkKinds, messageSchema, toMessages } from './chat-messages.js';
+import { checkKinds, messageSchema, textOf, textPart, toMessages } from './chat-messages.js';
 import { toConstraint } from './openai-constraint.js';
 import { refuseIssue } from './openai-error.js';
 import { CHAT_PARAMETERS, checkParameters } from './openai-parameters.js';
@@ -11,6 +11,11 @@ import { optional } from './optional.js';
 import { EFFORTS, effortOptions } from './reasoning/effort.js';
 import { conversation } from './tools/conversation.js';
 import { checkToolTypes, toolFields, toolOffer } from './tools/offered-tools.js';
+
+const predictedContent = z
+  .union([z.string(), z.array(textPart).min(1)], 'expected a string or a list of text parts')
+  .transform(textOf)
+  .pipe(predictionSchema);
 
 const fields = {
   ...commonFields,
@@ -26,6 +31,7 @@ const fields = {
   continue_final_message: optional(z.boolean()),
   add_generation_prompt: optional(z.boolean()),
   safety_identifier: optional(routingKeySchema),
+  prediction: optional(z.object({ type: z.literal('content'), content: predictedContent })),
 };
 
 const schema = z
@@ -69,6 +75,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): OpenA
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     maxTokensDefault: longestAnswer(data.n ?? 1, logprobs),
     logprobs,
+    prediction: data.prediction?.content,
     userAliases: [data.safety_identifier],
   });
 }

@@ -42,7 +42,6 @@ export const CHAT_PARAMETERS: Readonly<Record<string, Harmless>> = {
   prompt_cache_key: always,
   prompt_cache_retention: always,
   prompt_cache_options: always,
-  prediction: always,
   // For OpenAI's evaluations and distillation; the answer is the same.
   store: only(true, false),
   echo: only(false),

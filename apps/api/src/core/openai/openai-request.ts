@@ -71,7 +71,7 @@ export const longestAnswer = (n: number, logprobs: number | null): number =>
   logprobs === null ? Number.MAX_SAFE_INTEGER : Math.floor(LOGPROBS_MAX / (n * (1 + logprobs)));
 
 /** What differs between the endpoints. */
-interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
+interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo' | 'prediction'>, Pick<OpenAiRequest, 'constraint' | 'tools'> {
   /** Newer names of `user`. */
   userAliases?: readonly (string | undefined)[];
   inputs: readonly GenerationInput[];
@@ -80,7 +80,7 @@ interface Particulars extends Pick<GenerationRequest, 'logprobs' | 'echo'>, Pick
   maxTokensDefault: number;
 }
 
-export function toRequest(body: CommonFields, { inputs, logprobs, echo, constraint, tools, userAliases = [], ...lengths }: Particulars): OpenAiRequest {
+export function toRequest(body: CommonFields, { inputs, logprobs, echo, prediction, constraint, tools, userAliases = [], ...lengths }: Particulars): OpenAiRequest {
   const common = {
     target: body.model,
     // Some clients send "" for a user they do not know; all of those are not one user.
@@ -89,6 +89,8 @@ export function toRequest(body: CommonFields, { inputs, logprobs, echo, constrai
     n: body.n ?? 1,
     logprobs,
     echo,
+    // An empty one predicts nothing.
+    prediction: prediction || undefined,
     constraint: constraint?.constraint ?? null,
   };
   return {

@@ -1,5 +1,5 @@
 /** The answers of chats and completions in OpenAI's shape. */
-import type { FinishReason } from '@aril/contracts';
+import type { FinishReason, PredictionTokens } from '@aril/contracts';
 import type { Echo, Outcome, OutcomeChoice } from '../generations/events/collect.js';
 import { chatLogprobs, completionLogprobs, echoLogprobs } from './openai-logprobs.js';
 import type { OfferedTools } from './tools/offered-tools.js';
@@ -29,20 +29,27 @@ export interface Usage {
   completionTokens: number;
   /** Of the completion tokens. */
   reasoningTokens?: number | undefined;
+  /** Of what was predicted; of no other's count. Absent: nothing was. */
+  predictionTokens?: PredictionTokens | undefined;
 }
 
 const id = (head: Head): string => `${head.flavour === 'chat' ? 'chatcmpl' : 'cmpl'}-${head.generationId}`;
 
 /** Of all prompts together. */
 export function usageOf(parts: readonly Usage[]) {
-  const sum = (key: keyof Usage): number => parts.reduce((total, part) => total + (part[key] ?? 0), 0);
+  const sum = (key: keyof Omit<Usage, 'predictionTokens'>): number => parts.reduce((total, part) => total + (part[key] ?? 0), 0);
+  const predictions = parts.flatMap(({ predictionTokens }) => predictionTokens ?? []);
+  const predicted = (key: keyof PredictionTokens): number => predictions.reduce((total, part) => total + part[key], 0);
   const [prompt, completion] = [sum('promptTokens'), sum('completionTokens')];
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: sum('cachedTokens') },
-    completion_tokens_details: { reasoning_tokens: sum('reasoningTokens') },
+    completion_tokens_details: {
+      reasoning_tokens: sum('reasoningTokens'),
+      ...(predictions.length > 0 && { accepted_prediction_tokens: predicted('accepted'), rejected_prediction_tokens: predicted('rejected') }),
+    },
   };
 }
 

@@ -90,7 +90,7 @@ const endedAt = ({ createdAt }: LockedGeneration, { finishedAtMs }: Settlement):
   new Date(Math.max(createdAt.getTime(), Math.min(finishedAtMs, Date.now())));
 
 function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
-  const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, error, timings, runnerId } = settlement;
+  const { finishReason, text, choices, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, predictionTokens, error, timings, runnerId } = settlement;
   return {
     status: STATUS[finishReason],
     finishReason: finishReason.toUpperCase() as Uppercase<FinishReason>,
@@ -100,6 +100,8 @@ function endOf(settlement: Settlement, finishedAt: Date): GenerationEnd {
     cachedTokens,
     completionTokens,
     reasoningTokens,
+    acceptedPredictionTokens: predictionTokens?.accepted ?? null,
+    rejectedPredictionTokens: predictionTokens?.rejected ?? null,
     errorCode: error?.code ?? null,
     errorMessage: error ? storable(error.message) : null,
     ...timings,

@@ -8,11 +8,18 @@ export interface Mail {
   text: string;
 }
 
+/** Where mails are put. */
+export interface Outbox {
+  /** Whether what is put there reaches anybody. */
+  readonly sends: boolean;
+  post(mail: Mail): void;
+}
+
 const TIMEOUT_MS = 15_000;
 
 /** Mail through the server of SMTP_URL. Without one nothing is sent, and `sends` says so. */
 @Injectable()
-export class Mailer implements OnApplicationShutdown {
+export class Mailer implements Outbox, OnApplicationShutdown {
   private readonly logger = new Logger(Mailer.name);
   private readonly transport: ReturnType<typeof createTransport> | null;
   private readonly from: string | undefined;

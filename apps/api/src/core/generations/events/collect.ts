@@ -14,7 +14,7 @@ export interface OutcomeChoice {
 }
 
 /** How a generation ended, and all its text. `finishReason` is that of the generation, not of the last choice. */
-export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens' | 'error'> {
+export interface Outcome extends Pick<EndEvent, 'finishReason' | 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens' | 'predictionTokens' | 'error'> {
   choices: OutcomeChoice[];
   /** null when its echo was not asked for, and when the stream it was in is gone. */
   prompt: Echo | null;
@@ -47,13 +47,14 @@ export function logprobsOf(events: readonly GenerationEvent[], n: number): (Toke
 
 function outcomeOf(end: EndEvent, transcript: Transcript, logprobs: (TokenLogprob[] | null)[]): Omit<Outcome, 'prompt'> {
   const { finishReason, choices } = transcript;
-  const { promptTokens, cachedTokens, completionTokens, reasoningTokens, error } = end;
+  const { promptTokens, cachedTokens, completionTokens, reasoningTokens, predictionTokens, error } = end;
   return {
     finishReason,
     promptTokens,
     cachedTokens,
     completionTokens,
     reasoningTokens,
+    predictionTokens,
     error,
     choices: choices.map(({ text, tokens, reasoningTokens: thought, finishReason: reason, stop }, index) => ({
       text,

@@ -38,6 +38,7 @@ function endOf(row: GenerationRow, choices: readonly SettledChoice[], last: numb
     cachedTokens: row.cachedTokens ?? 0,
     completionTokens: row.completionTokens ?? 0,
     reasoningTokens: row.reasoningTokens ?? 0,
+    ...(row.acceptedPredictionTokens !== null && { predictionTokens: { accepted: row.acceptedPredictionTokens, rejected: row.rejectedPredictionTokens ?? 0 } }),
     error: isErrorCode(row.errorCode) ? { code: row.errorCode, message: row.errorMessage ?? '' } : null,
   };
 }
