@@ -68,7 +68,7 @@ void fill_factors(LoraFormat format, int64_t in, int64_t out, std::byte* a, std:
 std::shared_ptr<const LoraImage> random_image(const ModelConfig& config, LoraFormat format) {
   auto image = std::make_shared<LoraImage>();
   image->head = head_factor(config.layers);
-  image->factors.resize(factor_count(config, false, false));
+  image->factors.resize(factor_count(config, false, false, false));
   image->rank_max = kRank;
   size_t bytes = 0;
   const auto take = [&](size_t size) { return std::exchange(bytes, bytes + (size + 255) / 256 * 256); };
