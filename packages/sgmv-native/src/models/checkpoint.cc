@@ -146,7 +146,7 @@ Checkpoint::Scales Checkpoint::scales_of(const std::string& name, const MatrixPl
   if (found == nullptr) throw Error("model_corrupt", stored_name(name) + "_scale: found no such tensor, expected the scales of an F8_E4M3 matrix");
   if (found->dtype != DType::f32 && found->dtype != DType::bf16 && found->dtype != DType::f16)
     throw Error("model_unsupported", stored_name(scale) + ": found type " + found->dtype_text + ", expected F32, BF16 or F16");
-  const auto [rows, columns] = std::pair(place.rows, place.columns);
+  const int64_t rows = place.rows, columns = place.columns;
   const auto blocks = [](int64_t numbers, int64_t block) { return (numbers + block - 1) / block; };
   const std::vector<int64_t> usual{blocks(rows, config_.scale_block_rows), blocks(columns, config_.scale_block_columns)};
   const auto refuse = [&] {
