@@ -126,6 +126,7 @@ class DecoderCuda : public Model {
   const DeviceArray<float>& first_norm(int32_t layer) const;
   float* exact_of(int32_t layer);
   void issue_attention(const Shape& shape, const CudaKvCache& cache, int32_t index);
+  AttentionWork attention_work(const Shape& shape, const KvLayer& cache);
   void attend(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void issue_state(const Shape& shape, const CudaKvCache& cache, int32_t index);
   void norm_queries_and_keys(const Shape& shape, const DecoderLayerCuda& layer);

@@ -139,6 +139,22 @@ void DecoderCuda::issue_attention(const Shape& shape, const CudaKvCache& cache, 
   project(shape, lora_group(index, std::array{Projection::o}), layer.o.matrix, attended_.data(), (config_.parallel_mlp ? beside_ : delta_).data());
 }
 
+// Of the queries in q_, with nothing said of where it goes.
+AttentionWork DecoderCuda::attention_work(const Shape& shape, const KvLayer& cache) {
+  const StepArrays& in = inputs_.device();
+  AttentionWork work;
+  work.q = q_.data();
+  work.cache = cache;
+  work.tiles = in.tiles;
+  work.tile_count = shape.tiles;
+  work.block_tables = in.block_tables;
+  work.heads = config_.heads;
+  work.tokens = shape.tokens;
+  work.positions_max = shape.positions_max;
+  work.scratch = attention_scratch_.data();
+  return work;
+}
+
 // From qkv_ to attended_.
 void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t index) {
   const StepArrays& in = inputs_.device();
@@ -177,20 +193,11 @@ void DecoderCuda::attend(const Shape& shape, const CudaKvCache& cache, int32_t i
   store.cache = cache.layer(config_.kv_index(index));
   store.gated = config_.attention_gate;
   rotate_and_store(context_->compute, store);
-  AttentionWork work;
-  work.q = q_.data();
-  work.cache = store.cache;
-  work.tiles = in.tiles;
-  work.tile_count = shape.tiles;
-  work.block_tables = in.block_tables;
-  work.heads = config_.heads;
-  work.tokens = shape.tokens;
-  work.positions_max = shape.positions_max;
+  AttentionWork work = attention_work(shape, store.cache);
   work.window = config_.is_sliding(index) ? config_.sliding_window : 0;
   work.chunked = config_.chunked_window;
   work.softcap = config_.attention_softcap;
   work.sinks = layer.sinks.data();
-  work.scratch = attention_scratch_.data();
   work.out = attended_.data();
   work.head_stride = store.cache.head_dim;
   work.token_stride = padded(int64_t{config_.heads} * store.cache.head_dim);

@@ -67,16 +67,7 @@ void DecoderCuda::issue_latent(const Shape& shape, const CudaKvCache& cache, int
   heads_product(shape, of_keys, layer.key_up, latent_.unrotated.data());
   place_queries(stream, queries, latent_.products.data(), {config_.attention_scale, config_.query_growth, config_.query_growth_span}, q_.data());
 
-  AttentionWork work;
-  work.q = q_.data();
-  work.cache = norms.cache;
-  work.tiles = in.tiles;
-  work.tile_count = shape.tiles;
-  work.block_tables = in.block_tables;
-  work.heads = config_.heads;
-  work.tokens = shape.tokens;
-  work.positions_max = shape.positions_max;
-  work.scratch = attention_scratch_.data();
+  AttentionWork work = attention_work(shape, norms.cache);
   work.out = latent_.attended.data();
   work.token_stride = padded(latent.kv_rank);
   work.head_stride = work.token_stride * shape.tokens;
