@@ -50,6 +50,16 @@ describe('a template that knows tools', () => {
     );
   });
 
+  test('and leaves calls out has them as text, where the model writes calls as LFM2 does', () => {
+    const leavesOut = `{{ tools | tojson }}${PLAIN}`;
+    const value = { 'a': 'Os"l\'o\n', b: null, c: [true, 1.5, { d: false }] };
+    const messages: ChatMessage[] = [CALLED[0]!, { role: 'assistant', content: 'Hm.', toolCalls: [{ id: 'a1', name: 'f', arguments: value }, { id: 'a2', name: 'now', arguments: {} }] }];
+    const render = (callsInPython: boolean, source = leavesOut): string => ChatTemplate.choose(null, source, {}, callsInPython)?.render(messages, [], {}) ?? '';
+    expect(render(true)).toBe('null<user>Oslo?<assistant>Hm.<|tool_call_start|>[f(a="Os\\"l\'o\\n", b=None, c=[True, 1.5, {"d": False}]), now()]<|tool_call_end|>');
+    expect(render(false)).toBe('null<user>Oslo?<assistant>Hm.');
+    expect(render(true, KNOWS)).toBe(render(false, KNOWS));
+  });
+
   test('keeps the calls of a conversation whose tools are no longer offered', () => {
     expect(templateOf(KNOWS).render(CALLED, [], {})).toMatch(/^\[user\] Oslo\?\n\[assistant\] \na1: get_weather/);
   });

@@ -59,7 +59,7 @@ test("Gemma 4's marks have text, those of thoughts the usual one", async () => {
   rmSync(folder, { recursive: true });
 });
 
-test.each([['<seed:tool_call>', '</seed:tool_call>'], ['<minimax:tool_call>', '</minimax:tool_call>'], ['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'], ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>']])('marks of calls have text: %s', async (...marks) => {
+test.each([['<seed:tool_call>', '</seed:tool_call>'], ['<minimax:tool_call>', '</minimax:tool_call>'], ['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'], ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'], ['<|tool_call_start|>', '<|tool_call_end|>']])('marks of calls have text: %s', async (...marks) => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
   const added_tokens = [...marks, '<｜Assistant｜>'].map((content, id) => ({ id, content, special: true }));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab: {}, merges: [] }, decoder: { type: 'ByteLevel' }, normalizer: null, pre_tokenizer: null, post_processor: null, added_tokens }));

@@ -5,6 +5,7 @@ import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { THOUGHT_ENDS } from './marks.js';
+import { withCallsInPython } from './python-calls.js';
 import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
 import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
@@ -65,21 +66,25 @@ const HERE = `\u{E000}${randomUUID()}`;
 export class ChatTemplate {
   /** Why some tools, or all, are told in words, or refused, although the model's files have a template for them; null: they are not. */
   readonly toolsNote: string | null;
-  /** Whether the template writes arguments out as they are: then it takes them as JSON, and would lose objects. */
-  private readonly takesJson: boolean;
+  /** How it is given earlier calls. */
+  private readonly callForm: CallForm;
 
   private constructor(
     private readonly plain: Program,
     private readonly withTools: Program,
     private readonly specialTokens: Readonly<Record<string, string>>,
     note: string | null,
+    callsInPython: boolean,
   ) {
-    this.takesJson = this.tryArguments();
+    this.callForm = this.tryArguments(callsInPython);
     this.toolsNote = note ?? this.tryTools();
   }
 
-  /** `chat_template.jinja` beats tokenizer_config.json. Of several, `default` is the usual one and `tool_use` that for tools. */
-  static choose(file: string | null, config: NamedTemplates | undefined, specialTokens: Record<string, string>): ChatTemplate | null {
+  /**
+   * `chat_template.jinja` beats tokenizer_config.json. Of several, `default` is the usual one and `tool_use` that for tools.
+   * `callsInPython`: the model writes calls as LFM2 does.
+   */
+  static choose(file: string | null, config: NamedTemplates | undefined, specialTokens: Record<string, string>, callsInPython = false): ChatTemplate | null {
     const named = file === null && Array.isArray(config) ? config : [];
     const find = (name: string): string | undefined => named.find((one) => one.name === name)?.template;
     const plain = file ?? (Array.isArray(config) ? (find('default') ?? named[0]?.template) : config);
@@ -87,9 +92,9 @@ export class ChatTemplate {
     const parsed = parse(plain);
     const withTools = find('tool_use');
     try {
-      return new ChatTemplate(parsed, withTools === undefined ? parsed : program(withTools), specialTokens, null);
+      return new ChatTemplate(parsed, withTools === undefined ? parsed : program(withTools), specialTokens, null, callsInPython);
     } catch (error) {
-      return new ChatTemplate(parsed, parsed, specialTokens, `chat_template tool_use: ${(error as Error).message}`);
+      return new ChatTemplate(parsed, parsed, specialTokens, `chat_template tool_use: ${(error as Error).message}`, callsInPython);
     }
   }
 
@@ -104,14 +109,16 @@ export class ChatTemplate {
     }
   }
 
-  private tryArguments(): boolean {
+  private tryArguments(callsInPython: boolean): CallForm {
     const call = { id: 'probe1234', name: 'probe', arguments: { plain: HERE } };
     const called: ChatMessage[] = [{ role: 'user', content: 'Hello' }, { role: 'assistant', content: '', toolCalls: [call] }];
     const tells = (messages: readonly ChatMessage[]): boolean => this.run(this.withTools, messages, PROBES).includes(HERE);
     try {
-      return !tells(called) && tells(withArgumentsAsJson(called));
+      if (tells(called)) return asTheyAre;
+      if (tells(withArgumentsAsJson(called))) return withArgumentsAsJson;
+      return callsInPython ? withCallsInPython : asTheyAre;
     } catch {
-      return false;
+      return asTheyAre;
     }
   }
 
@@ -152,7 +159,7 @@ export class ChatTemplate {
 
   /** As the messages are; then in the forms that it may insist on. */
   private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): Way[] {
-    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, this.takesJson ? withArgumentsAsJson(form) : form, offered, options);
+    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, this.callForm(form), offered, options);
     if (this.withTools.writesChannels) {
       // A message has one channel: of several calls such a template would tell the first alone.
       const single = oneCallPerTurn(messages);
@@ -191,6 +198,9 @@ export class ChatTemplate {
 }
 
 type Way = () => string;
+/** As they are; as JSON, where it writes arguments out as they are and would lose objects; or as text, where it leaves calls out. */
+type CallForm = (messages: readonly ChatMessage[]) => readonly ChatMessage[];
+const asTheyAre: CallForm = (messages) => messages;
 
 /** Models that answer in channels know three. */
 const EFFORTS: Readonly<Record<string, string>> = { none: 'low', minimal: 'low', xhigh: 'high', max: 'high' };

@@ -26,10 +26,14 @@ export const GEMMA_CALL_BEGIN = '<|tool_call>';
 export const GEMMA_CALL_END = '<tool_call|>';
 /** On both sides of texts in them. */
 const GEMMA_QUOTE = '<|"|>';
-/** Of Seed-OSS, MiniMax, GLM and DeepSeek, which no constraint knows. */
+/** LFM2's: a list of calls in Python stands between them. */
+export const PYTHON_CALLS_BEGIN = '<|tool_call_start|>';
+export const PYTHON_CALLS_END = '<|tool_call_end|>';
+/** Of Seed-OSS, MiniMax, GLM, DeepSeek and LFM2, which no constraint knows. */
 const FREE_CALLS = [
   ...['<seed:tool_call>', '</seed:tool_call>', '<minimax:tool_call>', '</minimax:tool_call>'],
   ...['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'],
+  ...[PYTHON_CALLS_BEGIN, PYTHON_CALLS_END],
   ...['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'],
 ];
 /** Gemma 4's, where it waits for results. */

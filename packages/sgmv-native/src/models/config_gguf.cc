@@ -348,7 +348,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   const bool fused = !meta.layer_has(attending, "attn_q.weight");
   config.attention_bias = meta.layer_has(attending, latent ? "attn_kv_a_mqa.bias" : fused ? "attn_qkv.bias" : "attn_q.bias");
   config.output_bias = !architecture.starts_with("qwen2") && meta.layer_has(attending, "attn_output.bias");
-  config.mlp_bias = meta.layer_has(fed, config.gated_mlp ? "ffn_gate.bias" : "ffn_up.bias") || meta.layer_has(0, "ffn_gate_shexp.bias");
+  config.mlp_bias = meta.layer_has(fed, config.gated_mlp ? "ffn_gate.bias" : "ffn_up.bias") || meta.layer_has(fed, config.gated_mlp ? "ffn_gate_shexp.bias" : "ffn_up_shexp.bias");
   read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
