@@ -167,6 +167,32 @@ test('without tools nothing changes: no message has keys that it was not given',
   expect(templateOf(keys).render([{ role: 'user', content: 'a' }], [], {})).toMatch(/^role,content;/i);
 });
 
+/** As Seed-OSS's finds how often its model is to say how much it has thought. */
+describe('a template with a table by number', () => {
+  const TABLE = `{%- set thinking_budget = thinking_budget | default(-1) -%}
+{%- set gears = {0: 0, 512: 128, 1024: 256, 4096: 512} -%}
+{%- set ns = namespace(interval = none) -%}
+{%- for k, v in gears | dictsort -%}{%- if ns.interval is none and thinking_budget <= k -%}{%- set ns.interval = v -%}{%- endif -%}{%- endfor -%}
+{%- if ns.interval is none -%}{%- set ns.interval = gears[4096] -%}{%- endif -%}
+{{ thinking_budget }}: {{ ns.interval }}`;
+
+  test.each([[-1, 0], [0, 0], [1, 128], [512, 128], [600, 256], [1025, 512], [4096, 512], [4097, 512]])('finds %d by its order', (budget, interval) => {
+    expect(templateOf(TABLE).render([], [], { thinking_budget: budget })).toBe(`${budget}: ${interval}`);
+  });
+
+  test('and one by name is as it was', () => {
+    const source = `{% set t = {'b': 1, 'a': 2} %}{% for k, v in t | dictsort %}{{ k }}{{ v }}{% endfor %}{{ t['b'] }}`;
+    expect(templateOf(source).render([], [], {})).toBe('a2b11');
+  });
+
+  test('of how long to think is told when thinking is turned off, unless it is told otherwise', () => {
+    const template = templateOf(TABLE);
+    expect(template.render([], [], { enable_thinking: false })).toBe('0: 0');
+    expect(template.render([], [], { enable_thinking: false, thinking_budget: 512 })).toBe('512: 128');
+    expect(template.render([], [], { enable_thinking: true })).toBe('-1: 0');
+  });
+});
+
 test('a template has what else it is given, which takes the place of nothing', () => {
   const template = templateOf(`{{ 'thinks' if enable_thinking else 'answers' }} {{ level }} {{ messages | length }} {{ eos_token }}`);
   const user = [{ role: 'user', content: 'a' }];

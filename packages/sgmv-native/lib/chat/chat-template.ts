@@ -5,6 +5,7 @@ import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { THOUGHT_ENDS } from './marks.js';
+import { spellOutTables } from './number-tables.js';
 import { withCallsInPython } from './python-calls.js';
 import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
 import { singleTyped } from './single-types.js';
@@ -21,6 +22,8 @@ interface Program {
   knowsTools: boolean;
   /** Whether it knows of thoughts: then its model has them. */
   knowsThoughts: boolean;
+  /** Whether it knows how long its model may think, 0 being not at all (Seed-OSS). */
+  knowsBudget: boolean;
   /** Whether it writes messages in channels: then its model does. */
   writesChannels: boolean;
   /** Whether it writes results into the turn of their calls. */
@@ -29,10 +32,12 @@ interface Program {
 
 function program(source: string): Program {
   const template = new Template(source);
+  spellOutTables(template.parsed);
   return {
     template,
     knowsTools: readsVariable(template.parsed, 'tools'),
     knowsThoughts: THOUGHT_ENDS.some((mark) => source.includes(mark)),
+    knowsBudget: readsVariable(template.parsed, 'thinking_budget'),
     writesChannels: writesChannels(source),
     writesResultsInTurn: writesResultsInTurn(source),
   };
@@ -168,7 +173,8 @@ export class ChatTemplate {
     if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
     const plain = withPlainValues(messages);
-    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, withPlainSchemas(tools))];
+    const plainTools = withPlainSchemas(tools);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, plainTools), () => run(plain, singleTyped(plainTools))];
   }
 
   private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
@@ -180,9 +186,10 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template, writesChannels }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
+  private run({ template, writesChannels, knowsBudget }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     try {
       return template.render({
+        ...(knowsBudget && options.enable_thinking === false && { thinking_budget: 0 }),
         ...(writesChannels ? inTrainedEfforts(options) : options),
         ...this.specialTokens,
         messages: messages.map(messageShape),
