@@ -5,7 +5,7 @@ export const THOUGHT_BEGIN = '<think>';
 export const THOUGHT_END = '</think>';
 /** Gemma 4's name of the channel, between its mark and the thought. */
 export const CHANNEL_NAME = 'thought';
-/** Those of others: Gemma 4, Seed-OSS, Ministral 3 and Magistral, Apertus. In texts their tokens are told as the usual ones, so that whoever reads thoughts needs to know one form. */
+/** Those of others: Gemma 4, Seed-OSS, Ministral 3, Apertus. In texts their tokens are told as the usual ones, so that whoever reads thoughts needs to know one form. */
 const OTHER_THOUGHTS: readonly (readonly [begin: string, end: string])[] = [
   ['<|channel>', '<channel|>'],
   ['<seed:think>', '</seed:think>'],
