@@ -27,9 +27,14 @@ class GoldenFolder {
   const std::vector<GoldenCase>& cases() const { return cases_; }
   const std::filesystem::path& model() const { return model_; }  // a folder, of its own or another's; not there: the model has a name
   std::vector<float> logits(const GoldenCase& golden) const;
-  std::vector<float> tensor(const std::string& name) const;
+  // What the reference has of `found`, logits of every prompt position [prompt, vocabulary] or of the last one: all of them, or those of NAME/positions
+  // and NAME/tokens.
+  std::vector<float> sample(const GoldenCase& golden, const std::vector<float>& found) const;
 
  private:
+  template <typename T>
+  std::vector<T> tensor(const std::string& name) const;
+
   std::vector<GoldenCase> cases_;
   std::filesystem::path model_;
   std::unique_ptr<SafetensorsFile> file_;
