@@ -49,7 +49,7 @@ std::filesystem::path smollm2_weights();  // throws Skip when they are not in th
 class Session {
  public:
   Session(Model& model, const Adapter* adapter, int32_t positions, int32_t block_size = 16);
-  // Feeds tokens in one step; returns the logits of all of them, or of the last one only.
+  // Feeds tokens in one step, the first time the prompt; returns the logits of all of them, or of the last one only.
   std::vector<float> feed(const std::vector<int32_t>& tokens, bool all);
 
  private:
@@ -58,6 +58,7 @@ class Session {
   std::unique_ptr<KvCache> cache_;
   std::vector<int32_t> blocks_;
   int32_t position_ = 0, state_ = 0;  // its slot
+  int32_t adapted_from_ = 0;
 };
 
 struct Difference {
