@@ -72,7 +72,7 @@ class Sequence {
   bool awaits(const ProvidedMask& mask) const noexcept;
   // Null: it has not come.
   const ProvidedMask* mask() const noexcept;
-  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context()}; }
+  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context(), adapted_from}; }
 
   const std::shared_ptr<const Request> request;  // of all its choices
   const int32_t choice;
@@ -80,6 +80,7 @@ class Sequence {
   const int32_t prompt_count;
   std::vector<int32_t> tokens;  // prompt, then completion
   AdapterPin adapter;
+  const int32_t adapted_from;  // Adapter::acts_from() of the prompt
   LogitAdjuster adjuster;
   Drafter drafter;
   // The other choices, until this one has computed the prompt for all.

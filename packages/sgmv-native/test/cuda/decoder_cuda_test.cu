@@ -50,7 +50,7 @@ void for_each_case(const std::filesystem::path& folder, Model& model, Compare co
     std::shared_ptr<const Adapter> adapter;
     if (!one.adapter.empty()) adapter = model.load_adapter(folder / "adapters" / one.adapter);
     Session session(model, adapter.get(), static_cast<int32_t>(one.prompt.size()));
-    compare_case(one, session.feed(one.prompt, true), golden.logits(one));
+    compare_case(one, golden.sample(one, session.feed(one.prompt, true)), golden.logits(one));
   }
 }
 
