@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createEngine } from '@aril/sgmv-native';
-import { findAdapter, readGolden } from '../../packages/sgmv-native/dist/cli/golden-file.js';
+import { findAdapter, readGolden, readReference, sampleLogits } from '../../packages/sgmv-native/dist/cli/golden-file.js';
 import { SafetensorsFile } from '../../packages/sgmv-native/dist/cli/safetensors.js';
 import { argmax, klDivergence } from '../logits.mjs';
 
@@ -38,7 +38,7 @@ async function readCases() {
   try {
     const cases = [];
     for (const one of golden.cases)
-      cases.push({ ...one, golden: (await file.read(`${one.name}/logits`)).data });
+      cases.push({ ...one, golden: await readReference(file, one.name) });
     return cases;
   } finally {
     await file.close();
@@ -81,7 +81,7 @@ class Tally {
   clearDifferent = 0;
 
   add({ golden, greedy, gaps }, rows, reference) {
-    this.goldenKl.push(klDivergence(golden, rows[0]));
+    this.goldenKl.push(klDivergence(golden.data, sampleLogits(rows[0], 1, golden)));
     rows.forEach((row, i) => {
       const same = argmax(row) === greedy[i];
       this.tokens++;

@@ -186,7 +186,10 @@ FAMILIES = {
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
                                                "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
-            "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
+            "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")}),
+            # Where the invocation stands once, twice, from the first token on, and not at all.
+            "activated": ("../granite/model", {"alora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "k_proj", "v_proj", "lm_head"], alora_invocation_tokens=[9, 5])},
+                          [[7, 30, 9, 5, 11, 9], [9, 5, 8, 9, 5, 41], [9, 5, 12], [5, 9, 14, 9]])}
 EVERY_PARAMETER = ["router.weight", "experts.gate_up_proj", "experts.down_proj"]
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 BARE = list(FAMILIES)[list(FAMILIES).index("granitemoe") + 1:]
@@ -320,9 +323,9 @@ def write_family(family, folder):
 @torch.no_grad()
 def write_adapters(family, folder):
     """Adapters of the model in another folder."""
-    model, chosen = BORROWED[family]
+    model, chosen, *given = BORROWED[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
-    prompts = [torch.randint(3, SMALL["vocab_size"], (n,), generator=generator) for n in (2, 6)]
+    prompts = [torch.tensor(one) for one in given[0]] if given else [torch.randint(3, SMALL["vocab_size"], (n,), generator=generator) for n in (2, 6)]
     record_cases(family, AutoModelForCausalLM, folder, model, chosen, prompts, True, generator)
 
 
@@ -330,6 +333,17 @@ def logits(net, prompt):
     """Llama4ForConditionalGeneration of Transformers 5.24 asks its language model what it saw, and fails."""
     whole = net.get_base_model() if isinstance(net, PeftModel) else net
     return (whole.language_model if whole.config.model_type == "llama4" else net)(input_ids=prompt[None]).logits[0]
+
+
+def sample_positions(tensors, cases):
+    """Of each case the logits of the last position and of every fourth before it, others for each adapter, so that four adapters check all."""
+    adapters, sample = list(dict.fromkeys(case["adapter"] for case in cases)), {}
+    for case in cases:
+        last, first = len(case["promptTokens"]) - 1, adapters.index(case["adapter"]) % 4
+        positions = [at for at in range(last + 1) if at == last or (last - at) % 4 == first]
+        sample[case["name"] + "/positions"] = torch.tensor(positions, dtype=torch.int32)
+        sample[case["name"] + "/logits"] = tensors[case["name"] + "/logits"][positions].contiguous()
+    return sample
 
 
 def record_cases(family, auto, folder, model, chosen, prompts, small, generator):
@@ -354,7 +368,7 @@ def record_cases(family, auto, folder, model, chosen, prompts, small, generator)
         (folder / "adapters" / label / "README.md").unlink(missing_ok=True)
         record(label, label, net)
     (folder / "golden.json").write_text(json.dumps({"model": model, "cases": cases}) + "\n")
-    save_file(tensors, folder / "golden.safetensors")
+    save_file(tensors if small else sample_positions(tensors, cases), folder / "golden.safetensors")
     print(family, {c["name"]: round(float(tensors[c["name"] + "/logits"].abs().max()), 1) for c in cases if c["name"].endswith(f"/{len(prompts) - 1}")})
 
 

@@ -327,7 +327,11 @@ def write_model(rng, family, folder):
 
     def record_adapter(place, name, numbers):
         base = load(folder / "model")
-        net = get_peft_model(base, LoraConfig(task_type=rng.choice(["CAUSAL_LM", None]), **draw_lora(rng, base, fields["num_hidden_layers"])), adapter_name=name)
+        lora = draw_lora(rng, base, fields["num_hidden_layers"])
+        if not lora["use_dora"] and rng.random() < 0.2:
+            prompt = rng.choice(prompts[1:3]).tolist()
+            lora["alora_invocation_tokens"] = prompt[rng.randrange(len(prompt)):][:rng.choice([1, 2, 3])]
+        net = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM" if "alora_invocation_tokens" in lora else rng.choice(["CAUSAL_LM", None]), **lora), adapter_name=name)
         randomize([(n, p) for n, p in net.named_parameters() if "lora_" in n], generator, numbers)
         net.save_pretrained(place, state_dict={n: p.to(numbers if "lora_" in n else dtype) for n, p in net.state_dict().items()})
         if name != "default": shutil.copytree(place / name, place, dirs_exist_ok=True)

@@ -1,9 +1,13 @@
-/** Reference outputs: golden.json and golden.safetensors, as made with Transformers and PEFT in float32. */
+/**
+ * Reference outputs: golden.json and golden.safetensors, as made with Transformers and PEFT in float32. A case's logits
+ * may be a sample, of the prompt positions that NAME/positions lists and the tokens that NAME/tokens does (int32).
+ */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { exampleAdapters } from './adapter-source.js';
 import { CliError } from './cli-error.js';
+import type { FloatTensor, SafetensorsFile } from './safetensors.js';
 
 const token = z.number().int().min(0);
 
@@ -80,4 +84,37 @@ export function findAdapter(name: string, golden: string, given: string | undefi
     'adapter_not_found',
     `Adapter "${name}" is in none of ${places.join(', ')}; name its parent folder with --adapters.`,
   );
+}
+
+/** A case's expected logits, [prompt positions, vocabulary] or [vocabulary] of the last position. */
+export interface ReferenceLogits extends FloatTensor {
+  /** Which of them the file has; null: all. */
+  positions: Int32Array | null;
+  tokens: Int32Array | null;
+}
+
+export async function readReference(file: SafetensorsFile, name: string): Promise<ReferenceLogits> {
+  const logits = await file.read(`${name}/logits`);
+  if (!logits) throw new CliError('bad_golden', `golden.safetensors has no ${name}/logits.`);
+  const [positions, tokens] = await Promise.all(
+    ['positions', 'tokens'].map((part) => file.readIntegers(`${name}/${part}`)),
+  );
+  return { ...logits, positions: positions ?? null, tokens: tokens ?? null };
+}
+
+/** What a reference has of `found`, the logits of `rows` positions. */
+export function sampleLogits(
+  found: Float32Array,
+  rows: number,
+  { positions, tokens }: Pick<ReferenceLogits, 'positions' | 'tokens'>,
+): Float32Array {
+  const vocabSize = found.length / rows;
+  const chosen = [...(positions ?? Array(rows).keys())].map((at) => {
+    const row = found.subarray(at * vocabSize, (at + 1) * vocabSize);
+    return tokens ? Float32Array.from(tokens, (token) => row[token] ?? Number.NaN) : row;
+  });
+  const [first] = chosen;
+  const sample = new Float32Array(chosen.length * (first?.length ?? 0));
+  chosen.forEach((row, i) => sample.set(row, i * row.length));
+  return sample;
 }

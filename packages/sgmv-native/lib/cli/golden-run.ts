@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EngineError } from '../engine-error.js';
 import { CliError } from './cli-error.js';
 import { checkGreedy, checkLogits, checkTokenizer, type Difference } from './golden-compare.js';
-import { findAdapter, readGolden, type GoldenCase, type GoldenFolder } from './golden-file.js';
+import { findAdapter, readGolden, readReference, type GoldenCase, type GoldenFolder } from './golden-file.js';
 import { resolveModel, type ModelSource } from './model-source.js';
 import { openModel, type OpenModel } from './open-model.js';
 import type { MachineOptions } from './option-parsers.js';
@@ -88,8 +88,7 @@ async function runCase(
   try {
     const adapter = one.adapter ?? undefined;
     if (adapter !== undefined) await engine.loadAdapter(adapter, findAdapter(adapter, folder, adapters));
-    const expected = await reference.read(`${one.name}/logits`);
-    if (!expected) throw new CliError('bad_golden', `golden.safetensors has no ${one.name}/logits.`);
+    const expected = await readReference(reference, one.name);
     const difference = await checkLogits(session, one, adapter, expected);
     result.difference = difference;
     if (Number.isNaN(difference.absolute))

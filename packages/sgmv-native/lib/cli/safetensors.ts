@@ -1,4 +1,4 @@
-/** The float32 tensors of a safetensors file. */
+/** The tensors of a safetensors file that are float32 or int32. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { CliError } from './cli-error.js';
 
@@ -57,14 +57,22 @@ export class SafetensorsFile {
   /** Null when there is no such tensor. */
   async read(name: string): Promise<FloatTensor | null> {
     const entry = this.entries[name];
-    if (!entry) return null;
-    if (entry.dtype !== 'F32')
-      throw new CliError('bad_golden', `${this.path}: ${name}: found ${entry.dtype}; expected F32.`);
-    const [from, to] = entry.data_offsets;
+    return entry ? { shape: entry.shape, data: new Float32Array(await this.bytes(name, entry, 'F32')) } : null;
+  }
+
+  /** Null when there is no such tensor. */
+  async readIntegers(name: string): Promise<Int32Array | null> {
+    const entry = this.entries[name];
+    return entry ? new Int32Array(await this.bytes(name, entry, 'I32')) : null;
+  }
+
+  private async bytes(name: string, { dtype, data_offsets: [from, to] }: Entry, wanted: string): Promise<ArrayBuffer> {
+    if (dtype !== wanted)
+      throw new CliError('bad_golden', `${this.path}: ${name}: found ${dtype}; expected ${wanted}.`);
     const bytes = await readExactly(this.file, this.path, this.begin + from, to - from);
     const copy = new ArrayBuffer(bytes.length);
     new Uint8Array(copy).set(bytes);
-    return { shape: entry.shape, data: new Float32Array(copy) };
+    return copy;
   }
 
   close(): Promise<void> {

@@ -104,6 +104,9 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   object.Set("dtype", summary.dtype);
   object.Set("rslora", Napi::Boolean::New(env, summary.rslora));
   object.Set("dora", Napi::Boolean::New(env, summary.dora));
+  Napi::Array invocation = Napi::Array::New(env, summary.invocation_tokens.size());
+  for (uint32_t i = 0; i < summary.invocation_tokens.size(); ++i) invocation.Set(i, summary.invocation_tokens[i]);
+  object.Set("invocationTokens", invocation);
   object.Set("residentBytes", static_cast<double>(summary.resident_bytes));
   return object;
 }

@@ -36,6 +36,7 @@ Sequence::Sequence(std::shared_ptr<const Request> of, int32_t number, AdapterPin
       prompt_count(static_cast<int32_t>(request->prompt_tokens.size())),
       tokens(request->prompt_tokens),
       adapter(std::move(pin)),
+      adapted_from(adapter.adapter() ? adapter.adapter()->acts_from(tokens) : 0),
       adjuster(sampling, ending_tokens(*request, context)),
       drafter(request->prediction_tokens),
       context_(context),

@@ -67,7 +67,7 @@ class Sequence {
   bool long_context(int32_t more = 0) const {
     return context_.short_context_max > 0 && static_cast<int32_t>(tokens.size()) + more > context_.short_context_max;
   }
-  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context()}; }
+  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context(), adapted_from}; }
 
   const std::shared_ptr<const Request> request;  // of all its choices
   const int32_t choice;
@@ -75,6 +75,7 @@ class Sequence {
   const int32_t prompt_count;
   std::vector<int32_t> tokens;  // prompt, then completion
   AdapterPin adapter;
+  const int32_t adapted_from;  // Adapter::acts_from() of the prompt
   LogitAdjuster adjuster;
   Drafter drafter;
   // The other choices, until this one has computed the prompt for all.

@@ -20,6 +20,20 @@ LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
 }
 
+// PEFT knows activated LoRA of plain linear modules that see rows by sequence.
+void check_invocation(const PeftConfig& config, const std::vector<LoraTarget>& targets, const ModelConfig& model, ProblemList& problems) {
+  if (config.invocation_tokens.empty()) return;
+  for (size_t i = 0; i < config.invocation_tokens.size(); ++i)
+    if (const int32_t token = config.invocation_tokens[i]; token >= model.vocab_size)
+      problems.add("token_out_of_range", kAdapterConfigFile, "alora_invocation_tokens[" + std::to_string(i) + "]", std::to_string(token), "a token below " + std::to_string(model.vocab_size));
+  const auto odd = std::find_if(targets.begin(), targets.end(), [](const LoraTarget& target) {
+    return target.projection == Projection::embed_tokens || target.bare || target.expert >= 0 || is_of_router(target.projection);
+  });
+  if (odd != targets.end())
+    problems.add("conflicting_fields", kAdapterConfigFile, "alora_invocation_tokens", "tokens beside an adapted " + std::string(module_leaf(model, odd->projection, odd->expert)),
+                 "null: PEFT has no activated LoRA of embeddings, routers and experts");
+}
+
 AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   AdapterSummary summary;
   std::map<Projection, std::string> projections;
@@ -27,6 +41,7 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   std::set<std::string> dtypes;
   summary.rslora = adapter.config().rslora;
   summary.dora = adapter.config().dora;
+  summary.invocation_tokens = adapter.config().invocation_tokens;
   for (const PeftPair& pair : adapter.pairs()) {
     if (pair.again) continue;
     const int32_t rank = pair.target.rank;
@@ -87,6 +102,7 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
   if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_mixtures(*file_, !config_.parameters.empty()));
+  check_invocation(config_, targets, model, problems);
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
   if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);

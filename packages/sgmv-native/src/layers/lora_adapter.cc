@@ -105,6 +105,7 @@ class LoraPacker {
   std::shared_ptr<const LoraAdapter> pack(ProblemList& problems) {
     auto adapter = std::make_shared<LoraAdapter>();
     adapter_ = adapter.get();
+    adapter_->invocation_ = source_.config().invocation_tokens;
     adapter_->layers_.resize(static_cast<size_t>(model_.layers));
     adapter_->experts_per_layer_ = static_cast<size_t>(model_.experts.count);
     const std::vector<PeftPair>& all = source_.pairs();

@@ -51,6 +51,7 @@ class LoraAdapter : public Adapter {
  public:
   size_t bytes() const override { return data_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
+  std::span<const int32_t> invocation() const override { return invocation_; }
   // `expert`: of latent_k and latent_v the head; -1 outside of both.
   const LoraGroup& group(int32_t layer, ProjectionGroup group, int32_t expert = -1) const {
     if (group == ProjectionGroup::latent_k || group == ProjectionGroup::latent_v)
@@ -77,6 +78,7 @@ class LoraAdapter : public Adapter {
   LoraEmbedding embedding_;
   AlignedBuffer<std::byte> data_;
   int32_t rank_max_ = 0;
+  std::vector<int32_t> invocation_;
   ActivationForms forms_, forms_narrow_;
 };
 

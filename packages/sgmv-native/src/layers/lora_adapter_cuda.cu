@@ -23,6 +23,7 @@ class ImagePacker {
     const std::vector<PeftPair>& pairs = source_.pairs();
     const bool routers = std::any_of(pairs.begin(), pairs.end(), is_router);
     const bool experts = std::any_of(pairs.begin(), pairs.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; });
+    image_->invocation = source_.config().invocation_tokens;
     image_->head = head_factor(model_.layers);
     const bool heads = std::any_of(pairs.begin(), pairs.end(), is_of_heads);
     if (routers) image_->routers = image_->head + 2;
@@ -243,7 +244,7 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 
 LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
     : context_(context), data_(image->bytes(), {context}), factors_(image->factors.size(), {context}),
-      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max),
+      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max), invocation_(image->invocation),
       has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), routers_(image->routers), experts_(image->experts), heads_(image->heads) {
   std::vector<LoraFactor> factors;
   for (const LoraImage::Factor& f : image->factors) {

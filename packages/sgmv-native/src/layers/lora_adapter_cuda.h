@@ -42,6 +42,7 @@ struct LoraImage {
   int32_t routers = 0, experts = 0, heads = 0;  // which is the first of those; 0: there are none
   Factor embedding;
   int32_t rank_max = 0;
+  std::vector<int32_t> invocation;
 
   size_t bytes() const { return data.bytes(); }
 };
@@ -61,6 +62,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
 
   size_t bytes() const override { return data_.bytes() + factors_.bytes() + embedding_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
+  std::span<const int32_t> invocation() const override { return invocation_; }
   const LoraFactor* factors() const { return factors_.data(); }                   // on the device
   const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
   bool has_head() const { return has_head_; }
@@ -77,6 +79,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   StreamArray<LoraFactor> factors_;
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
+  std::vector<int32_t> invocation_;
   bool has_head_;
   int32_t routers_, experts_, heads_;  // of LoraImage
 };

@@ -50,7 +50,7 @@ void for_each_case(const std::filesystem::path& folder, Model& model, Compare co
     std::shared_ptr<const Adapter> adapter;
     if (!one.adapter.empty()) adapter = model.load_adapter(folder / "adapters" / one.adapter);
     Session session(model, adapter.get(), static_cast<int32_t>(one.prompt.size()));
-    compare_case(one, session.feed(one.prompt, true), golden.logits(one));
+    compare_case(one, golden.sample(one, session.feed(one.prompt, true)), golden.logits(one), golden.row_width(one));
   }
 }
 
@@ -59,7 +59,7 @@ void golden_in_float32(const std::filesystem::path& folder) {
     if (!invariant && !is_sample(folder)) continue;
     const auto model = Model::load(GoldenFolder(folder).model(), on_cuda(WeightType::f32, invariant));
     double worst = 0;
-    for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
+    for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected, size_t) {
       const Difference difference = compare(found, expected);
       CHECK(difference.relative <= 2e-3, one.name, ": ", difference.relative);
       worst = std::max(worst, difference.relative);
@@ -68,21 +68,21 @@ void golden_in_float32(const std::filesystem::path& folder) {
   }
 }
 
-// Mean KL divergence of rows of logits from the expected ones, in nats.
-double divergence(const std::vector<float>& found, const std::vector<float>& expected, size_t vocab) {
+// Mean KL divergence of rows of logits from the expected ones, in nats; of a sample, as if there were no other tokens.
+double divergence(const std::vector<float>& found, const std::vector<float>& expected, size_t width) {
   double total = 0;
   const auto log_sum = [&](const float* row) {
     double sum = 0;
-    const double highest = *std::max_element(row, row + vocab);
-    for (size_t i = 0; i < vocab; ++i) sum += std::exp(row[i] - highest);
+    const double highest = *std::max_element(row, row + width);
+    for (size_t i = 0; i < width; ++i) sum += std::exp(row[i] - highest);
     return highest + std::log(sum);
   };
-  for (size_t row = 0; row < found.size() / vocab; ++row) {
-    const float *p = expected.data() + row * vocab, *q = found.data() + row * vocab;
+  for (size_t row = 0; row < found.size() / width; ++row) {
+    const float *p = expected.data() + row * width, *q = found.data() + row * width;
     const double of_p = log_sum(p), of_q = log_sum(q);
-    for (size_t i = 0; i < vocab; ++i) total += std::exp(p[i] - of_p) * ((p[i] - of_p) - (q[i] - of_q));
+    for (size_t i = 0; i < width; ++i) total += std::exp(p[i] - of_p) * ((p[i] - of_p) - (q[i] - of_q));
   }
-  return total / static_cast<double>(found.size() / vocab);
+  return total / static_cast<double>(found.size() / width);
 }
 
 void golden_in_fewer_bits(const std::filesystem::path& folder) {
@@ -94,13 +94,12 @@ void golden_in_fewer_bits(const std::filesystem::path& folder) {
         Kind{"fp8, adapters int8", with_8bit_adapters(WeightType::fp8), 0.2}}) {
     if (*options.weights != WeightType::bf16 && !is_sample(folder)) continue;
     const auto model = Model::load(GoldenFolder(folder).model(), options);
-    const auto vocab = static_cast<size_t>(model->config().vocab_size);
     // Of two experts that are rated alike, rounded inputs may choose the other; and what a state gives is normed, be it next to nothing, as where
     // the query hardly meets the keys so far.
     const double most = model->config().experts.count > 0 || model->config().state_layers() > 0 ? std::max(allowed, 2.5e-2) : allowed;
     double worst = 0;
-    for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected) {
-      const double distance = divergence(found, expected, vocab);
+    for_each_case(folder, *model, [&](const GoldenCase& one, const std::vector<float>& found, const std::vector<float>& expected, size_t width) {
+      const double distance = divergence(found, expected, width);
       // Logits are off by a share of their size, and divergence grows with the square of what they are off by. Transformers in
       // bfloat16 is 5e-3 from itself in float32 where they reach 25.
       const auto [lowest, highest] = std::minmax_element(expected.begin(), expected.end());

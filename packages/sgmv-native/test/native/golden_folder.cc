@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 #include "check.h"
 #include "formats/file_reader.h"
@@ -36,16 +37,35 @@ GoldenFolder::GoldenFolder(const std::filesystem::path& folder) {
   file_ = std::make_unique<SafetensorsFile>(folder / "golden.safetensors");
 }
 
-std::vector<float> GoldenFolder::tensor(const std::string& name) const {
+template <typename T>
+std::vector<T> GoldenFolder::tensor(const std::string& name) const {
   const TensorInfo* info = file_->find(name);
   if (info == nullptr) throw Failure("golden.safetensors has no " + name);
   const std::vector<std::byte> data = file_->read(*info);
-  std::vector<float> values(data.size() / sizeof(float));
+  std::vector<T> values(data.size() / sizeof(T));
   std::memcpy(values.data(), data.data(), data.size());
   return values;
 }
 
-std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor(golden.name + "/logits"); }
+size_t GoldenFolder::row_width(const GoldenCase& golden) const { return static_cast<size_t>(file_->find(golden.name + "/logits")->shape.back()); }
+
+std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor<float>(golden.name + "/logits"); }
+
+std::vector<float> GoldenFolder::sample(const GoldenCase& golden, const std::vector<float>& found) const {
+  const auto rows = static_cast<int32_t>(file_->find(golden.name + "/logits")->shape.size() == 2 ? golden.prompt.size() : 1);
+  const auto vocabulary = static_cast<int32_t>(found.size() / static_cast<size_t>(rows));
+  const auto chosen = [&](const char* part, int32_t count) {
+    if (file_->find(golden.name + part) != nullptr) return tensor<int32_t>(golden.name + part);
+    std::vector<int32_t> all(static_cast<size_t>(count));
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  };
+  const std::vector<int32_t> tokens = chosen("/tokens", vocabulary);
+  std::vector<float> result;
+  for (const int32_t row : chosen("/positions", rows))
+    for (const int32_t token : tokens) result.push_back(found.at(static_cast<size_t>(row * vocabulary + token)));
+  return result;
+}
 
 std::filesystem::path golden_root() { return SGMV_TEST_GOLDEN_DIR; }
 
@@ -80,11 +100,13 @@ Session::Session(Model& model, const Adapter* adapter, int32_t positions, int32_
 std::vector<float> Session::feed(const std::vector<int32_t>& tokens, bool all) {
   const auto count = static_cast<int32_t>(tokens.size());
   const SequenceSlice slice{0, count, position_, blocks_, 0, position_ == 0 ? -1 : state_, 1 - state_};
-  const Segment segment{0, count, adapter_};
+  if (position_ == 0 && adapter_ != nullptr) adapted_from_ = adapter_->acts_from(tokens);
+  const int32_t of_base = std::clamp(adapted_from_ - position_, 0, count);
+  const Segment segments[] = {{0, of_base, nullptr}, {of_base, count, adapter_}};
   std::vector<int32_t> rows;
   for (int32_t i = all ? 0 : count - 1; i < count; ++i) rows.push_back(i);
   std::vector<float> logits(rows.size() * static_cast<size_t>(model_.config().vocab_size), NAN);
-  model_.forward({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache_, logits);
+  model_.forward({tokens, {&slice, 1}, segments, rows}, *cache_, logits);
   position_ += count;
   state_ = 1 - state_;
   return logits;

@@ -20,7 +20,7 @@ void run_tiny(const std::filesystem::path& folder, const std::string& isa) {
     std::shared_ptr<const Adapter> adapter;
     if (!one.adapter.empty()) adapter = model->load_adapter(folder / "adapters" / one.adapter);
     Session session(*model, adapter.get(), static_cast<int32_t>(one.prompt.size()));
-    const Difference difference = compare(session.feed(one.prompt, true), golden.logits(one));
+    const Difference difference = compare(golden.sample(one, session.feed(one.prompt, true)), golden.logits(one));
     CHECK(difference.relative <= kTolerance, one.name, ": ", difference.relative);
     worst = std::max(worst, difference.relative);
   }
@@ -48,7 +48,7 @@ void run_smollm2(const std::filesystem::path& golden_folder, const std::filesyst
     const Adapter* adapter = one.adapter.empty() ? nullptr : loaded[one.adapter].get();
     Session session(*model, adapter, static_cast<int32_t>(one.prompt.size() + one.greedy.size()));
     std::vector<float> logits = session.feed(one.prompt, false);
-    const Difference difference = compare(logits, golden.logits(one));
+    const Difference difference = compare(golden.sample(one, logits), golden.logits(one));
     CHECK(difference.relative <= kTolerance, one.name, ": ", difference.relative);
     worst = std::max(worst, difference.relative);
     for (size_t i = 0; greedy && i < one.greedy.size() && i < (kSanitized ? 4 : SIZE_MAX); ++i) {

@@ -118,6 +118,28 @@ TEST("peft: a plain adapter is summarized") {
   CHECK_EQUAL(s.dtype, "F32");
 }
 
+TEST("peft: an activated adapter's invocation is read, and refused where PEFT has none") {
+  const auto activated = [](const std::string& tokens) { return AdapterFiles().set("alora_invocation_tokens", tokens); };
+  CHECK((accept(activated("[3,0,3]")).invocation_tokens == std::vector<int32_t>{3, 0, 3}));
+  CHECK(accept(activated("[]")).invocation_tokens.empty());
+  const TempFolder folder;
+  activated("[3,0,3]").write(folder);
+  const auto adapter = load(folder.path());
+  const auto acts_from = [&](std::vector<int32_t> prompt) { return adapter->acts_from(prompt); };
+  CHECK_EQUAL(acts_from({3, 0, 3}), 0);
+  CHECK_EQUAL(acts_from({1, 3, 0, 3, 0, 3, 0}), 3);
+  CHECK_EQUAL(acts_from({3, 0, 2, 3, 0}), INT32_MAX);
+  CHECK_EQUAL(acts_from({3}), INT32_MAX);
+  const std::string past = std::to_string(small_model().vocab_size);
+  refuse(activated("[1," + past + "]"), "token_out_of_range", "alora_invocation_tokens[1]: found " + past);
+  refuse(activated("[1,-1]"), "bad_type", "alora_invocation_tokens[1]");
+  refuse(activated("[1.5]"), "bad_type", "alora_invocation_tokens[0]");
+  refuse(activated("\"<call>\""), "bad_type", "alora_invocation_tokens");
+  refuse(activated("[1]").drop("task_type"), "conflicting_fields", "task_type");
+  refuse(activated("[1]").set("use_dora", "true"), "conflicting_fields", "use_dora");
+  refuse(activated("[1]").set("target_modules", "[\"q_proj\",\"embed_tokens\"]"), "conflicting_fields", "embed_tokens");
+}
+
 TEST("peft: fields that many tools write are accepted") {
   AdapterFiles files;
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
@@ -136,7 +158,7 @@ TEST("peft: fields that many tools write are accepted") {
 TEST("peft: features that are not supported are refused by name") {
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
            {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"all\""}, {"bias", "\"lora_only\""}, {"lora_bias", "true"}, {"fan_in_fan_out", "true"},
-           {"layer_replication", "[[0,2]]"}, {"alora_invocation_tokens", "[1]"}, {"trainable_token_indices", "[1]"}, {"trainable_token_indices", "{\"embed_tokens\":[1]}"},
+           {"layer_replication", "[[0,2]]"}, {"trainable_token_indices", "[1]"}, {"trainable_token_indices", "{\"embed_tokens\":[1]}"},
            {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"corda_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
            {"init_lora_weights", "\"pissa\""}, {"init_lora_weights", "\"pissa_niter_16\""}, {"init_lora_weights", "\"olora\""}, {"init_lora_weights", "\"loftq\""},
            {"init_lora_weights", "\"corda\""}, {"task_type", "\"SEQ_CLS\""}})
