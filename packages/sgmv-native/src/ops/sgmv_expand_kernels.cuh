@@ -148,7 +148,7 @@ __device__ __forceinline__ void sum_splits(const ExpandWork& work, const ExpandT
       __syncwarp();
 #pragma unroll 1
       for (int quad = own_rank; quad < ranks / 4; quad += lanes) {
-        std::byte* const at = row + quad * 16;
+        auto* const at = reinterpret_cast<float4*>(row) + quad;
         store16(at, rounded_and_remainders<T>(load_float4(at), power_of_two(exponent)));
       }
     }
