@@ -48,6 +48,7 @@ struct AdapterSummary {
   std::string dtype;
   bool rslora = false;
   bool dora = false;
+  int32_t trained_tokens = 0;              // rows of the embedding or the head of its own
   std::vector<int32_t> invocation_tokens;  // of an activated LoRA
   size_t resident_bytes = 0;
 };

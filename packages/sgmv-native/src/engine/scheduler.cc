@@ -90,9 +90,9 @@ void Scheduler::plan_drafts() noexcept {
   }
 }
 
-// A mask is for one token and depends on the one before; states cannot go back to where a draft was right.
+// States cannot go back to where a draft was right.
 bool Scheduler::may_draft(const Sequence& sequence) const noexcept {
-  return sequence.planned == 1 && sequence.uncomputed() == 1 && sequence.prompt_computed() && !sequence.request->constrained && !blocks_.has_states();
+  return sequence.planned == 1 && sequence.uncomputed() == 1 && sequence.prompt_computed() && !blocks_.has_states();
 }
 
 void Scheduler::draft(Sequence& sequence, int32_t most, float least) noexcept {
@@ -184,6 +184,7 @@ void Scheduler::suspend(SequenceList::iterator running) noexcept {
   running->computed = 0;
   running->planned = 0;
   running->held_logits = {};  // computed again with the rest
+  running->draft.clear();
   place_by_arrival(waiting_, running_, running);
 }
 
@@ -337,7 +338,7 @@ Sequence* Scheduler::find(const std::string& request_id, int32_t choice) noexcep
 }
 
 Sequence* Scheduler::unblocked() noexcept {
-  const auto ready = [](const Sequence& sequence) { return sequence.mask && !sequence.held_logits.empty(); };
+  const auto ready = [](const Sequence& sequence) { return sequence.mask() && !sequence.held_logits.empty(); };
   const auto found = std::find_if(running_.begin(), running_.end(), ready);
   return found == running_.end() ? nullptr : &*found;
 }

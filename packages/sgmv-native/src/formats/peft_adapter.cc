@@ -7,6 +7,7 @@
 #include <set>
 
 #include "formats/format_error.h"
+#include "formats/peft_rows.h"
 #include "sgmv/error.h"
 #include "sgmv/ops.h"
 
@@ -61,6 +62,12 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
     summary.resident_bytes += packed_lora_b_bytes(lora_type(b.dtype), rank, b.shape[0]);
     if (pair.magnitude) summary.resident_bytes += sizeof(float) * static_cast<size_t>(b.shape[0]);
   }
+  for (const PeftRows& rows : adapter.rows()) {
+    dtypes.insert(dtype_name(rows.rows.info.dtype));
+    summary.parameters += rows.rows.info.elements();
+    summary.trained_tokens = std::max(summary.trained_tokens, static_cast<int32_t>(rows.tokens.size()));
+    summary.resident_bytes += rows.tokens.size() * static_cast<size_t>(model.hidden_size) * sizeof(float);
+  }
   for (const auto& [projection, name] : projections) summary.target_modules.push_back(name);
   for (const std::string& dtype : dtypes) summary.dtype += (summary.dtype.empty() ? "" : "+") + dtype;
   summary.layers = static_cast<int32_t>(layers.size());
@@ -103,9 +110,11 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   std::vector<LoraTarget> targets;
   if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_mixtures(*file_, !config_.parameters.empty()));
   check_invocation(config_, targets, model, problems);
+  if (config_good) rows_ = resolve_rows(config_, model, targets, prefix, problems);
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
-  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
+  if (targets.empty() || file_ == nullptr) rows_.clear();
+  else pairs_ = match_tensors(*file_, targets, config_.dora, rows_, model, problems, prefix);
   readable_ = config_good && !pairs_.empty();
   adapt_values(model);
 }
@@ -187,6 +196,7 @@ AdapterReport inspect_adapter(const std::filesystem::path& folder, const ModelCo
   AdapterReport report;
   const PeftAdapter adapter(folder, config, problems);
   try {
+    for (const PeftRows& rows : adapter.rows()) adapter.read_checked(rows.rows, problems);
     for (const PeftPair& pair : adapter.pairs()) {
       adapter.read_checked(pair.a, problems);
       adapter.read_checked(pair.b, problems);

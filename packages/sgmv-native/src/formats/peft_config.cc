@@ -131,6 +131,16 @@ class Reader {
   ProblemList& problems_;
 };
 
+void read_trained_tokens(Reader& reader, PeftConfig& config) {
+  const json::Value* value = reader.get("trainable_token_indices");
+  if (value == nullptr) return;
+  const auto add = [&](const std::string& field, const std::string& name, const json::Value& list) {
+    if (std::vector<int32_t> tokens = reader.tokens(field, list); !tokens.empty()) config.trained_tokens.emplace_back(name, std::move(tokens));
+  };
+  if (!value->is_object()) return add("trainable_token_indices", "", *value);
+  for (const auto& [name, list] : value->object()) add("trainable_token_indices." + name, name, list);
+}
+
 }  // namespace
 
 void ProblemList::add(const std::string& code, const std::string& file, const std::string& path, const std::string& found,
@@ -160,6 +170,7 @@ PeftConfig parse_peft_config(const json::Value& root, ProblemList& problems) {
     reader.refuse("conflicting_fields", "use_dora", "true beside alora_invocation_tokens", "false: PEFT has no activated DoRA");
   if (!config.invocation_tokens.empty() && reader.get("task_type") == nullptr)
     reader.refuse("conflicting_fields", "task_type", "nothing beside alora_invocation_tokens", "\"CAUSAL_LM\": PEFT activates adapters of no other models");
+  read_trained_tokens(reader, config);
   config.ties_weights = reader.flag("ensure_weight_tying");
   if (const json::Value* ranks = reader.object("rank_pattern"))
     for (const auto& [key, value] : ranks->object()) config.rank_pattern.emplace_back(key, reader.rank("rank_pattern." + key, &value));

@@ -9,9 +9,10 @@ namespace sgmv {
 namespace {
 
 // Read by peft_config.cc.
-constexpr std::array<std::string_view, 15> kUsed = {
+constexpr std::array<std::string_view, 16> kUsed = {
     "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "target_parameters", "exclude_modules",
-    "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying", "alora_invocation_tokens"};
+    "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying", "alora_invocation_tokens",
+    "trainable_token_indices"};
 
 // They describe training or origin and change no served value.
 constexpr std::array<std::string_view, 15> kDescriptive = {
@@ -41,12 +42,11 @@ struct Required {
 };
 
 // What a feature's field must say so that the feature is off.
-constexpr std::array<Required, 19> kOff = {{
+constexpr std::array<Required, 18> kOff = {{
     {"modules_to_save", "null: fully trained modules are not supported"},
     {"lora_bias", "false: biases of the LoRA matrices are not supported"},
     {"fan_in_fan_out", "false: transposed base weights are not supported"},
     {"layer_replication", "null: replicated layers are not supported"},
-    {"trainable_token_indices", "null: trained token embeddings are not supported"},
     {"megatron_config", "null: Megatron layers are not supported"},
     {"corda_config", "null: CorDA changes the base weights"},
     {"use_qalora", "false: QA-LoRA is not supported"},

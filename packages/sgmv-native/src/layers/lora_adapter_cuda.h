@@ -41,6 +41,10 @@ struct LoraImage {
   int32_t head = 0;                             // which is lm_head's
   int32_t routers = 0, experts = 0, heads = 0;  // which is the first of those; 0: there are none
   Factor embedding;
+  struct Rows {
+    size_t tokens = 0, rows = 0;
+    int32_t count = 0;
+  } own_rows, head_rows;  // of the embedding and of the head
   int32_t rank_max = 0;
   std::vector<int32_t> invocation;
 
@@ -64,7 +68,8 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   int32_t rank_max() const override { return rank_max_; }
   std::span<const int32_t> invocation() const override { return invocation_; }
   const LoraFactor* factors() const { return factors_.data(); }                   // on the device
-  const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
+  const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none, nor own rows
+  bool has_head_rows() const { return has_head_rows_; }
   bool has_head() const { return has_head_; }
   const LoraFactor* router_factors() const { return at_first(routers_); }   // on the device, the first layer's; null: of none
   const LoraFactor* expert_factors() const { return at_first(experts_); }   // likewise
@@ -80,7 +85,7 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
   std::vector<int32_t> invocation_;
-  bool has_head_;
+  bool has_head_, has_head_rows_;
   int32_t routers_, experts_, heads_;  // of LoraImage
 };
 

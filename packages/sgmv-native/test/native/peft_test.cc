@@ -140,6 +140,59 @@ TEST("peft: an activated adapter's invocation is read, and refused where PEFT ha
   refuse(activated("[1]").set("target_modules", "[\"q_proj\",\"embed_tokens\"]"), "conflicting_fields", "embed_tokens");
 }
 
+TEST("peft: trained tokens are rows of the embedding and of the head") {
+  struct Rows { std::string module; int64_t count; };
+  const auto trained = [](const std::string& field, const std::vector<Rows>& tensors) {
+    AdapterFiles files;
+    files.set("trainable_token_indices", field);
+    for (const Rows& rows : tensors) {
+      std::vector<float> numbers(static_cast<size_t>(rows.count * 16));
+      for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i / 16 + 1);
+      files.tensors.push_back({"base_model.model." + rows.module + ".token_adapter.trainable_tokens_delta", "F32", {rows.count, 16}, f32_bytes(numbers)});
+    }
+    return files;
+  };
+  const std::string embedding = "model.embed_tokens", head = "lm_head";
+  const auto loaded = [](const AdapterFiles& files, bool tied) {
+    const TempFolder folder;
+    files.write(folder);
+    ModelConfig model = small_model();
+    model.tied_embeddings = tied;
+    return load(folder.path(), std::nullopt, model);
+  };
+  // In the order of the file, not of their numbers.
+  const AdapterFiles list = trained("[9,4,30]", {{embedding, 3}});
+  CHECK_EQUAL(accept(list).trained_tokens, 3);
+  for (const bool tied : {false, true}) {
+    const auto adapter = loaded(list, tied);
+    CHECK(*adapter->embedding().own.find(9) == 1.0f && *adapter->embedding().own.find(4) == 2.0f && *adapter->embedding().own.find(30) == 3.0f && adapter->embedding().own.find(5) == nullptr);
+    CHECK((adapter->head_rows().find(4) != nullptr) == tied);
+    std::vector<float> logits(32, -1.0f);
+    adapter->head_rows().write_logits(std::vector<float>(16, 0.5f).data(), logits.data());
+    CHECK(logits[4] == (tied ? 16.0f : -1.0f) && logits[30] == (tied ? 24.0f : -1.0f) && logits[5] == -1.0f);
+  }
+  const auto apart = loaded(trained("{\"model.embed_tokens\":[1],\"lm_head\":[2,3]}", {{embedding, 1}, {head, 2}}), true);
+  CHECK((apart->embedding().own.tokens == std::vector<int32_t>{1} && apart->head_rows().tokens == std::vector<int32_t>{2, 3}));
+  const auto together = loaded(trained("{\"embed_tokens\":[1],\"lm_head\":[1]}", {{embedding, 1}}), true);
+  CHECK(together->head_rows().rows == together->embedding().own.rows && together->head_rows().tokens.size() == 1);
+  const auto of_head = loaded(trained("{\"lm_head\":[7]}", {{head, 1}}), true);
+  CHECK(of_head->embedding().own.tokens.empty() && of_head->head_rows().tokens.size() == 1);
+  CHECK_EQUAL(accept(trained("[]", {})).trained_tokens, 0);
+  CHECK_EQUAL(accept(trained("{}", {})).trained_tokens, 0);
+  refuse(trained("[1,2,1]", {{embedding, 3}}), "duplicate_token", "trainable_token_indices: found 1 twice");
+  refuse(trained("[1,32]", {{embedding, 2}}), "token_out_of_range", "found 32");
+  refuse(trained("[-1]", {{embedding, 1}}), "bad_type", "trainable_token_indices[0]");
+  refuse(trained("{\"q_proj\":[1]}", {}), "unknown_module", "trainable_token_indices.q_proj");
+  refuse(trained("{\"embed_tokens\":[1],\"model.embed_tokens\":[2]}", {{embedding, 1}}), "duplicate_module", "trainable_token_indices");
+  refuse(trained("[1,2]", {{embedding, 1}}), "tensor_shape", "trainable_tokens_delta");
+  refuse(trained("[1]", {}), "tensor_missing", "trainable_tokens_delta");
+  refuse(trained("null", {{embedding, 1}}), "tensor_unexpected", "trainable_tokens_delta");
+  refuse(trained("[1]", {{embedding, 1}}).set("alora_invocation_tokens", "[1]"), "conflicting_fields", "alora_invocation_tokens");
+  AdapterFiles adapted = trained("{\"lm_head\":[1]}", {{head, 1}}).set("target_modules", "[\"q_proj\",\"v_proj\",\"lm_head\"]");
+  adapted.add_pair("lm_head", Projection::lm_head, 4);
+  refuse(adapted, "conflicting_fields", "\"lm_head\", which is a target too");
+}
+
 TEST("peft: fields that many tools write are accepted") {
   AdapterFiles files;
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
@@ -158,7 +211,7 @@ TEST("peft: fields that many tools write are accepted") {
 TEST("peft: features that are not supported are refused by name") {
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
            {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"all\""}, {"bias", "\"lora_only\""}, {"lora_bias", "true"}, {"fan_in_fan_out", "true"},
-           {"layer_replication", "[[0,2]]"}, {"trainable_token_indices", "[1]"}, {"trainable_token_indices", "{\"embed_tokens\":[1]}"},
+           {"layer_replication", "[[0,2]]"},
            {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"corda_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
            {"init_lora_weights", "\"pissa\""}, {"init_lora_weights", "\"pissa_niter_16\""}, {"init_lora_weights", "\"olora\""}, {"init_lora_weights", "\"loftq\""},
            {"init_lora_weights", "\"corda\""}, {"task_type", "\"SEQ_CLS\""}})
