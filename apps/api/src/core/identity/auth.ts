@@ -51,7 +51,7 @@ function rateLimit(config: Config, storage: RateLimitStorage): BetterAuthOptions
 }
 
 /**
- * With a link by mail; where none is sent, Better Auth says RESET_PASSWORD_DISABLED. Whoever is signed in with the old
+ * With a link by mail; where none is sent, `refuseMailless` answers. Whoever is signed in with the old
  * password is signed out, and asked for the second factor again.
  */
 function passwordReset({ PORTAL_URL: [portalUrl] }: Config, { rows, mailer }: Pick<Parts, 'rows' | 'mailer'>) {
@@ -75,19 +75,31 @@ const user = {
 /** In characters. Better Auth has no bounds of its own; an index holds no long address, and the audit log copies names. */
 const LENGTHS_MAX = new Map([['email', 320], ['name', 120], ['image', 2_048]]);
 
-const refuseUnstorable = createAuthMiddleware((context) => {
+/** Where no mail is sent, in Better Auth's words and before it would log each request as an error of ours. */
+function refuseMailless({ path }: { path?: string }, mailer: Outbox): void {
+  if (path !== '/request-password-reset' || mailer.sends) return;
+  throw new APIError('BAD_REQUEST', { code: 'RESET_PASSWORD_DISABLED', message: "Reset password isn't enabled" });
+}
+
+function refuseUnstorable(body: unknown): void {
   const refuse = (message: string): never => {
     throw new APIError('BAD_REQUEST', { code: 'BAD_INPUT', message });
   };
-  for (const [field, value] of Object.entries((context.body ?? {}) as Record<string, unknown>)) {
+  for (const [field, value] of Object.entries((body ?? {}) as Record<string, unknown>)) {
     if (typeof value !== 'string') continue;
     const max = LENGTHS_MAX.get(field) ?? Infinity;
     if (value.length > max) refuse(`${field}: expected at most ${max} characters, found ${value.length}`);
     const problem = (field === 'name' ? lineOfText : textWithoutNul).safeParse(value).error?.issues[0];
     if (problem) refuse(`${field}: ${problem.message}`);
   }
-  return Promise.resolve();
-});
+}
+
+const refusals = (mailer: Outbox) =>
+  createAuthMiddleware((context) => {
+    refuseUnstorable(context.body);
+    refuseMailless(context, mailer);
+    return Promise.resolve();
+  });
 
 const logger = new Logger('BetterAuth');
 
@@ -136,7 +148,7 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
       database: { generateId: 'uuid' },
     },
-    hooks: { before: refuseUnstorable },
+    hooks: { before: refusals(mailer) },
     databaseHooks: {
       session: {
         create: {
