@@ -45,9 +45,10 @@ struct Kind {
 };
 
 // Tensors of features that are not supported, by what their names contain.
-constexpr std::array<Kind, 4> kUnsupportedKinds = {{
+constexpr std::array<Kind, 5> kUnsupportedKinds = {{
     {"lora_A.bias", "a bias of a LoRA matrix"},
     {"lora_B.bias", "a bias of a LoRA matrix"},
+    {".bias", "a trained bias"},
     {"modules_to_save", "a fully trained module"},
     {"token_adapter", "another tensor of trained tokens than their rows"},
 }};
@@ -87,10 +88,13 @@ bool sees_images(std::string_view name) {
   return name.starts_with("vision_tower.") || name.starts_with("vision_model.") || name.starts_with("multi_modal_projector.") || name.starts_with("visual.");
 }
 
+// Of VeLoRA and MonteCLoRA, which read it while they train.
+bool only_trains(std::string_view name) { return name.find(".lora_velora_") != std::string_view::npos || name.find(".lora_monteclora_") != std::string_view::npos; }
+
 FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& problems) {
   FoundModules modules;
   for (const auto& [name, info] : file.tensors()) {
-    if (wrapped && sees_images(name)) continue;
+    if ((wrapped && sees_images(name)) || only_trains(name)) continue;
     std::string module;
     Part part;
     if (!split_name(name, module, part)) {

@@ -26,10 +26,7 @@ bool aligned_16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0
 struct e4m3 { uint8_t bits; };
 
 // Four numbers of a row that begins at a multiple of 16 bytes and has zeros behind it.
-__device__ __forceinline__ float4 load_quad(const float* row, int column) {
-  const uint4 v = load16(row + column);
-  return make_float4(__uint_as_float(v.x), __uint_as_float(v.y), __uint_as_float(v.z), __uint_as_float(v.w));
-}
+__device__ __forceinline__ float4 load_quad(const float* row, int column) { return load_float4(row + column); }
 template <typename T>
 __device__ __forceinline__ float4 load_quad(const T* row, int column) {
   const uint2 v = load8(row + column);
@@ -54,7 +51,7 @@ __device__ __forceinline__ float4 load_floats(const float* row, int column, int 
 template <bool kWhole>
 __device__ __forceinline__ void store_floats(float* row, int column, int width, float4 v) {
   if constexpr (kWhole) {
-    store16(row + column, {__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w)});
+    store_float4(row + column, v);
   } else {
     const float values[kQuad] = {v.x, v.y, v.z, v.w};
     for (int i = 0; i < kQuad; ++i)

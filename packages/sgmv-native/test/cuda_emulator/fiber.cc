@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
@@ -69,94 +70,98 @@ struct Context {
 };
 #endif
 
-}  // namespace
-
-struct Fiber::State {
-  std::byte* stack = nullptr;
-  Context own, outside;
-  const std::function<void()>* body = nullptr;
-  bool done = true;
-  void* own_shadow = nullptr;
-  void* outside_shadow = nullptr;
-  const void* outside_bottom = nullptr;
-  size_t outside_bytes = 0;
+// Of a fiber, or of the thread that fibers run on.
+struct Computation {
+  Context context;
+  std::byte* bottom = nullptr;  // of its stack
+  size_t bytes = 0;
+  void* shadow = nullptr;  // what a sanitizer knows it by
 };
 
-namespace {
 thread_local Fiber* running = nullptr;
+thread_local Computation outside;
+
+void change(Computation& from, Computation& to, [[maybe_unused]] bool for_ever) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(for_ever ? nullptr : &from.shadow, to.bottom, to.bytes);
+#endif
+#if defined(SGMV_THREAD_SANITIZER)
+  __tsan_switch_to_fiber(to.shadow, __tsan_switch_to_fiber_no_sync);
+#endif
+  Context::change(from.context, to.context);
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(from.shadow, nullptr, nullptr);
+#endif
 }
+
+// What is left to do of a switch to a fiber that begins. A function that returns: variables of enter()'s own would stay
+// poisoned on the stack.
+[[gnu::noinline]] void arrive() {
+#if defined(__SANITIZE_ADDRESS__)
+  const void* bottom;
+  size_t bytes;
+  __sanitizer_finish_switch_fiber(nullptr, &bottom, &bytes);
+  // The first one comes from outside.
+  if (outside.bottom == nullptr) outside.bottom = static_cast<std::byte*>(const_cast<void*>(bottom)), outside.bytes = bytes;
+#endif
+}
+
+// Stacks that all end at the same address modulo a power of two would meet in the same few sets of every cache, at each switch.
+constexpr size_t kOffsets = 64, kOffsetBytes = 17 * 64;
+
+}  // namespace
+
+struct Fiber::State : Computation {
+  const std::function<Fiber*()>* body = nullptr;
+  size_t offset = 0;  // of its first frame from the stack's end
+};
 
 Fiber::Fiber() : state_(std::make_unique<State>()) {
   void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) throw std::bad_alloc();
-  state_->stack = static_cast<std::byte*>(stack);
+  state_->bottom = static_cast<std::byte*>(stack);
+  state_->bytes = kStackBytes;
+  static std::atomic<size_t> made{0};
+  state_->offset = made++ % kOffsets * kOffsetBytes;
 #if defined(SGMV_THREAD_SANITIZER)
-  state_->own_shadow = __tsan_create_fiber(0);
+  state_->shadow = __tsan_create_fiber(0);
 #endif
 }
 
 Fiber::~Fiber() {
 #if defined(SGMV_THREAD_SANITIZER)
-  __tsan_destroy_fiber(state_->own_shadow);
+  __tsan_destroy_fiber(state_->shadow);
 #endif
-  munmap(state_->stack, kStackBytes);
+  munmap(state_->bottom, kStackBytes);
 }
 
-bool Fiber::done() const { return state_->done; }
-
-void Fiber::start(const std::function<void()>* body) {
+void Fiber::start(const std::function<Fiber*()>* body) {
   state_->body = body;
-  state_->done = false;
-  state_->own.prepare(state_->stack, kStackBytes, &Fiber::enter);
+  state_->context.prepare(state_->bottom, kStackBytes - state_->offset, &Fiber::enter);
 }
 
 void Fiber::enter() {
+  arrive();
   State& state = *running->state_;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(nullptr, &state.outside_bottom, &state.outside_bytes);
-#endif
-  (*state.body)();
-  state.done = true;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(nullptr, state.outside_bottom, state.outside_bytes);
-#endif
-#if defined(SGMV_THREAD_SANITIZER)
-  __tsan_switch_to_fiber(state.outside_shadow, __tsan_switch_to_fiber_no_sync);
-#endif
-  Context::change(state.own, state.outside);
-  std::abort();  // nobody resumes what is done
+  running = (*state.body)();
+  change(state, running == nullptr ? outside : *running->state_, true);
+  std::abort();  // nobody goes back to what has ended
 }
 
-void Fiber::resume() {
+void Fiber::run() {
   running = this;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&state_->outside_shadow, state_->stack, kStackBytes);
-#endif
 #if defined(SGMV_THREAD_SANITIZER)
-  state_->outside_shadow = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(state_->own_shadow, __tsan_switch_to_fiber_no_sync);
+  outside.shadow = __tsan_get_current_fiber();
 #endif
-  Context::change(state_->outside, state_->own);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(state_->outside_shadow, nullptr, nullptr);
-#endif
-  running = nullptr;
+  change(outside, *state_, false);
 }
 
-void Fiber::yield() {
-  State& state = *running->state_;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&state.own_shadow, state.outside_bottom, state.outside_bytes);
-#endif
-#if defined(SGMV_THREAD_SANITIZER)
-  __tsan_switch_to_fiber(state.outside_shadow, __tsan_switch_to_fiber_no_sync);
-#endif
-  Context::change(state.own, state.outside);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(state.own_shadow, &state.outside_bottom, &state.outside_bytes);
-#endif
+void Fiber::change_to(Fiber& next) {
+  Fiber& self = *running;
+  running = &next;
+  change(*self.state_, *next.state_, false);
 }
 
-bool Fiber::is_own(const void* p) { return reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(running->state_->stack) < kStackBytes; }
+bool Fiber::is_own(const void* p) { return reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(running->state_->bottom) < kStackBytes; }
 
 }  // namespace sgmv::emulator

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,7 +23,8 @@ Place place;
 
 namespace {
 
-constexpr std::byte kPoison{0xFF};              // a NaN in every type of number we use
+constexpr size_t kThreadsMax = 1024;  // of a block
+constexpr std::byte kPoison{0xFF};    // a NaN in every type of number we use
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "emulated device: block (%u, %u, %u) thread %u: %s\n", place.block.x, place.block.y, place.block.z, place.thread.x, what);
@@ -32,34 +32,54 @@ constexpr std::byte kPoison{0xFF};              // a NaN in every type of number
 }
 
 struct Meeting {
-  std::array<std::byte[kSlotBytes], kWarpSize> slots;
+  alignas(kSlotBytes) std::array<std::byte[kSlotBytes], kWarpSize> slots;
 };
 
 struct Warp {
   std::array<Meeting, 2> meetings;  // in turns: nobody comes to the next but one before all have left the last
   const char* operation = nullptr;
+  size_t first = 0;  // of its threads
   int arrived = 0;
   int live = 0;
-  uint64_t generation = 0;
+  size_t meeting = 0;
+};
+
+// Copies of a thread, in groups; the last is open.
+struct Copies {
+  struct Copy {
+    PendingCopy copy;
+    int group;
+  };
+  std::vector<Copy> list;
+  size_t finished = 0;
+  int group = 0;
 };
 
 struct Thread {
   Fiber fiber;
   dim3 index;
+  size_t number = 0;
   Warp* warp = nullptr;
-  int lane = 0;
-  uint64_t waits_for_warp = 0;   // generation it must pass; 0: not waiting
-  uint64_t waits_for_block = 0;
-  std::deque<std::vector<PendingCopy>> copies;  // by group; the last is open
+  Copies copies;
+};
+
+enum class State : char { runs, waits, ended };
+
+// The threads that could run when it began have a turn each, from one of them on, forwards or backwards.
+struct Round {
+  unsigned threads[kThreadsMax];
+  size_t count = 0, turn = 0, first = 0;
+  bool backwards = false;
 };
 
 struct Block {
   std::vector<std::unique_ptr<Thread>> threads;  // kept from launch to launch
   std::vector<Warp> warps;
+  State states[kThreadsMax] = {};
+  Round round;
   size_t count = 0;
   std::unique_ptr<std::byte[]> shared;
   int arrived = 0, live = 0;
-  uint64_t generation = 1;
   Thread* running = nullptr;
   char opened = 0, closed = 0;  // what ThreadSanitizer knows a block's begin and end by
   uint64_t random = 0x9E37'79B9'7F4A'7C15;
@@ -92,65 +112,73 @@ void close_recording() {}
 void record(const void*, size_t, bool, const void*) {}
 #endif
 
-bool can_run(const Thread& thread) {
-  if (thread.fiber.done()) return false;
-  if (thread.waits_for_warp != 0) return thread.warp->generation >= thread.waits_for_warp;
-  return thread.waits_for_block == 0 || block.generation > thread.waits_for_block;
-}
-
+// Neither the standard library nor whatever else may be instrumented: ThreadSanitizer is not to see how turns are given.
 void open_block_barrier_if_all() {
-  if (block.live == 0 || block.arrived < block.live) return;
+  if (block.arrived < block.live) return;
   block.arrived = 0;
-  block.generation += 1;
+  for (size_t i = 0; i < block.count; ++i)
+    if (block.states[i] == State::waits) block.states[i] = State::runs;
 }
 
-void run(Thread& thread) {
+void begin_round() {
+  Round& round = block.round;
+  round.count = round.turn = 0;
+  for (unsigned i = 0; i < block.count; ++i)
+    if (block.states[i] == State::runs) round.threads[round.count++] = i;
+  if (round.count == 0) fail("all threads wait: a barrier that some of them never reach");
+  round.first = next_random() % round.count;
+  round.backwards = next_random() % 2 == 0;
+}
+
+// Whose turn it is, which then is the running thread.
+Thread& next_thread() {
+  Round& round = block.round;
+  if (round.turn == round.count) begin_round();
+  const size_t at = round.first + (round.backwards ? round.count - round.turn : round.turn);
+  round.turn += 1;
+  Thread& thread = *block.threads[round.threads[at < round.count ? at : at - round.count]];
   block.running = &thread;
   place.thread = thread.index;
-  thread.waits_for_warp = thread.waits_for_block = 0;
-  thread.fiber.resume();
-  if (!thread.fiber.done()) return;
-  block.live -= 1;
-  thread.warp->live -= 1;
-  if (thread.warp->arrived > 0) fail("a thread returned while others of its warp wait for it");
-  open_block_barrier_if_all();
+  place.lane = static_cast<int>(thread.number % kWarpSize);
+  return thread;
+}
+
+// Lets the others have their turns.
+void yield() {
+  const Thread& self = *block.running;
+  Thread& next = next_thread();
+  if (&next != &self) Fiber::change_to(next.fiber);
 }
 
 void run_block(const std::function<void()>& kernel) {
   // What one block wrote, the next may read: kernels that let blocks of one launch meet are not found here.
-  const std::function<void()> body = [&] {
+  const std::function<Fiber*()> body = [&]() -> Fiber* {
     acquire(&block.opened);
-    block.running->copies.assign(1, {});
     kernel();
     release(&block.closed);
+    Thread& self = *block.running;
+    block.states[self.number] = State::ended;
+    self.warp->live -= 1;
+    if (self.warp->arrived > 0) fail("a thread returned while others of its warp wait for it");
+    if (--block.live == 0) return nullptr;
+    open_block_barrier_if_all();
+    return &next_thread().fiber;
   };
   release(&block.opened);
   block.arrived = 0;
   block.live = static_cast<int>(block.count);
   for (Warp& warp : block.warps) warp.arrived = warp.live = 0;
+  block.round.count = block.round.turn = 0;
   for (size_t i = 0; i < block.count; ++i) {
     Thread& thread = *block.threads[i];
-    thread.warp = &block.warps[i / kWarpSize];
+    block.states[i] = State::runs;
     thread.warp->live += 1;
-    thread.waits_for_warp = thread.waits_for_block = 0;
+    thread.copies.list.clear();
+    thread.copies.finished = 0;
+    thread.copies.group = 0;
     thread.fiber.start(&body);
   }
-  std::vector<size_t> runnable;
-  for (size_t done = 0; done < block.count;) {
-    runnable.clear();
-    for (size_t i = 0; i < block.count; ++i)
-      if (can_run(*block.threads[i])) runnable.push_back(i);
-    if (runnable.empty()) fail("all threads wait: a barrier that some of them never reach");
-    // All that can run do so once, from a random one on, forwards or backwards.
-    const size_t from = next_random() % runnable.size();
-    const bool backwards = next_random() % 2 == 0;
-    for (size_t i = 0; i < runnable.size(); ++i) {
-      const size_t at = (from + (backwards ? runnable.size() - i : i)) % runnable.size();
-      Thread& thread = *block.threads[runnable[at]];
-      run(thread);
-      if (thread.fiber.done()) done += 1;
-    }
-  }
+  next_thread().fiber.run();
   acquire(&block.closed);
 }
 
@@ -160,8 +188,11 @@ void prepare_threads(dim3 size) {
   block.warps.resize((block.count + kWarpSize - 1) / kWarpSize);
   for (size_t i = 0; i < block.count; ++i) {
     const auto n = static_cast<unsigned>(i);
-    block.threads[i]->index = {n % size.x, n / size.x % size.y, n / size.x / size.y};
-    block.threads[i]->lane = static_cast<int>(i % kWarpSize);
+    Thread& thread = *block.threads[i];
+    thread.index = {n % size.x, n / size.x % size.y, n / size.x / size.y};
+    thread.number = i;
+    thread.warp = &block.warps[i / kWarpSize];
+    thread.warp->first = i / kWarpSize * kWarpSize;
   }
 }
 
@@ -189,15 +220,13 @@ void run_grid(const void* kernel, dim3 grid, dim3 size, size_t shared_bytes, con
 }
 
 std::byte* shared_memory() { return block.shared.get(); }
-int lane() { return block.running->lane; }
 
 void block_barrier() {
-  Thread& self = *block.running;
-  self.waits_for_block = block.generation;
+  block.states[block.running->number] = State::waits;
   block.arrived += 1;
   release(&block.arrived);
   open_block_barrier_if_all();
-  Fiber::yield();
+  yield();
   acquire(&block.arrived);
 }
 
@@ -205,18 +234,18 @@ const std::byte (*meet_warp(const char* operation, uint32_t mask, const void* sl
   Thread& self = *block.running;
   Warp& warp = *self.warp;
   if (mask != 0xFFFF'FFFF || warp.live != kWarpSize) fail("only whole warps meet here");
-  if (warp.arrived > 0 && std::strcmp(warp.operation, operation) != 0) fail("the lanes of a warp came to different operations");
+  if (warp.arrived > 0 && warp.operation != operation && std::strcmp(warp.operation, operation) != 0) fail("the lanes of a warp came to different operations");
   warp.operation = operation;
-  const uint64_t generation = warp.generation;
-  std::byte(*slots)[kSlotBytes] = warp.meetings[generation % 2].slots.data();
-  if (bytes > 0) std::memcpy(slots[self.lane], slot, bytes);
+  std::byte(*slots)[kSlotBytes] = warp.meetings[warp.meeting].slots.data();
+  if (bytes > 0) std::memcpy(slots[lane()], slot, bytes);
   release(&warp);
   if (++warp.arrived == kWarpSize) {
     warp.arrived = 0;
-    warp.generation += 1;
+    warp.meeting = 1 - warp.meeting;
+    for (size_t i = 0; i < kWarpSize; ++i) block.states[warp.first + i] = State::runs;
   } else {
-    self.waits_for_warp = generation + 1;
-    Fiber::yield();
+    block.states[self.number] = State::waits;
+    yield();
   }
   acquire(&warp);
   return slots;
@@ -228,17 +257,17 @@ void copy_later(PendingCopy copy) {
   record(copy.to, 16, true, __builtin_return_address(0));
   if (copy.from != nullptr) record(copy.from, 16, false, __builtin_return_address(0));
   std::memset(copy.to, static_cast<int>(kPoison), 16);
-  block.running->copies.back().push_back(copy);
+  Copies& copies = block.running->copies;
+  copies.list.push_back({copy, copies.group});
 }
 
-void commit_copies() { block.running->copies.emplace_back(); }
+void commit_copies() { block.running->copies.group += 1; }
 
 void finish_copies(int groups_left) {
-  auto& groups = block.running->copies;
-  while (groups.size() > static_cast<size_t>(groups_left) + 1) {
-    for (const PendingCopy& copy : groups.front())
-      copy.from == nullptr ? std::memset(copy.to, 0, 16) : std::memcpy(copy.to, copy.from, 16);
-    groups.pop_front();
+  Copies& copies = block.running->copies;
+  for (; copies.finished < copies.list.size() && copies.list[copies.finished].group + groups_left < copies.group; ++copies.finished) {
+    const PendingCopy& copy = copies.list[copies.finished].copy;
+    copy.from == nullptr ? std::memset(copy.to, 0, 16) : std::memcpy(copy.to, copy.from, 16);
   }
 }
 

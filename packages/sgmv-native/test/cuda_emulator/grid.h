@@ -13,9 +13,10 @@ struct dim3 {
 
 namespace sgmv::emulator {
 
-// What the built-in variables of a kernel are to the thread that runs.
+// What the built-in variables of a kernel are to the thread that runs, and its lane.
 struct Place {
   dim3 thread, block, block_size, grid_size;
+  int lane = 0;
 };
 extern Place place;
 
@@ -29,7 +30,7 @@ inline constexpr size_t kSharedBytesDefault = size_t{48} << 10, kSharedBytesMax 
 void run_grid(const void* kernel, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& body);
 
 std::byte* shared_memory();  // of the running block, as many bytes as the launch asked for
-int lane();                  // of the running thread
+inline int lane() { return place.lane; }
 
 void block_barrier();
 // Meets the other lanes of the warp, all of which must come to the same `operation` and mask; `slot` is what this lane

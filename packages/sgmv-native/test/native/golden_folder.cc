@@ -47,6 +47,8 @@ std::vector<T> GoldenFolder::tensor(const std::string& name) const {
   return values;
 }
 
+size_t GoldenFolder::row_width(const GoldenCase& golden) const { return static_cast<size_t>(file_->find(golden.name + "/logits")->shape.back()); }
+
 std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor<float>(golden.name + "/logits"); }
 
 std::vector<float> GoldenFolder::sample(const GoldenCase& golden, const std::vector<float>& found) const {

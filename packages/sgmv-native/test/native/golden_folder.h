@@ -26,6 +26,7 @@ class GoldenFolder {
   explicit GoldenFolder(const std::filesystem::path& folder);
   const std::vector<GoldenCase>& cases() const { return cases_; }
   const std::filesystem::path& model() const { return model_; }  // a folder, of its own or another's; not there: the model has a name
+  size_t row_width(const GoldenCase& golden) const;  // of a row of logits(): the tokens that are in the sample
   std::vector<float> logits(const GoldenCase& golden) const;
   // What the reference has of `found`, logits of every prompt position [prompt, vocabulary] or of the last one: all of them, or those of NAME/positions
   // and NAME/tokens.

@@ -208,13 +208,30 @@ TEST("peft: fields that many tools write are accepted") {
   accept(AdapterFiles().set("modules_to_save", "[]").set("layers_to_transform", "[]").set("bias", "null").drop("task_type").set("init_lora_weights", "\"gaussian\""));
 }
 
+TEST("peft: what counts while an adapter is trained is passed over, with its tensors") {
+  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
+           {"fan_in_fan_out", "true"}, {"corda_config", "{\"corda_method\":\"ipm\"}"}, {"lora_ga_config", "{\"scale\":\"stable\"}"}, {"eva_config", "{\"rho\":2.0}"}, {"loftq_config", "{\"loftq_bits\":4}"},
+           {"bias", "\"all\""}, {"bias", "\"lora_only\""}})
+    accept(AdapterFiles().set(field, value));
+  const auto with = [](const std::string& field, const std::string& value, const std::string& tensor) {
+    AdapterFiles files;
+    files.set(field, value);
+    files.tensors.push_back({"base_model.model.model.layers.0.self_attn." + tensor, "F32", {3}, f32_bytes({1, 2, 3})});
+    return files;
+  };
+  accept(with("velora_config", "{\"num_groups\":2}", "q_proj.lora_velora_embed"));
+  accept(with("monteclora_config", "{\"num_samples\":8}", "q_proj.lora_monteclora_sampler.std_prior"));
+  refuse(with("bias", "\"all\"", "k_proj.bias"), "unsupported_tensor", "a trained bias");
+  refuse(with("bias", "\"lora_only\"", "q_proj.base_layer.bias"), "unsupported_tensor", "q_proj.base_layer.bias");
+}
+
 TEST("peft: features that are not supported are refused by name") {
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
-           {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"all\""}, {"bias", "\"lora_only\""}, {"lora_bias", "true"}, {"fan_in_fan_out", "true"},
+           {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"some\""}, {"lora_bias", "true"}, {"kasa_config", "{\"beta\":1}"}, {"use_bdlora", "{\"nblocks\":2}"},
            {"layer_replication", "[[0,2]]"},
-           {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"corda_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
+           {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
            {"init_lora_weights", "\"pissa\""}, {"init_lora_weights", "\"pissa_niter_16\""}, {"init_lora_weights", "\"olora\""}, {"init_lora_weights", "\"loftq\""},
-           {"init_lora_weights", "\"corda\""}, {"task_type", "\"SEQ_CLS\""}})
+           {"init_lora_weights", "\"corda\""}, {"init_lora_weights", "\"lora_ga\""}, {"task_type", "\"SEQ_CLS\""}})
     refuse(AdapterFiles().set(field, value), "unsupported_field", field);
   refuse(AdapterFiles().set("peft_type", "\"LOHA\""), "unsupported_peft_type", "LOHA");
   refuse(AdapterFiles().set("peft_type", "\"IA3\""), "unsupported_peft_type", "IA3");
@@ -244,7 +261,7 @@ TEST("peft: ranks, alphas and types are checked") {
 }
 
 TEST("peft: every problem is reported, not only the first") {
-  const AdapterReport report = AdapterFiles().set("lora_bias", "true").set("bias", "\"all\"").set("r", "0").inspect();
+  const AdapterReport report = AdapterFiles().set("lora_bias", "true").set("bias", "\"some\"").set("r", "0").inspect();
   CHECK(report.problems.size() >= 3, codes(report));
   CHECK(!report.has_summary);
 }

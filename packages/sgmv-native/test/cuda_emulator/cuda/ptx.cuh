@@ -93,24 +93,27 @@ template <int kGroupsLeft> inline void copy_async_wait() { emulator::finish_copi
 
 template <typename T>
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  struct Operands { uint32_t a[4], b[2]; } own;
-  std::memcpy(own.a, a, sizeof a);
-  std::memcpy(own.b, b, sizeof b);
+  struct Operands { float a[4][2], b[2][2]; } own;
+  const auto widen = [](uint32_t word, float (&halves)[2]) {
+    for (int i = 0; i < 2; ++i) halves[i] = emulated::widen(T{}, static_cast<uint16_t>(word >> (16 * i)));
+  };
+  for (int i = 0; i < 4; ++i) widen(a[i], own.a[i]);
+  for (int i = 0; i < 2; ++i) widen(b[i], own.b[i]);
   const auto slots = emulator::meet_warp("mma", 0xFFFF'FFFF, &own, sizeof own);
-  const auto half = [](uint32_t word, int which) { return emulated::widen(T{}, static_cast<uint16_t>(word >> (16 * which))); };
+  const auto of_lane = [&](int lane) { return reinterpret_cast<const Operands*>(slots[lane]); };
   const int group = emulator::lane() / 4, thread = emulator::lane() % 4;
-  for (int k = 0; k < 16; ++k) {
-    // Element (row, k) of A: lane row % 8 · 4 + k % 8 / 2, register row / 8 + k / 8 · 2, half k % 2. Element (k, column)
-    // of B: lane column · 4 + k % 8 / 2, register k / 8.
-    const int holder = k % 8 / 2;
-    for (int i = 0; i < 4; ++i) {
-      const int row = group + i / 2 * 8, column = thread * 2 + i % 2;
-      Operands of_a, of_b;
-      std::memcpy(&of_a, slots[row % 8 * 4 + holder], sizeof of_a);
-      std::memcpy(&of_b, slots[column * 4 + holder], sizeof of_b);
-      d[i] += half(of_a.a[row / 8 + k / 8 * 2], k % 2) * half(of_b.b[k / 8], k % 2);
+  // Element (row, k) of A: lane row % 8 · 4 + k % 8 / 2, register row / 8 + k / 8 · 2, half k % 2. Element (k, column) of B:
+  // lane column · 4 + k % 8 / 2, register k / 8, half k % 2. In the order of k.
+  float sums[2][2] = {{d[0], d[1]}, {d[2], d[3]}};  // row of A, column of B
+  for (int part = 0; part < 2; ++part)
+    for (int holder = 0; holder < 4; ++holder) {
+      const float(&rows)[4][2] = of_lane(group * 4 + holder)->a;
+      const float* const columns[] = {of_lane(thread * 8 + holder)->b[part], of_lane(thread * 8 + 4 + holder)->b[part]};
+      for (int half = 0; half < 2; ++half)
+        for (int row = 0; row < 2; ++row)
+          for (int column = 0; column < 2; ++column) sums[row][column] += rows[row + part * 2][half] * columns[column][half];
     }
-  }
+  std::memcpy(d, sums, sizeof sums);
 }
 
 namespace emulated {
