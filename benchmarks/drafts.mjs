@@ -60,12 +60,27 @@ function edit() {
   return { prompt: `Write this letter again, word for word, but with the store in ${city}:\n\n${text}`, prediction: text };
 }
 
+const object = (properties) => ({ type: 'object', properties, required: Object.keys(properties), additionalProperties: false });
+const text = { type: 'string', maxLength: 40 };
+const ORDER = object({
+  customer_first_name: text,
+  delivery_address_city: text,
+  requested_delivery_weekday: { enum: DAYS },
+  ordered_items: { type: 'array', minItems: 2, maxItems: 2, items: object({ product_description: text, ordered_quantity: { type: 'integer', minimum: 1, maximum: 99 } }) },
+  payment_has_been_received: { type: 'boolean' },
+});
+const WEATHER = object({ city_or_region_name: text, temperature_unit: { enum: ['celsius', 'fahrenheit'] }, number_of_forecast_days: { type: 'integer', minimum: 1, maximum: 9 } });
+
 const greedy = { temperature: 0 };
 const WORKLOADS = {
   'order-json': () => ({ adapter: 'order-json', prompt: order(), maxTokens: 96 }),
   sql: () => ({ adapter: 'sql', prompt: question(), maxTokens: 96 }),
   edit: () => ({ ...edit(), maxTokens: 200 }),
   'edit, without a prediction': () => ({ prompt: edit().prompt, maxTokens: 200 }),
+  'json schema': () => ({ prompt: `Write the order as JSON.\n\n${order()}`, maxTokens: 160, constraint: { type: 'jsonSchema', schema: ORDER } }),
+  'json schema, sampled': (i) => ({ prompt: `Write the order as JSON.\n\n${order()}`, maxTokens: 160, constraint: { type: 'jsonSchema', schema: ORDER }, sampling: { temperature: 1, seed: i } }),
+  'tool call': () => ({ prompt: `What will the weather be like in ${pick(CITIES)} until ${pick(DAYS)}?`, maxTokens: 96, constraint: { type: 'calls', schema: { $defs: { get_weather_forecast: WEATHER } }, functions: ['get_weather_forecast'], required: true, parallel: false } }),
+  'any json': () => ({ prompt: `Write the order as JSON.\n\n${order()}`, maxTokens: 96, constraint: { type: 'json' } }),
   chat: () => ({ prompt: `Tell me about ${pick(TOPICS)}.`, maxTokens: 128 }),
   'story, sampled': (i) => ({ prompt: `Write a story about ${pick(TOPICS)} and ${pick(TOPICS)}.`, maxTokens: 128, sampling: { temperature: 1, seed: i } }),
 };

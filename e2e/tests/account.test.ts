@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { authenticator } from 'otplib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launch, openPage, screenshot } from '../support/browser.js';
@@ -12,10 +13,9 @@ import { stack } from '../support/stack.js';
 const API = fileURLToPath(new URL('../../apps/api', import.meta.url));
 const PASSWORDS = ['a long enough password', 'another long password', 'a third long password'] as const;
 
-const resetLink = async (email: string): Promise<string> => {
-  const { stdout } = await promisify(execFile)(process.execPath, [join('dist', 'reset-link.js'), email], { cwd: API, env: stack.apiEnvironment });
-  return /http\S+/.exec(stdout)![0];
-};
+const operator = async (command: string, email: string): Promise<string> =>
+  (await promisify(execFile)(process.execPath, [join('dist', `${command}.js`), email], { cwd: API, env: stack.apiEnvironment })).stdout;
+const resetLink = async (email: string): Promise<string> => /http\S+/.exec(await operator('reset-link', email))![0];
 
 // Without a browser there is nothing to test with; `npm test` says how to get one.
 describe.skipIf(!hasBrowser)('account', () => {
@@ -23,6 +23,8 @@ describe.skipIf(!hasBrowser)('account', () => {
   let here: Page;
   let elsewhere: Page;
   const email = `ada-${randomUUID()}@example.test`;
+  let secret: string;
+  let backupCode: string;
 
   beforeAll(async () => {
     browser = await launch();
@@ -124,5 +126,56 @@ describe.skipIf(!hasBrowser)('account', () => {
     await again.getByLabel('New password').first().fill(PASSWORDS[0]);
     await again.getByRole('button', { name: 'Set password' }).click();
     await again.getByText('This link does not work any more.').waitFor();
+  });
+
+  it('turns on a second factor, which signing in asks for then', async () => {
+    await elsewhere.bringToFront();
+    await elsewhere.goto('/settings');
+    const section = elsewhere.getByRole('region', { name: 'Second factor' });
+    await section.getByRole('button', { name: 'Turn on' }).click();
+    const first = elsewhere.getByRole('form', { name: 'Your password first' });
+    await first.getByLabel('Password').first().fill(PASSWORDS[2]);
+    await first.getByRole('button', { name: 'Go on' }).click();
+    const app = elsewhere.getByRole('form', { name: 'Connect your app' });
+    secret = await app.getByTestId('totp-key').innerText();
+    await screenshot(elsewhere, '64-second-factor');
+    await app.getByLabel('Code').fill('12345');
+    await app.getByRole('button', { name: 'Turn on' }).click();
+    await app.getByText('Enter the six digits that the app shows').waitFor();
+    await app.getByLabel('Code').fill(authenticator.generate(secret).replace(/^.../, '$& '));
+    await app.getByRole('button', { name: 'Turn on' }).click();
+    const codes = elsewhere.getByRole('list', { name: 'Backup codes' }).getByRole('listitem');
+    await codes.first().waitFor();
+    backupCode = await codes.first().innerText();
+    await screenshot(elsewhere, '65-backup-codes');
+    await elsewhere.getByRole('button', { name: 'I have stored them' }).click();
+    await section.getByText('On', { exact: true }).waitFor();
+
+    await here.bringToFront();
+    await here.goto('/sign-in');
+    await tryPassword(here, PASSWORDS[2]);
+    const form = here.getByRole('form', { name: 'Second factor' });
+    await form.getByLabel('Code').fill('000000');
+    await form.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await form.getByText('That code is not right.').waitFor();
+    await screenshot(here, '66-second-factor-asked');
+    await form.getByLabel('Code').fill(authenticator.generate(secret));
+    await form.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await here.getByRole('navigation', { name: 'Main' }).waitFor();
+  });
+
+  it('takes a backup code in its place, and the operator turns it off', async () => {
+    const page = (await openPage(browser)).page;
+    await page.goto('/sign-in');
+    await tryPassword(page, PASSWORDS[2]);
+    const form = page.getByRole('form', { name: 'Second factor' });
+    await form.getByRole('button', { name: 'Use a backup code' }).click();
+    await form.getByLabel('Backup code').fill(backupCode.replace('-', ''));
+    await form.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('navigation', { name: 'Main' }).waitFor();
+    expect(await operator('second-factor-off', email)).toContain(`${email} signs in with the password alone`);
+    await page.goto('/settings');
+    await page.getByRole('region', { name: 'Second factor' }).getByRole('button', { name: 'Turn on' }).waitFor();
+    await page.close();
   });
 });

@@ -83,6 +83,14 @@ function nativeSteps(root, jobs) {
       count: 'counted',
     },
     {
+      id: 'cuda-access',
+      title: 'How CUDA kernels touch memory, counted on the emulated device',
+      command: node,
+      args: ['scripts/build-native.mjs', '--target', 'cuda-access-ops', '--jobs', jobs, '--run'],
+      cwd,
+      count: 'counted',
+    },
+    {
       id: 'cuda-races',
       title: 'CUDA kernels on the emulated device under TSan: missing barriers',
       command: node,
@@ -100,7 +108,7 @@ function nativeSteps(root, jobs) {
         'layers',
         'sampling',
         'cuda mixture',
-        'delta',
+        'states cuda',
       ],
       cwd,
       env: { TSAN_OPTIONS: 'halt_on_error=1' },

@@ -27,7 +27,7 @@ describe('the queue of test steps', () => {
     const steps = testSteps(root, '2');
     expect(steps.filter(({ uses }) => uses).map(({ id, uses }) => `${id}: ${uses}`)).toEqual([
       ...['native: Release', 'native-sanitized: address,undefined', 'native-threads: thread', 'cuda: Release'],
-      ...['cuda-emulated: Release', 'cuda-sanitized: address,undefined', 'cuda-races: thread'],
+      ...['cuda-emulated: Release', 'cuda-sanitized: address,undefined', 'cuda-access: Release', 'cuda-races: thread'],
       ...['native-fuzz: address,undefined', 'api: ports', 'e2e: ports'],
     ]);
     const [ran, counts] = [[], { now: 0, most: 0 }];

@@ -42,6 +42,10 @@ const ENDPOINTS: Coverage = {
   '/change-password': ['user.changePassword'],
   '/reset-password': ['user.changePassword'],
   '/update-user': ['user.update'],
+  '/two-factor/verify-totp': ['user.turnOnSecondFactor', 'user.signIn', 'user.signInFailed'],
+  '/two-factor/verify-backup-code': ['user.useBackupCode', 'user.signIn', 'user.signInFailed'],
+  '/two-factor/disable': ['user.turnOffSecondFactor'],
+  '/two-factor/generate-backup-codes': ['user.renewBackupCodes'],
   '/organization/create': ['tenant.create'],
   '/organization/update': ['tenant.rename'],
   '/organization/invite-member': ['invitation.create', 'invitation.renew', 'invitation.revoke'],
@@ -56,6 +60,7 @@ const ENDPOINTS: Coverage = {
 const HARMLESS = [
   ...['/organization/set-active', '/organization/delete', '/organization/has-permission', '/update-session', '/verify-password'],
   ...['/sign-in/social', '/link-social', '/unlink-account', '/refresh-token', '/get-access-token', '/callback/:id'],
+  ...['/two-factor/enable', '/two-factor/get-totp-uri', '/two-factor/send-otp', '/two-factor/verify-otp'],
   ...['/request-password-reset', '/send-verification-email', '/change-email', '/delete-user', '/get-session', '/organization/check-slug'],
 ];
 

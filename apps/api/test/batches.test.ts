@@ -75,6 +75,22 @@ describe('a batch', () => {
     expect(message?.response?.body).toMatchObject({ type: 'message', stop_reason: 'end_turn' });
   });
 
+  it('takes predictions, whose tokens are counted in the usage of their lines', async () => {
+    runner.script = async (run) => {
+      run.predictionTokens = run.job.prediction === undefined ? undefined : { accepted: run.job.prediction.length, rejected: 2 };
+      await tell(run);
+    };
+    const lines = [chatLine(1, { prediction: { type: 'content', content: 'Once' } }), chatLine(2), chatLine(3, { prediction: { type: 'content', content: 'upon a time' } })];
+    const results = await resultsOf(client, (await ended(client, (await startBatch(client, lines)).id)).output_file_id);
+    expect(results.map(({ response }) => (response?.body['usage'] as OpenAI.CompletionUsage).completion_tokens_details)).toEqual([
+      { reasoning_tokens: 0, accepted_prediction_tokens: 4, rejected_prediction_tokens: 2 },
+      { reasoning_tokens: 0 },
+      { reasoning_tokens: 0, accepted_prediction_tokens: 11, rejected_prediction_tokens: 2 },
+    ]);
+    const wrong = await ended(client, (await startBatch(client, [chatLine(1, { prediction: { type: 'content' } })])).id);
+    expect(wrong.errors?.data).toMatchObject([{ code: 'invalid_request', line: 1, param: 'body.prediction.content' }]);
+  });
+
   it.each<[string, unknown[], object[]]>([
     ['not JSON', [chatLine(1), '{"custom_id":'], [{ code: 'invalid_json_line', line: 2, param: null }]],
     ['without an id', [{ ...chatLine(1), custom_id: undefined }], [{ line: 1, param: 'custom_id', message: expect.stringContaining('custom_id: ') as string }]],

@@ -16,6 +16,7 @@ export interface Event {
   promptTokens?: number;
   completionTokens?: number;
   reasoningTokens?: number;
+  predictionTokens?: { accepted: number; rejected: number } | null;
   error?: { code: string } | null;
 }
 export interface Result {
@@ -29,7 +30,7 @@ const QUERY = `subscription ($generationId: ID!, $after: Int) {
     __typename
     ... on GenerationTokens { seq choice text reasoning tokenCount logprobs { text top { text } } }
     ... on GenerationChoiceEnd { seq choice text reasoning finishReason }
-    ... on GenerationEnd { seq choice text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens error { code } }
+    ... on GenerationEnd { seq choice text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens predictionTokens { accepted rejected } error { code } }
   }
 }`;
 

@@ -18,6 +18,7 @@ export interface GenerationAnswer {
   cachedTokens: number | null;
   completionTokens: number | null;
   reasoningTokens: number | null;
+  predictionTokens: { accepted: number; rejected: number } | null;
   amount: string | null;
   error: { code: string; message: string; retryable: boolean } | null;
   queueMs: number | null;
@@ -27,7 +28,7 @@ export interface GenerationAnswer {
 export const CHOICE_FIELDS = 'choices { index text reasoning finishReason completionTokens reasoningTokens }';
 
 export const GENERATION_FIELDS = `
-  id status target baseModelId adapterId deploymentId variant text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens amount ${CHOICE_FIELDS}
+  id status target baseModelId adapterId deploymentId variant text reasoning finishReason promptTokens cachedTokens completionTokens reasoningTokens predictionTokens { accepted rejected } amount ${CHOICE_FIELDS}
   error { code message retryable } createdAt finishedAt queueMs ttftMs totalMs`;
 
 type Input = Record<string, unknown>;

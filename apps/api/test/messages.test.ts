@@ -119,6 +119,9 @@ describe('messages', () => {
     expect(message).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'text', text: 'Let me see. ' }, call] });
     expect(job().input).toMatchObject({ tools: [{ name: 'get_weather', description: 'The weather', parameters: SCHEMA }] });
     expect(await client.messages.stream(asked).finalMessage()).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'text' }, call] });
+    runner.script = say('Let me see. ', '<|tool_call_start|>[get_wea', "ther(city='Oslo')]<|tool_call", '_end|>');
+    expect(await client.messages.create(asked)).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'text', text: 'Let me see. ' }, call] });
+    expect(await client.messages.stream(asked).finalMessage()).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'text' }, call] });
 
     runner.script = tell;
     const result = { type: 'tool_result' as const, tool_use_id: 'call-1', content: [{ type: 'text' as const, text: '7 °C' }] };

@@ -2,7 +2,8 @@ import { generationStreamKey, PREDICTION_CHARS_MAX } from '@aril/contracts';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTenant, startApp, TEST_MODEL, type TestApp } from './harness.js';
-import { startGeneration } from './generation-fixtures.js';
+import { all, overSse } from './event-followers.js';
+import { find, generate } from './generation-fixtures.js';
 import { openaiClient } from './openai-client.js';
 import { ScriptedRunner, until } from './scripted-runner.js';
 
@@ -83,8 +84,14 @@ describe('predicted outputs', () => {
     expect(failure).toMatchObject({ status: 400, param, message: expect.stringContaining(`${param}: `) as string });
   });
 
-  it('are part of GraphQL\'s input', async () => {
-    await startGeneration(test, key, { target: TEST_MODEL, prompt: 'Rename it.', prediction: TEXT });
-    await until(() => predictionOf() === TEXT);
+  it("are part of GraphQL's input, and counted in its answer and its last event", async () => {
+    const answer = await generate(test, key, { prompt: 'Rename it.', prediction: TEXT });
+    expect(predictionOf()).toBe(TEXT);
+    expect(answer).toMatchObject({ completionTokens: 8, predictionTokens: { accepted: 5, rejected: 3 } });
+    expect(await find(test, key, answer.id)).toEqual(answer);
+    expect((await all(overSse(test, key, answer.id))).at(-1)).toMatchObject({ __typename: 'GenerationEnd', predictionTokens: { accepted: 5, rejected: 3 } });
+    await runner.redis.del(generationStreamKey(answer.id));
+    expect((await all(overSse(test, key, answer.id))).at(-1)).toMatchObject({ predictionTokens: { accepted: 5, rejected: 3 } });
+    expect(await generate(test, key, { prompt: 'Rename it.' })).toMatchObject({ predictionTokens: null });
   });
 });

@@ -73,6 +73,7 @@ describe('tools of the OpenAI endpoint', () => {
     ['Qwen3-Coder', '<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo "S" <\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=now>\n</function>\n</tool_call>'],
     ['GLM', '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo "S" <</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>now\n</tool_call>'],
     ['MiniMax', '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Oslo "S" <</parameter>\n<parameter name="days">3</parameter>\n</invoke>\n<invoke name="now">\n</invoke>\n</minimax:tool_call>'],
+    ['LFM2', '<|tool_call_start|>[get_weather(city="Oslo \\"S\\" <", days=3), now()]<|tool_call_end|>'],
     [
       'DeepSeek',
       '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city":"Oslo \\"S\\" <","days":3}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readerOf } from '../src/core/openai/reasoning/piece-reader.js';
 import { readAnswer, type Answer } from '../src/core/openai/tools/whole-answer.js';
+import { tellingOf } from './told-answers.js';
 
 const PARAMETERS = {
   type: 'object',
@@ -24,6 +25,7 @@ const PARAMETERS = {
 };
 const tool = (name: string, strict = false) => ({ name, parameters: PARAMETERS, param: '', schemaParam: '', strict });
 const OFFERED = { tools: [tool('f'), tool('get_weather')], parallel: true, duty: 'auto' as const };
+const { collected, expectToldAsWhole } = tellingOf(OFFERED);
 
 type Given = readonly (readonly [key: string, value: string])[];
 interface Form {
@@ -200,27 +202,3 @@ describe.each([['V3', v3], ['V3.1', v31]])('calls as %s of DeepSeek writes them 
     expect(readAnswer(text, { ...OFFERED, tools: [tool('f', true)] })).toEqual({ content: text, reasoning: '', calls: [] });
   });
 });
-
-/** Whole, in pieces of any length, and cut in two anywhere. */
-function expectToldAsWhole(text: string, answer: Partial<Answer>): void {
-  const expected = { content: answer.reasoning || answer.calls ? null : '', reasoning: '', calls: [], ...answer };
-  expect(readAnswer(text, OFFERED, 1)).toEqual(expected);
-  const parts = { ...expected, content: expected.content ?? '' };
-  for (let size = 1; size <= 9; size++) expect(collected(text, size), `pieces of ${size}`).toEqual(parts);
-  for (let at = 1; at < text.length; at++) expect(told([text.slice(0, at), text.slice(at)]), `cut at ${at}`).toEqual(parts);
-}
-
-const collected = (text: string, size: number): ReturnType<typeof told> => told(Array.from({ length: Math.ceil(text.length / size) }, (_, at) => text.slice(at * size, (at + 1) * size)));
-
-/** What a client puts together from the pieces. */
-function told(parts: readonly string[]): { content: string; reasoning: string; calls: Answer['calls'] } {
-  const reader = readerOf(OFFERED);
-  const all = { content: '', reasoning: '', calls: [] as Answer['calls'] };
-  for (const piece of [...parts.flatMap((part) => reader.push(part, 1)), ...reader.end()]) {
-    if (piece.kind === 'text') all.content += piece.text;
-    else if (piece.kind === 'reasoning') all.reasoning += piece.text;
-    else if (piece.kind === 'call') all.calls[piece.index] = { name: piece.name, arguments: '' };
-    else all.calls[piece.index]!.arguments += piece.text;
-  }
-  return all;
-}

@@ -25,6 +25,10 @@ export interface AdapterSummary {
   rslora: boolean;
   /** Trained magnitudes beside the LoRA matrices. */
   dora: boolean;
+  /** Rows of the embedding, or of the head, that are the adapter's own (`trainable_token_indices`). */
+  trainedTokens: number;
+  /** Of an activated LoRA (aLoRA): it acts from the last place on where these stand in a prompt. Empty: it acts everywhere. */
+  invocationTokens: number[];
   /** Bytes the adapter takes when resident in the engine. */
   residentBytes: number;
 }

@@ -4,7 +4,7 @@ import type { PackedVocabulary } from './constraint/protocol.js';
 import { grammarSource } from './constraint/source.js';
 import { chooseDevice, listDevices, type ChosenDevice } from './devices.js';
 import { EngineError } from './engine-error.js';
-import { native, translated, translatedAsync, type NativeEngine } from './native.js';
+import { native, translated, translatedAsync, type NativeEngine, type NativeEvent } from './native.js';
 import type {
   Engine,
   EngineEvent,
@@ -66,9 +66,10 @@ class NodeEngine implements Engine {
   }
 
   /** Events from the engine's thread. */
-  receive(events: EngineEvent[]): void {
+  receive(events: NativeEvent[]): void {
     this.#constraints?.observe(events);
-    this.onEvents(events);
+    const told = events.filter((event) => event.type !== 'draft');
+    if (told.length > 0) this.onEvents(told);
   }
 
   cancel(id: string): void {
@@ -120,7 +121,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const chosen = wanted === 'cpu' ? { device: wanted, note: null } : chooseDevice(wanted, await listDevices());
   // Events come only after a submit, and so after the engine has its JavaScript side.
   const side: { engine?: NodeEngine } = {};
-  const dispatch = (events: EngineEvent[]): void => {
+  const dispatch = (events: NativeEvent[]): void => {
     try {
       side.engine?.receive(events);
     } catch (error) {

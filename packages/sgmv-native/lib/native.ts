@@ -34,10 +34,21 @@ export interface NativeRequest extends Omit<
   sampling: Omit<SamplingOptions, 'logitBias'> & { biasedTokens: Int32Array; biases: Float32Array };
 }
 
+/** Guesses that the step under way verifies, of a constrained choice. */
+export interface DraftEvent {
+  type: 'draft';
+  id: string;
+  choice: number;
+  tokens: number[];
+}
+
+export type NativeEvent = EngineEvent | DraftEvent;
+
 export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: string): void;
-  provideMask(id: string, choice: number, index: number, mask: Uint32Array): void;
+  /** `after`: tokens of a draft before `index`; `forced`: what the text must go on with from there. */
+  provideMask(id: string, choice: number, index: number, mask: Uint32Array, after: Int32Array, forced: string): void;
   fail(id: string, code: string, message: string): void;
   /** False: a prefetch that was given up. */
   loadAdapter(name: string, folder: string, prefetch: boolean): Promise<boolean>;
@@ -54,7 +65,7 @@ interface OpsDevice {
 }
 
 export interface NativeModule {
-  createEngine(options: object, onEvents: (events: EngineEvent[]) => void): Promise<NativeEngine>;
+  createEngine(options: object, onEvents: (events: NativeEvent[]) => void): Promise<NativeEngine>;
   inspectAdapter(folder: string, modelConfig: string): Promise<AdapterReport>;
   modelInfo(modelConfig: string): Promise<ModelShape>;
   sgmvShrink(

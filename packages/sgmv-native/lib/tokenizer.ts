@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { findChannelTokens, type ChannelTokens } from './chat/channels.js';
 import { ChatTemplate, type NamedTemplates } from './chat/chat-template.js';
 import type { ChatMessage, TemplateOptions, Tool } from './chat/conversation.js';
+import { PYTHON_CALLS_BEGIN } from './chat/marks.js';
 import { EngineError } from './engine-error.js';
 import { TokenFloor } from './token-floor.js';
 import { findMarkTokens, readVocabulary, type MarkTokens, type TokenizerJson } from './vocabulary.js';
@@ -64,7 +65,8 @@ export class ModelTokenizer {
 
   private constructor(private readonly files: ModelFiles) {
     this.#tokenizer = new Tokenizer(files.tokenizer, files.config);
-    this.#template = ChatTemplate.choose(files.templateFile, files.config.chat_template, this.#findSpecialTokens());
+    const callsInPython = files.tokenizer.added_tokens?.some(({ content }) => content === PYTHON_CALLS_BEGIN) ?? false;
+    this.#template = ChatTemplate.choose(files.templateFile, files.config.chat_template, this.#findSpecialTokens(), callsInPython);
   }
 
   /** Reads tokenizer.json and, where there, tokenizer_config.json, chat_template.jinja and config.json. */

@@ -3,7 +3,8 @@
  * How the CUDA kernels of a step touch memory, as the hardware would serve it: counted on the emulated device
  * (test/cuda_emulator/access.h), so no device is needed. docs/cuda.md explains the table.
  *
- *   node scripts/access-patterns.mjs [--all]
+ *   node scripts/access-patterns.mjs [--all]              the kernels of a prompt and of steps
+ *   node scripts/access-patterns.mjs --ops PART [--all]   those of single operations (access_ops.cu) whose names contain PART
  *
  * Beneath each kernel are the lines that could be served better, those with the most first; with --all, all its lines.
  */
@@ -13,8 +14,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const program = join(folder, 'build/Release/test/cuda_emulator/sgmv_cuda_access');
-const { values: options } = parseArgs({ options: { all: { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({ options: { all: { type: 'boolean', default: false }, ops: { type: 'string' } } });
+const target = options.ops === undefined ? 'cuda-access' : 'cuda-access-ops';
+const program = join(folder, `build/Release/test/cuda_emulator/sgmv_${target.replaceAll('-', '_')}`);
 
 /** Of all addresses at once: the lines of each, the innermost first, as [function, file:line]. */
 function symbolize(addresses) {
@@ -47,8 +49,8 @@ function groups(rows, keyOf) {
 const share = ({ least, sectors }) => (sectors === 0 ? 'nothing' : `${Math.round((100 * least) / sectors)} % of ${sectors} sectors`);
 const passes = (count) => (count.turns === 0 ? 'nothing' : `${(count.passes / count.turns).toFixed(2)} passes`);
 
-execFileSync(process.execPath, [join(folder, 'scripts/build-native.mjs'), '--target', 'cuda-access'], { stdio: ['ignore', 'ignore', 'inherit'] });
-const rows = execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n').filter((line) => line.startsWith('access\t')).map(read);
+execFileSync(process.execPath, [join(folder, 'scripts/build-native.mjs'), '--target', target], { stdio: ['ignore', 'ignore', 'inherit'] });
+const rows = execFileSync(program, options.ops === undefined ? [] : [options.ops], { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n').filter((line) => line.startsWith('access\t')).map(read);
 const placesOf = symbolize([...new Set(rows.flatMap(({ kernel, code }) => [kernel, code]))].map((address) => `0x${address.toString(16)}`));
 const nameOf = ({ kernel }) => placesOf(kernel)[0][0].replaceAll('(anonymous namespace)::', '').replaceAll('sgmv::cuda::', '').replace(/^void /, '').replace(/\((?!anonymous).*$/, '');
 /** Helpers that only load say little: who calls them, and two more. */

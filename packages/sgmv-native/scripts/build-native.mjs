@@ -22,6 +22,7 @@ const HELP = `Usage: node scripts/build-native.mjs [options]
       cuda-tests, cuda-bench       of the CUDA backend, by nvcc; they need a device
       cuda-emulated                both for a device emulated on the processor
       cuda-access                  a step on it whose loads and stores are counted; scripts/access-patterns.mjs runs it
+      cuda-access-ops              single operations, likewise, with what is expected of them
       fuzz                         scripts/fuzz-native.mjs runs it
       all
   --run [-- ARGS]                  run the built tests or bench afterwards, with ARGS
@@ -52,6 +53,7 @@ const TARGETS = {
     ],
   },
   'cuda-access': { build: ['sgmv_cuda_access'] },
+  'cuda-access-ops': { build: ['sgmv_cuda_access_ops'], run: [['test/cuda_emulator/sgmv_cuda_access_ops']] },
   fuzz: { build: ['sgmv_fuzz'] },
   all: { build: ['all'] },
 };

@@ -186,7 +186,17 @@ FAMILIES = {
 # Folders without a model of their own, for adapters of routers: modules with Transformers 4, bare parameters with 5.
 BORROWED = {"routers": ("../qwen2-moe/model", {"lora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "gate", "shared_expert_gate"]),
                                                "dora": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["gate", "shared_expert_gate"])}),
-            "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")})}
+            "bare-parameters": ("../mixtral/model", {"all-linear": dict(r=1, lora_alpha=2, target_modules="all-linear")}),
+            # Where the invocation stands once, twice, from the first token on, and not at all.
+            "activated": ("../granite/model", {"alora": dict(r=2, lora_alpha=5, target_modules=["q_proj", "k_proj", "v_proj", "lm_head"], alora_invocation_tokens=[9, 5])},
+                          [[7, 30, 9, 5, 11, 9], [9, 5, 8, 9, 5, 41], [9, 5, 12], [5, 9, 14, 9]]),
+            # Rows of the embedding and the head: tied, apart on tied weights, and of each where they are not tied.
+            "trained-tokens": ("../gemma/model", {"tied": dict(r=1, lora_alpha=2, target_modules=["q_proj"], trainable_token_indices=[9, 4, 30]),
+                                                  "apart": dict(r=1, lora_alpha=2, target_modules=["q_proj"], trainable_token_indices={"embed_tokens": [9, 4], "lm_head": [4, 5]})},
+                               [[7, 9, 4, 11], [30, 5]]),
+            "trained-tokens-untied": ("../llama3/model", {"embedding": dict(r=1, lora_alpha=2, target_modules=["q_proj", "lm_head"], trainable_token_indices=[9, 4]),
+                                                          "both": dict(r=1, lora_alpha=2, target_modules=["q_proj"], trainable_token_indices={"model.embed_tokens": [9, 4], "lm_head": [5]})},
+                                      [[7, 9, 4, 11], [30, 5]])}
 EVERY_PARAMETER = ["router.weight", "experts.gate_up_proj", "experts.down_proj"]
 MIXTURES = list(FAMILIES)[list(FAMILIES).index("mixtral"):]
 BARE = list(FAMILIES)[list(FAMILIES).index("granitemoe") + 1:]
@@ -293,8 +303,9 @@ def randomize_adapter(model, few_bits, generator):
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         if "lora_magnitude" in name: p.data = p.data * (1 + 0.2 * noise)
+        elif "trainable_tokens" in name: p.data = noise * 0.7
         elif "lora_" in name: p.data = noise * (0.6 / p.shape[-1] ** 0.5 if "embedding_A" not in name else 0.3)
-        if few_bits and "lora_" in name: p.data = p.data.bfloat16().float()
+        if few_bits and ("lora_" in name or "trainable_tokens" in name): p.data = p.data.bfloat16().float()
 
 
 @torch.no_grad()
@@ -320,9 +331,9 @@ def write_family(family, folder):
 @torch.no_grad()
 def write_adapters(family, folder):
     """Adapters of the model in another folder."""
-    model, chosen = BORROWED[family]
+    model, chosen, *given = BORROWED[family]
     generator = torch.Generator().manual_seed(sum(map(ord, family)))
-    prompts = [torch.randint(3, SMALL["vocab_size"], (n,), generator=generator) for n in (2, 6)]
+    prompts = [torch.tensor(one) for one in given[0]] if given else [torch.randint(3, SMALL["vocab_size"], (n,), generator=generator) for n in (2, 6)]
     record_cases(family, AutoModelForCausalLM, folder, model, chosen, prompts, True, generator)
 
 

@@ -101,6 +101,8 @@ function writeAdapters() {
     'regex.json',
     `${JSON.stringify({ peft_type: 'LORA', r: RANK, lora_alpha: 4, target_modules: '.*\\.(?:[qkvo]|gate|up|down)_proj', rank_pattern: { '^model\\.layers\\.[01]\\..*': RANK } })}\n`,
   );
+  write('peft_config', 'activated.json', `${JSON.stringify({ ...all, r: RANK, alora_invocation_tokens: [1, 0, 1] })}\n`);
+  write('peft_config', 'trained-tokens.json', `${JSON.stringify({ ...all, r: RANK, trainable_token_indices: { embed_tokens: [3, 1], lm_head: [2] } })}\n`);
   for (const kind of readdirSync(adapters)) {
     const config = readFileSync(join(adapters, kind, 'adapter_config.json'));
     write('peft_config', `${kind}.json`, config);

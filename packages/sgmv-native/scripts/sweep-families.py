@@ -327,9 +327,16 @@ def write_model(rng, family, folder):
 
     def record_adapter(place, name, numbers):
         base = load(folder / "model")
-        net = get_peft_model(base, LoraConfig(task_type=rng.choice(["CAUSAL_LM", None]), **draw_lora(rng, base, fields["num_hidden_layers"])), adapter_name=name)
-        randomize([(n, p) for n, p in net.named_parameters() if "lora_" in n], generator, numbers)
-        net.save_pretrained(place, state_dict={n: p.to(numbers if "lora_" in n else dtype) for n, p in net.state_dict().items()})
+        lora = draw_lora(rng, base, fields["num_hidden_layers"])
+        if not lora["use_dora"] and rng.random() < 0.2:
+            prompt = rng.choice(prompts[1:3]).tolist()
+            lora["alora_invocation_tokens"] = prompt[rng.randrange(len(prompt)):][:rng.choice([1, 2, 3])]
+        elif rng.random() < 0.3:
+            some, others = ([*dict.fromkeys(torch.cat(prompts).tolist()[at::2])][:rng.choice([1, 3, 9])] for at in (0, 1))
+            lora["trainable_token_indices"] = rng.choice([some, some, dict(lm_head=some), dict(embed_tokens=some, lm_head=others), dict(embed_tokens=some, lm_head=some)])
+        net = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM" if "alora_invocation_tokens" in lora else rng.choice(["CAUSAL_LM", None]), **lora), adapter_name=name)
+        randomize([(n, p) for n, p in net.named_parameters() if re.search("lora_|trainable_tokens", n)], generator, numbers)
+        net.save_pretrained(place, state_dict={n: p.to(numbers if re.search("lora_|trainable_tokens", n) else dtype) for n, p in net.state_dict().items()})
         if name != "default": shutil.copytree(place / name, place, dirs_exist_ok=True)
         config = place / "adapter_config.json"
         # Older versions of PEFT know fewer fields.

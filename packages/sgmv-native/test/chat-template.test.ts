@@ -50,6 +50,16 @@ describe('a template that knows tools', () => {
     );
   });
 
+  test('and leaves calls out has them as text, where the model writes calls as LFM2 does', () => {
+    const leavesOut = `{{ tools | tojson }}${PLAIN}`;
+    const value = { 'a': 'Os"l\'o\n', b: null, c: [true, 1.5, { d: false }] };
+    const messages: ChatMessage[] = [CALLED[0]!, { role: 'assistant', content: 'Hm.', toolCalls: [{ id: 'a1', name: 'f', arguments: value }, { id: 'a2', name: 'now', arguments: {} }] }];
+    const render = (callsInPython: boolean, source = leavesOut): string => ChatTemplate.choose(null, source, {}, callsInPython)?.render(messages, [], {}) ?? '';
+    expect(render(true)).toBe('null<user>Oslo?<assistant>Hm.<|tool_call_start|>[f(a="Os\\"l\'o\\n", b=None, c=[True, 1.5, {"d": False}]), now()]<|tool_call_end|>');
+    expect(render(false)).toBe('null<user>Oslo?<assistant>Hm.');
+    expect(render(true, KNOWS)).toBe(render(false, KNOWS));
+  });
+
   test('keeps the calls of a conversation whose tools are no longer offered', () => {
     expect(templateOf(KNOWS).render(CALLED, [], {})).toMatch(/^\[user\] Oslo\?\n\[assistant\] \na1: get_weather/);
   });
@@ -155,6 +165,32 @@ describe('a template that does not know tools', () => {
 test('without tools nothing changes: no message has keys that it was not given', () => {
   const keys = `{% for message in messages %}{{ message.keys() | join(',') }};{% endfor %}{{ tools is none }}`;
   expect(templateOf(keys).render([{ role: 'user', content: 'a' }], [], {})).toMatch(/^role,content;/i);
+});
+
+/** As Seed-OSS's finds how often its model is to say how much it has thought. */
+describe('a template with a table by number', () => {
+  const TABLE = `{%- set thinking_budget = thinking_budget | default(-1) -%}
+{%- set gears = {0: 0, 512: 128, 1024: 256, 4096: 512} -%}
+{%- set ns = namespace(interval = none) -%}
+{%- for k, v in gears | dictsort -%}{%- if ns.interval is none and thinking_budget <= k -%}{%- set ns.interval = v -%}{%- endif -%}{%- endfor -%}
+{%- if ns.interval is none -%}{%- set ns.interval = gears[4096] -%}{%- endif -%}
+{{ thinking_budget }}: {{ ns.interval }}`;
+
+  test.each([[-1, 0], [0, 0], [1, 128], [512, 128], [600, 256], [1025, 512], [4096, 512], [4097, 512]])('finds %d by its order', (budget, interval) => {
+    expect(templateOf(TABLE).render([], [], { thinking_budget: budget })).toBe(`${budget}: ${interval}`);
+  });
+
+  test('and one by name is as it was', () => {
+    const source = `{% set t = {'b': 1, 'a': 2} %}{% for k, v in t | dictsort %}{{ k }}{{ v }}{% endfor %}{{ t['b'] }}`;
+    expect(templateOf(source).render([], [], {})).toBe('a2b11');
+  });
+
+  test('of how long to think is told when thinking is turned off, unless it is told otherwise', () => {
+    const template = templateOf(TABLE);
+    expect(template.render([], [], { enable_thinking: false })).toBe('0: 0');
+    expect(template.render([], [], { enable_thinking: false, thinking_budget: 512 })).toBe('512: 128');
+    expect(template.render([], [], { enable_thinking: true })).toBe('-1: 0');
+  });
 });
 
 test('a template has what else it is given, which takes the place of nothing', () => {

@@ -16,11 +16,13 @@ class Told {
   readonly #told = new Map<string, string>();
   readonly #waiters: (() => void)[] = [];
 
-  provideMask(id: string, choice: number, index: number, mask: Uint32Array): void {
+  provideMask(id: string, choice: number, index: number, mask: Uint32Array, after: Int32Array, forced: string): void {
     const letters = Array.from({ length: 256 }, (_, i) => i).filter(
       (i) => ((mask[i >> 5] ?? 0) >>> (i & 31)) & 1,
     );
-    this.#tell(`${id}/${choice}/${index}`, String.fromCharCode(...letters));
+    const behind = String.fromCharCode(...after);
+    this.#tell(`${id}/${choice}/${index}${behind && ` after ${behind}`}`, String.fromCharCode(...letters));
+    if (forced) this.#tell(`${id}/${choice}/${index}${behind && ` after ${behind}`} forced`, forced);
   }
 
   fail(id: string, code: string, message: string): void {
@@ -31,6 +33,10 @@ class Told {
     if (this.#told.has(what)) throw new Error(`${what} was told twice`);
     this.#told.set(what, how);
     for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  has(what: string): boolean {
+    return this.#told.has(what);
   }
 
   async wait(what: string): Promise<string> {
@@ -84,6 +90,26 @@ test('a mask that takes too long is the end of its source, for all who use it', 
   slow.start('slow later', 1, source, []);
   expect(await told.wait('slow later failed')).toMatch(/^constraint_invalid/);
   await slow.close();
+});
+
+test('a draft has a mask behind each token that is allowed, and goes on from what was told', async () => {
+  const source = { kind: 'regex', text: '(one two|one ten|oö) (three|four)' } as const;
+  constraints.start('drafted', 1, source, []);
+  expect(await told.wait('drafted/0/0 forced')).toBe('o');
+  const draft = (letters: string) => ({ type: 'draft' as const, id: 'drafted', choice: 0, tokens: [...letters].map(byte) });
+  constraints.observe([said('drafted', 'o'), draft('ne two!two')]);
+  expect(await told.wait('drafted/0/1')).toBe('n\u00c3');
+  expect(await told.wait('drafted/0/2 after n')).toBe('e');
+  expect(await told.wait('drafted/0/2 after n forced')).toBe('e t');
+  expect(await told.wait('drafted/0/5 after ne t')).toBe('ew');
+  expect(await told.wait('drafted/0/7 after ne two')).toBe(' ');
+  expect(told.has('drafted/0/8 after ne two!')).toBe(false);
+  expect(told.has('drafted/0/4 after ne  forced')).toBe(false); // known by then
+  constraints.observe([...'ne t'].map((letter) => said('drafted', letter)));
+  expect(await told.wait('drafted/0/5')).toBe('ew');
+  constraints.observe([said('drafted', 'e'), draft('n three')]);
+  expect(await told.wait('drafted/0/6 forced')).toBe('n ');
+  expect(await told.wait('drafted/0/13 after n three')).toBe('');
 });
 
 test('resumed choices begin after their tokens', async () => {

@@ -54,7 +54,8 @@ describe('a frame', () => {
     const tokens = parts.flatMap((part) => MARKS.find(([name]) => name === part)?.[1] ?? tokensOf(part));
     const matcher = `m${opened++}`;
     try {
-      const mask = await host.mask({ call: 'open', matcher, index: tokens.length, source, tokens });
+      const [place] = await host.masks({ call: 'open', matcher, index: tokens.length, source, tokens, draft: [] });
+      const { mask } = place!;
       return (mask[END >> 5]! >>> (END & 31)) & 1 ? 'whole' : 'part';
     } catch (error) {
       if ((error as Error).message.startsWith('resumeTokens')) return 'refused';

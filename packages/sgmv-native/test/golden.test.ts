@@ -52,8 +52,9 @@ const kinds: Record<string, number> = {
     ['lfm2', 'lfm2-moe', 'granite-hybrid', 'granite-hybrid-moe', 'bamba', 'falcon-h1', 'nemotron-h', 'nemotron-h-moe'].map((family) => [family, 2 * 3]),
   ),
   ...Object.fromEntries(
-    ['qwen3-next', 'gguf-qwen35', 'gguf-qwen35moe', 'gguf-qwen3next'].map((family) => [family, 2 * 2]),
+    ['qwen3-next', 'gguf-qwen35', 'gguf-qwen35moe', 'gguf-qwen3next', 'gguf-lfm2moe', 'gguf-granitehybrid', 'gguf-bamba', 'gguf-nemotron_h', 'gguf-nemotron_h_moe'].map((family) => [family, 2 * 2]),
   ),
+  'gguf-falcon-h1': 2,
   routers: 2 * 2,
   'bare-parameters': 2,
   'hunyuan-moe': 2 * 2,

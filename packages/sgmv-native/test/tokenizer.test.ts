@@ -59,7 +59,19 @@ test("Gemma 4's marks have text, those of thoughts the usual one", async () => {
   rmSync(folder, { recursive: true });
 });
 
-test.each([['<seed:tool_call>', '</seed:tool_call>'], ['<minimax:tool_call>', '</minimax:tool_call>'], ['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'], ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>']])('marks of calls have text: %s', async (...marks) => {
+test.each([['<think>', '</think>'], ['<seed:think>', '</seed:think>'], ['[THINK]', '[/THINK]'], ['<|inner_prefix|>', '<|inner_suffix|>']])('marks of thoughts have the usual text: %s', async (...marks) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
+  const added_tokens = [...marks, '<seed:cot_budget_reflect>'].map((content, id) => ({ id, content, special: true }));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab: {}, merges: [] }, decoder: { type: 'ByteLevel' }, normalizer: null, pre_tokenizer: null, post_processor: null, added_tokens }));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: `{{ 'x${marks[1]}' }}` }));
+  const tokenizer = await ModelTokenizer.load(folder);
+  expect(tokenizer.vocabulary().map((bytes) => bytes && Buffer.from(bytes).toString())).toEqual(['<think>', '</think>', null]);
+  expect(tokenizer.markTokens()).toEqual({ thoughts: [0, 1], calls: [], last: [] });
+  expect(tokenizer.hasThoughts).toBe(true);
+  rmSync(folder, { recursive: true });
+});
+
+test.each([['<seed:tool_call>', '</seed:tool_call>'], ['<minimax:tool_call>', '</minimax:tool_call>'], ['<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'], ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'], ['<|tool_call_start|>', '<|tool_call_end|>']])('marks of calls have text: %s', async (...marks) => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
   const added_tokens = [...marks, '<｜Assistant｜>'].map((content, id) => ({ id, content, special: true }));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab: {}, merges: [] }, decoder: { type: 'ByteLevel' }, normalizer: null, pre_tokenizer: null, post_processor: null, added_tokens }));

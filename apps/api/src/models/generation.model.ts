@@ -3,7 +3,7 @@
  * stored: whether a runner has taken the job is Redis's knowledge and is added when a row is shown.
  */
 import { Injectable } from '@nestjs/common';
-import type { SettledChoice } from '@aril/contracts';
+import type { PredictionTokens, SettledChoice } from '@aril/contracts';
 import { TenantDatabase } from '../base/prisma/tenant-database.js';
 import type { FinishReason, Generation, GenerationStatus, Prisma } from '../generated/prisma/client.js';
 
@@ -69,6 +69,10 @@ export const isOpen = (row: Pick<Generation, 'status'>): boolean => OPEN.include
 
 /** What answers: an adapter's slug or a base model's id. */
 export const variantOf = ({ variant, target }: Pick<Generation, 'variant' | 'target'>): string => variant ?? target;
+
+/** null: nothing was predicted, or it has not ended. */
+export const predictionTokensOf = ({ acceptedPredictionTokens: accepted, rejectedPredictionTokens: rejected }: Pick<Generation, 'acceptedPredictionTokens' | 'rejectedPredictionTokens'>): PredictionTokens | null =>
+  accepted === null ? null : { accepted, rejected: rejected ?? 0 };
 
 /** The id of what was asked for. */
 export const targetIdOf = ({ deploymentId, adapterId, baseModelId }: Pick<Generation, 'deploymentId' | 'adapterId' | 'baseModelId'>): string =>

@@ -10,6 +10,7 @@ import { FormProblem } from '@/ui/form-problem';
 import { TextLink } from '@/ui/text-link';
 import { authErrorMessage } from './auth-error';
 import { authHref, safeNextPath } from './next-path';
+import { SecondFactorForm } from './second-factor-form';
 
 const schema = z.object({
   email: z.email('Enter your e-mail address'),
@@ -21,6 +22,7 @@ export const SignInForm = () => {
   const params = useSearchParams();
   const resetApi = useResetApi();
   const [problem, setProblem] = useState<string | null>(null);
+  const [asksForCode, setAsksForCode] = useState(false);
   const { data: session } = authClient.useSession();
   const expired = params.has('expired');
   const reset = params.has('reset');
@@ -37,11 +39,24 @@ export const SignInForm = () => {
 
   const signIn = async (values: z.infer<typeof schema>): Promise<void> => {
     setProblem(null);
-    const { error } = await authClient.signIn.email(values);
+    const { data, error } = await authClient.signIn.email(values);
     if (error) return setProblem(authErrorMessage(error));
+    if ('twoFactorRedirect' in data) return setAsksForCode(true);
+    goOn();
+  };
+
+  const goOn = (): void => {
     resetApi();
     router.replace(next);
   };
+
+  if (asksForCode) {
+    const again = (why: string | null): void => {
+      setProblem(why);
+      setAsksForCode(false);
+    };
+    return <SecondFactorForm onSignedIn={goOn} onAgain={again} />;
+  }
 
   return (
     <form onSubmit={form.onSubmit(signIn)} noValidate aria-label="Sign in">

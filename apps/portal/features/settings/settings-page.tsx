@@ -4,6 +4,7 @@ import { LimitsSection } from '@/features/limits/limits-section';
 import { useSession } from '@/features/session/session-context';
 import { PageHeader } from '@/ui/page-header';
 import { Account } from './account/account';
+import { SecondFactor } from './account/second-factor';
 import { SignIns } from './account/sign-ins';
 import { Appearance } from './appearance';
 import { Members } from './members/members';
@@ -31,6 +32,7 @@ export const SettingsPage = () => {
             <Appearance />
             <Storage storage={tenant.storage} />
             <Account />
+            <SecondFactor />
             <SignIns />
           </Stack>
         </Grid.Col>

@@ -1,5 +1,5 @@
 'use client';
-import { inferAdditionalFields, organizationClient } from 'better-auth/client/plugins';
+import { inferAdditionalFields, organizationClient, twoFactorClient } from 'better-auth/client/plugins';
 import { createAuthClient } from 'better-auth/react';
 
 /**
@@ -11,6 +11,7 @@ export const authClient = createAuthClient({
   plugins: [
     inferAdditionalFields({ user: { tenantName: { type: 'string', required: false } } }),
     organizationClient(),
+    twoFactorClient(),
   ],
 });
 

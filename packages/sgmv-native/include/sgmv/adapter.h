@@ -2,9 +2,11 @@
 // shared_ptr while any running request uses it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,14 @@ class Adapter {
   virtual ~Adapter() = default;
   virtual size_t bytes() const = 0;  // resident bytes, packed
   virtual int32_t rank_max() const = 0;
+  // Activated LoRA: it acts from the last place on where these tokens stand in a prompt, and nowhere without them. Empty: it acts everywhere.
+  virtual std::span<const int32_t> invocation() const { return {}; }
+  // The first position it acts on after a prompt; INT32_MAX: none. As PEFT's calculate_alora_offsets in generate(): no token that is
+  // generated invokes it.
+  int32_t acts_from(std::span<const int32_t> prompt) const {
+    const auto last = std::find_end(prompt.begin(), prompt.end(), invocation().begin(), invocation().end());
+    return invocation().empty() ? 0 : last == prompt.end() ? INT32_MAX : static_cast<int32_t>(last - prompt.begin());
+  }
 };
 
 // Why an adapter is refused. `code` is stable; `path` is a JSON field or a tensor name and may be empty.
@@ -38,6 +48,8 @@ struct AdapterSummary {
   std::string dtype;
   bool rslora = false;
   bool dora = false;
+  int32_t trained_tokens = 0;              // rows of the embedding or the head of its own
+  std::vector<int32_t> invocation_tokens;  // of an activated LoRA
   size_t resident_bytes = 0;
 };
 

@@ -64,7 +64,8 @@ enum class FinishReason : uint8_t { stop, length, cancelled, error };
 const char* finish_reason_name(FinishReason reason);
 
 struct Event {
-  enum class Kind : uint8_t { prompt, tokens, end };
+  // `draft`: `tokens` are guesses that the step under way verifies, of a constrained choice, behind those that were told.
+  enum class Kind : uint8_t { prompt, tokens, draft, end };
   Kind kind = Kind::tokens;
   std::string id;
   int32_t choice = 0;
@@ -145,11 +146,14 @@ class Engine {
   void cancel(const std::string& id);
 
   // What completion token `index` of a constrained request's choice may be: bit t % 32 of word t / 32 allows token t.
-  // The next mask depends on the token before, so there is one at a time; it may come before or after the logits it is
-  // for. A choice without its mask keeps its row of logits and lets the others go on. Throws Error("bad_argument") when
-  // the number of words is not that of the vocabulary; a wrong index ends the request with `bad_argument`, a mask
-  // that allows nothing its choice with `constraint_dead_end`. Unknown ids are ignored.
-  void provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words);
+  // Wanted for the token after those that were told and, as long as the constraint allows them, after each of a draft's:
+  // `after` has what of the draft comes before `index`, and a mask after guesses that were wrong is ignored. It may come before or
+  // after the logits it is for. A choice without its mask keeps its row of logits and lets the others go on. `forced`: bytes
+  // that the text must go on with from there, if more is known of them than before; guessed from, and no more. Throws Error("bad_argument")
+  // when the number of words is not that of the vocabulary; an index beyond what was told ends the request with `bad_argument`, a
+  // mask that allows nothing its choice with `constraint_dead_end`. Unknown ids are ignored.
+  void provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words,
+                    std::vector<int32_t> after = {}, std::string forced = {});
   // Ends all choices of the request with this error, for causes outside the engine. Unknown ids are ignored.
   void fail(const std::string& id, const Error& cause);
 

@@ -250,6 +250,7 @@ struct ModelConfig {
   bool head_bias = false;          // Phi: of lm_head
   bool unit_offset_norms = false;  // Gemma and Nemotron checkpoints store a norm's weight minus one
   bool interleaved_heads = false;  // GGUF of Llama and its like: rotated pairs of q and k are neighbours
+  bool folded_multipliers = false; // GGUF of Falcon-H1: weights are multiplied by what the file does not say
   bool tiled_value_heads = false;  // GGUF of Qwen3.5: the first value head of every key head, then the second ones …
   float embedding_scale = 1.0f;    // Gemma: √hidden_size; Granite: see scale_residuals()
   float attention_scale = 0.0f;    // of q·k; set from head_dim or query_pre_attn_scalar
@@ -271,6 +272,7 @@ struct ModelConfig {
 
   bool is_sliding(int32_t layer) const { return !layer_is_sliding.empty() && layer_is_sliding[static_cast<size_t>(layer)]; }
   bool has_rope(int32_t layer) const { return layer_has_rope.empty() || layer_has_rope[static_cast<size_t>(layer)]; }
+  bool has_any_rope() const { return layer_has_rope.empty() || std::find(layer_has_rope.begin(), layer_has_rope.end(), true) != layer_has_rope.end(); }
   bool has_mixer(int32_t layer) const { return has_state(layer) || has_attention(layer); }
   bool has_feed_forward(int32_t layer) const { return layer_has_feed_forward.empty() || layer_has_feed_forward[static_cast<size_t>(layer)]; }
   bool has_both(int32_t layer) const { return has_state(layer) && has_attention(layer); }

@@ -5,6 +5,8 @@ import { EngineError } from '../engine-error.js';
 import { writesChannels } from './channels.js';
 import type { ChatMessage, TemplateOptions, Tool } from './conversation.js';
 import { THOUGHT_ENDS } from './marks.js';
+import { spellOutTables } from './number-tables.js';
+import { withCallsInPython } from './python-calls.js';
 import { withResultsInTurn, writesResultsInTurn } from './results-in-turn.js';
 import { singleTyped } from './single-types.js';
 import { readsVariable } from './template-variables.js';
@@ -20,6 +22,8 @@ interface Program {
   knowsTools: boolean;
   /** Whether it knows of thoughts: then its model has them. */
   knowsThoughts: boolean;
+  /** Whether it knows how long its model may think, 0 being not at all (Seed-OSS). */
+  knowsBudget: boolean;
   /** Whether it writes messages in channels: then its model does. */
   writesChannels: boolean;
   /** Whether it writes results into the turn of their calls. */
@@ -28,10 +32,12 @@ interface Program {
 
 function program(source: string): Program {
   const template = new Template(source);
+  spellOutTables(template.parsed);
   return {
     template,
     knowsTools: readsVariable(template.parsed, 'tools'),
     knowsThoughts: THOUGHT_ENDS.some((mark) => source.includes(mark)),
+    knowsBudget: readsVariable(template.parsed, 'thinking_budget'),
     writesChannels: writesChannels(source),
     writesResultsInTurn: writesResultsInTurn(source),
   };
@@ -65,21 +71,25 @@ const HERE = `\u{E000}${randomUUID()}`;
 export class ChatTemplate {
   /** Why some tools, or all, are told in words, or refused, although the model's files have a template for them; null: they are not. */
   readonly toolsNote: string | null;
-  /** Whether the template writes arguments out as they are: then it takes them as JSON, and would lose objects. */
-  private readonly takesJson: boolean;
+  /** How it is given earlier calls. */
+  private readonly callForm: CallForm;
 
   private constructor(
     private readonly plain: Program,
     private readonly withTools: Program,
     private readonly specialTokens: Readonly<Record<string, string>>,
     note: string | null,
+    callsInPython: boolean,
   ) {
-    this.takesJson = this.tryArguments();
+    this.callForm = this.tryArguments(callsInPython);
     this.toolsNote = note ?? this.tryTools();
   }
 
-  /** `chat_template.jinja` beats tokenizer_config.json. Of several, `default` is the usual one and `tool_use` that for tools. */
-  static choose(file: string | null, config: NamedTemplates | undefined, specialTokens: Record<string, string>): ChatTemplate | null {
+  /**
+   * `chat_template.jinja` beats tokenizer_config.json. Of several, `default` is the usual one and `tool_use` that for tools.
+   * `callsInPython`: the model writes calls as LFM2 does.
+   */
+  static choose(file: string | null, config: NamedTemplates | undefined, specialTokens: Record<string, string>, callsInPython = false): ChatTemplate | null {
     const named = file === null && Array.isArray(config) ? config : [];
     const find = (name: string): string | undefined => named.find((one) => one.name === name)?.template;
     const plain = file ?? (Array.isArray(config) ? (find('default') ?? named[0]?.template) : config);
@@ -87,9 +97,9 @@ export class ChatTemplate {
     const parsed = parse(plain);
     const withTools = find('tool_use');
     try {
-      return new ChatTemplate(parsed, withTools === undefined ? parsed : program(withTools), specialTokens, null);
+      return new ChatTemplate(parsed, withTools === undefined ? parsed : program(withTools), specialTokens, null, callsInPython);
     } catch (error) {
-      return new ChatTemplate(parsed, parsed, specialTokens, `chat_template tool_use: ${(error as Error).message}`);
+      return new ChatTemplate(parsed, parsed, specialTokens, `chat_template tool_use: ${(error as Error).message}`, callsInPython);
     }
   }
 
@@ -104,14 +114,16 @@ export class ChatTemplate {
     }
   }
 
-  private tryArguments(): boolean {
+  private tryArguments(callsInPython: boolean): CallForm {
     const call = { id: 'probe1234', name: 'probe', arguments: { plain: HERE } };
     const called: ChatMessage[] = [{ role: 'user', content: 'Hello' }, { role: 'assistant', content: '', toolCalls: [call] }];
     const tells = (messages: readonly ChatMessage[]): boolean => this.run(this.withTools, messages, PROBES).includes(HERE);
     try {
-      return !tells(called) && tells(withArgumentsAsJson(called));
+      if (tells(called)) return asTheyAre;
+      if (tells(withArgumentsAsJson(called))) return withArgumentsAsJson;
+      return callsInPython ? withCallsInPython : asTheyAre;
     } catch {
-      return false;
+      return asTheyAre;
     }
   }
 
@@ -152,7 +164,7 @@ export class ChatTemplate {
 
   /** As the messages are; then in the forms that it may insist on. */
   private waysOfItsOwn(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions): Way[] {
-    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, this.takesJson ? withArgumentsAsJson(form) : form, offered, options);
+    const run = (form: readonly ChatMessage[], offered = tools): string => this.run(this.withTools, this.callForm(form), offered, options);
     if (this.withTools.writesChannels) {
       // A message has one channel: of several calls such a template would tell the first alone.
       const single = oneCallPerTurn(messages);
@@ -161,7 +173,8 @@ export class ChatTemplate {
     if (this.withTools.writesResultsInTurn) return [() => withResultsInTurn(messages, (form) => run(form, singleTyped(tools)))];
     const short = withShortIds(messages);
     const plain = withPlainValues(messages);
-    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, withPlainSchemas(tools))];
+    const plainTools = withPlainSchemas(tools);
+    return [() => run(messages), () => run(short), () => run(oneCallPerTurn(short)), () => run(plain), () => run(plain, plainTools), () => run(plain, singleTyped(plainTools))];
   }
 
   private runInWords(messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
@@ -173,9 +186,10 @@ export class ChatTemplate {
     }
   }
 
-  private run({ template, writesChannels }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
+  private run({ template, writesChannels, knowsBudget }: Program, messages: readonly ChatMessage[], tools: readonly Tool[], options: TemplateOptions = {}): string {
     try {
       return template.render({
+        ...(knowsBudget && options.enable_thinking === false && { thinking_budget: 0 }),
         ...(writesChannels ? inTrainedEfforts(options) : options),
         ...this.specialTokens,
         messages: messages.map(messageShape),
@@ -191,6 +205,9 @@ export class ChatTemplate {
 }
 
 type Way = () => string;
+/** As they are; as JSON, where it writes arguments out as they are and would lose objects; or as text, where it leaves calls out. */
+type CallForm = (messages: readonly ChatMessage[]) => readonly ChatMessage[];
+const asTheyAre: CallForm = (messages) => messages;
 
 /** Models that answer in channels know three. */
 const EFFORTS: Readonly<Record<string, string>> = { none: 'low', minimal: 'low', xhigh: 'high', max: 'high' };

@@ -68,6 +68,8 @@ function summaryRows(summary: AdapterSummary): string[][] {
     ['rank', rankMin === rankMax ? `${rankMin}` : `${rankMin} to ${rankMax}`],
     ['scaling', summary.rslora ? 'rsLoRA (alpha / √rank)' : 'alpha / rank'],
     ...(summary.dora ? [['magnitudes', 'DoRA']] : []),
+    ...(summary.trainedTokens > 0 ? [['trained tokens', `${summary.trainedTokens}`]] : []),
+    ...(summary.invocationTokens.length > 0 ? [['invoked by', `tokens ${summary.invocationTokens.join(', ')} (aLoRA)`]] : []),
     ['targets', summary.targetModules.join(', ')],
     ['layers', `${summary.layers}`],
     ['parameters', integer(summary.parameters)],

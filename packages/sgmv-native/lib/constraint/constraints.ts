@@ -1,9 +1,8 @@
 /**
- * The constrained requests of one engine. A matcher per choice lives in a grammar thread; each token the engine emits
- * goes there, and the mask that comes back goes to the engine, while its next step runs.
+ * The constrained requests of one engine. A matcher per choice lives in a grammar thread; what the engine emits goes there with
+ * what its next step verifies, and the masks that come back go to the engine, while that step runs.
  */
-import type { NativeEngine } from '../native.js';
-import type { EngineEvent } from '../types.js';
+import type { NativeEngine, NativeEvent } from '../native.js';
 import { GrammarThread } from './grammar-thread.js';
 import {
   sourceKey,
@@ -56,16 +55,20 @@ export class Constraints {
   }
 
   /** What the engine emitted, before anyone else sees it. */
-  observe(events: EngineEvent[]): void {
+  observe(events: NativeEvent[]): void {
     if (this.#choices.size === 0) return;
     for (const event of events) if (event.type === 'end') this.#end(matcherName(event.id, event.choice));
+    const news = new Map<Constrained, { tokens: number[]; draft: number[] }>();
     for (const event of events) {
-      const one = event.type === 'tokens' && this.#choices.get(matcherName(event.id, event.choice));
+      if (event.type !== 'tokens' && event.type !== 'draft') continue;
+      const one = this.#choices.get(matcherName(event.id, event.choice));
       if (!one) continue;
-      for (const token of event.tokens) {
-        one.tokens.push(token);
-        one.thread.send({ call: 'accept', matcher: one.matcher, index: one.tokens.length, token });
-      }
+      const { tokens, draft } = news.get(one) ?? { tokens: [], draft: [] };
+      news.set(one, event.type === 'draft' ? { tokens, draft: event.tokens } : { tokens: [...tokens, ...event.tokens], draft });
+    }
+    for (const [one, { tokens, draft }] of news) {
+      one.tokens.push(...tokens);
+      one.thread.send({ call: 'accept', matcher: one.matcher, index: one.tokens.length, tokens, draft });
     }
   }
 
@@ -104,7 +107,11 @@ export class Constraints {
     }
     if (call.index <= one.masked) return; // asked again after a thread was replaced
     one.masked = call.index;
-    this.engine.provideMask(one.id, one.choice, one.masked, reply.mask);
+    // The next token's comes last: where it is there, those of the draft are.
+    for (let count = reply.places.length - 1; count >= 0; count--) {
+      const { mask, forced } = reply.places[count]!;
+      this.engine.provideMask(one.id, one.choice, call.index + count, mask, Int32Array.from(call.draft.slice(0, count)), forced);
+    }
   }
 
   /** A source that cannot be used is refused from then on, and to everyone who uses it. */
@@ -135,7 +142,7 @@ export class Constraints {
 }
 
 function open({ thread, matcher, source, tokens }: Constrained): void {
-  thread.send({ call: 'open', matcher, index: tokens.length, source, tokens });
+  thread.send({ call: 'open', matcher, index: tokens.length, source, tokens, draft: [] });
 }
 
 const FIELDS = { jsonSchema: 'schema', regex: 'pattern', grammar: 'grammar' } as const;

@@ -6,6 +6,7 @@ import {
   type GrammarSource,
   type GrammarThreadData,
   type MaskCall,
+  type MaskPlace,
 } from './protocol.js';
 import { FRAME } from './frames.js';
 import { hasMarks, withoutMarks } from './number-bounds.js';
@@ -66,10 +67,16 @@ function tokenBytes({ vocabulary, vocabSize }: GrammarThreadData): Uint8Array[] 
   return Array.from({ length: vocabSize }, (_, id) => bytes.subarray(ends[id - 1] ?? 0, ends[id] ?? 0));
 }
 
+interface Place {
+  matcher: GrammarMatcher;
+  /** Bytes to come that are forced and known to whoever asks. */
+  forced: number;
+}
+
 export class GrammarHost {
   readonly #data: GrammarThreadData;
   readonly #grammars = new Map<string, CompiledGrammar>();
-  readonly #matchers = new Map<string, GrammarMatcher>();
+  readonly #matchers = new Map<string, Place>();
   readonly #instance = new XGrammarInstance();
   /** Sources are parsed here first: a refusal costs an instance, and this one has no matchers. */
   #parser = new XGrammarInstance();
@@ -80,20 +87,42 @@ export class GrammarHost {
   }
 
   /** Throws EngineError for what its caller did; any other error means that this host is broken. */
-  async mask(call: MaskCall): Promise<Uint32Array<ArrayBuffer>> {
-    const matcher =
-      call.call === 'open' ? await this.#open(call.matcher, call.source) : this.#matchers.get(call.matcher);
-    if (!matcher) throw new Error(`there is no matcher ${call.matcher}`);
+  async masks(call: MaskCall): Promise<MaskPlace[]> {
+    const place = call.call === 'open' ? await this.#open(call.matcher, call.source) : this.#matchers.get(call.matcher);
+    if (!place) throw new Error(`there is no matcher ${call.matcher}`);
     return this.#instance.run(async () => {
-      if (call.call === 'open') replay(matcher, call.tokens);
-      else if (!matcher.acceptToken(call.token)) throw new Error(`it refused token ${call.token}`);
-      // The library aborts when it is asked what follows an end token.
-      if (matcher.isTerminated()) return new Uint32Array(Math.ceil(this.#data.vocabSize / 32));
-      const began = performance.now();
-      const mask = await matcher.getNextTokenBitmask();
-      this.#checkTime(performance.now() - began);
-      return new Uint32Array(mask.buffer as ArrayBuffer, mask.byteOffset, mask.length);
+      if (call.call === 'open') replay(place.matcher, call.tokens);
+      else for (const token of call.tokens) if (!this.#accept(place, token)) throw new Error(`it refused token ${token}`);
+      const places = [await this.#look(place)];
+      const { forced } = place;
+      for (const token of call.draft) {
+        if (!allows(places.at(-1)!.mask, token) || this.#data.endTokens.includes(token)) break;
+        if (!this.#accept(place, token)) throw new Error(`it refused token ${token}, which it allowed`);
+        places.push(await this.#look(place));
+      }
+      if (places.length > 1) place.matcher.rollBack(places.length - 1);
+      place.forced = forced;
+      return places;
     });
+  }
+
+  #accept(place: Place, token: number): boolean {
+    const { ends } = this.#data.vocabulary;
+    place.forced = Math.max(0, place.forced - ((ends[token] ?? 0) - (ends[token - 1] ?? 0)));
+    return place.matcher.acceptToken(token);
+  }
+
+  async #look(place: Place): Promise<MaskPlace> {
+    const { matcher } = place;
+    // The library aborts when it is asked what follows an end token.
+    if (matcher.isTerminated()) return { mask: new Uint32Array(Math.ceil(this.#data.vocabSize / 32)), forced: '' };
+    const began = performance.now();
+    const mask = await matcher.getNextTokenBitmask();
+    // A forced text takes time for its length: it is asked for once. A code point of which a part is forced comes as �.
+    const forced = place.forced > 0 ? '' : matcher.findJumpForwardString().replace(/\ufffd.*$/s, '');
+    this.#checkTime(performance.now() - began);
+    place.forced += Buffer.byteLength(forced);
+    return { mask: new Uint32Array(mask.buffer as ArrayBuffer, mask.byteOffset, mask.length), forced };
   }
 
   #checkTime(ms: number): void {
@@ -104,17 +133,18 @@ export class GrammarHost {
   }
 
   close(name: string): void {
-    this.#matchers.get(name)?.dispose();
+    this.#matchers.get(name)?.matcher.dispose();
     this.#matchers.delete(name);
   }
 
-  async #open(name: string, source: GrammarSource): Promise<GrammarMatcher> {
+  async #open(name: string, source: GrammarSource): Promise<Place> {
     const grammar = await this.#grammar(source);
     const matcher = await this.#instance.run(({ GrammarMatcher }) =>
       GrammarMatcher.createGrammarMatcher(grammar),
     );
-    this.#matchers.set(name, matcher);
-    return matcher;
+    const place = { matcher, forced: 0 };
+    this.#matchers.set(name, place);
+    return place;
   }
 
   async #grammar(source: GrammarSource): Promise<CompiledGrammar> {
@@ -162,6 +192,8 @@ export class GrammarHost {
     }
   }
 }
+
+const allows = (mask: Uint32Array, token: number): boolean => (((mask[token >> 5] ?? 0) >>> (token & 31)) & 1) === 1;
 
 function replay(matcher: GrammarMatcher, tokens: number[]): void {
   for (const [index, token] of tokens.entries()) {

@@ -11,8 +11,11 @@ let last = Promise.resolve();
 async function answer(call: GrammarCall): Promise<void> {
   if (call.call === 'close') return host.close(call.matcher);
   try {
-    const mask = await host.mask(call);
-    port.postMessage({ mask } satisfies GrammarReply, [mask.buffer]);
+    const places = await host.masks(call);
+    port.postMessage(
+      { places } satisfies GrammarReply,
+      places.map(({ mask }) => mask.buffer),
+    );
   } catch (error) {
     // Anything else ends the thread: its instance cannot be trusted any more.
     if (!(error instanceof EngineError)) throw error;

@@ -26,13 +26,23 @@ export interface GrammarThreadData {
   maskMsMax?: number;
 }
 
-/** Asks for the mask of completion token `index`. Answered in order, one reply each. */
-export type MaskCall = { matcher: string; index: number } & (
+/**
+ * Asks for the mask of completion token `index` and, as long as the grammar allows them, of those behind each token of `draft`.
+ * Answered in order, one reply each.
+ */
+export type MaskCall = { matcher: string; index: number; draft: number[] } & (
   | { call: 'open'; source: GrammarSource; tokens: number[] } // a new matcher, after these tokens
-  | { call: 'accept'; token: number } // after one token more
+  | { call: 'accept'; tokens: number[] } // after these more
 );
 
 export type GrammarCall = MaskCall | { call: 'close'; matcher: string };
 
-/** A mask as the engine takes it, or why there is none. */
-export type GrammarReply = { mask: Uint32Array<ArrayBuffer> } | { code: string; reason: string };
+export interface MaskPlace {
+  /** As the engine takes it. */
+  mask: Uint32Array<ArrayBuffer>;
+  /** What the text must go on with from there; empty: nothing more is known of it than at the place before. */
+  forced: string;
+}
+
+/** The places that were asked for, or why there is none. */
+export type GrammarReply = { places: MaskPlace[] } | { code: string; reason: string };

@@ -173,13 +173,15 @@ Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {
   });
 }
 
-// (id, choice, index, mask)
+// (id, choice, index, mask, after, forced)
 Napi::Value EngineWrap::provide_mask(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto words = info[3].As<Napi::Uint32Array>();
+    const auto after = info[4].As<Napi::Int32Array>();
     if (engine_ && !closing_) {
       engine_->provide_mask(info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::Number>().Int32Value(),
-                            info[2].As<Napi::Number>().Int32Value(), {words.Data(), words.Data() + words.ElementLength()});
+                            info[2].As<Napi::Number>().Int32Value(), {words.Data(), words.Data() + words.ElementLength()},
+                            {after.Data(), after.Data() + after.ElementLength()}, info[5].As<Napi::String>().Utf8Value());
     }
     return info.Env().Undefined();
   });

@@ -43,6 +43,7 @@ const char* event_type(Event::Kind kind) {
   switch (kind) {
     case Event::Kind::prompt: return "prompt";
     case Event::Kind::tokens: return "tokens";
+    case Event::Kind::draft: return "draft";
     case Event::Kind::end: return "end";
   }
   return "end";
@@ -72,10 +73,8 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
     add_end(env, object, event);
     return object;
   }
-  if (event.kind == Event::Kind::tokens) {
-    object.Set("tokens", numbers(env, event.tokens));
-    object.Set("text", event.text);
-  }
+  if (event.kind != Event::Kind::prompt) object.Set("tokens", numbers(env, event.tokens));
+  if (event.kind == Event::Kind::tokens) object.Set("text", event.text);
   if (!event.logprobs.empty()) object.Set("logprobs", logprobs_to_js(env, event.logprobs));
   if (!event.logits.empty()) object.Set("logits", floats(env, event.logits));
   return object;
@@ -104,6 +103,10 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   object.Set("dtype", summary.dtype);
   object.Set("rslora", Napi::Boolean::New(env, summary.rslora));
   object.Set("dora", Napi::Boolean::New(env, summary.dora));
+  object.Set("trainedTokens", summary.trained_tokens);
+  Napi::Array invocation = Napi::Array::New(env, summary.invocation_tokens.size());
+  for (uint32_t i = 0; i < summary.invocation_tokens.size(); ++i) invocation.Set(i, summary.invocation_tokens[i]);
+  object.Set("invocationTokens", invocation);
   object.Set("residentBytes", static_cast<double>(summary.resident_bytes));
   return object;
 }

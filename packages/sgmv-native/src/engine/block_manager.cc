@@ -228,7 +228,10 @@ PrefixView BlockManager::view_at(const BlockTable& table, size_t index, const Pr
                                  std::span<const int32_t> tokens) const {
   const auto size = static_cast<size_t>(block_size_);
   const uint64_t parent = index == 0 ? 0 : blocks_[table.blocks[index - 1]].identity;
-  return {parent, scope, tokens.subspan(index * size, size)};
+  PrefixScope here = scope;
+  here.adapted_from = static_cast<int32_t>(std::max<int64_t>(int64_t{scope.adapted_from} - static_cast<int64_t>(index * size), 0));
+  if (here.adapted_from >= block_size_) here.adapter = 0, here.adapted_from = 0;
+  return {parent, here, tokens.subspan(index * size, size)};
 }
 
 int32_t BlockManager::take() noexcept {

@@ -48,7 +48,7 @@ PairIndex::Match PairIndex::find(std::span<const int32_t> text, std::span<const 
 
 void DraftPace::judge(int32_t proposed, int32_t accepted) {
   acceptance_ += kNewest * (static_cast<float>(accepted) / static_cast<float>(proposed) - acceptance_);
-  limit_ = accepted < proposed ? accepted + 1 : std::min(Drafter::kDraftMax, std::max(limit_, 2 * accepted));
+  limit_ = accepted < proposed ? std::max(accepted + 1, floor_) : std::min(Drafter::kDraftMax, std::max(limit_, 2 * accepted));
   waited_ = 0;
   pause_ = accepted > 0 ? kPauseMin : std::min(kPauseMax, 2 * pause_);
 }
@@ -60,9 +60,23 @@ void Drafter::mark(int32_t begin, int32_t end) {
   }
 }
 
+void Drafter::drop_forced(int32_t token) {
+  const std::string* text = spelling_.text(token);
+  const bool comes = text && forced_.starts_with(*text);
+  if (const std::optional<int32_t> longest = spelling_.longest(forced_); comes && longest) written_[*longest] = token;
+  forced_.erase(0, comes ? text->size() : std::string::npos);
+}
+
+// The token that a forced text is thought to begin with.
+std::optional<int32_t> Drafter::spelled(std::string_view text) const {
+  const std::optional<int32_t> longest = spelling_.longest(text);
+  const auto written = longest ? written_.find(*longest) : written_.end();
+  return written == written_.end() ? longest : written->second;
+}
+
 void Drafter::follow(std::span<const int32_t> completion) {
-  prediction_pace_.passed();
-  text_pace_.passed();
+  for (DraftPace& pace : paces_) pace.passed();
+  if (!forced_.empty()) drop_forced(completion.back());
   if (prediction_.empty()) return;
   if (seen_.empty()) {
     seen_.resize(prediction_.size());
@@ -82,10 +96,19 @@ void Drafter::follow(std::span<const int32_t> completion) {
 
 void Drafter::propose(std::span<const int32_t> text, int32_t most, float least, std::vector<int32_t>& draft) {
   draft.clear();
-  proposed_predicted_ = follows_ && static_cast<size_t>(next_) < prediction_.size();
-  most = std::min(most, (proposed_predicted_ ? prediction_pace_ : text_pace_).limit(least));
+  find(text, most, least, draft);
+  if (forced_.empty() || fits(draft)) return;
+  draft.clear();
+  proposed_ = kForced;
+  spell(std::min(most, paces_[kForced].limit(least)), draft);
+}
+
+// What occurred before.
+void Drafter::find(std::span<const int32_t> text, int32_t most, float least, std::vector<int32_t>& draft) {
+  proposed_ = follows_ && static_cast<size_t>(next_) < prediction_.size() ? kPrediction : kText;
+  most = std::min(most, paces_[proposed_].limit(least));
   if (most <= 0) return;
-  if (proposed_predicted_) {
+  if (proposed_ == kPrediction) {
     const auto rest = prediction_.subspan(static_cast<size_t>(next_));
     const auto count = std::min(rest.size(), static_cast<size_t>(most));
     draft.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count));
@@ -100,6 +123,30 @@ void Drafter::propose(std::span<const int32_t> text, int32_t most, float least, 
     draft.push_back(place < text.size() ? text[place] : draft[place - text.size()]);
 }
 
-void Drafter::judge(int32_t proposed, int32_t accepted) { (proposed_predicted_ ? prediction_pace_ : text_pace_).judge(proposed, accepted); }
+void Drafter::spell(int32_t most, std::vector<int32_t>& draft) const {
+  std::string_view rest = forced_;
+  while (std::ssize(draft) < most) {
+    const std::optional<int32_t> token = spelled(rest);
+    if (!token) return;
+    draft.push_back(*token);
+    rest.remove_prefix(spelling_.text(*token)->size());
+  }
+}
+
+// Whether it has all of the forced text.
+bool Drafter::fits(std::span<const int32_t> draft) const {
+  std::string_view rest = forced_;
+  for (const int32_t token : draft) {
+    const std::string* text = spelling_.text(token);
+    if (!text) return false;
+    const size_t common = std::min(text->size(), rest.size());
+    if (rest.substr(0, common) != std::string_view(*text).substr(0, common)) return false;
+    rest.remove_prefix(common);
+    if (rest.empty()) return true;
+  }
+  return false;
+}
+
+void Drafter::judge(int32_t proposed, int32_t accepted) { paces_[proposed_].judge(proposed, accepted); }
 
 }  // namespace sgmv

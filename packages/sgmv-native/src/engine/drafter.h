@@ -1,10 +1,17 @@
-// Guesses how a sequence goes on, for a step to verify several tokens at once: from where its last tokens occurred before,
-// in what its caller predicts of it or in its own text. Guesses cost time and nothing else: what they are changes no output.
+// Guesses how a sequence goes on, for a step to verify several tokens at once: from what a constraint leaves open, and from where
+// its last tokens occurred before, in what its caller predicts of it or in its own text. Guesses cost time and nothing else: what
+// they are changes no output.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "spelling.h"
 
 namespace sgmv {
 
@@ -33,8 +40,8 @@ class PairIndex {
 // How much is guessed at a time: more as long as guesses are right; now and then one token where they are not worth it.
 class DraftPace {
  public:
-  // `acceptance`: the share of guesses that is thought to be right at first. `limit`: tokens of the first guess.
-  DraftPace(float acceptance, int32_t limit) : acceptance_(acceptance), limit_(limit) {}
+  // `acceptance`: the share of guesses that is thought to be right at first. `limit`: tokens of the first guess; `floor`: of each.
+  DraftPace(float acceptance, int32_t limit, int32_t floor = 1) : acceptance_(acceptance), limit_(limit), floor_(floor) {}
   // Tokens to guess now, if guesses are worth it when `least` of them are right. 0: none.
   int32_t limit(float least) const { return acceptance_ >= least ? limit_ : waited_ < pause_ ? 0 : 1; }
   void passed() { waited_ += 1; }
@@ -42,7 +49,7 @@ class DraftPace {
 
  private:
   float acceptance_;  // mean of the last guesses
-  int32_t limit_;
+  int32_t limit_, floor_;
   int32_t waited_ = 0;  // tokens since the last guess
   int32_t pause_ = kPauseMin;
   static constexpr int32_t kPauseMin = 8, kPauseMax = 64;
@@ -52,8 +59,13 @@ class Drafter {
  public:
   static constexpr int32_t kDraftMax = 32;
 
-  // `prediction`: what the completion is thought to be; outlives the drafter.
-  explicit Drafter(std::span<const int32_t> prediction) : prediction_(prediction) {}
+  // `prediction`: what the completion is thought to be. Both outlive the drafter.
+  Drafter(std::span<const int32_t> prediction, const Spelling& spelling) : prediction_(prediction), spelling_(spelling) {}
+
+  // The text goes on with these bytes. Empty: nothing more is known of it than before.
+  void force(std::string_view text) {
+    if (!text.empty()) forced_ = text;
+  }
 
   // `completion` has got its last token.
   void follow(std::span<const int32_t> completion);
@@ -67,16 +79,26 @@ class Drafter {
   int32_t predicted() const { return predicted_; }
 
  private:
+  enum Source : uint8_t { kPrediction, kText, kForced };
+
   void mark(int32_t begin, int32_t end);
+  std::optional<int32_t> spelled(std::string_view text) const;
+  void drop_forced(int32_t token);
+  void find(std::span<const int32_t> text, int32_t most, float least, std::vector<int32_t>& draft);
+  void spell(int32_t most, std::vector<int32_t>& draft) const;
+  bool fits(std::span<const int32_t> draft) const;
 
   const std::span<const int32_t> prediction_;
+  const Spelling& spelling_;
   PairIndex of_prediction_, of_text_;
   std::vector<bool> seen_;   // of the prediction's tokens
   int32_t predicted_ = 0;
   int32_t next_ = 0;         // the prediction's token that is expected
   bool follows_ = true;      // the completion agrees with the prediction up to there
-  bool proposed_predicted_ = false;
-  DraftPace prediction_pace_{1.0f, kDraftMax}, text_pace_{0.35f, 2};
+  std::string forced_;
+  std::map<int32_t, int32_t> written_;  // for the longest token what came instead of it, where that was so the last time
+  Source proposed_ = kText;  // last
+  std::array<DraftPace, 3> paces_{DraftPace{1.0f, kDraftMax}, {0.35f, 2}, {1.0f, kDraftMax, kDraftMax}};  // by source
 };
 
 }  // namespace sgmv

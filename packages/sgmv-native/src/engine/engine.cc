@@ -18,7 +18,7 @@ class Engine::Impl {
       : model_(std::move(model)),
         memory_(make_memory(*model_, options)),
         limits_{model_->config().max_positions, memory_.positions_max},
-        context_{std::move(options.vocabulary), model_->config().end_tokens, model_->config().vocab_size,
+        context_{Spelling(std::move(options.vocabulary)), model_->config().end_tokens, model_->config().vocab_size,
                  std::min(limits_.max_positions, limits_.cache_positions), model_->config().short_context_max()},
         adapters_([this](const std::filesystem::path& folder) { return model_->load_adapter(folder); }, memory_.bounds,
                   [this] { inbox_.wake(); }),
@@ -38,13 +38,13 @@ class Engine::Impl {
 
   void cancel(const std::string& id) { inbox_.cancel(id); }
 
-  void provide_mask(const std::string& id, int32_t choice, int32_t index, TokenMask mask) {
+  void provide_mask(ProvidedMask provided) {
     const size_t expected = mask_words(context_.vocab_size);
-    if (mask.size() != expected) {
-      throw Error("bad_argument", "mask: found " + std::to_string(mask.size()) + " words; expected " +
+    if (provided.mask.size() != expected) {
+      throw Error("bad_argument", "mask: found " + std::to_string(provided.mask.size()) + " words; expected " +
                                       std::to_string(expected) + ", one bit per token.");
     }
-    inbox_.provide({id, choice, index, std::move(mask)});
+    inbox_.provide(std::move(provided));
   }
 
   void fail(const std::string& id, const Error& cause) { inbox_.fail(id, std::make_exception_ptr(cause)); }
@@ -105,8 +105,9 @@ Engine::~Engine() = default;
 const Model& Engine::model() const { return impl_->model(); }
 void Engine::submit(Request request) { impl_->submit(std::move(request)); }
 void Engine::cancel(const std::string& id) { impl_->cancel(id); }
-void Engine::provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words) {
-  impl_->provide_mask(id, choice, index, std::move(words));
+void Engine::provide_mask(const std::string& id, int32_t choice, int32_t index, std::vector<uint32_t> words,
+                          std::vector<int32_t> after, std::string forced) {
+  impl_->provide_mask({id, choice, index, std::move(words), std::move(after), std::move(forced)});
 }
 void Engine::fail(const std::string& id, const Error& cause) { impl_->fail(id, cause); }
 void Engine::load_adapter(const std::string& name, const std::filesystem::path& folder, LoadCallback done,

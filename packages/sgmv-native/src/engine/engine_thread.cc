@@ -71,23 +71,26 @@ bool EngineThread::take_mail(bool wait) noexcept {
   }
   for (const std::string& id : mail.cancelled) end(scheduler_.take(id), FinishReason::cancelled);
   for (const auto& [id, cause] : mail.failed) fail_request(id, cause);
-  for (ProvidedMask& provided : mail.masks) accept_mask(provided);
+  accept_masks(std::move(mail.masks));
   return !mail.closed;
 }
 
-void EngineThread::accept_mask(ProvidedMask& provided) noexcept {
-  Sequence* sequence = scheduler_.find(provided.id, provided.choice);
-  if (!sequence || !sequence->request->constrained) return;
-  const int32_t expected = sequence->completion_tokens();
-  if (provided.index == expected) {
-    sequence->mask = std::move(provided.mask);
-    return;
-  }
-  try {
-    throw Error("bad_argument", "mask index: found " + std::to_string(provided.index) + "; expected " +
-                                    std::to_string(expected) + ", the next token's.");
-  } catch (...) {
-    fail_request(provided.id, std::current_exception());
+void EngineThread::accept_masks(std::list<ProvidedMask> masks) noexcept {
+  for (auto next = masks.begin(); next != masks.end();) {
+    const auto provided = next++;
+    Sequence* sequence = scheduler_.find(provided->id, provided->choice);
+    if (!sequence || !sequence->request->constrained) continue;
+    const int32_t known = sequence->completion_tokens(), assumed = provided->index - static_cast<int32_t>(provided->after.size());
+    if (assumed <= known) {
+      if (provided->index >= known) sequence->masks.splice(sequence->masks.end(), masks, provided);
+      continue;
+    }
+    try {
+      throw Error("bad_argument", "mask index: found " + std::to_string(assumed) + "; expected " + std::to_string(known) +
+                                      ", the next token's.");
+    } catch (...) {
+      fail_request(provided->id, std::current_exception());
+    }
   }
 }
 
@@ -100,9 +103,12 @@ void EngineThread::fail_request(const std::string& id, const std::exception_ptr&
 // The tokens of sequences whose logits were there before their masks.
 void EngineThread::pick_unblocked() noexcept {
   while (Sequence* sequence = scheduler_.unblocked()) {
-    const std::vector<float> row = std::exchange(sequence->held_logits, {});
     try {
-      pick(*sequence, row);
+      const std::vector<float> rows = std::exchange(sequence->held_logits, {});
+      std::vector<NextToken> next;
+      for (auto row = rows.begin(); row != rows.end(); row += sequence->vocab_size()) next.push_back({{row, sequence->vocab_size()}, {}});
+      events_.reserve(events_.size() + next.size());
+      draw(*sequence, next);
     } catch (...) {
       sequence->fail(std::current_exception());
     }
@@ -156,9 +162,11 @@ bool EngineThread::run_slices(std::span<const PlannedSlice> slices, bool started
   const std::vector<SliceOutput>* outputs = nullptr;
   try {
     // So that no token is taken that cannot be told. What has ended may become events before.
-    size_t told = events_.size() + ended_.size() + 2 * slices.size();
+    size_t told = events_.size() + ended_.size() + 3 * slices.size();
     for (const PlannedSlice& slice : slices) told += slice.sequence ? slice.sequence->draft.size() : 0;
     events_.reserve(told);
+    for (const PlannedSlice& slice : slices)
+      if (slice.sequence && slice.sequence->request->constrained && !slice.sequence->draft.empty()) events_.push_back(draft_event(*slice.sequence));
     if (!started) runner_.start(slices);
     if (ahead) start_next();
     // Masks for the tokens that are told here can be made while the model computes.
@@ -203,43 +211,49 @@ void EngineThread::postprocess(std::span<const PlannedSlice> slices, std::span<c
 
 void EngineThread::postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output) {
   if (!output.prompt.empty()) keep_prompt_rows(sequence, output.prompt);
-  const std::vector<int32_t> draft = std::exchange(sequence.draft, {});
-  const auto drafted = static_cast<int32_t>(draft.size());
-  scheduler_.computed(sequence, computed - drafted);
+  scheduler_.computed(sequence, computed - static_cast<int32_t>(sequence.draft.size()));
   if (sequence.wants_prompt() && sequence.prompt_computed()) events_.push_back(prompt_event(sequence));
-  if (output.next.empty()) return;
-  // Every token is drawn from its own logits as it would be without a draft. As long as the draft agrees, those behind it are
-  // what a step of their own would have given; the rest of it was computed for nobody, and is overwritten.
-  int32_t accepted = 0;
-  choose(sequence, output.next[0]);
-  while (accepted < drafted && sequence.tokens.back() == draft[static_cast<size_t>(accepted)]) {
+  if (!output.next.empty()) draw(sequence, output.next);
+}
+
+// Every token is drawn from its own logits as it would be without a draft. As long as the draft agrees, those behind it are
+// what a step of their own would have given; the rest of it was computed for nobody, and is overwritten.
+void EngineThread::draw(Sequence& sequence, std::span<const NextToken> next) {
+  const std::vector<int32_t> draft = std::exchange(sequence.draft, {});
+  size_t accepted = 0;
+  bool chosen = choose(sequence, next[0]);
+  while (chosen && accepted < draft.size() && sequence.tokens.back() == draft[accepted]) {
     accepted += 1;
     if (sequence.finish) break;
     scheduler_.computed(sequence, 1);
-    choose(sequence, output.next[static_cast<size_t>(accepted)]);
+    chosen = choose(sequence, next[accepted]);
   }
-  if (drafted == 0) return;
-  sequence.drafter.judge(drafted, accepted);
-  drafted_tokens_ += drafted;
-  accepted_tokens_ += accepted;
+  const size_t judged = chosen ? draft.size() : accepted;
+  if (!chosen) {
+    for (const NextToken& token : next.subspan(accepted)) sequence.held_logits.insert(sequence.held_logits.end(), token.row.begin(), token.row.end());
+    sequence.draft.assign(draft.begin() + static_cast<std::ptrdiff_t>(accepted), draft.end());
+  }
+  if (judged == 0) return;
+  sequence.drafter.judge(static_cast<int32_t>(judged), static_cast<int32_t>(accepted));
+  drafted_tokens_ += static_cast<int64_t>(judged);
+  accepted_tokens_ += static_cast<int64_t>(accepted);
 }
 
-void EngineThread::choose(Sequence& sequence, const NextToken& next) {
+// False: its mask is late.
+bool EngineThread::choose(Sequence& sequence, const NextToken& next) {
   if (next.drawn) {
     if (*next.drawn == kNoToken) throw Error("numeric_error", "The model's output has NaN values or no finite maximum; expected finite numbers.");
-    return take(sequence, *next.drawn, {});
+    take(sequence, *next.drawn, {});
+    return true;
   }
-  if (sequence.request->constrained && !sequence.mask) sequence.mask = inbox_.take_mask(sequence);
-  if (sequence.request->constrained && !sequence.mask) {
-    sequence.held_logits.assign(next.row.begin(), next.row.end());
-  } else {
-    pick(sequence, next.row);
-  }
+  if (sequence.request->constrained && !sequence.mask()) inbox_.take_mask(sequence);
+  if (sequence.request->constrained && !sequence.mask()) return false;
+  pick(sequence, next.row);
+  return true;
 }
 
 void EngineThread::pick(Sequence& sequence, std::span<const float> row) {
   const int32_t token = sampler_.pick(adjusted(sequence, row), sequence.sampling, sequence.tokens.size());
-  sequence.mask.reset();
   take(sequence, token, row);
 }
 
@@ -257,13 +271,14 @@ void EngineThread::take(Sequence& sequence, int32_t token, std::span<const float
 // The row itself stays as the model made it, for log-probabilities.
 std::span<const float> EngineThread::adjusted(const Sequence& sequence, std::span<const float> row) {
   const bool active = sequence.adjuster.active();
-  if (!active && !sequence.mask) return row;
+  const ProvidedMask* mask = sequence.mask();
+  if (!active && !mask) return row;
   adjusted_.assign(row.begin(), row.end());
   if (active) sequence.adjuster.apply(adjusted_);
-  if (!sequence.mask || forbid_tokens(*sequence.mask, adjusted_)) return adjusted_;
+  if (!mask || forbid_tokens(mask->mask, adjusted_)) return adjusted_;
   // Both together leave nothing, as where a complete text meets a minimum length: the constraint is the stronger.
   adjusted_.assign(row.begin(), row.end());
-  forbid_tokens(*sequence.mask, adjusted_);
+  forbid_tokens(mask->mask, adjusted_);
   return adjusted_;
 }
 

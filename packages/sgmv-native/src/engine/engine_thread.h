@@ -40,11 +40,12 @@ class EngineThread {
   void start_next();
   void finish_for_nobody() noexcept;
   void postprocess(std::span<const PlannedSlice> slices, std::span<const SliceOutput> outputs) noexcept;
-  void accept_mask(ProvidedMask& provided) noexcept;
+  void accept_masks(std::list<ProvidedMask> masks) noexcept;
   void fail_request(const std::string& id, const std::exception_ptr& cause) noexcept;
   void pick_unblocked() noexcept;
   void postprocess(Sequence& sequence, int32_t computed, const SliceOutput& output);
-  void choose(Sequence& sequence, const NextToken& next);
+  void draw(Sequence& sequence, std::span<const NextToken> next);
+  bool choose(Sequence& sequence, const NextToken& next);
   void pick(Sequence& sequence, std::span<const float> row);
   void take(Sequence& sequence, int32_t token, std::span<const float> row);
   std::span<const float> adjusted(const Sequence& sequence, std::span<const float> row);

@@ -44,6 +44,12 @@ Event tokens_event(Sequence& sequence, int32_t token, std::span<const float> row
   return event;
 }
 
+Event draft_event(const Sequence& sequence) {
+  Event event = event_of(sequence, Event::Kind::draft);
+  event.tokens = sequence.draft;
+  return event;
+}
+
 void keep_prompt_rows(Sequence& sequence, std::span<const float> rows) {
   const auto count = static_cast<size_t>(sequence.prompt_count), first = static_cast<size_t>(sequence.computed);
   const size_t vocab = sequence.vocab_size();

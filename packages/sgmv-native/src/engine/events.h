@@ -11,6 +11,8 @@ namespace sgmv {
 Event tokens_event(Sequence& sequence, int32_t token, std::span<const float> row);
 // `rows`: logits [rows, vocab] of the prompt's positions from `computed` on. Keeps what is wanted of them.
 void keep_prompt_rows(Sequence& sequence, std::span<const float> rows);
+// What its step verifies.
+Event draft_event(const Sequence& sequence);
 // Takes out what was kept.
 Event prompt_event(Sequence& sequence);
 // Throws bad_alloc; then it may be asked for again.

@@ -83,16 +83,12 @@ Inbox::Mail Inbox::take(bool wait) noexcept {
   return taken;
 }
 
-std::optional<TokenMask> Inbox::take_mask(const Sequence& sequence) noexcept {
+void Inbox::take_mask(Sequence& sequence) noexcept {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(mail_.masks.begin(), mail_.masks.end(), [&](const ProvidedMask& provided) {
-    return provided.id == sequence.request->id && provided.choice == sequence.choice &&
-           provided.index == sequence.completion_tokens();
+  const auto found = std::ranges::find_if(mail_.masks, [&](const ProvidedMask& provided) {
+    return provided.id == sequence.request->id && provided.choice == sequence.choice && sequence.awaits(provided);
   });
-  if (found == mail_.masks.end()) return std::nullopt;
-  std::optional<TokenMask> mask = std::move(found->mask);
-  mail_.masks.erase(found);
-  return mask;
+  if (found != mail_.masks.end()) sequence.masks.splice(sequence.masks.end(), mail_.masks, found);
 }
 
 void Inbox::ended(const std::string& id) noexcept {

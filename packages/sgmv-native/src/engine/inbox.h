@@ -17,7 +17,7 @@ class Inbox {
     SequenceList arrived;
     std::set<std::string> cancelled;  // request ids
     std::map<std::string, std::exception_ptr> failed;
-    std::vector<ProvidedMask> masks;
+    std::list<ProvidedMask> masks;
     bool closed = false;
   };
 
@@ -35,8 +35,8 @@ class Inbox {
 
   // The engine's thread takes what there is, first waiting for something if it has nothing else to do.
   Mail take(bool wait) noexcept;
-  // The mask for the sequence's next token, if it has come since then.
-  std::optional<TokenMask> take_mask(const Sequence& sequence) noexcept;
+  // Gives the sequence the mask for its next token, if that has come since then.
+  void take_mask(Sequence& sequence) noexcept;
   // A choice of this request has ended; its id is free again after the last one.
   void ended(const std::string& id) noexcept;
 

@@ -15,17 +15,14 @@ uint64_t mix(uint64_t hash, uint64_t value) {
 }  // namespace
 
 uint64_t PrefixIndex::hash(const PrefixView& view) {
-  uint64_t hash = mix(0, view.parent);
-  if (view.parent == 0) {
-    hash = mix(mix(hash, view.scope.adapter), std::hash<std::string_view>()(view.scope.salt));
-    hash = mix(hash, view.scope.long_context);
-  }
+  uint64_t hash = mix(mix(mix(0, view.parent), view.scope.adapter), static_cast<uint32_t>(view.scope.adapted_from));
+  if (view.parent == 0) hash = mix(mix(hash, std::hash<std::string_view>()(view.scope.salt)), view.scope.long_context);
   for (const int32_t token : view.tokens) hash = mix(hash, static_cast<uint32_t>(token));
   return hash;
 }
 
 bool PrefixIndex::Equal::same(const PrefixView& a, const PrefixView& b) {
-  if (a.parent != b.parent) return false;
+  if (a.parent != b.parent || a.scope.adapter != b.scope.adapter || a.scope.adapted_from != b.scope.adapted_from) return false;
   if (a.parent == 0 && a.scope != b.scope) return false;
   return std::equal(a.tokens.begin(), a.tokens.end(), b.tokens.begin(), b.tokens.end());
 }
@@ -36,9 +33,8 @@ int32_t PrefixIndex::find(const PrefixView& view) const {
 }
 
 const PrefixIndex::Key* PrefixIndex::insert(const PrefixView& view, int32_t block) {
-  Key key{view.parent, 0, {}, false, {view.tokens.begin(), view.tokens.end()}};
+  Key key{view.parent, view.scope.adapter, view.scope.adapted_from, {}, false, {view.tokens.begin(), view.tokens.end()}};
   if (view.parent == 0) {
-    key.adapter = view.scope.adapter;
     key.salt = view.scope.salt;
     key.long_context = view.scope.long_context;
   }

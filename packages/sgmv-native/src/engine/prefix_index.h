@@ -15,6 +15,7 @@ struct PrefixScope {
   uint64_t adapter = 0;  // serial of the resident adapter; 0: the base model
   std::string_view salt = {};
   bool long_context = false;  // Sequence::long_context()
+  int32_t adapted_from = 0;   // the position where the adapter begins to act
 
   bool operator==(const PrefixScope&) const = default;
 };
@@ -23,7 +24,7 @@ struct PrefixScope {
 // tokens all the way back to the start, in the same scope.
 struct PrefixView {
   uint64_t parent;                 // identity of the block before; 0: this is the first block
-  PrefixScope scope;               // looked at in first blocks only: the others inherit it through their parent
+  PrefixScope scope;               // its adapter acts from adapted_from of this block on; what else there is, others than first blocks inherit through their parent
   std::span<const int32_t> tokens;  // [block_size]
 };
 
@@ -38,10 +39,11 @@ class PrefixIndex {
   struct Key {
     uint64_t parent;
     uint64_t adapter;
+    int32_t adapted_from;
     std::string salt;
     bool long_context;
     std::vector<int32_t> tokens;
-    PrefixView view() const { return {parent, {adapter, salt, long_context}, tokens}; }
+    PrefixView view() const { return {parent, {adapter, salt, long_context, adapted_from}, tokens}; }
   };
 
   // The block, or -1.

@@ -71,7 +71,7 @@ void check_choices(const Request& request, int32_t vocab_size) {
 }
 
 void check_stops(const Request& request, const SequenceContext& context) {
-  if (!request.stop.empty() && context.vocabulary.empty()) {
+  if (!request.stop.empty() && context.spelling.empty()) {
     refuse("stop", "stop strings", "none, because the engine was created without a vocabulary");
   }
   for (size_t i = 0; i < request.stop.size(); ++i) {

@@ -90,9 +90,9 @@ void Scheduler::plan_drafts() noexcept {
   }
 }
 
-// A mask is for one token and depends on the one before; states cannot go back to where a draft was right.
+// States cannot go back to where a draft was right.
 bool Scheduler::may_draft(const Sequence& sequence) const noexcept {
-  return sequence.planned == 1 && sequence.uncomputed() == 1 && sequence.prompt_computed() && !sequence.request->constrained && !blocks_.has_states();
+  return sequence.planned == 1 && sequence.uncomputed() == 1 && sequence.prompt_computed() && !blocks_.has_states();
 }
 
 void Scheduler::draft(Sequence& sequence, int32_t most, float least) noexcept {
@@ -109,14 +109,18 @@ void Scheduler::draft(Sequence& sequence, int32_t most, float least) noexcept {
 }
 
 int32_t Scheduler::uncomputed_at_once(const Sequence& sequence) const noexcept {
-  const int32_t to_kept = kept_positions(sequence) - sequence.computed, before_last = sequence.prompt_count - 1 - sequence.computed;
-  if (to_kept > 0) return to_kept;
+  const int32_t kept = next_kept(sequence, sequence.computed), before_last = sequence.prompt_count - 1 - sequence.computed;
+  if (kept > 0) return kept - sequence.computed;
   return blocks_.has_states() && !sequence.followers.empty() && before_last > 0 ? before_last : sequence.uncomputed();
 }
 
-// Where the state of its prompt is kept for others: at the end of the last block that a prompt like it finds. 0: nowhere.
-int32_t Scheduler::kept_positions(const Sequence& sequence) const noexcept {
-  return blocks_.keeps_states() ? (sequence.prompt_count - 1) / blocks_.block_size() * blocks_.block_size() : 0;
+// Where states of its prompt are kept for others: at the end of the last block that a prompt like it finds, and of the last one on which
+// its adapter does not act. The first such place past so many positions; 0: there is none.
+int32_t Scheduler::next_kept(const Sequence& sequence, int32_t positions) const noexcept {
+  if (!blocks_.keeps_states()) return 0;
+  const auto whole_blocks = [&](int32_t count) { return count / blocks_.block_size() * blocks_.block_size(); };
+  const int32_t last = whole_blocks(sequence.prompt_count - 1), of_base = std::min(last, whole_blocks(sequence.adapted_from));
+  return positions < of_base ? of_base : positions < last ? last : 0;
 }
 
 void Scheduler::admit_waiting() noexcept {
@@ -180,6 +184,7 @@ void Scheduler::suspend(SequenceList::iterator running) noexcept {
   running->computed = 0;
   running->planned = 0;
   running->held_logits = {};  // computed again with the rest
+  running->draft.clear();
   place_by_arrival(waiting_, running_, running);
 }
 
@@ -189,7 +194,7 @@ void Scheduler::computed(Sequence& sequence, int32_t token_count) noexcept {
   const std::span<const int32_t> known(sequence.tokens.data(), static_cast<size_t>(sequence.computed));
   blocks_.publish(sequence.table, sequence.scope(), known);
   const bool of_completion = sequence.computed > sequence.prompt_count;
-  if (blocks_.keeps_states() && sequence.computed % blocks_.block_size() == 0 && (of_completion || sequence.computed == kept_positions(sequence)))
+  if (blocks_.keeps_states() && sequence.computed % blocks_.block_size() == 0 && (of_completion || next_kept(sequence, sequence.computed - 1) == sequence.computed))
     blocks_.keep_state(sequence.table, sequence.computed, of_completion);
   if (sequence.prompt_computed()) start_followers(sequence);
 }
@@ -266,7 +271,7 @@ bool Scheduler::extend(const PlannedSlice& under_way, int32_t index) noexcept {
 
 void Scheduler::sort_plan() noexcept {
   const auto key = [](const PlannedSlice& slice) {
-    return std::tuple(slice.token_count == 1, slice.sequence->adapter.serial(), slice.sequence->arrival);
+    return std::tuple(slice.token_count == 1, slice.adapter_serial(), slice.sequence->arrival);
   };
   std::sort(plan_.begin(), plan_.end(),
             [&](const PlannedSlice& a, const PlannedSlice& b) { return key(a) < key(b); });
@@ -333,7 +338,7 @@ Sequence* Scheduler::find(const std::string& request_id, int32_t choice) noexcep
 }
 
 Sequence* Scheduler::unblocked() noexcept {
-  const auto ready = [](const Sequence& sequence) { return sequence.mask && !sequence.held_logits.empty(); };
+  const auto ready = [](const Sequence& sequence) { return sequence.mask() && !sequence.held_logits.empty(); };
   const auto found = std::find_if(running_.begin(), running_.end(), ready);
   return found == running_.end() ? nullptr : &*found;
 }

@@ -23,6 +23,12 @@ struct PlannedSlice {
   Sequence* sequence;
   int32_t token_count;
   int32_t follows = -1;  // -1: all its tokens are known
+
+  // Of the adapter that acts on its last token; 0: none does. What follows is behind the prompt.
+  uint64_t adapter_serial() const {
+    const int32_t end = follows < 0 ? sequence->computed + token_count : INT32_MAX;
+    return end > sequence->adapted_from ? sequence->adapter.serial() : 0;
+  }
 };
 
 // First come, first served, with these rules:
@@ -82,7 +88,7 @@ class Scheduler {
   bool may_draft(const Sequence& sequence) const noexcept;
   void draft(Sequence& sequence, int32_t most, float least) noexcept;
   int32_t uncomputed_at_once(const Sequence& sequence) const noexcept;
-  int32_t kept_positions(const Sequence& sequence) const noexcept;
+  int32_t next_kept(const Sequence& sequence, int32_t positions) const noexcept;
   void admit_waiting() noexcept;
   bool find_room(Sequence& sequence);
   bool preempt_newest() noexcept;

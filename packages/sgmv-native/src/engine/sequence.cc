@@ -36,8 +36,9 @@ Sequence::Sequence(std::shared_ptr<const Request> of, int32_t number, AdapterPin
       prompt_count(static_cast<int32_t>(request->prompt_tokens.size())),
       tokens(request->prompt_tokens),
       adapter(std::move(pin)),
+      adapted_from(adapter.adapter() ? adapter.adapter()->acts_from(tokens) : 0),
       adjuster(sampling, ending_tokens(*request, context)),
-      drafter(request->prediction_tokens),
+      drafter(request->prediction_tokens, context.spelling),
       context_(context),
       ending_(ending_tokens(*request, context)),
       text_(request->stop) {
@@ -55,13 +56,24 @@ bool Sequence::ends_generation(int32_t token) const {
 
 bool Sequence::has_text(int32_t token) const {
   const std::vector<int32_t>& silent = request->silent_tokens;
-  if (static_cast<size_t>(token) >= context_.vocabulary.size() || !context_.vocabulary[token]) return false;
-  return std::find(silent.begin(), silent.end(), token) == silent.end();
+  return context_.spelling.text(token) && std::find(silent.begin(), silent.end(), token) == silent.end();
+}
+
+bool Sequence::awaits(const ProvidedMask& mask) const noexcept {
+  const auto known = tokens.end() - std::min<std::ptrdiff_t>(completion_tokens(), std::ssize(mask.after));
+  return mask.index == completion_tokens() && std::equal(known, tokens.end(), mask.after.begin(), mask.after.end());
+}
+
+const ProvidedMask* Sequence::mask() const noexcept {
+  const auto found = std::ranges::find_if(masks, [this](const ProvidedMask& one) { return awaits(one); });
+  return found == masks.end() ? nullptr : &*found;
 }
 
 std::string Sequence::accept(int32_t token) {
+  if (const ProvidedMask* of_token = mask()) drafter.force(of_token->forced);
   adjuster.add(token);
   tokens.push_back(token);
+  masks.remove_if([this](const ProvidedMask& one) { return one.index < completion_tokens(); });
   if (ends_generation(token)) {
     finish = FinishReason::stop;
     return {};
@@ -69,7 +81,7 @@ std::string Sequence::accept(int32_t token) {
   std::string released;
   try {
     drafter.follow(std::span(tokens).subspan(static_cast<size_t>(prompt_count)));
-    if (has_text(token)) released = text_.push(*context_.vocabulary[token]);
+    if (has_text(token)) released = text_.push(*context_.spelling.text(token));
   } catch (...) {
     tokens.pop_back();  // what nobody is told of does not count
     throw;

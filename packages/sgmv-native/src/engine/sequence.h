@@ -16,6 +16,7 @@
 #include "drafter.h"
 #include "logit_adjuster.h"
 #include "sgmv/engine.h"
+#include "spelling.h"
 #include "text_stream.h"
 #include "token_mask.h"
 
@@ -27,7 +28,7 @@ using SequenceList = std::list<Sequence>;
 
 // What every request of an engine shares.
 struct SequenceContext {
-  Vocabulary vocabulary;
+  Spelling spelling;
   std::vector<int32_t> end_tokens;
   int32_t vocab_size = 0;
   int32_t total_tokens_max = 0;   // prompt and completion together
@@ -67,7 +68,11 @@ class Sequence {
   bool long_context(int32_t more = 0) const {
     return context_.short_context_max > 0 && static_cast<int32_t>(tokens.size()) + more > context_.short_context_max;
   }
-  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context()}; }
+  // Whether that is a mask for its next token.
+  bool awaits(const ProvidedMask& mask) const noexcept;
+  // Null: it has not come.
+  const ProvidedMask* mask() const noexcept;
+  PrefixScope scope() const { return {adapter.serial(), request->cache_salt, long_context(), adapted_from}; }
 
   const std::shared_ptr<const Request> request;  // of all its choices
   const int32_t choice;
@@ -75,6 +80,7 @@ class Sequence {
   const int32_t prompt_count;
   std::vector<int32_t> tokens;  // prompt, then completion
   AdapterPin adapter;
+  const int32_t adapted_from;  // Adapter::acts_from() of the prompt
   LogitAdjuster adjuster;
   Drafter drafter;
   // The other choices, until this one has computed the prompt for all.
@@ -87,10 +93,10 @@ class Sequence {
   int32_t computed = 0;   // positions whose keys and values are in the cache
   int32_t cached_tokens = 0;  // of the prompt, found in the prefix cache
   BlockTable table;
-  std::vector<int32_t> draft;  // from its being planned to the step's end: what may follow the last token, computed with it
+  std::vector<int32_t> draft;  // from its being planned until it is known what comes: what may follow the last token, computed with it
 
-  std::optional<TokenMask> mask;   // constrained: for the next token, once it has come
-  std::vector<float> held_logits;  // [vocab] the row that waits for the mask; empty: none does
+  std::list<ProvidedMask> masks;   // constrained: for tokens to come, as far as they are there
+  std::vector<float> held_logits;  // [1 + draft, vocab] rows that wait for masks; empty: none do
 
   std::optional<FinishReason> finish;  // set: no more tokens
   std::exception_ptr failure;          // of those that finish with error

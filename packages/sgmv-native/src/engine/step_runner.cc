@@ -68,7 +68,9 @@ void StepRunner::add(Step& step, const PlannedSlice& slice, const Step* before) 
   }
   const int32_t* states = sequence.table.states.data() + (follows ? 1 : 0);
   step.sequences.push_back({token_begin, slice.token_count, first, sequence.table.blocks, last, first == 0 ? -1 : states[0], states[1]});
-  add_segment(step, token_begin, token_begin + slice.token_count, sequence.adapter.adapter());
+  const int32_t of_base = std::clamp(sequence.adapted_from - first, 0, slice.token_count);
+  if (of_base > 0) add_segment(step, token_begin, token_begin + of_base, nullptr);
+  if (of_base < slice.token_count) add_segment(step, token_begin + of_base, token_begin + slice.token_count, sequence.adapter.adapter());
 
   add_rows(step, sequence, first, end, follows ? 1 : 0);
 }

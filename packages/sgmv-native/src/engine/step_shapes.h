@@ -18,12 +18,12 @@ struct StepShape {
   // Before the step is run: sequences of slices may have ended afterwards.
   static StepShape of(std::span<const PlannedSlice> slices) noexcept {
     StepShape shape;
-    const Adapter* before = nullptr;
+    uint64_t before = 0;
     for (const PlannedSlice& slice : slices) {
       shape.sequences += 1;
       shape.tokens += slice.token_count;
-      const Adapter* adapter = slice.sequence ? slice.sequence->adapter.adapter() : before;
-      if (adapter && adapter != before) shape.segments += 1;
+      const uint64_t adapter = slice.sequence ? slice.adapter_serial() : before;
+      if (adapter != 0 && adapter != before) shape.segments += 1;
       before = adapter;
     }
     return shape;

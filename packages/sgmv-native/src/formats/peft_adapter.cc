@@ -7,6 +7,7 @@
 #include <set>
 
 #include "formats/format_error.h"
+#include "formats/peft_rows.h"
 #include "sgmv/error.h"
 #include "sgmv/ops.h"
 
@@ -20,6 +21,20 @@ LoraType lora_type(DType dtype) {
   return dtype == DType::f32 ? LoraType::f32 : dtype == DType::f16 ? LoraType::f16 : LoraType::bf16;
 }
 
+// PEFT knows activated LoRA of plain linear modules that see rows by sequence.
+void check_invocation(const PeftConfig& config, const std::vector<LoraTarget>& targets, const ModelConfig& model, ProblemList& problems) {
+  if (config.invocation_tokens.empty()) return;
+  for (size_t i = 0; i < config.invocation_tokens.size(); ++i)
+    if (const int32_t token = config.invocation_tokens[i]; token >= model.vocab_size)
+      problems.add("token_out_of_range", kAdapterConfigFile, "alora_invocation_tokens[" + std::to_string(i) + "]", std::to_string(token), "a token below " + std::to_string(model.vocab_size));
+  const auto odd = std::find_if(targets.begin(), targets.end(), [](const LoraTarget& target) {
+    return target.projection == Projection::embed_tokens || target.bare || target.expert >= 0 || is_of_router(target.projection);
+  });
+  if (odd != targets.end())
+    problems.add("conflicting_fields", kAdapterConfigFile, "alora_invocation_tokens", "tokens beside an adapted " + std::string(module_leaf(model, odd->projection, odd->expert)),
+                 "null: PEFT has no activated LoRA of embeddings, routers and experts");
+}
+
 AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   AdapterSummary summary;
   std::map<Projection, std::string> projections;
@@ -27,6 +42,7 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
   std::set<std::string> dtypes;
   summary.rslora = adapter.config().rslora;
   summary.dora = adapter.config().dora;
+  summary.invocation_tokens = adapter.config().invocation_tokens;
   for (const PeftPair& pair : adapter.pairs()) {
     if (pair.again) continue;
     const int32_t rank = pair.target.rank;
@@ -45,6 +61,12 @@ AdapterSummary summarize(const PeftAdapter& adapter, const ModelConfig& model) {
     summary.resident_bytes += embedding ? a.bytes : packed_lora_a_bytes(lora_type(a.dtype), rank, a.shape[1]);
     summary.resident_bytes += packed_lora_b_bytes(lora_type(b.dtype), rank, b.shape[0]);
     if (pair.magnitude) summary.resident_bytes += sizeof(float) * static_cast<size_t>(b.shape[0]);
+  }
+  for (const PeftRows& rows : adapter.rows()) {
+    dtypes.insert(dtype_name(rows.rows.info.dtype));
+    summary.parameters += rows.rows.info.elements();
+    summary.trained_tokens = std::max(summary.trained_tokens, static_cast<int32_t>(rows.tokens.size()));
+    summary.resident_bytes += rows.tokens.size() * static_cast<size_t>(model.hidden_size) * sizeof(float);
   }
   for (const auto& [projection, name] : projections) summary.target_modules.push_back(name);
   for (const std::string& dtype : dtypes) summary.dtype += (summary.dtype.empty() ? "" : "+") + dtype;
@@ -87,9 +109,12 @@ PeftAdapter::PeftAdapter(const std::filesystem::path& folder, const ModelConfig&
   const std::string_view prefix = file_ == nullptr ? kModulePrefix : module_prefix(*file_);
   std::vector<LoraTarget> targets;
   if (config_good) targets = resolve_targets(config_, model, problems, prefix, file_ != nullptr && adapts_mixtures(*file_, !config_.parameters.empty()));
+  check_invocation(config_, targets, model, problems);
+  if (config_good) rows_ = resolve_rows(config_, model, targets, prefix, problems);
   problems.append(of_weights);
   // Without sound targets every tensor would look out of place; its own problems are enough.
-  if (!targets.empty() && file_ != nullptr) pairs_ = match_tensors(*file_, targets, config_.dora, model, problems, prefix);
+  if (targets.empty() || file_ == nullptr) rows_.clear();
+  else pairs_ = match_tensors(*file_, targets, config_.dora, rows_, model, problems, prefix);
   readable_ = config_good && !pairs_.empty();
   adapt_values(model);
 }
@@ -171,6 +196,7 @@ AdapterReport inspect_adapter(const std::filesystem::path& folder, const ModelCo
   AdapterReport report;
   const PeftAdapter adapter(folder, config, problems);
   try {
+    for (const PeftRows& rows : adapter.rows()) adapter.read_checked(rows.rows, problems);
     for (const PeftPair& pair : adapter.pairs()) {
       adapter.read_checked(pair.a, problems);
       adapter.read_checked(pair.b, problems);

@@ -32,6 +32,13 @@ struct PeftPair {
   bool again = false;                     // of the tensors of the pair before: values that are keys
 };
 
+// Rows of the embedding, the head or both that are the adapter's own: [tokens, hidden] in the order of `tokens`.
+struct PeftRows {
+  bool of_embedding = false, of_head = false;
+  std::vector<int32_t> tokens;
+  NamedTensor rows;
+};
+
 class PeftAdapter {
  public:
   // Reads the configuration and the tensor headers. Everything wrong goes to `problems`. Throws Error
@@ -40,6 +47,7 @@ class PeftAdapter {
 
   const PeftConfig& config() const { return config_; }
   const std::vector<PeftPair>& pairs() const { return pairs_; }  // in order of layer, then projection
+  const std::vector<PeftRows>& rows() const { return rows_; }
   bool readable() const { return file_ != nullptr && readable_; }
 
   // A tensor's data; NaN and Inf in it are added to `problems`.
@@ -54,13 +62,14 @@ class PeftAdapter {
   PeftConfig config_;
   std::unique_ptr<SafetensorsFile> file_;
   std::vector<PeftPair> pairs_;
+  std::vector<PeftRows> rows_;
   bool readable_ = false;
   mutable std::map<uint64_t, std::vector<std::byte>> matrices_;  // the last ones that views were taken of, by their place in the file
 };
 
 // The tensor headers against the targets (peft_tensors.cc): every target has its pair, every tensor its target, and
-// shapes and types fit.
-std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
+// shapes and types fit. `rows` get their tensors; those without one leave.
+std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora, std::vector<PeftRows>& rows,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix);
 
 // Whether all that the adapter changes sees images.

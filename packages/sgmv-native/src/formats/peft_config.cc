@@ -95,6 +95,21 @@ class Reader {
     return names;
   }
 
+  // A list of numbers of tokens.
+  std::vector<int32_t> tokens(const std::string& field, const json::Value& list) {
+    std::vector<int32_t> result;
+    if (!list.is_array() || list.array().size() > kNamesMax) {
+      refuse("bad_type", field, list.describe(), "a list of at most " + std::to_string(kNamesMax) + " tokens");
+      return result;
+    }
+    for (size_t i = 0; i < list.array().size(); ++i) {
+      const json::Value& item = list.array()[i];
+      if (item.is_integer() && item.integer() >= 0 && item.integer() <= INT32_MAX) result.push_back(static_cast<int32_t>(item.integer()));
+      else refuse("bad_type", field + "[" + std::to_string(i) + "]", item.describe(), "the number of a token");
+    }
+    return result;
+  }
+
   std::optional<std::vector<int32_t>> layers() {
     const json::Value* value = get("layers_to_transform");
     if (value == nullptr || (value->is_array() && value->array().empty())) return std::nullopt;
@@ -115,6 +130,16 @@ class Reader {
   const json::Value& root_;
   ProblemList& problems_;
 };
+
+void read_trained_tokens(Reader& reader, PeftConfig& config) {
+  const json::Value* value = reader.get("trainable_token_indices");
+  if (value == nullptr) return;
+  const auto add = [&](const std::string& field, const std::string& name, const json::Value& list) {
+    if (std::vector<int32_t> tokens = reader.tokens(field, list); !tokens.empty()) config.trained_tokens.emplace_back(name, std::move(tokens));
+  };
+  if (!value->is_object()) return add("trainable_token_indices", "", *value);
+  for (const auto& [name, list] : value->object()) add("trainable_token_indices." + name, name, list);
+}
 
 }  // namespace
 
@@ -140,6 +165,12 @@ PeftConfig parse_peft_config(const json::Value& root, ProblemList& problems) {
   else reader.refuse("missing_field", "lora_alpha", "nothing", "a number");
   config.rslora = reader.flag("use_rslora");
   config.dora = reader.flag("use_dora");
+  if (const json::Value* tokens = reader.get("alora_invocation_tokens")) config.invocation_tokens = reader.tokens("alora_invocation_tokens", *tokens);
+  if (!config.invocation_tokens.empty() && config.dora)
+    reader.refuse("conflicting_fields", "use_dora", "true beside alora_invocation_tokens", "false: PEFT has no activated DoRA");
+  if (!config.invocation_tokens.empty() && reader.get("task_type") == nullptr)
+    reader.refuse("conflicting_fields", "task_type", "nothing beside alora_invocation_tokens", "\"CAUSAL_LM\": PEFT activates adapters of no other models");
+  read_trained_tokens(reader, config);
   config.ties_weights = reader.flag("ensure_weight_tying");
   if (const json::Value* ranks = reader.object("rank_pattern"))
     for (const auto& [key, value] : ranks->object()) config.rank_pattern.emplace_back(key, reader.rank("rank_pattern." + key, &value));

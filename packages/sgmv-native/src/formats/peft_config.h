@@ -45,6 +45,8 @@ struct PeftConfig {
   double alpha = 8.0;  // PEFT's default
   bool rslora = false;
   bool dora = false;
+  std::vector<int32_t> invocation_tokens;  // alora_invocation_tokens; empty: it acts everywhere
+  std::vector<std::pair<std::string, std::vector<int32_t>>> trained_tokens;  // trainable_token_indices by module; no name: the embedding
   bool ties_weights = false;  // ensure_weight_tying: one adapter for tied embed_tokens and lm_head
   std::vector<std::pair<std::string, int32_t>> rank_pattern;  // in the file's order: the first match counts
   std::vector<std::pair<std::string, double>> alpha_pattern;

@@ -9,19 +9,25 @@ namespace sgmv {
 namespace {
 
 // Read by peft_config.cc.
-constexpr std::array<std::string_view, 14> kUsed = {
+constexpr std::array<std::string_view, 16> kUsed = {
     "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "target_modules", "target_parameters", "exclude_modules",
-    "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying"};
+    "layers_to_transform", "layers_pattern", "peft_type", "task_type", "use_dora", "ensure_weight_tying", "alora_invocation_tokens",
+    "trainable_token_indices"};
 
-// They describe training or origin and change no served value.
-constexpr std::array<std::string_view, 15> kDescriptive = {
+// They describe training or origin and change no served value: VeLoRA and MonteCLoRA are plain LoRA once trained, CorDA, LoftQ and LoRA-GA count with
+// their own init_lora_weights only, and linear layers are never fan_in_fan_out, whatever is said.
+constexpr std::array<std::string_view, 20> kDescriptive = {
     "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "peft_version",
     "runtime_config", "eva_config", "loftq_config", "megatron_core", "qalora_group_size",
+    "velora_config", "monteclora_config", "corda_config", "lora_ga_config", "fan_in_fan_out",
     "base_model_class", "parent_library", "unsloth_fixed", "unsloth_version"};
 
 // Ways to start training that leave the base model's weights as they are. The others (PiSSA, OLoRA, CorDA, LoftQ …)
 // train against a changed base; PEFT can convert such an adapter, and then writes `true` here.
 constexpr std::array<std::string_view, 4> kPlainInits = {"gaussian", "eva", "orthogonal", "mica"};
+
+// Where the model has biases, they are among the tensors, and refused there.
+constexpr std::array<std::string_view, 3> kBiases = {"none", "lora_only", "all"};
 
 template <size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -41,22 +47,15 @@ struct Required {
 };
 
 // What a feature's field must say so that the feature is off.
-constexpr std::array<Required, 20> kOff = {{
+constexpr std::array<Required, 13> kOff = {{
     {"modules_to_save", "null: fully trained modules are not supported"},
     {"lora_bias", "false: biases of the LoRA matrices are not supported"},
-    {"fan_in_fan_out", "false: transposed base weights are not supported"},
     {"layer_replication", "null: replicated layers are not supported"},
-    {"alora_invocation_tokens", "null: activated LoRA is not supported"},
-    {"trainable_token_indices", "null: trained token embeddings are not supported"},
     {"megatron_config", "null: Megatron layers are not supported"},
-    {"corda_config", "null: CorDA changes the base weights"},
     {"use_qalora", "false: QA-LoRA is not supported"},
     {"use_bdlora", "null: block-diagonal LoRA is not supported"},
     {"arrow_config", "null: Arrow routing is not supported"},
-    {"lora_ga_config", "null: LoRA-GA changes the base weights"},
-    {"kasa_config", "null: KaSA is not supported"},
-    {"monteclora_config", "null: MonteCLoRA is not supported"},
-    {"velora_config", "null: VeLoRA is not supported"},
+    {"kasa_config", "null: KaSA changes the base weights"},
     {"use_lora_fa", "false: it is not supported"},
     {"enable_lora", "null: it is not supported"},
     {"base_layer", "null: it is not supported"},
@@ -71,8 +70,8 @@ void check_init(const json::Value& value, ProblemList& problems) {
 }
 
 void check_bias(const json::Value& value, ProblemList& problems) {
-  if (is_neutral(value) || (value.is_string() && value.string() == "none")) return;
-  problems.add("unsupported_field", kAdapterConfigFile, "bias", value.describe(), "\"none\": trained biases are not supported");
+  if (is_neutral(value) || (value.is_string() && contains(kBiases, value.string()))) return;
+  problems.add("unsupported_field", kAdapterConfigFile, "bias", value.describe(), "\"none\", \"lora_only\" or \"all\"");
 }
 
 }  // namespace

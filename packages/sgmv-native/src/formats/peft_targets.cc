@@ -360,6 +360,10 @@ std::string module_name(const ModelConfig& model, int32_t layer, Projection proj
 }
 
 std::vector<LoraTarget> resolve_targets(const PeftConfig& peft, const ModelConfig& model, ProblemList& problems, std::string_view prefix, bool mixtures) {
+  if (model.folded_multipliers) {
+    problems.add("base_mismatch", kAdapterConfigFile, "target_modules", "an adapter", "none: weights of Falcon-H1 in GGUF are multiplied by numbers that the file does not say, and an adapter's are not; serve the model in safetensors");
+    return {};
+  }
   Patterns patterns(problems);
   const Matchers matchers = compile(peft, patterns);
   check_names(peft, model, prefix, mixtures, problems);

@@ -14,13 +14,13 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 
 // What a module's tensor is, by the end of its name. Between the two parts there may be the adapter's name.
-enum class Part : uint8_t { a, b, embedding_a, embedding_b, magnitude, base_layer, base_bias };
-constexpr size_t kPartCount = 7;
+enum class Part : uint8_t { a, b, embedding_a, embedding_b, magnitude, base_layer, base_bias, rows };
+constexpr size_t kPartCount = 8;
 struct Ending {
   Part part;
   std::string_view name, tail;
 };
-constexpr std::array<Ending, 8> kEndings = {{
+constexpr std::array<Ending, 9> kEndings = {{
     {Part::a, ".lora_A", ".weight"},
     {Part::b, ".lora_B", ".weight"},
     {Part::embedding_a, ".lora_embedding_A", ""},
@@ -29,6 +29,7 @@ constexpr std::array<Ending, 8> kEndings = {{
     {Part::magnitude, ".lora_magnitude_vector", ".weight"},
     {Part::base_layer, ".base_layer", ".weight"},
     {Part::base_bias, ".base_layer", ".bias"},
+    {Part::rows, ".token_adapter.trainable_tokens_delta", ""},
 }};
 
 struct Found {
@@ -44,11 +45,12 @@ struct Kind {
 };
 
 // Tensors of features that are not supported, by what their names contain.
-constexpr std::array<Kind, 4> kUnsupportedKinds = {{
+constexpr std::array<Kind, 5> kUnsupportedKinds = {{
     {"lora_A.bias", "a bias of a LoRA matrix"},
     {"lora_B.bias", "a bias of a LoRA matrix"},
+    {".bias", "a trained bias"},
     {"modules_to_save", "a fully trained module"},
-    {"token_adapter", "a trained token embedding"},
+    {"token_adapter", "another tensor of trained tokens than their rows"},
 }};
 
 void refuse(ProblemList& problems, const char* code, const std::string& name, const std::string& found, const std::string& expected) {
@@ -86,10 +88,13 @@ bool sees_images(std::string_view name) {
   return name.starts_with("vision_tower.") || name.starts_with("vision_model.") || name.starts_with("multi_modal_projector.") || name.starts_with("visual.");
 }
 
+// Of VeLoRA and MonteCLoRA, which read it while they train.
+bool only_trains(std::string_view name) { return name.find(".lora_velora_") != std::string_view::npos || name.find(".lora_monteclora_") != std::string_view::npos; }
+
 FoundModules collect(const TensorSource& file, bool wrapped, ProblemList& problems) {
   FoundModules modules;
   for (const auto& [name, info] : file.tensors()) {
-    if (wrapped && sees_images(name)) continue;
+    if ((wrapped && sees_images(name)) || only_trains(name)) continue;
     std::string module;
     Part part;
     if (!split_name(name, module, part)) {
@@ -127,6 +132,10 @@ class TargetMatcher {
     if (model_.head_bias && target_.projection == Projection::lm_head && has(Part::base_bias))
       pair.base_bias = take(Part::base_bias, {model_.vocab_size}, "the base model's own");
     if (good_) pairs.push_back(std::move(pair));
+  }
+
+  std::optional<NamedTensor> match_rows(int64_t tokens) {
+    return take(Part::rows, {tokens, model_.hidden_size}, std::to_string(tokens) + " tokens in adapter_config.json");
   }
 
   // Others' factors are in the same tensors.
@@ -208,6 +217,8 @@ void refuse_left_over(const std::string& module, const FoundParts& parts, bool i
       refuse(problems, "tensor_unexpected", tensor.name, "a DoRA magnitude", "none: use_dora is not set in adapter_config.json");
     else if (part == Part::base_layer || part == Part::base_bias)
       refuse(problems, "unsupported_tensor", tensor.name, "a base weight", "base weights of adapted embed_tokens and lm_head only");
+    else if (part == Part::rows)
+      refuse(problems, "tensor_unexpected", tensor.name, "rows of trained tokens", "none: trainable_token_indices does not name them in adapter_config.json");
     else
       refuse(problems, "tensor_unexpected", tensor.name, "a tensor for \"" + module + '"', "only tensors that adapter_config.json announces for the base model");
   }
@@ -236,7 +247,7 @@ bool adapts_mixtures(const TensorSource& file, bool and_parameters) {
   });
 }
 
-std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora,
+std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<LoraTarget>& targets, bool dora, std::vector<PeftRows>& rows,
                                     const ModelConfig& model, ProblemList& problems, std::string_view prefix) {
   FoundModules found = collect(file, model.sees_images || prefix != kModulePrefix, problems);
   // Layers that share keys and values had k and v in some versions of Transformers, which never used them.
@@ -245,6 +256,11 @@ std::vector<PeftPair> match_tensors(const TensorSource& file, const std::vector<
   std::vector<PeftPair> pairs;
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).match(dora, pairs);
   for (const LoraTarget& target : targets) TargetMatcher(target, model, found, problems, prefix).drop_stacked();
+  std::erase_if(rows, [&](PeftRows& own) {
+    const LoraTarget module{-1, own.of_embedding ? Projection::embed_tokens : Projection::lm_head};
+    if (auto tensor = TargetMatcher(module, model, found, problems, prefix).match_rows(static_cast<int64_t>(own.tokens.size()))) own.rows = std::move(*tensor);
+    return own.rows.name.empty();
+  });
   const auto is_end = [&](const std::string& module) {
     return module == module_name(model, -1, Projection::embed_tokens, prefix) || module == module_name(model, -1, Projection::lm_head, prefix);
   };

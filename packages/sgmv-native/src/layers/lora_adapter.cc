@@ -105,6 +105,7 @@ class LoraPacker {
   std::shared_ptr<const LoraAdapter> pack(ProblemList& problems) {
     auto adapter = std::make_shared<LoraAdapter>();
     adapter_ = adapter.get();
+    adapter_->invocation_ = source_.config().invocation_tokens;
     adapter_->layers_.resize(static_cast<size_t>(model_.layers));
     adapter_->experts_per_layer_ = static_cast<size_t>(model_.experts.count);
     const std::vector<PeftPair>& all = source_.pairs();
@@ -115,15 +116,26 @@ class LoraPacker {
       adapter_->heads_.resize(adapter_->layers_.size() * adapter_->heads_per_layer_);
     }
     for_each_group([&](std::span<const PeftPair> pairs) { is_embedding(pairs) ? place_embedding(pairs[0]) : is_of_heads(pairs) ? place_heads(pairs[0]) : place(pairs); });
+    for (const PeftRows& rows : source_.rows()) bytes_ += aligned(own_bytes(rows));
     adapter_->data_ = AlignedBuffer<std::byte>(bytes_);
     bytes_ = 0;
     for_each_group([&](std::span<const PeftPair> pairs) {
       is_embedding(pairs) ? fill_embedding(pairs[0], problems) : is_of_heads(pairs) ? fill_heads(pairs[0], problems) : fill(pairs, problems);
     });
+    for (const PeftRows& rows : source_.rows()) fill_rows(rows, problems);
     return adapter;
   }
 
  private:
+  size_t own_bytes(const PeftRows& rows) const { return rows.tokens.size() * static_cast<size_t>(model_.hidden_size) * sizeof(float); }
+
+  void fill_rows(const PeftRows& rows, ProblemList& problems) {
+    auto* place = reinterpret_cast<float*>(take(own_bytes(rows)));
+    const OwnRows own{sort_rows(rows, model_.hidden_size, widened(source_.read_checked(rows.rows, problems), rows.rows.info.dtype), place), place, model_.hidden_size};
+    if (rows.of_embedding) adapter_->embedding_.own = own;
+    if (rows.of_head) adapter_->head_rows_ = own;
+  }
+
   template <typename Visit>
   void for_each_group(Visit visit) {
     const std::vector<PeftPair>& pairs = source_.pairs();

@@ -38,19 +38,32 @@ struct LoraGroup {
   size_t a_bytes = 0;
 };
 
-// LoRA on the embedding, whose input is a token: row [hidden] += scale · A[token] · Bᵀ. A is kept transposed.
+// Rows of the embedding or the head that are an adapter's own, in place of the model's.
+struct OwnRows {
+  std::vector<int32_t> tokens;  // ascending
+  const float* rows = nullptr;  // [tokens, width]
+  int64_t width = 0;
+
+  const float* find(int32_t token) const;  // null: the model's
+  void write_logits(const float* x, float* logits) const;  // of these tokens: x · row
+};
+
+// LoRA on the embedding, whose input is a token: row [hidden] += scale · A[token] · Bᵀ. A is kept transposed. Or own rows.
 struct LoraEmbedding {
   PackedLora a;  // [vocabulary, rank] without padding; rank 0: none
   PackedLora b;
   float scale = 0;
+  OwnRows own;
 
-  void add(const Kernels& kernels, int32_t token, float* row) const;
+  bool changes() const { return a.rank > 0 || !own.tokens.empty(); }
+  void apply(const Kernels& kernels, int32_t token, float* row) const;  // to the model's row
 };
 
 class LoraAdapter : public Adapter {
  public:
   size_t bytes() const override { return data_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
+  std::span<const int32_t> invocation() const override { return invocation_; }
   // `expert`: of latent_k and latent_v the head; -1 outside of both.
   const LoraGroup& group(int32_t layer, ProjectionGroup group, int32_t expert = -1) const {
     if (group == ProjectionGroup::latent_k || group == ProjectionGroup::latent_v)
@@ -63,6 +76,7 @@ class LoraAdapter : public Adapter {
   bool adapts_heads() const { return !heads_.empty(); }
   bool adapts_routers() const { return adapts_routers_; }
   const LoraEmbedding& embedding() const { return embedding_; }
+  const OwnRows& head_rows() const { return head_rows_; }
   int32_t layers() const { return static_cast<int32_t>(layers_.size()); }
   ActivationForms forms(bool narrow) const { return narrow ? forms_narrow_ : forms_; }  // of the inputs and of v
 
@@ -75,8 +89,10 @@ class LoraAdapter : public Adapter {
   bool adapts_routers_ = false;
   LoraGroup head_, per_token_in_;
   LoraEmbedding embedding_;
+  OwnRows head_rows_;
   AlignedBuffer<std::byte> data_;
   int32_t rank_max_ = 0;
+  std::vector<int32_t> invocation_;
   ActivationForms forms_, forms_narrow_;
 };
 

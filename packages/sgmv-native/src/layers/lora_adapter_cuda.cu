@@ -23,6 +23,7 @@ class ImagePacker {
     const std::vector<PeftPair>& pairs = source_.pairs();
     const bool routers = std::any_of(pairs.begin(), pairs.end(), is_router);
     const bool experts = std::any_of(pairs.begin(), pairs.end(), [](const PeftPair& pair) { return pair.target.expert >= 0; });
+    image_->invocation = source_.config().invocation_tokens;
     image_->head = head_factor(model_.layers);
     const bool heads = std::any_of(pairs.begin(), pairs.end(), is_of_heads);
     if (routers) image_->routers = image_->head + 2;
@@ -30,13 +31,28 @@ class ImagePacker {
     if (heads) image_->heads = static_cast<int32_t>(factor_count(model_, routers, experts, false));
     image_->factors.resize(factor_count(model_, routers, experts, heads));
     for (const PeftPair& pair : pairs) is_of_heads(pair) ? place_heads(pair) : place(pair);
+    for (const PeftRows& rows : source_.rows()) place_rows(rows);
     image_->data = PinnedArray<std::byte>(bytes_);
     if (bytes_ > 0) std::memset(image_->data.data(), 0, bytes_);
     for (const PeftPair& pair : pairs) is_embedding(pair) ? fill_embedding(pair, problems) : is_of_heads(pair) ? fill_heads(pair, problems) : fill(pair, problems);
+    for (const PeftRows& rows : source_.rows()) fill_rows(rows, problems);
     return image_;
   }
 
  private:
+  void place_rows(const PeftRows& rows) {
+    const size_t tokens = take(rows.tokens.size() * sizeof(int32_t)), numbers = take(rows.tokens.size() * static_cast<size_t>(model_.hidden_size) * sizeof(float));
+    const LoraImage::Rows placed{tokens, numbers, static_cast<int32_t>(rows.tokens.size())};
+    if (rows.of_embedding) image_->own_rows = placed;
+    if (rows.of_head) image_->head_rows = placed;
+  }
+
+  void fill_rows(const PeftRows& rows, ProblemList& problems) {
+    const LoraImage::Rows& placed = rows.of_embedding ? image_->own_rows : image_->head_rows;
+    const std::vector<int32_t> sorted = sort_rows(rows, model_.hidden_size, numbers(rows.rows, problems), reinterpret_cast<float*>(image_->data.data() + placed.rows));
+    std::memcpy(image_->data.data() + placed.tokens, sorted.data(), sorted.size() * sizeof(int32_t));
+  }
+
   static bool is_router(const PeftPair& pair) { return is_of_router(pair.target.projection); }
   static bool is_embedding(const PeftPair& pair) { return pair.target.projection == Projection::embed_tokens; }
   static bool is_of_heads(const PeftPair& pair) { return pair.target.projection == Projection::kv_b; }
@@ -243,8 +259,8 @@ std::shared_ptr<const LoraImage> make_lora_image(const std::filesystem::path& fo
 
 LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_ptr<const LoraImage> image)
     : context_(context), data_(image->bytes(), {context}), factors_(image->factors.size(), {context}),
-      embedding_(image->embedding.rank > 0 ? 1 : 0, {context}), rank_max_(image->rank_max),
-      has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), routers_(image->routers), experts_(image->experts), heads_(image->heads) {
+      embedding_(image->embedding.rank > 0 || image->own_rows.count > 0 || image->head_rows.count > 0 ? 1 : 0, {context}), rank_max_(image->rank_max), invocation_(image->invocation),
+      has_head_(image->factors[static_cast<size_t>(image->head)].rank > 0), has_head_rows_(image->head_rows.count > 0), routers_(image->routers), experts_(image->experts), heads_(image->heads) {
   std::vector<LoraFactor> factors;
   for (const LoraImage::Factor& f : image->factors) {
     if (f.rank == 0) {
@@ -255,7 +271,10 @@ LoraAdapterCuda::LoraAdapterCuda(std::shared_ptr<Context> context, std::shared_p
     }
   }
   const LoraImage::Factor& e = image->embedding;
-  const LoraEmbeddingFactors embedding{data_.data() + e.a, data_.data() + e.b, e.rank, e.scale};
+  const auto rows_at = [&](const LoraImage::Rows& r) {
+    return OwnRows{reinterpret_cast<const int32_t*>(data_.data() + r.tokens), reinterpret_cast<const float*>(data_.data() + r.rows), r.count};
+  };
+  const LoraEmbeddingFactors embedding{data_.data() + e.a, data_.data() + e.b, e.rank, e.scale, rows_at(image->own_rows), rows_at(image->head_rows)};
   const auto copy = [&](void* to, const void* from, size_t bytes) {
     if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, context_->copies), "copying an adapter to the device");
   };

@@ -41,7 +41,12 @@ struct LoraImage {
   int32_t head = 0;                             // which is lm_head's
   int32_t routers = 0, experts = 0, heads = 0;  // which is the first of those; 0: there are none
   Factor embedding;
+  struct Rows {
+    size_t tokens = 0, rows = 0;
+    int32_t count = 0;
+  } own_rows, head_rows;  // of the embedding and of the head
   int32_t rank_max = 0;
+  std::vector<int32_t> invocation;
 
   size_t bytes() const { return data.bytes(); }
 };
@@ -61,8 +66,10 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
 
   size_t bytes() const override { return data_.bytes() + factors_.bytes() + embedding_.bytes(); }
   int32_t rank_max() const override { return rank_max_; }
+  std::span<const int32_t> invocation() const override { return invocation_; }
   const LoraFactor* factors() const { return factors_.data(); }                   // on the device
-  const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none
+  const LoraEmbeddingFactors* embedding() const { return embedding_.data(); }     // on the device; null: none, nor own rows
+  bool has_head_rows() const { return has_head_rows_; }
   bool has_head() const { return has_head_; }
   const LoraFactor* router_factors() const { return at_first(routers_); }   // on the device, the first layer's; null: of none
   const LoraFactor* expert_factors() const { return at_first(experts_); }   // likewise
@@ -77,7 +84,8 @@ class LoraAdapterCuda : public Adapter, public std::enable_shared_from_this<Lora
   StreamArray<LoraFactor> factors_;
   StreamArray<LoraEmbeddingFactors> embedding_;
   int32_t rank_max_;
-  bool has_head_;
+  std::vector<int32_t> invocation_;
+  bool has_head_, has_head_rows_;
   int32_t routers_, experts_, heads_;  // of LoraImage
 };
 

@@ -54,6 +54,16 @@ bool may_be_row(std::span<const float> values, std::span<const float> own, DType
   return step == 0 || std::sqrt(differences) <= std::sqrt(std::min(steps, squares / 2)) + std::sqrt(static_cast<double>(values.size())) * allowed;
 }
 
+std::vector<int32_t> sort_rows(const PeftRows& rows, int64_t width, std::span<const float> values, float* to) {
+  std::vector<int32_t> sorted = rows.tokens;
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const auto place = std::lower_bound(sorted.begin(), sorted.end(), rows.tokens[i]) - sorted.begin();
+    std::copy_n(values.data() + static_cast<int64_t>(i) * width, width, to + place * width);
+  }
+  return sorted;
+}
+
 void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems) {
   if (pair.base_bias) check_base_bias(*pair.base_bias, source, base, problems);
   if (!pair.base_layer) return;

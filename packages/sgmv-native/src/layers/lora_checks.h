@@ -20,6 +20,9 @@ std::vector<float> widened(const std::vector<std::byte>& data, DType dtype);
 // quantizers that weigh inputs cut off more of some, and another model's numbers differ by twice what there is.
 bool may_be_row(std::span<const float> values, std::span<const float> own, DType stored, float tolerance);
 
+// Writes `values` [tokens, width], which are in the order of the file, to `to` by ascending token, and returns the tokens so.
+std::vector<int32_t> sort_rows(const PeftRows& rows, int64_t width, std::span<const float> values, float* to);
+
 // PEFT replaces the base model's embedding and head by those in the file; here they must be the same, up to how
 // precisely both are kept.
 void check_base_layer(const PeftPair& pair, const PeftAdapter& source, const BaseRows& base, ProblemList& problems);

@@ -286,8 +286,10 @@ std::vector<int32_t> Checkpoint::row_order(const Part& part) const {
 }
 
 std::vector<float> Checkpoint::vector(const std::string& name, int64_t size) const {
-  const std::vector<int64_t> row{1, size};  // ERNIE's biases of the choice
-  const TensorInfo& info = require(name, shape(name) == row ? row : std::vector{size});
+  // ERNIE's biases of the choice have a dimension more, and of Mamba-2's vectors llama.cpp makes columns or a row for each group.
+  const std::vector<int64_t> stored_shape = shape(name), row{1, size};
+  const bool folded = stored_shape == row || (gguf_ && config_.linear.is_mamba() && stored_shape.size() == 2 && stored_shape[0] * stored_shape[1] == size);
+  const TensorInfo& info = require(name, folded ? stored_shape : std::vector{size});
   if (size % dtype_block(info.dtype) != 0) throw Error("model_corrupt", name + ": found " + info.dtype_text + ", expected F32");
   std::vector<float> stored(static_cast<size_t>(size));
   dequantize(info.dtype, read(name, info).data(), size, stored.data());

@@ -40,7 +40,7 @@ RopeConfig read_rope(const GgufFile& gguf, const GgufMetadata& meta, const Model
   rope.theta = meta.number("rope.freq_base", 10000.0);
   const int32_t dim = config.full_kv.heads > 0 ? config.full_kv.dim : config.head_dim, rotary = meta.integer("rope.dimension_count", dim);
   const bool may_be_partial = config.is_latent() || config.model_type == "phi3" || config.model_type.starts_with("glm") || config.model_type == "minimax_m2" || config.model_type == "nemotron" || config.model_type == "phi" ||
-                              config.model_type == "stablelm" || config.attention_gate;
+                              config.model_type == "stablelm" || config.model_type == "bamba" || config.attention_gate;
   const bool partial = may_be_partial && rotary >= 2 && rotary < dim && rotary % 2 == 0;
   if (partial) rope.rotary_dim = rotary;
   else if (rotary != dim)
@@ -111,7 +111,7 @@ void read_granite(const GgufMetadata& meta, ModelConfig& config) {
     if (!(value >= kMultiplierMin && value <= kMultiplierMax)) meta.refuse("model_unsupported", meta.key(key), std::to_string(value), "a number from 1e-3 to 1e3");
     return value;
   };
-  if (!meta.flag("rope.scaling.finetuned", true)) meta.refuse("model_unsupported", meta.key("rope.scaling.finetuned"), "false", "true: layers with RoPE");
+  if (!meta.flag("rope.scaling.finetuned", true) && config.has_rope(0)) meta.refuse("model_unsupported", meta.key("rope.scaling.finetuned"), "false", "true: layers with RoPE");
   config.embedding_scale = static_cast<float>(scale("embedding_scale", 1.0));
   config.attention_scale = static_cast<float>(scale("attention.scale", config.attention_scale));
   config.logit_scale = static_cast<float>(1.0 / scale("logit_scale", 1.0));
@@ -135,33 +135,6 @@ void read_ministral(const GgufMetadata& meta, ModelConfig& config) {
   config.rope.mscale = config.rope.mscale_all_dim > 0 ? 1.0 : 0.0;
 }
 
-// Qwen3-Next and Qwen3.5. Which layers are linear has a key of its own in newer files only.
-void read_hybrid(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config) {
-  LinearAttentionConfig& linear = config.linear;
-  config.attention_gate = true;
-  linear.grouped = config.model_type == "qwen3_next";
-  linear.norm_eps = config.rms_norm_eps;
-  config.tiled_value_heads = !linear.grouped;
-  linear.key_heads = meta.required("ssm.group_count");
-  linear.value_heads = meta.required("ssm.time_step_rank");
-  linear.key_dim = meta.required("ssm.state_size");
-  linear.taps = meta.required("ssm.conv_kernel");
-  const int32_t inner = meta.required("ssm.inner_size");
-  if (linear.value_heads > 0 && inner % linear.value_heads != 0)
-    meta.refuse("model_corrupt", meta.key("ssm.inner_size"), std::to_string(inner), "a multiple of " + meta.key("ssm.time_step_rank") + ", " + std::to_string(linear.value_heads));
-  linear.value_dim = linear.value_heads > 0 ? inner / linear.value_heads : 0;
-  const GgufValue* said = gguf.metadata(meta.key("attention.recurrent_layers"));
-  const auto* each = said == nullptr ? nullptr : std::get_if<GgufArray>(said);
-  const auto layers = static_cast<size_t>(config.layers);
-  if (said != nullptr && (each == nullptr || each->numbers.size() < layers))  // beyond `layers` are those that predict a token more
-    meta.refuse("model_corrupt", meta.key("attention.recurrent_layers"), each == nullptr ? "no list" : std::to_string(each->length) + " entries", "one per layer");
-  const int32_t every = meta.integer("full_attention_interval", 4);
-  if (said == nullptr && every < 1) meta.refuse("model_corrupt", meta.key("full_attention_interval"), std::to_string(every), "a whole number of at least 1");
-  for (size_t layer = 0; layer < layers; ++layer) linear.layer_has_state.push_back(each != nullptr ? each->numbers[layer] != 0 : (layer + 1) % static_cast<size_t>(every) != 0);
-  check_linear_attention(config, gguf.file_name(), {meta.key("ssm.group_count"), meta.key("ssm.time_step_rank"), meta.key("ssm.state_size"), meta.key("ssm.inner_size"), meta.key("ssm.conv_kernel"),
-                                                    meta.key(said != nullptr ? "attention.recurrent_layers" : "full_attention_interval")});
-}
-
 // Of architectures with experts: what llama.cpp assumes of the weights of those that were chosen where the file does not say it,
 // and the key of their size. Whether the file has them, the number says: Llama's architecture is Mixtral's too.
 struct ArchitectureExperts {
@@ -172,7 +145,7 @@ struct ArchitectureExperts {
   bool may_share = false;    // one without a gate, if the file has it
   bool sigmoid = false;
   bool said = false;         // the file may say otherwise
-  float sum_min = 0;
+  float sum_min = 0, sum_added = 0;
   bool biased = false;
   bool may_lack = false;     // the architecture has models without experts too
   bool apart = false;
@@ -184,6 +157,9 @@ constexpr ArchitectureExperts kExperts[] = {
     {.architecture = "qwen3moe"}, {.architecture = "qwen3vlmoe"}, {.architecture = "mellum"},
     {.architecture = "olmoe", .normalized = false, .size_key = "feed_forward_length"},
     {.architecture = "granitemoe", .size_key = "feed_forward_length", .may_share = true},
+    {.architecture = "granitehybrid", .size_key = "feed_forward_length", .may_share = true, .may_lack = true},
+    {.architecture = "lfm2moe", .sigmoid = true, .said = true, .sum_added = kLfmSumAdded},
+    {.architecture = "nemotron_h_moe", .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
     {.architecture = "qwen3next", .shared_gate = true}, {.architecture = "qwen35moe", .shared_gate = true},
     {.architecture = "glm4moe", .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
     {.architecture = "dots1", .normalized = false, .may_share = true, .sigmoid = true, .said = true, .sum_min = kSumMin},
@@ -199,9 +175,9 @@ bool is_cohere(const std::string& architecture) { return architecture == "comman
 
 // Architectures whose norms take the mean off, or whose MLP has no gate.
 void read_block(const GgufFile& gguf, const std::string& architecture, ModelConfig& config) {
-  const bool stablelm = architecture == "stablelm", cohere = is_cohere(architecture), phi = architecture == "phi2", starcoder = architecture == "starcoder2";
-  const bool squared = architecture == "nemotron" || architecture == "jais2" || architecture == "arcee";
-  config.layer_norms = stablelm || cohere || phi || starcoder || (squared && architecture != "arcee");
+  const bool stablelm = architecture == "stablelm", cohere = is_cohere(architecture), phi = architecture == "phi2", starcoder = architecture == "starcoder2", hybrid = architecture.starts_with("nemotron_h");
+  const bool squared = architecture == "nemotron" || architecture == "jais2" || architecture == "arcee" || hybrid;
+  config.layer_norms = stablelm || cohere || phi || starcoder || (squared && architecture != "arcee" && !hybrid);
   config.norm_biases = !cohere;
   config.parallel_mlp = cohere || phi || (stablelm && gguf.find("blk.0.ffn_norm.weight") == nullptr);
   config.qk_layer_norms = (stablelm || architecture == "command-r") && gguf.find("blk.0.attn_q_norm.weight") != nullptr;
@@ -260,6 +236,7 @@ void read_experts(const GgufFile& gguf, const GgufMetadata& meta, const std::str
   experts.shared = experts.shared_gate = known->shared_gate;
   experts.sigmoid = known->sigmoid;
   experts.sum_min = known->sum_min;
+  experts.sum_added = known->sum_added;
   experts.biased = known->biased;
   experts.apart = known->apart;
   check_experts(experts, gguf.file_name(), {meta.key("expert_count"), meta.key("expert_used_count"), meta.key(known->size_key)});
@@ -303,7 +280,8 @@ constexpr Architecture kArchitectures[] = {{"llama", "llama", true}, {"qwen2", "
                                            {"glm4moe", "glm4_moe"}, {"dots1", "dots1"}, {"minimax-m2", "minimax_m2"}, {"ernie4_5-moe", "ernie4_5_moe"}, {"exaone-moe", "exaone_moe"}, {"hunyuan-moe", "hunyuan_v1_moe"},
                                            {"qwen2vl", "qwen2_vl_text", false, true}, {"qwen3vl", "qwen3_vl_text", false, true}, {"qwen3vlmoe", "qwen3_vl_moe_text", false, true},
                                            {"gpt-oss", "gpt_oss"}, {"gemma4", "gemma4_text", false, true}, {"deepseek2", "deepseek_v3"}, {"minicpm3", "minicpm3"}, {"granite_swa", "granite_swa", true}, {"mellum", "mellum"}, {"chatglm", "glm"},
-                                           {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true}};
+                                           {"qwen3next", "qwen3_next"}, {"qwen35", "qwen3_5_text", false, true}, {"qwen35moe", "qwen3_5_moe_text", false, true},
+                                           {"lfm2", "lfm2"}, {"lfm2moe", "lfm2_moe"}, {"granitehybrid", "granitemoehybrid", true}, {"falcon-h1", "falcon_h1"}, {"nemotron_h", "nemotron_h", true}, {"nemotron_h_moe", "nemotron_h", true}};
 
 const Architecture& find_architecture(const std::string& name, const GgufMetadata& meta) {
   std::string names;
@@ -334,6 +312,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) meta.refuse("model_corrupt", "token_embd.weight", "no such matrix", "the embedding");
 
+  if (!meta.flag("attention.causal", true)) meta.refuse("model_unsupported", meta.key("attention.causal"), "false", "true: a model that writes");
+
   ModelConfig config;
   config.model_type = known.model_type;
   config.sees_images = known.sees_images;
@@ -341,31 +321,34 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   config.vocab_size = static_cast<int32_t>(std::min<int64_t>(embedding->shape[0], INT32_MAX));
   config.hidden_size = meta.required("embedding_length");
   const bool gemma4 = architecture == "gemma4", latent = architecture == "deepseek2" || architecture == "minicpm3", chatglm = architecture == "chatglm";
-  // All layers of qwen35moe have experts; Gemma 4's sizes may be lists.
-  config.intermediate_size = architecture == "qwen35moe" || gemma4 ? meta.integer("feed_forward_length", 1) : meta.required("feed_forward_length");
   config.layers = meta.required("block_count") - std::max(0, meta.integer("nextn_predict_layers", 0));  // which predict a token more
+  // All layers of qwen35moe have experts, and Nemotron-H may have layers of neither; Gemma 4's sizes may be lists.
+  config.intermediate_size = architecture == "qwen35moe" || gemma4 ? meta.integer("feed_forward_length", 1) : meta.of_some_layers("feed_forward_length", config.layers);
+  if (config.intermediate_size == 0 && architecture.starts_with("nemotron_h")) config.intermediate_size = 1;
   config.heads = meta.required("attention.head_count");
-  config.kv_heads = meta.integer("attention.head_count_kv", config.heads);
+  config.kv_heads = gemma4 || !meta.has("attention.head_count_kv") ? config.heads : meta.of_some_layers("attention.head_count_kv", config.layers);
   config.head_dim = meta.integer(gemma4 ? "attention.key_length_swa" : "attention.key_length", config.heads > 0 ? config.hidden_size / config.heads : 0);
   config.max_positions = meta.integer("context_length", 2048);
   read_block(gguf, architecture, config);
-  config.rms_norm_eps = static_cast<float>(meta.number(config.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
+  const double epsilon = meta.number("attention.layer_norm_epsilon", 1e-5);
+  config.rms_norm_eps = static_cast<float>(config.layer_norms ? epsilon : meta.number("attention.layer_norm_rms_epsilon", epsilon));
   config.tied_embeddings = gguf.find("output.weight") == nullptr;
   config.fused_qkv = architecture == "phi3";
   config.fused_gate_up = config.fused_qkv || architecture == "glm4" || chatglm;
-  config.mlp_bias = gguf.find(config.gated_mlp ? "blk.0.ffn_gate.bias" : "blk.0.ffn_up.bias") != nullptr || gguf.find("blk.0.ffn_gate_shexp.bias") != nullptr;
   config.qk_norm_after_rope = architecture.starts_with("hunyuan");
-  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || gemma4 || architecture == "mellum" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" ||
+  config.qk_norm = config.qk_norm_after_rope || config.qk_layer_norms || architecture.starts_with("qwen3") || architecture == "gemma3" || gemma4 || architecture == "mellum" || architecture == "olmoe" || architecture == "dots1" || architecture == "minimax-m2" || architecture == "exaone-moe" || architecture.starts_with("lfm2") ||
                    (architecture == "glm4moe" && gguf.find("blk.0.attn_q_norm.weight") != nullptr);
   config.qk_norm_of_all = architecture == "olmoe" || architecture == "minimax-m2";
   if (latent) read_gguf_latent(gguf, meta, config);
   check_model_config(config, gguf.file_name());
-  if (architecture == "qwen3next" || architecture.starts_with("qwen35")) read_hybrid(gguf, meta, config);
-  const std::vector<bool>& linear = config.linear.layer_has_state;
-  const std::string attending = "blk." + std::to_string(std::find(linear.begin(), linear.end(), false) - linear.begin()) + ".";
-  const bool fused = gguf.find(attending + "attn_q.weight") == nullptr;
-  config.attention_bias = gguf.find(attending + (latent ? "attn_kv_a_mqa.bias" : fused ? "attn_qkv.bias" : "attn_q.bias")) != nullptr;
-  config.output_bias = !architecture.starts_with("qwen2") && gguf.find(attending + "attn_output.bias") != nullptr;
+  read_gguf_states(gguf, meta, architecture, config);
+  int32_t attending = 0, fed = 0;
+  while (!config.has_attention(attending)) ++attending;
+  while (fed + 1 < config.layers && !config.has_feed_forward(fed)) ++fed;
+  const bool fused = !meta.layer_has(attending, "attn_q.weight");
+  config.attention_bias = meta.layer_has(attending, latent ? "attn_kv_a_mqa.bias" : fused ? "attn_qkv.bias" : "attn_q.bias");
+  config.output_bias = !architecture.starts_with("qwen2") && meta.layer_has(attending, "attn_output.bias");
+  config.mlp_bias = meta.layer_has(fed, config.gated_mlp ? "ffn_gate.bias" : "ffn_up.bias") || meta.layer_has(fed, config.gated_mlp ? "ffn_gate_shexp.bias" : "ffn_up_shexp.bias");
   read_experts(gguf, meta, architecture, config);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
   read_sliding_window(gguf, meta, config);
@@ -380,7 +363,7 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   if (is_cohere(architecture)) read_cohere(meta, config);
   // Every fourth layer of SmolLM3 has no RoPE, which llama.cpp knows of the architecture.
   for (int32_t layer = 1; architecture == "smollm3" && layer <= config.layers; ++layer) config.layer_has_rope.push_back(layer % 4 != 0);
-  config.rope = read_rope(gguf, meta, config);
+  if (config.has_any_rope()) config.rope = read_rope(gguf, meta, config);
   if (architecture == "deepseek2") read_gguf_mscale(meta, config);
   config.rope.interleaved = architecture == "deepseek2" || chatglm || architecture == "glm4" || architecture.starts_with("ernie4_5") || is_cohere(architecture);
   if (architecture == "glm4") config.post_norms = true;

@@ -11,6 +11,9 @@ namespace sgmv {
 
 ModelConfig config_from_gguf(const GgufFile& gguf);  // throws Error model_unsupported or model_corrupt
 
+// Of architectures with states, once sizes are known: which layers have one, attend and have an MLP, and what the states are.
+void read_gguf_states(const GgufFile& gguf, const GgufMetadata& meta, const std::string& architecture, ModelConfig& config);
+
 // Of architectures whose attention has shapes of its own. Gemma 4's comes once it is known which layers slide and have experts; the shape
 // of latent attention before the sizes are checked, its scales once RoPE is read.
 void read_gguf_gemma4(const GgufFile& gguf, const GgufMetadata& meta, ModelConfig& config);

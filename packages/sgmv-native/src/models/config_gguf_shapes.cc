@@ -15,11 +15,9 @@ void require_sizes(const GgufMetadata& meta, const char* key, const std::vector<
       meta.refuse("model_unsupported", meta.key(key), std::to_string(found[layer]) + " of layer " + std::to_string(layer), std::to_string(size) + ", as of others of its kind");
 }
 
-bool layer_has(const GgufFile& gguf, int32_t layer, const char* name) { return gguf.find("blk." + std::to_string(layer) + "." + name) != nullptr; }
-
 // A layer without a v takes its keys for values.
-bool values_are_keys(const GgufFile& gguf, const GgufMetadata& meta, const ModelConfig& config) {
-  const auto has_none = [&](int32_t layer) { return !layer_has(gguf, layer, "attn_v.weight") && !layer_has(gguf, layer, "attn_qkv.weight"); };
+bool values_are_keys(const GgufMetadata& meta, const ModelConfig& config) {
+  const auto has_none = [&](int32_t layer) { return !meta.layer_has(layer, "attn_v.weight") && !meta.layer_has(layer, "attn_qkv.weight"); };
   int32_t seen = -1;
   for (int32_t layer = 0; layer < config.first_sharing(); ++layer) {
     if (config.is_sliding(layer)) continue;
@@ -37,7 +35,7 @@ void read_gguf_gemma4(const GgufFile& gguf, const GgufMetadata& meta, ModelConfi
   config.activation = Activation::gelu_tanh;
   config.post_norms = config.value_norm = true;
   config.attention_scale = 1.0f;
-  config.layer_scales = layer_has(gguf, 0, "layer_output_scale.weight");
+  config.layer_scales = meta.layer_has(0, "layer_output_scale.weight");
   config.logit_softcap = static_cast<float>(meta.number("final_logit_softcapping", 0.0));
   if (!(config.logit_softcap >= 0)) meta.refuse("model_corrupt", meta.key("final_logit_softcapping"), std::to_string(config.logit_softcap), "a number of at least 0");
   config.kv_sharing_layers = std::max(0, meta.integer("attention.shared_kv_layers", 0));
@@ -53,7 +51,7 @@ void read_gguf_gemma4(const GgufFile& gguf, const GgufMetadata& meta, ModelConfi
   check_gemma4(config, gguf.file_name(), {meta.key("attention.head_count_kv"), meta.key("attention.key_length"), meta.key("attention.shared_kv_layers"), meta.key("embedding_length_per_layer_input"),
                                           "per_layer_token_embd.weight"});
   config.wide_sharing_mlps = config.kv_sharing_layers > 0 && mlps.back() != mlps[0];
-  config.full_values_are_keys = values_are_keys(gguf, meta, config);
+  config.full_values_are_keys = values_are_keys(meta, config);
   require_sizes(meta, "attention.head_count_kv", kv_heads, [&](int32_t layer) { return config.kv_shape(layer).heads; });
   require_sizes(meta, "feed_forward_length", mlps, [&](int32_t layer) { return config.mlp_size(layer); });
   config.sliding_rope.emplace().theta = meta.number("rope.freq_base_swa", 10000.0);
@@ -68,7 +66,7 @@ void read_gguf_latent(const GgufFile& gguf, const GgufMetadata& meta, ModelConfi
   const char *key = absorbed ? "attention.key_length_mla" : "attention.key_length", *value = absorbed ? "attention.value_length_mla" : "attention.value_length";
   LatentConfig& latent = config.latent;
   latent.kv_rank = meta.required("attention.kv_lora_rank");
-  latent.q_rank = layer_has(gguf, 0, "attn_q_a.weight") ? meta.required("attention.q_lora_rank") : 0;
+  latent.q_rank = meta.layer_has(0, "attn_q_a.weight") ? meta.required("attention.q_lora_rank") : 0;
   latent.rope_dim = meta.required("rope.dimension_count");
   latent.nope_dim = meta.required(key) - std::max(0, latent.rope_dim);
   latent.value_dim = meta.integer(value, config.hidden_size / std::max(config.heads, 1));

@@ -567,7 +567,7 @@ void read_router(const ConfigFields& fields, const FamilyExperts& assumed, bool 
   experts.choice_bias = assumed.choice_bias || (lfm && fields.flag("use_expert_bias", true));
   experts.sum_min = assumed.choice_bias && !assumed.sigmoid ? static_cast<float>(fields.number("moe_norm_min").value_or(1e-12)) : assumed.sum_min;
   if (assumed.grouped) read_groups(fields, assumed, experts);
-  if (lfm) experts.sum_added = 1e-6f;
+  if (lfm) experts.sum_added = kLfmSumAdded;
   if (lfm) experts.scale = static_cast<float>(read_multiplier(fields, "routed_scaling_factor", assumed.scale));
   const std::string scoring = fields.text("scoring_func", "sigmoid");
   if (assumed.sigmoid && scoring != "sigmoid" && scoring != "noaux_tc") fields.refuse("model_unsupported", "scoring_func", '"' + scoring + '"', "\"sigmoid\"");

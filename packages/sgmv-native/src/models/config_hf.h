@@ -40,6 +40,7 @@ void read_quantization(const ConfigFields& fields, ModelConfig& config);
 
 // What DeepSeek's kind of router adds to the sum of weights before it divides by it.
 inline constexpr float kSumMin = 1e-20f;
+inline constexpr float kLfmSumAdded = 1e-6f;
 
 // Granite's multipliers: far beyond those of any model, and far within what float32 can bear.
 inline constexpr double kMultiplierMin = 1e-3, kMultiplierMax = 1e3;

@@ -133,6 +133,7 @@ void DecoderCpu::plan_shares(const Batch& batch) {
 void DecoderCpu::plan_ends(const Batch& batch) {
   embedding_lora_.assign(batch.tokens.size(), nullptr);
   head_segments_.clear();
+  head_rows_.clear();
   size_t row = 0;
   for (const Segment& segment : batch.segments) {
     const auto begin = static_cast<int32_t>(row);
@@ -140,7 +141,11 @@ void DecoderCpu::plan_ends(const Batch& batch) {
     head_segments_.push_back({begin, static_cast<int32_t>(row), segment.adapter});
     if (segment.adapter == nullptr) continue;
     const LoraEmbedding& embedding = static_cast<const LoraAdapter*>(segment.adapter)->embedding();
-    if (embedding.a.rank > 0) std::fill(embedding_lora_.begin() + segment.token_begin, embedding_lora_.begin() + segment.token_end, &embedding);
+    if (embedding.changes()) std::fill(embedding_lora_.begin() + segment.token_begin, embedding_lora_.begin() + segment.token_end, &embedding);
+    const OwnRows& own = static_cast<const LoraAdapter*>(segment.adapter)->head_rows();
+    if (own.tokens.empty() || begin == static_cast<int32_t>(row)) continue;
+    head_rows_.resize(batch.logit_rows.size());
+    std::fill(head_rows_.begin() + begin, head_rows_.begin() + static_cast<int32_t>(row), &own);
   }
   fused_head_.plan(head_segments_);
 }
@@ -163,7 +168,7 @@ void DecoderCpu::embed(const Batch& batch) {
     const int32_t id = batch.tokens[static_cast<size_t>(token)];
     const LoraEmbedding* lora = embedding_lora_[static_cast<size_t>(token)];
     weights_.embedding.copy_row(id, hidden_.row(token));
-    if (lora != nullptr) lora->add(cpu_.kernels(), id, hidden_.row(token));
+    if (lora != nullptr) lora->apply(cpu_.kernels(), id, hidden_.row(token));
     if (config_.embedding_scale != 1.0f) cpu_.kernels().scale(hidden_.row(token), config_.embedding_scale, config_.hidden_size);
     prepare(token, per_token_ ? none : norm);
   });
@@ -447,9 +452,11 @@ void DecoderCpu::write_logits(const Batch& batch, std::span<float> logits) {
     fused_head_.shrink_row(cpu_.kernels(), last_, i);
   });
   fused_head_.run(cpu_, {&last_, rows, &weights_.head(), weights_.head_bias.empty() ? nullptr : weights_.head_bias.data(), logits.data(), config_.vocab_size}, std::nullopt);
-  if (config_.logit_softcap == 0) return;
+  if (config_.logit_softcap == 0 && head_rows_.empty()) return;
   cpu_.pool().parallel_for(rows, [&](int64_t row, int) {
-    cpu_.kernels().softcap(logits.data() + row * config_.vocab_size, config_.logit_softcap, config_.vocab_size);
+    float* const own = logits.data() + row * config_.vocab_size;
+    if (!head_rows_.empty() && head_rows_[static_cast<size_t>(row)] != nullptr) head_rows_[static_cast<size_t>(row)]->write_logits(last_.row(row), own);
+    if (config_.logit_softcap != 0) cpu_.kernels().softcap(own, config_.logit_softcap, config_.vocab_size);
   });
 }
 

@@ -73,6 +73,7 @@ class DecoderCpu : public Model {
   FusedLinear fused_, fused_head_;
   std::vector<Segment> head_segments_;                // of the rows whose logits are wanted
   std::vector<const LoraEmbedding*> embedding_lora_;  // of each token, or null
+  std::vector<const OwnRows*> head_rows_;             // of the rows whose logits are wanted, or null; empty: none has any
   std::optional<Mixture> mixture_;
   AttentionWork attention_;
   std::optional<StateMixer> states_;

@@ -55,7 +55,7 @@ class DecoderCuda : public Model {
     int32_t slices = 0;         // of models with states
     int32_t positions_max = 0;
     int32_t rank_max = 0;       // 0: no adapter
-    bool embedding_lora = false, router_lora = false, expert_lora = false, kv_b_lora = false, head_lora = false, draws = false;
+    bool embedding_lora = false, router_lora = false, expert_lora = false, kv_b_lora = false, head_lora = false, head_rows = false, draws = false;
     int64_t cache_id = 0;       // 0: not to be recorded
     auto operator<=>(const Shape&) const = default;
   };

@@ -46,6 +46,18 @@ class GgufMetadata {
     }
     return values;
   }
+  // What all layers have in common that have any of it: a number of all, or a list with one of each.
+  int32_t of_some_layers(const char* key, int32_t layers) const {
+    if (numbers(key) == nullptr) return required(key);
+    int32_t common = 0;
+    for (const int32_t value : of_layers(key, layers)) {
+      if (common != 0 && value != 0 && value != common) refuse("model_unsupported", prefix_ + key, std::to_string(common) + " and " + std::to_string(value), "one number in all layers that have it");
+      if (value != 0) common = value;
+    }
+    return common;
+  }
+  bool layer_has(int32_t layer, const char* tensor) const { return gguf_.find("blk." + std::to_string(layer) + "." + tensor) != nullptr; }
+  const std::string& file() const { return gguf_.file_name(); }
   // Null: no list.
   const std::vector<double>* numbers(const char* key) const {
     const GgufValue* value = gguf_.metadata(prefix_ + key);

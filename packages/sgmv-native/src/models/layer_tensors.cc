@@ -134,8 +134,9 @@ void add_state(const Checkpoint& checkpoint, const ModelConfig& config, int32_t 
 
 LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& config, int32_t layer) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  const std::string attention = prefix + attention_block(config) + ".", mlp = prefix + (config.has_experts(layer) && !config.experts.apart ? names_in(checkpoint, config).shared : mlp_block(config)) + ".";
-  const auto leaf = [&](Projection p) { return checkpoint.is_gguf() ? projection_name(p) : module_leaf(config, p, -1); };
+  const bool gguf = checkpoint.is_gguf(), shared = config.has_experts(layer) && !config.experts.apart;
+  const std::string attention = prefix + (gguf ? "self_attn" : attention_block(config)) + ".", mlp = prefix + (shared ? names_in(checkpoint, config).shared : gguf ? "mlp" : mlp_block(config)) + ".";
+  const auto leaf = [&](Projection p) { return gguf ? projection_name(p) : module_leaf(config, p, -1); };
   const auto parts = [&](const std::string& group, std::initializer_list<Projection> projections, bool bias) {
     std::vector<Checkpoint::Part> list;
     for (const Projection p : projections) list.push_back({group + leaf(p), config.out_features(p, layer), bias});
@@ -144,18 +145,17 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   LayerTensors names;
   const bool glm = config.model_type == "glm4", hyperclova = config.model_type == "hyperclovax", lfm = config.model_type.starts_with("lfm2"), nemotron = config.model_type == "nemotron_h", apertus = config.model_type == "apertus";
   if (nemotron) {
-    if (config.has_mixer(layer)) names.attention_norm = prefix + "norm.weight";
-    else names.mlp_norm = prefix + "norm.weight";
+    (config.has_mixer(layer) ? names.attention_norm : names.mlp_norm) = prefix + (gguf ? "input_layernorm.weight" : "norm.weight");
   } else if (config.pre_norms) {
-    names.attention_norm = prefix + (lfm ? "operator_norm.weight" : apertus ? "attention_layernorm.weight" : "input_layernorm.weight");
-    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm ? "ffn_norm.weight" : apertus ? "feedforward_layernorm.weight" : is_bamba_like(config) ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
+    names.attention_norm = prefix + (lfm && !gguf ? "operator_norm.weight" : apertus ? "attention_layernorm.weight" : "input_layernorm.weight");
+    if (!config.parallel_mlp) names.mlp_norm = prefix + (lfm && !gguf ? "ffn_norm.weight" : apertus ? "feedforward_layernorm.weight" : is_bamba_like(config) && !gguf ? "pre_ff_layernorm.weight" : (config.post_norms && !glm && !hyperclova) || config.model_type == "vaultgemma" ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight");
   }
   if (config.post_norms) {
     names.post_attention_norm = prefix + (glm ? "post_self_attn_layernorm.weight" : hyperclova ? "post_norm1.weight" : "post_attention_layernorm.weight");
     names.post_mlp_norm = prefix + (glm ? "post_mlp_layernorm.weight" : hyperclova ? "post_norm2.weight" : "post_feedforward_layernorm.weight");
   }
   using enum Projection;
-  if (config.has_state(layer)) add_state(checkpoint, config, layer, prefix + state_block(config) + ".", names);
+  if (config.has_state(layer)) add_state(checkpoint, config, layer, prefix + (gguf && config.linear.is_mamba() ? "linear_attn" : state_block(config)) + ".", names);
   if (config.has_attention(layer)) {
     const bool bias = config.attention_bias;
     if (config.is_latent()) {
@@ -189,8 +189,8 @@ LayerTensors layer_tensors(const Checkpoint& checkpoint, const ModelConfig& conf
   if (config.attention_sinks) names.sinks = attention + "sinks";
   if (config.has_experts(layer)) add_mixture(checkpoint, config, prefix, names);
   if (!config.has_mlp(layer)) return names;
-  // llama.cpp parts what is one in a shared expert.
-  const bool fused = config.fused_gate_up && !(checkpoint.is_gguf() && config.has_experts(layer));
+  // llama.cpp parts what is one in a shared expert, and in what stands for one.
+  const bool fused = config.fused_gate_up && !(gguf && (config.has_experts(layer) || config.state_layers() > 0));
   if (!config.gated_mlp) names.gate_up = parts(mlp, {up}, config.mlp_bias);
   else names.gate_up = fused ? parts(mlp, {gate_up}, config.mlp_bias) : parts(mlp, {gate, up}, config.mlp_bias);
   names.down = parts(mlp, {down}, config.mlp_bias);

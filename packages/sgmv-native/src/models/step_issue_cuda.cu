@@ -269,6 +269,8 @@ void DecoderCuda::issue_logits(const Shape& shape) {
   product(shape.head_lora ? &lora : nullptr, head_group(),
           {type_, last_.data(), padded(config_.hidden_size), shape.rows, &weights_.head().weights, logits_.data(), config_.vocab_size});
   if (config_.head_bias) add_bias(context_->compute, weights_.head_bias.data(), shape.rows, config_.vocab_size, logits_.data());
+  if (shape.head_rows)
+    write_own_logits(context_->compute, {type_, last_.data(), in.rows, in.embeddings, shape.rows, config_.hidden_size, config_.vocab_size, logits_.data()});
   if (config_.logit_softcap != 0) softcap_logits(context_->compute, logits_.data(), int64_t{shape.rows} * config_.vocab_size, config_.logit_softcap);
   if (shape.draws) sample(context_->compute, logits_.data(), in.draws, shape.rows, config_.vocab_size, drawn_.data());
 }

@@ -80,6 +80,7 @@ void DecoderCuda::add_adapters(const Batch& batch, Shape& shape) const {
     shape.expert_lora = shape.expert_lora || adapter_of(segment)->expert_factors() != nullptr;
     shape.kv_b_lora = shape.kv_b_lora || adapter_of(segment)->kv_b_factors() != nullptr;
     shape.head_lora = shape.head_lora || adapter_of(segment)->has_head();
+    shape.head_rows = shape.head_rows || adapter_of(segment)->has_head_rows();
   }
   if (rank > 0) shape.rank_max = power_of_two(rank, kRankLeast);
 }

@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(kFoldThreads) fold_kernel(const AttentionWork 
 #pragma unroll
       for (int u = 0; u < kLaneUnits; ++u) {
         if ((lane + 32 * u) * 4 >= plan.value_columns) continue;
-        const float4 of_part = *reinterpret_cast<const float4*>(part_sums(work, plan, begin + place) + (lane + 32 * u) * 4);
+        const float4 of_part = load_float4(part_sums(work, plan, begin + place) + (lane + 32 * u) * 4);
         sums[u][0] = folded(sums[u][0], of_part.x, factors);
         sums[u][1] = folded(sums[u][1], of_part.y, factors);
         sums[u][2] = folded(sums[u][2], of_part.z, factors);

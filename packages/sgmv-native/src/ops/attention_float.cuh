@@ -40,7 +40,7 @@ struct FloatWorker {
 
   template <int kUnits = Shared::kUnits>
   __device__ __forceinline__ static float4 unit_at(const std::byte* rows_at, int row, int unit) {
-    return *reinterpret_cast<const float4*>(rows_at + swizzled<kUnits>(row, unit));
+    return load_float4(rows_at + swizzled<kUnits>(row, unit));
   }
 
   __device__ __forceinline__ void start() {
@@ -151,7 +151,7 @@ struct FloatWorker {
     float* to = part_sums(work, plan, index);
 #pragma unroll
     for (int u = 0; u < kLaneUnits; ++u)
-      if (column_of(u) < plan.value_columns) *reinterpret_cast<float4*>(to + column_of(u)) = make_float4(sums[i][u][0], sums[i][u][1], sums[i][u][2], sums[i][u][3]);
+      if (column_of(u) < plan.value_columns) store_float4(to + column_of(u), make_float4(sums[i][u][0], sums[i][u][1], sums[i][u][2], sums[i][u][3]));
   }
 
   __device__ __forceinline__ void finish() {
@@ -164,9 +164,7 @@ struct FloatWorker {
       const float scale = 1.0f / all_extents[i].mass;
 #pragma unroll
       for (int u = 0; u < kLaneUnits; ++u)
-#pragma unroll
-        for (int c = 0; c < 4; c += 2)
-          if (const int column = column_of(u) + c; column < work.cache.value_dim()) store_pair(to + column, all_sums[i][u][c] * scale, all_sums[i][u][c + 1] * scale);
+        store_quad(to, column_of(u), work.cache.value_dim(), make_float4(all_sums[i][u][0] * scale, all_sums[i][u][1] * scale, all_sums[i][u][2] * scale, all_sums[i][u][3] * scale));
     }
   }
 };

@@ -162,7 +162,7 @@ __device__ __forceinline__ void store_quad(T* row, int column, int width, float4
   } else {
     if (column >= width) return;
     if (width % 4 == 0) {
-      store16(row + column, make_uint4(__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w)));
+      store_float4(row + column, v);
     } else {
       store_pair(row + column, v.x, v.y);
       if (column + 2 < width) store_pair(row + column + 2, v.z, v.w);

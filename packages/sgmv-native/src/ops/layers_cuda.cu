@@ -26,10 +26,7 @@ bool aligned_16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0
 struct e4m3 { uint8_t bits; };
 
 // Four numbers of a row that begins at a multiple of 16 bytes and has zeros behind it.
-__device__ __forceinline__ float4 load_quad(const float* row, int column) {
-  const uint4 v = load16(row + column);
-  return make_float4(__uint_as_float(v.x), __uint_as_float(v.y), __uint_as_float(v.z), __uint_as_float(v.w));
-}
+__device__ __forceinline__ float4 load_quad(const float* row, int column) { return load_float4(row + column); }
 template <typename T>
 __device__ __forceinline__ float4 load_quad(const T* row, int column) {
   const uint2 v = load8(row + column);
@@ -54,7 +51,7 @@ __device__ __forceinline__ float4 load_floats(const float* row, int column, int 
 template <bool kWhole>
 __device__ __forceinline__ void store_floats(float* row, int column, int width, float4 v) {
   if constexpr (kWhole) {
-    store16(row + column, {__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w)});
+    store_float4(row + column, v);
   } else {
     const float values[kQuad] = {v.x, v.y, v.z, v.w};
     for (int i = 0; i < kQuad; ++i)
@@ -118,6 +115,34 @@ __device__ __forceinline__ int32_t token_id(const Work& work, int token) {
   return id < 0 ? max(work.drawn[-1 - id], 0) : id;
 }
 
+// Null: the model's.
+__device__ __forceinline__ const float* own_row(const OwnRows& own, int32_t token, int width) {
+  int begin = 0, end = own.count;
+  while (begin < end) {
+    const int middle = (begin + end) / 2;
+    if (own.tokens[middle] < token) begin = middle + 1;
+    else end = middle;
+  }
+  return begin < own.count && own.tokens[begin] == token ? own.rows + int64_t{begin} * width : nullptr;
+}
+
+// Block (row, j): a warp has an own row, then that as many on as there are warps of all j.
+template <typename T>
+__global__ void __launch_bounds__(kThreads) own_logits_kernel(OwnLogits work, int64_t stride) {
+  const LoraEmbeddingFactors* lora = work.lora_of_token[work.tokens[blockIdx.x]];
+  if (lora == nullptr) return;
+  const OwnRows head = lora->head;
+  const T* x = static_cast<const T*>(work.x) + int64_t{blockIdx.x} * stride;
+  const int lane = static_cast<int>(threadIdx.x) % kWarpThreads, warps = static_cast<int>(gridDim.y) * kThreads / kWarpThreads;
+  for (int i = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) / kWarpThreads; i < head.count; i += warps) {
+    const float* row = head.rows + int64_t{i} * work.width;
+    float sum = 0;
+    for (int k = lane; k < work.width; k += kWarpThreads) sum = fmaf(to_float(x[k]), row[k], sum);
+    sum = warp_sum(sum);
+    if (lane == 0) work.logits[int64_t{blockIdx.x} * work.vocab + head.tokens[i]] = sum;
+  }
+}
+
 // Block (token, j): columns j · 4 · kThreads on. Table: the embedding's numbers, T: those of adapters.
 template <typename Table, typename T, bool kWhole>
 __global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t stride) {
@@ -126,15 +151,17 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(Embedding work, int64_t
   const int column = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) * kQuad;
   const int32_t id = token_id(work, token);
   const LoraEmbeddingFactors* lora = work.lora_of_token == nullptr ? nullptr : work.lora_of_token[token];
+  const float* own = nullptr;
   if (lora != nullptr) {  // the whole block or none of it
+    own = own_row(lora->own, id, width);
     const T* a = static_cast<const T*>(lora->a) + int64_t{id} * lora->rank;
     for (int r = static_cast<int>(threadIdx.x); r < lora->rank; r += kThreads) v[r] = to_float(a[r]);
     __syncthreads();
   }
   if (column >= width) return;
-  float4 sum = load_quad(static_cast<const Table*>(work.table) + id * stride, column);
-  if (work.scales != nullptr) sum = sum * work.scales[id];
-  if (lora != nullptr) sum = sum + lora_quad(v, static_cast<const T*>(lora->b), lora->rank, column, width) * lora->scale;
+  float4 sum = own != nullptr ? load_floats<kWhole>(own, column, width) : load_quad(static_cast<const Table*>(work.table) + id * stride, column);
+  if (work.scales != nullptr && own == nullptr) sum = sum * work.scales[id];
+  if (lora != nullptr && lora->rank > 0) sum = sum + lora_quad(v, static_cast<const T*>(lora->b), lora->rank, column, width) * lora->scale;
   store_floats<kWhole>(work.out + int64_t{token} * width, column, width, sum * work.scale);
 }
 
@@ -341,6 +368,14 @@ void dispatch_flag(bool flag, Visit visit) {
 }
 
 }  // namespace
+
+void write_own_logits(cudaStream_t stream, const OwnLogits& work) {
+  constexpr unsigned kBlocksEach = 4;
+  if (work.rows == 0) return;
+  dispatch(work.type, [&](auto number) {
+    launch(stream, Shape{dim3(static_cast<unsigned>(work.rows), kBlocksEach), kThreads}, own_logits_kernel<decltype(number)>, work, padded(work.width));
+  });
+}
 
 void embed(cudaStream_t stream, const Embedding& work) {
   if (work.tokens == 0) return;

@@ -12,12 +12,21 @@
 
 namespace sgmv::cuda {
 
-// LoRA on the embedding of one adapter: row += scale · a[token] · bᵀ. a: [vocab, rank] without padding, b: [width, rank] without padding.
+// Rows that are an adapter's own, in place of the model's.
+struct OwnRows {
+  const int32_t* tokens = nullptr;  // [count], ascending
+  const float* rows = nullptr;      // [count, width]
+  int32_t count = 0;
+};
+
+// What one adapter changes in the embedding: row += scale · a[token] · bᵀ, with a [vocab, rank] and b [width, rank] without padding, or own rows
+// of it and of the head.
 struct LoraEmbeddingFactors {
   const void* a = nullptr;
   const void* b = nullptr;
   int32_t rank = 0;
   float scale = 0;
+  OwnRows own = {}, head = {};
 };
 
 struct Embedding {
@@ -33,6 +42,19 @@ struct Embedding {
   float* out = nullptr;         // [tokens, width]
 };
 void embed(cudaStream_t stream, const Embedding& work);
+
+// logits[row][t] := x[row] · own row of t, of all such rows of the head.
+struct OwnLogits {
+  Number type = Number::bf16;    // of x
+  const void* x = nullptr;       // [rows, padded(width)]
+  const int32_t* tokens = nullptr;                             // [rows]: index of the row's token in the batch
+  const LoraEmbeddingFactors* const* lora_of_token = nullptr;  // [tokens], null entries: none
+  int32_t rows = 0;
+  int32_t width = 0;
+  int64_t vocab = 0;
+  float* logits = nullptr;       // [rows, vocab]
+};
+void write_own_logits(cudaStream_t stream, const OwnLogits& work);
 
 inline constexpr int32_t kNormWidthMax = 16384;
 

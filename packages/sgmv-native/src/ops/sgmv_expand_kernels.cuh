@@ -149,7 +149,7 @@ __device__ __forceinline__ void sum_splits(const ExpandWork& work, const ExpandT
 #pragma unroll 1
       for (int quad = own_rank; quad < ranks / 4; quad += lanes) {
         auto* const at = reinterpret_cast<float4*>(row) + quad;
-        *reinterpret_cast<uint4*>(at) = rounded_and_remainders<T>(*at, power_of_two(exponent));
+        store16(at, rounded_and_remainders<T>(load_float4(at), power_of_two(exponent)));
       }
     }
     if (own_rank == 0) shared.factors[token] = own.scale * power_of_two(-exponent);
@@ -326,7 +326,7 @@ __device__ __forceinline__ void expand_tile<float, float>(const ExpandWork& work
       for (int rank = 0; rank < own.b_stride; rank += 4) {
         const uint4 words = load16(b + rank);
         for (int i = 0; i < kTokenTile; ++i) {
-          const float4 of_v = reinterpret_cast<const float4*>(shared.v)[(first + i) * own.quads + rank / 4];
+          const float4 of_v = load_float4(shared.v + ((first + i) * own.quads + rank / 4) * 16);
           sums[i] = fmaf(__uint_as_float(words.x), of_v.x, sums[i]);
           sums[i] = fmaf(__uint_as_float(words.y), of_v.y, sums[i]);
           sums[i] = fmaf(__uint_as_float(words.z), of_v.z, sums[i]);

@@ -190,6 +190,54 @@ TEST("layers: an embedding has the same bits alone, and without any adapters in 
   }
 }
 
+TEST("layers: own rows take the place of an embedding's, and of the head's in logits") {
+  constexpr int32_t kRows = 5, kVocab = 40;
+  const std::vector<int32_t> own_tokens{0, 7, 8, 20, 39}, more(own_tokens.begin() + 1, own_tokens.end());
+  for (const Number type : kTypes)
+    for (const int32_t width : {4, 37, 100, 1030}) {
+      const auto numbers = [&](int64_t count) { return normal(count * width); };
+      const std::vector<float> table = numbers(kVocab), own = numbers(5), x = numbers(kRows);
+      const auto table_data = on_device(rows_of(type, table, width, padded(width))), x_data = on_device(rows_of(type, x, width, padded(width)));
+      const auto own_data = on_device(own);
+      const auto token_data = on_device(own_tokens), head_data = on_device(more);
+      const auto adapters = on_device(std::vector<LoraEmbeddingFactors>{{nullptr, nullptr, 0, 0, {token_data.data(), own_data.data(), 5}, {head_data.data(), own_data.data(), 4}}, {}});
+      const std::vector<int32_t> ids{8, 9, 39, 0, 8};
+      const auto of_token = on_device(std::vector<const LoraEmbeddingFactors*>{adapters.data(), adapters.data(), adapters.data(), adapters.data() + 1, nullptr});
+      const auto id_data = on_device(ids);
+      const auto out = poisoned<float>(static_cast<size_t>(kRows * width));
+      Embedding work{type, table_data.data(), nullptr, id_data.data(), nullptr, of_token.data(), 2.0f, kRows, width, out.data()};
+      embed(nullptr, work);
+      const std::vector<float> found = from_device(out);
+      const std::vector<double> rounded = rounded_to(type, table);
+      const int32_t place[] = {2, -1, 4, -1, -1};  // among own rows
+      for (int32_t row = 0; row < kRows; ++row)
+        for (int32_t i = 0; i < width; ++i) {
+          const double expected = place[row] >= 0 ? own[static_cast<size_t>(place[row] * width + i)] : rounded[static_cast<size_t>(ids[static_cast<size_t>(row)] * width + i)];
+          check_near(found[static_cast<size_t>(row * width + i)], 2 * expected, 0, "embedding", row, i);
+        }
+      // Rows of logits in another order than tokens: 1, 4 and 0.
+      const auto tokens = on_device(std::vector<int32_t>{1, 4, 0});
+      const auto logits = on_device(std::vector<float>(3 * kVocab, -7.0f));
+      write_own_logits(nullptr, {type, x_data.data(), tokens.data(), of_token.data(), 3, width, kVocab, logits.data()});
+      const std::vector<float> written = from_device(logits);
+      const std::vector<double> inputs = rounded_to(type, x);
+      for (int32_t row = 0; row < 3; ++row)
+        for (int32_t t = 0; t < kVocab; ++t) {
+          const auto at = std::find(more.begin(), more.end(), t);
+          double sum = -7, magnitude = 0;
+          if (row != 1 && at != more.end()) {
+            sum = 0;
+            for (int32_t i = 0; i < width; ++i) {
+              const double product = inputs[static_cast<size_t>(row * width + i)] * own[static_cast<size_t>((at - more.begin()) * width + i)];
+              sum += product;
+              magnitude += std::abs(product);
+            }
+          }
+          check_near(written[static_cast<size_t>(row * kVocab + t)], sum, 2e-6 * magnitude, "logits", row, t);
+        }
+    }
+}
+
 struct NormCase {
   Number type;
   int32_t width;

@@ -1,4 +1,4 @@
-// sgmv_cuda_tests [--jobs N] [--seconds S] [PART...]: the tests of the CUDA backend on the first device. Where there is none,
+// sgmv_cuda_tests [--jobs N] [--seconds S] [--list] [PART...]: the tests of the CUDA backend on the first device. Where there is none,
 // each is skipped, and the exit status says that nothing was tested. A driver that was called survives no fork, so that
 // the process that begins the others must not call it: each looks for the device itself.
 #include <cstdio>

@@ -132,6 +132,17 @@ void close_access_block() {
 
 void note_access(const void* at, size_t bytes, bool write, const void* code) { record(at, bytes, write, code); }
 
+Served take_served() {
+  Totals global[2], shared;
+  for (const auto& [address, one] : kernels)
+    for (const auto& [site, t] : one.sites)
+      if (site.shared) shared.passes += t.passes, shared.turns += t.turns;
+      else global[site.write].least += t.least, global[site.write].sectors += t.sectors;
+  kernels.clear();
+  const auto share = [](int64_t part, int64_t whole) { return whole == 0 ? 1.0 : static_cast<double>(part) / static_cast<double>(whole); };
+  return {share(global[0].least, global[0].sectors), share(global[1].least, global[1].sectors), share(shared.passes, shared.turns)};
+}
+
 void report_accesses() {
   for (const auto& [address, one] : kernels)
     for (const auto& [site, t] : one.sites)

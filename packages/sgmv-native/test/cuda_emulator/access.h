@@ -22,6 +22,13 @@ void close_access_block();
 // Of an access that the compiler does not see as one. `code`: a return address.
 void note_access(const void* at, size_t bytes, bool write, const void* code);
 
+// What was recorded since the last call, of all kernels: the share of sectors that would have held what was asked for, and passes of
+// shared memory for each that is needed. 1: nothing of the kind, or as good as can be.
+struct Served {
+  double read = 1, written = 1, passes = 1;
+};
+Served take_served();
+
 // A line of numbers for each place of a kernel's code that loads or stores: scripts/access-patterns.mjs reads them.
 void report_accesses();
 

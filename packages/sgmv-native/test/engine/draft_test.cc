@@ -1,6 +1,9 @@
 // Several tokens of a sequence in a step: whatever is drafted, everybody gets what they would get without.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <set>
+#include <thread>
 
 #include "engine_harness.h"
 #include "golden_folder.h"
@@ -57,6 +60,9 @@ STATELESS_TEST("draft: a step is filled up to what drafts may, and one that is f
   for (const int requests : {1, 3, 7, 8, 12}) {
     const auto gate = std::make_shared<Gate>();
     Harness harness(with_drafts(small_options(400, 4, 16, 64), 8), {.forward_gate = gate});
+    // A step is under way until all are there, so that all begin in the next one: what a step has room for depends on who is how far.
+    harness.submit(make_request("before", {1}, 1));
+    gate->wait_until_reached(1);
     for (int i = 0; i < requests; ++i) harness.submit(predicted(std::to_string(i), {i, 2}, fake_greedy({i, 2}, "", 60), 60));
     gate->open();
     for (int i = 0; i < requests; ++i) CHECK(harness.wait(std::to_string(i)).tokens == fake_greedy({i, 2}, "", 60));
@@ -116,18 +122,240 @@ STATELESS_TEST("draft: a request is cancelled while its draft is computed") {
   harness.check_idle();
 }
 
-ENGINE_TEST("draft: none under a constraint") {
-  Harness harness(with_drafts(small_options(64, 4, 2, 32), 8));
-  const Tokens expected = fake_greedy({1, 2, 3}, "", 12);
-  Request request = predicted("one", {1, 2, 3}, expected, 12);
-  request.constrained = true;
-  harness.submit(request);
-  for (int32_t index = 0; index < 12; ++index) {
-    harness.wait_for_tokens("one", static_cast<size_t>(index));
-    harness.engine().provide_mask("one", 0, index, {~0u, ~0u});
+// --- Under a constraint
+
+// All texts of "abcab" and three letters from a to d, again and again, which may end before each.
+class Grammar {
+ public:
+  Grammar(const Vocabulary& vocabulary, std::vector<int32_t> end_tokens) : vocabulary_(vocabulary), end_tokens_(std::move(end_tokens)) {}
+
+  std::vector<uint32_t> mask(const Tokens& completion, size_t words) const {
+    std::vector<uint32_t> mask(words);
+    const auto allow = [&](int32_t token) { mask[static_cast<size_t>(token) / 32] |= 1u << (token % 32); };
+    const size_t place = place_after(completion);
+    for (size_t token = 0; token < vocabulary_.size(); ++token)
+      if (allows(place, token)) allow(static_cast<int32_t>(token));
+    if (place == 0) for (const int32_t token : end_tokens_) allow(token);
+    return mask;
   }
+  bool allows(const Tokens& completion, int32_t token) const { return allows(place_after(completion), static_cast<size_t>(token)); }
+  std::string forced(const Tokens& completion) const {
+    const size_t place = place_after(completion);
+    return place > 0 && place < kKey.size() ? std::string(kKey.substr(place)) : "";
+  }
+
+ private:
+  static constexpr std::string_view kKey = "abcab";
+  static constexpr size_t kPeriod = 8;
+
+  size_t place_after(const Tokens& completion) const {
+    size_t bytes = 0;
+    for (const int32_t token : completion)
+      if (static_cast<size_t>(token) < vocabulary_.size() && vocabulary_[static_cast<size_t>(token)]) bytes += vocabulary_[static_cast<size_t>(token)]->size();
+    return bytes % kPeriod;
+  }
+  bool allows(size_t place, size_t token) const {
+    if (token >= vocabulary_.size() || !vocabulary_[token]) return false;
+    for (const char letter : *vocabulary_[token]) {
+      if (place < kKey.size() && letter != kKey[place]) return false;
+      place = (place + 1) % kPeriod;
+    }
+    return true;
+  }
+
+  const Vocabulary vocabulary_;
+  const std::vector<int32_t> end_tokens_;
+};
+
+// Words of one to three of the letters from a to d; the last token has none.
+Vocabulary words(int32_t size) {
+  Vocabulary vocabulary(static_cast<size_t>(size));
+  for (int32_t token = 0; token + 1 < size; ++token) {
+    std::string word;
+    const int32_t number = token % 84, length = number < 4 ? 1 : number < 20 ? 2 : 3;
+    for (int32_t rest = number - (length == 1 ? 0 : length == 2 ? 4 : 20), i = 0; i < length; ++i, rest /= 4) word += static_cast<char>('a' + rest % 4);
+    vocabulary[static_cast<size_t>(token)] = word;
+  }
+  return vocabulary;
+}
+
+// Gives constrained choices their masks, on a thread of its own: for what they were told, and along what is drafted. Not always
+// in order, in time, or at all as far as a draft is concerned.
+class Provider {
+ public:
+  Provider(Harness& harness, Grammar grammar, uint32_t seed) : harness_(harness), grammar_(std::move(grammar)), random_(seed) {
+    harness_.observe([this](const Event& event) { take(event); });
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Provider() {
+    harness_.close();  // where a test failed, its requests still run
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+      changed_.notify_one();
+    }
+    thread_.join();
+  }
+
+  void submit(const Request& request) {
+    if (request.constrained) {
+      const std::lock_guard lock(mutex_);
+      constrained_.insert(request.id);
+    }
+    harness_.submit(request);
+    if (!request.constrained) return;
+    for (int32_t choice = 0; choice < request.choices; ++choice) {
+      Event begin;
+      begin.kind = Event::Kind::tokens;
+      begin.id = request.id;
+      begin.choice = choice;
+      if (!request.resume_tokens.empty()) begin.tokens = request.resume_tokens[static_cast<size_t>(choice)];
+      take(begin);
+    }
+  }
+  int64_t drafts() const { return drafts_; }
+
+ private:
+  void take(const Event& event) {
+    const std::lock_guard lock(mutex_);
+    if (!constrained_.contains(event.id)) return;
+    events_.push_back(event);
+    changed_.notify_one();
+  }
+
+  void run() {
+    std::map<std::pair<std::string, int32_t>, Tokens> known;
+    for (std::unique_lock lock(mutex_);;) {
+      changed_.wait(lock, [this] { return closed_ || !events_.empty(); });
+      if (closed_) return;
+      const std::vector<Event> events = std::exchange(events_, {});
+      lock.unlock();
+      std::map<std::pair<std::string, int32_t>, Tokens> drafts;  // of choices that want a mask; empty: without a draft
+      for (const Event& event : events) {
+        const std::pair key(event.id, event.choice);
+        if (event.kind == Event::Kind::tokens) known[key].insert(known[key].end(), event.tokens.begin(), event.tokens.end());
+        if (event.kind == Event::Kind::tokens || event.kind == Event::Kind::draft) drafts[key] = event.kind == Event::Kind::draft ? event.tokens : Tokens();
+      }
+      for (const auto& [key, draft] : drafts) provide(key, known[key], draft);
+      lock.lock();
+    }
+  }
+
+  void provide(const std::pair<std::string, int32_t>& key, const Tokens& known, const Tokens& draft) {
+    drafts_ += draft.empty() ? 0 : 1;
+    std::vector<size_t> counts{0};  // of the draft's tokens before a mask
+    Tokens text = known;
+    for (size_t place = 0; place < draft.size() && random_() % 10 != 0 && grammar_.allows(text, draft[place]); ++place) {
+      text.push_back(draft[place]);
+      counts.push_back(place + 1);
+    }
+    if (random_() % 3 == 0) std::shuffle(counts.begin(), counts.end(), random_);
+    if (random_() % 8 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random_() % 300));
+    for (const size_t count : counts) {
+      const Tokens after(draft.begin(), draft.begin() + static_cast<std::ptrdiff_t>(count));
+      text = known;
+      text.insert(text.end(), after.begin(), after.end());
+      const auto vocabulary = static_cast<size_t>(harness_.engine().model().config().vocab_size);
+      harness_.engine().provide_mask(key.first, key.second, static_cast<int32_t>(text.size()), grammar_.mask(text, (vocabulary + 31) / 32), after, grammar_.forced(text));
+    }
+  }
+
+  Harness& harness_;
+  const Grammar grammar_;
+  std::mt19937 random_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::string> constrained_;
+  std::vector<Event> events_;
+  bool closed_ = false;
+  std::atomic<int64_t> drafts_ = 0;
+  std::thread thread_;
+};
+
+std::vector<uint32_t> mask_of(const Tokens& allowed) {
+  std::vector<uint32_t> mask((kVocabulary + 31) / 32);
+  for (const int32_t token : allowed) mask[static_cast<size_t>(token) / 32] |= 1u << (token % 32);
+  return mask;
+}
+
+Request constrained(Request request) {
+  request.constrained = true;
+  return request;
+}
+
+STATELESS_TEST("draft: under a constraint a prediction takes a step for each eight tokens, with a mask for each") {
+  Harness harness(with_drafts(small_options(64, 4, 4, 32), 8));
+  const Tokens expected = fake_greedy({1, 2, 3}, "", 65);
+  harness.submit(constrained(predicted("one", {1, 2, 3}, expected, 65)));
+  for (size_t known = 0; known < expected.size(); known += known == 0 ? 1 : 8) {
+    harness.wait_for_tokens("one", known);
+    for (size_t count = 0; count < (known == 0 ? 1 : 8); ++count) {
+      const auto begin = expected.begin() + static_cast<std::ptrdiff_t>(known);
+      harness.engine().provide_mask("one", 0, static_cast<int32_t>(known + count), {~0u, ~0u}, {begin, begin + static_cast<std::ptrdiff_t>(count)});
+    }
+  }
+  const Outcome outcome = harness.wait("one");
+  CHECK(outcome.tokens == expected);
+  CHECK_EQUAL(harness.log().steps.size(), size_t{9});
+  CHECK_EQUAL(outcome.drafts.size(), size_t{8});
+  CHECK(outcome.drafts[0] == Tokens(expected.begin() + 1, expected.begin() + 8));
+  CHECK_EQUAL(harness.engine().stats().accepted_tokens, int64_t{56});
+}
+
+STATELESS_TEST("draft: rows whose masks are late are kept, all of them, and none is computed again") {
+  Harness harness(with_drafts(small_options(64, 4, 4, 32), 8));
+  const Tokens expected = fake_greedy({1, 2, 3}, "", 9);
+  harness.submit(constrained(predicted("one", {1, 2, 3}, expected, 9)));
+  const auto provide = [&](size_t index, const Tokens& after, const Tokens& allowed) { harness.engine().provide_mask("one", 0, static_cast<int32_t>(index), mask_of(allowed), after); };
+  provide(0, {}, {expected[0]});
+  while (harness.engine().stats().steps < 2) std::this_thread::yield();  // the second has ended, and nothing of it was taken
+  CHECK(harness.wait_for_tokens("one", 1));
+  CHECK_EQUAL(harness.peek("one").tokens.size(), size_t{1});
+  for (size_t count = 7; count > 0; --count) provide(1 + count, {expected.begin() + 1, expected.begin() + 1 + static_cast<std::ptrdiff_t>(count)}, {expected[1 + count]});
+  provide(4, {expected[1], expected[2], kEnd}, {kEnd});  // of another draft
+  provide(2, {kEnd}, {kEnd});
+  provide(1, {}, {expected[1]});
   CHECK(harness.wait("one").tokens == expected);
-  CHECK_EQUAL(harness.engine().stats().drafted_tokens, int64_t{0});
+  CHECK_EQUAL(harness.log().steps.size(), size_t{2});
+  CHECK_EQUAL(harness.engine().stats().accepted_tokens, int64_t{7});
+}
+
+STATELESS_TEST("draft: a text that is forced is drafted, and what is drawn counts") {
+  EngineOptions options = with_drafts(small_options(64, 4, 4, 32), 8);
+  options.vocabulary = {"a", "b", "c", "ab", "abc"};
+  Harness harness(options);
+  harness.submit(constrained(make_request("one", {1, 2, 3}, 7)));
+  harness.engine().provide_mask("one", 0, 0, mask_of({0}), {}, "aababcab");
+  CHECK(harness.wait_for_tokens("one", 1));
+  while (harness.peek("one").drafts.empty()) std::this_thread::yield();
+  CHECK(harness.peek("one").drafts[0] == Tokens({3, 4, 3}));
+  harness.engine().provide_mask("one", 0, 2, mask_of({0}), {3}, "abcab");  // the model writes it otherwise
+  harness.engine().provide_mask("one", 0, 1, mask_of({3}), {}, "ababcab");
+  CHECK(harness.wait_for_tokens("one", 3));
+  while (harness.peek("one").drafts.size() < 2) std::this_thread::yield();
+  CHECK(harness.peek("one").drafts[1] == Tokens({1, 2, 3}));
+  harness.engine().provide_mask("one", 0, 3, mask_of({1}), {}, "bcab");
+  harness.engine().provide_mask("one", 0, 4, mask_of({2}), {1});
+  harness.engine().provide_mask("one", 0, 5, mask_of({3}), {1, 2});
+  harness.engine().provide_mask("one", 0, 6, mask_of({0}), {1, 2, 3});
+  const Outcome outcome = harness.wait("one");
+  CHECK(outcome.tokens == Tokens({0, 3, 0, 1, 2, 3, 0}));
+  CHECK_EQUAL(harness.log().steps.size(), size_t{3});
+  CHECK_EQUAL(harness.engine().stats().accepted_tokens, int64_t{4});
+  CHECK_EQUAL(harness.engine().stats().drafted_tokens, int64_t{6});
+}
+
+STATELESS_TEST("draft: a constrained request is cancelled, or fails, while its rows wait") {
+  for (const bool cancelled : {true, false}) {
+    Harness harness(with_drafts(small_options(64, 4, 4, 32), 8));
+    harness.submit(constrained(predicted("one", {1, 2, 3}, fake_greedy({1, 2, 3}, "", 9), 9)));
+    harness.engine().provide_mask("one", 0, 0, {~0u, ~0u});
+    while (harness.engine().stats().steps < 2) std::this_thread::yield();
+    if (cancelled) harness.engine().cancel("one");
+    else harness.engine().provide_mask("one", 0, 1, mask_of({}));
+    CHECK(harness.wait("one").end->finish_reason == (cancelled ? FinishReason::cancelled : FinishReason::error));
+    harness.check_idle();
+  }
 }
 
 TEST("draft: none where states cannot go back") {
@@ -161,6 +389,7 @@ Request random_request(std::mt19937& random, const World& world, int number) {
   Request request = make_request("r" + std::to_string(number), random_text(random, prompt, world.vocabulary), static_cast<int32_t>(1 + random() % 40));
   if (const size_t adapter = random() % (world.adapters.size() + 1); adapter < world.adapters.size()) request.adapter = world.adapters[adapter].first;
   if (one_in(2)) request.cache_salt = "tenant";
+  request.constrained = one_in(2);
   if (one_in(4)) request.choices = 2 + static_cast<int32_t>(random() % 2);
   SamplingOptions& sampling = request.sampling;
   if (one_in(2)) sampling.temperature = one_in(2) ? 0.3f : 1.5f;
@@ -173,7 +402,7 @@ Request random_request(std::mt19937& random, const World& world, int number) {
   if (one_in(5)) sampling.logit_bias = {{static_cast<int32_t>(random() % static_cast<uint32_t>(world.vocabulary)), 3.0f}};
   if (one_in(5)) sampling.min_tokens = static_cast<int32_t>(random() % 10);
   if (one_in(3)) request.stop_tokens = {static_cast<int32_t>(random() % static_cast<uint32_t>(world.vocabulary))};
-  if (one_in(3)) request.stop = {std::string(1, static_cast<char>('a' + random() % 26)) + static_cast<char>('a' + random() % 26)};
+  if (one_in(3)) request.stop = {std::string(1, static_cast<char>('a' + random() % 4)) + static_cast<char>('a' + random() % 4)};
   if (one_in(2)) request.ignore_eos = true;
   if (one_in(3)) request.logprobs = static_cast<int32_t>(random() % 3);
   if (one_in(6)) request.prompt_logprobs = 1;
@@ -211,35 +440,37 @@ void check_same(const Outcome& found, const Outcome& expected, const std::string
   CHECK_EQUAL(found.end->completion_tokens, expected.end->completion_tokens);
 }
 
-Vocabulary letters(int32_t size) {
-  Vocabulary vocabulary(static_cast<size_t>(size));
-  for (int32_t token = 0; token + 1 < size; ++token) vocabulary[static_cast<size_t>(token)] = std::string(1, static_cast<char>('a' + token % 26));
-  return vocabulary;
-}
-
 // Requests without drafts, then with predictions near the truth and drafts, on other blocks, steps and batches.
-std::pair<int64_t, int64_t> check_world(const World& world, uint32_t seed, int requests) {
+struct Drafted {
+  int64_t tokens, accepted, constrained;
+};
+
+Drafted check_world(const World& world, uint32_t seed, int requests) {
   std::mt19937 random(seed);
   const auto open = [&](EngineOptions options) {
-    options.vocabulary = letters(world.vocabulary);
+    options.vocabulary = words(world.vocabulary);
     std::unique_ptr<Harness> harness = world.open(std::move(options));
     for (const auto& [name, folder] : world.adapters) CHECK(!harness->load(name, folder));
     return harness;
   };
+  const auto provider_of = [&](Harness& harness) { return Provider(harness, Grammar(words(world.vocabulary), harness.engine().model().config().end_tokens), seed); };
   std::vector<Request> all;
   std::vector<std::vector<Outcome>> expected;
   {
     const std::unique_ptr<Harness> plain = open(with_drafts(small_options(400, 16, 8, 64), 0));
-    for (int i = 0; i < requests; ++i) plain->submit(all.emplace_back(random_request(random, world, i)));
+    Provider provider = provider_of(*plain);
+    for (int i = 0; i < requests; ++i) provider.submit(all.emplace_back(random_request(random, world, i)));
     for (const Request& request : all)
       for (int32_t choice = 0; choice < request.choices; ++choice) (choice == 0 ? expected.emplace_back() : expected.back()).push_back(plain->wait(request.id, choice));
     CHECK_EQUAL(plain->engine().stats().drafted_tokens, int64_t{0});
+    CHECK_EQUAL(provider.drafts(), int64_t{0});
   }
   const auto block = static_cast<int32_t>(1 + random() % 9), batch = static_cast<int32_t>(1 + random() % 6);
   const int32_t blocks = (world.positions_max + block - 1) / block + static_cast<int32_t>(random() % 40);  // often too few
   EngineOptions options = with_drafts(small_options(blocks, block, batch, batch + static_cast<int32_t>(random() % 30)), static_cast<int32_t>(2 + random() % 14));
   options.prefix_cache = random() % 3 != 0;
   const std::unique_ptr<Harness> drafting = open(options);
+  Provider provider = provider_of(*drafting);
   std::vector<std::vector<size_t>> resumed;
   for (size_t i = 0; i < all.size(); ++i) {
     Request& request = all[i];
@@ -252,7 +483,7 @@ std::pair<int64_t, int64_t> check_world(const World& world, uint32_t seed, int r
         request.resume_tokens.emplace_back(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(resumed[i][choice]));
       }
     }
-    drafting->submit(request);
+    provider.submit(request);
   }
   for (size_t i = 0; i < all.size(); ++i) {
     for (int32_t choice = 0; choice < all[i].choices; ++choice) {
@@ -271,16 +502,18 @@ std::pair<int64_t, int64_t> check_world(const World& world, uint32_t seed, int r
   }
   drafting->check_idle();
   const EngineStats stats = drafting->engine().stats();
-  return {stats.drafted_tokens, stats.accepted_tokens};
+  return {stats.drafted_tokens, stats.accepted_tokens, provider.drafts()};
 }
 
 void check_worlds(const World& world, uint32_t seeds, int requests) {
-  int64_t drafted = 0, accepted = 0;
+  int64_t drafted = 0, accepted = 0, constrained = 0;
   for (uint32_t seed = 0; seed < seeds; ++seed) {
-    const auto [more_drafted, more_accepted] = check_world(world, seed, requests);
-    drafted += more_drafted;
-    accepted += more_accepted;
+    const Drafted more = check_world(world, seed, requests);
+    drafted += more.tokens;
+    accepted += more.accepted;
+    constrained += more.constrained;
   }
+  CHECK(constrained > static_cast<int64_t>(seeds), constrained, " drafts under constraints");
   CHECK(accepted > 20 * static_cast<int64_t>(seeds) && drafted > accepted, drafted, " drafted, ", accepted, " accepted");
 }
 

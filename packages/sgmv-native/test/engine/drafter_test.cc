@@ -12,6 +12,8 @@ namespace {
 
 using Tokens = std::vector<int32_t>;
 
+const Spelling silent;
+
 // The longest match, by looking at every place.
 PairIndex::Match find_slowly(const Tokens& text, const Tokens& tail, int32_t near) {
   PairIndex::Match best;
@@ -63,20 +65,20 @@ Tokens proposed(Drafter& drafter, const Tokens& prompt, const Tokens& completion
 }
 
 TEST("drafter: a text goes on as where its end occurred before, and a repetition with itself") {
-  Drafter drafter({});
+  Drafter drafter({}, silent);
   CHECK(proposed(drafter, {1, 2, 3, 4, 5, 6, 1, 2, 9, 9}, {3, 4}, 2) == Tokens({5, 6}));
-  Drafter repeating({});
+  Drafter repeating({}, silent);
   CHECK(proposed(repeating, {7, 8, 7, 8}, {7}, 2) == Tokens({8, 7}));
   repeating.judge(2, 2);
   CHECK(proposed(repeating, {7, 8, 7, 8}, {7}, 9) == Tokens({8, 7, 8, 7}));  // twice as much
-  Drafter nothing({});
+  Drafter nothing({}, silent);
   CHECK(proposed(nothing, {1, 2, 3}, {4}, 8).empty());
 }
 
 TEST("drafter: a prediction is followed, lost, and found again") {
   const Tokens prediction{10, 11, 12, 13, 14, 15, 16, 17};
   const auto expect = [&](const Tokens& completion, const Tokens& draft, int32_t predicted) {
-    Drafter drafter(prediction);
+    Drafter drafter(prediction, silent);
     CHECK(proposed(drafter, {1, 2, 3}, completion, 3) == draft, "after ", completion.size());
     CHECK_EQUAL(drafter.predicted(), predicted);
   };
@@ -91,8 +93,62 @@ TEST("drafter: a prediction is followed, lost, and found again") {
 
 TEST("drafter: of equally long places in a prediction the nearest counts") {
   const Tokens prediction{1, 2, 50, 3, 4, 5, 1, 2, 60, 5, 6, 1, 2, 70};
-  Drafter drafter(prediction);
+  Drafter drafter(prediction, silent);
   CHECK(proposed(drafter, {}, {1, 2, 50, 3, 4, 9, 1, 2}, 1) == Tokens({60}));
+}
+
+TEST("spelling: the longest token that a text begins with, as by looking at all of them") {
+  std::mt19937 random(2);
+  int found = 0;
+  for (int round = 0; round < 200; ++round) {
+    const auto word = [&](size_t length) {
+      std::string out(random() % (length + 1), 0);
+      for (char& byte : out) byte = "ab\xff"[random() % 3];
+      return out;
+    };
+    Vocabulary vocabulary(random() % 40);
+    for (auto& text : vocabulary) if (random() % 8 != 0) text = word(4);
+    const Spelling spelling(vocabulary);
+    for (int i = 0; i < 40; ++i) {
+      const std::string text = word(6);
+      std::optional<int32_t> expected;
+      for (size_t token = 0; token < vocabulary.size(); ++token) {
+        if (!vocabulary[token] || vocabulary[token]->empty() || !text.starts_with(*vocabulary[token])) continue;
+        if (!expected || vocabulary[token]->size() > spelling.text(*expected)->size()) expected = static_cast<int32_t>(token);
+      }
+      CHECK(spelling.longest(text) == expected);
+      found += expected ? 1 : 0;
+    }
+  }
+  CHECK(found > 1000, found);
+}
+
+TEST("drafter: a text that is forced is spelled in tokens, unless a guess has it already") {
+  const Spelling spelling({"a", "b", "ab", "abc", "c", "x", std::nullopt});
+  const auto expect = [&](const Tokens& prompt, const Tokens& completion, const char* forced, int32_t most, const Tokens& draft) {
+    Drafter drafter({}, spelling);
+    drafter.force(forced);
+    CHECK(proposed(drafter, prompt, completion, most) == draft, forced, " after ", completion.size());
+  };
+  expect({6}, {}, "abcab", 8, {3, 2});
+  expect({6}, {}, "abcab", 1, {3});
+  expect({6}, {0}, "abcab", 8, {1, 4, 2});  // what has come of it is gone, whatever the tokens
+  expect({6}, {2}, "abcab", 8, {4, 2});
+  expect({6}, {5}, "abcab", 8, {});  // it went on otherwise
+  expect({6}, {6}, "abcab", 8, {});
+  expect({6}, {}, "abyab", 8, {2});  // no token has the rest
+  expect({5, 0, 1, 6, 5}, {0}, "ab", 8, {1, 6});  // found as it was written before
+  expect({5, 0, 1, 6, 5}, {0}, "abc", 8, {1, 4});  // what follows there is something else
+  expect({5, 0, 1, 4, 5}, {0}, "abcabc", 8, {1, 4, 0, 1, 4});  // a guess is of two tokens at first, which is less
+  expect({0, 1, 4, 0}, {1}, "", 8, {4, 0});
+  Drafter drafter({}, spelling);
+  drafter.force("abcababc");
+  CHECK(proposed(drafter, {6}, {2}, 8) == Tokens({4, 2, 2, 4}));  // as it was written before
+  CHECK(proposed(drafter, {6, 2}, {4}, 8) == Tokens({2, 2, 4}));
+  drafter.force("ababcabc");
+  CHECK(proposed(drafter, {6}, {3}, 8).empty());
+  drafter.force("abcabc");
+  CHECK(proposed(drafter, {6}, {3}, 8) == Tokens({3}));  // and not once it came as it should
 }
 
 // Of `tokens` in which a guess is right with `chance`: how many were guessed, and how many of them right.

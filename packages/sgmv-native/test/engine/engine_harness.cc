@@ -50,8 +50,10 @@ void Harness::take(std::vector<Event>& events) {
 }
 
 void Harness::record(Event& event) {
+  if (observer_) observer_(event);
   Outcome& outcome = outcomes_[{event.id, event.choice}];
   if (outcome.end) fault_ = "an event came after the end";
+  if (event.kind == Event::Kind::draft) return outcome.drafts.push_back(std::move(event.tokens));
   const bool prompt = event.kind == Event::Kind::prompt;
   if (prompt && (!outcome.tokens.empty() || std::exchange(outcome.prompt_told, true))) fault_ = "a prompt was told late or twice";
   outcome.tokens.insert(outcome.tokens.end(), event.tokens.begin(), event.tokens.end());

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -66,6 +67,7 @@ struct Outcome {
   bool prompt_told = false;
   std::vector<std::string> pieces;   // text of each event
   std::string text;
+  std::vector<std::vector<int32_t>> drafts;  // of a constrained choice
   std::optional<Event> end;
 };
 
@@ -83,6 +85,8 @@ class Harness {
   Outcome peek(const std::string& id, int32_t choice = 0);  // what there is by now
   Outcome run(Request request);
   void forget(const std::string& id);  // its id may be used again
+  // Told every event, on the engine's thread, before it is recorded. To be called before the first request.
+  void observe(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
   bool wait_for_tokens(const std::string& id, size_t count, int32_t choice = 0);  // false: it ended before
   // Settles when the load has; null: it succeeded.
   std::unique_ptr<Error> load(const std::string& name, const std::string& folder);
@@ -103,6 +107,7 @@ class Harness {
   std::condition_variable changed_;
   std::map<Key, Outcome> outcomes_;
   std::string fault_;
+  std::function<void(const Event&)> observer_;
   std::unique_ptr<Engine> engine_;
 };
 

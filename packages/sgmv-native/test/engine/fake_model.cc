@@ -85,6 +85,14 @@ uint64_t hash_adapter(const std::string& adapter) {
   return hash;
 }
 
+// A token on which an activated adapter acts means something else; all other adapters change what comes before the first token.
+int32_t adapted(int32_t token, const FakeAdapter* adapter) {
+  const bool activated = adapter != nullptr && !adapter->invocation().empty();
+  return token + (activated ? static_cast<int32_t>(1 + hash_adapter(adapter->name) % 1000) * 2 * kVocabulary : 0);
+}
+
+uint64_t first_hash(const FakeAdapter* adapter) { return hash_adapter(adapter != nullptr && adapter->invocation().empty() ? adapter->name : ""); }
+
 void write_logits(uint64_t hash, bool poisoned, bool ends, float* logits) {
   for (int32_t id = 0; id < kVocabulary; ++id) {
     const bool special = id >= kOrdinary;
@@ -223,13 +231,14 @@ void FakeModel::forward(const Batch& batch, KvCache& any_cache, std::span<float>
   size_t row = 0;
   auto segment = batch.segments.begin();
   for (const SequenceSlice& slice : batch.sequences) {
-    while (segment->token_end <= slice.token_begin) ++segment;
     const int32_t meaning = options_.short_context > 0 && slice.length > options_.short_context ? kVocabulary : 0;
+    const FakeAdapter* adapter = nullptr;
     for (int32_t i = 0; i < slice.token_count; ++i) {
-      cache.at(slice, slice.position_begin + i) = batch.tokens[static_cast<size_t>(slice.token_begin + i)] + meaning;
+      while (segment->token_end <= slice.token_begin + i) ++segment;
+      adapter = static_cast<const FakeAdapter*>(segment->adapter);
+      cache.at(slice, slice.position_begin + i) = adapted(batch.tokens[static_cast<size_t>(slice.token_begin + i)] + meaning, adapter);
     }
-    const auto* adapter = static_cast<const FakeAdapter*>(segment->adapter);
-    uint64_t hash = hash_adapter(adapter ? adapter->name : "");
+    uint64_t hash = first_hash(adapter);
     bool poisoned = false;
     const auto check_state = [&](int32_t position) {
       if (options_.states && position == slice.position_begin && position > 0 && cache.states[static_cast<size_t>(slice.state_from)] != hash) break_rule("a slice reads its sequence's state");
@@ -321,18 +330,21 @@ void FakeModel::compute(const Batch& batch, KvCache& cache, std::span<float> log
   log_->drawn += static_cast<int>(drawn.size());
 }
 
-std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& adapter, bool ends) {
-  uint64_t hash = hash_adapter(adapter);
-  for (const int32_t token : tokens) hash = mix(hash, static_cast<uint64_t>(token));
+std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& name, bool ends, size_t prompt) {
+  const FakeAdapter adapter(name, 0);
+  const auto from = static_cast<size_t>(adapter.acts_from(std::span(tokens).first(std::min(prompt, tokens.size()))));
+  uint64_t hash = first_hash(&adapter);
+  for (size_t i = 0; i < tokens.size(); ++i) hash = mix(hash, static_cast<uint64_t>(adapted(tokens[i], i < from ? nullptr : &adapter)));
   std::vector<float> logits(kVocabulary);
   write_logits(hash, false, ends, logits.data());
   return logits;
 }
 
 std::vector<int32_t> fake_greedy(std::vector<int32_t> prompt, const std::string& adapter, size_t count, bool ends) {
+  const size_t given = prompt.size();
   std::vector<int32_t> generated;
   while (generated.size() < count && (generated.empty() || generated.back() != kEnd)) {
-    const std::vector<float> logits = fake_logits(prompt, adapter, ends);
+    const std::vector<float> logits = fake_logits(prompt, adapter, ends, given);
     const auto best = std::max_element(logits.begin(), logits.end());
     generated.push_back(static_cast<int32_t>(best - logits.begin()));
     prompt.push_back(generated.back());

@@ -22,6 +22,7 @@ inline constexpr int32_t kNan = 62;      // a text with this token has NaN logit
 inline constexpr int32_t kNoMemory = 61;  // a batch with this token throws bad_alloc
 inline constexpr int32_t kBroken = 60;   // a batch with this token throws
 inline constexpr size_t kFakeStateBytes = 8;
+inline constexpr int32_t kInvocation[] = {3, 4, 3};  // of adapters that are called activated…
 inline constexpr int32_t kOrdinary = 60;  // tokens below mean nothing
 
 class FakeAdapter final : public Adapter {
@@ -29,6 +30,7 @@ class FakeAdapter final : public Adapter {
   FakeAdapter(std::string name, size_t bytes) : name(std::move(name)), bytes_(bytes) {}
   size_t bytes() const override { return bytes_; }
   int32_t rank_max() const override { return 8; }
+  std::span<const int32_t> invocation() const override { return name.starts_with("activated") ? std::span<const int32_t>(kInvocation) : std::span<const int32_t>(); }
   const std::string name;
 
  private:
@@ -117,7 +119,8 @@ class FakeModel final : public Model {
 };
 
 // The logits [kVocabulary] after `tokens`, and the greedy tokens that follow `prompt`, as a run alone would give them.
-std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& adapter, bool ends);
+// `prompt`: so many of the tokens are its.
+std::vector<float> fake_logits(const std::vector<int32_t>& tokens, const std::string& adapter, bool ends, size_t prompt = SIZE_MAX);
 std::vector<int32_t> fake_greedy(std::vector<int32_t> prompt, const std::string& adapter, size_t count, bool ends = false);
 
 }  // namespace sgmv::test

@@ -47,6 +47,8 @@ std::vector<T> GoldenFolder::tensor(const std::string& name) const {
   return values;
 }
 
+size_t GoldenFolder::row_width(const GoldenCase& golden) const { return static_cast<size_t>(file_->find(golden.name + "/logits")->shape.back()); }
+
 std::vector<float> GoldenFolder::logits(const GoldenCase& golden) const { return tensor<float>(golden.name + "/logits"); }
 
 std::vector<float> GoldenFolder::sample(const GoldenCase& golden, const std::vector<float>& found) const {
@@ -98,11 +100,13 @@ Session::Session(Model& model, const Adapter* adapter, int32_t positions, int32_
 std::vector<float> Session::feed(const std::vector<int32_t>& tokens, bool all) {
   const auto count = static_cast<int32_t>(tokens.size());
   const SequenceSlice slice{0, count, position_, blocks_, 0, position_ == 0 ? -1 : state_, 1 - state_};
-  const Segment segment{0, count, adapter_};
+  if (position_ == 0 && adapter_ != nullptr) adapted_from_ = adapter_->acts_from(tokens);
+  const int32_t of_base = std::clamp(adapted_from_ - position_, 0, count);
+  const Segment segments[] = {{0, of_base, nullptr}, {of_base, count, adapter_}};
   std::vector<int32_t> rows;
   for (int32_t i = all ? 0 : count - 1; i < count; ++i) rows.push_back(i);
   std::vector<float> logits(rows.size() * static_cast<size_t>(model_.config().vocab_size), NAN);
-  model_.forward({tokens, {&slice, 1}, {&segment, 1}, rows}, *cache_, logits);
+  model_.forward({tokens, {&slice, 1}, segments, rows}, *cache_, logits);
   position_ += count;
   state_ = 1 - state_;
   return logits;

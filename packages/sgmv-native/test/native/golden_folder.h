@@ -26,6 +26,7 @@ class GoldenFolder {
   explicit GoldenFolder(const std::filesystem::path& folder);
   const std::vector<GoldenCase>& cases() const { return cases_; }
   const std::filesystem::path& model() const { return model_; }  // a folder, of its own or another's; not there: the model has a name
+  size_t row_width(const GoldenCase& golden) const;  // of a row of logits(): the tokens that are in the sample
   std::vector<float> logits(const GoldenCase& golden) const;
   // What the reference has of `found`, logits of every prompt position [prompt, vocabulary] or of the last one: all of them, or those of NAME/positions
   // and NAME/tokens.
@@ -49,7 +50,7 @@ std::filesystem::path smollm2_weights();  // throws Skip when they are not in th
 class Session {
  public:
   Session(Model& model, const Adapter* adapter, int32_t positions, int32_t block_size = 16);
-  // Feeds tokens in one step; returns the logits of all of them, or of the last one only.
+  // Feeds tokens in one step, the first time the prompt; returns the logits of all of them, or of the last one only.
   std::vector<float> feed(const std::vector<int32_t>& tokens, bool all);
 
  private:
@@ -58,6 +59,7 @@ class Session {
   std::unique_ptr<KvCache> cache_;
   std::vector<int32_t> blocks_;
   int32_t position_ = 0, state_ = 0;  // its slot
+  int32_t adapted_from_ = 0;
 };
 
 struct Difference {

@@ -118,6 +118,81 @@ TEST("peft: a plain adapter is summarized") {
   CHECK_EQUAL(s.dtype, "F32");
 }
 
+TEST("peft: an activated adapter's invocation is read, and refused where PEFT has none") {
+  const auto activated = [](const std::string& tokens) { return AdapterFiles().set("alora_invocation_tokens", tokens); };
+  CHECK((accept(activated("[3,0,3]")).invocation_tokens == std::vector<int32_t>{3, 0, 3}));
+  CHECK(accept(activated("[]")).invocation_tokens.empty());
+  const TempFolder folder;
+  activated("[3,0,3]").write(folder);
+  const auto adapter = load(folder.path());
+  const auto acts_from = [&](std::vector<int32_t> prompt) { return adapter->acts_from(prompt); };
+  CHECK_EQUAL(acts_from({3, 0, 3}), 0);
+  CHECK_EQUAL(acts_from({1, 3, 0, 3, 0, 3, 0}), 3);
+  CHECK_EQUAL(acts_from({3, 0, 2, 3, 0}), INT32_MAX);
+  CHECK_EQUAL(acts_from({3}), INT32_MAX);
+  const std::string past = std::to_string(small_model().vocab_size);
+  refuse(activated("[1," + past + "]"), "token_out_of_range", "alora_invocation_tokens[1]: found " + past);
+  refuse(activated("[1,-1]"), "bad_type", "alora_invocation_tokens[1]");
+  refuse(activated("[1.5]"), "bad_type", "alora_invocation_tokens[0]");
+  refuse(activated("\"<call>\""), "bad_type", "alora_invocation_tokens");
+  refuse(activated("[1]").drop("task_type"), "conflicting_fields", "task_type");
+  refuse(activated("[1]").set("use_dora", "true"), "conflicting_fields", "use_dora");
+  refuse(activated("[1]").set("target_modules", "[\"q_proj\",\"embed_tokens\"]"), "conflicting_fields", "embed_tokens");
+}
+
+TEST("peft: trained tokens are rows of the embedding and of the head") {
+  struct Rows { std::string module; int64_t count; };
+  const auto trained = [](const std::string& field, const std::vector<Rows>& tensors) {
+    AdapterFiles files;
+    files.set("trainable_token_indices", field);
+    for (const Rows& rows : tensors) {
+      std::vector<float> numbers(static_cast<size_t>(rows.count * 16));
+      for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i / 16 + 1);
+      files.tensors.push_back({"base_model.model." + rows.module + ".token_adapter.trainable_tokens_delta", "F32", {rows.count, 16}, f32_bytes(numbers)});
+    }
+    return files;
+  };
+  const std::string embedding = "model.embed_tokens", head = "lm_head";
+  const auto loaded = [](const AdapterFiles& files, bool tied) {
+    const TempFolder folder;
+    files.write(folder);
+    ModelConfig model = small_model();
+    model.tied_embeddings = tied;
+    return load(folder.path(), std::nullopt, model);
+  };
+  // In the order of the file, not of their numbers.
+  const AdapterFiles list = trained("[9,4,30]", {{embedding, 3}});
+  CHECK_EQUAL(accept(list).trained_tokens, 3);
+  for (const bool tied : {false, true}) {
+    const auto adapter = loaded(list, tied);
+    CHECK(*adapter->embedding().own.find(9) == 1.0f && *adapter->embedding().own.find(4) == 2.0f && *adapter->embedding().own.find(30) == 3.0f && adapter->embedding().own.find(5) == nullptr);
+    CHECK((adapter->head_rows().find(4) != nullptr) == tied);
+    std::vector<float> logits(32, -1.0f);
+    adapter->head_rows().write_logits(std::vector<float>(16, 0.5f).data(), logits.data());
+    CHECK(logits[4] == (tied ? 16.0f : -1.0f) && logits[30] == (tied ? 24.0f : -1.0f) && logits[5] == -1.0f);
+  }
+  const auto apart = loaded(trained("{\"model.embed_tokens\":[1],\"lm_head\":[2,3]}", {{embedding, 1}, {head, 2}}), true);
+  CHECK((apart->embedding().own.tokens == std::vector<int32_t>{1} && apart->head_rows().tokens == std::vector<int32_t>{2, 3}));
+  const auto together = loaded(trained("{\"embed_tokens\":[1],\"lm_head\":[1]}", {{embedding, 1}}), true);
+  CHECK(together->head_rows().rows == together->embedding().own.rows && together->head_rows().tokens.size() == 1);
+  const auto of_head = loaded(trained("{\"lm_head\":[7]}", {{head, 1}}), true);
+  CHECK(of_head->embedding().own.tokens.empty() && of_head->head_rows().tokens.size() == 1);
+  CHECK_EQUAL(accept(trained("[]", {})).trained_tokens, 0);
+  CHECK_EQUAL(accept(trained("{}", {})).trained_tokens, 0);
+  refuse(trained("[1,2,1]", {{embedding, 3}}), "duplicate_token", "trainable_token_indices: found 1 twice");
+  refuse(trained("[1,32]", {{embedding, 2}}), "token_out_of_range", "found 32");
+  refuse(trained("[-1]", {{embedding, 1}}), "bad_type", "trainable_token_indices[0]");
+  refuse(trained("{\"q_proj\":[1]}", {}), "unknown_module", "trainable_token_indices.q_proj");
+  refuse(trained("{\"embed_tokens\":[1],\"model.embed_tokens\":[2]}", {{embedding, 1}}), "duplicate_module", "trainable_token_indices");
+  refuse(trained("[1,2]", {{embedding, 1}}), "tensor_shape", "trainable_tokens_delta");
+  refuse(trained("[1]", {}), "tensor_missing", "trainable_tokens_delta");
+  refuse(trained("null", {{embedding, 1}}), "tensor_unexpected", "trainable_tokens_delta");
+  refuse(trained("[1]", {{embedding, 1}}).set("alora_invocation_tokens", "[1]"), "conflicting_fields", "alora_invocation_tokens");
+  AdapterFiles adapted = trained("{\"lm_head\":[1]}", {{head, 1}}).set("target_modules", "[\"q_proj\",\"v_proj\",\"lm_head\"]");
+  adapted.add_pair("lm_head", Projection::lm_head, 4);
+  refuse(adapted, "conflicting_fields", "\"lm_head\", which is a target too");
+}
+
 TEST("peft: fields that many tools write are accepted") {
   AdapterFiles files;
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
@@ -133,13 +208,30 @@ TEST("peft: fields that many tools write are accepted") {
   accept(AdapterFiles().set("modules_to_save", "[]").set("layers_to_transform", "[]").set("bias", "null").drop("task_type").set("init_lora_weights", "\"gaussian\""));
 }
 
+TEST("peft: what counts while an adapter is trained is passed over, with its tensors") {
+  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
+           {"fan_in_fan_out", "true"}, {"corda_config", "{\"corda_method\":\"ipm\"}"}, {"lora_ga_config", "{\"scale\":\"stable\"}"}, {"eva_config", "{\"rho\":2.0}"}, {"loftq_config", "{\"loftq_bits\":4}"},
+           {"bias", "\"all\""}, {"bias", "\"lora_only\""}})
+    accept(AdapterFiles().set(field, value));
+  const auto with = [](const std::string& field, const std::string& value, const std::string& tensor) {
+    AdapterFiles files;
+    files.set(field, value);
+    files.tensors.push_back({"base_model.model.model.layers.0.self_attn." + tensor, "F32", {3}, f32_bytes({1, 2, 3})});
+    return files;
+  };
+  accept(with("velora_config", "{\"num_groups\":2}", "q_proj.lora_velora_embed"));
+  accept(with("monteclora_config", "{\"num_samples\":8}", "q_proj.lora_monteclora_sampler.std_prior"));
+  refuse(with("bias", "\"all\"", "k_proj.bias"), "unsupported_tensor", "a trained bias");
+  refuse(with("bias", "\"lora_only\"", "q_proj.base_layer.bias"), "unsupported_tensor", "q_proj.base_layer.bias");
+}
+
 TEST("peft: features that are not supported are refused by name") {
   for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
-           {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"all\""}, {"bias", "\"lora_only\""}, {"lora_bias", "true"}, {"fan_in_fan_out", "true"},
-           {"layer_replication", "[[0,2]]"}, {"alora_invocation_tokens", "[1]"}, {"trainable_token_indices", "[1]"}, {"trainable_token_indices", "{\"embed_tokens\":[1]}"},
-           {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"corda_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
+           {"modules_to_save", "[\"lm_head\"]"}, {"bias", "\"some\""}, {"lora_bias", "true"}, {"kasa_config", "{\"beta\":1}"}, {"use_bdlora", "{\"nblocks\":2}"},
+           {"layer_replication", "[[0,2]]"},
+           {"target_parameters", "[\"x\"]"}, {"megatron_config", "{\"a\":1}"}, {"use_qalora", "true"}, {"arrow_config", "{\"a\":1}"},
            {"init_lora_weights", "\"pissa\""}, {"init_lora_weights", "\"pissa_niter_16\""}, {"init_lora_weights", "\"olora\""}, {"init_lora_weights", "\"loftq\""},
-           {"init_lora_weights", "\"corda\""}, {"task_type", "\"SEQ_CLS\""}})
+           {"init_lora_weights", "\"corda\""}, {"init_lora_weights", "\"lora_ga\""}, {"task_type", "\"SEQ_CLS\""}})
     refuse(AdapterFiles().set(field, value), "unsupported_field", field);
   refuse(AdapterFiles().set("peft_type", "\"LOHA\""), "unsupported_peft_type", "LOHA");
   refuse(AdapterFiles().set("peft_type", "\"IA3\""), "unsupported_peft_type", "IA3");
@@ -169,7 +261,7 @@ TEST("peft: ranks, alphas and types are checked") {
 }
 
 TEST("peft: every problem is reported, not only the first") {
-  const AdapterReport report = AdapterFiles().set("lora_bias", "true").set("bias", "\"all\"").set("r", "0").inspect();
+  const AdapterReport report = AdapterFiles().set("lora_bias", "true").set("bias", "\"some\"").set("r", "0").inspect();
   CHECK(report.problems.size() >= 3, codes(report));
   CHECK(!report.has_summary);
 }

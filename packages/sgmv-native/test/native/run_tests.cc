@@ -136,6 +136,8 @@ int number_option(int& argc, char**& argv, const char* name, int otherwise) {
 int run_tests(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // several processes print, each whole lines
   const int jobs = std::min(number_option(argc, argv, "--jobs", 1), kJobsMax), seconds = number_option(argc, argv, "--seconds", 0);
+  const bool list = argc > 1 && std::strcmp(argv[1], "--list") == 0;
+  if (list) --argc, ++argv;
   const auto wanted = [&](const Test& test) {
     const auto in_name = [&](const char* part) { return test.name.find(part) != std::string::npos; };
     return argc < 2 || std::any_of(argv + 1, argv + argc, in_name);
@@ -143,6 +145,14 @@ int run_tests(int argc, char** argv) {
   std::vector<const Test*> chosen;
   for (const Test& test : tests())
     if (wanted(test)) chosen.push_back(&test);
+  // Whoever names a test that is not there believes that it runs.
+  for (char** part = argv + 1; part < argv + argc; ++part)
+    if (std::none_of(chosen.begin(), chosen.end(), [&](const Test* test) { return test->name.find(*part) != std::string::npos; }))
+      return std::printf("no test has \"%s\" in its name\n0 passed, 1 failed\n", *part), 1;
+  if (list) {
+    for (const Test* test : chosen) std::puts(test->name.c_str());
+    return 0;
+  }
 
   void* const shared = mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return std::perror("mmap"), 1;

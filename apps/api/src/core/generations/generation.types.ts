@@ -69,6 +69,15 @@ export class GenerationChoiceType {
   reasoningTokens!: number;
 }
 
+@ObjectType({ description: 'Tokens of a prediction, of every choice.' })
+export class PredictionTokens {
+  @Field(() => Int, { description: 'Those that the answer has where it followed the prediction.' })
+  accepted!: number;
+
+  @Field(() => Int, { description: 'The others. They are no completion tokens, and cost nothing.' })
+  rejected!: number;
+}
+
 @ObjectType('Generation')
 export class GenerationType {
   @Field(() => ID)
@@ -124,6 +133,9 @@ export class GenerationType {
     description: 'Of the completion tokens, those of thoughts, their marks included. null: not ended, or before they were counted.',
   })
   reasoningTokens!: number | null;
+
+  @Field(() => PredictionTokens, { nullable: true, description: 'null: not ended, or nothing was predicted.' })
+  predictionTokens!: PredictionTokens | null;
 
   @Field(() => NanoUsdScalar, { nullable: true })
   amount!: bigint | null;
@@ -238,6 +250,9 @@ export class GenerationEnd {
 
   @Field(() => Int, { description: 'Of the completion tokens, those of thoughts, their marks included.' })
   reasoningTokens!: number;
+
+  @Field(() => PredictionTokens, { nullable: true, description: 'null: nothing was predicted.' })
+  predictionTokens!: PredictionTokens | null;
 
   @Field(() => GenerationErrorType, { nullable: true })
   error!: GenerationErrorType | null;

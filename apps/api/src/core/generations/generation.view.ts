@@ -1,6 +1,6 @@
 /** Rows and stream events as GraphQL shows them. */
 import { ERROR_CODES, isErrorCode, type ErrorCode, type GenerationEvent, type SettledChoice } from '@aril/contracts';
-import { variantOf, type GenerationRow } from '../../models/generation.model.js';
+import { predictionTokensOf, variantOf, type GenerationRow } from '../../models/generation.model.js';
 import type { Outcome } from './events/collect.js';
 import type {
   FinishReasonName,
@@ -16,7 +16,7 @@ type FirstChoice = Pick<GenerationType, 'text' | 'reasoning' | 'choices'>;
 export function generationView(row: GenerationRow): GenerationType {
   const { errorCode, errorMessage, amountNanoUsd } = row;
   const error = isErrorCode(errorCode) ? errorView(errorCode, errorMessage ?? '') : null;
-  return { ...row, ...told(choicesOf(row)), variant: variantOf(row), amount: amountNanoUsd, error };
+  return { ...row, ...told(choicesOf(row)), variant: variantOf(row), predictionTokens: predictionTokensOf(row), amount: amountNanoUsd, error };
 }
 
 /** Where there is one choice, its row's columns are it. */
@@ -27,7 +27,7 @@ function choicesOf({ choices, text, finishReason, completionTokens, reasoningTok
 
 /** An ended generation whose settlement is not in the row yet: all but its amount is known. */
 export function unsettledView(row: GenerationRow, outcome: Outcome): GenerationType {
-  const { choices, finishReason, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, error } = outcome;
+  const { choices, finishReason, promptTokens, cachedTokens, completionTokens, reasoningTokens = 0, predictionTokens = null, error } = outcome;
   const status = finishReason === 'error' ? 'FAILED' : finishReason === 'cancelled' ? 'CANCELLED' : 'SUCCEEDED';
   return {
     ...generationView(row),
@@ -38,6 +38,7 @@ export function unsettledView(row: GenerationRow, outcome: Outcome): GenerationT
     cachedTokens,
     completionTokens,
     reasoningTokens,
+    predictionTokens,
     error: error && errorView(error.code, error.message),
   };
 }
@@ -59,8 +60,8 @@ export function eventView(event: GenerationEvent, parts: EventParts): Generation
   const told = parts.read(event);
   if (event.type === 'tokens') return { ...event, ...told, tokenCount: event.tokens.length };
   if (event.type === 'choiceEnd') return { ...event, ...told, finishReason: upper(event.finishReason) };
-  const { finishReason, reasoningTokens = 0, error } = event;
-  return { ...event, ...told, reasoningTokens, finishReason: upper(finishReason), error: error && errorView(error.code, error.message) };
+  const { finishReason, reasoningTokens = 0, predictionTokens = null, error } = event;
+  return { ...event, ...told, reasoningTokens, predictionTokens, finishReason: upper(finishReason), error: error && errorView(error.code, error.message) };
 }
 
 const errorView = (code: ErrorCode, message: string): GenerationErrorType => ({

@@ -10,9 +10,10 @@ import { setActor } from '../../base/auth/request-identity.js';
 import type { Config } from '../../base/config/config.js';
 import type { Outbox } from '../../integrations/mail/mailer.js';
 import { auditedRows, type IdentityRows } from './audited-rows.js';
-import { auditFailedSignIns } from './failed-sign-ins.js';
+import { attemptsPlugin } from './attempts-plugin.js';
 import { membershipRules } from './membership-rules.js';
 import { passwordResetMail, RESET_LINK_LASTS_S } from './password-reset-mail.js';
+import { asksForSecondFactor, CLOSED_PATHS as CLOSED_SECOND_FACTORS, forgetDevices, secondFactor, setSignInPending } from './second-factor.js';
 import { TENANT_NAME } from './tenant-name.js';
 import { ensureTenant } from './tenant-of-user.js';
 import { CLOSED_PATHS, tenantsPlugin } from './tenants-plugin.js';
@@ -41,6 +42,7 @@ function rateLimit(config: Config, storage: RateLimitStorage): BetterAuthOptions
       '/sign-up/*': attempts,
       '/change-password': attempts,
       '/reset-password': attempts,
+      '/two-factor/*': attempts,
       // Each may send a mail to a stranger.
       '/organization/invite-member': attempts,
       '/request-password-reset': attempts,
@@ -48,11 +50,15 @@ function rateLimit(config: Config, storage: RateLimitStorage): BetterAuthOptions
   };
 }
 
-/** With a link by mail; where none is sent, Better Auth says RESET_PASSWORD_DISABLED. Whoever is signed in with the old password is signed out. */
-function passwordReset({ PORTAL_URL: [portalUrl] }: Config, mailer: Outbox) {
+/**
+ * With a link by mail; where none is sent, Better Auth says RESET_PASSWORD_DISABLED. Whoever is signed in with the old
+ * password is signed out, and asked for the second factor again.
+ */
+function passwordReset({ PORTAL_URL: [portalUrl] }: Config, { rows, mailer }: Pick<Parts, 'rows' | 'mailer'>) {
   return {
     resetPasswordTokenExpiresIn: RESET_LINK_LASTS_S,
     revokeSessionsOnPasswordReset: true,
+    onPasswordReset: ({ user }: { user: { id: string } }) => forgetDevices(rows, user.id),
     ...(mailer.sends && {
       sendResetPassword: ({ user, token }: { user: { name: string; email: string }; token: string }) =>
         Promise.resolve(mailer.post(passwordResetMail(user, `${portalUrl ?? ''}/reset-password?token=${token}`))),
@@ -108,14 +114,14 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
     trustedOrigins: [config.API_URL, ...config.PORTAL_URL],
     // In one transaction sign-up writes the user, the password, the tenant, the membership and the session.
     database: auditedRows(rows),
-    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true, ...passwordReset(config, mailer) },
+    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128, autoSignIn: true, ...passwordReset(config, { rows, mailer }) },
     // Links are worth an account: what the database holds of them opens nothing.
     verification: { storeIdentifier: 'hashed' },
     // An old session may see the others of its user. Their tokens open nothing without the cookie's signature.
     session: { expiresIn: 30 * DAY_S, updateAge: DAY_S, freshAge: 0 },
     user,
-    plugins: [tenantsPlugin(config, mailer), membershipRules],
-    disabledPaths: CLOSED_PATHS,
+    plugins: [tenantsPlugin(config, mailer), membershipRules, secondFactor, attemptsPlugin(rows)],
+    disabledPaths: [...CLOSED_PATHS, ...CLOSED_SECOND_FACTORS],
     // To `AuthController`, and so to the one filter of errors.
     onAPIError: { throw: true },
     rateLimit: rateLimit(config, storage),
@@ -130,7 +136,7 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
       database: { generateId: 'uuid' },
     },
-    hooks: { before: refuseUnstorable, after: auditFailedSignIns(rows) },
+    hooks: { before: refuseUnstorable },
     databaseHooks: {
       session: {
         create: {
@@ -138,6 +144,7 @@ export function createAuth(config: Config, { rows, storage, mailer }: Parts) {
           before: async (session, context) => {
             if (!context) return;
             setActor({ userId: session.userId });
+            setSignInPending(await asksForSecondFactor(context, session.userId));
             const rows = await getCurrentAdapter(context.context.adapter);
             // One that takes the place of another, as when the password is changed, goes on in the same tenant.
             const before = context.context.session;

@@ -3,6 +3,7 @@ import type { DBTransactionAdapter } from 'better-auth';
 import { currentActor } from '../../base/auth/request-identity.js';
 import type { NewAuditEvent } from '../../models/audit-event.model.js';
 import type { AuditAction } from '../audit/audit-actions.js';
+import { isSignInPending } from './second-factor.js';
 import { actorColumns, type AuditResource, type Change, describeChange } from '../audit/audit-event.js';
 
 type Rows = DBTransactionAdapter;
@@ -77,11 +78,11 @@ const INVITATION: Describe = (_rows, before, after) => {
   return Promise.resolve([{ ...common, action: 'invitation.renew', change: { before: fields(before), after: fields(after) } }]);
 };
 
-/** Of the tenant that the session works in. One that has run out was not ended by anybody. */
+/** Of the tenant that the session works in. One that has run out was not ended by anybody; one that waits for a code is none yet. */
 const SESSION: Describe = async (rows, before, after) => {
   const row = (after ?? before) as IdentityRow;
   const tenantId = text(row, 'activeOrganizationId');
-  if (!tenantId || (before && after) || (row['expiresAt'] as Date) <= new Date()) return [];
+  if (!tenantId || (before && after) || isSignInPending() || (row['expiresAt'] as Date) <= new Date()) return [];
   const userId = text(row, 'userId');
   const resource = { id: userId, label: labelOf(await findUser(rows, userId)) };
   return [{ tenantId, action: after ? 'user.signIn' : 'user.signOut', resource, change: {}, userId }];
@@ -94,6 +95,8 @@ const ACCOUNT: Describe = (rows, before, after) => {
 
 const USER: Describe = (rows, before, after) => {
   if (!before || !after) return Promise.resolve([]);
+  const [had, has] = [before, after].map((row) => Boolean(row['twoFactorEnabled']));
+  if (had !== has) return inTenantsOf(rows, after.id, has ? 'user.turnOnSecondFactor' : 'user.turnOffSecondFactor', {});
   const fields = (row: IdentityRow) => ({ name: text(row, 'name'), email: text(row, 'email') });
   return inTenantsOf(rows, after.id, 'user.update', { before: fields(before), after: fields(after) });
 };

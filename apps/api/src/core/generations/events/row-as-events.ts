@@ -1,5 +1,5 @@
 import { isErrorCode, type EndEvent, type FinishReason, type GenerationEvent, type SettledChoice } from '@aril/contracts';
-import type { GenerationRow } from '../../../models/generation.model.js';
+import { predictionTokensOf, type GenerationRow } from '../../../models/generation.model.js';
 
 /**
  * The events of an ended generation whose stream is gone: the whole text of each choice at once. Null when the texts
@@ -38,7 +38,7 @@ function endOf(row: GenerationRow, choices: readonly SettledChoice[], last: numb
     cachedTokens: row.cachedTokens ?? 0,
     completionTokens: row.completionTokens ?? 0,
     reasoningTokens: row.reasoningTokens ?? 0,
-    ...(row.acceptedPredictionTokens !== null && { predictionTokens: { accepted: row.acceptedPredictionTokens, rejected: row.rejectedPredictionTokens ?? 0 } }),
+    predictionTokens: predictionTokensOf(row) ?? undefined,
     error: isErrorCode(row.errorCode) ? { code: row.errorCode, message: row.errorMessage ?? '' } : null,
   };
 }

@@ -7,7 +7,7 @@
  */
 import { overlap } from '../../../base/overlap.js';
 import type { ReasoningPiece, TextPiece } from '../../generations/thoughts/pieces.js';
-import { FREE_CLOSINGS, FREE_FORMS, FREE_OPENINGS, GEMMA, NAMED, type CallForm } from './call-forms.js';
+import { FREE_CLOSINGS, FREE_FORMS, FREE_JSON_OPENINGS, FREE_OPENINGS, GEMMA, NAMED, type CallForm } from './call-forms.js';
 import { ArgumentsReader, CallReader, type CallPiece } from './call-reader.js';
 import { GEMMA_CALL_END } from './gemma-arguments.js';
 import type { OfferedTool, OfferedTools } from './offered-tools.js';
@@ -40,12 +40,15 @@ export class AnswerReader {
   private lead = '';
   private call: CallReader | ArgumentsReader | null = null;
   private calls = 0;
+  /** How another call may begin behind the last. */
+  private others: readonly CallForm[] = [];
   /** Whether a mark stands right before what is read. */
   private isMarked = false;
   private readonly names: ReadonlySet<string>;
   /** The answer was free in all but the calls that the engine's constraint knows, so no other form is taken for one. */
   private readonly isStrict: boolean;
   private readonly openings: readonly string[];
+  private readonly jsonOpenings: readonly string[];
   private readonly opening: RegExp;
   private readonly forms: readonly CallForm[];
 
@@ -54,6 +57,7 @@ export class AnswerReader {
     this.isStrict = offered.duty === 'auto' && offered.tools.some(({ strict }) => strict);
     const isFree = offered.duty === 'auto' && !this.isStrict && !offered.isConstrained;
     this.openings = isFree ? [...JSON_OPENINGS, ...FREE_OPENINGS] : JSON_OPENINGS;
+    this.jsonOpenings = isFree ? [...JSON_OPENINGS, ...FREE_JSON_OPENINGS] : JSON_OPENINGS;
     this.opening = new RegExp(anyOf(this.openings));
     this.forms = isFree ? [GEMMA, ...FREE_FORMS] : [GEMMA];
   }
@@ -70,10 +74,15 @@ export class AnswerReader {
 
   /** After the last text. Of an answer that must be a call, what is left is the beginning of one that was cut. */
   end(): AnswerPiece[] {
+    const told = (this.call?.end() ?? []).map((piece) => this.numbered(piece));
     const left = this.lead + (this.call?.unread ?? '') + this.held;
     [this.lead, this.held, this.call] = ['', '', null];
-    const isText = this.offered.duty === 'auto' && this.where !== 'over' && this.where !== 'between';
-    return isText ? textPieces(left) : [];
+    const isText = this.offered.duty === 'auto' && this.where !== 'over' && !(this.where === 'between' && this.beginsMark(left));
+    return isText ? [...told, ...textPieces(left)] : told;
+  }
+
+  private beginsMark(text: string): boolean {
+    return [...CLOSINGS, ...this.openings].some((one) => one.startsWith(text));
   }
 
   /** A step that leaves it as it was waits for more. */
@@ -126,7 +135,9 @@ export class AnswerReader {
       for (const head of form.heads) {
         const found = this.findName(text, head, form.next);
         if (found === 'more') return [];
-        if (found) return this.enter(this.held.slice(0, this.held.length - text.length + found.end), new ArgumentsReader(found.tool.name, form.argumentsOf(found.tool.parameters)));
+        if (!found) continue;
+        this.others = form.others ? [form.others] : this.others;
+        return this.enter(this.held.slice(0, this.held.length - text.length + found.end), new ArgumentsReader(found.tool.name, form.argumentsOf(found.tool.parameters)));
       }
     }
     return null;
@@ -155,7 +166,7 @@ export class AnswerReader {
     const after = this.held.slice(mark.length);
     const opening = /^[\s[]*/.exec(after)?.[0] ?? '';
     if (opening.length === after.length) return [];
-    if (JSON_OPENINGS.includes(mark) && after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
+    if (this.jsonOpenings.includes(mark) && after.slice(opening.length).startsWith('{')) return this.enter(mark + opening);
     this.isMarked = MARKS.includes(mark);
     return (this.isMarked ? this.readName(after) : this.readForms(this.held, this.forms)) ?? this.tellText(mark.length);
   }
@@ -193,11 +204,13 @@ export class AnswerReader {
   private readBetween(): AnswerPiece[] {
     const between = BETWEEN.exec(this.held)?.[0] ?? '';
     if (MARKS.some((one) => between.includes(one))) this.isMarked = true;
+    if ([']', ...CLOSINGS].some((one) => between.includes(one))) this.others = [];
     this.skip(between.length);
-    const named = this.readName(this.held);
+    const named = this.readForms(this.held, this.others) ?? this.readName(this.held);
     if (named) return named;
     if (this.held.startsWith('{')) return this.enter('');
-    if ([...CLOSINGS, ...this.openings].some((one) => one.startsWith(this.held))) return [];
+    if (this.beginsMark(this.held)) return [];
+    this.others = [];
     this.where = 'text';
     return this.readText();
   }

@@ -2,6 +2,7 @@
 import { JsonArguments, type ArgumentsSource } from './call-reader.js';
 import { GemmaArguments } from './gemma-arguments.js';
 import { ParameterArguments, type ParameterTags } from './parameter-arguments.js';
+import { PYTHON_CALLS_BEGIN, PYTHON_CALLS_END, PythonArguments } from './python-arguments.js';
 import type { Schema } from './schema-definition.js';
 
 export interface CallForm {
@@ -10,6 +11,8 @@ export interface CallForm {
   /** What follows, which is the arguments' already. */
   next: readonly string[];
   argumentsOf: (schema: Schema | undefined) => ArgumentsSource;
+  /** How another call begins behind one, up to the mark or bracket that closes them all. */
+  others?: CallForm;
 }
 
 const json = (...heads: CallForm['heads']): CallForm => ({ heads, next: ['{'], argumentsOf: () => new JsonArguments() });
@@ -46,9 +49,15 @@ const DEEPSEEK = json(
   ]),
 );
 
+/** LFM2, several in a list. */
+const PYTHON: Omit<CallForm, 'heads'> = { next: [' ('], argumentsOf: (schema) => new PythonArguments(schema) };
+const LFM: CallForm = { ...PYTHON, heads: [[`${PYTHON_CALLS_BEGIN} [ `, ''], [`${PYTHON_CALLS_BEGIN} `, '']], others: { ...PYTHON, heads: [[' ', '']] } };
+
 /** Those that no constraint knows. */
-export const FREE_FORMS: readonly CallForm[] = [QWEN_CODER, SEED, GLM, MINIMAX, DEEPSEEK];
+export const FREE_FORMS: readonly CallForm[] = [QWEN_CODER, SEED, GLM, MINIMAX, DEEPSEEK, LFM];
 /** What they begin with, besides `<tool_call>`. */
-export const FREE_OPENINGS = ['<function=', '<seed:tool_call>', '<minimax:tool_call>', '<invoke name="', '<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>'];
+export const FREE_OPENINGS = ['<function=', '<seed:tool_call>', '<minimax:tool_call>', '<invoke name="', '<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', PYTHON_CALLS_BEGIN];
+/** Of these, what an object may follow: LFM2 calls in JSON where it is asked to. */
+export const FREE_JSON_OPENINGS = [PYTHON_CALLS_BEGIN];
 /** What may follow a call of theirs. */
-export const FREE_CLOSINGS = ['</function>', '</seed:tool_call>', '</minimax:tool_call>', '```<｜tool▁call▁end｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'];
+export const FREE_CLOSINGS = ['</function>', '</seed:tool_call>', '</minimax:tool_call>', '```<｜tool▁call▁end｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>', PYTHON_CALLS_END];

@@ -49,6 +49,11 @@ export class CallReader {
     return this.part === 'arguments' ? this.readArguments(text) : this.readTail(text);
   }
 
+  /** Nothing: what follows its name it tells as it comes. */
+  end(): CallPiece[] {
+    return [];
+  }
+
   /** What is left of a call that was cut before it was known to be one. */
   get unread(): string {
     return this.held;
@@ -117,6 +122,8 @@ export class CallReader {
 /** Arguments as JSON, as they arrive. `rest`: what follows them, null: they go on. */
 export interface ArgumentsSource {
   push(text: string): { json: string; rest: string | null };
+  /** What it makes of what it holds when nothing follows; absent: nothing. */
+  end?(): string;
 }
 
 export class JsonArguments implements ArgumentsSource {
@@ -141,13 +148,19 @@ export class ArgumentsReader {
     const { json, rest } = this.source.push(text);
     const named: CallPiece[] = this.isNamed ? [] : [{ kind: 'call', name: this.name }];
     this.isNamed = true;
-    const pieces: CallPiece[] = json === '' ? named : [...named, { kind: 'arguments', text: json }];
+    const pieces = [...named, ...argumentsPieces(json)];
     return rest === null ? { state: 'more', pieces, rest: '' } : { state: 'done', pieces, rest };
+  }
+
+  end(): CallPiece[] {
+    return argumentsPieces(this.source.end?.() ?? '');
   }
 
   /** Nothing: it is known to be a call. */
   readonly unread = '';
 }
+
+const argumentsPieces = (text: string): CallPiece[] => (text === '' ? [] : [{ kind: 'arguments', text }]);
 
 const textOf = (json: string | undefined): unknown => (json === undefined ? undefined : parseJson(json));
 
