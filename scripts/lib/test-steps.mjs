@@ -16,7 +16,7 @@ import { join } from 'node:path';
  * @property {'vitest' | 'counted' | 'exit'} count 'counted': prints "N passed, N failed"; 'exit': one test, the exit status
  */
 
-/** Parts of the names of native tests that have more than one thread. */
+/** Parts of the names of native tests that have more than one thread. Files without any are left out by CMakeLists.txt. */
 const THREADED = [
   ...['thread pool:', 'engine:', 'adapters:', 'faults:', 'cancel:', 'close:', 'resume:', 'seeds:'],
   ...['choices:', 'prefix', 'memory:', 'invariance:', 'numeric:', 'files: loads go on'],

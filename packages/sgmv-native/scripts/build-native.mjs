@@ -172,6 +172,7 @@ function configure(folder, tools, options) {
     `-DCMAKE_CXX_COMPILER=${tools.compiler}`,
     `-DSGMV_SANITIZE=${sanitize}`,
     `-DSGMV_WERROR=${werror ? 'ON' : 'OFF'}`,
+    ...(sanitize ? [] : ['-DSGMV_UNITY=ON']),
     `-DSGMV_FUZZ=${sanitize === 'address,undefined' ? 'ON' : 'OFF'}`,
     `-DNODE_API_HEADERS_DIR=${headers.nodeApi}`,
     `-DNODE_ADDON_API_DIR=${headers.nodeAddonApi}`,

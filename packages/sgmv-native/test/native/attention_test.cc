@@ -131,9 +131,11 @@ class AttentionCase {
 };
 
 TEST("attention: head groups, head sizes, blocks, windows, chunks and sinks against float64") {
+  uint32_t turn = 0;
   for (const std::string& isa : available_isas()) {
     const auto device = make_cpu_device({2, isa});
     uint32_t seed = 1;
+    turn += 1;
     for (const Shape& shape : std::initializer_list<Shape>{{2, 1, 16, 16, 0}, {1, 7, 16, 16, 0}, {3, 3, 64, 16, 0}, {1, 9, 24, 8, 0}, {2, 5, 2, 4, 0},
                                                            {1, 13, 80, 16, 0}, {1, 71, 16, 16, 0}, {2, 4, 128, 32, 0}, {2, 2, 32, 16, 12}, {1, 7, 32, 5, 13},
                                                            {2, 2, 18, 64, 1}, {1, 2, 96, 1, 0}, {1, 1, 250, 3, 40},
@@ -141,7 +143,10 @@ TEST("attention: head groups, head sizes, blocks, windows, chunks and sinks agai
                                                            {1, 4, 40, 16, 0, 0, false, false, 32}, {1, 16, 576, 16, 0, 0, false, false, 512}, {1, 37, 23, 5, 0, 0, false, false, 17}, {2, 9, 16, 4, 11, 3, true, false, 16},
                                                            {2, 5, 32, 16, 0, 0, true}, {1, 8, 64, 7, 13, 0, true}, {3, 2, 18, 4, 1, 0, true}, {1, 5, 16, 16, 0, 3, true},
                                                            {2, 2, 32, 16, 12, 0, false, true}, {1, 5, 16, 4, 16, 0, true, true}, {1, 3, 24, 16, 64, 3, false, true}, {2, 1, 16, 7, 1, 0, false, true}})
-      for (const KvType type : {KvType::f32, KvType::f16}) AttentionCase(*device, type, shape, seed++).run();
+      for (const KvType type : {KvType::f32, KvType::f16}) {
+        if (kSanitized && turn++ % 2 != 0) continue;  // the other one with the next instruction set
+        AttentionCase(*device, type, shape, seed++).run();
+      }
   }
 }
 

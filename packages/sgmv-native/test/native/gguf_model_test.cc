@@ -538,8 +538,10 @@ TEST("gguf: every quantized type gives what its dequantized numbers give, alone 
   for (const auto& one : all) mixes.push_back({one});
   const TempFolder folder;
   const std::vector<int32_t> prompt{1, 7, 39, 0, 12, 5};
+  size_t turn = 0;
   for (const ModelConfig& config : {wide_model(), wide_mixture(), narrow_mixture(), wide_hybrid("qwen3_5_text", 4), wide_hybrid("qwen3_5_text", 8), wide_hybrid("qwen3_next", 4), wide_latent(), wide_gemma4()})
     for (const auto& types : mixes) {
+      if (kSanitized && types.size() == 1 && turn++ % 5 != 0) continue;  // each in one or two of the models; all of them mixed in every one
       folder.write("q.gguf", quantized(config, types, false));
       folder.write("f.gguf", quantized(config, types, true));
       for (const auto& [type, allowed] : {std::pair{WeightType::f32, 1e-4}, std::pair{WeightType::bf16, 1e-4}, std::pair{WeightType::i8, 0.1}}) {
