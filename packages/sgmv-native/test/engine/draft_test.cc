@@ -505,28 +505,31 @@ Drafted check_world(const World& world, uint32_t seed, int requests) {
   return {stats.drafted_tokens, stats.accepted_tokens, provider.drafts()};
 }
 
-void check_worlds(const World& world, uint32_t seeds, int requests) {
-  int64_t drafted = 0, accepted = 0, constrained = 0;
+Drafted check_worlds(const World& world, uint32_t seeds, int requests) {
+  Drafted all{};
   for (uint32_t seed = 0; seed < seeds; ++seed) {
     const Drafted more = check_world(world, seed, requests);
-    drafted += more.tokens;
-    accepted += more.accepted;
-    constrained += more.constrained;
+    all.tokens += more.tokens;
+    all.accepted += more.accepted;
+    all.constrained += more.constrained;
   }
-  CHECK(constrained > static_cast<int64_t>(seeds), constrained, " drafts under constraints");
-  CHECK(accepted > 20 * static_cast<int64_t>(seeds) && drafted > accepted, drafted, " drafted, ", accepted, " accepted");
+  CHECK(all.accepted > 20 * static_cast<int64_t>(seeds) && all.tokens > all.accepted, all.tokens, " drafted, ", all.accepted, " accepted");
+  return all;
 }
 
 STATELESS_TEST("draft: with any prediction, sampling, stop, block and batch the outputs are those without") {
   const std::vector<std::pair<std::string, std::filesystem::path>> adapters{{"a-10", "/a-10"}, {"b-20", "/b-20"}};
   const auto open = [](FakeOptions fake) { return [fake](EngineOptions options) { return std::make_unique<Harness>(std::move(options), fake); }; };
   const uint32_t seeds = kSanitized ? 10 : 60;
-  check_worlds({open({.ends = true}), kOrdinary, adapters, 80}, seeds, 20);
-  check_worlds({open({.max_positions = 45, .ends = true}), kOrdinary, adapters, 45}, seeds, 20);
-  check_worlds({open({.ends = true, .short_context = 32}), kOrdinary, adapters, 80}, seeds, 20);
+  for (const World& world : {World{open({.ends = true}), kOrdinary, adapters, 80}, World{open({.max_positions = 45, .ends = true}), kOrdinary, adapters, 45},
+                             World{open({.ends = true, .short_context = 32}), kOrdinary, adapters, 80}}) {
+    const int64_t constrained = check_worlds(world, seeds, 20).constrained;
+    CHECK(constrained > static_cast<int64_t>(seeds), constrained, " drafts under constraints");
+  }
 }
 
 TEST("draft: models' outputs are those without, to the bit") {
+  int64_t constrained = 0;
   for (const char* family : {"llama2", "gemma3", "phi3-longrope", "qwen3-moe", "deepseek-v2"}) {
     const std::filesystem::path folder = golden_root() / family;
     if (!std::filesystem::exists(folder / "model")) throw Skip("no golden folder of " + std::string(family));
@@ -541,9 +544,11 @@ TEST("draft: models' outputs are those without, to the bit") {
                   vocabulary, {}, positions};
       if (std::filesystem::exists(folder / "adapters"))
         for (const auto& entry : std::filesystem::directory_iterator(folder / "adapters")) world.adapters.emplace_back(entry.path().filename().string(), entry.path());
-      check_worlds(world, kSanitized ? 1 : 4, 16);
+      constrained += check_worlds(world, kSanitized ? 1 : 4, 16).constrained;
     }
   }
+  // How many there are depends on which masks are there in time: of few requests it may be none.
+  CHECK(kSanitized || constrained > 40, constrained, " drafts under constraints");
 }
 
 }  // namespace
