@@ -12,7 +12,7 @@ const MESSAGES: Record<string, string> = {
   INVALID_PASSWORD: 'That is not your present password.',
   INVALID_TOKEN: 'This link does not work any more. Ask for another one.',
   RESET_PASSWORD_DISABLED: 'This server sends no mail. Whoever runs it can give you a link to set a new password.',
-  INVALID_CODE: 'That code is not right. Is the clock of your device?',
+  INVALID_CODE: 'That code is not right. Is your device’s clock?',
   INVALID_BACKUP_CODE: 'That is none of your backup codes, or you have used it.',
   INVALID_TWO_FACTOR_COOKIE: 'That took too long. Sign in again.',
   TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE: 'Too many wrong codes. Sign in again.',

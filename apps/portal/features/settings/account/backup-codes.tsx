@@ -33,7 +33,7 @@ export const BackupCodes = ({ codes, onDone }: { codes: readonly string[]; onDon
             Download
           </Button>
         </Group>
-        <Button variant="default" onClick={onDone}>
+        <Button variant="default" ml="auto" onClick={onDone}>
           I have stored them
         </Button>
       </Group>
