@@ -4,6 +4,7 @@ import { withClient } from '@aril/local-services';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeResetMail } from '../src/core/identity/reset-link.js';
+import { actionsAbout, resetTokenFor } from './account-fixtures.js';
 import { cookieOf, type Credentials, data, graphql, ORIGIN, signUp, startApp, type TestApp, type TestUser } from './harness.js';
 import { mailServer } from './mail-server.js';
 import { auth, type AuthAnswer } from './member-fixtures.js';
@@ -37,28 +38,19 @@ describe('account', () => {
   const isSignedIn = async (credentials: Credentials): Promise<boolean> => (await graphql(test, credentials, VIEWER)).errors === undefined;
   const sessions = async (credentials: Credentials): Promise<Listed[]> =>
     (await (await fetch(`${test.url}/api/auth/list-sessions`, { headers: { ...credentials, origin: ORIGIN } })).json()) as Listed[];
-  const actions = (email: string): Promise<string[]> =>
-    withClient(test.ownerUrl, async (client) => {
-      const { rows } = await client.query<{ action: string }>('SELECT action FROM audit_events WHERE resource_label LIKE $1 ORDER BY id', [`%${email}%`]);
-      return rows.map(({ action }) => action);
-    });
-  const linkFor = async (email: string): Promise<string> => {
-    const mail = await makeResetMail(test.app, test.config, email);
-    return /token=(\S+)/.exec(mail!.text)![1]!;
-  };
   const reset = (token: string, newPassword = NEW_PASSWORD): Promise<AuthAnswer> => auth(test, 'reset-password', { token, newPassword });
 
   describe('a forgotten password', () => {
     it('is replaced through a link that an operator makes, which signs everybody out and works once', async () => {
       const user = await signUp(test);
-      const token = await linkFor(user.email);
+      const token = await resetTokenFor(test, user.email);
       expect((await reset(token, 'short')).body.code).toBe('PASSWORD_TOO_SHORT');
       expect((await reset(token)).status).toBe(200);
       expect(await isSignedIn(user.cookie)).toBe(false);
       expect((await signIn(user.email, user.password)).status).toBe(401);
       expect((await signIn(user.email, NEW_PASSWORD)).status).toBe(200);
       expect((await reset(token, 'yet another password')).body.code).toBe('INVALID_TOKEN');
-      expect(await actions(user.email)).toEqual(expect.arrayContaining(['user.changePassword', 'user.signOut']));
+      expect(await actionsAbout(test, user.email)).toEqual(expect.arrayContaining(['user.changePassword', 'user.signOut']));
     });
 
     it('has no link for whom nobody knows', async () => {
@@ -67,7 +59,7 @@ describe('account', () => {
 
     it('is kept once the link is too old, and the database does not hold the link', async () => {
       const user = await signUp(test);
-      const token = await linkFor(user.email);
+      const token = await resetTokenFor(test, user.email);
       const held = await withClient(test.ownerUrl, (client) => client.query<{ identifier: string }>('SELECT identifier FROM verifications'));
       expect(held.rows.length).toBeGreaterThan(0);
       for (const { identifier } of held.rows) expect(identifier).not.toContain(token);

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { withClient } from '@aril/local-services';
 import { authenticator } from 'otplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeResetMail } from '../src/core/identity/reset-link.js';
 import { turnOffSecondFactor } from '../src/core/identity/second-factor-off.js';
+import { actionsAbout, resetTokenFor } from './account-fixtures.js';
 import { cookieOf, type Credentials, graphql, ORIGIN, signUp, startApp, type TestApp, type TestUser } from './harness.js';
 import type { AuthAnswer } from './member-fixtures.js';
 
@@ -55,8 +55,7 @@ describe('second factors', () => {
   const password = (browser: Browser, { email, password }: TestUser): Promise<AuthAnswer> => browser.post('sign-in/email', { email, password });
   const query = async <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
     withClient(test.ownerUrl, async (client) => (await client.query<T>(text, values)).rows);
-  const actions = async (email: string): Promise<string[]> =>
-    (await query<{ action: string }>('SELECT action FROM audit_events WHERE resource_label LIKE $1 ORDER BY created_at', [`%${email}%`])).map(({ action }) => action);
+  const actions = (email: string): Promise<string[]> => actionsAbout(test, email);
   const wrongCode = (secret: string): string => String((Number(authenticator.generate(secret)) + 1) % 1_000_000).padStart(6, '0');
 
   async function protect(): Promise<Protected> {
@@ -159,7 +158,7 @@ describe('second factors', () => {
     expect((await password(browser, user)).body['twoFactorRedirect']).toBeUndefined();
     expect(await isSignedIn(browser)).toBe(true);
     expect((await actions(user.email)).slice(before.length)).toEqual(['user.signOut', 'user.signIn']);
-    const token = /token=(\S+)/.exec((await makeResetMail(test.app, test.config, user.email))!.text)![1]!;
+    const token = await resetTokenFor(test, user.email);
     const newPassword = 'another long password';
     expect((await browser.post('reset-password', { token, newPassword })).status).toBe(200);
     expect((await password(browser, { ...user, password: newPassword })).body['twoFactorRedirect']).toBe(true);

@@ -104,9 +104,7 @@ Napi::Object summary_to_js(Napi::Env env, const AdapterSummary& summary) {
   object.Set("rslora", Napi::Boolean::New(env, summary.rslora));
   object.Set("dora", Napi::Boolean::New(env, summary.dora));
   object.Set("trainedTokens", summary.trained_tokens);
-  Napi::Array invocation = Napi::Array::New(env, summary.invocation_tokens.size());
-  for (uint32_t i = 0; i < summary.invocation_tokens.size(); ++i) invocation.Set(i, summary.invocation_tokens[i]);
-  object.Set("invocationTokens", invocation);
+  object.Set("invocationTokens", numbers(env, summary.invocation_tokens));
   object.Set("residentBytes", static_cast<double>(summary.resident_bytes));
   return object;
 }

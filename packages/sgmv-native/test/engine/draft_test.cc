@@ -440,7 +440,6 @@ void check_same(const Outcome& found, const Outcome& expected, const std::string
   CHECK_EQUAL(found.end->completion_tokens, expected.end->completion_tokens);
 }
 
-// Requests without drafts, then with predictions near the truth and drafts, on other blocks, steps and batches.
 struct Drafted {
   int64_t tokens = 0, accepted = 0, constrained = 0;
 
@@ -452,6 +451,7 @@ struct Drafted {
   }
 };
 
+// Requests without drafts, then with predictions near the truth and drafts, on other blocks, steps and batches.
 Drafted check_world(const World& world, uint32_t seed, int requests) {
   std::mt19937 random(seed);
   const auto open = [&](EngineOptions options) {
